@@ -189,7 +189,7 @@ class StreamSettings(BaseSettings):
     client_buffer_bytes: int = Field(
         4 * 1024 * 1024,
         ge=65536,
-        description="What may wait for one slow client before it is disconnected; it resumes by id.",
+        description="What may wait for one slow client before it is cut off; it resumes by id.",
     )
     recent_events: int = Field(
         20_000, ge=100, description="Newest events kept in memory to serve reconnects."
@@ -267,6 +267,11 @@ class FastmonSettings(BaseSettings):
     stf_size_bytes: int = Field(
         2 * 1024**3, ge=1, description="Size of an STF whose message and row do not say."
     )
+    agent_name: str = Field(
+        "fastmon-agent-prodops",
+        max_length=100,
+        description="Name that the sampler's messages carry as sender and processed_by.",
+    )
     seed: str = Field("prodops", description="Seed of the sampling, with each STF's name.")
     batch_size: int = Field(500, ge=1, le=5000, description="STFs that one transaction takes.")
     idle_seconds: float = Field(
@@ -275,9 +280,7 @@ class FastmonSettings(BaseSettings):
     run_seconds: float = Field(
         60.0, gt=1, description="A sampling run hands over to its successor after so long."
     )
-    run_stfs: int = Field(
-        5000, ge=1, description="A sampling run hands over after so many STFs."
-    )
+    run_stfs: int = Field(5000, ge=1, description="A sampling run hands over after so many STFs.")
     summary_seconds: float = Field(
         10.0, gt=0, description="Interval of a sampling run's summary task."
     )
@@ -335,7 +338,7 @@ class Settings(BaseModel):
 GROUPS: dict[str, type[BaseSettings]] = {
     name: field.annotation
     for name, field in Settings.model_fields.items()
-    if field.annotation is not None
+    if isinstance(field.annotation, type)
 }
 
 
@@ -404,5 +407,3 @@ def _refuse_unknown_names() -> None:
             close = difflib.get_close_matches(name, known, n=1)
             hint = f"; did you mean {close[0]}?" if close else ""
             raise BadSetting(f"setting {name} does not exist{hint}")
-
-

@@ -1,0 +1,115 @@
+"""Actions: what may be requested. Each capability folder declares its own in ``actions.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from sqlalchemy.orm import Session
+
+from blocks.errors import ProdOpsError
+from flows.common import capabilities
+from flows.common.events import NewEvent
+from flows.common.models import Request
+
+
+class OnLost(StrEnum):
+    """What to do with a request whose run was lost (killed, timed out, machine gone)."""
+
+    RERUN = "rerun"
+    """Run it again: its effects are all inside the database, and fenced."""
+    UNKNOWN = "unknown"
+    """Its outside effect may have happened: only reconciliation may end it."""
+    FAIL = "fail"
+    """Say that it failed: the caller decides."""
+
+
+class UnknownAction(ProdOpsError):
+    """There is no action of that name."""
+
+
+class BadParameters(ProdOpsError):
+    """The parameters are not of the action's form; `fields` tells what is wrong with each."""
+
+    def __init__(self, action: str, fields: dict[str, list[str]]) -> None:
+        self.fields = fields
+        summary = "; ".join(f"{name}: {' '.join(texts)}" for name, texts in fields.items())
+        super().__init__(f"{action}: {summary}")
+
+
+class Refused(ProdOpsError):
+    """The action's gate refuses the request, with the reason."""
+
+
+def _no_gate(_session: Session, _parameters: Any) -> None:
+    return None
+
+
+def _no_events(_request: Request) -> Sequence[NewEvent]:
+    return ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Action:
+    """One thing that can be requested, and the promises of its flow.
+
+    Attributes:
+        name: Name of the action and of its deployment in ``prefect.yaml``.
+        summary: One sentence for people and assistants.
+        parameters: Form of the parameters, which are the flow's arguments.
+        dedup_key: Key under which only one request is open at a time; None: any number.
+        subject: What it is about, for people and for the stream's `subject` filter.
+        timeout_seconds: When the guardian ends the run, whatever it is doing.
+        on_lost: What becomes of a request whose run was lost.
+        gate: Raises `Refused` where the request may not be accepted; same transaction.
+        ended: Events that announce a request's end where its flow could not: the request as it ended.
+    """
+
+    name: str
+    summary: str
+    parameters: type[BaseModel]
+    dedup_key: Callable[[Any], str | None]
+    subject: Callable[[Any], str | None]
+    timeout_seconds: float
+    on_lost: OnLost
+    gate: Callable[[Session, Any], None] = _no_gate
+    ended: Callable[[Request], Sequence[NewEvent]] = _no_events
+
+    def parse(self, parameters: object) -> BaseModel:
+        """The parameters in their form.
+
+        Raises:
+            BadParameters: They are not of it.
+        """
+        try:
+            return self.parameters.model_validate(parameters)
+        except ValidationError as error:
+            fields: dict[str, list[str]] = {}
+            for item in error.errors():
+                name = ".".join(str(part) for part in item["loc"]) or "parameters"
+                fields.setdefault(name, []).append(item["msg"])
+            raise BadParameters(self.name, fields) from None
+
+
+@lru_cache(maxsize=1)
+def all_actions() -> dict[str, Action]:
+    """Every action of every capability, by name."""
+    found = [action for module in capabilities.modules("actions") for action in module.ACTIONS]
+    return {action.name: action for action in sorted(found, key=lambda each: each.name)}
+
+
+def get(name: str) -> Action:
+    """The action `name`.
+
+    Raises:
+        UnknownAction: There is none.
+    """
+    try:
+        return all_actions()[name]
+    except KeyError:
+        known = ", ".join(all_actions())
+        raise UnknownAction(f"there is no action {name!r}; there are: {known}") from None

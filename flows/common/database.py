@@ -1,0 +1,139 @@
+"""PostgreSQL: engines, sessions, the models' base, and the schema's migration.
+
+Repositories hold the SQL and never commit; the boundary that opens a session owns its transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import psycopg
+from sqlalchemy import URL, DateTime, Engine, MetaData, create_engine, make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.orm import DeclarativeBase, Session
+
+from blocks.errors import OutsideUnavailable
+from flows.common.settings import settings
+
+AwareTime: Final = DateTime(timezone=True)
+
+_NAMES = {
+    "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+    "uq": "%(table_name)s_%(column_0_N_name)s_key",
+    "ck": "%(table_name)s_%(constraint_name)s_check",
+    "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+    "pk": "%(table_name)s_pkey",
+}
+
+
+class Base(DeclarativeBase):
+    """Base of every table's model."""
+
+    metadata = MetaData(naming_convention=_NAMES)
+
+
+class DatabaseUnavailable(OutsideUnavailable):
+    """PostgreSQL did not answer; what was accepted before is kept."""
+
+
+def now() -> datetime:
+    """The time, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+def database_url() -> URL:
+    """The URL that this process connects to, without a password where a file holds it."""
+    configured = settings().database
+    if configured.url is None:
+        raise DatabaseUnavailable(
+            "PRODOPS_DATABASE_URL is not set: run inside `prodops up`, or point it at a database"
+        )
+    return make_url(configured.url)
+
+
+def connect_arguments(passfile: Path | None) -> dict[str, Any]:
+    """Arguments of every connection: bounded, kept alive, password from a file."""
+    arguments: dict[str, Any] = {
+        "connect_timeout": 5,
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "application_name": "prodops",
+    }
+    if passfile is not None:
+        arguments["passfile"] = str(passfile)
+    return arguments
+
+
+def make_engine(
+    url: URL | None = None, *, passfile: Path | None = None, pool_size: int | None = None
+) -> Engine:
+    """An engine for `url`, by default the one of the settings.
+
+    Stale connections are found before use, so that a database restart costs no error.
+    """
+    configured = settings().database
+    return create_engine(
+        url or database_url(),
+        connect_args=connect_arguments(passfile or configured.passfile),
+        pool_size=pool_size or configured.pool_size,
+        max_overflow=pool_size or configured.pool_size,
+        pool_pre_ping=True,
+        pool_timeout=10,
+    )
+
+
+def listen_dsn() -> str:
+    """The connection string of a bare psycopg connection, as LISTEN needs one."""
+    configured = settings().database
+    plain = database_url().set(drivername="postgresql").render_as_string(hide_password=False)
+    arguments = {key: str(value) for key, value in connect_arguments(configured.passfile).items()}
+    return psycopg.conninfo.make_conninfo(plain, **arguments)
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Session]:
+    """One transaction: committed at the end, rolled back on an error.
+
+    Raises:
+        DatabaseUnavailable: PostgreSQL did not answer, or broke the connection.
+    """
+    with Session(engine, expire_on_commit=False) as session:
+        try:
+            yield session
+            session.commit()
+        except DBAPIError as error:
+            session.rollback()
+            if is_unavailable(error):
+                raise DatabaseUnavailable(
+                    f"the database is unavailable: {_first_line(error)}"
+                ) from error
+            raise
+
+
+def is_unavailable(error: DBAPIError) -> bool:
+    """Whether the database is away, full or stopping, rather than the SQL bad."""
+    return isinstance(error, OperationalError) or error.connection_invalidated
+
+
+def _first_line(error: DBAPIError) -> str:
+    return str(error.orig).strip().split("\n", maxsplit=1)[0]
+
+
+def migrate(url: str, passfile: Path | None = None) -> None:
+    """Bring the schema at `url` to the newest revision."""
+    from alembic import command  # noqa: PLC0415 - Alembic is slow to import and rarely needed
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", "deployments:migrations")
+    engine = create_engine(url, connect_args=connect_arguments(passfile))
+    try:
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    finally:
+        engine.dispose()

@@ -1,0 +1,103 @@
+"""Events: what happened, appended to one table that every listener follows by id.
+
+Two transactions may commit in another order than their ids were handed out, and a reader that
+follows ids would miss rows. So ids are handed out under one lock that lasts until the commit, and
+:func:`commit` is the only function that writes events.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from flows.common.database import now
+
+CHANNEL: Final = "prodops_event"
+_LOCK: Final = 0x70726F64  # "prod": the advisory lock that orders event ids by commit
+_QUEUE_NAME: Final = "epictopic"
+
+_ORDER = text("SELECT pg_advisory_xact_lock(:lock), pg_notify(:channel, '')")
+_APPEND = text("""
+    INSERT INTO event (at, msg_type, namespace, run_id, processed_by, subject, payload,
+                       request_id, flow_run_id)
+    SELECT * FROM unnest(
+        cast(:at AS timestamptz[]), cast(:msg_type AS text[]), cast(:namespace AS text[]),
+        cast(:run_id AS text[]), cast(:processed_by AS text[]), cast(:subject AS text[]),
+        cast(:payload AS json[]), cast(:request_id AS bigint[]), cast(:flow_run_id AS uuid[]))
+    RETURNING id
+""")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewEvent:
+    """An event to append. `payload` is the JSON text that clients get, on one line, ASCII."""
+
+    msg_type: str
+    payload: str
+    at: datetime
+    namespace: str | None = None
+    run_id: str | None = None
+    processed_by: str | None = None
+    subject: str | None = None
+    request_id: int | None = None
+    flow_run_id: uuid.UUID | None = None
+
+
+def message_event(
+    body: Mapping[str, Any],
+    *,
+    at: datetime | None = None,
+    subject: str | None = None,
+    request_id: int | None = None,
+    flow_run_id: uuid.UUID | None = None,
+) -> NewEvent:
+    """The event of a message: its body, with the fields the original monitor adds to each.
+
+    Source: fastmon contract section 1.10 (enrichment), MO-p:158-174.
+    """
+    moment = at or now()
+    enriched = dict(body)
+    enriched.setdefault("sender_agent", body.get("sender"))
+    enriched.setdefault("recipient_agent", body.get("recipient"))
+    enriched.setdefault("namespace", None)
+    enriched.setdefault("queue_name", _QUEUE_NAME)
+    enriched.setdefault("sent_at", moment.isoformat())
+    run_id = body.get("run_id")
+    return NewEvent(
+        msg_type=str(body.get("msg_type") or "message"),
+        payload=json.dumps(enriched),
+        at=moment,
+        namespace=body.get("namespace"),
+        run_id=None if run_id is None else str(run_id),
+        processed_by=body.get("processed_by"),
+        subject=subject,
+        request_id=request_id,
+        flow_run_id=flow_run_id,
+    )
+
+
+def commit(session: Session, events: Sequence[NewEvent]) -> list[int]:
+    """Append `events` and commit the session, with nothing between: the lock is held that long.
+
+    Returns:
+        The events' ids, in order.
+    """
+    ids: list[int] = []
+    if events:
+        session.flush()
+        session.execute(_ORDER, {"lock": _LOCK, "channel": CHANNEL})
+        ids = list(session.scalars(_APPEND, _columns(events)))
+    session.commit()
+    return ids
+
+
+def _columns(events: Sequence[NewEvent]) -> dict[str, list[Any]]:
+    names = NewEvent.__slots__
+    return {name: [getattr(event, name) for event in events] for name in names}

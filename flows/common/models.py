@@ -1,0 +1,134 @@
+"""Tables that every capability shares: requests, events, tokens."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from sqlalchemy import JSON, BigInteger, ForeignKey, Identity, Index, String, Text, Uuid, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from flows.common.database import AwareTime, Base, now
+
+
+class RequestState(StrEnum):
+    """Where a request stands. `unknown`: its outside effect may have happened."""
+
+    QUEUED = "queued"
+    CLAIMED = "claimed"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+
+
+LIVE: Final = (RequestState.QUEUED, RequestState.CLAIMED, RequestState.RUNNING)
+"""States in which a request waits or works."""
+OPEN: Final = (*LIVE, RequestState.UNKNOWN)
+"""States in which a request holds its dedup key."""
+HELD: Final = (RequestState.CLAIMED, RequestState.RUNNING)
+"""States in which a worker holds a request by a lease."""
+
+_OPEN_SQL = "state IN ('queued', 'claimed', 'running', 'unknown')"
+
+
+class Request(Base):
+    """One accepted wish for an action; the row is what makes a trigger durable."""
+
+    __tablename__ = "request"
+    __table_args__ = (
+        # A request that named its successor gave its dedup key to it (hand-over without a gap).
+        Index(
+            "request_open_key",
+            "action",
+            "dedup_key",
+            unique=True,
+            postgresql_where=text(f"{_OPEN_SQL} AND successor_id IS NULL"),
+        ),
+        Index("request_open_idx", "state", "id", postgresql_where=text(_OPEN_SQL)),
+        Index("request_flow_run_idx", "flow_run_id"),
+        Index("request_created_at_idx", "created_at"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    action: Mapped[str] = mapped_column(String(100))
+    parameters: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    dedup_key: Mapped[str | None] = mapped_column(Text)
+    subject: Mapped[str | None] = mapped_column(Text)
+    requested_by: Mapped[str] = mapped_column(String(150))
+    source: Mapped[str] = mapped_column(String(20))
+    state: Mapped[RequestState] = mapped_column(String(20), server_default="queued")
+    successor_id: Mapped[int | None] = mapped_column(ForeignKey("request.id", ondelete="SET NULL"))
+    flow_run_id: Mapped[uuid.UUID | None] = mapped_column(Uuid)
+    worker: Mapped[str | None] = mapped_column(String(200))
+    attempts: Mapped[int] = mapped_column(server_default=text("0"))
+    result: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    error: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(AwareTime, default=now)
+    not_before: Mapped[datetime | None] = mapped_column(AwareTime)
+    claimed_at: Mapped[datetime | None] = mapped_column(AwareTime)
+    started_at: Mapped[datetime | None] = mapped_column(AwareTime)
+    finished_at: Mapped[datetime | None] = mapped_column(AwareTime)
+    lease_until: Mapped[datetime | None] = mapped_column(AwareTime)
+    # The one column that the web role may update: locking a row takes that privilege.
+    joined_at: Mapped[datetime | None] = mapped_column(AwareTime)
+
+
+class Cancellation(Base):
+    """Somebody's wish that a request end; the ops side carries it out."""
+
+    __tablename__ = "cancellation"
+
+    request_id: Mapped[int] = mapped_column(
+        ForeignKey("request.id", ondelete="CASCADE"), primary_key=True
+    )
+    requested_by: Mapped[str] = mapped_column(String(150))
+    reason: Mapped[str] = mapped_column(Text, default="")
+    at: Mapped[datetime] = mapped_column(AwareTime, default=now)
+
+
+class Event(Base):
+    """One thing that happened, for everyone who listens. Append-only; readers follow `id`."""
+
+    __tablename__ = "event"
+    __table_args__ = (Index("event_at_idx", "at"), Index("event_request_idx", "request_id"))
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    at: Mapped[datetime] = mapped_column(AwareTime)
+    msg_type: Mapped[str] = mapped_column(String(50))
+    namespace: Mapped[str | None] = mapped_column(String(100))
+    run_id: Mapped[str | None] = mapped_column(String(50))
+    processed_by: Mapped[str | None] = mapped_column(String(100))
+    subject: Mapped[str | None] = mapped_column(Text)
+    # JSON, not JSONB: the text is sent to clients as it was written, keys in their order.
+    payload: Mapped[dict[str, Any]] = mapped_column(JSON)
+    request_id: Mapped[int | None] = mapped_column(BigInteger)
+    flow_run_id: Mapped[uuid.UUID | None] = mapped_column(Uuid)
+
+
+class RelayedState(Base):
+    """A Prefect state that was made an event, so that none is told twice."""
+
+    __tablename__ = "relayed_state"
+    __table_args__ = (Index("relayed_state_at_idx", "at"),)
+
+    state_id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True)
+    flow_run_id: Mapped[uuid.UUID] = mapped_column(Uuid)
+    at: Mapped[datetime] = mapped_column(AwareTime)
+
+
+class ApiToken(Base):
+    """A key to the API. Only its hash is kept."""
+
+    __tablename__ = "api_token"
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    owner: Mapped[str] = mapped_column(String(150))
+    note: Mapped[str] = mapped_column(Text, default="")
+    key_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime] = mapped_column(AwareTime, default=now)
+    revoked_at: Mapped[datetime | None] = mapped_column(AwareTime)

@@ -1,0 +1,423 @@
+"""Requests: accepted once, claimed by lease, ended once. All their SQL is here; nothing commits.
+
+``queued -> claimed -> running -> completed | failed | cancelled | unknown``. An attempt number
+fences every write of a holder: what was given up can no longer write.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from pydantic import BaseModel
+from sqlalchemy import Select, func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.orm import Session
+
+from blocks.errors import ProdOpsError
+from flows.common.actions import Action
+from flows.common.database import now
+from flows.common.models import HELD, LIVE, OPEN, Cancellation, Request, RequestState
+
+CHANNEL: Final = "prodops_request"
+_ACCEPT_TRIES: Final = 10
+
+
+class RequestNotFound(ProdOpsError):
+    """There is no request with that id."""
+
+
+class ClaimLost(ProdOpsError):
+    """The request is no longer held by this attempt: another holds it, or it has ended."""
+
+
+@dataclass(frozen=True)
+class Holder:
+    """The attempt at a request that the present run makes."""
+
+    request_id: int
+    attempt: int
+    flow_run_id: uuid.UUID | None = None
+
+
+_current: ContextVar[Holder | None] = ContextVar("prodops_holder", default=None)
+
+
+def hold(holder: Holder | None) -> None:
+    """Make `holder` the present run's; the launcher calls it before the flow starts."""
+    _current.set(holder)
+
+
+def holder() -> Holder:
+    """The attempt that the present run makes.
+
+    Raises:
+        ClaimLost: The code runs outside an attempt.
+    """
+    present = _current.get()
+    if present is None:
+        raise ClaimLost("this flow runs outside a request; start it with `prodops run`")
+    return present
+
+
+# ------------------------------------------------------------------ accepting
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A request that stands for what was asked: a new one, or the open one that was joined."""
+
+    id: int
+    state: RequestState
+    is_new: bool
+
+
+def accept(
+    session: Session,
+    action: Action,
+    parameters: BaseModel,
+    *,
+    requested_by: str,
+    source: str,
+) -> Accepted:
+    """Accept a request, or join the open one with its dedup key, which stays locked.
+
+    Raises:
+        Refused: The action's gate says no.
+    """
+    action.gate(session, parameters)
+    key = action.dedup_key(parameters)
+    values = {
+        "action": action.name,
+        "parameters": parameters.model_dump(mode="json"),
+        "dedup_key": key,
+        "subject": action.subject(parameters),
+        "requested_by": requested_by[:150],
+        "source": source,
+        "created_at": now(),
+    }
+    # An open request may close between the two statements: then it is the insert's turn again.
+    for _ in range(_ACCEPT_TRIES):
+        joined = _join(session, action.name, key) if key is not None else None
+        if joined is not None:
+            return joined
+        created = session.scalar(_insert_unless_open(values))
+        if created is not None:
+            wake(session)
+            return Accepted(created, RequestState.QUEUED, is_new=True)
+    raise ClaimLost(f"{action.name}: requests with key {key!r} open and close too fast to join one")
+
+
+def _insert_unless_open(values: dict[str, Any]) -> Any:
+    return pg_insert(Request).values(**values).on_conflict_do_nothing().returning(Request.id)
+
+
+def _join(session: Session, action: str, key: str) -> Accepted | None:
+    found = session.execute(
+        select(Request.id, Request.state)
+        .where(
+            Request.action == action,
+            Request.dedup_key == key,
+            Request.state.in_(OPEN),
+            Request.successor_id.is_(None),
+        )
+        .with_for_update(read=True)
+    ).first()
+    return Accepted(found.id, RequestState(found.state), is_new=False) if found else None
+
+
+def wake(session: Session) -> None:
+    """Tell the workers, at the commit, that something waits."""
+    session.execute(select(func.pg_notify(CHANNEL, "")))
+
+
+# ------------------------------------------------------------------ reading
+
+
+def get(session: Session, request_id: int) -> Request:
+    """The request with that id.
+
+    Raises:
+        RequestNotFound: There is none.
+    """
+    request = session.get(Request, request_id)
+    if request is None:
+        raise RequestNotFound(f"there is no request {request_id}")
+    return request
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filter:
+    """Which requests a list shows; an absent field filters nothing."""
+
+    action: str | None = None
+    state: str | None = None
+    subject: str | None = None
+    requested_by: str | None = None
+    is_open: bool = False
+
+
+def matching(wanted: Filter) -> Select[Request]:
+    """The requests of a filter, newest first."""
+    query = select(Request).order_by(Request.id.desc())
+    for name in ("action", "state", "subject", "requested_by"):
+        value = getattr(wanted, name)
+        if value is not None:
+            query = query.where(getattr(Request, name) == value)
+    return query.where(Request.state.in_(OPEN)) if wanted.is_open else query
+
+
+# ------------------------------------------------------------------ cancelling
+
+
+def ask_to_cancel(session: Session, request_id: int, *, requested_by: str, reason: str) -> Request:
+    """Note that somebody wants the request to end; the ops side carries it out.
+
+    Raises:
+        RequestNotFound: There is no such request.
+    """
+    request = get(session, request_id)
+    if request.state in LIVE:
+        session.execute(
+            pg_insert(Cancellation)
+            .values(request_id=request_id, requested_by=requested_by, reason=reason, at=now())
+            .on_conflict_do_nothing()
+        )
+        wake(session)
+    return request
+
+
+def cancel_waiting(session: Session) -> list[Request]:
+    """End the queued requests whose cancellation was asked for."""
+    return list(
+        session.scalars(
+            update(Request)
+            .where(
+                Request.state == RequestState.QUEUED,
+                Request.id == Cancellation.request_id,
+            )
+            .values(
+                state=RequestState.CANCELLED,
+                finished_at=func.now(),
+                error=func.concat("cancelled by ", Cancellation.requested_by),
+            )
+            .returning(Request)
+        )
+    )
+
+
+def cancelled_among(session: Session, ids: Sequence[int]) -> list[Cancellation]:
+    """The cancellations asked for the requests `ids`."""
+    return list(session.scalars(select(Cancellation).where(Cancellation.request_id.in_(ids))))
+
+
+# ------------------------------------------------------------------ working
+
+
+def claim(session: Session, *, worker: str, limit: int, lease_seconds: float) -> list[Request]:
+    """Claim up to `limit` queued requests for `worker`, oldest first."""
+    waiting = (
+        select(Request.id)
+        .where(
+            Request.state == RequestState.QUEUED,
+            (Request.not_before.is_(None)) | (Request.not_before <= func.now()),
+        )
+        .order_by(Request.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    claimed = session.scalars(
+        update(Request)
+        .where(Request.id.in_(waiting.scalar_subquery()))
+        .values(
+            state=RequestState.CLAIMED,
+            worker=worker,
+            attempts=Request.attempts + 1,
+            claimed_at=func.now(),
+            lease_until=_lease(lease_seconds),
+            flow_run_id=None,
+        )
+        .returning(Request)
+    )
+    return sorted(claimed, key=lambda request: request.id)
+
+
+def claim_new(
+    session: Session,
+    action: Action,
+    parameters: BaseModel,
+    *,
+    requested_by: str,
+    source: str,
+    worker: str,
+    lease_seconds: float,
+    flow_run_id: uuid.UUID | None = None,
+) -> Request | None:
+    """Accept a request that `worker` already works on; None where one with its key is open."""
+    return session.scalar(
+        pg_insert(Request)
+        .values(
+            action=action.name,
+            parameters=parameters.model_dump(mode="json"),
+            dedup_key=action.dedup_key(parameters),
+            subject=action.subject(parameters),
+            requested_by=requested_by[:150],
+            source=source,
+            created_at=now(),
+            state=RequestState.CLAIMED,
+            worker=worker,
+            attempts=1,
+            claimed_at=func.now(),
+            lease_until=_lease(lease_seconds),
+            flow_run_id=flow_run_id,
+        )
+        .on_conflict_do_nothing()
+        .returning(Request)
+    )
+
+
+def renew(session: Session, holders: Sequence[Holder], *, lease_seconds: float) -> None:
+    """Hold the requests of `holders` for another lease."""
+    session.execute(
+        update(Request)
+        .where(Request.id.in_([each.request_id for each in holders]), Request.state.in_(HELD))
+        .values(lease_until=_lease(lease_seconds))
+    )
+
+
+def note_flow_run(session: Session, attempt: Holder, *, state: RequestState) -> None:
+    """Note the attempt's flow run and that the request is claimed or running.
+
+    Raises:
+        ClaimLost: The attempt does not hold the request.
+    """
+    values: dict[str, Any] = {"state": state, "flow_run_id": attempt.flow_run_id}
+    if state is RequestState.RUNNING:
+        values["started_at"] = func.now()
+    _write(session, attempt, values)
+
+
+def finish(
+    session: Session,
+    attempt: Holder,
+    state: RequestState,
+    *,
+    result: dict[str, Any] | None = None,
+    error: str | None = None,
+) -> None:
+    """End the request, in the transaction that holds what it changed.
+
+    Raises:
+        ClaimLost: The attempt does not hold the request.
+    """
+    ending = {"state": state, "result": result, "error": error, "lease_until": None}
+    _write(session, attempt, {**ending, "finished_at": func.now()})
+
+
+def give_back(
+    session: Session, attempt: Holder, *, error: str | None, delay_seconds: float
+) -> None:
+    """Queue the request again, not before the delay; the next attempt has another number.
+
+    Raises:
+        ClaimLost: The attempt does not hold the request.
+    """
+    later = func.now() + timedelta(seconds=delay_seconds)
+    values = {"state": RequestState.QUEUED, "error": error, "lease_until": None}
+    _write(session, attempt, {**values, "not_before": later, "worker": None})
+    wake(session)
+
+
+def fence(session: Session, attempt: Holder) -> None:
+    """Hold the request's row to the end of the transaction, as the attempt that owns it.
+
+    Raises:
+        ClaimLost: The attempt does not hold the request.
+    """
+    held = session.scalar(select(Request.id).where(*_owned(attempt)).with_for_update(read=True))
+    if held is None:
+        raise ClaimLost(
+            f"request {attempt.request_id} is no longer held by attempt {attempt.attempt}"
+        )
+
+
+def succeed(session: Session, attempt: Holder) -> int:
+    """Open the successor of the attempt's request, which takes over its dedup key.
+
+    Raises:
+        ClaimLost: The attempt does not hold the request.
+    """
+    predecessor = session.scalar(select(Request).where(*_owned(attempt)).with_for_update())
+    if predecessor is None:
+        raise ClaimLost(f"request {attempt.request_id} is no longer held")
+    if predecessor.successor_id is not None:
+        return predecessor.successor_id
+    # The key is free only once the predecessor names its successor: first itself, then the other.
+    predecessor.successor_id = predecessor.id
+    session.flush()
+    successor = session.scalar(
+        insert(Request)
+        .values(
+            action=predecessor.action,
+            parameters=predecessor.parameters,
+            dedup_key=predecessor.dedup_key,
+            subject=predecessor.subject,
+            requested_by=predecessor.requested_by,
+            source="successor",
+            created_at=now(),
+        )
+        .returning(Request.id)
+    )
+    predecessor.successor_id = successor
+    wake(session)
+    return int(successor or 0)
+
+
+def expired(session: Session, *, excluding: Sequence[int] = ()) -> list[Request]:
+    """The held requests whose lease has run out, locked, without those of `excluding`."""
+    query = (
+        select(Request)
+        .where(Request.state.in_(HELD), Request.lease_until < func.now())
+        .with_for_update(skip_locked=True)
+    )
+    if excluding:
+        query = query.where(Request.id.not_in(excluding))
+    return list(session.scalars(query))
+
+
+def held_by(session: Session, worker: str) -> list[Request]:
+    """The requests that `worker` holds."""
+    return list(
+        session.scalars(select(Request).where(Request.worker == worker, Request.state.in_(HELD)))
+    )
+
+
+def of_flow_run(session: Session, flow_run_id: uuid.UUID) -> Request | None:
+    """The request that the flow run works on."""
+    return session.scalar(select(Request).where(Request.flow_run_id == flow_run_id))
+
+
+def _lease(seconds: float) -> Any:
+    return func.now() + timedelta(seconds=seconds)
+
+
+def _owned(attempt: Holder) -> tuple[Any, ...]:
+    return (
+        Request.id == attempt.request_id,
+        Request.attempts == attempt.attempt,
+        Request.state.in_(HELD),
+    )
+
+
+def _write(session: Session, attempt: Holder, values: dict[str, Any]) -> None:
+    written = session.scalar(
+        update(Request).where(*_owned(attempt)).values(**values).returning(Request.id)
+    )
+    if written is None:
+        raise ClaimLost(
+            f"request {attempt.request_id} is no longer held by attempt {attempt.attempt}"
+        )

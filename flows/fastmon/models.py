@@ -1,0 +1,165 @@
+"""Tables of the STF/TF sampling: the inbox, runs, STF and TF files, the sampler's lease."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, String, Text, Uuid, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from flows.common.database import AwareTime, Base, now
+
+
+class InboxState(StrEnum):
+    """What became of an STF that a message announced."""
+
+    WAITING = "waiting"
+    SAMPLED = "sampled"
+    PASSED = "passed"
+    SET_ASIDE = "set_aside"
+
+
+class FileStatus(StrEnum):
+    """Status of an STF or TF file (contract: the original's FileStatus)."""
+
+    REGISTERED = "registered"
+    PROCESSING = "processing"
+    PROCESSED = "processed"
+    FAILED = "failed"
+    DONE = "done"
+
+
+class InboxStf(Base):
+    """An announced STF, once: a redelivery finds its row and changes nothing."""
+
+    __tablename__ = "fastmon_inbox"
+    __table_args__ = (
+        Index("fastmon_inbox_name_key", "namespace", "stf_filename", unique=True),
+        Index(
+            "fastmon_inbox_owner_key",
+            "stf_filename",
+            unique=True,
+            postgresql_where=text("state <> 'set_aside'"),
+        ),
+        Index(
+            "fastmon_inbox_waiting_idx",
+            "namespace",
+            "id",
+            postgresql_where=text("state = 'waiting'"),
+        ),
+        Index("fastmon_inbox_run_idx", "namespace", "run_number"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    namespace: Mapped[str] = mapped_column(String(100), server_default="")
+    stf_filename: Mapped[str] = mapped_column(String(255))
+    run_number: Mapped[int | None]
+    is_first: Mapped[bool] = mapped_column(server_default=text("false"))
+    message: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    state: Mapped[InboxState] = mapped_column(String(20))
+    reason: Mapped[str | None] = mapped_column(Text)
+    received_at: Mapped[datetime] = mapped_column(AwareTime)
+    decided_at: Mapped[datetime | None] = mapped_column(AwareTime)
+    request_id: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class FirstStf(Base):
+    """The first STF that was accepted of a run; it is always sampled."""
+
+    __tablename__ = "fastmon_first_stf"
+
+    namespace: Mapped[str] = mapped_column(String(100), primary_key=True)
+    run_number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    stf_filename: Mapped[str] = mapped_column(String(255))
+
+
+class SamplerLease(Base):
+    """Which request serves a namespace's inbox: a successor takes the row over."""
+
+    __tablename__ = "fastmon_lease"
+
+    namespace: Mapped[str] = mapped_column(String(100), primary_key=True)
+    request_id: Mapped[int] = mapped_column(BigInteger)
+    attempt: Mapped[int]
+    taken_at: Mapped[datetime] = mapped_column(AwareTime)
+
+
+class WatchedFile(Base):
+    """A file that the directory scan has seen: its size, since when, and whether it was taken."""
+
+    __tablename__ = "fastmon_watched_file"
+
+    path: Mapped[str] = mapped_column(Text, primary_key=True)
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
+    modified_at: Mapped[datetime] = mapped_column(AwareTime)
+    unchanged_since: Mapped[datetime] = mapped_column(AwareTime)
+    taken_at: Mapped[datetime | None] = mapped_column(AwareTime)
+    outcome: Mapped[str | None] = mapped_column(Text)
+
+
+class Run(Base):
+    """A data-taking run. `run_number` is the messages' `run_id`; `run_id` is the row's key."""
+
+    __tablename__ = "swf_runs"
+
+    run_id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    run_number: Mapped[int] = mapped_column(unique=True)
+    start_time: Mapped[datetime] = mapped_column(AwareTime)
+    end_time: Mapped[datetime | None] = mapped_column(AwareTime)
+    run_conditions: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+
+
+class StfFile(Base):
+    """A Super Time Frame file."""
+
+    __tablename__ = "swf_stf_files"
+    __table_args__ = (
+        Index("swf_stf_files_created_at_idx", "created_at"),
+        Index("swf_stf_files_run_id_idx", "run_id"),
+    )
+
+    file_id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True, default=uuid.uuid4)
+    run_id: Mapped[int] = mapped_column(ForeignKey("swf_runs.run_id"))
+    machine_state: Mapped[str] = mapped_column(String(64), default="physics")
+    stf_filename: Mapped[str] = mapped_column(String(255), unique=True)
+    file_size_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    checksum: Mapped[str | None] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(AwareTime, default=now)
+    status: Mapped[FileStatus] = mapped_column(String(20), default=FileStatus.REGISTERED)
+    # "metadata" is taken by the models' base.
+    meta: Mapped[dict[str, Any] | None] = mapped_column("metadata", JSONB)
+    workflow_id: Mapped[uuid.UUID | None] = mapped_column(Uuid)
+    daq_state: Mapped[str | None] = mapped_column(String(20))
+    daq_substate: Mapped[str | None] = mapped_column(String(20))
+    workflow_status: Mapped[str | None] = mapped_column(String(30))
+    tf_count: Mapped[int | None]
+
+
+class FastmonFile(Base):
+    """A TF file sampled from an STF: frames `tf_first` to `tf_last`, both counted from 0."""
+
+    __tablename__ = "swf_fastmon_files"
+    __table_args__ = (
+        Index("swf_fastmon_files_stf_file_id_idx", "stf_file_id"),
+        Index("swf_fastmon_files_created_at_idx", "created_at"),
+    )
+
+    tf_file_id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True, default=uuid.uuid4)
+    stf_file_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("swf_stf_files.file_id"))
+    tf_filename: Mapped[str] = mapped_column(String(255), unique=True)
+    file_size_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    checksum: Mapped[str | None] = mapped_column(String(64))
+    status: Mapped[FileStatus] = mapped_column(String(20), default=FileStatus.REGISTERED)
+    meta: Mapped[dict[str, Any] | None] = mapped_column("metadata", JSONB)
+    created_at: Mapped[datetime] = mapped_column(AwareTime, default=now)
+    updated_at: Mapped[datetime] = mapped_column(AwareTime, default=now)
+    tf_count: Mapped[int | None]
+    tf_first: Mapped[int | None]
+    tf_last: Mapped[int | None]
+    # The request that sampled it; null when an agent registered it over REST. The web role may
+    # write only the latter (row-level security).
+    sampled_by: Mapped[int | None] = mapped_column(BigInteger)

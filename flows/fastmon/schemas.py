@@ -1,0 +1,176 @@
+"""Forms of the testbed's bus messages that prodops reads (fastmon contract sections 1.5 to 1.9).
+
+Readers are tolerant: unknown keys stay in the body. What is read is checked strictly, so that a
+wrong type is refused where it came from.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any, Final
+
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+)
+
+from blocks.errors import ProdOpsError
+
+STF_READY: Final = frozenset({"stf_ready", "data_ready"})
+"""`stf_ready`, and its name before February 2026."""
+
+MAX_RUN_NUMBER: Final = 2**31 - 1
+MAX_SIZE_BYTES: Final = 2**63 - 1
+MAX_FILENAME: Final = 255
+_MAX_DEPTH: Final = 64
+
+
+class MessageRefused(ProdOpsError):
+    """A message is not of its form; `fields` says what is wrong with each field."""
+
+    def __init__(self, fields: dict[str, list[str]]) -> None:
+        self.fields = fields
+        super().__init__("; ".join(f"{name}: {' '.join(why)}" for name, why in fields.items()))
+
+
+def _encodable(value: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError("holds half of a surrogate pair; send whole characters") from None
+    return value
+
+
+def _plain_file_name(value: str) -> str:
+    if "/" in value or "\\" in value or value in {".", ".."}:
+        raise ValueError("must be a file name without a path")
+    if any(ord(character) < 32 or ord(character) == 127 for character in value):  # noqa: PLR2004
+        raise ValueError("must not hold control characters")
+    return _encodable(value)
+
+
+def _one_token(value: str) -> str:
+    if not re.fullmatch(r"[!-~]+", value):
+        raise ValueError("must be printable ASCII without blanks")
+    return value
+
+
+Name = Annotated[StrictStr, Field(max_length=100), AfterValidator(_encodable)]
+Word = Annotated[StrictStr, Field(max_length=20), AfterValidator(_encodable)]
+FileName = Annotated[
+    StrictStr, Field(min_length=1, max_length=MAX_FILENAME), AfterValidator(_plain_file_name)
+]
+Count = Annotated[StrictInt, Field(ge=0, le=2**31 - 1)]
+RunId = (
+    Annotated[StrictStr, Field(max_length=50), AfterValidator(_encodable)]
+    | Annotated[StrictInt, Field(ge=-(10**49), le=10**49)]
+)
+
+
+class Message(BaseModel):
+    """Any message: what is needed to relay and filter it. The rest of its body is kept as it is."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    msg_type: Annotated[StrictStr, Field(min_length=1, max_length=50), AfterValidator(_one_token)]
+    namespace: Name | None = None
+    run_id: RunId | None = None
+    execution_id: Name | None = None
+    sender: Name | None = None
+    recipient: Name | None = None
+    processed_by: Name | None = None
+
+    @property
+    def run_number(self) -> int | None:
+        """The run as an integer, None where it is none (or too large to be one)."""
+        text = str(self.run_id) if self.run_id is not None else ""
+        if re.fullmatch(r"[0-9]{1,10}", text) and int(text) <= MAX_RUN_NUMBER:
+            return int(text)
+        return None
+
+
+class StfReady(Message):
+    """An STF file is there. Sizes may be absent: the original data agent sends null."""
+
+    filename: FileName | None = None
+    size_bytes: Annotated[StrictInt, Field(ge=0, le=MAX_SIZE_BYTES)] | None = Field(
+        None, validation_alias=AliasChoices("size_bytes", "size")
+    )
+    tf_count: Annotated[StrictInt, Field(ge=1, le=2**31 - 1)] | None = None
+    sequence: Count | None = None
+    checksum: Annotated[StrictStr, Field(max_length=64), AfterValidator(_encodable)] | None = None
+    file_url: Annotated[StrictStr, Field(max_length=4096), AfterValidator(_encodable)] | None = None
+    state: Word | None = None
+    substate: Word | None = None
+
+
+def decode(text: bytes) -> dict[str, Any]:
+    """The JSON object in `text`.
+
+    Raises:
+        MessageRefused: It is not JSON, not an object, or holds what PostgreSQL cannot keep.
+    """
+    try:
+        body = json.loads(text, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise MessageRefused({"body": ["is nested too deeply"]}) from None
+    except ValueError as error:
+        raise MessageRefused({"body": [f"is not JSON: {error}"]}) from None
+    if not isinstance(body, dict):
+        raise MessageRefused({"body": ["must be a JSON object"]})
+    for path in _bad_paths(body):
+        raise MessageRefused({path: ["must not hold a NUL character"]})
+    return body
+
+
+def parse(body: dict[str, Any]) -> Message:
+    """The message in `body`: a :class:`StfReady` where its type says so.
+
+    Raises:
+        MessageRefused: A field is missing, or not of its form.
+    """
+    form = StfReady if body.get("msg_type") in STF_READY else Message
+    try:
+        return form.model_validate(body)
+    except ValidationError as error:
+        fields: dict[str, list[str]] = {}
+        for item in error.errors():
+            texts = fields.setdefault(str(item["loc"][0]), [])
+            texts.append(_in_words(item["type"], item["msg"]))
+        raise MessageRefused(fields) from None
+
+
+def _in_words(kind: str, message: str) -> str:
+    if kind == "missing":
+        return "This field is required."
+    return message.removeprefix("Value error, ")
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _bad_paths(value: Any, path: str = "", depth: int = 0) -> Iterator[str]:
+    """Paths of the strings with a NUL in them, keys included."""
+    if depth > _MAX_DEPTH:
+        raise MessageRefused({path.split(".")[0] or "body": ["is nested too deeply"]})
+    if isinstance(value, str):
+        if "\x00" in value:
+            yield path
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            below = f"{path}.{key}" if path else key
+            if "\x00" in key:
+                yield below.replace("\x00", "\\u0000")
+            yield from _bad_paths(item, below, depth + 1)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _bad_paths(item, f"{path}.{index}", depth + 1)
