@@ -66,7 +66,7 @@ class Action:
         timeout_seconds: When the guardian ends the run, whatever it is doing.
         on_lost: What becomes of a request whose run was lost.
         gate: Raises `Refused` where the request may not be accepted; same transaction.
-        ended: Events that announce a request's end where its flow could not: the request as it ended.
+        ended: Events that announce the end of a request whose flow could not.
     """
 
     name: str

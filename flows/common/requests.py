@@ -345,6 +345,12 @@ def fence(session: Session, attempt: Holder) -> None:
         )
 
 
+def lock_for_end(session: Session, attempt: Holder) -> bool:
+    """Lock the request's row, so that nobody joins it before the transaction ends."""
+    held = session.scalar(select(Request.id).where(*_owned(attempt)).with_for_update())
+    return held is not None
+
+
 def succeed(session: Session, attempt: Holder) -> int:
     """Open the successor of the attempt's request, which takes over its dedup key.
 

@@ -7,6 +7,7 @@ where one is listed), then from ``.env``, then from its default.
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import os
 from functools import lru_cache
 from pathlib import Path
@@ -157,6 +158,11 @@ class ApiSettings(BaseSettings):
         ("127.0.0.1", "::1"),
         description="Peers (addresses or networks, comma-separated) whose X-Remote-User counts.",
     )
+    cookie_key_file: Path | None = Field(
+        None,
+        description="File (mode 0600) with the key that signs reading cookies; unset: one that "
+        "lasts as long as the process.",
+    )
     cookie_days: float = Field(30.0, gt=0, description="How long a page's reading cookie is good.")
     max_body_bytes: int = Field(
         1024 * 1024, ge=1024, description="Largest request body that is accepted."
@@ -176,6 +182,13 @@ class ApiSettings(BaseSettings):
     @classmethod
     def _list(cls, value: object) -> object:
         return _split(value, ",")
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            ipaddress.ip_network(name)
+        return value
 
 
 class StreamSettings(BaseSettings):

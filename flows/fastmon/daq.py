@@ -21,6 +21,7 @@ FILE_URL = "file:///simulated/"
 LIFECYCLE = frozenset({"run_imminent", "start_run", "pause_run", "resume_run", "end_run"})
 _READY_SECONDS = (0.1, 0.3)  # what a data agent takes for one STF
 _END_SECONDS = 0.05  # less, so that a run's last stf_ready comes after its end, as it does
+_RATES_HZ = (0.001, 100_000)
 _STANDBY_REASON = "Brief standby period"
 
 
@@ -53,7 +54,7 @@ class RunPlan:
     def __post_init__(self) -> None:
         _require(self.run_number >= 0, "the run number is negative")
         _require(self.stfs >= 1, "a run has at least one STF")
-        _require(0.001 <= self.rate_hz <= 100_000, "the rate is not between 0.001 and 100,000 Hz")
+        _require(_RATES_HZ[0] <= self.rate_hz <= _RATES_HZ[1], f"rates are {_RATES_HZ} Hz")
         _require(1 <= self.physics_periods <= self.stfs, "each physics period has at least one STF")
         _require(self.size_bytes is None or self.size_bytes >= 0, "the size is negative")
         _require(self.tf_count is None or self.tf_count >= 0, "the number of TFs is negative")

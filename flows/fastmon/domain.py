@@ -83,9 +83,8 @@ def fill_gaps(
 ) -> Stf:
     """The STF, its size and TF count as its message said, else its row, else the configuration.
 
-    Args:
-        said: Size in bytes and TF count of the message, each None where it does not say.
-        row: The same of the STF's row.
+    `said` and `row` are the size in bytes and the TF count of the message and of the STF's row,
+    each None where it does not say.
     """
     size, size_from = _first_known(said[0], row[0], sampling.stf_size_bytes)
     count, count_from = _first_known(said[1], row[1], sampling.tf_count_per_stf)

@@ -161,7 +161,7 @@ def _refuse_constant(name: str) -> None:
 def _bad_paths(value: Any, path: str = "", depth: int = 0) -> Iterator[str]:
     """Paths of the strings with a NUL in them, keys included."""
     if depth > _MAX_DEPTH:
-        raise MessageRefused({path.split(".")[0] or "body": ["is nested too deeply"]})
+        raise MessageRefused({path.partition(".")[0] or "body": ["is nested too deeply"]})
     if isinstance(value, str):
         if "\x00" in value:
             yield path

@@ -1,0 +1,82 @@
+"""The web tier: REST, pages and the stream. It holds no grid credential and no Prefect key."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import pkgutil
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from types import ModuleType
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+
+import api
+from api import errors
+from api.auth import Gatekeeper, read_cookie_key
+from api.body import BodyLimit, SlashTolerant
+from api.intake import Intake
+from api.stream import Feed
+from flows.common.database import make_engine
+from flows.common.settings import Settings
+
+_ROOMS = ("routes", "testbed", "pages")
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application, with every router that the rooms of `api` hold."""
+    prefix = settings.stack.root_path
+    app = FastAPI(
+        title="prodops",
+        summary="ePIC production operations and fast monitoring",
+        version=version("epic-prodops"),
+        docs_url=f"{prefix}/docs",
+        redoc_url=None,
+        openapi_url=f"{prefix}/openapi.json",
+        redirect_slashes=False,
+        lifespan=_lifespan,
+    )
+    app.state.settings = settings
+    app.state.engine = make_engine(pool_size=settings.database.pool_size)
+    app.state.gatekeeper = Gatekeeper(
+        app.state.engine, settings.api, read_cookie_key(settings.api.cookie_key_file)
+    )
+    app.state.feed = Feed(settings.stream)
+    app.state.intake = Intake(app.state.engine)
+    errors.install(app)
+    for module in _modules():
+        app.include_router(module.router, prefix=prefix)
+        if static := getattr(module, "STATIC", None):
+            app.mount(f"{prefix}/static", StaticFiles(directory=static), name="static")
+    app.add_middleware(BodyLimit, max_bytes=settings.api.max_body_bytes)
+    app.add_middleware(SlashTolerant)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    feed: Feed = app.state.feed
+    work = [
+        asyncio.create_task(feed.run()),
+        asyncio.create_task(feed.beat()),
+        asyncio.create_task(app.state.intake.run()),
+    ]
+    try:
+        yield
+    finally:
+        for task in work:
+            task.cancel()
+        await asyncio.gather(*work, return_exceptions=True)
+        app.state.engine.dispose()
+
+
+def _modules() -> Iterator[ModuleType]:
+    """The modules with a router, found by looking: a new one needs no entry anywhere."""
+    for room in _ROOMS:
+        package = importlib.import_module(f"{api.__name__}.{room}")
+        for found in pkgutil.iter_modules(package.__path__):
+            module = importlib.import_module(f"{package.__name__}.{found.name}")
+            if hasattr(module, "router"):
+                yield module

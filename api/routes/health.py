@@ -1,0 +1,32 @@
+"""Whether this API process can do its job."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Literal
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+from sqlalchemy import text
+
+from flows.common.database import transaction
+
+router = APIRouter(prefix="/api/health", tags=["health"])
+
+
+class Health(BaseModel):
+    """The database answers, and how far the stream's feed has got."""
+
+    status: Literal["ok"]
+    version: str
+    last_event_id: int
+
+
+@router.get("/", summary="Health")
+def health(request: Request) -> Health:
+    """200 when the database answers, else 503."""
+    with transaction(request.app.state.engine) as session:
+        session.execute(text("SELECT 1"))
+    return Health(
+        status="ok", version=version("epic-prodops"), last_event_id=request.app.state.feed.last_id
+    )

@@ -1,0 +1,290 @@
+"""The live stream: one LISTEN connection and one read feed all clients of this API process.
+
+Each event is encoded once; what is pending for a client goes out in one send. A client that cannot
+keep up is cut off, comes back with its last id, and has lost nothing: nothing is dropped silently.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import uuid
+from bisect import bisect_right
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import psycopg
+import structlog
+from sse_starlette.event import ServerSentEvent
+
+from flows.common import events
+from flows.common.database import listen_dsn
+from flows.common.settings import StreamSettings
+
+_READ_LIMIT: Final = 2000
+_LOOK_SECONDS: Final = 2.0  # how often the table is looked at without a notification
+_REPLAYS_AT_ONCE: Final = 4
+_RECONNECT_SECONDS: Final = 0.5
+
+_SELECT: Final = """
+    SELECT id, msg_type, namespace, run_id, processed_by, subject, payload::text
+    FROM event WHERE id > %(after)s AND id <= %(until)s ORDER BY id LIMIT %(limit)s
+"""
+
+_log = structlog.get_logger("stream")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which events a client wants: every list that is not empty must hold the event's value.
+
+    Source: fastmon contract section 3.11; `namespaces` and `subject` are ours.
+    """
+
+    msg_types: frozenset[str] = frozenset()
+    agents: frozenset[str] = frozenset()
+    run_ids: frozenset[str] = frozenset()
+    namespaces: frozenset[str] = frozenset()
+    subject: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, lists: dict[str, str | None]) -> Wanted:
+        """The filter of comma lists, blanks stripped."""
+        return cls(
+            **{
+                name: frozenset(part.strip() for part in (text or "").split(",") if part.strip())
+                for name, text in lists.items()
+            }
+        )
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether nothing is filtered."""
+        return self == _EVERYTHING
+
+    def takes(self, frame: Frame) -> bool:
+        """Whether the client gets the event."""
+        return (
+            (not self.msg_types or frame.msg_type in self.msg_types)
+            and (not self.agents or frame.processed_by in self.agents)
+            and (not self.run_ids or frame.run_id in self.run_ids)
+            and (not self.namespaces or frame.namespace in self.namespaces)
+            and (not self.subject or frame.subject in self.subject)
+        )
+
+    def as_dict(self) -> dict[str, list[str]]:
+        """The filter as the stream's status shows it."""
+        return {name: sorted(values) for name, values in vars(self).items() if values}
+
+
+_EVERYTHING: Final = Wanted()
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """An event, encoded, with what filters look at."""
+
+    id: int
+    msg_type: str
+    namespace: str | None
+    run_id: str | None
+    processed_by: str | None
+    subject: str | None
+    data: bytes
+
+
+def encode(event: str, data: str, event_id: int | None = None) -> bytes:
+    """A frame as the original sends it (LF, one data line), with an `id:` line where it has one."""
+    identifier = None if event_id is None else str(event_id)
+    return ServerSentEvent(data, event=event, id=identifier, sep="\n").encode()
+
+
+def heartbeat() -> bytes:
+    """The frame that shows that the stream lives."""
+    return encode("heartbeat", json.dumps({"timestamp": time.time()}))
+
+
+@dataclass(eq=False)
+class Client:
+    """One listener: what waits for it, and how far it has got."""
+
+    wanted: Wanted
+    limit_bytes: int
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    pending: list[bytes] = field(default_factory=list)
+    pending_bytes: int = 0
+    is_cut_off: bool = False
+    heartbeat_at: float = field(default_factory=time.monotonic)
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def put(self, chunk: bytes) -> None:
+        """Queue `chunk`; a client with too much waiting is cut off."""
+        if self.is_cut_off:
+            return
+        self.pending.append(chunk)
+        self.pending_bytes += len(chunk)
+        if self.pending_bytes > self.limit_bytes:
+            self.cut_off()
+        self.ready.set()
+
+    def cut_off(self) -> None:
+        """End the client's stream; what waits is dropped, its last id brings it back."""
+        self.is_cut_off = True
+        self.pending.clear()
+        self.pending_bytes = 0
+        self.ready.set()
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """What arrives, everything pending in one piece."""
+        while True:
+            await self.ready.wait()
+            self.ready.clear()
+            if self.is_cut_off:
+                return
+            chunk = b"".join(self.pending)
+            self.pending.clear()
+            self.pending_bytes = 0
+            if chunk:
+                yield chunk
+
+
+class Feed:
+    """Reads the event table as it grows and hands each event to the clients that want it."""
+
+    def __init__(self, settings: StreamSettings) -> None:
+        self._settings = settings
+        self._groups: dict[Wanted, set[Client]] = {}
+        self._recent: deque[Frame] = deque(maxlen=settings.recent_events)
+        self._replays = asyncio.Semaphore(_REPLAYS_AT_ONCE)
+        self._is_ready = asyncio.Event()
+        self.last_id = 0
+
+    @property
+    def clients(self) -> list[Client]:
+        """The clients that are connected."""
+        return [client for group in self._groups.values() for client in group]
+
+    # -------------------------------------------------------------- clients
+
+    async def listen(self, wanted: Wanted, after: int | None) -> AsyncIterator[bytes]:
+        """The stream of one client: `connected`, what it missed since `after`, then what comes."""
+        client = Client(wanted, self._settings.client_buffer_bytes)
+        until = self.last_id
+        self._groups.setdefault(wanted, set()).add(client)
+        try:
+            yield encode("connected", json.dumps({"client_id": client.id, "status": "connected"}))
+            if after is not None and after < until:
+                async for chunk in self._missed(wanted, after, until):
+                    yield chunk
+            async for chunk in client.chunks():
+                yield chunk
+        finally:
+            self._forget(client)
+
+    async def ready(self, seconds: float) -> bool:
+        """Whether the feed knows where the table ends; waits for it that long."""
+        try:
+            await asyncio.wait_for(self._is_ready.wait(), seconds)
+        except TimeoutError:
+            return False
+        return True
+
+    def _forget(self, client: Client) -> None:
+        group = self._groups.get(client.wanted, set())
+        group.discard(client)
+        if not group:
+            self._groups.pop(client.wanted, None)
+
+    async def _missed(self, wanted: Wanted, after: int, until: int) -> AsyncIterator[bytes]:
+        """The events after one id up to another, from memory or else from the table."""
+        if self._recent and self._recent[0].id <= after + 1:
+            frames: Sequence[Frame] = list(self._recent)
+            start = bisect_right(frames, after, key=lambda frame: frame.id)
+            stop = bisect_right(frames, until, key=lambda frame: frame.id)
+            if chunk := _join(wanted, frames[start:stop]):
+                yield chunk
+            return
+        while after < until:
+            async with self._replays:
+                frames = await _read_apart(after, until)
+            if chunk := _join(wanted, frames):
+                yield chunk
+            after = frames[-1].id if frames else until
+
+    # -------------------------------------------------------------- the feed
+
+    async def run(self) -> None:
+        """Follow the table until cancelled, through any restart of the database."""
+        while True:
+            try:
+                async with await psycopg.AsyncConnection.connect(
+                    listen_dsn(), autocommit=True
+                ) as connection:
+                    await self._follow(connection)
+            except psycopg.OperationalError as error:
+                _log.warning("the event feed lost the database", reason=str(error).strip())
+                await asyncio.sleep(_RECONNECT_SECONDS)
+
+    async def beat(self) -> None:
+        """Give every client its heartbeat when it is due, until cancelled."""
+        interval = self._settings.heartbeat_seconds
+        while True:
+            await asyncio.sleep(min(1.0, interval / 4))
+            moment = time.monotonic()
+            for client in self.clients:
+                if moment - client.heartbeat_at >= interval:
+                    client.heartbeat_at = moment
+                    client.put(heartbeat())
+
+    async def _follow(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        await connection.execute(f"LISTEN {events.CHANNEL}")
+        if not self._is_ready.is_set():
+            row = await (
+                await connection.execute("SELECT coalesce(max(id), 0) FROM event")
+            ).fetchone()
+            self.last_id = row[0] if row else 0
+            self._is_ready.set()
+        while True:
+            await self._read_new(connection)
+            async for _ in connection.notifies(timeout=_LOOK_SECONDS, stop_after=1):
+                pass
+
+    async def _read_new(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        while frames := await _read(connection, self.last_id, _FAR):
+            self._recent.extend(frames)
+            self.last_id = frames[-1].id
+            for wanted, group in self._groups.items():
+                if chunk := _join(wanted, frames):
+                    for client in group:
+                        client.put(chunk)
+            if len(frames) < _READ_LIMIT:
+                return
+
+
+_FAR: Final = 2**63 - 1
+
+
+async def _read(connection: psycopg.AsyncConnection[Any], after: int, until: int) -> list[Frame]:
+    cursor = await connection.execute(
+        _SELECT, {"after": after, "until": until, "limit": _READ_LIMIT}
+    )
+    return [_frame(row) async for row in cursor]
+
+
+def _frame(row: Any) -> Frame:
+    *columns, payload = row
+    return Frame(*columns, data=encode(row[1], payload, row[0]))
+
+
+async def _read_apart(after: int, until: int) -> list[Frame]:
+    async with await psycopg.AsyncConnection.connect(listen_dsn(), autocommit=True) as connection:
+        return await _read(connection, after, until)
+
+
+def _join(wanted: Wanted, frames: Iterable[Frame]) -> bytes:
+    if wanted.is_everything:
+        return b"".join(frame.data for frame in frames)
+    return b"".join(frame.data for frame in frames if wanted.takes(frame))

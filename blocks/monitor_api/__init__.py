@@ -1,0 +1,35 @@
+"""A monitor's HTTP API, ours or the original swf-monitor's: sending messages, following events.
+
+Needs the monitor's address and a token, both passed in.
+"""
+
+from __future__ import annotations
+
+from blocks.monitor_api.back_off import BackOff
+from blocks.monitor_api.client import STREAM_PATH, MonitorApi
+from blocks.monitor_api.decoder import EventDecoder, Frame
+from blocks.monitor_api.errors import (
+    BadMonitorAddress,
+    MessageRefused,
+    MonitorUnavailable,
+    RequestRefused,
+    TokenRefused,
+)
+from blocks.monitor_api.stream import CONTROL_EVENTS, EventStream, StreamEvent, StreamFilter
+
+__all__ = [
+    "CONTROL_EVENTS",
+    "STREAM_PATH",
+    "BackOff",
+    "BadMonitorAddress",
+    "EventDecoder",
+    "EventStream",
+    "Frame",
+    "MessageRefused",
+    "MonitorApi",
+    "MonitorUnavailable",
+    "RequestRefused",
+    "StreamEvent",
+    "StreamFilter",
+    "TokenRefused",
+]

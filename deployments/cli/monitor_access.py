@@ -1,0 +1,67 @@
+"""What the commands that talk to a monitor share: their options, the connection, exit codes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+
+from blocks import monitor_api
+from blocks.errors import ProdOpsError
+from flows.common.settings import BadSetting, settings
+
+FAILED, BAD_SETTING, TOKEN_REFUSED = 1, 2, 3
+
+Url = Annotated[
+    str | None,
+    typer.Option(
+        "--url",
+        "--monitor-url",
+        "-m",
+        help="Address of the monitor; default: SWF_MONITOR_URL.",
+        show_default=False,
+    ),
+]
+Token = Annotated[
+    str | None,
+    typer.Option(
+        "--token",
+        "--api-token",
+        "-t",
+        help="Token of the monitor; default: SWF_API_TOKEN.",
+        show_default=False,
+    ),
+]
+
+
+def monitor_url(url: str | None) -> str:
+    """Give the monitor's address: the option's, else the setting's."""
+    return url or settings().api.monitor_url
+
+
+def monitor_token(token: str | None) -> str:
+    """Give the token: the option's, else the setting's; without one the command ends with 1."""
+    found = token or settings().api.token
+    if not found:
+        typer.echo(
+            "Configuration error: SWF_API_TOKEN environment variable is required\n"
+            "Set SWF_API_TOKEN or give --token; `prodops token create` makes a token.",
+            err=True,
+        )
+        raise typer.Exit(FAILED)
+    return found
+
+
+@contextmanager
+def failures_in_one_line() -> Iterator[None]:
+    """Tell a failure in one line on stderr; end with 3 (token), 2 (setting) or 1."""
+    try:
+        yield
+    except monitor_api.TokenRefused as error:
+        typer.echo(f"Auth failed: {error}. Check SWF_API_TOKEN.", err=True)
+        raise typer.Exit(TOKEN_REFUSED) from None
+    except ProdOpsError as error:
+        typer.echo(f"Error: {error}", err=True)
+        raise typer.Exit(BAD_SETTING if isinstance(error, BadSetting) else FAILED) from None

@@ -1,0 +1,106 @@
+"""supervisord, asked over its control socket: what the parts do, and to start and stop them."""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, cast
+from xmlrpc.client import Fault, ServerProxy
+
+from supervisor.xmlrpc import Faults, SupervisorTransport
+
+from deployments.stack.errors import StackDown
+from deployments.stack.layout import Layout
+
+_ENDED = {"STOPPED", "EXITED", "FATAL"}
+
+
+@dataclass(frozen=True)
+class PartState:
+    """What supervisord knows of a part.
+
+    Attributes:
+        name: The part's name.
+        state: supervisord's word: RUNNING, STARTING, BACKOFF, FATAL, STOPPED, …
+        pid: Its process, if there is one.
+        since: When that process started.
+    """
+
+    name: str
+    state: str
+    pid: int | None
+    since: datetime | None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has stood its first seconds."""
+        return self.state == "RUNNING"
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether it has no process and will get none by itself."""
+        return self.state in _ENDED
+
+
+class Control:
+    """The supervisord of one state directory."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+
+    def states(self) -> list[PartState]:
+        """Every part's state.
+
+        Raises:
+            StackDown: No supervisord answers; so do all the others here.
+        """
+        with self._call() as supervisor:
+            return [_state(info) for info in supervisor.getAllProcessInfo()]
+
+    def state(self, name: str) -> PartState:
+        """One part's state."""
+        with self._call() as supervisor:
+            return _state(supervisor.getProcessInfo(name))
+
+    def start(self, name: str) -> None:
+        """Start a part if it is not started; do not wait for it."""
+        with self._call() as supervisor, _accepting(Faults.ALREADY_STARTED):
+            supervisor.startProcess(name, False)
+
+    def stop(self, name: str) -> None:
+        """Ask a part to end if it is started; do not wait for it."""
+        with self._call() as supervisor, _accepting(Faults.NOT_RUNNING):
+            supervisor.stopProcess(name, False)
+
+    def shut_down(self) -> None:
+        """End supervisord, and what it still runs."""
+        with self._call() as supervisor:
+            supervisor.shutdown()
+
+    @contextmanager
+    def _call(self) -> Iterator[Any]:
+        transport = SupervisorTransport(None, None, f"unix://{self._layout.socket}")
+        try:
+            yield cast("Any", ServerProxy("http://127.0.0.1", transport=transport)).supervisor
+        except (OSError, http.client.HTTPException) as error:
+            raise StackDown(f"no stack runs with its state in {self._layout.state_dir}") from error
+        finally:
+            transport.close()
+
+
+@contextmanager
+def _accepting(code: int) -> Iterator[None]:
+    try:
+        yield
+    except Fault as fault:
+        if fault.faultCode != code:
+            raise
+
+
+def _state(info: dict[str, Any]) -> PartState:
+    pid = info["pid"] or None
+    since = datetime.fromtimestamp(info["start"], UTC) if pid else None
+    return PartState(info["name"], info["statename"], pid, since)

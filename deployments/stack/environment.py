@@ -1,0 +1,146 @@
+"""What each zone's processes may know: whole, explicit environments.
+
+The web tier gets its own database role and never the way into Prefect. Secrets are given as the
+names of files, never as values.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from dotenv import dotenv_values
+
+from deployments.stack.credentials import OPS_ROLE, WEB_ROLE, Credentials
+from deployments.stack.layout import Layout
+from flows.common.settings import BadSetting, Settings, known_names
+
+
+class Zone(StrEnum):
+    """Who a process works for: the web, the operations, or the servers that both stand on."""
+
+    WEB = "web"
+    OPS = "ops"
+    SERVER = "server"
+
+
+_INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR")
+_FIXED = {
+    "PYTHONUNBUFFERED": "1",
+    "PYTHONSAFEPATH": "1",  # the parts' directory holds data, not modules
+    "MALLOC_ARENA_MAX": "2",  # a part with threads is 6 % smaller
+}
+_GROUPS = {
+    Zone.WEB: {"stack", "api", "stream", "fastmon"},
+    Zone.SERVER: {"stack", "database", "prefect"},
+}
+_SET_HERE = {
+    ("stack", "state_dir"),
+    ("database", "url"),
+    ("database", "passfile"),
+    ("prefect", "api_url"),
+    ("prefect", "password_file"),
+    ("prefect", "ui_url"),
+}
+_CLIENTS_OWN = {("api", "token")}
+
+
+def given_settings(directory: Path | None = None) -> dict[str, str]:
+    """The settings that the user gave, by the names used: from ``.env``, then the environment."""
+    from_file = dotenv_values((directory or Path.cwd()) / ".env")
+    given = {name: value for name, value in from_file.items() if value is not None}
+    known = known_names()
+    return {name: value for name, value in (given | os.environ).items() if name in known}
+
+
+def environment_of(zone: Zone, settings: Settings, given: Mapping[str, str]) -> dict[str, str]:
+    """The whole environment of a process of `zone`.
+
+    Raises:
+        BadSetting: The database's URL holds a password, which every process would be shown.
+    """
+    environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    environment |= _FIXED | _passed_on(zone, settings, given)
+    environment["PRODOPS_STATE_DIR"] = os.fspath(settings.stack.state_dir)
+    environment |= _database(zone, settings)
+    if zone is not Zone.SERVER:
+        environment["PRODOPS_PREFECT_UI_URL"] = prefect_ui_url(settings)
+    if zone is Zone.OPS:
+        environment["PRODOPS_PREFECT_API_URL"] = prefect_api_url(settings)
+        environment["PRODOPS_PREFECT_PASSWORD_FILE"] = os.fspath(_prefect_password(settings))
+    return environment
+
+
+def prefect_api_url(settings: Settings) -> str:
+    """The API of the Prefect server that the stack uses."""
+    return settings.prefect.api_url or f"http://127.0.0.1:{settings.prefect.port}/api"
+
+
+def prefect_ui_url(settings: Settings) -> str:
+    """The address of the Prefect UI that pages link to."""
+    return settings.prefect.ui_url or prefect_api_url(settings).removesuffix("/api")
+
+
+def api_url(settings: Settings) -> str:
+    """Where this machine reaches the web tier, with its prefix."""
+    host = settings.api.host
+    if host in {"0.0.0.0", "::", ""}:  # noqa: S104 - listening everywhere includes here
+        host = "127.0.0.1"
+    literal = f"[{host}]" if ":" in host else host
+    return f"http://{literal}:{settings.api.port}{settings.stack.root_path}"
+
+
+def _passed_on(zone: Zone, settings: Settings, given: Mapping[str, str]) -> dict[str, str]:
+    known = known_names()
+    passed = {}
+    for name, value in given.items():
+        group, field = known[name]
+        if (group, field) in _SET_HERE | _CLIENTS_OWN:
+            continue
+        if zone is Zone.OPS or group in _GROUPS[zone]:
+            read = getattr(getattr(settings, group), field)
+            # the parts run in another directory
+            passed[name] = os.fspath(read.absolute()) if isinstance(read, Path) else value
+    return passed
+
+
+def _database(zone: Zone, settings: Settings) -> dict[str, str]:
+    if settings.database.url is not None:
+        return _database_of_yours(zone, settings)
+    if zone is Zone.SERVER:
+        return {}
+    credentials = Credentials(Layout(settings.stack.state_dir).secrets)
+    role, passfile = {
+        Zone.OPS: (OPS_ROLE, credentials.ops),
+        Zone.WEB: (WEB_ROLE, credentials.web),
+    }[zone]
+    return {
+        "PRODOPS_DATABASE_URL": (
+            f"postgresql+psycopg://{role}@127.0.0.1:{settings.database.port}/prodops"
+        ),
+        "PRODOPS_DATABASE_PASSFILE": os.fspath(passfile),
+    }
+
+
+def _database_of_yours(zone: Zone, settings: Settings) -> dict[str, str]:
+    """The given URL: as it is for ops (role `prodops_ops` where it names none), web as its role."""
+    url = urlsplit(settings.database.url or "")
+    if url.password is not None:
+        raise BadSetting(
+            "setting PRODOPS_DATABASE_URL holds a password; "
+            "put it into the file that PRODOPS_DATABASE_PASSFILE names"
+        )
+    user = WEB_ROLE if zone is Zone.WEB else (url.username or OPS_ROLE)
+    place = f"{user}@{url.netloc.rpartition('@')[2]}"
+    environment = {"PRODOPS_DATABASE_URL": urlunsplit(url._replace(netloc=place))}
+    if settings.database.passfile is not None:
+        environment["PRODOPS_DATABASE_PASSFILE"] = os.fspath(settings.database.passfile.absolute())
+    return environment
+
+
+def _prefect_password(settings: Settings) -> Path:
+    made = Credentials(Layout(settings.stack.state_dir).secrets).prefect_api
+    return (settings.prefect.password_file or made).absolute()

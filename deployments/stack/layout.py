@@ -1,0 +1,119 @@
+"""Where a stack keeps what: every path below its state directory."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from blocks.errors import ProdOpsError
+
+_SOCKET_LIMIT_BYTES = 100
+"""A Unix socket's path may have 107 bytes, and supervisor binds one with a suffix of its pid."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The files and directories of the stack whose state is in `state_dir`."""
+
+    state_dir: Path
+
+    @property
+    def secrets(self) -> Path:
+        """Directory (0700) of passwords, one file (0600) each."""
+        return self.state_dir / "secrets"
+
+    @property
+    def logs(self) -> Path:
+        """Directory of one log per part, and supervisord's."""
+        return self.state_dir / "logs"
+
+    @property
+    def specs(self) -> Path:
+        """Directory of each part's command and environment."""
+        return self.state_dir / "parts"
+
+    @property
+    def prefect_home(self) -> Path:
+        """Prefect's own directory, so that it leaves ``~/.prefect`` alone."""
+        return self.state_dir / "prefect"
+
+    @property
+    def supervisor_config(self) -> Path:
+        """The configuration of supervisord, generated."""
+        return self.state_dir / "supervisord.conf"
+
+    @property
+    def supervisor_pid(self) -> Path:
+        """File that supervisord writes its pid to before it starts a part."""
+        return self.state_dir / "supervisord.pid"
+
+    @property
+    def supervisor_log(self) -> Path:
+        """What supervisord did: starts, exits, give-ups."""
+        return self.logs / "supervisord.log"
+
+    @property
+    def lock(self) -> Path:
+        """File that a running ``prodops up`` holds locked; its pid is in it."""
+        return self.state_dir / "up.lock"
+
+    @property
+    def digest(self) -> str:
+        """A short name for this state directory, the same each time."""
+        return hashlib.sha256(os.fsencode(self.state_dir)).hexdigest()[:16]
+
+    @property
+    def socket(self) -> Path:
+        """The control socket of supervisord; elsewhere when that path is too long."""
+        beside = self.state_dir / "supervisor.sock"
+        if len(os.fsencode(beside)) <= _SOCKET_LIMIT_BYTES:
+            return beside
+        return self._short_dir / "supervisor.sock"
+
+    @property
+    def _short_dir(self) -> Path:
+        # not $XDG_RUNTIME_DIR: `prodops status` from cron or another login must find it too
+        return Path(f"/tmp/prodops-{os.getuid()}-{self.digest}")  # noqa: S108 - checked private
+
+    def log(self, part: str) -> Path:
+        """The log of a part."""
+        return self.logs / f"{part}.log"
+
+    def spec(self, part: str) -> Path:
+        """The command and environment of a part."""
+        return self.specs / f"{part}.json"
+
+    def create(self) -> None:
+        """Make the directories that are not there yet, for the owner only.
+
+        Raises:
+            ProdOpsError: A directory that must be private is another user's or open to others.
+        """
+        self.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for directory in (self.secrets, self.specs, self.logs, self.prefect_home):
+            private_directory(directory)
+        if self.socket.parent != self.state_dir:
+            private_directory(self.socket.parent)
+
+    def remove_socket_directory(self) -> None:
+        """Remove the directory of the socket, where that is outside the state directory."""
+        if self.socket.parent != self.state_dir and self.socket.parent.exists():
+            self.socket.unlink(missing_ok=True)
+            self.socket.parent.rmdir()
+
+
+def private_directory(path: Path) -> None:
+    """Make `path` with mode 0700, or see that it is this user's and closed to others.
+
+    Raises:
+        ProdOpsError: It is there and is another user's, no directory, or open to others.
+    """
+    path.mkdir(mode=0o700, exist_ok=True)
+    status = path.lstat()
+    if path.is_symlink() or status.st_uid != os.geteuid() or status.st_mode & 0o077:
+        raise ProdOpsError(
+            f"{path} must be a directory of this user with mode 0700; "
+            f"run `chmod 700 {path}` if it is yours"
+        )

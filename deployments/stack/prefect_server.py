@@ -1,0 +1,140 @@
+"""The stack's Prefect server: one process on loopback, quiet, with a password from a file.
+
+Nothing of Prefect is imported before its environment is set: its settings load at import.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from blocks.errors import OutsideUnavailable
+from deployments.stack.credentials import PREFECT_ROLE, Credentials
+from deployments.stack.layout import Layout
+from flows.common.settings import BadSetting, Settings
+
+ANSWER_SECONDS = 90.0
+_POLL_SECONDS = 0.2
+
+_QUIET: Mapping[str, str] = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+    "PREFECT_LOGGING_TO_API_ENABLED": "false",
+}
+_BOUNDED: Mapping[str, str] = {
+    "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P1D",
+    "PREFECT_SERVER_DATABASE_SQLALCHEMY_POOL_SIZE": "4",
+    "PREFECT_SERVER_DATABASE_SQLALCHEMY_MAX_OVERFLOW": "8",
+}
+_SLOW: Mapping[str, str] = {
+    # a schedule set in the UI takes effect within these seconds; triggers do not wait for it
+    "PREFECT_SERVER_SERVICES_SCHEDULER_RECENT_DEPLOYMENTS_LOOP_SECONDS": "15",
+    # what they look after is ended by prodops' own sweeper, or is shown in the UI only
+    "PREFECT_SERVER_SERVICES_LATE_RUNS_LOOP_SECONDS": "60",
+    "PREFECT_SERVER_SERVICES_LATE_RUNS_AFTER_SECONDS": "60",
+    "PREFECT_SERVER_SERVICES_PAUSE_EXPIRATIONS_LOOP_SECONDS": "60",
+    "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_LOOP_SECONDS": "60",
+    "PREFECT_SERVER_SERVICES_CLEANUP_RECONCILER_LOOP_SECONDS": "60",
+    "PREFECT_SERVER_SERVICES_FOREMAN_LOOP_SECONDS": "30",
+    "PREFECT_SERVER_EVENTS_PROACTIVE_GRANULARITY": "PT60S",
+}
+
+
+def run(settings: Settings) -> None:
+    """Wait for the database, then serve until a signal.
+
+    Raises:
+        OutsideUnavailable: The database did not answer in time.
+    """
+    layout = Layout(settings.stack.state_dir)
+    layout.create()
+    credentials = Credentials(layout.secrets)
+    credentials.create()
+    os.environ.update(environment(settings, _password(settings)))
+    asyncio.run(_wait_for_database(database_url(settings)))
+    import uvicorn  # noqa: PLC0415 - see the module's first lines
+    from prefect.server.api.server import create_app  # noqa: PLC0415
+
+    uvicorn.run(
+        create_app(final=True),
+        host="127.0.0.1",
+        port=settings.prefect.port,
+        log_level="warning",
+        access_log=False,
+        timeout_keep_alive=60,
+        timeout_graceful_shutdown=5,
+    )
+
+
+def environment(settings: Settings, auth: str) -> dict[str, str]:
+    """What Prefect reads; set inside the process, so that no other process is shown `auth`."""
+    layout = Layout(settings.stack.state_dir)
+    passfile = settings.database.passfile or Credentials(layout.secrets).prefect
+    address = settings.prefect.ui_url or f"http://127.0.0.1:{settings.prefect.port}"
+    return {
+        **_QUIET,
+        **_BOUNDED,
+        **_SLOW,
+        "PREFECT_HOME": os.fspath(layout.prefect_home),
+        "PREFECT_PROFILES_PATH": os.fspath(layout.prefect_home / "profiles.toml"),
+        "PREFECT_SERVER_API_HOST": "127.0.0.1",
+        "PREFECT_SERVER_API_PORT": str(settings.prefect.port),
+        "PREFECT_SERVER_API_AUTH_STRING": auth,
+        "PREFECT_SERVER_UI_API_URL": f"{address.rstrip('/')}/api",
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL": database_url(settings),
+        "PGPASSFILE": os.fspath(passfile),
+        **_ui_directory(layout),
+    }
+
+
+def database_url(settings: Settings) -> str:
+    """Prefect's database, on the server that prodops' own is on; its password is in a file."""
+    host = f"127.0.0.1:{settings.database.port}"
+    if settings.database.url is not None:
+        host = urlsplit(settings.database.url).netloc.rpartition("@")[2]
+    return urlunsplit(("postgresql+asyncpg", f"{PREFECT_ROLE}@{host}", "/prefect", "", ""))
+
+
+def _password(settings: Settings) -> str:
+    layout = Layout(settings.stack.state_dir)
+    path = settings.prefect.password_file or Credentials(layout.secrets).prefect_api
+    try:
+        return path.read_text().strip()
+    except OSError as error:
+        raise BadSetting(
+            f"setting PRODOPS_PREFECT_PASSWORD_FILE={path}: {error.strerror}"
+        ) from error
+
+
+def _ui_directory(layout: Layout) -> dict[str, str]:
+    """Prefect unpacks its UI beside its code, once for all stacks; else in our directory."""
+    import importlib.util  # noqa: PLC0415
+
+    spec = importlib.util.find_spec("prefect")
+    if spec is not None and spec.origin is not None:
+        server = Path(spec.origin).parent / "server"
+        if os.access(server, os.W_OK):
+            return {}
+    return {"PREFECT_SERVER_UI_STATIC_DIRECTORY": os.fspath(layout.prefect_home / "ui")}
+
+
+async def _wait_for_database(url: str) -> None:
+    import asyncpg  # noqa: PLC0415 - Prefect's own driver: no second one in this process
+
+    deadline = time.monotonic() + ANSWER_SECONDS
+    while True:
+        try:
+            connection = await asyncpg.connect(url.replace("+asyncpg", ""), timeout=5)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+            if time.monotonic() > deadline:
+                raise OutsideUnavailable(f"Prefect's database does not answer: {error}") from error
+        else:
+            await connection.close()
+            return
+        await asyncio.sleep(_POLL_SECONDS)

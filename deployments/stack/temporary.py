@@ -1,0 +1,79 @@
+"""What a stack that does not stay needs: settings from nowhere else, free ports, no remains."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, NoReturn
+
+from deployments.stack import postgres
+from deployments.stack.layout import Layout
+from deployments.stack.ports import free_ports
+from flows.common.settings import GROUPS, BadSetting, Settings, known_names
+
+_PORTS = ("PRODOPS_DATABASE_PORT", "PRODOPS_PREFECT_PORT", "PRODOPS_API_PORT")
+
+
+def temporary_environment(overrides: Mapping[str, str]) -> dict[str, str]:
+    """The settings of a temporary stack: free ports and fresh directories, then `overrides`.
+
+    Raises:
+        BadSetting: A name is not a setting.
+    """
+    unknown = sorted(set(overrides) - set(known_names()))
+    if unknown:
+        raise BadSetting(f"setting {unknown[0]} does not exist")
+    ports = dict(zip(_PORTS, map(str, free_ports(len(_PORTS))), strict=True))
+    state_dir = tempfile.mkdtemp(prefix="prodops-")
+    places = {"PRODOPS_STATE_DIR": state_dir, "PRODOPS_TMP_DIR": f"{state_dir}/public"}
+    return ports | places | dict(overrides)
+
+
+def temporary_settings(given: Mapping[str, str]) -> Settings:
+    """The settings of `given` and nothing else: neither this process's nor those of ``.env``."""
+    known = known_names()
+    hidden = {name: value for name, value in os.environ.items() if name in known}
+    for name in hidden:
+        del os.environ[name]
+    os.environ.update(given)
+    try:
+        groups: dict[str, Any] = {name: group(_env_file=None) for name, group in GROUPS.items()}
+        return Settings(**groups)
+    finally:
+        for name in given:
+            del os.environ[name]
+        os.environ.update(hidden)
+
+
+def remove_state(settings: Settings) -> None:
+    """Remove the directories of a stopped stack, the database's too."""
+    if settings.database.url is None:
+        postgres.remove(postgres.instance_of(settings))
+    Layout(settings.stack.state_dir).remove_socket_directory()
+    shutil.rmtree(settings.stack.state_dir)
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Let SIGTERM unwind this process, as Ctrl+C does, so that what it started is ended."""
+
+    def unwind(number: int, _frame: FrameType | None) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    is_ours = (
+        threading.current_thread() is threading.main_thread()
+        and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    )
+    if is_ours:
+        signal.signal(signal.SIGTERM, unwind)
+    try:
+        yield
+    finally:
+        if is_ours:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -1,0 +1,389 @@
+"""The SQL of fast monitoring, in bulk: a batch costs a handful of statements, whatever its size.
+
+Nothing here commits; the caller's transaction holds a batch together.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from flows.common.database import now
+from flows.common.requests import Holder
+from flows.fastmon.domain import TfFile, tf_file_id
+from flows.fastmon.models import FirstStf, InboxState, InboxStf, Run, SamplerLease, StfFile
+
+CHANNEL: Final = "prodops_inbox"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Arrival:
+    """An announced STF, on its way into the inbox."""
+
+    namespace: str
+    stf_filename: str
+    run_number: int | None
+    is_first: bool
+    message: dict[str, Any]
+    state: InboxState
+    reason: str | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What the inbox knows the STF by."""
+        return self.namespace, self.stf_filename
+
+
+# ------------------------------------------------------------------ the inbox, as intake sees it
+
+
+def known_names(session: Session, names: Sequence[str]) -> list[InboxStf]:
+    """The inbox rows of these file names, whatever their namespace."""
+    return list(session.scalars(select(InboxStf).where(InboxStf.stf_filename.in_(names))))
+
+
+def claim_first(session: Session, candidates: Sequence[Arrival]) -> set[tuple[str, str]]:
+    """Note the first STF of each run that has none yet; gives the keys of those that became it."""
+    first: dict[tuple[str, int], str] = {}
+    for arrival in candidates:
+        if arrival.run_number is not None:
+            first.setdefault((arrival.namespace, arrival.run_number), arrival.stf_filename)
+    if not first:
+        return set()
+    rows = session.execute(
+        insert(FirstStf)
+        # In key order, so that two transactions never wait for each other.
+        .values(
+            [
+                {"namespace": namespace, "run_number": run, "stf_filename": name}
+                for (namespace, run), name in sorted(first.items())
+            ]
+        )
+        .on_conflict_do_nothing()
+        .returning(FirstStf.namespace, FirstStf.stf_filename)
+    )
+    return {(row.namespace, row.stf_filename) for row in rows}
+
+
+_ARRIVE = text("""
+    INSERT INTO fastmon_inbox (namespace, stf_filename, run_number, is_first, message, state,
+                               reason, received_at)
+    SELECT * FROM unnest(
+        cast(:namespace AS text[]), cast(:stf_filename AS text[]), cast(:run_number AS int[]),
+        cast(:is_first AS bool[]), cast(:message AS jsonb[]), cast(:state AS text[]),
+        cast(:reason AS text[]), cast(:received_at AS timestamptz[]))
+    ON CONFLICT DO NOTHING
+    RETURNING namespace, stf_filename
+""")
+
+
+def arrive(session: Session, arrivals: Sequence[Arrival], at: datetime) -> set[tuple[str, str]]:
+    """Put STFs into the inbox; gives the keys of those that are new there."""
+    if not arrivals:
+        return set()
+    ordered = sorted(arrivals, key=lambda arrival: arrival.key)
+    columns: dict[str, list[Any]] = {
+        name: [getattr(arrival, name) for arrival in ordered] for name in Arrival.__slots__
+    }
+    columns["message"] = [json.dumps(arrival.message) for arrival in ordered]
+    columns["received_at"] = [at] * len(ordered)
+    return {(row.namespace, row.stf_filename) for row in session.execute(_ARRIVE, columns)}
+
+
+def registered_names(session: Session, run_number: int, limit: int = 1000) -> list[str]:
+    """Names of the run's registered STF files that no message has announced."""
+    return list(
+        session.scalars(
+            select(StfFile.stf_filename)
+            .join(Run, Run.run_id == StfFile.run_id)
+            .outerjoin(InboxStf, InboxStf.stf_filename == StfFile.stf_filename)
+            .where(Run.run_number == run_number, InboxStf.id.is_(None))
+            .order_by(StfFile.created_at)
+            .limit(limit)
+        )
+    )
+
+
+def ring(session: Session, namespaces: Sequence[str]) -> None:
+    """Tell the samplers, at the commit, that their namespace's inbox has something."""
+    for namespace in namespaces:
+        session.execute(select(func.pg_notify(CHANNEL, namespace)))
+
+
+def unserved_namespaces(session: Session) -> list[str]:
+    """Namespaces whose inbox waits although no sampling request is open for them."""
+    return list(
+        session.scalars(
+            text("""
+                SELECT DISTINCT inbox.namespace FROM fastmon_inbox AS inbox
+                WHERE inbox.state = 'waiting' AND NOT EXISTS (
+                    SELECT FROM request
+                    WHERE request.action = 'sample_stfs'
+                      AND request.dedup_key = 'namespace:' || inbox.namespace
+                      AND request.state IN ('queued', 'claimed', 'running', 'unknown'))
+            """)
+        )
+    )
+
+
+# ------------------------------------------------------------------ the lease on an inbox
+
+
+def take_lease(session: Session, namespace: str, holder: Holder) -> bool:
+    """Take the namespace's inbox over; False where a later request has it."""
+    row = {
+        "request_id": holder.request_id,
+        "attempt": holder.attempt,
+        "taken_at": now(),
+    }
+    taken = session.scalar(
+        insert(SamplerLease)
+        .values(namespace=namespace, **row)
+        .on_conflict_do_update(
+            index_elements=[SamplerLease.namespace],
+            set_=row,
+            where=SamplerLease.request_id <= holder.request_id,
+        )
+        .returning(SamplerLease.request_id)
+    )
+    return taken is not None
+
+
+def has_lease(session: Session, namespace: str, holder: Holder) -> bool:
+    """Whether the holder still serves the namespace; if so, it does to the transaction's end."""
+    found = session.scalar(
+        select(SamplerLease.request_id)
+        .where(
+            SamplerLease.namespace == namespace,
+            SamplerLease.request_id == holder.request_id,
+            SamplerLease.attempt == holder.attempt,
+        )
+        .with_for_update(read=True)
+    )
+    return found is not None
+
+
+# ------------------------------------------------------------------ a batch, as the sampler sees it
+
+
+def next_batch(session: Session, namespace: str, limit: int) -> list[InboxStf]:
+    """The oldest waiting STFs of the namespace, locked."""
+    return list(
+        session.scalars(
+            select(InboxStf)
+            .where(InboxStf.namespace == namespace, InboxStf.state == InboxState.WAITING)
+            .order_by(InboxStf.id)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+    )
+
+
+def is_empty(session: Session, namespace: str) -> bool:
+    """Whether nothing waits in the namespace's inbox."""
+    waiting = session.scalar(
+        select(InboxStf.id)
+        .where(InboxStf.namespace == namespace, InboxStf.state == InboxState.WAITING)
+        .limit(1)
+    )
+    return waiting is None
+
+
+def ensure_runs(session: Session, run_numbers: Sequence[int], at: datetime) -> dict[int, int]:
+    """Row keys of the runs by number; a run that is unknown is created."""
+    numbers = sorted(set(run_numbers))
+    known = _runs(session, numbers)
+    missing = [number for number in numbers if number not in known]
+    if missing:
+        session.execute(
+            insert(Run)
+            .values([{"run_number": number, "start_time": at} for number in missing])
+            .on_conflict_do_nothing()
+        )
+        known = _runs(session, numbers)
+    return known
+
+
+def _runs(session: Session, numbers: Sequence[int]) -> dict[int, int]:
+    rows = session.execute(select(Run.run_number, Run.run_id).where(Run.run_number.in_(numbers)))
+    return {row.run_number: row.run_id for row in rows}
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewStf:
+    """An STF that a message told of."""
+
+    stf_filename: str
+    run_id: int
+    file_size_bytes: int | None
+    tf_count: int | None
+    checksum: str | None
+    daq_state: str | None
+    daq_substate: str | None
+
+
+def ensure_stfs(session: Session, stfs: Sequence[NewStf], at: datetime) -> dict[str, StfFile]:
+    """The STF rows by name, locked; one that is unknown is created as its message told."""
+    names = [stf.stf_filename for stf in stfs]
+    known = _stfs(session, names)
+    missing = [stf for stf in stfs if stf.stf_filename not in known]
+    if missing:
+        created = [
+            {**vars(stf), "file_id": uuid.uuid4(), "machine_state": "physics",
+             "status": "registered", "created_at": at}
+            for stf in sorted(missing, key=lambda each: each.stf_filename)
+        ]  # fmt: skip
+        session.execute(insert(StfFile).on_conflict_do_nothing(), created)
+        known = _stfs(session, names)
+    return known
+
+
+def _stfs(session: Session, names: Sequence[str]) -> dict[str, StfFile]:
+    rows = session.scalars(
+        select(StfFile)
+        .where(StfFile.stf_filename.in_(names))
+        .order_by(StfFile.file_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return {row.stf_filename: row for row in rows}
+
+
+_REGISTER = text("""
+    INSERT INTO swf_fastmon_files (tf_file_id, stf_file_id, tf_filename, file_size_bytes, status,
+        metadata, created_at, updated_at, tf_count, tf_first, tf_last, sampled_by)
+    SELECT tf_file_id, stf_file_id, tf_filename, file_size_bytes, 'registered', metadata,
+           cast(:at AS timestamptz), cast(:at AS timestamptz), tf_count, tf_first, tf_last,
+           cast(:sampled_by AS bigint)
+    FROM unnest(
+        cast(:tf_file_id AS uuid[]), cast(:stf_file_id AS uuid[]), cast(:tf_filename AS text[]),
+        cast(:file_size_bytes AS bigint[]), cast(:metadata AS jsonb[]), cast(:tf_count AS int[]),
+        cast(:tf_first AS int[]), cast(:tf_last AS int[]))
+      AS new (tf_file_id, stf_file_id, tf_filename, file_size_bytes, metadata, tf_count, tf_first,
+              tf_last)
+    ON CONFLICT DO NOTHING
+    RETURNING tf_filename
+""")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewTf:
+    """A TF file to register under its STF, with what its row says of its making."""
+
+    tf: TfFile
+    stf_file_id: uuid.UUID
+    metadata: str
+
+
+def register_tfs(
+    session: Session, new: Sequence[NewTf], *, sampled_by: int, at: datetime
+) -> set[str]:
+    """Register TF files; gives the names of those that were not there before."""
+    if not new:
+        return set()
+    rows = session.scalars(
+        _REGISTER,
+        {
+            "tf_file_id": [tf_file_id(each.tf.name) for each in new],
+            "stf_file_id": [each.stf_file_id for each in new],
+            "tf_filename": [each.tf.name for each in new],
+            "file_size_bytes": [each.tf.size_bytes for each in new],
+            "metadata": [each.metadata for each in new],
+            "tf_count": [each.tf.tf_count for each in new],
+            "tf_first": [each.tf.tf_first for each in new],
+            "tf_last": [each.tf.tf_last for each in new],
+            "sampled_by": sampled_by,
+            "at": at,
+        },
+    )
+    return set(rows)
+
+
+def tf_owners(session: Session, names: Sequence[str]) -> dict[str, uuid.UUID]:
+    """The STFs that own these TF file names."""
+    rows = session.execute(
+        text("""
+            SELECT tf_filename, stf_file_id FROM swf_fastmon_files
+            WHERE tf_filename = ANY(:names)
+        """),
+        {"names": list(names)},
+    )
+    return {row.tf_filename: row.stf_file_id for row in rows}
+
+
+_DECIDE_STFS = text("""
+    UPDATE swf_stf_files AS stf
+    SET status = new.status,
+        metadata = coalesce(stf.metadata, '{}'::jsonb) || new.metadata,
+        file_size_bytes = coalesce(stf.file_size_bytes, new.size_bytes),
+        tf_count = coalesce(stf.tf_count, new.tf_count)
+    FROM unnest(
+        cast(:file_id AS uuid[]), cast(:status AS text[]), cast(:metadata AS jsonb[]),
+        cast(:size_bytes AS bigint[]), cast(:tf_count AS int[]))
+      AS new (file_id, status, metadata, size_bytes, tf_count)
+    WHERE stf.file_id = new.file_id
+""")
+
+_DECIDE_INBOX = text("""
+    UPDATE fastmon_inbox AS inbox
+    SET state = new.state, reason = new.reason, decided_at = cast(:at AS timestamptz),
+        request_id = cast(:request_id AS bigint)
+    FROM unnest(cast(:id AS bigint[]), cast(:state AS text[]), cast(:reason AS text[]))
+      AS new (id, state, reason)
+    WHERE inbox.id = new.id
+""")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """What was decided of an STF; `metadata` is JSON text that is merged into its row's."""
+
+    inbox_id: int
+    state: InboxState
+    reason: str | None = None
+    file_id: uuid.UUID | None = None
+    status: str = "processed"
+    metadata: str = "{}"
+    size_bytes: int | None = None
+    tf_count: int | None = None
+
+
+def decide(
+    session: Session, decisions: Sequence[Decision], *, request_id: int, at: datetime
+) -> None:
+    """Write the decisions to the STFs' rows and to the inbox."""
+    on_rows = [each for each in decisions if each.file_id is not None]
+    if on_rows:
+        names = ("file_id", "status", "metadata", "size_bytes", "tf_count")
+        session.execute(
+            _DECIDE_STFS, {name: [getattr(each, name) for each in on_rows] for name in names}
+        )
+    session.execute(
+        _DECIDE_INBOX,
+        {
+            "id": [each.inbox_id for each in decisions],
+            "state": [each.state for each in decisions],
+            "reason": [each.reason for each in decisions],
+            "request_id": request_id,
+            "at": at,
+        },
+    )
+
+
+def set_aside(session: Session, inbox_id: int, reason: str, *, request_id: int) -> None:
+    """Set one STF aside, with the reason."""
+    session.execute(
+        update(InboxStf)
+        .where(InboxStf.id == inbox_id, InboxStf.state == InboxState.WAITING)
+        .values(
+            state=InboxState.SET_ASIDE, reason=reason, decided_at=func.now(), request_id=request_id
+        )
+    )

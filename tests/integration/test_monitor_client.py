@@ -1,0 +1,367 @@
+"""The monitor's adapter and the commands on it, against a monitor that breaks in every way."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from itertools import islice
+
+import pytest
+from typer.testing import CliRunner
+
+from blocks import monitor_api
+from blocks.monitor_api import BackOff, EventStream, MonitorApi, StreamEvent, StreamFilter
+from deployments.cli import run_player
+from deployments.cli.daq import daq_app
+from deployments.cli.fastmon import fastmon_app
+from flows.fastmon import daq
+from tests.fake_monitor import FakeMonitor, Stream, fake_monitor, frame, tf_frame
+
+SOON = BackOff(first_seconds=0.01, longest_seconds=0.05)
+CONNECTED = frame("connected", {"client_id": "c", "status": "connected"})
+HEARTBEAT = frame("heartbeat", {"timestamp": 1.0})
+RUN = {"msg_type": "start_run", "run_id": "100010"}
+
+
+def api_of(monitor: FakeMonitor, **parts: object) -> MonitorApi:
+    return MonitorApi(monitor.url + "/", "key", back_off=SOON, **parts)
+
+
+def first_ids(stream: EventStream, count: int) -> list[int]:
+    numbered = (event.id for event in stream if event.id is not None)
+    return list(islice(numbered, count))
+
+
+def test_a_message_is_sent_with_the_token_and_its_answer_returned():
+    with fake_monitor() as monitor, api_of(monitor) as api:
+        assert api.send(RUN) == {"id": 1}
+    assert monitor.messages == [RUN]
+    assert monitor.asked[0].path == "/api/messages/"
+    assert monitor.asked[0].headers["authorization"] == "Token key"
+
+
+def test_a_message_is_sent_again_until_the_monitor_can_take_it():
+    with fake_monitor(failing_posts=[503, 500, 429]) as monitor, api_of(monitor) as api:
+        api.send(RUN)
+    assert (len(monitor.asked), monitor.messages) == (4, [RUN])
+
+
+def test_a_monitor_that_stays_away_is_given_up_after_the_attempts():
+    with fake_monitor(failing_posts=[503] * 3) as monitor, api_of(monitor, attempts=3) as api:
+        with pytest.raises(monitor_api.MonitorUnavailable, match="HTTP 503"):
+            api.send(RUN)
+        assert len(monitor.asked) == 3
+
+
+def test_nobody_listening_is_unavailable_in_one_line():
+    with (
+        MonitorApi("http://127.0.0.1:1", "key", attempts=1) as api,
+        pytest.raises(monitor_api.MonitorUnavailable, match=r"^no answer from http.*refused"),
+    ):
+        api.send(RUN)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (401, monitor_api.TokenRefused),
+        (403, monitor_api.TokenRefused),
+        (400, monitor_api.MessageRefused),
+        (413, monitor_api.MessageRefused),
+    ],
+)
+def test_a_refusal_is_never_tried_again(status, error):
+    answers = {"POST": (status, {"msg_type": ["This field is required."]})}
+    with fake_monitor(answers=answers) as monitor, api_of(monitor) as api:
+        with pytest.raises(error, match=r"msg_type: This field is required\.") as caught:
+            api.send(RUN)
+        assert len(monitor.asked) == 1
+    assert getattr(caught.value, "fields", None) in (
+        None,
+        {"msg_type": ["This field is required."]},
+    )
+
+
+@pytest.mark.parametrize(
+    ("known", "following"), [([], 100010), ([7], 100010), ([7, 100029, None], 100030)]
+)
+def test_the_next_run_number_follows_the_highest(known, following):
+    rows = [{"run_number": number} for number in known]
+    with fake_monitor(answers={"/api/runs/": (200, rows)}) as monitor, api_of(monitor) as api:
+        assert api.next_run_number() == following
+
+
+def test_events_come_in_order_with_lf_and_crlf_and_heartbeats_between():
+    chunks = [CONNECTED, tf_frame(1), HEARTBEAT + tf_frame(2, end="\r\n"), b": ping\n\n"]
+    with fake_monitor(Stream([*chunks, tf_frame(3)])) as monitor, api_of(monitor) as api:
+        events = list(islice(api.follow(back_off=SOON), 5))
+    assert [event.event for event in events[:2]] == ["connected", "tf_file_registered"]
+    assert [event.id for event in events] == [None, 1, None, 2, 3]
+    assert isinstance(events[1], StreamEvent)
+
+
+def test_after_a_cut_in_a_frame_it_resumes_with_the_last_number_and_doubles_nothing():
+    cut = tf_frame(3)[:-9]
+    with (
+        fake_monitor(
+            Stream([CONNECTED, tf_frame(1), tf_frame(2), cut]),
+            Stream([CONNECTED, tf_frame(2), tf_frame(3)]),
+        ) as monitor,
+        api_of(monitor) as api,
+    ):
+        assert first_ids(api.follow(back_off=SOON), 3) == [1, 2, 3]
+    assert "last-event-id" not in monitor.connections[0].headers
+    assert monitor.connections[1].headers["last-event-id"] == "2"
+
+
+def test_a_monitor_whose_numbers_went_back_is_told_about_once():
+    told: list[str] = []
+    streams = (Stream([tf_frame(9)]), Stream([tf_frame(1), tf_frame(2), tf_frame(10)]))
+    with fake_monitor(*streams) as monitor, api_of(monitor) as api:
+        assert first_ids(api.follow(report=told.append, back_off=SOON), 2) == [9, 10]
+    assert [line for line in told if "event 1 " in line or "event 2 " in line] == [
+        "event 1 comes after 9: passed over, as are all up to that number"
+    ]
+
+
+def test_filters_and_the_beginning_are_asked_for():
+    wanted = StreamFilter(msg_types=("a", "b"), namespaces=("n",))
+    with fake_monitor(Stream([tf_frame(8)])) as monitor, api_of(monitor) as api:
+        first_ids(api.follow(wanted, after=7), 1)
+    assert monitor.connections[0].query == {"msg_types": "a,b", "namespaces": "n", "after": "7"}
+
+
+def test_a_frame_that_is_no_json_object_is_reported_and_not_the_end():
+    told: list[str] = []
+    frames = [b"event: odd\ndata: {broken\n\n", frame("odd", [1]), tf_frame(1)]
+    with fake_monitor(Stream(frames)) as monitor, api_of(monitor) as api:
+        assert first_ids(api.follow(report=told.append), 1) == [1]
+    assert len(told) == 2
+    assert "odd event holds no JSON object: '{broken'" in told[0]
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refused_token_ends_the_stream_at_once_also_on_the_way_back(status):
+    streams = (Stream([tf_frame(1)]), Stream(status=status))
+    with fake_monitor(*streams) as monitor, api_of(monitor) as api:
+        stream = api.follow(back_off=SOON)
+        with pytest.raises(monitor_api.TokenRefused, match=f"HTTP {status}"):
+            first_ids(stream, 2)
+
+
+def test_an_address_without_a_stream_is_told_but_a_lost_one_is_waited_for():
+    page = Stream([b"<html>"], content_type="text/html")
+    with fake_monitor(page) as monitor, api_of(monitor) as api:
+        with pytest.raises(monitor_api.RequestRefused, match="no event stream"):
+            first_ids(api.follow(), 1)
+        monitor.streams += [Stream([tf_frame(1)]), Stream(status=404), Stream([tf_frame(2)])]
+        assert first_ids(api.follow(back_off=SOON), 2) == [1, 2]
+
+
+def test_a_silent_stream_is_taken_for_dead():
+    told: list[str] = []
+    silent = Stream([tf_frame(1)], is_held=True)
+    with fake_monitor(silent, Stream([tf_frame(2)])) as monitor, api_of(monitor) as api:
+        stream = api.follow(report=told.append, back_off=SOON, silence_seconds=0.05)
+        assert first_ids(stream, 2) == [1, 2]
+    assert "timed out" in told[0]
+
+
+@pytest.mark.parametrize("chunks", [[tf_frame(1)], []])
+def test_close_from_a_thread_ends_a_blocked_read(chunks):
+    ended = threading.Event()
+    with fake_monitor(Stream(chunks, is_held=True)) as monitor, api_of(monitor) as api:
+        stream = api.follow()
+        reader = threading.Thread(target=lambda: (list(stream), ended.set()))
+        reader.start()
+        wait_for(lambda: monitor.connections)
+        stream.close()
+        assert ended.wait(5)
+        reader.join()
+
+
+def test_close_ends_a_pause():
+    told = threading.Event()
+    with fake_monitor(Stream()) as monitor, api_of(monitor) as api:
+        stream = api.follow(report=lambda _: told.set(), back_off=BackOff(60, 60))
+        reader = threading.Thread(target=lambda: list(stream))
+        reader.start()
+        assert told.wait(5)
+        stream.close()
+        reader.join(5)
+        assert not reader.is_alive()
+
+
+def wait_for(condition, seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not come true"
+        time.sleep(0.005)
+
+
+def started(app: str, *arguments: str, **parts: object) -> subprocess.Popen[str]:
+    module, name = app.split(":")
+    return subprocess.Popen(
+        [sys.executable, "-c", f"from {module} import {name}; {name}()", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"SWF_API_TOKEN": "key"},
+        **parts,
+    )
+
+
+def watcher(monitor: FakeMonitor, *arguments: str) -> subprocess.Popen[str]:
+    app = "deployments.cli.fastmon:fastmon_app"
+    return started(app, "watch", "--url", monitor.url, *arguments)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_blocked_watch_at_once_with_the_summary(number):
+    stream = Stream([CONNECTED, tf_frame(1)], is_held=True)
+    with fake_monitor(stream) as monitor, watcher(monitor) as client:
+        assert client.stdout
+        assert any("swf.1_tf_001.tf" in line for line in client.stdout)
+        asked = time.monotonic()
+        client.send_signal(number)
+        rest, errors = client.communicate(timeout=10)
+        seconds = time.monotonic() - asked
+    assert (client.returncode, errors) == (0, "")
+    assert "TF Files Received: 1\n" in rest
+    assert "Run 100010: 1 TF files, 0.00 MB" in rest
+    assert seconds < 1
+
+
+def test_ctrl_c_ends_a_watch_that_waits_for_the_monitor():
+    with fake_monitor(*[Stream(status=503)] * 9) as monitor, watcher(monitor) as client:
+        assert client.stderr
+        assert "stream lost (the monitor cannot answer (HTTP 503)" in client.stderr.readline()
+        client.send_signal(signal.SIGINT)
+        rest, _ = client.communicate(timeout=10)
+    assert client.returncode == 0
+    assert "TF Files Received: 0\n" in rest
+
+
+def test_json_is_an_object_a_line_and_the_summary_goes_to_stderr():
+    stream = Stream([CONNECTED, HEARTBEAT, tf_frame(1), tf_frame(2)], is_held=True)
+    with fake_monitor(stream) as monitor, watcher(monitor, "--json") as client:
+        assert client.stdout
+        lines = [json.loads(client.stdout.readline()) for _ in range(2)]
+        client.send_signal(signal.SIGINT)
+        rest, errors = client.communicate(timeout=10)
+    assert [(line["id"], line["event"]) for line in lines] == [
+        (1, "tf_file_registered"),
+        (2, "tf_file_registered"),
+    ]
+    assert rest == ""
+    assert "TF Files Received: 2" in errors
+
+
+def test_a_reader_that_has_seen_enough_ends_the_watch_in_peace():
+    stream = Stream([tf_frame(number) for number in range(1, 5_000)], is_held=True)
+    with fake_monitor(stream) as monitor, watcher(monitor, "--json") as client:
+        assert client.stdout
+        assert client.stderr
+        client.stdout.readline()
+        client.stdout.close()
+        errors = client.stderr.read()
+        assert client.wait(10) == 0
+    assert "Traceback" not in errors
+    assert "TF Files Received" in errors
+
+
+@pytest.mark.parametrize("command", ["watch", "start"])
+def test_a_refused_token_is_one_line_and_exit_3(command):
+    with fake_monitor(Stream(status=401)) as monitor:
+        arguments = [command, "--monitor-url", monitor.url, "--api-token", "wrong", "--json"]
+        result = CliRunner().invoke(fastmon_app, arguments)
+    assert result.exit_code == 3
+    assert "Auth failed: the monitor refused (HTTP 401): Invalid token." in result.stderr
+
+
+def test_status_tells_how_many_clients_the_monitor_has():
+    answers = {"/api/messages/stream/status/": (200, {"connected_clients": 3})}
+    with fake_monitor(answers=answers) as monitor:
+        result = CliRunner().invoke(fastmon_app, ["status", "-m", monitor.url])
+    assert "Server: 3 connected clients" in result.stdout
+    assert monitor.asked[0].headers["accept"] == "application/json"
+
+
+def test_a_played_run_arrives_whole_with_its_state_changes_in_place():
+    plan = daq.RunPlan(run_number=7, stfs=30, physics_periods=3)
+    with fake_monitor() as monitor, api_of(monitor) as api:
+        report = run_player.play(api, plan, is_realtime=False)
+    wanted = [message for _, message in daq.simulate_run(plan)]
+    assert (report.stfs, report.messages) == (30, len(wanted))
+    changes = [place for place, m in enumerate(wanted) if m["msg_type"] in daq.LIFECYCLE]
+    assert [monitor.messages[place]["msg_type"] for place in changes] == [
+        wanted[place]["msg_type"] for place in changes
+    ]
+
+
+def test_one_slow_answer_does_not_hold_up_a_run():
+    others_came = threading.Event()
+
+    def answer_the_first_stf_last(message):
+        if message.get("sequence") == 20:
+            others_came.set()
+        if (message["msg_type"], message.get("sequence")) == ("stf_gen", 1):
+            assert others_came.wait(10)
+
+    plan = daq.RunPlan(run_number=7, stfs=20, rate_hz=100, beam_seconds=0)
+    with fake_monitor(before_answer=answer_the_first_stf_last) as monitor, api_of(monitor) as api:
+        report = run_player.play(api, plan)
+    assert len(monitor.messages) == report.messages == 43
+    assert report.answer_max_s < 5
+
+
+def test_a_run_goes_on_over_a_monitor_that_cannot_answer_for_a_moment():
+    plan = daq.RunPlan(run_number=7, stfs=10)
+    with fake_monitor(failing_posts=[503] * 5) as monitor, api_of(monitor) as api:
+        run_player.play(api, plan, is_realtime=False)
+    assert len(monitor.messages) == 23
+
+
+def simulate(monitor: FakeMonitor, *arguments: str):
+    fixed = ["simulate", "--stfs", "4", "--no-realtime", "--url", monitor.url, "--token", "key"]
+    return CliRunner().invoke(daq_app, [*fixed, *arguments])
+
+
+def test_simulate_plays_the_next_run_and_sums_it_up():
+    runs = (200, [{"run_number": 100041}])
+    with fake_monitor(answers={"/api/runs/": runs}) as monitor:
+        result = simulate(monitor, "--no-size", "--namespace", "ns", "--json")
+    assert result.exit_code == 0, result.output
+    summary = json.loads(result.stdout)
+    assert (summary["run_number"], summary["stfs"], summary["messages"]) == (100042, 4, 11)
+    assert {m["namespace"] for m in monitor.messages} == {"ns"}
+    assert "run 100042: end_run" in result.stderr
+
+
+@pytest.mark.parametrize(("status", "code"), [(403, 3), (400, 1)])
+def test_simulate_ends_with_one_line_where_the_monitor_refuses(status, code):
+    answers = {"POST": (status, {"detail": "No."})}
+    with fake_monitor(answers=answers) as monitor:
+        result = simulate(monitor, "--run", "7")
+        assert len(monitor.messages) == 1
+    assert (result.exit_code, result.stderr.count("\n")) == (code, 1)
+    assert f"(HTTP {status}): No." in result.stderr
+
+
+def test_ctrl_c_ends_a_simulated_run_with_its_end_run():
+    with fake_monitor() as monitor:
+        arguments = ["simulate", "--run", "7", "--rate", "50", "--stfs", "5000"]
+        client = started("deployments.cli.daq:daq_app", *arguments, "--url", monitor.url)
+        with client:
+            wait_for(lambda: len(monitor.messages) > 10)
+            client.send_signal(signal.SIGINT)
+            shown, _ = client.communicate(timeout=10)
+    sent = sum(message["msg_type"] == "stf_gen" for message in monitor.messages)
+    (end,) = [message for message in monitor.messages if message["msg_type"] == "end_run"]
+    assert (client.returncode, end["total_stf_files"]) == (130, sent)
+    assert f"broken off: {sent} STFs" in shown
