@@ -275,8 +275,9 @@ async def _read(connection: psycopg.AsyncConnection[Any], after: int, until: int
 
 
 def _frame(row: Any) -> Frame:
-    *columns, payload = row
-    return Frame(*columns, data=encode(row[1], payload, row[0]))
+    event_id, msg_type, namespace, run_id, processed_by, subject, payload = row
+    data = encode(msg_type, payload, event_id)
+    return Frame(event_id, msg_type, namespace, run_id, processed_by, subject, data)
 
 
 async def _read_apart(after: int, until: int) -> list[Frame]:

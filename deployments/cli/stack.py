@@ -23,7 +23,7 @@ app = typer.Typer(no_args_is_help=True)
 
 _DOWN, _DEGRADED = 3, 1
 _FOLLOW_SECONDS = 0.3
-_CHECK_SECONDS = 0.1
+_PIPE_WIDTH = 500  # a pipe's reader wants a line per part
 
 
 @app.command()
@@ -139,4 +139,5 @@ def _print_table(seen: Overview) -> None:
         style = "green" if row.state == "running" else "red"
         cells = (row.part, Text(row.state, style), str(row.pid or "-"), since, row.version)
         table.add_row(*cells, Text(row.last_error or "-"))
-    Console(soft_wrap=not sys.stdout.isatty()).print(table)
+    width = None if sys.stdout.isatty() else _PIPE_WIDTH
+    Console(width=width).print(table)

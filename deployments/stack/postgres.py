@@ -121,7 +121,7 @@ def prepare(instance: Instance, binaries: Binaries, password: str) -> None:
         shutil.rmtree(leftover)
     if not instance.data.exists():
         _initdb(instance, binaries, password)
-    _check_version(instance, binaries)
+    check_version(instance, binaries)
     lines = _CONFIGURATION | {"port": str(instance.port)}
     if binaries.major >= _WITH_IO_WORKERS:
         lines["io_method"] = "'sync'"
@@ -163,7 +163,12 @@ def _initdb(instance: Instance, binaries: Binaries, password: str) -> None:
     fresh.rename(instance.data)
 
 
-def _check_version(instance: Instance, binaries: Binaries) -> None:
+def check_version(instance: Instance, binaries: Binaries) -> None:
+    """See that the programs are of the version that made the data.
+
+    Raises:
+        PostgresUnusable: They are not.
+    """
     made_by = (instance.data / "PG_VERSION").read_text().strip()
     if made_by != str(binaries.major):
         raise PostgresUnusable(

@@ -138,6 +138,7 @@ class _Progress:
         self._console = console
         self._status = console.status("starting …") if console.is_terminal else None
         self._awaited: list[str] = []
+        self._lost: set[str] = set()
         if self._status is not None:
             self._status.start()
 
@@ -147,6 +148,8 @@ class _Progress:
             self._awaited.append(part)
         elif happening.kind is Kind.READY and part in self._awaited:
             self._awaited.remove(part)
+        elif happening.kind is Kind.ENDED:
+            self._lost.add(part)
         if self._status is not None:
             self._status.update(f"starting {', '.join(self._awaited)} …")
         if text := self._words(happening):
@@ -164,13 +167,15 @@ class _Progress:
 
     def _words(self, happening: Happening) -> str | None:
         part, detail = happening.part, happening.detail
-        is_awaited = part in self._awaited
+        if happening.kind is Kind.RUNNING:
+            is_back = part in self._lost and part not in self._awaited
+            self._lost.discard(part)
+            return f"{part} runs again" if is_back else None
         words = {
             Kind.READY: f"{part:<9} ready after {detail}",
             Kind.ENDED: f"{part} ended ({detail}); it is started again",
             Kind.GAVE_UP: f"{part} keeps ending; next try in {RETRY_SECONDS:.0f} s",
             Kind.KILLED: f"{part} did not stop in time and is killed",
-            Kind.RUNNING: None if is_awaited else f"{part} runs",
         }
         return words.get(happening.kind)
 

@@ -30,7 +30,7 @@ def temporary_environment(overrides: Mapping[str, str]) -> dict[str, str]:
     if unknown:
         raise BadSetting(f"setting {unknown[0]} does not exist")
     ports = dict(zip(_PORTS, map(str, free_ports(len(_PORTS))), strict=True))
-    state_dir = tempfile.mkdtemp(prefix="prodops-")
+    state_dir = overrides.get("PRODOPS_STATE_DIR") or tempfile.mkdtemp(prefix="prodops-")
     places = {"PRODOPS_STATE_DIR": state_dir, "PRODOPS_TMP_DIR": f"{state_dir}/public"}
     return ports | places | dict(overrides)
 

@@ -53,6 +53,10 @@ def _no_events(_request: Request) -> Sequence[NewEvent]:
     return ()
 
 
+def _nothing_owed(_session: Session) -> Sequence[BaseModel]:
+    return ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Action:
     """One thing that can be requested, and the promises of its flow.
@@ -66,6 +70,7 @@ class Action:
         timeout_seconds: When the guardian ends the run, whatever it is doing.
         on_lost: What becomes of a request whose run was lost.
         gate: Raises `Refused` where the request may not be accepted; same transaction.
+        owed: Parameters of requests that ought to be open, though none is: the sweeper opens them.
         ended: Events that announce the end of a request whose flow could not.
     """
 
@@ -77,6 +82,7 @@ class Action:
     timeout_seconds: float
     on_lost: OnLost
     gate: Callable[[Session, Any], None] = _no_gate
+    owed: Callable[[Session], Sequence[BaseModel]] = _nothing_owed
     ended: Callable[[Request], Sequence[NewEvent]] = _no_events
 
     def parse(self, parameters: object) -> BaseModel:

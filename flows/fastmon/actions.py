@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.orm import Session
 
 from flows.common.actions import Action, OnLost
 from flows.common.events import NewEvent
 from flows.common.models import Request, RequestState
-from flows.fastmon import messages
+from flows.fastmon import messages, repository
 
 
 class SampleStfs(BaseModel):
@@ -28,6 +29,11 @@ def _status_of_end(request: Request) -> Sequence[NewEvent]:
     return (messages.status_event(namespace, "failed", text, request_id=request.id),)
 
 
+def _unserved(session: Session) -> list[SampleStfs]:
+    """A failed or cancelled run may leave STFs in its inbox: nothing accepted is lost."""
+    return [SampleStfs(namespace=name) for name in repository.unserved_namespaces(session)]
+
+
 SAMPLE_STFS = Action(
     name="sample_stfs",
     summary="Sample Time Frames from the STFs that wait in a namespace's inbox.",
@@ -36,6 +42,7 @@ SAMPLE_STFS = Action(
     subject=lambda parameters: parameters.namespace or None,
     timeout_seconds=600,
     on_lost=OnLost.RERUN,
+    owed=_unserved,
     ended=_status_of_end,
 )
 

@@ -1,0 +1,79 @@
+"""Style, scripts and Plotly (out of its wheel), under a path that names their version.
+
+So browsers may keep them for good, and never have to ask whether they changed.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import mimetypes
+from functools import lru_cache
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from fastapi import APIRouter, Request, Response
+
+from api.errors import Refusal
+
+router = APIRouter(prefix="/static", include_in_schema=False)
+
+PLOTLY: Final = "plotly.min.js"
+_HERE: Final = Path(__file__).with_name("static")
+_FOREVER: Final = "public, max-age=31536000, immutable"
+_LEVEL: Final = 6
+
+
+def asset_path(name: str) -> str:
+    """The path, without the prefix, that serves a file of the present version.
+
+    Raises:
+        KeyError: There is no such file.
+    """
+    return f"/static/{_version()}/{_files()[name].name}"
+
+
+@router.get("/{wanted}/{name}")
+def get_asset(wanted: str, name: str, request: Request) -> Response:
+    """A file; one of another version than asked for (a page from before an upgrade) is not kept."""
+    path = _files().get(name)
+    if path is None:
+        raise Refusal(404, {"detail": f"there is no file {name}"})
+    headers = {
+        "Cache-Control": _FOREVER if wanted == _version() else "no-store",
+        "Vary": "Accept-Encoding",
+        "X-Content-Type-Options": "nosniff",
+    }
+    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        return Response(_packed(name), 200, {**headers, "Content-Encoding": "gzip"}, kind)
+    return Response(path.read_bytes(), 200, headers, kind)
+
+
+@lru_cache(maxsize=1)
+def _files() -> dict[str, Path]:
+    own = {path.name: path for path in sorted(_HERE.iterdir()) if path.is_file()}
+    return {**own, PLOTLY: _plotly()}
+
+
+def _plotly() -> Path:
+    # Looked up, not imported: the API has no other use of the package.
+    spec = find_spec("plotly")
+    places = spec.submodule_search_locations if spec is not None else None
+    return Path(next(iter(places or ())), "package_data", PLOTLY)
+
+
+@lru_cache(maxsize=1)
+def _version() -> str:
+    digest = hashlib.sha256(version("plotly").encode())
+    for name, path in _files().items():
+        if name != PLOTLY:
+            digest.update(name.encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+@lru_cache(maxsize=64)
+def _packed(name: str) -> bytes:
+    return gzip.compress(_files()[name].read_bytes(), _LEVEL)

@@ -1,0 +1,230 @@
+"""Fields of the agents' REST bodies: what is accepted, and how a refusal is worded.
+
+Agents and their tests read the texts of Django REST framework, so these are its own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import cache
+from typing import Annotated, Any, Final, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    PlainValidator,
+    StringConstraints,
+    ValidationError,
+    WithJsonSchema,
+    create_model,
+)
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from flows.fastmon.models import FileStatus
+from flows.fastmon.schemas import MAX_FILENAME, MAX_SIZE_BYTES
+
+MAX_INTEGER: Final = 2**31 - 1
+_MAX_DEPTH: Final = 64
+_FIRST_PRINTABLE: Final = 32
+_DELETE: Final = 127
+_YEARS: Final = range(2, 9999)  # so that no time zone takes a time out of the calendar
+
+NULL: Final = "This field may not be null."
+NO_NUL: Final = "Null characters are not allowed."
+NO_SURROGATES: Final = "Surrogate characters are not allowed."
+INTEGER: Final = "A valid integer is required."
+TOO_LARGE: Final = "Ensure this value is less than or equal to {le}."
+_TIME: Final = (
+    "Datetime has wrong format. Use one of these formats instead: "
+    "YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z]."
+)
+_TEXTS: Final = {
+    "missing": "This field is required.",
+    "string_type": "Not a valid string.",
+    "string_unicode": NO_SURROGATES,
+    "string_too_short": "This field may not be blank.",
+    "string_too_long": "Ensure this field has no more than {max_length} characters.",
+    "greater_than_equal": "Ensure this value is greater than or equal to {ge}.",
+    "less_than_equal": TOO_LARGE,
+    "int_type": INTEGER,
+    "int_parsing": INTEGER,
+    "int_parsing_size": INTEGER,
+    "int_from_float": INTEGER,
+    "uuid_type": "Must be a valid UUID.",
+    "uuid_parsing": "Must be a valid UUID.",
+}
+
+Errors = dict[str, list[str]]
+Form = TypeVar("Form", bound=BaseModel)
+
+
+def errors_of(error: ValidationError) -> Errors:
+    """What is wrong, by field."""
+    fields: Errors = {}
+    for item in error.errors():
+        fields.setdefault(str(item["loc"][0]), []).append(_in_words(item))
+    return fields
+
+
+def _in_words(item: ErrorDetails) -> str:
+    if item["type"] != "missing" and item["input"] is None:
+        return NULL
+    return _TEXTS.get(item["type"], item["msg"]).format(**item.get("ctx", {}))
+
+
+@cache
+def partial(form: type[BaseModel]) -> type[BaseModel]:
+    """The form of a PATCH: no field is required; what is sent is checked as in `form`."""
+    return create_model(
+        f"{form.__name__}Changes",
+        **{
+            name: (info.rebuild_annotation(), Field(None, description=info.description))
+            for name, info in form.model_fields.items()
+        },
+    )  # type: ignore[call-overload, no-any-return]
+
+
+def refuse(text: str) -> PydanticCustomError:
+    """A refusal in these words, whatever braces a caller's value brings into them."""
+    return PydanticCustomError("refused", "{text}", {"text": text})
+
+
+def shown(value: object) -> str:
+    """A caller's value, as an answer may repeat it."""
+    return str(value)[:MAX_FILENAME].encode(errors="replace").decode()
+
+
+def _no_nul(value: str) -> str:
+    if "\x00" in value:
+        raise refuse(NO_NUL)
+    return value
+
+
+def _plain_file_name(value: str) -> str:
+    if any(ord(each) < _FIRST_PRINTABLE or ord(each) == _DELETE for each in value):
+        raise refuse("Control characters are not allowed.")
+    if "/" in value or "\\" in value or value in {".", ".."}:
+        raise refuse("Enter a file name without a path.")
+    return value
+
+
+def _no_bool(value: object) -> object:
+    if isinstance(value, bool):
+        raise refuse(INTEGER)
+    return value
+
+
+def _status(value: object) -> FileStatus:
+    try:
+        return FileStatus(value)  # type: ignore[arg-type]
+    except ValueError:
+        raise refuse(f'"{shown(value)}" is not a valid choice.') from None
+
+
+def _utc(value: object) -> datetime:
+    """The time in UTC; one without a zone is taken to be in UTC."""
+    try:
+        time = datetime.fromisoformat(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise refuse(_TIME) from None
+    if time.year not in _YEARS:
+        raise refuse(f"Ensure the year is between {_YEARS[0]} and {_YEARS[-1]}.")
+    return time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
+
+
+def _object(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        kind = type(value).__name__
+        raise refuse(f'Expected a dictionary of items but got type "{kind}".')
+    for text in _strings(value):
+        _no_nul(text)
+        if not text.isascii() and any("\ud800" <= each <= "\udfff" for each in text):
+            raise refuse(NO_SURROGATES)
+    return value
+
+
+def _strings(value: Any, depth: int = 0) -> Iterator[str]:
+    if depth > _MAX_DEPTH:
+        raise refuse(f"Ensure this value is nested no deeper than {_MAX_DEPTH} levels.")
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from value
+        for item in value.values():
+            yield from _strings(item, depth + 1)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _strings(item, depth + 1)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise refuse("Out of range float values are not JSON compliant.")
+
+
+def _parent_name(value: object) -> str:
+    if value is None or value == "":
+        raise refuse(NULL)
+    if not isinstance(value, str):
+        raise refuse("Invalid value.")
+    if not value.isascii() and shown(value) != value[:MAX_FILENAME]:
+        raise refuse(NO_SURROGATES)
+    return _no_nul(value)
+
+
+def _parent_key(value: object) -> int:
+    if value is None or value == "":
+        raise refuse(NULL)
+    digits = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
+    if not (digits.isascii() and digits.removeprefix("-").isdecimal()):
+        kind = type(value).__name__
+        raise refuse(f"Incorrect type. Expected pk value, received {kind}.")
+    if digits.startswith("-") or len(digits) > len(str(MAX_INTEGER)) or int(digits) > MAX_INTEGER:
+        raise refuse(no_such_key(digits))
+    return int(digits)
+
+
+def no_such_key(key: object) -> str:
+    """That a parent's key names nothing."""
+    return f'Invalid pk "{shown(key)}" - object does not exist.'
+
+
+def _text(max_length: int, min_length: int = 0) -> Any:
+    return StringConstraints(
+        strict=True, strip_whitespace=True, min_length=min_length, max_length=max_length
+    )
+
+
+FileName = Annotated[
+    str, _text(MAX_FILENAME, 1), AfterValidator(_no_nul), AfterValidator(_plain_file_name)
+]
+Word64 = Annotated[str, _text(64, 1), AfterValidator(_no_nul)]
+Text64 = Annotated[str, _text(64), AfterValidator(_no_nul)]
+Text30 = Annotated[str, _text(30), AfterValidator(_no_nul)]
+Text20 = Annotated[str, _text(20), AfterValidator(_no_nul)]
+Count = Annotated[int, Field(ge=0, le=MAX_INTEGER), BeforeValidator(_no_bool)]
+SizeBytes = Annotated[int, Field(ge=0, le=MAX_SIZE_BYTES), BeforeValidator(_no_bool)]
+Status = Annotated[
+    FileStatus,
+    PlainValidator(_status),
+    WithJsonSchema({"type": "string", "enum": [status.value for status in FileStatus]}),
+]
+Time = Annotated[
+    datetime, PlainValidator(_utc), WithJsonSchema({"type": "string", "format": "date-time"})
+]
+JsonObject = Annotated[
+    dict[str, Any],
+    PlainValidator(_object),
+    WithJsonSchema({"type": "object", "additionalProperties": True}),
+]
+ParentName = Annotated[
+    str, PlainValidator(_parent_name), WithJsonSchema({"type": "string", "minLength": 1})
+]
+ParentKey = Annotated[
+    int,
+    PlainValidator(_parent_key),
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_INTEGER}),
+]
+UtcTime = Annotated[datetime, AfterValidator(lambda time: time.astimezone(UTC))]
+"""A time as an answer shows it."""

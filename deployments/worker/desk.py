@@ -1,0 +1,235 @@
+"""The worker's paperwork: requests claimed, renewed, ended and recovered. Plain, blocking code."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Engine, func, select
+from sqlalchemy.orm import Session
+
+from flows.common import actions, events, requests
+from flows.common.actions import Action, OnLost
+from flows.common.database import transaction
+from flows.common.models import HELD, OPEN, Request, RequestState
+from flows.common.requests import ClaimLost, Holder
+from flows.common.settings import WorkerSettings
+
+_KEY: Final = re.compile(r"(\d+):(\d+)")
+_BACK_OFF_SECONDS: Final = 2.0
+_MAX_BACK_OFF_SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """How a flow run ended, as the request's record needs it.
+
+    Attributes:
+        state: What the request becomes; None: its run was lost, the action's policy decides.
+        error: Why, for people.
+        is_handed_back: Whether the worker gave the run up on purpose: no attempt was wasted.
+    """
+
+    state: RequestState | None
+    error: str | None = None
+    is_handed_back: bool = False
+
+
+def idempotency_key(request: Request) -> str:
+    """Prefect's key of an attempt's flow run. Without the attempt, an ended run would come back."""
+    return f"{request.id}:{request.attempts}"
+
+
+def attempt_of(key: str | None) -> Holder | None:
+    """The attempt that an idempotency key of ours names."""
+    found = _KEY.fullmatch(key or "")
+    return Holder(int(found[1]), int(found[2])) if found else None
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Does one worker's paperwork."""
+
+    engine: Engine
+    settings: WorkerSettings
+    worker: str
+
+    # -------------------------------------------------------------- taking work
+
+    def claim(self, free: int, ceiling: int | None) -> list[Request]:
+        """Claim up to `free` requests; no more than `ceiling` are held in all, where it is set."""
+        with transaction(self.engine) as session:
+            self._end_cancelled(session)
+            if ceiling is not None:
+                held = session.scalar(select(func.count()).where(Request.state.in_(HELD)))
+                free = min(free, ceiling - (held or 0))
+            if free <= 0:
+                return []
+            return requests.claim(
+                session,
+                worker=self.worker,
+                limit=free,
+                lease_seconds=self.settings.lease_seconds,
+            )
+
+    def adopt(
+        self, action: Action, parameters: dict[str, Any], flow_run_id: uuid.UUID
+    ) -> Request | None:
+        """A request for a run that Prefect started; None where one with its key is open.
+
+        Raises:
+            BadParameters: The parameters are not of the action's form.
+            Refused: The action's gate refuses.
+        """
+        form = action.parse(parameters)
+        with transaction(self.engine) as session:
+            action.gate(session, form)
+            return requests.claim_new(
+                session,
+                action,
+                form,
+                requested_by="prefect",
+                source="prefect",
+                worker=self.worker,
+                lease_seconds=self.settings.lease_seconds,
+                flow_run_id=flow_run_id,
+            )
+
+    def open_request(self, action: Action, parameters: dict[str, Any]) -> int | None:
+        """The open request that has the same dedup key."""
+        key = action.dedup_key(action.parse(parameters))
+        with transaction(self.engine) as session:
+            return session.scalar(
+                select(Request.id).where(
+                    Request.action == action.name,
+                    Request.dedup_key == key,
+                    Request.state.in_(OPEN),
+                    Request.successor_id.is_(None),
+                )
+            )
+
+    def of_attempt(self, attempt: Holder) -> Request | None:
+        """The request, if this worker holds it at that attempt."""
+        with transaction(self.engine) as session:
+            request = session.get(Request, attempt.request_id)
+            if request is None or request.attempts != attempt.attempt:
+                return None
+            is_ours = request.worker == self.worker and request.state in HELD
+            return request if is_ours else None
+
+    # -------------------------------------------------------------- holding it
+
+    def note_running(self, attempt: Holder) -> None:
+        """Note the attempt's flow run, and that it runs."""
+        with transaction(self.engine) as session:
+            requests.note_flow_run(session, attempt, state=RequestState.RUNNING)
+
+    def note_waiting(self, attempt: Holder) -> None:
+        """Note the attempt's flow run, which waits in the pool for a slot."""
+        with transaction(self.engine) as session:
+            requests.note_flow_run(session, attempt, state=RequestState.CLAIMED)
+
+    def renew(self, holders: Sequence[Holder]) -> list[int]:
+        """Renew the leases; gives the requests among them that somebody wants to end."""
+        ids = [each.request_id for each in holders]
+        with transaction(self.engine) as session:
+            requests.renew(session, holders, lease_seconds=self.settings.lease_seconds)
+            return [each.request_id for each in requests.cancelled_among(session, ids)]
+
+    def cancelled(self, ids: Sequence[int]) -> list[int]:
+        """The requests among `ids` that somebody wants to end."""
+        with transaction(self.engine) as session:
+            return [each.request_id for each in requests.cancelled_among(session, ids)]
+
+    # -------------------------------------------------------------- ending it
+
+    def conclude(self, attempt: Holder, ending: Ending) -> RequestState | None:
+        """Bring the request to where its run's end leaves it; None where it is ended already."""
+        with transaction(self.engine) as session:
+            request = session.get(Request, attempt.request_id)
+            if request is None:
+                return None
+            try:
+                state = self._apply(session, request, attempt, ending)
+            except ClaimLost:
+                return None  # the flow ended it itself, or another attempt has it
+            self._announce(session, [request])
+            return state
+
+    def held(self) -> list[Request]:
+        """What this worker's name holds: at its start, what a former one left."""
+        with transaction(self.engine) as session:
+            return requests.held_by(session, self.worker)
+
+    def expired(self, excluding: Sequence[int]) -> list[Request]:
+        """Requests whose holder went silent; this worker holds them now, to recover them."""
+        with transaction(self.engine) as session:
+            found = requests.expired(session, excluding=excluding)
+            holders = [Holder(each.id, each.attempts) for each in found]
+            requests.renew(session, holders, lease_seconds=self.settings.lease_seconds)
+            return found
+
+    def open_owed(self) -> list[int]:
+        """Open the requests that ought to be open; gives their ids."""
+        opened = []
+        with transaction(self.engine) as session:
+            for action in actions.all_actions().values():
+                for parameters in action.owed(session):
+                    accepted = requests.accept(
+                        session, action, parameters, requested_by=self.worker, source="sweeper"
+                    )
+                    opened.append(accepted.id)
+        return opened
+
+    def live_flow_runs(self, ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
+        """The flow runs among `ids` whose request is held, by whomever."""
+        with transaction(self.engine) as session:
+            rows = session.scalars(
+                select(Request.flow_run_id).where(
+                    Request.flow_run_id.in_(ids), Request.state.in_(HELD)
+                )
+            )
+            return {row for row in rows if row is not None}
+
+    def _apply(
+        self, session: Session, request: Request, attempt: Holder, ending: Ending
+    ) -> RequestState:
+        if ending.state is not None:
+            requests.finish(session, attempt, ending.state, error=ending.error)
+            return ending.state
+        return self._lost(session, request, attempt, ending)
+
+    def _lost(
+        self, session: Session, request: Request, attempt: Holder, ending: Ending
+    ) -> RequestState:
+        policy = actions.get(request.action).on_lost
+        if policy is OnLost.RERUN and request.attempts < self.settings.max_attempts:
+            delay = 0.0 if ending.is_handed_back else _back_off(request.attempts)
+            requests.give_back(session, attempt, error=ending.error, delay_seconds=delay)
+            return RequestState.QUEUED
+        state = RequestState.UNKNOWN if policy is OnLost.UNKNOWN else RequestState.FAILED
+        requests.finish(session, attempt, state, error=ending.error)
+        return state
+
+    def _end_cancelled(self, session: Session) -> None:
+        self._announce(session, requests.cancel_waiting(session))
+
+    def _announce(self, session: Session, ended: Sequence[Request]) -> None:
+        """Commit, with the events of the requests that ended without their flow saying so."""
+        announced: list[events.NewEvent] = []
+        for request in ended:
+            session.refresh(request)
+            if request.state not in (*HELD, RequestState.QUEUED):
+                announced.extend(actions.get(request.action).ended(request))
+        if announced:
+            events.commit(session, announced)
+
+
+def _back_off(attempts: int) -> float:
+    # The first attempt was lost by whatever killed it, most likely not by its work: at once again.
+    if attempts <= 1:
+        return 0.0
+    return float(min(_MAX_BACK_OFF_SECONDS, _BACK_OFF_SECONDS * 2 ** (attempts - 2)))

@@ -1,0 +1,105 @@
+"""The inside of a run's process: what is imported before it, and how its flow starts."""
+
+from __future__ import annotations
+
+import atexit
+import importlib
+import logging
+import os
+import signal
+import threading
+from types import FrameType
+from typing import Final
+
+from deployments.worker.protocol import Intent, Start
+
+# Imported ahead: none of these opens a socket or starts a thread (measured).
+_PRELOADED: Final = (
+    "prefect",
+    "prefect.client.orchestration",
+    "prefect.deployments.steps.core",
+    "prefect.engine",
+    "prefect.events.worker",
+    "prefect.flow_engine",
+    "prefect.flows",
+    "prefect.logging.handlers",
+    "prefect.states",
+    "prefect.task_engine",
+    "prefect.tasks",
+    "prefect._internal.observers",
+    "anyio._backends._asyncio",
+    "anyio.streams.memory",
+    "anyio.streams.tls",
+    "anyio.streams.stapled",
+    "anyio.streams.buffered",
+    "encodings.idna",
+    "psycopg",
+    "sqlalchemy.dialects.postgresql.psycopg",
+    "stringprep",
+    "websockets.legacy.client",
+    "flows.common.database",
+    "flows.common.events",
+    "flows.common.requests",
+)
+
+
+def preload() -> None:
+    """Import what every run needs, and every flow."""
+    from deployments import catalogue  # noqa: PLC0415 - after the guardian has cleaned up
+
+    for name in _PRELOADED:
+        importlib.import_module(name)
+    for entry in catalogue.entries():
+        importlib.import_module(entry.module)
+    importlib.import_module("flows.common.settings").settings()
+
+
+def run(order: Start) -> int:
+    """Run the flow run of `order`; gives the process's exit code.
+
+    The state of the run is the engine's business; the worker reads it from Prefect afterwards.
+    """
+    from prefect.client.schemas.objects import FlowRun  # noqa: PLC0415 - imported by preload
+    from prefect.engine import handle_engine_signals  # noqa: PLC0415
+    from prefect.flow_engine import run_flow  # noqa: PLC0415
+
+    from deployments import catalogue  # noqa: PLC0415
+    from flows.common import requests  # noqa: PLC0415
+
+    _listen_for_intents()
+    # Prefect has read it; nothing that the flow starts shall inherit it.
+    os.environ.pop("PREFECT_API_AUTH_STRING", None)
+    flow_run = FlowRun.model_validate(order.flow_run)
+    os.environ["PREFECT__FLOW_RUN_ID"] = str(flow_run.id)
+    requests.hold(requests.Holder(order.request_id, order.attempt, flow_run.id))
+    try:
+        with handle_engine_signals(flow_run.id):
+            run_flow(catalogue.load(order.entrypoint), flow_run=flow_run, return_type="state")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
+    except BaseException:
+        logging.getLogger("prodops").exception("flow run %s ended with an error", flow_run.id)
+        return 1
+    finally:
+        _flush()
+    return 0
+
+
+def _listen_for_intents() -> None:
+    """Note why a SIGTERM comes before it comes: the engine asks for the reason."""
+    from prefect._internal import control_listener  # noqa: PLC0415
+
+    reasons = {signal.SIGUSR1: Intent.CANCEL, signal.SIGUSR2: Intent.RESCHEDULE}
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        control_listener._set_intent(reasons[signal.Signals(number)].value)  # noqa: SLF001
+
+    for number in reasons:
+        signal.signal(number, note)
+
+
+def _flush() -> None:
+    """Send the log records that wait, as the interpreter would at its own exit."""
+    atexit._run_exitfuncs()  # noqa: SLF001 - a forked child must not run its parent's stack down
+    threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001
+    logging.shutdown()

@@ -1,0 +1,391 @@
+"""The warm worker: requests and Prefect's own runs, each in a fresh process that is warm."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from dataclasses import dataclass
+from typing import Any, Final
+
+import anyio
+import structlog
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.client.schemas.objects import FlowRun, State, StateType, WorkPool, WorkQueue
+from prefect.exceptions import Abort, ObjectNotFound
+from prefect.states import Cancelled, Completed, Crashed, Failed, Pending
+from prefect.utilities.engine import propose_state
+from prefect.workers.base import (
+    BaseJobConfiguration,
+    BaseVariables,
+    BaseWorker,
+    BaseWorkerResult,
+)
+
+from blocks.errors import ProdOpsError
+from deployments import catalogue
+from deployments.worker.desk import Desk, Ending, attempt_of, idempotency_key
+from deployments.worker.guard import Guard
+from deployments.worker.protocol import Ended, EndReason, Intent, Start
+from deployments.worker.registration import WORKER_TYPE
+from flows.common import actions
+from flows.common.actions import Action, BadParameters, Refused
+from flows.common.models import Request, RequestState
+from flows.common.requests import Holder
+from flows.common.settings import WorkerSettings
+
+_SNAPSHOT_SECONDS: Final = 5.0
+_ASK_AGAIN_SECONDS: Final = 1.0
+_OUTAGE_SECONDS: Final = 300.0
+
+_log = structlog.get_logger("worker")
+
+
+@dataclass
+class _Work:
+    """A run that this worker has."""
+
+    holder: Holder
+    action: Action
+    flow_run: FlowRun | None = None
+    is_cancelled: bool = False
+    is_handed_back: bool = False
+
+    @property
+    def run(self) -> str:
+        return str(self.flow_run.id) if self.flow_run else ""
+
+
+class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResult]):
+    """Runs requests and scheduled runs of one pool, through one limit."""
+
+    type = WORKER_TYPE
+    job_configuration = BaseJobConfiguration
+    job_configuration_variables = BaseVariables
+    _description = "Runs flow runs in fresh, warm processes of the production user."
+    _display_name = "prodops"
+
+    desk: Desk
+    guard: Guard
+    configured: WorkerSettings
+
+    def equip(self, desk: Desk, guard: Guard, configured: WorkerSettings) -> None:
+        """Give the worker its desk and its guardian, before it starts."""
+        self.desk = desk
+        self.guard = guard
+        self.configured = configured
+        self.is_draining = False
+        self._works: dict[int, _Work] = {}
+        self._deployments: dict[str, uuid.UUID] = {}
+        self._snapshot_at = 0.0
+        self._queue: WorkQueue | None = None
+
+    @property
+    def works(self) -> list[_Work]:
+        """The runs that this worker has, and the requests that wait for a slot."""
+        return list(self._works.values())
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a run of this worker has not ended."""
+        return any(work.flow_run is not None for work in self.works)
+
+    async def run(
+        self,
+        flow_run: FlowRun,
+        configuration: BaseJobConfiguration,
+        task_status: anyio.abc.TaskStatus[int] | None = None,
+    ) -> BaseWorkerResult:
+        """Not the way in: a run needs its request (see `_submit_run`)."""
+        raise NotImplementedError("prodops runs are started with their request")
+
+    # -------------------------------------------------------------- triggered runs
+
+    async def serve_queue(self) -> int:
+        """Claim what waits, as far as there is room; gives how many were claimed."""
+        if self.is_draining or not self.is_setup:
+            return 0
+        await self._look_at_pool()
+        free = self._room()
+        if free <= 0:
+            return 0
+        claimed = await asyncio.to_thread(self.desk.claim, free, self._ceiling())
+        for request in claimed:
+            work = _Work(Holder(request.id, request.attempts), actions.get(request.action))
+            self._works[request.id] = work
+            self.limiter.acquire_on_behalf_of_nowait(request.id)
+            self._tasks().start_soon(self._serve_request, request, work)
+        return len(claimed)
+
+    async def _serve_request(self, request: Request, work: _Work) -> None:
+        try:
+            flow_run = await self._create_run(request)
+            work.flow_run = flow_run
+            work.holder = Holder(request.id, request.attempts, flow_run.id)
+            state = await self._propose_pending(flow_run)
+            if state is None:
+                await self._conclude(work, Ending(state=None, error="another worker has its run"))
+            elif state.is_pending():
+                await self._execute(work)
+            else:
+                await asyncio.to_thread(self.desk.note_waiting, work.holder)
+                self.limiter.release_on_behalf_of(request.id)
+                return  # it waits for a slot; the poll brings it back
+        except Exception as error:  # noqa: BLE001 - whatever it is, the request gets an end
+            _log.exception("a request could not be served", request=request.id)
+            await self._conclude(work, Ending(state=None, error=f"{type(error).__name__}: {error}"))
+        self._forget(work)
+
+    async def _create_run(self, request: Request) -> FlowRun:
+        for is_second_try in (False, True):
+            try:
+                return await self.client.create_flow_run_from_deployment(
+                    await self._deployment(request.action),
+                    parameters=request.parameters,
+                    idempotency_key=idempotency_key(request),
+                    name=f"{request.action}-{request.id}-{request.attempts}",
+                )
+            except ObjectNotFound:
+                if is_second_try:
+                    raise
+                self._deployments.clear()
+        raise AssertionError("unreachable")
+
+    async def _deployment(self, action: str) -> uuid.UUID:
+        if action not in self._deployments:
+            flow = catalogue.load(catalogue.entry(action).entrypoint)
+            found = await self.client.read_deployment_by_name(f"{flow.name}/{action}")
+            self._deployments[action] = found.id
+        return self._deployments[action]
+
+    async def _propose_pending(self, flow_run: FlowRun) -> State[Any] | None:
+        """The state that Prefect answers; None where another worker has the run."""
+        try:
+            return await propose_state(self.client, Pending(), flow_run_id=flow_run.id)
+        except Abort:
+            return None
+
+    # -------------------------------------------------------------- scheduled and UI-started runs
+
+    async def _submit_run(self, flow_run: FlowRun) -> None:
+        """Run what Prefect's poll brings, under its request (overrides the base worker's)."""
+        try:
+            if not self.is_draining:
+                await self._take_polled(flow_run)
+        except Exception:  # noqa: BLE001 - the next poll brings the run again
+            _log.exception("a scheduled run could not be taken", flow_run=str(flow_run.id))
+        finally:
+            self._release_limit_slot(flow_run.id)
+            self._submitting_flow_run_ids.discard(flow_run.id)
+
+    async def _take_polled(self, flow_run: FlowRun) -> None:
+        attempt = attempt_of(flow_run.idempotency_key)
+        if attempt is not None and await asyncio.to_thread(self.desk.of_attempt, attempt) is None:
+            await self._force(flow_run.id, Cancelled(message="this attempt was given up"))
+            return
+        state = await self._propose_pending(flow_run)
+        if state is None or not state.is_pending():
+            return
+        work = await (self._resume(attempt) if attempt else self._adopt(flow_run))
+        if work is None:
+            return
+        work.flow_run = flow_run
+        work.holder = Holder(work.holder.request_id, work.holder.attempt, flow_run.id)
+        self._works[work.holder.request_id] = work
+        try:
+            await self._execute(work)
+        finally:
+            self._works.pop(work.holder.request_id, None)
+
+    async def _resume(self, attempt: Holder) -> _Work | None:
+        request = await asyncio.to_thread(self.desk.of_attempt, attempt)
+        return _Work(attempt, actions.get(request.action)) if request else None
+
+    async def _adopt(self, flow_run: FlowRun) -> _Work | None:
+        """A request for a run that was not triggered by one; None where the run has ended."""
+        try:
+            action = await self._action_of(flow_run)
+            request = await asyncio.to_thread(
+                self.desk.adopt, action, flow_run.parameters, flow_run.id
+            )
+        except (ProdOpsError, BadParameters, Refused) as error:
+            await self._force(flow_run.id, Failed(message=str(error)))
+            return None
+        if request is not None:
+            return _Work(Holder(request.id, request.attempts), action)
+        joined = await asyncio.to_thread(self.desk.open_request, action, flow_run.parameters)
+        text = f"joined request {joined}, which is open for the same thing"
+        await self._force(flow_run.id, Completed(message=text))
+        return None
+
+    async def _action_of(self, flow_run: FlowRun) -> Action:
+        if flow_run.deployment_id is None:
+            raise ProdOpsError("the run has no deployment, so it belongs to no action")
+        deployment = await self.client.read_deployment(flow_run.deployment_id)
+        return actions.get(deployment.name)
+
+    # -------------------------------------------------------------- running
+
+    async def _execute(self, work: _Work) -> None:
+        """Run the work's flow run in its own process, and bring its request to its end."""
+        flow_run = work.flow_run
+        if flow_run is None:
+            raise ProdOpsError("a run without its flow run")
+        if self._cancelling_observer is not None:
+            self._cancelling_observer.add_in_flight_flow_run_id(flow_run.id)
+        try:
+            order = Start(
+                run=work.run,
+                flow_run=flow_run.model_dump(mode="json"),
+                entrypoint=catalogue.entry(work.action.name).entrypoint,
+                request_id=work.holder.request_id,
+                attempt=work.holder.attempt,
+                timeout_seconds=work.action.timeout_seconds,
+                grace_seconds=self.configured.stop_grace_seconds,
+            )
+            end, _ = await asyncio.gather(
+                self.guard.run(order), asyncio.to_thread(self.desk.note_running, work.holder)
+            )
+            await self._conclude(work, await self._ending(work, end))
+        finally:
+            if self._cancelling_observer is not None:
+                self._cancelling_observer.remove_in_flight_flow_run_id(flow_run.id)
+
+    async def _ending(self, work: _Work, end: Ended) -> Ending:
+        """How the run ended: Prefect's word, made final where its process left it open."""
+        assert work.flow_run is not None  # noqa: S101
+        state = await self._state_of(work.flow_run.id)
+        if state is not None and state.is_completed():
+            return Ending(state=RequestState.COMPLETED)
+        if work.is_cancelled or (state is not None and state.is_cancelling()):
+            await self._force(work.flow_run.id, Cancelled(message="cancelled"), unless=state)
+            return Ending(state=RequestState.CANCELLED, error="cancelled")
+        if end.reason is EndReason.TIMED_OUT:
+            text = f"timed out after {work.action.timeout_seconds:g} s"
+            await self._force(work.flow_run.id, Failed(name="TimedOut", message=text))
+            return Ending(state=None, error=text)
+        if work.is_handed_back:
+            text = "handed back by a worker that stopped"
+            await self._force(work.flow_run.id, Cancelled(message=text), unless=state)
+            return Ending(state=None, error=text, is_handed_back=True)
+        return await self._unhappy_ending(work.flow_run.id, state, end)
+
+    async def _unhappy_ending(
+        self, flow_run_id: uuid.UUID, state: State[Any] | None, end: Ended
+    ) -> Ending:
+        if state is not None and state.is_failed():
+            return Ending(state=RequestState.FAILED, error=state.message or "the flow failed")
+        if state is not None and state.is_cancelled():
+            return Ending(state=RequestState.CANCELLED, error=state.message or "cancelled")
+        if state is not None and state.is_crashed():
+            return Ending(state=None, error=state.message or "the run crashed")
+        was = state.name if state is not None else "deleted"
+        text = f"the run's process ended ({end.exit_code}) in state {was}"
+        if state is not None and state.is_paused():
+            text = "suspending is refused: a resumed run would come back outside its request"
+        await self._force(flow_run_id, Crashed(message=text))
+        return Ending(state=None, error=text)
+
+    async def _conclude(self, work: _Work, ending: Ending) -> None:
+        """Write the end down, however long the database takes to come back."""
+        give_up = time.monotonic() + _OUTAGE_SECONDS
+        while True:
+            try:
+                await asyncio.to_thread(self.desk.conclude, work.holder, ending)
+            except ProdOpsError as error:
+                if time.monotonic() > give_up:
+                    raise
+                _log.warning("a request's end could not be written yet", reason=str(error))
+                await asyncio.sleep(_ASK_AGAIN_SECONDS)
+            else:
+                return
+
+    # -------------------------------------------------------------- stopping
+
+    async def _cancel_run(self, flow_run_id: uuid.UUID) -> None:
+        """Stop a run whose state is Cancelling (overrides the base worker's)."""
+        for work in self.works:
+            if work.flow_run is not None and work.flow_run.id == flow_run_id:
+                work.is_cancelled = True
+                grace = self.configured.stop_grace_seconds
+                self.guard.stop(work.run, Intent.CANCEL, grace)
+
+    async def cancel_requests(self, ids: list[int]) -> None:
+        """Stop the runs of requests that somebody cancelled."""
+        for work in self.works:
+            if work.holder.request_id in ids and work.flow_run and not work.is_cancelled:
+                await self._cancel_run(work.flow_run.id)
+
+    async def look_for_cancelling(self) -> None:
+        """Ask Prefect which of our runs are being cancelled, in case the event was missed."""
+        ids = [work.flow_run.id for work in self.works if work.flow_run]
+        if not ids:
+            return
+        runs = await self.client.read_flow_runs(
+            flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=ids))
+        )
+        for run in runs:
+            if run.state_type is StateType.CANCELLING:
+                await self._cancel_run(run.id)
+
+    def hand_back(self, *, everything: bool) -> None:
+        """Stop what may be run again by another worker, or everything."""
+        for work in self.works:
+            may_rerun = work.action.on_lost is actions.OnLost.RERUN
+            if (may_rerun or everything) and not work.is_handed_back:
+                work.is_handed_back = True
+                grace = self.configured.stop_grace_seconds
+                self.guard.stop(work.run, Intent.RESCHEDULE, grace)
+
+    # -------------------------------------------------------------- Prefect
+
+    async def _state_of(self, flow_run_id: uuid.UUID) -> State[Any] | None:
+        try:
+            return (await self.client.read_flow_run(flow_run_id)).state
+        except ObjectNotFound:
+            return None
+
+    async def _force(
+        self, flow_run_id: uuid.UUID, state: State[Any], *, unless: State[Any] | None = None
+    ) -> None:
+        """Set a final state, unless the run has one."""
+        if unless is not None and unless.is_final():
+            return
+        try:
+            await self.client.set_flow_run_state(flow_run_id, state, force=True)
+        except ObjectNotFound:
+            _log.warning("a flow run was deleted while it ran", flow_run=str(flow_run_id))
+
+    # -------------------------------------------------------------- limits
+
+    def _room(self) -> int:
+        if self._work_pool is None or self._work_pool.is_paused:
+            return 0
+        if self._queue is not None and self._queue.is_paused:
+            return 0
+        return int(self.limiter.total_tokens - self.limiter.borrowed_tokens)
+
+    def _ceiling(self) -> int | None:
+        """How many runs the pool and its queue allow at a time, in all workers."""
+        limits = [each.concurrency_limit for each in (self._work_pool, self._queue) if each]
+        known = [limit for limit in limits if limit is not None]
+        return min(known) if known else None
+
+    async def _look_at_pool(self) -> None:
+        """Read the pool's and queue's pause and limit: Prefect checks them in its poll only."""
+        if time.monotonic() - self._snapshot_at < _SNAPSHOT_SECONDS:
+            return
+        pool: WorkPool = await self.client.read_work_pool(self._work_pool_name)
+        self._record_work_pool_snapshot(pool)
+        queues = await self.client.read_work_queues(work_pool_name=self._work_pool_name)
+        self._queue = next((each for each in queues if each.id == pool.default_queue_id), None)
+        self._snapshot_at = time.monotonic()
+
+    def _forget(self, work: _Work) -> None:
+        self._works.pop(work.holder.request_id, None)
+        self.limiter.release_on_behalf_of(work.holder.request_id)
+
+    def _tasks(self) -> anyio.abc.TaskGroup:
+        if self._runs_task_group is None:
+            raise ProdOpsError("the worker is not set up")
+        return self._runs_task_group

@@ -1,0 +1,183 @@
+"""`prodops worker`: the worker's process, its clocks, its drain, its exit codes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import psycopg
+import structlog
+
+from blocks.errors import OutsideUnavailable
+from deployments.prefect_access import await_server, configure_client
+from flows.common import requests
+from flows.common.database import listen_dsn, make_engine
+from flows.common.settings import Settings
+
+_TICK_SECONDS: Final = 0.1
+
+_log = structlog.get_logger("worker")
+
+
+def run(settings: Settings) -> int:
+    """Run the worker until SIGTERM; gives the process's exit code."""
+    configure_client(settings)
+    await_server(settings)
+    return asyncio.run(_Service(settings).run())
+
+
+class _Service:
+    """One worker's life. Prefect is imported when its environment is set, so imports are inside."""
+
+    def __init__(self, settings: Settings) -> None:
+        from deployments.worker.desk import Desk  # noqa: PLC0415
+
+        self.settings = settings
+        self.configured = settings.worker
+        self.desk = Desk(make_engine(pool_size=5), settings.worker, settings.worker.name)
+        self.bell = asyncio.Event()
+        self.stopping = asyncio.Event()
+
+    async def run(self) -> int:
+        from prefect.client.orchestration import get_client  # noqa: PLC0415
+
+        from deployments.worker import sweeper  # noqa: PLC0415
+        from deployments.worker.guard import Guard  # noqa: PLC0415
+        from deployments.worker.pool import PoolWorker  # noqa: PLC0415
+        from deployments.worker.registration import register  # noqa: PLC0415
+
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stopping.set)
+        async with get_client() as client:
+            await register(client, self.settings.prefect.pool)
+        guard = await Guard.start(f"{self.settings.stack.state_dir}:{self.configured.name}")
+        worker = PoolWorker(
+            work_pool_name=self.settings.prefect.pool,
+            name=self.configured.name,
+            limit=self.configured.limit,
+            create_pool_if_not_found=False,
+        )
+        worker.equip(self.desk, guard, self.configured)
+        async with worker:
+            await worker.sync_with_backend()
+            await sweeper.recover_held(worker.client, self.desk)
+            _log.info("the worker is ready", name=self.configured.name, pid=os.getpid())
+            chores = self._chores(worker, sweeper)
+            lost = asyncio.create_task(guard.lost.wait())
+            stopped = asyncio.create_task(self.stopping.wait())
+            await asyncio.wait([lost, stopped, *chores], return_when=asyncio.FIRST_COMPLETED)
+            is_orderly = self.stopping.is_set() and not guard.lost.is_set()
+            await self._drain(worker)
+            for chore in (*chores, lost, stopped):
+                chore.cancel()
+            await asyncio.gather(*chores, lost, stopped, return_exceptions=True)
+        await guard.close()
+        return 0 if is_orderly else 1
+
+    def _chores(self, worker: Any, sweeper: Any) -> list[asyncio.Task[None]]:
+        configured = self.configured
+        pool = self.settings.prefect.pool
+
+        def ours() -> list[int]:
+            return [work.holder.request_id for work in worker.works]
+
+        async def poll() -> None:
+            if not worker.is_draining:
+                await worker.get_and_submit_flow_runs()
+
+        async def renew() -> None:
+            holders = [work.holder for work in worker.works]
+            if holders:
+                await worker.cancel_requests(await asyncio.to_thread(self.desk.renew, holders))
+
+        async def recover() -> None:
+            await sweeper.recover_expired(worker.client, self.desk, ours())
+            await sweeper.open_owed(self.desk)
+
+        async def end_orphans() -> None:
+            runs = {work.flow_run.id for work in worker.works if work.flow_run}
+            age = 2 * configured.lease_seconds
+            await sweeper.end_orphans(
+                worker.client, self.desk, pool=pool, ours=runs, age_seconds=age
+            )
+
+        every = [
+            (configured.prefect_poll_seconds, poll),
+            (configured.prefect_poll_seconds, worker.look_for_cancelling),
+            (30.0, worker.sync_with_backend),
+            (configured.lease_seconds / 3, renew),
+            (configured.lease_seconds / 2, recover),
+            (2 * configured.lease_seconds, end_orphans),
+        ]
+        return [
+            asyncio.create_task(self._listen()),
+            asyncio.create_task(self._serve(worker)),
+            *[asyncio.create_task(_repeat(seconds, chore)) for seconds, chore in every],
+        ]
+
+    async def _serve(self, worker: Any) -> None:
+        """Serve the queue when the bell rings, and by the clock."""
+        while True:
+            self.bell.clear()
+            await _carefully(self._serve_once(worker))
+            try:
+                await asyncio.wait_for(self.bell.wait(), self.configured.poll_seconds)
+            except TimeoutError:
+                continue
+
+    async def _serve_once(self, worker: Any) -> None:
+        if worker.works:
+            ids = [work.holder.request_id for work in worker.works]
+            await worker.cancel_requests(await asyncio.to_thread(self.desk.cancelled, ids))
+        while await worker.serve_queue():
+            pass
+
+    async def _listen(self) -> None:
+        """Ring the bell when the database says that a request waits."""
+        while True:
+            try:
+                async with await psycopg.AsyncConnection.connect(
+                    listen_dsn(), autocommit=True
+                ) as connection:
+                    await connection.execute(f"LISTEN {requests.CHANNEL}")
+                    self.bell.set()
+                    async for _ in connection.notifies():
+                        self.bell.set()
+            except psycopg.OperationalError as error:
+                _log.warning("the worker lost the database", reason=str(error).strip())
+                await asyncio.sleep(1.0)
+
+    async def _drain(self, worker: Any) -> None:
+        """Let running work end, or hand it back; nothing new is taken."""
+        worker.is_draining = True
+        worker.hand_back(everything=False)
+        deadline = time.monotonic() + self.configured.drain_seconds
+        while worker.is_running and time.monotonic() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(_TICK_SECONDS)
+        worker.hand_back(everything=True)
+        while worker.is_running:  # noqa: ASYNC110 - the guardian bounds it
+            await asyncio.sleep(_TICK_SECONDS)
+
+
+async def _repeat(seconds: float, chore: Callable[[], Awaitable[Any]]) -> None:
+    while True:
+        await asyncio.sleep(seconds)
+        await _carefully(chore())
+
+
+async def _carefully(chore: Awaitable[Any]) -> None:
+    """Do a chore that comes again: an outage of Prefect or the database is told and waited out."""
+    import httpx  # noqa: PLC0415 - with Prefect, once its environment is set
+    from prefect.exceptions import PrefectException  # noqa: PLC0415
+
+    try:
+        await chore
+    except (OutsideUnavailable, httpx.HTTPError, PrefectException, OSError) as error:
+        _log.warning(
+            "a chore waits for an outage to end", reason=f"{type(error).__name__}: {error}"
+        )

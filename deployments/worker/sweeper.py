@@ -1,0 +1,123 @@
+"""The sweeper: what a lost worker, run or state left open is brought to an honest end."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from datetime import timedelta
+from typing import Any, Final
+
+import structlog
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateName,
+    FlowRunFilterStateType,
+    WorkPoolFilter,
+    WorkPoolFilterName,
+)
+from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.exceptions import ObjectNotFound
+from prefect.states import Cancelled, Crashed
+
+from deployments.worker.desk import Desk, Ending, attempt_of
+from flows.common.database import now
+from flows.common.models import Request, RequestState
+from flows.common.requests import Holder
+
+_UNFINISHED: Final = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
+
+_log = structlog.get_logger("sweeper")
+
+
+async def recover_held(client: PrefectClient, desk: Desk) -> None:
+    """Recover what a former worker of our name held: its guardian has ended its runs."""
+    for request in await asyncio.to_thread(desk.held):
+        await _recover(client, desk, request)
+
+
+async def recover_expired(client: PrefectClient, desk: Desk, excluding: list[int]) -> None:
+    """Recover the requests whose lease ran out."""
+    for request in await asyncio.to_thread(desk.expired, excluding):
+        await _recover(client, desk, request)
+
+
+async def open_owed(desk: Desk) -> None:
+    """Open the requests that something waits for although none is open."""
+    for request_id in await asyncio.to_thread(desk.open_owed):
+        _log.warning("opened a request that was owed", request=request_id)
+
+
+async def end_orphans(
+    client: PrefectClient, desk: Desk, *, pool: str, ours: set[uuid.UUID], age_seconds: float
+) -> None:
+    """End flow runs of the pool that stand unfinished although no request is held for them."""
+    candidates = [
+        run
+        for run in await _unfinished(client, pool)
+        if run.id not in ours and _is_older(run, age_seconds)
+    ]
+    live = await asyncio.to_thread(desk.live_flow_runs, [run.id for run in candidates])
+    for run in candidates:
+        if run.id not in live:
+            await _end(client, run.id, run.state, "no worker runs it any more")
+
+
+async def _recover(client: PrefectClient, desk: Desk, request: Request) -> None:
+    state = await _state_of(client, request.flow_run_id)
+    if state is not None and state.is_completed():
+        ending = Ending(state=RequestState.COMPLETED)
+    elif state is not None and state.is_failed():
+        ending = Ending(state=RequestState.FAILED, error=state.message)
+    elif state is not None and (state.is_cancelled() or state.is_cancelling()):
+        await _end(client, request.flow_run_id, state, "cancelled")
+        ending = Ending(state=RequestState.CANCELLED, error="cancelled")
+    else:
+        error = f"worker {request.worker} was lost while it held the request"
+        await _end(client, request.flow_run_id, state, error)
+        ending = Ending(state=None, error=error)
+    holder = Holder(request.id, request.attempts, request.flow_run_id)
+    became = await asyncio.to_thread(desk.conclude, holder, ending)
+    _log.warning("recovered a request", request=request.id, became=became, error=ending.error)
+
+
+async def _state_of(client: PrefectClient, flow_run_id: uuid.UUID | None) -> State[Any] | None:
+    if flow_run_id is None:
+        return None
+    try:
+        return (await client.read_flow_run(flow_run_id)).state
+    except ObjectNotFound:
+        return None
+
+
+async def _end(
+    client: PrefectClient, flow_run_id: uuid.UUID | None, state: State[Any] | None, reason: str
+) -> None:
+    if flow_run_id is None or state is None or state.is_final():
+        return
+    is_cancelled = state.is_cancelling() or state.is_scheduled()
+    final: State[Any]
+    final = Cancelled(message=reason) if is_cancelled else Crashed(message=reason)
+    await client.set_flow_run_state(flow_run_id, final, force=True)
+
+
+async def _unfinished(client: PrefectClient, pool: str) -> list[FlowRun]:
+    in_pool = WorkPoolFilter(name=WorkPoolFilterName(any_=[pool]))
+    running = FlowRunFilterState(type=FlowRunFilterStateType(any_=_UNFINISHED))
+    retrying = FlowRunFilterState(name=FlowRunFilterStateName(any_=["AwaitingRetry"]))
+    found: dict[uuid.UUID, FlowRun] = {}
+    for wanted in (running, retrying):
+        runs = await client.read_flow_runs(
+            flow_run_filter=FlowRunFilter(state=wanted), work_pool_filter=in_pool
+        )
+        found |= {run.id: run for run in runs}
+    return [run for run in found.values() if _is_ours(run)]
+
+
+def _is_ours(run: FlowRun) -> bool:
+    return run.deployment_id is not None or attempt_of(run.idempotency_key) is not None
+
+
+def _is_older(run: FlowRun, seconds: float) -> bool:
+    return run.state is not None and now() - run.state.timestamp > timedelta(seconds=seconds)

@@ -1,0 +1,1 @@
+"""Keeping history to its age."""

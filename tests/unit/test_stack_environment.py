@@ -1,0 +1,128 @@
+"""What the processes of each zone may know."""
+
+import pytest
+
+from deployments.stack.environment import (
+    Zone,
+    api_url,
+    environment_of,
+    given_settings,
+    prefect_ui_url,
+)
+from deployments.stack.temporary import temporary_environment, temporary_settings
+from flows.common.settings import BadSetting
+
+
+def environment(zone: Zone, **given: str) -> dict[str, str]:
+    given = {"PRODOPS_STATE_DIR": "/state", **given}
+    return environment_of(zone, temporary_settings(given), given)
+
+
+def ours(zone: Zone, **given: str) -> dict[str, str]:
+    found = environment(zone, **given)
+    return {name: value for name, value in found.items() if name.startswith(("PRODOPS_", "SWF_"))}
+
+
+def test_the_web_tier_knows_its_own_role_and_no_way_into_prefect():
+    assert ours(Zone.WEB, PRODOPS_PREFECT_PASSWORD_FILE="/secret", PRODOPS_PREFECT_PORT="4201") == {
+        "PRODOPS_STATE_DIR": "/state",
+        "PRODOPS_DATABASE_URL": "postgresql+psycopg://prodops_web@127.0.0.1:54329/prodops",
+        "PRODOPS_DATABASE_PASSFILE": "/state/secrets/pgpass.web",
+        "PRODOPS_PREFECT_UI_URL": "http://127.0.0.1:4201",
+    }
+
+
+def test_ops_knows_its_role_and_prefect():
+    assert ours(Zone.OPS) == {
+        "PRODOPS_STATE_DIR": "/state",
+        "PRODOPS_DATABASE_URL": "postgresql+psycopg://prodops_ops@127.0.0.1:54329/prodops",
+        "PRODOPS_DATABASE_PASSFILE": "/state/secrets/pgpass.ops",
+        "PRODOPS_PREFECT_API_URL": "http://127.0.0.1:4200/api",
+        "PRODOPS_PREFECT_PASSWORD_FILE": "/state/secrets/prefect.password",
+        "PRODOPS_PREFECT_UI_URL": "http://127.0.0.1:4200",
+    }
+
+
+def test_the_servers_know_no_role_of_ours():
+    assert ours(Zone.SERVER, PRODOPS_DATABASE_PORT="5000") == {
+        "PRODOPS_STATE_DIR": "/state",
+        "PRODOPS_DATABASE_PORT": "5000",
+    }
+
+
+def test_given_settings_reach_the_zones_that_read_them():
+    given = {"PRODOPS_WORKER_LIMIT": "3", "SWF_TMP_DIR": "/pub", "PRODOPS_FASTMON_SEED": "x"}
+
+    assert given.items() <= ours(Zone.OPS, **given).items()
+    assert "PRODOPS_WORKER_LIMIT" not in ours(Zone.WEB, **given)
+    assert {"SWF_TMP_DIR": "/pub", "PRODOPS_FASTMON_SEED": "x"}.items() <= ours(
+        Zone.WEB, **given
+    ).items()
+
+
+@pytest.mark.parametrize("zone", Zone)
+def test_a_clients_token_reaches_no_part(zone: Zone):
+    assert "sekret" not in environment(zone, PRODOPS_API_TOKEN="sekret").values()
+    assert "sekret" not in environment(zone, SWF_API_TOKEN="sekret").values()
+
+
+def test_nothing_else_of_the_users_environment_is_passed_on(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "sekret")
+
+    assert "sekret" not in environment(Zone.OPS).values()
+
+
+def test_a_password_in_the_databases_url_is_refused():
+    with pytest.raises(BadSetting, match="PRODOPS_DATABASE_PASSFILE"):
+        environment(Zone.OPS, PRODOPS_DATABASE_URL="postgresql://u:sekret@db/prodops")
+
+
+def test_a_database_of_ones_own_is_used_by_two_roles():
+    given = {"PRODOPS_DATABASE_URL": "postgresql://db:5/prodops", "PRODOPS_DATABASE_PASSFILE": "/p"}
+
+    web, ops = ours(Zone.WEB, **given), ours(Zone.OPS, **given)
+
+    assert web["PRODOPS_DATABASE_URL"] == "postgresql+psycopg://prodops_web@db:5/prodops"
+    assert ops["PRODOPS_DATABASE_URL"] == "postgresql+psycopg://prodops_ops@db:5/prodops"
+    assert web["PRODOPS_DATABASE_PASSFILE"] == ops["PRODOPS_DATABASE_PASSFILE"] == "/p"
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("0.0.0.0", "http://127.0.0.1:8002/swf"),
+        ("::1", "http://[::1]:8002/swf"),
+        ("10.0.0.1", "http://10.0.0.1:8002/swf"),
+    ],
+)
+def test_the_apis_address_is_one_that_can_be_called(host: str, url: str):
+    given = {"PRODOPS_API_HOST": host, "PRODOPS_ROOT_PATH": "/swf"}
+
+    assert api_url(temporary_settings(given)) == url
+
+
+def test_the_prefect_uis_address_can_be_given():
+    assert (
+        prefect_ui_url(temporary_settings({"PRODOPS_PREFECT_UI_URL": "https://x"})) == "https://x"
+    )
+
+
+def test_given_settings_come_from_env_file_and_environment(tmp_path, monkeypatch):
+    (tmp_path / ".env").write_text("PRODOPS_API_PORT=1\nPRODOPS_ROOT_PATH=/x\nOTHER=1\n")
+    monkeypatch.setenv("PRODOPS_API_PORT", "2")
+
+    given = given_settings(tmp_path)
+
+    assert (given["PRODOPS_API_PORT"], given["PRODOPS_ROOT_PATH"]) == ("2", "/x")
+    assert "OTHER" not in given
+
+
+def test_a_temporary_stack_refuses_an_unknown_setting():
+    with pytest.raises(BadSetting, match="PRODOPS_NO_SUCH"):
+        temporary_environment({"PRODOPS_NO_SUCH": "1"})
+
+
+def test_temporary_settings_come_from_nowhere_else(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PRODOPS_API_PORT", "9999")
+
+    assert temporary_settings({}).api.port == 8002
