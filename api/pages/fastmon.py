@@ -11,6 +11,7 @@ from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import Engine
 from starlette.concurrency import run_in_threadpool
 
+from api.auth import gatekeeper
 from api.pages import shell
 from api.routes.requests import RequestView, view
 from flows.common import models
@@ -18,7 +19,7 @@ from flows.common.database import transaction
 from flows.fastmon import overview
 from flows.fastmon.overview import Snapshot, Wanted
 
-router = APIRouter(prefix="/fastmon")
+router = APIRouter(route_class=shell.PageRoute, prefix="/fastmon")
 
 NO_NAMESPACE: Final = "-"
 """What stands in a page's address for STFs without a namespace; an empty one means all."""
@@ -108,8 +109,7 @@ async def snapshot(
 
     `namespace` is `-` for STFs that have none. With `after`, no older state than that event's.
     """
-    viewer = await shell.viewer_of(request)
-    shell.admit(request, response, viewer)
+    shell.admit(request, response, await gatekeeper(request).reader(request))
     response.headers["Cache-Control"] = "no-store"
     wanted = Wanted(namespace=_namespace(namespace), run=run)
     return (await _shots(request).take(request.app.state.engine, wanted, after)).snapshot

@@ -6,10 +6,10 @@ from fastapi import APIRouter, Request, Response
 
 from api.pages import shell
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(route_class=shell.PageRoute, include_in_schema=False)
 
 
 @router.get("/")
 async def home(request: Request) -> Response:
     """Links to the pages and to the API's documentation."""
-    return await shell.page(request, "home.html")
+    return await shell.show(request, "home.html", await shell.viewer_of(request))

@@ -16,7 +16,7 @@ from flows.common.database import transaction
 from flows.common.models import RequestState
 from flows.fastmon import overview
 
-router = APIRouter(prefix="/requests", include_in_schema=False)
+router = APIRouter(route_class=shell.PageRoute, prefix="/requests", include_in_schema=False)
 
 _SHOWN: Final = 50
 _LARGEST_ID: Final = 2**63 - 1

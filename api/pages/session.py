@@ -12,7 +12,7 @@ from api.auth import NOBODY, VISITOR, Caller, gatekeeper
 from api.errors import Refusal
 from api.pages import shell
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(route_class=shell.PageRoute, include_in_schema=False)
 
 _WRONG: Final = "That token is not known here, or it was revoked."
 _NO_TOKEN: Final = "Enter a token."  # noqa: S105 - a sentence

@@ -5,7 +5,7 @@ No answer here is a redirect, nor a 304: a proxy of the original's site turns ea
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import datetime
 from functools import lru_cache
 from importlib.metadata import version
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from fastapi import Request, Response
+from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
@@ -20,10 +21,12 @@ from api.auth import COOKIE, NOBODY, VISITOR, Caller, gatekeeper
 from api.errors import Refusal
 from api.pages import wording
 from api.pages.assets import asset_path
+from blocks.errors import OutsideUnavailable, ProdOpsError
 from flows.common.database import now
 from flows.common.settings import Settings
 
 _TEMPLATES: Final = Path(__file__).with_name("templates")
+_RETRY_SECONDS: Final = "2"
 _HEADERS: Final = {
     # Plotly sets styles of its elements; scripts come from our own files only.
     "Content-Security-Policy": "; ".join(
@@ -83,11 +86,28 @@ async def viewer_of(request: Request) -> Caller:
         raise LoginNeeded from None
 
 
-class LoginNeeded(Refusal):
+class LoginNeeded(ProdOpsError):
     """The page is for those who have signed in."""
 
-    def __init__(self) -> None:
-        super().__init__(401, {"detail": "Sign in to read this."})
+
+class PageRoute(APIRoute):
+    """A route that answers people: who must sign in, or come back later, is told so in HTML."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler, with its errors made pages."""
+        handler = super().get_route_handler()
+
+        async def guarded(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except LoginNeeded:
+                return login_page(request, status=401, target=_address(request))
+            except OutsideUnavailable as error:
+                page = render(request, "unavailable.html", status=503, reason=str(error))
+                page.headers["Retry-After"] = _RETRY_SECONDS
+                return page
+
+        return guarded
 
 
 def login_page(request: Request, *, status: int, problem: str = "", target: str = "") -> Response:
@@ -127,6 +147,11 @@ def local_path(request: Request, target: str) -> str:
     home = f"{prefix_of(request)}/"
     is_ours = target.startswith(home) and not target.startswith("//") and "\\" not in target
     return target if is_ours else home
+
+
+def _address(request: Request) -> str:
+    query = request.url.query
+    return f"{request.url.path}?{query}" if query else request.url.path
 
 
 def _cookie_scope(request: Request) -> dict[str, Any]:

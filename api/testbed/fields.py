@@ -1,28 +1,20 @@
-"""Fields of the agents' REST bodies: what is accepted, and how a refusal is worded.
-
-Agents and their tests read the texts of Django REST framework, so these are its own.
-"""
+"""The kinds of fields in the agents' REST bodies: what each takes, and how it refuses."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from functools import cache
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
     Field,
     PlainValidator,
     StringConstraints,
-    ValidationError,
     WithJsonSchema,
-    create_model,
 )
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import PydanticCustomError
 
 from flows.fastmon.models import FileStatus
 from flows.fastmon.schemas import MAX_FILENAME, MAX_SIZE_BYTES
@@ -37,55 +29,11 @@ NULL: Final = "This field may not be null."
 NO_NUL: Final = "Null characters are not allowed."
 NO_SURROGATES: Final = "Surrogate characters are not allowed."
 INTEGER: Final = "A valid integer is required."
-TOO_LARGE: Final = "Ensure this value is less than or equal to {le}."
+UUID: Final = "Must be a valid UUID."
 _TIME: Final = (
     "Datetime has wrong format. Use one of these formats instead: "
     "YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z]."
 )
-_TEXTS: Final = {
-    "missing": "This field is required.",
-    "string_type": "Not a valid string.",
-    "string_unicode": NO_SURROGATES,
-    "string_too_short": "This field may not be blank.",
-    "string_too_long": "Ensure this field has no more than {max_length} characters.",
-    "greater_than_equal": "Ensure this value is greater than or equal to {ge}.",
-    "less_than_equal": TOO_LARGE,
-    "int_type": INTEGER,
-    "int_parsing": INTEGER,
-    "int_parsing_size": INTEGER,
-    "int_from_float": INTEGER,
-    "uuid_type": "Must be a valid UUID.",
-    "uuid_parsing": "Must be a valid UUID.",
-}
-
-Errors = dict[str, list[str]]
-Form = TypeVar("Form", bound=BaseModel)
-
-
-def errors_of(error: ValidationError) -> Errors:
-    """What is wrong, by field."""
-    fields: Errors = {}
-    for item in error.errors():
-        fields.setdefault(str(item["loc"][0]), []).append(_in_words(item))
-    return fields
-
-
-def _in_words(item: ErrorDetails) -> str:
-    if item["type"] != "missing" and item["input"] is None:
-        return NULL
-    return _TEXTS.get(item["type"], item["msg"]).format(**item.get("ctx", {}))
-
-
-@cache
-def partial(form: type[BaseModel]) -> type[BaseModel]:
-    """The form of a PATCH: no field is required; what is sent is checked as in `form`."""
-    return create_model(
-        f"{form.__name__}Changes",
-        **{
-            name: (info.rebuild_annotation(), Field(None, description=info.description))
-            for name, info in form.model_fields.items()
-        },
-    )  # type: ignore[call-overload, no-any-return]
 
 
 def refuse(text: str) -> PydanticCustomError:
@@ -159,8 +107,6 @@ def _strings(value: Any, depth: int = 0) -> Iterator[str]:
     elif isinstance(value, list):
         for item in value:
             yield from _strings(item, depth + 1)
-    elif isinstance(value, float) and not math.isfinite(value):
-        raise refuse("Out of range float values are not JSON compliant.")
 
 
 def _parent_name(value: object) -> str:

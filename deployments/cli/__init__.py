@@ -1,1 +1,51 @@
-"""The `prodops` command. Each subcommand imports what it needs when it runs, so that all are fast."""
+"""The `prodops` command. A subcommand imports what it needs when it runs, so that all are fast."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import version as installed_version
+from typing import NoReturn
+
+import typer
+
+from blocks.errors import ProdOpsError
+from deployments.cli import parts, requests, tokens
+from deployments.cli.daq import daq_app
+from deployments.cli.fastmon import fastmon_app
+from deployments.cli.stack import app as stack_app
+from flows.common.settings import BadSetting
+
+app = typer.Typer(
+    name="prodops",
+    help="ePIC production operations and fast monitoring.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.registered_commands += stack_app.registered_commands
+app.registered_commands += parts.app.registered_commands
+app.add_typer(requests.app, name="request")
+app.command("run")(requests.run_action)
+app.add_typer(tokens.app, name="token")
+app.add_typer(fastmon_app, name="fastmon")
+app.add_typer(daq_app, name="daq")
+
+_BAD_SETTING = 2
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(f"prodops {installed_version('epic-prodops')}")
+
+
+def main() -> NoReturn:
+    """Run the command; an error of ours is one line, with exit 2 for a bad setting, else 1."""
+    try:
+        app()
+    except BadSetting as error:
+        typer.echo(f"prodops: {error}", err=True)
+        sys.exit(_BAD_SETTING)
+    except ProdOpsError as error:
+        typer.echo(f"prodops: {error}", err=True)
+        sys.exit(getattr(error, "exit_code", 1))
+    sys.exit(0)

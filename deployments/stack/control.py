@@ -12,7 +12,7 @@ from xmlrpc.client import Fault, ServerProxy
 
 from supervisor.xmlrpc import Faults, SupervisorTransport
 
-from deployments.stack.errors import StackDown
+from deployments.stack.errors import PartFailed, StackDown
 from deployments.stack.layout import Layout
 
 _ENDED = {"STOPPED", "EXITED", "FATAL"}
@@ -66,13 +66,17 @@ class Control:
             return _state(supervisor.getProcessInfo(name))
 
     def start(self, name: str) -> None:
-        """Start a part if it is not started; do not wait for it."""
-        with self._call() as supervisor, _accepting(Faults.ALREADY_STARTED):
+        """Start a part if it is not started; do not wait for it.
+
+        Raises:
+            PartFailed: supervisord cannot start it.
+        """
+        with self._call() as supervisor, _accepting(Faults.ALREADY_STARTED, name):
             supervisor.startProcess(name, False)
 
     def stop(self, name: str) -> None:
         """Ask a part to end if it is started; do not wait for it."""
-        with self._call() as supervisor, _accepting(Faults.NOT_RUNNING):
+        with self._call() as supervisor, _accepting(Faults.NOT_RUNNING, name):
             supervisor.stopProcess(name, False)
 
     def shut_down(self) -> None:
@@ -92,12 +96,12 @@ class Control:
 
 
 @contextmanager
-def _accepting(code: int) -> Iterator[None]:
+def _accepting(code: int, name: str) -> Iterator[None]:
     try:
         yield
     except Fault as fault:
         if fault.faultCode != code:
-            raise
+            raise PartFailed(name, fault.faultString) from fault
 
 
 def _state(info: dict[str, Any]) -> PartState:

@@ -34,5 +34,5 @@ class SupervisorLost(ProdOpsError):
     """The process that keeps the parts alive ended, and the parts with it."""
 
 
-class PostgresUnusable(ProdOpsError):
+class PostgresUnusable(BadSetting):
     """No PostgreSQL programs, no user to run them, or a directory that may not be used."""

@@ -91,6 +91,12 @@ def last_error(path: Path) -> str | None:
     return found.strip() if found else None
 
 
+def last_words(path: Path) -> str | None:
+    """The last line that a part logged since its last start, if it said anything."""
+    said = [line.strip() for line in _since_last_start(_tail(path)) if line.strip()]
+    return said[-1] if said else None
+
+
 def _since_last_start(lines: list[str]) -> list[str]:
     starts = [index for index, line in enumerate(lines) if line.startswith(MARK)]
     return lines[starts[-1] + 1 :] if starts else lines

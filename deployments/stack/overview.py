@@ -14,7 +14,7 @@ from deployments.stack import postgres
 from deployments.stack.control import Control, PartState
 from deployments.stack.errors import PostgresUnusable, StackDown
 from deployments.stack.layout import Layout
-from deployments.stack.logs import last_error, last_lines
+from deployments.stack.logs import last_error, last_lines, last_words
 from deployments.stack.parts import NAMES
 from deployments.stack.watch import Kind, parse
 from flows.common.settings import Settings
@@ -75,8 +75,15 @@ def _row(settings: Settings, layout: Layout, state: PartState, endings: dict[str
         pid=state.pid,
         since=state.since,
         version=_version(state.name, settings),
-        last_error=last_error(layout.log(state.name)) or endings.get(state.name),
+        last_error=_last_error(layout, state, endings),
     )
+
+
+def _last_error(layout: Layout, state: PartState, endings: dict[str, str]) -> str | None:
+    """What the part logged as an error, else how it last ended, else what it said before it did."""
+    log = layout.log(state.name)
+    said = None if state.is_running else last_words(log)
+    return last_error(log) or said or endings.get(state.name)
 
 
 def _in_order(states: Iterable[PartState]) -> list[PartState]:

@@ -75,7 +75,7 @@ def parts_of(settings: Settings, given: Mapping[str, str]) -> tuple[Part, ...]:
 def _part(name: str, zone: Zone, settings: Settings, given: Mapping[str, str]) -> Part:
     return Part(
         name=name,
-        argv=_command(name),
+        argv=command(name),
         environment=environment_of(zone, settings, given),
         stop_seconds=settings.stack.stop_seconds,
         priority=_priority(name),
@@ -85,7 +85,7 @@ def _part(name: str, zone: Zone, settings: Settings, given: Mapping[str, str]) -
 def _postgres(settings: Settings, given: Mapping[str, str]) -> Part:
     return Part(
         name="postgres",
-        argv=_command("postgres"),
+        argv=command("postgres"),
         environment=environment_of(Zone.SERVER, settings, given),
         stop_seconds=settings.stack.stop_seconds,
         priority=_priority("postgres"),
@@ -97,7 +97,7 @@ def _postgres(settings: Settings, given: Mapping[str, str]) -> Part:
 def _worker(settings: Settings, given: Mapping[str, str]) -> Part:
     return Part(
         name="worker",
-        argv=_command("worker"),
+        argv=command("worker"),
         environment=environment_of(Zone.OPS, settings, given),
         stop_seconds=settings.worker.drain_seconds + settings.stack.stop_seconds,
         priority=_priority("worker"),
@@ -105,7 +105,8 @@ def _worker(settings: Settings, given: Mapping[str, str]) -> Part:
     )
 
 
-def _command(name: str) -> tuple[str, ...]:
+def command(name: str) -> tuple[str, ...]:
+    """The argument vector of a command of prodops."""
     return (sys.executable, "-m", "deployments.cli", name)
 
 

@@ -17,6 +17,7 @@ from deployments.stack import environment
 from deployments.stack.errors import StackDown
 from deployments.stack.layout import Layout
 from deployments.stack.lock import UpLock
+from deployments.stack.parts import command
 from deployments.stack.stack import WATCH_SECONDS, Stack
 from deployments.stack.watch import RETRY_SECONDS, Happening, Kind
 from flows.common.settings import Settings
@@ -48,7 +49,7 @@ def run(settings: Settings, *, ready_fd: int | None = None) -> None:
             try:
                 _serve(stack, progress, ready_fd)
             except _AskedToEnd:
-                progress.say("ending …")
+                progress.say("ending … (again: kill everything at once)")
     finally:
         progress.close()
         with _on_signals(stack.kill):
@@ -67,7 +68,7 @@ def run_detached(settings: Settings) -> None:
     with layout.log("up").open("ab") as log:
         start = log.tell()
         process = subprocess.Popen(
-            [sys.executable, "-m", "deployments.cli", "up", "--ready-fd", str(writer)],
+            [*command("up"), "--ready-fd", str(writer)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

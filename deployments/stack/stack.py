@@ -11,14 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from deployments.stack import environment
+from blocks.errors import ProdOpsError
+from deployments.stack import environment, postgres
 from deployments.stack.control import PartState
 from deployments.stack.credentials import Credentials
 from deployments.stack.environment import Zone
 from deployments.stack.errors import PartFailed, StackDown
 from deployments.stack.layout import Layout
 from deployments.stack.lock import UpLock
-from deployments.stack.logs import last_error
+from deployments.stack.logs import last_error, last_words
 from deployments.stack.parts import parts_of
 from deployments.stack.ports import check_free, ports_of
 from deployments.stack.readiness import answers
@@ -179,10 +180,13 @@ class Stack:
         Raises:
             AlreadyUp: Another process runs this stack.
             PortInUse: A port that a part needs is another process's.
+            PostgresUnusable: The embedded database has no programs, or no user to run it.
             PartFailed: A part did not come up.
         """
         self.layout.create()
         self._lock.take()
+        if "postgres" in self.part_names:
+            postgres.instance_of(self.settings)  # says now what would stop it later
         Credentials(self.layout.secrets).create()
         was_killed = self.layout.supervisor_pid.exists()
         patience = _ENDING_SECONDS if was_killed else 0.0
@@ -231,8 +235,8 @@ class Stack:
             while not ended.wait(WATCH_SECONDS):
                 try:
                     self.step()
-                except (PartFailed, StackDown):
-                    return
+                except ProdOpsError:
+                    return  # supervisord is gone: the next call of this stack says so
 
         thread = threading.Thread(target=look, name="stack-watch", daemon=True)
         thread.start()
@@ -298,5 +302,5 @@ class Stack:
             time.sleep(_POLL_SECONDS)
 
     def _why(self, part: str, otherwise: str) -> str:
-        reason = last_error(self.layout.log(part)) or otherwise
-        return f"{reason}; see {self.layout.log(part)}"
+        log = self.layout.log(part)
+        return f"{last_error(log) or last_words(log) or otherwise}; see {log}"

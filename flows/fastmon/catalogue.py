@@ -58,9 +58,10 @@ class AlreadyExists(ProdOpsError):
 class NoSuchParent(ProdOpsError):
     """The row that a column points to is not there."""
 
-    def __init__(self, column: str) -> None:
+    def __init__(self, column: str, value: object) -> None:
         self.column = column
-        super().__init__(f"there is no row that {column} names")
+        self.value = value
+        super().__init__(f"there is no row that {column} {value} names")
 
 
 class MadeBySampler(ProdOpsError):
@@ -213,7 +214,7 @@ def add(session: Session, collection: Collection, values: Values) -> Record:
         AlreadyExists: A unique value is taken.
         NoSuchParent: What it points to is not there.
     """
-    with _named_conflicts(collection.table):
+    with _named_conflicts(collection.table, values):
         key = session.scalar(
             insert(collection.table).values(**_nulls(values)).returning(collection.key)
         )
@@ -240,7 +241,7 @@ def change(
         name: _merged(table.c[name], values[name]) for name in merge if values.get(name) is not None
     }
     if new:
-        with _named_conflicts(table):
+        with _named_conflicts(table, values):
             session.execute(update(table).where(collection.key == key).values(**new))
     return get(session, collection, key)
 
@@ -314,7 +315,7 @@ def _merged(column: Column[Any], value: Any) -> ColumnElement[Any]:
 
 
 @contextmanager
-def _named_conflicts(table: Table) -> Iterator[None]:
+def _named_conflicts(table: Table, values: Values) -> Iterator[None]:
     """A broken constraint as the fact that it stands for: only the database sees every race."""
     try:
         yield
@@ -324,5 +325,5 @@ def _named_conflicts(table: Table) -> Iterator[None]:
             if broken == f"{table.name}_{column.name}_key":
                 raise AlreadyExists(column.name) from error
             if broken == f"{table.name}_{column.name}_fkey":
-                raise NoSuchParent(column.name) from error
+                raise NoSuchParent(column.name, values[column.name]) from error
         raise

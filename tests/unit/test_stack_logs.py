@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from deployments.stack.leash import MARK
-from deployments.stack.logs import Follower, last_error, last_lines
+from deployments.stack.logs import Follower, last_error, last_lines, last_words
 from deployments.stack.watch import Happening, Kind, parse
 
 
@@ -89,6 +89,12 @@ def test_the_last_error_since_the_last_start_is_found(log: Path, text: str, foun
     log.write_text(text)
 
     assert last_error(log) == found
+
+
+def test_the_last_words_are_those_since_the_last_start(log: Path):
+    log.write_text(f"old\n{MARK}part (pid 1) at now\nsetting X=1: is wrong\n\n")
+
+    assert last_words(log) == "setting X=1: is wrong"
 
 
 def test_a_part_without_a_log_has_no_error(tmp_path: Path):

@@ -1,0 +1,41 @@
+"""How a person's command on the ops side reaches the database: as given, or the running stack's."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+
+from sqlalchemy import Engine, make_url
+
+from flows.common.database import make_engine
+from flows.common.settings import settings
+
+
+@lru_cache(maxsize=1)
+def ops_engine() -> Engine:
+    """The database with the ops role's rights.
+
+    Raises:
+        BadSetting: There is neither a database in the settings nor a stack.
+    """
+    if settings().database.url is not None:
+        return make_engine(pool_size=2)
+    join_stack()
+    return make_engine(
+        make_url(os.environ["PRODOPS_DATABASE_URL"]),
+        passfile=settings().database.passfile,
+        pool_size=2,
+    )
+
+
+def join_stack() -> None:
+    """Set the environment of this process to that of the stack's ops side, where none is given."""
+    if settings().database.url is not None:
+        return
+    from deployments.stack.environment import Zone, environment_of, given_settings  # noqa: PLC0415
+
+    environment = environment_of(Zone.OPS, settings(), given_settings())
+    os.environ.update(
+        {name: value for name, value in environment.items() if name.startswith("PRODOPS_")}
+    )
+    settings.cache_clear()

@@ -1,0 +1,67 @@
+"""The stack's parts, each alone in the foreground: `prodops api`, `worker`, `relay`, `scanner`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from flows.common.settings import settings
+
+app = typer.Typer()
+
+
+@app.command()
+def api() -> None:
+    """Run the web tier: REST, pages and the stream."""
+    from deployments import web  # noqa: PLC0415
+
+    _begin()
+    raise typer.Exit(web.run(settings()))
+
+
+@app.command()
+def worker() -> None:
+    """Run the warm worker: claims requests, runs flows."""
+    from deployments.worker import service  # noqa: PLC0415
+
+    _begin()
+    raise typer.Exit(service.run(settings()))
+
+
+@app.command()
+def relay() -> None:
+    """Run the relay: Prefect's state changes become events."""
+    from deployments.relay import service  # noqa: PLC0415
+
+    _begin()
+    raise typer.Exit(service.run(settings()))
+
+
+@app.command()
+def scanner(
+    *, once: Annotated[bool, typer.Option("--once", help="Scan once and end.")] = False
+) -> None:
+    """Scan the watched directories for STFs."""
+    from deployments import scanner as service  # noqa: PLC0415
+
+    _begin()
+    raise typer.Exit(service.run(settings(), once=once))
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database's schema to this version."""
+    from flows.common.database import database_url, migrate  # noqa: PLC0415
+
+    url = database_url().render_as_string(hide_password=False)
+    migrate(url, settings().database.passfile)
+    typer.echo("the schema is up to date")
+
+
+def _begin() -> None:
+    """Load the settings, so that a bad one ends the part at once, and set up its log."""
+    from deployments.logs import configure_logging  # noqa: PLC0415
+
+    settings()
+    configure_logging()

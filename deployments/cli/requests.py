@@ -1,0 +1,175 @@
+"""`prodops request` and `prodops run`: requests seen, followed, cancelled, made."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import sys
+import time
+from typing import Annotated, Any
+
+import typer
+
+from blocks.errors import ProdOpsError
+
+app = typer.Typer(no_args_is_help=True, help="List, show, watch and cancel requests.")
+
+_COLUMNS = ["id", "action", "subject", "state", "attempts", "requested_by", "created_at", "error"]
+_POLL_SECONDS = 0.3
+_EXIT = {"completed": 0, "failed": 1, "unknown": 4, "cancelled": 5}
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object or array.")]
+RequestId = Annotated[int, typer.Argument(help="The request's id.")]
+
+
+@app.command("list")
+def list_requests(
+    *,
+    action: Annotated[str | None, typer.Option(help="Only of this action.")] = None,
+    state: Annotated[str | None, typer.Option(help="Only in this state.")] = None,
+    subject: Annotated[str | None, typer.Option(help="Only about this.")] = None,
+    is_open: Annotated[bool, typer.Option("--open", help="Only what has not ended.")] = False,
+    limit: Annotated[int, typer.Option("-n", "--limit", min=1, help="At most so many.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List requests, newest first."""
+    from deployments.access import ops_engine  # noqa: PLC0415
+    from deployments.cli.tables import show as show_table  # noqa: PLC0415
+    from flows.common import requests  # noqa: PLC0415
+    from flows.common.database import transaction  # noqa: PLC0415
+
+    wanted = requests.Filter(action=action, state=state, subject=subject, is_open=is_open)
+    with transaction(ops_engine()) as session:
+        rows = [_row(each) for each in session.scalars(requests.matching(wanted).limit(limit))]
+    show_table(rows, columns=_COLUMNS, as_json=as_json)
+
+
+@app.command()
+def show(request_id: RequestId, *, as_json: AsJson = False) -> None:
+    """Show one request, whole."""
+    row = _read(request_id)
+    if as_json:
+        typer.echo(json.dumps(row, default=str))
+        return
+    for name, value in row.items():
+        if value is not None:
+            typer.echo(f"{name:>14}  {value}")
+
+
+@app.command()
+def watch(request_id: RequestId) -> None:
+    """Follow a request to its end; exit 0 completed, 1 failed, 4 unknown, 5 cancelled."""
+    told = None
+    while True:
+        row = _read(request_id)
+        if row["state"] != told:
+            told = row["state"]
+            typer.echo(f"{row['action']} {request_id}: {told}" + _reason(row))
+        if told in _EXIT:
+            raise typer.Exit(_EXIT[told])
+        time.sleep(_POLL_SECONDS)
+
+
+@app.command()
+def cancel(
+    request_id: RequestId,
+    *,
+    reason: Annotated[str, typer.Option(help="Why.")] = "",
+) -> None:
+    """Ask that a request end."""
+    from deployments.access import ops_engine  # noqa: PLC0415
+    from flows.common import requests  # noqa: PLC0415
+    from flows.common.database import transaction  # noqa: PLC0415
+    from flows.common.models import LIVE  # noqa: PLC0415
+
+    with transaction(ops_engine()) as session:
+        row = requests.ask_to_cancel(
+            session, request_id, requested_by=getpass.getuser(), reason=reason
+        )
+        state = row.state
+    if state in LIVE:
+        typer.echo(f"request {request_id} will be cancelled; `prodops request watch {request_id}`")
+    else:
+        typer.echo(f"request {request_id} has ended already: {state}")
+
+
+def run_action(
+    action: Annotated[str, typer.Argument(help="The action; see `prodops run --help`.")],
+    *,
+    parameters: Annotated[
+        list[str] | None,
+        typer.Option("-p", "--parameter", metavar="NAME=VALUE", help="A parameter; repeatable."),
+    ] = None,
+    local: Annotated[
+        bool, typer.Option("--local", help="Run it here, without the worker.")
+    ] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Follow it to its end.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Request an action; with --local, run its flow in the foreground."""
+    values = dict(_parameter(text) for text in parameters or [])
+    if local:
+        _run_local(action, values, as_json=as_json)
+        return
+    request_id = _request(action, values)
+    typer.echo(json.dumps({"request_id": request_id}) if as_json else f"request {request_id}")
+    if wait:
+        watch(request_id)
+
+
+def _run_local(action: str, values: dict[str, Any], *, as_json: bool) -> None:
+    from deployments.access import join_stack, ops_engine  # noqa: PLC0415
+    from deployments.prefect_access import await_server, configure_client  # noqa: PLC0415
+    from flows.common.settings import settings  # noqa: PLC0415
+
+    join_stack()
+    configure_client(settings())
+    await_server(settings(), seconds=10)
+    from deployments import local_run  # noqa: PLC0415 - imports prefect: environment first
+
+    row = _row(local_run.run(ops_engine(), action, values, requested_by=getpass.getuser()))
+    typer.echo(json.dumps(row, default=str) if as_json else f"{row['state']}: {row['result']}")
+
+
+def _request(action: str, values: dict[str, Any]) -> int:
+    from deployments.access import ops_engine  # noqa: PLC0415
+    from flows.common import actions, requests  # noqa: PLC0415
+    from flows.common.database import transaction  # noqa: PLC0415
+
+    wanted = actions.get(action)
+    form = wanted.parse(values)
+    with transaction(ops_engine()) as session:
+        accepted = requests.accept(
+            session, wanted, form, requested_by=getpass.getuser(), source="cli"
+        )
+    if not accepted.is_new:
+        typer.echo(f"an equal request is open: {accepted.id}", file=sys.stderr)
+    return accepted.id
+
+
+def _parameter(text: str) -> tuple[str, Any]:
+    name, separator, value = text.partition("=")
+    if not separator:
+        raise ProdOpsError(f"parameter {text!r} is not of the form NAME=VALUE")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+def _read(request_id: int) -> dict[str, Any]:
+    from deployments.access import ops_engine  # noqa: PLC0415
+    from flows.common import requests  # noqa: PLC0415
+    from flows.common.database import transaction  # noqa: PLC0415
+
+    with transaction(ops_engine()) as session:
+        return _row(requests.get(session, request_id))
+
+
+def _row(request: Any) -> dict[str, Any]:
+    names = [column.key for column in request.__table__.columns if column.key != "joined_at"]
+    return {name: getattr(request, name) for name in names}
+
+
+def _reason(row: dict[str, Any]) -> str:
+    return f" ({row['error']})" if row["error"] else ""

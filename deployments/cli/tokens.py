@@ -1,0 +1,67 @@
+"""`prodops token`: keys to the API. Only their hashes are kept."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from blocks.errors import ProdOpsError
+
+app = typer.Typer(no_args_is_help=True, help="Make, list and revoke tokens for the API.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object or array.")]
+
+
+@app.command()
+def create(
+    owner: Annotated[str, typer.Argument(help="Who the token stands for.")],
+    *,
+    note: Annotated[str, typer.Option(help="What it is for.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Make a token and print it: it is shown this once."""
+    from api import auth  # noqa: PLC0415
+    from deployments.access import ops_engine  # noqa: PLC0415
+    from flows.common.database import transaction  # noqa: PLC0415
+
+    with transaction(ops_engine()) as session:
+        key = auth.create_token(session, owner, note)
+    typer.echo(json.dumps({"owner": owner, "token": key}) if as_json else key)
+
+
+@app.command("list")
+def list_all(*, as_json: AsJson = False) -> None:
+    """List the tokens, without their keys."""
+    from api import auth  # noqa: PLC0415
+    from deployments.access import ops_engine  # noqa: PLC0415
+    from deployments.cli.tables import show  # noqa: PLC0415
+    from flows.common.database import transaction  # noqa: PLC0415
+
+    with transaction(ops_engine()) as session:
+        rows = [
+            {
+                "id": token.id,
+                "owner": token.owner,
+                "note": token.note,
+                "created": token.created_at,
+                "revoked": token.revoked_at,
+            }
+            for token in auth.list_tokens(session)
+        ]
+    show(rows, columns=["id", "owner", "note", "created", "revoked"], as_json=as_json)
+
+
+@app.command()
+def revoke(token_id: Annotated[int, typer.Argument(help="Its id, as `list` shows it.")]) -> None:
+    """Revoke a token; within a few seconds it opens nothing."""
+    from api import auth  # noqa: PLC0415
+    from deployments.access import ops_engine  # noqa: PLC0415
+    from flows.common.database import transaction  # noqa: PLC0415
+
+    with transaction(ops_engine()) as session:
+        token = auth.revoke_token(session, token_id)
+    if token is None:
+        raise ProdOpsError(f"there is no token {token_id}; see `prodops token list`")
+    typer.echo(f"token {token_id} of {token.owner} is revoked")

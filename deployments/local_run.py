@@ -1,0 +1,96 @@
+"""`prodops run ACTION --local`: an action's flow in the foreground, without worker or API."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from typing import Any, Final
+
+from sqlalchemy import Engine
+
+from blocks.errors import ProdOpsError
+from deployments import catalogue
+from flows.common import actions, events, requests
+from flows.common.actions import Action
+from flows.common.database import transaction
+from flows.common.models import Request, RequestState
+from flows.common.requests import ClaimLost, Holder
+from flows.common.settings import settings
+
+
+class AlreadyOpen(ProdOpsError):
+    """An equal request is open elsewhere."""
+
+
+_LEASES: Final = 3
+
+
+def run(engine: Engine, name: str, parameters: dict[str, Any], *, requested_by: str) -> Request:
+    """Run the action here and give its request as it ended.
+
+    Raises:
+        AlreadyOpen: An equal request is open; the message names it.
+        BadParameters: The parameters are not of the action's form.
+    """
+    action = actions.get(name)
+    attempt = _claim(engine, action, parameters, requested_by)
+    ended = threading.Event()
+    renewing = threading.Thread(target=_renew, args=(engine, attempt, ended), daemon=True)
+    renewing.start()
+    requests.hold(attempt)
+    try:
+        catalogue.load(catalogue.entry(name).entrypoint)(**parameters)
+    except Exception as error:
+        _end(engine, attempt, RequestState.FAILED, f"{type(error).__name__}: {error}")
+        raise
+    except KeyboardInterrupt:
+        _end(engine, attempt, RequestState.CANCELLED, f"interrupted by {requested_by}")
+        raise
+    finally:
+        ended.set()
+        requests.hold(None)
+    _end(engine, attempt, RequestState.COMPLETED, None)
+    with transaction(engine) as session:
+        return requests.get(session, attempt.request_id)
+
+
+def _claim(engine: Engine, action: Action, parameters: dict[str, Any], requested_by: str) -> Holder:
+    form = action.parse(parameters)
+    with transaction(engine) as session:
+        action.gate(session, form)
+        request = requests.claim_new(
+            session,
+            action,
+            form,
+            requested_by=requested_by,
+            source="local",
+            worker=f"{requested_by}@{socket.gethostname()}:{os.getpid()}",
+            lease_seconds=settings().worker.lease_seconds,
+        )
+        if request is None:
+            raise AlreadyOpen(
+                f"{action.name}: an equal request is open; see `prodops request list`"
+            )
+        attempt = Holder(request.id, request.attempts)
+        requests.note_flow_run(session, attempt, state=RequestState.RUNNING)
+    return attempt
+
+
+def _renew(engine: Engine, attempt: Holder, ended: threading.Event) -> None:
+    lease = settings().worker.lease_seconds
+    while not ended.wait(lease / _LEASES):
+        with transaction(engine) as session:
+            requests.renew(session, [attempt], lease_seconds=lease)
+
+
+def _end(engine: Engine, attempt: Holder, state: RequestState, error: str | None) -> None:
+    """End the request where its flow has not done so itself."""
+    with transaction(engine) as session:
+        try:
+            requests.finish(session, attempt, state, error=error)
+        except ClaimLost:
+            return
+        request = requests.get(session, attempt.request_id)
+        session.refresh(request)
+        events.commit(session, list(actions.get(request.action).ended(request)))

@@ -1,0 +1,1 @@
+"""The relay: Prefect's state changes as events."""

@@ -1,0 +1,105 @@
+"""What the relay writes: each Prefect state once, as an event, with the request it belongs to."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Engine, select
+from sqlalchemy.dialects.postgresql import insert
+
+from flows.common import events
+from flows.common.database import now, transaction
+from flows.common.models import RelayedState, Request
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunState:
+    """A state that a flow run took."""
+
+    state_id: uuid.UUID
+    flow_run_id: uuid.UUID
+    state_type: str
+    state_name: str
+    timestamp: datetime
+
+
+@dataclass(frozen=True)
+class Belonging:
+    """The request that a flow run works on."""
+
+    request_id: int
+    action: str
+    subject: str | None
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Writes states to the event table, each once."""
+
+    engine: Engine
+
+    def belonging(self, flow_run_id: uuid.UUID, request_id: int | None = None) -> Belonging | None:
+        """The request of a flow run, or the one that its idempotency key names."""
+        wanted = Request.flow_run_id == flow_run_id
+        if request_id is not None:
+            wanted = Request.id == request_id
+        with transaction(self.engine) as session:
+            found = session.execute(
+                select(Request.id, Request.action, Request.subject).where(wanted)
+            ).first()
+        return Belonging(found.id, found.action, found.subject) if found else None
+
+    def unknown(self, state_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
+        """The states among these that have not been told."""
+        with transaction(self.engine) as session:
+            told = session.scalars(
+                select(RelayedState.state_id).where(RelayedState.state_id.in_(state_ids))
+            )
+            return set(state_ids) - set(told)
+
+    def tell(self, states: Sequence[tuple[RunState, Belonging | None]]) -> int:
+        """Write the states that have not been told, oldest first; gives their number."""
+        ordered = sorted(states, key=lambda pair: pair[0].timestamp)
+        with transaction(self.engine) as session:
+            new = set(
+                session.scalars(
+                    insert(RelayedState)
+                    .values(
+                        [
+                            {
+                                "state_id": state.state_id,
+                                "flow_run_id": state.flow_run_id,
+                                "at": now(),
+                            }
+                            for state, _ in sorted(states, key=lambda pair: pair[0].state_id)
+                        ]
+                    )
+                    .on_conflict_do_nothing()
+                    .returning(RelayedState.state_id)
+                )
+            )
+            told = [_event(state, owner) for state, owner in ordered if state.state_id in new]
+            events.commit(session, told)
+        return len(told)
+
+
+def _event(state: RunState, owner: Belonging | None) -> events.NewEvent:
+    body = {
+        "msg_type": "flow_run_state",
+        "flow_run_id": str(state.flow_run_id),
+        "request_id": owner.request_id if owner else None,
+        "action": owner.action if owner else None,
+        "subject": owner.subject if owner else None,
+        "state_type": state.state_type,
+        "state_name": state.state_name,
+        "timestamp": state.timestamp.isoformat(),
+    }
+    return events.message_event(
+        body,
+        subject=owner.subject if owner else None,
+        request_id=owner.request_id if owner else None,
+        flow_run_id=state.flow_run_id,
+    )

@@ -1,0 +1,220 @@
+"""`prodops relay`: the event websocket gives speed, REST gives truth.
+
+Prefect drops events in bursts and may miss the first seconds after a reconnect (measured), so
+REST is asked at connect, a few seconds later, and by the clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import uuid
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any, Final
+
+import structlog
+
+from blocks.errors import OutsideUnavailable
+from deployments.prefect_access import await_server, configure_client
+from deployments.relay.ledger import Belonging, Ledger, RunState
+from flows.common.database import make_engine, now
+from flows.common.settings import Settings
+
+_SETTLE_SECONDS: Final = 6.0  # Prefect writes events in up to 5 s (measured)
+_RECONNECT_SECONDS: Final = 1.0
+_REMEMBERED: Final = 5_000
+_LOOK_BACK: Final = timedelta(minutes=2)
+_PREFIX: Final = "prefect.flow-run."
+
+_log = structlog.get_logger("relay")
+
+
+def run(settings: Settings) -> int:
+    """Run the relay until SIGTERM; gives the process's exit code."""
+    configure_client(settings)
+    await_server(settings)
+    return asyncio.run(_Service(settings).run())
+
+
+class _Service:
+    """One relay's life."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._ledger = Ledger(make_engine(pool_size=2))
+        self._queue: asyncio.Queue[RunState] = asyncio.Queue()
+        self._owners: dict[uuid.UUID, Belonging | None] = {}
+        self._looked_at = now() - _LOOK_BACK
+        self._look_now = asyncio.Event()
+
+    async def run(self) -> int:
+        stopping = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+        from prefect.client.orchestration import get_client  # noqa: PLC0415 - environment first
+
+        async with get_client() as client:
+            work = [
+                asyncio.create_task(self._follow()),
+                asyncio.create_task(self._write(client)),
+                asyncio.create_task(self._look(client)),
+            ]
+            stopped = asyncio.create_task(stopping.wait())
+            done, _ = await asyncio.wait([stopped, *work], return_when=asyncio.FIRST_COMPLETED)
+            for task in (stopped, *work):
+                task.cancel()
+            await asyncio.gather(stopped, *work, return_exceptions=True)
+        for task in done - {stopped}:
+            task.result()
+        return 0
+
+    # -------------------------------------------------------------- speed
+
+    async def _follow(self) -> None:
+        """Queue state changes as Prefect announces them, through any reconnect."""
+        while True:
+            try:
+                await self._subscribe()
+            except Exception as error:  # noqa: BLE001 - websocket and HTTP raise many; REST goes on
+                _log.warning("the event subscription broke", reason=f"{error}"[:200])
+            await asyncio.sleep(_RECONNECT_SECONDS)
+
+    async def _subscribe(self) -> None:
+        from prefect.events.clients import get_events_subscriber  # noqa: PLC0415
+        from prefect.events.filters import EventFilter, EventNameFilter  # noqa: PLC0415
+
+        wanted = EventFilter(event=EventNameFilter(prefix=[_PREFIX]))
+        async with get_events_subscriber(filter=wanted) as subscriber:
+            self._look_now.set()
+            async for event in subscriber:
+                state = _state_of_event(event)
+                if state is not None:
+                    self._queue.put_nowait(state)
+
+    # -------------------------------------------------------------- truth
+
+    async def _look(self, client: Any) -> None:
+        """Ask REST at connect, a few seconds later, and by the clock."""
+        is_settling = False
+        while True:
+            self._look_now.clear()
+            try:
+                await self._look_once(client)
+            except (OutsideUnavailable, OSError) as error:
+                _log.warning("a look waits for an outage to end", reason=str(error)[:200])
+            except Exception as error:  # noqa: BLE001 - httpx and prefect errors; the clock retries
+                _log.warning("Prefect could not be asked", reason=str(error)[:200])
+            patience = _SETTLE_SECONDS if is_settling else self._settings.relay.rest_seconds
+            try:
+                await asyncio.wait_for(self._look_now.wait(), patience)
+                is_settling = True
+            except TimeoutError:
+                is_settling = False
+
+    async def _look_once(self, client: Any) -> None:
+        began = now()
+        runs = await self._recent_runs(client)
+        untold = await asyncio.to_thread(
+            self._ledger.unknown, [run.state.id for run in runs if run.state]
+        )
+        for run in runs:
+            if run.state and run.state.id in untold:
+                for state in await client.read_flow_run_states(run.id):
+                    self._queue.put_nowait(_state_of_rest(run.id, state))
+        self._looked_at = began
+
+    async def _recent_runs(self, client: Any) -> list[Any]:
+        """The pool's runs that are not ended, or ended since the last look (and a bit before)."""
+        from prefect.client.schemas import filters  # noqa: PLC0415
+        from prefect.client.schemas.objects import StateType  # noqa: PLC0415
+
+        live = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
+        pool = filters.WorkPoolFilter(
+            name=filters.WorkPoolFilterName(any_=[self._settings.prefect.pool])
+        )
+        unfinished = filters.FlowRunFilter(
+            state=filters.FlowRunFilterState(type=filters.FlowRunFilterStateType(any_=live)),
+            expected_start_time=filters.FlowRunFilterExpectedStartTime(before_=now()),
+        )
+        ended = filters.FlowRunFilter(
+            end_time=filters.FlowRunFilterEndTime(after_=self._looked_at - _LOOK_BACK)
+        )
+        found: dict[uuid.UUID, Any] = {}
+        for wanted in (unfinished, ended):
+            runs = await client.read_flow_runs(flow_run_filter=wanted, work_pool_filter=pool)
+            found |= {run.id: run for run in runs}
+        return list(found.values())
+
+    # -------------------------------------------------------------- writing
+
+    async def _write(self, client: Any) -> None:
+        """Write what is queued; a database outage delays it, and loses nothing."""
+        while True:
+            batch = [await self._queue.get()]
+            while not self._queue.empty():
+                batch.append(self._queue.get_nowait())
+            unique = {state.state_id: state for state in batch}
+            while True:
+                try:
+                    await self._tell(client, unique.values())
+                    break
+                except OutsideUnavailable as error:
+                    _log.warning("events wait for the database", reason=str(error)[:200])
+                    await asyncio.sleep(_RECONNECT_SECONDS)
+
+    async def _tell(self, client: Any, states: Iterable[RunState]) -> None:
+        owned = [(state, await self._owner(client, state.flow_run_id)) for state in states]
+        await asyncio.to_thread(self._ledger.tell, owned)
+
+    async def _owner(self, client: Any, flow_run_id: uuid.UUID) -> Belonging | None:
+        known = self._owners.get(flow_run_id)
+        if known is None:
+            known = await asyncio.to_thread(self._ledger.belonging, flow_run_id)
+        if known is None:
+            known = await self._named_owner(client, flow_run_id)
+        if known is not None:
+            if len(self._owners) > _REMEMBERED:
+                self._owners.clear()
+            self._owners[flow_run_id] = known
+        return known
+
+    async def _named_owner(self, client: Any, flow_run_id: uuid.UUID) -> Belonging | None:
+        """The request that the run's idempotency key names, before its row names the run."""
+        from prefect.exceptions import ObjectNotFound  # noqa: PLC0415
+
+        from deployments.worker.desk import attempt_of  # noqa: PLC0415
+
+        try:
+            attempt = attempt_of((await client.read_flow_run(flow_run_id)).idempotency_key)
+        except (ObjectNotFound, OSError):
+            return None
+        if attempt is None:
+            return None
+        return await asyncio.to_thread(self._ledger.belonging, flow_run_id, attempt.request_id)
+
+
+def _state_of_event(event: Any) -> RunState | None:
+    """The state that an event tells of; its id is the state's."""
+    resource = event.resource
+    state_type = resource.get("prefect.state-type")
+    run = str(resource.get("prefect.resource.id", "")).removeprefix(_PREFIX)
+    if not state_type or event.event == f"{_PREFIX}heartbeat":
+        return None
+    return RunState(
+        state_id=event.id,
+        flow_run_id=uuid.UUID(run),
+        state_type=state_type,
+        state_name=resource.get("prefect.state-name", ""),
+        timestamp=event.occurred,
+    )
+
+
+def _state_of_rest(flow_run_id: uuid.UUID, state: Any) -> RunState:
+    return RunState(
+        state_id=state.id,
+        flow_run_id=flow_run_id,
+        state_type=state.type.value,
+        state_name=state.name or "",
+        timestamp=state.timestamp,
+    )

@@ -1,0 +1,59 @@
+"""`prodops api`: the web tier, served by uvicorn."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+import structlog
+import uvicorn
+from sqlalchemy import text
+
+from api.app import create_app
+from flows.common.database import DatabaseUnavailable, make_engine, transaction
+from flows.common.settings import Settings
+
+_WAIT_SECONDS: Final = 60.0
+_GRACE_SECONDS: Final = 5
+
+_log = structlog.get_logger("api")
+
+
+def run(settings: Settings) -> int:
+    """Serve the API until SIGTERM; gives the process's exit code."""
+    _await_database()
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(settings),
+            host=settings.api.host,
+            port=settings.api.port,
+            # Whom to trust for X-Remote-User is judged by the true peer.
+            proxy_headers=False,
+            access_log=False,
+            log_level="info",
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+            server_header=False,
+        )
+    )
+    server.run()
+    return 0 if server.started else 1
+
+
+def _await_database() -> None:
+    """Wait for the database, bounded, so that a start beside it does not fail."""
+    engine = make_engine(pool_size=1)
+    deadline = time.monotonic() + _WAIT_SECONDS
+    try:
+        while True:
+            try:
+                with transaction(engine) as session:
+                    session.execute(text("SELECT 1 FROM event LIMIT 1"))
+            except DatabaseUnavailable as error:
+                if time.monotonic() > deadline:
+                    raise
+                _log.info("waiting for the database", reason=str(error))
+                time.sleep(0.5)
+            else:
+                return
+    finally:
+        engine.dispose()

@@ -1,0 +1,201 @@
+"""The directory scan (continuous mode): new STF files in watched directories, through the door.
+
+A file is taken when its size has stood still; what was seen is remembered in the database, so that
+a restart neither takes a file twice nor waits for it anew.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Engine, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from blocks.errors import ProdOpsError
+from flows.common.database import now, transaction
+from flows.common.settings import FastmonSettings
+from flows.fastmon import intake, schemas
+from flows.fastmon.models import WatchedFile
+
+_CHUNK_BYTES: Final = 1 << 20
+_BATCH: Final = 200
+
+
+class UnreadableDirectory(ProdOpsError):
+    """A watched directory cannot be read."""
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """A file as it was seen."""
+
+    path: Path
+    size_bytes: int
+    modified_at: datetime
+
+
+@dataclass(frozen=True)
+class ScanReport:
+    """What a scan did."""
+
+    seen: int
+    taken: int
+    refused: int
+
+
+def scan(engine: Engine, configured: FastmonSettings) -> ScanReport:
+    """Look into the watched directories once, and take in the files that stand still.
+
+    Raises:
+        UnreadableDirectory: A directory is not there, or cannot be read.
+        DatabaseUnavailable: Nothing more was taken; the next scan goes on from there.
+    """
+    sightings = list(look(configured))
+    settled = _settled(engine, sightings, timedelta(seconds=configured.watch_settle_seconds))
+    taken = refused = 0
+    for start in range(0, len(settled), _BATCH):
+        batch = settled[start : start + _BATCH]
+        accepted = _take(engine, batch, configured)
+        taken += accepted
+        refused += len(batch) - accepted
+    return ScanReport(len(sightings), taken, refused)
+
+
+def look(configured: FastmonSettings) -> Iterator[Sighting]:
+    """The files in the watched directories whose names are of a pattern, each once."""
+    for name in configured.watch_dirs:
+        directory = Path(name).expanduser()
+        try:
+            paths = sorted(directory.iterdir())
+        except OSError as error:
+            raise UnreadableDirectory(f"watched directory {directory}: {error.strerror}") from error
+        for path in paths:
+            if any(fnmatch.fnmatchcase(path.name, each) for each in configured.watch_patterns):
+                yield from _sight(path)
+
+
+def message_of(sighting: Sighting, configured: FastmonSettings) -> dict[str, Any]:
+    """The `stf_ready` that the file stands for."""
+    modified = sighting.modified_at.isoformat()
+    return {
+        "msg_type": "stf_ready",
+        "namespace": configured.watch_namespace or None,
+        "filename": sighting.path.name,
+        "run_id": str(run_number(sighting.path.name, configured)),
+        "file_url": file_url(sighting.path, configured.watch_base_url),
+        "checksum": adler32(sighting.path) if configured.watch_checksum else None,
+        "size_bytes": sighting.size_bytes,
+        "start": modified,
+        "end": modified,
+        "state": "run",
+        "substate": "physics",
+        "processed_by": configured.agent_name,
+        "sender": configured.agent_name,
+    }
+
+
+def run_number(name: str, configured: FastmonSettings) -> int:
+    """The run number in a file's name, else the configured one."""
+    found = re.search(configured.watch_run_pattern, name, re.IGNORECASE)
+    return int(found[1]) if found else configured.watch_default_run
+
+
+def file_url(path: Path, base: str) -> str:
+    """The file's URL: `file://` gives `file:///data/x`, a door `root://door//data/x`."""
+    return (
+        base.removesuffix("/") + "/" + str(path) if base.startswith("root:") else base + str(path)
+    )
+
+
+def adler32(path: Path) -> str:
+    """The file's checksum in the catalogue's form, read in pieces."""
+    value = 1
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK_BYTES):
+            value = zlib.adler32(chunk, value)
+    return f"ad:{value:08x}"
+
+
+def _sight(path: Path) -> Iterator[Sighting]:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return  # gone since the directory was read
+    if path.is_file():
+        modified = datetime.fromtimestamp(status.st_mtime, UTC)
+        yield Sighting(path.absolute(), status.st_size, modified)
+
+
+def _settled(engine: Engine, sightings: Sequence[Sighting], settle: timedelta) -> list[Sighting]:
+    """Note what was seen; gives what has stood still long enough and was not taken."""
+    moment = now()
+    with transaction(engine) as session:
+        known = _known(session, sightings)
+        for sighting in sightings:
+            row = known.get(str(sighting.path))
+            if row is None or (row.taken_at is None and not _is_same(row, sighting)):
+                known[str(sighting.path)] = _note(session, sighting, moment)
+    return [
+        sighting
+        for sighting in sightings
+        if (row := known[str(sighting.path)]).taken_at is None
+        and moment - row.unchanged_since >= settle
+    ]
+
+
+def _known(session: Session, sightings: Sequence[Sighting]) -> dict[str, WatchedFile]:
+    paths = [str(sighting.path) for sighting in sightings]
+    rows = session.scalars(select(WatchedFile).where(WatchedFile.path.in_(paths)))
+    return {row.path: row for row in rows}
+
+
+def _is_same(row: WatchedFile, sighting: Sighting) -> bool:
+    return row.size_bytes == sighting.size_bytes and row.modified_at == sighting.modified_at
+
+
+def _note(session: Session, sighting: Sighting, moment: datetime) -> WatchedFile:
+    seen = {
+        "size_bytes": sighting.size_bytes,
+        "modified_at": sighting.modified_at,
+        "unchanged_since": moment,
+    }
+    row = session.scalar(
+        insert(WatchedFile)
+        .values(path=str(sighting.path), **seen)
+        .on_conflict_do_update(index_elements=[WatchedFile.path], set_=seen)
+        .returning(WatchedFile)
+        .execution_options(populate_existing=True)
+    )
+    if row is None:
+        raise UnreadableDirectory(f"{sighting.path} could not be noted")
+    return row
+
+
+def _take(engine: Engine, batch: Sequence[Sighting], configured: FastmonSettings) -> int:
+    """Bring a batch of files to the door, then remember that they were brought.
+
+    A crash between the two brings them again, which changes nothing: the inbox knows them.
+    """
+    messages = []
+    outcomes: dict[str, str] = {}
+    for sighting in batch:
+        body = message_of(sighting, configured)
+        try:
+            messages.append((body, schemas.parse(body)))
+        except schemas.MessageRefused as error:
+            outcomes[str(sighting.path)] = f"refused: {error}"
+    if messages:
+        intake.take_in(engine, messages, requested_by=configured.agent_name, source="scan")
+    with transaction(engine) as session:
+        for row in _known(session, batch).values():
+            row.taken_at = now()
+            row.outcome = outcomes.get(row.path, "taken")
+    return len(messages)
