@@ -139,5 +139,3 @@ def _run_number(text: str) -> tuple[int | None, str]:
 
 def _sampling(request: Request, row: models.Request) -> RequestView:
     return view(row, request.app.state.settings)
-
-

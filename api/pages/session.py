@@ -69,5 +69,3 @@ async def _owner(request: Request, token: str) -> Caller | None:
     except Refusal:
         return None
     return None if caller is NOBODY or caller.name == VISITOR else caller
-
-

@@ -52,14 +52,18 @@ def render(
 ) -> Response:
     """The page made of a template, with the headers that every page has."""
     prefix = prefix_of(request)
-    text = _environment().get_template(template).render(
-        url=lambda path: f"{prefix}{path}",
-        asset=lambda name: f"{prefix}{asset_path(name)}",
-        here=request.url.path,
-        viewer=viewer.name if viewer.name != VISITOR else "",
-        now=now(),
-        version=version("epic-prodops"),
-        **values,
+    text = (
+        _environment()
+        .get_template(template)
+        .render(
+            url=lambda path: f"{prefix}{path}",
+            asset=lambda name: f"{prefix}{asset_path(name)}",
+            here=request.url.path,
+            viewer=viewer.name if viewer.name != VISITOR else "",
+            now=now(),
+            version=version("epic-prodops"),
+            **values,
+        )
     )
     return HTMLResponse(text, status, _HEADERS)
 

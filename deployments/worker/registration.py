@@ -16,7 +16,7 @@ from deployments.catalogue import Entry
 
 WORKER_TYPE: Final = "prodops"
 LOCKED_TEMPLATE: Final[dict[str, Any]] = {
-    "job_configuration": {},
+    "job_configuration": {"name": "prodops"},
     # Nothing of a job can be set from outside: no command, no environment.
     "variables": {"type": "object", "properties": {}, "additionalProperties": False},
 }

@@ -1,0 +1,33 @@
+// Numbers and times in words, as wording.py says them.
+
+const THIN = "\u202f";
+const UNITS = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
+
+function short(value) {
+  if (value >= 100 || value === 0) return value.toFixed(0);
+  return value.toFixed(value >= 10 ? 1 : 2);
+}
+
+export function count(value) {
+  return String(value).replace(/\B(?=(\d{3})+$)/g, THIN);
+}
+
+export function volume(bytes) {
+  if (bytes === null || bytes === undefined) return "–";
+  let unit = 0;
+  for (; bytes >= 1000 && unit < UNITS.length - 1; unit += 1) bytes /= 1000;
+  return `${unit ? short(bytes) : bytes.toFixed(0)}${THIN}${UNITS[unit]}`;
+}
+
+export function share(part, whole) {
+  return whole ? `${short((100 * part) / whole)}${THIN}%` : "–";
+}
+
+export function rate(perSecond) {
+  return `${short(perSecond)}/s`;
+}
+
+/** A time in milliseconds as `2026-08-10 12:01:05`, UTC. */
+export function clock(milliseconds) {
+  return milliseconds ? new Date(milliseconds).toISOString().slice(0, 19).replace("T", " ") : "–";
+}
