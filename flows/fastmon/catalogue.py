@@ -158,7 +158,8 @@ def get(session: Session, collection: Collection, key: Key) -> Record:
 
 def count(session: Session, collection: Collection, wanted: Values) -> int:
     """How many rows the filters leave."""
-    found = _filtered(collection, wanted).with_only_columns(func.count())
+    query = _filtered(collection, wanted)
+    found = query.with_only_columns(func.count(), maintain_column_froms=True)
     return session.scalar(found) or 0
 
 

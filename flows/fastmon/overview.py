@@ -172,7 +172,7 @@ class Snapshot(_View):
 
 
 def freeze(session: Session) -> int:
-    """Make the fresh session see one state of the database throughout; gives its last event's id."""
+    """Make the fresh session see one state of the database; gives its last event's id."""
     session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
     return session.scalar(select(func.max(Event.id))) or 0
 
@@ -232,7 +232,7 @@ _OWN_TFS = f"""
     JOIN swf_stf_files AS stf USING (stf_filename)
     JOIN swf_fastmon_files AS tf ON tf.stf_file_id = stf.file_id
     WHERE inbox.state <> 'set_aside'
-"""  # noqa: S608 - constants
+"""
 
 _STFS = text(f"""
     SELECT namespace, run_number, count(*) AS announced,
@@ -301,7 +301,7 @@ def _merge(
 
 
 def _lifecycle(session: Session, wanted: Wanted, since: datetime) -> dict[Key, dict[str, Any]]:
-    """The last lifecycle message of each run; `is_news` where it alone makes the run worth a row."""
+    """The last lifecycle message of each run; `is_news` where it alone is worth a row."""
     return {
         (row["namespace"], int(row["run_id"])): {
             "lifecycle": row["lifecycle"],
@@ -356,7 +356,7 @@ _TF_STEPS = text(f"""
            cast(floor(extract(epoch FROM tf.created_at) / :step) * :step AS bigint) AS at,
            count(*) AS tfs, coalesce(sum(tf.file_size_bytes), 0) AS volume_bytes
     {_OWN_TFS} AND tf.created_at >= :since GROUP BY 1, 2, 3
-""")
+""")  # noqa: S608 - constants
 
 
 def _since(runs: Sequence[RunView], wanted: Wanted, at: datetime) -> datetime:
@@ -435,11 +435,12 @@ _WAITING = text("""
     WHERE state = 'waiting' AND (cast(:namespace AS text) IS NULL OR namespace = :namespace)
 """)
 _SET_ASIDE = text("""
-    SELECT reason, reason LIKE 'namespace % is not served' AS is_not_served, count(*) AS count,
-           max(coalesce(decided_at, received_at)) AS last_at
+    SELECT coalesce(reason, 'no reason was recorded') AS reason,
+           coalesce(reason, '') LIKE 'namespace % is not served' AS is_not_served,
+           count(*) AS count, max(coalesce(decided_at, received_at)) AS last_at
     FROM fastmon_inbox
     WHERE state = 'set_aside' AND (cast(:namespace AS text) IS NULL OR namespace = :namespace)
-    GROUP BY reason ORDER BY last_at DESC
+    GROUP BY fastmon_inbox.reason ORDER BY last_at DESC
 """)
 
 
@@ -452,18 +453,13 @@ def _files(session: Session, keys: Sequence[Key]) -> tuple[TfView, ...]:
 
 def _inbox(session: Session, namespace: str | None) -> InboxView:
     waiting = session.scalar(_WAITING, {"namespace": namespace})
-    rows = session.execute(_SET_ASIDE, {"namespace": namespace}).all()
-    not_served = sum(row.count for row in rows if row.is_not_served)
+    rows = session.execute(_SET_ASIDE, {"namespace": namespace}).mappings().all()
+    not_served = sum(row["count"] for row in rows if row["is_not_served"])
     return InboxView(
         waiting=waiting or 0,
-        set_aside=sum(row.count for row in rows) - not_served,
+        set_aside=sum(row["count"] for row in rows) - not_served,
         not_served=not_served,
-        reasons=tuple(
-            Reason(
-                reason=row.reason or "no reason was recorded", count=row.count, last_at=row.last_at
-            )
-            for row in rows[:REASONS_SHOWN]
-        ),
+        reasons=tuple(Reason.model_validate(dict(row)) for row in rows[:REASONS_SHOWN]),
     )
 
 

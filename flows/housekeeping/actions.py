@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict
 from flows.common.actions import Action, OnLost
 
 
-class PruneHistory(BaseModel):
-    """Nothing to choose: the settings say how long things are kept."""
+class Nothing(BaseModel):
+    """Nothing to choose."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -16,11 +16,21 @@ class PruneHistory(BaseModel):
 PRUNE_HISTORY = Action(
     name="prune_history",
     summary="Delete events and flow runs that are older than they are kept.",
-    parameters=PruneHistory,
+    parameters=Nothing,
     dedup_key=lambda _: "all",
     subject=lambda _: None,
     timeout_seconds=3600,
     on_lost=OnLost.RERUN,
 )
 
-ACTIONS = (PRUNE_HISTORY,)
+CHECK_PIPELINE = Action(
+    name="check_pipeline",
+    summary="Do nothing, and tell how long the way from the trigger to the flow's first line was.",
+    parameters=Nothing,
+    dedup_key=lambda _: None,
+    subject=lambda _: None,
+    timeout_seconds=60,
+    on_lost=OnLost.FAIL,
+)
+
+ACTIONS = (CHECK_PIPELINE, PRUNE_HISTORY)

@@ -20,6 +20,7 @@ async function refresh() {
     const fresh = await fetchPage(model.lastId);
     model.restore(told(fresh, "snapshot"));
     replacePart("slow", fresh);
+    plot.touch();
     draw();
   } finally {
     model.release();
@@ -32,7 +33,6 @@ let quiet = 0;
 
 function draw() {
   frame = 0;
-  plot.touch();
   show(model);
   plot.draw();
   document.title = title(model);
@@ -44,6 +44,7 @@ new Live({
   refresh,
   onEvent(type, payload, id) {
     if (model.take(type, payload, id) || model.bins.size > MOST_STEPS) resync.ask();
+    plot.touch();
     quiet = performance.now() + QUIET;
     frame ||= requestAnimationFrame(draw);
   },
@@ -52,6 +53,7 @@ new Live({
 // The clock: rates fall, runs become idle, and the plot moves on though nothing comes.
 setInterval(() => {
   if (document.hidden) return;
+  if (model.isBusy()) plot.touch();
   draw();
   if (quiet && performance.now() > quiet) {
     quiet = 0;

@@ -5,18 +5,18 @@ const LIFECYCLE = new Set(["run_imminent", "start_run", "pause_run", "resume_run
 
 export const TYPES = ["stf_ready", "data_ready", "tf_file_registered", "fastmon_status", "flow_run_state", ...LIFECYCLE];
 
-/** A set that forgets its oldest members. */
-class RecentSet {
-  constructor(limit) {
-    this.limit = limit;
-    this.members = new Set();
+/** The names of files with the event that told of each first; the oldest are forgotten. */
+class Names {
+  constructor() {
+    this.events = new Map();
   }
 
-  /** Whether the name is new; it is known from now on. */
-  isNew(name) {
-    if (this.members.has(name)) return false;
-    this.members.add(name);
-    if (this.members.size > this.limit) this.members.delete(this.members.values().next().value);
+  /** Whether the event is the first to tell the name; so it is too when it is counted again. */
+  isNew(name, id) {
+    const first = this.events.get(name);
+    if (first !== undefined) return first === id;
+    this.events.set(name, id);
+    if (this.events.size > NAMES_KEPT) this.events.delete(this.events.keys().next().value);
     return true;
   }
 }
@@ -27,8 +27,8 @@ export class Model {
   /** @param words what the server's constants are */
   constructor(snapshot, words) {
     this.words = words;
-    this.announced = new RecentSet(NAMES_KEPT);
-    this.sampled = new RecentSet(NAMES_KEPT);
+    this.announced = new Names();
+    this.sampled = new Names();
     this.held = null;
     this.restore(snapshot);
   }
@@ -75,7 +75,7 @@ export class Model {
     const at = time(payload.sent_at) || this.now();
     this.ahead = Math.max(this.ahead, at - Date.now());
     if (LIFECYCLE.has(type)) return this.#live(run, type, at);
-    return type === "tf_file_registered" ? this.#file(run, payload, at) : this.#announce(run, payload, at);
+    return type === "tf_file_registered" ? this.#file(run, payload, at, id) : this.#announce(run, payload, at, id);
   }
 
   /** The runs, newest first. */
@@ -110,6 +110,11 @@ export class Model {
     return { value: stfs / this.words.rate_seconds, of: "now" };
   }
 
+  /** Whether any run takes data now. */
+  isBusy() {
+    return [...this.runs.values()].some((run) => this.stateOf(run) === "taking data");
+  }
+
   #runOf(payload) {
     const text = String(payload.run_id ?? payload.run_number ?? "");
     const namespace = payload.namespace ?? "";
@@ -127,9 +132,9 @@ export class Model {
     return false;
   }
 
-  #announce(run, payload, at) {
+  #announce(run, payload, at, id) {
     if (!payload.filename) return true; // the server looks the run's files up
-    if (!this.announced.isNew(`${run.namespace}|${payload.filename}`)) return false;
+    if (!this.announced.isNew(`${run.namespace}|${payload.filename}`, id)) return false;
     run.announced += 1;
     seen(run, at);
     const second = Math.floor(at / 1000);
@@ -138,8 +143,8 @@ export class Model {
     return false;
   }
 
-  #file(run, payload, at) {
-    if (this.sampled.isNew(payload.stf_filename)) run.sampled += 1;
+  #file(run, payload, at, id) {
+    if (this.sampled.isNew(payload.stf_filename, id)) run.sampled += 1;
     run.tfs += 1;
     run.volume_bytes += payload.file_size_bytes ?? 0;
     seen(run, at);

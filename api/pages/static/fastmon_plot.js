@@ -48,9 +48,8 @@ export class Plot {
     let begin = Math.min(...bins.keys());
     if (wanted.run === null) begin = Math.max(begin, Math.floor((last - WINDOW / 1000) / step) * step);
     for (const at of bins.keys()) if (at < begin) bins.delete(at);
-    const taking = [...this.model.runs.values()].some((run) => this.model.stateOf(run) === "taking data");
     // The step that is under way would show a fall that is none.
-    const end = taking ? Math.floor(this.model.now() / 1000 / step) * step - step : last;
+    const end = this.model.isBusy() ? Math.floor(this.model.now() / 1000 / step) * step - step : last;
     const none = { stfs: 0, tfs: 0, volume_bytes: 0 };
     const steps = [];
     for (let at = begin; at <= Math.max(end, begin); at += step) steps.push({ ...none, ...bins.get(at), at });

@@ -1,0 +1,94 @@
+"""Whatever a caller sends to any documented route, no answer is a 5xx that is not documented.
+
+Schemathesis makes the requests from the OpenAPI description: good ones, bad ones, and the seams
+between, the same ones every time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from schemathesis.schemas import APIOperation
+
+from api.auth import create_token
+from flows.common.database import transaction
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.filterwarnings("ignore:Duplicate Operation ID follow_stream"),
+]
+pytest_plugins = ["tests.rest_fixtures"]
+
+STREAM = "/api/messages/stream/"
+EXAMPLES = 40
+
+
+@pytest.fixture
+def headers(database) -> dict[str, str]:
+    with transaction(database.ops_engine) as session:
+        return {"Authorization": f"Token {create_token(session, 'agent')}"}
+
+
+@pytest.fixture
+def keys(api, headers) -> dict[str, str]:
+    """A row's key in each collection, so that requests find something there."""
+
+    def added(path: str, key: str, **body: object) -> str:
+        return str(api.post(f"/api/{path}/", json=body, headers=headers).json()[key])
+
+    run = added("runs", "run_id", run_number=1, start_time="2026-08-01T12:00:00Z")
+    stf = added("stf-files", "file_id", run=run, stf_filename="a.stf", metadata={"a": 1})
+    tf = added("fastmon-files", "tf_file_id", stf_file="a.stf", tf_filename="a.tf")
+    return {"runs": run, "stf-files": stf, "fastmon-files": tf}
+
+
+def operations(description: dict) -> Iterator[APIOperation]:
+    # Asked one by one: schemathesis' own pytest fixture does not work with pytest 9.2.
+    for found in schemathesis.openapi.from_dict(description).get_all_operations():
+        yield found.ok()
+
+
+def test_no_answer_is_a_server_error(api, headers, keys, subtests):
+    for operation in operations(api.get("/openapi.json").json()):
+        # The stream does not end for those who may listen.
+        who = {} if operation.path == STREAM else headers
+        with subtests.test(operation.label):
+            attack(operation, Target(str(api.base_url), who, keys))
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where requests go, who sends them, and a row's key in each collection."""
+
+    url: str
+    headers: dict[str, str]
+    keys: dict[str, str]
+
+
+def attack(operation: APIOperation, target: Target) -> None:
+    """Send good and bad requests to the operation, where it has rows to one of them too."""
+    documented = operation.definition.raw["responses"]
+    cases = [operation.as_strategy(generation_mode=mode) for mode in GenerationMode]
+
+    @settings(
+        max_examples=EXAMPLES,
+        derandomize=True,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=st.one_of(cases), is_there=st.booleans())
+    def send(case: schemathesis.Case, is_there: bool) -> None:  # noqa: FBT001
+        key = target.keys.get(operation.path.split("/")[2])
+        if is_there and key and case.path_parameters:
+            case.path_parameters = {"key": key}
+        answer = case.call(base_url=target.url, headers=target.headers)
+        assert answer.status_code < 500 or str(answer.status_code) in documented, answer.text
+
+    send()
