@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import time
 from typing import Final
 
@@ -22,6 +23,7 @@ _log = structlog.get_logger("api")
 def run(settings: Settings) -> int:
     """Serve the API until SIGTERM; gives the process's exit code."""
     _await_database()
+    _allow_many_clients()
     server = uvicorn.Server(
         uvicorn.Config(
             create_app(settings),
@@ -37,6 +39,12 @@ def run(settings: Settings) -> int:
     )
     server.run()
     return 0 if server.started else 1
+
+
+def _allow_many_clients() -> None:
+    """Raise the soft limit of open files to the hard one: each client of the stream takes one."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _await_database() -> None:

@@ -50,6 +50,14 @@ def scanner(
 
 
 @app.command()
+def demo() -> None:
+    """Start a whole stack of its own, play a data-taking run through it, and show what happens."""
+    from deployments import demo as demonstration  # noqa: PLC0415
+
+    raise typer.Exit(demonstration.run())
+
+
+@app.command()
 def migrate() -> None:
     """Bring the database's schema to this version."""
     from flows.common.database import database_url, migrate  # noqa: PLC0415

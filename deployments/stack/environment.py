@@ -44,6 +44,7 @@ _SET_HERE = {
     ("prefect", "api_url"),
     ("prefect", "password_file"),
     ("prefect", "ui_url"),
+    ("api", "cookie_key_file"),
 }
 _CLIENTS_OWN = {("api", "token")}
 
@@ -68,6 +69,8 @@ def environment_of(zone: Zone, settings: Settings, given: Mapping[str, str]) -> 
     environment |= _database(zone, settings)
     if zone is not Zone.SERVER:
         environment["PRODOPS_PREFECT_UI_URL"] = prefect_ui_url(settings)
+    if zone is Zone.WEB:
+        environment["PRODOPS_API_COOKIE_KEY_FILE"] = os.fspath(_cookie_key(settings))
     if zone is Zone.OPS:
         environment["PRODOPS_PREFECT_API_URL"] = prefect_api_url(settings)
         environment["PRODOPS_PREFECT_PASSWORD_FILE"] = os.fspath(_prefect_password(settings))
@@ -144,3 +147,9 @@ def _database_of_yours(zone: Zone, settings: Settings) -> dict[str, str]:
 def _prefect_password(settings: Settings) -> Path:
     made = Credentials(Layout(settings.stack.state_dir).secrets).prefect_api
     return (settings.prefect.password_file or made).absolute()
+
+
+def _cookie_key(settings: Settings) -> Path:
+    """The file with the key of the pages' cookies: the given one, or the stack's own."""
+    own = Credentials(Layout(settings.stack.state_dir).secrets).cookie_key
+    return settings.api.cookie_key_file or own

@@ -42,7 +42,7 @@ def run(settings: Settings, *, ready_fd: int | None = None) -> None:
         ProdOpsError: It did not come up, or supervisord was lost.
     """
     console = Console(highlight=False, soft_wrap=True)
-    progress = _Progress(console)
+    progress = StartProgress(console)
     stack = Stack(settings, environment.given_settings(), listener=progress)
     try:
         with _on_signals(_ask_to_end):
@@ -108,12 +108,12 @@ def end(settings: Settings) -> None:
         time.sleep(_POLL_SECONDS)
 
 
-def _serve(stack: Stack, progress: _Progress, ready_fd: int | None) -> None:
+def _serve(stack: Stack, progress: StartProgress, ready_fd: int | None) -> None:
     started = time.monotonic()
     stack.start()
     progress.close()
     progress.say(f"everything is up after {time.monotonic() - started:.1f} s")
-    for name, address in _addresses(stack).items():
+    for name, address in addresses(stack).items():
         progress.say(f"  {name:<10} {address}")
     if ready_fd is not None:
         os.write(ready_fd, b"ready")
@@ -123,7 +123,8 @@ def _serve(stack: Stack, progress: _Progress, ready_fd: int | None) -> None:
         stack.step()
 
 
-def _addresses(stack: Stack) -> dict[str, str]:
+def addresses(stack: Stack) -> dict[str, str]:
+    """What a person opens, by name."""
     return {
         "live page": f"{stack.api_url}/fastmon/",
         "API docs": f"{stack.api_url}/docs",
@@ -132,7 +133,7 @@ def _addresses(stack: Stack) -> dict[str, str]:
     }
 
 
-class _Progress:
+class StartProgress:
     """Says on a console what happens to the parts; a listener of the stack."""
 
     def __init__(self, console: Console) -> None:
@@ -144,6 +145,7 @@ class _Progress:
             self._status.start()
 
     def __call__(self, happening: Happening) -> None:
+        """Say what happened, if it is worth a line."""
         part = happening.part
         if happening.kind is Kind.STARTING:
             self._awaited.append(part)

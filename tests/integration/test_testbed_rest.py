@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
@@ -12,12 +12,10 @@ import pytest
 from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
-from api.auth import create_token
 from flows.common.database import transaction
 from flows.fastmon.models import FastmonFile, Run, StfFile
 
 pytestmark = pytest.mark.integration
-pytest_plugins = ["tests.rest_fixtures"]
 
 START = "2026-08-01T12:00:00Z"
 ABSENT = uuid.UUID(int=1)
@@ -25,20 +23,20 @@ COLLECTIONS = {"runs": "Run", "stf-files": "StfFile", "fastmon-files": "FastMonF
 
 
 @pytest.fixture
-def headers(database) -> dict[str, str]:
-    with transaction(database.ops_engine) as session:
-        return {"Authorization": f"Token {create_token(session, 'agent')}"}
-
-
-@pytest.fixture
-def send(api, headers) -> Callable[..., httpx.Response]:
+def send(api) -> Callable[..., httpx.Response]:
     """Send a request with a token, and a body where there is one."""
 
     def sender(method: str, path: str, body: object = None) -> httpx.Response:
         json = {} if body is None else {"json": body}
-        return api.request(method, f"/api/{path}", headers=headers, **json)
+        return api.request(method, f"/api/{path}", **json)
 
     return sender
+
+
+@pytest.fixture
+def anybody(served_api) -> Iterator[httpx.Client]:
+    with served_api.client(token=None) as client:
+        yield client
 
 
 @pytest.fixture
@@ -147,10 +145,10 @@ def test_a_wrong_method_is_405(send, path):
 
 
 @pytest.mark.parametrize("path", COLLECTIONS)
-def test_anybody_may_read_and_nobody_without_a_token_may_write(api, path):
-    assert api.get(f"/api/{path}/").json() == []
+def test_anybody_may_read_and_nobody_without_a_token_may_write(anybody, path):
+    assert anybody.get(f"/api/{path}/").json() == []
     for method, where in (("POST", ""), ("PUT", "1/"), ("PATCH", "1/"), ("DELETE", "1/")):
-        answer = api.request(method, f"/api/{path}/{where}")
+        answer = anybody.request(method, f"/api/{path}/{where}")
         assert answer.status_code == 403
         assert answer.json() == {"detail": "Authentication credentials were not provided."}
 
@@ -161,9 +159,9 @@ def test_a_token_that_is_not_good_may_not_even_read(api, method):
     assert (answer.status_code, answer.json()) == (403, {"detail": "Invalid token."})
 
 
-def test_a_user_that_a_trusted_proxy_names_may_write(api):
+def test_a_user_that_a_trusted_proxy_names_may_write(anybody):
     body = {"run_number": 1, "start_time": START}
-    answer = api.post("/api/runs/", json=body, headers={"X-Remote-User": "shifter"})
+    answer = anybody.post("/api/runs/", json=body, headers={"X-Remote-User": "shifter"})
     assert answer.status_code == 201
 
 

@@ -1,0 +1,46 @@
+# `make demo` and `make test` are all that a new user needs; each sets up what it needs first.
+SHELL := /bin/bash
+PYTHON ?= python3.11
+VENV := .venv
+UV_VERSION := 0.13.9
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: setup demo up test lint bench test-system clean
+
+setup: $(READY)
+
+$(READY): uv.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "prodops needs Python 3.11 or newer as $(PYTHON); set PYTHON=..."; exit 2; }
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
+	UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --frozen --inexact --quiet
+	@touch $@
+
+demo: setup
+	@$(BIN)/prodops demo
+
+up: setup
+	@$(BIN)/prodops up
+
+test: setup test-system
+	@PRODOPS_TEST_TIERS="$$($(BIN)/python -m tests.tiers)" && \
+	  echo "tiers: $$PRODOPS_TEST_TIERS" && \
+	  $(BIN)/python -m pytest $$PRODOPS_TEST_TIERS
+
+# What the browser tier needs from Debian: installed where we may, else the tier is left out.
+test-system:
+	@$(SHELL) tests/system-packages.sh
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup
+	@$(BIN)/prodops bench all
+
+clean:
+	rm -rf $(VENV)
