@@ -18,6 +18,7 @@ import structlog
 from blocks.errors import OutsideUnavailable
 from deployments.prefect_access import await_server, configure_client
 from deployments.relay.ledger import Belonging, Ledger, RunState
+from deployments.stack.layout import Layout
 from flows.common.database import make_engine, now
 from flows.common.settings import Settings
 
@@ -87,6 +88,7 @@ class _Service:
         wanted = EventFilter(event=EventNameFilter(prefix=[_PREFIX]))
         async with get_events_subscriber(filter=wanted) as subscriber:
             self._look_now.set()
+            Layout(self._settings.stack.state_dir).say_ready("relay")
             async for event in subscriber:
                 state = _state_of_event(event)
                 if state is not None:

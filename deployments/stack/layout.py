@@ -85,6 +85,22 @@ class Layout:
         """The command and environment of a part."""
         return self.specs / f"{part}.json"
 
+    def ready(self, part: str) -> Path:
+        """File that a part without an address writes its pid to when it does its work."""
+        return self.specs / f"{part}.ready"
+
+    def is_ready(self, part: str, pid: int | None) -> bool:
+        """Whether the part's process `pid` has said that it does its work."""
+        try:
+            return pid is not None and self.ready(part).read_text() == str(pid)
+        except FileNotFoundError:
+            return False
+
+    def say_ready(self, part: str) -> None:
+        """Say that this process does the part's work; nothing where no stack started it."""
+        if self.specs.is_dir():
+            self.ready(part).write_text(str(os.getpid()))
+
     def create(self) -> None:
         """Make the directories that are not there yet, for the owner only.
 

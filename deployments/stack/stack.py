@@ -268,6 +268,8 @@ class Stack:
             return lambda: answers(f"{self.prefect_url}/health")
         if part == "api":
             return lambda: answers(f"{self.api_url}/api/health/")
+        if part in {"relay", "worker"}:
+            return lambda: self.layout.is_ready(part, self._control.state(part).pid)
         return lambda: self._control.state(part).is_running
 
     def _provision(self) -> None:

@@ -14,6 +14,7 @@ import structlog
 
 from blocks.errors import OutsideUnavailable
 from deployments.prefect_access import await_server, configure_client
+from deployments.stack.layout import Layout
 from flows.common import requests
 from flows.common.database import listen_dsn, make_engine
 from flows.common.settings import Settings
@@ -66,6 +67,7 @@ class _Service:
         async with worker:
             await worker.sync_with_backend()
             await sweeper.recover_held(worker.client, self.desk)
+            Layout(self.settings.stack.state_dir).say_ready("worker")
             _log.info("the worker is ready", name=self.configured.name, pid=os.getpid())
             chores = self._chores(worker, sweeper)
             lost = asyncio.create_task(guard.lost.wait())
