@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
 from blocks.errors import OutsideUnavailable, ProdOpsError
@@ -32,6 +33,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(OutsideUnavailable, _unavailable)
     app.add_exception_handler(ProdOpsError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(DataError, _unstorable)
     app.add_exception_handler(HTTPException, _http)
 
 
@@ -52,6 +54,13 @@ def _ours(_request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, actions.Refused):
         return JSONResponse({"detail": str(error)}, 409)
     return JSONResponse({"detail": str(error)}, 400)
+
+
+def _unstorable(_request: Request, error: Exception) -> JSONResponse:
+    """A value that PostgreSQL cannot hold, where no field's own check named it."""
+    assert isinstance(error, DataError)  # noqa: S101
+    reason = str(error.orig).strip().split("\n", maxsplit=1)[0]
+    return JSONResponse({"detail": f"a value cannot be stored: {reason}"}, 400)
 
 
 def _invalid(_request: Request, error: Exception) -> JSONResponse:

@@ -124,10 +124,12 @@ class Client:
         """Queue `chunk`; a client with too much waiting is cut off."""
         if self.is_cut_off:
             return
-        self.pending.append(chunk)
         self.pending_bytes += len(chunk)
-        if self.pending_bytes > self.limit_bytes:
+        # One chunk alone is never too much: a client that keeps up gets it, whatever its size.
+        if self.pending and self.pending_bytes > self.limit_bytes:
             self.cut_off()
+            return
+        self.pending.append(chunk)
         self.ready.set()
 
     def cut_off(self) -> None:

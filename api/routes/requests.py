@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Body, Depends, Query, Request
-from pydantic import BaseModel, ConfigDict
+from fastapi import APIRouter, Body, Depends, Path, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
@@ -16,6 +16,7 @@ from flows.common import actions, models, requests
 from flows.common.database import transaction
 from flows.common.models import RequestState
 from flows.common.settings import Settings
+from flows.common.text import Text
 
 router = APIRouter(prefix="/api", tags=["requests"])
 
@@ -28,6 +29,8 @@ async def _reader(request: Request) -> Caller:
     return await gatekeeper(request).reader(request)
 
 
+_MAX_ID: Final = 2**63 - 1
+RequestId = Annotated[int, Path(ge=1, le=_MAX_ID)]
 Writer = Annotated[Caller, Depends(_writer)]
 Reader = Annotated[Caller, Depends(_reader)]
 
@@ -88,7 +91,7 @@ class CancelWish(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    reason: str = ""
+    reason: Text = Field("", max_length=1000)
 
 
 @router.get("/actions/", summary="What may be requested")
@@ -129,13 +132,13 @@ def trigger(
 def list_requests(
     request: Request,
     _reader: Reader,
-    action: str | None = None,
+    action: Text | None = None,
     state: RequestState | None = None,
-    subject: str | None = None,
-    requested_by: str | None = None,
+    subject: Text | None = None,
+    requested_by: Text | None = None,
     open: bool = False,  # noqa: A002, FBT001, FBT002 - the query's word
     limit: Annotated[int, Query(ge=1, le=1000)] = 50,
-    offset: Annotated[int, Query(ge=0)] = 0,
+    offset: Annotated[int, Query(ge=0, le=_MAX_ID)] = 0,
 ) -> RequestPage:
     """Requests by action, state, subject or requester, newest first, a page at a time."""
     wanted = requests.Filter(
@@ -153,7 +156,7 @@ def list_requests(
 
 
 @router.get("/requests/{request_id}/", summary="One request")
-def get_request(request_id: int, request: Request, _reader: Reader) -> RequestView:
+def get_request(request_id: RequestId, request: Request, _reader: Reader) -> RequestView:
     """The request's state, result or error, and its flow run."""
     with transaction(request.app.state.engine) as session:
         return view(requests.get(session, request_id), request.app.state.settings)
@@ -161,7 +164,7 @@ def get_request(request_id: int, request: Request, _reader: Reader) -> RequestVi
 
 @router.post("/requests/{request_id}/cancel/", status_code=202, summary="Cancel a request")
 def cancel_request(
-    request_id: int, request: Request, caller: Writer, wish: CancelWish | None = None
+    request_id: RequestId, request: Request, caller: Writer, wish: CancelWish | None = None
 ) -> RequestView:
     """Ask that the request end. The ops side carries it out; one that has ended stays as it is."""
     engine: Engine = request.app.state.engine

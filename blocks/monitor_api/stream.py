@@ -129,6 +129,8 @@ class EventStream:
                 if self._is_closed:  # close() came before there was a socket to shut down
                     return
                 _check_stream(response)
+                if self.last_id is None:  # where the stream stands, before its first event
+                    self.last_id = _number(response.headers.get("x-last-event-id"))
                 yield from self._events(response)
             finally:
                 self._socket = None

@@ -132,12 +132,17 @@ class Desk:
         with transaction(self.engine) as session:
             requests.note_flow_run(session, attempt, state=RequestState.CLAIMED)
 
-    def renew(self, holders: Sequence[Holder]) -> list[int]:
-        """Renew the leases; gives the requests among them that somebody wants to end."""
+    def renew(self, holders: Sequence[Holder]) -> tuple[list[int], list[int]]:
+        """Renew the leases.
+
+        Returns:
+            The requests among them that somebody wants to end, and those that another attempt has.
+        """
         ids = [each.request_id for each in holders]
         with transaction(self.engine) as session:
             requests.renew(session, holders, lease_seconds=self.settings.lease_seconds)
-            return [each.request_id for each in requests.cancelled_among(session, ids)]
+            cancelled = [each.request_id for each in requests.cancelled_among(session, ids)]
+            return cancelled, requests.given_up(session, holders)
 
     def cancelled(self, ids: Sequence[int]) -> list[int]:
         """The requests among `ids` that somebody wants to end."""

@@ -48,6 +48,7 @@ class _Work:
     holder: Holder
     action: Action
     flow_run: FlowRun | None = None
+    is_parked: bool = False
     is_cancelled: bool = False
     is_handed_back: bool = False
 
@@ -88,7 +89,7 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
     @property
     def is_running(self) -> bool:
         """Whether a run of this worker has not ended."""
-        return any(work.flow_run is not None for work in self.works)
+        return any(work.flow_run is not None and not work.is_parked for work in self.works)
 
     async def run(
         self,
@@ -128,9 +129,10 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
             elif state.is_pending():
                 await self._execute(work)
             else:
+                work.is_parked = True  # it waits for a slot; the poll brings it back
                 await asyncio.to_thread(self.desk.note_waiting, work.holder)
                 self.limiter.release_on_behalf_of(request.id)
-                return  # it waits for a slot; the poll brings it back
+                return
         except Exception as error:  # noqa: BLE001 - whatever it is, the request gets an end
             _log.exception("a request could not be served", request=request.id)
             await self._conclude(work, Ending(state=None, error=f"{type(error).__name__}: {error}"))
@@ -305,10 +307,14 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
     async def _cancel_run(self, flow_run_id: uuid.UUID) -> None:
         """Stop a run whose state is Cancelling (overrides the base worker's)."""
         for work in self.works:
-            if work.flow_run is not None and work.flow_run.id == flow_run_id:
-                work.is_cancelled = True
-                grace = self.configured.stop_grace_seconds
-                self.guard.stop(work.run, Intent.CANCEL, grace)
+            if work.flow_run is None or work.flow_run.id != flow_run_id:
+                continue
+            work.is_cancelled = True
+            self.guard.stop(work.run, Intent.CANCEL, self.configured.stop_grace_seconds)
+            if work.is_parked:
+                await self._end_parked(
+                    work, Ending(state=RequestState.CANCELLED, error="cancelled")
+                )
 
     async def cancel_requests(self, ids: list[int]) -> None:
         """Stop the runs of requests that somebody cancelled."""
@@ -328,9 +334,26 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
             if run.state_type is StateType.CANCELLING:
                 await self._cancel_run(run.id)
 
-    def hand_back(self, *, everything: bool) -> None:
+    async def _end_parked(self, work: _Work, ending: Ending) -> None:
+        """End a run that has not begun, and its request as `ending` says."""
+        self._works.pop(work.holder.request_id, None)
+        if work.flow_run is not None:
+            await self._force(work.flow_run.id, Cancelled(message=ending.error))
+        await self._conclude(work, ending)
+
+    async def drop(self, request_ids: list[int]) -> None:
+        """Stop the runs of requests that another attempt has by now."""
+        for work in self.works:
+            if work.holder.request_id in request_ids:
+                self.guard.stop(work.run, Intent.RESCHEDULE, self.configured.stop_grace_seconds)
+
+    async def hand_back(self, *, everything: bool) -> None:
         """Stop what may be run again by another worker, or everything."""
         for work in self.works:
+            if work.is_parked:
+                text = "handed back by a worker that stopped"
+                await self._end_parked(work, Ending(state=None, error=text, is_handed_back=True))
+                continue
             may_rerun = work.action.on_lost is actions.OnLost.RERUN
             if (may_rerun or everything) and not work.is_handed_back:
                 work.is_handed_back = True

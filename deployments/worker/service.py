@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import signal
+import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import psycopg
 import structlog
 
-from blocks.errors import OutsideUnavailable
+from blocks.errors import OutsideUnavailable, ProdOpsError
 from deployments.prefect_access import await_server, configure_client
 from deployments.stack.layout import Layout
 from flows.common import requests
@@ -21,14 +24,40 @@ from flows.common.settings import Settings
 
 _TICK_SECONDS: Final = 0.1
 
+
+class WorkerRuns(ProdOpsError):
+    """A worker of that name runs already."""
+
+
 _log = structlog.get_logger("worker")
 
 
 def run(settings: Settings) -> int:
     """Run the worker until SIGTERM; gives the process's exit code."""
     configure_client(settings)
-    await_server(settings)
-    return asyncio.run(_Service(settings).run())
+    with _only_one(settings):
+        await_server(settings)
+        return asyncio.run(_Service(settings).run())
+
+
+@contextmanager
+def _only_one(settings: Settings) -> Iterator[None]:
+    """Hold the worker's name: a second guardian of it would kill the first one's runs.
+
+    Raises:
+        WorkerRuns: A worker of that name runs on this machine, with this state directory.
+    """
+    path = settings.stack.state_dir / f"worker-{settings.worker.name}.lock"
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise WorkerRuns(
+                f"a worker named {settings.worker.name} runs already; "
+                "set PRODOPS_WORKER_NAME to start another"
+            ) from None
+        yield
 
 
 class _Service:
@@ -39,7 +68,9 @@ class _Service:
 
         self.settings = settings
         self.configured = settings.worker
-        self.desk = Desk(make_engine(pool_size=5), settings.worker, settings.worker.name)
+        # Leases and leftovers are told apart by this name: one worker of it on one machine.
+        self.name = f"{settings.worker.name}@{socket.gethostname()}"
+        self.desk = Desk(make_engine(pool_size=5), settings.worker, self.name)
         self.bell = asyncio.Event()
         self.stopping = asyncio.Event()
 
@@ -56,10 +87,10 @@ class _Service:
             loop.add_signal_handler(number, self.stopping.set)
         async with get_client() as client:
             await register(client, self.settings.prefect.pool)
-        guard = await Guard.start(f"{self.settings.stack.state_dir}:{self.configured.name}")
+        guard = await Guard.start(f"{self.settings.stack.state_dir}:{self.name}")
         worker = PoolWorker(
             work_pool_name=self.settings.prefect.pool,
-            name=self.configured.name,
+            name=self.name,
             limit=self.configured.limit,
             create_pool_if_not_found=False,
         )
@@ -68,7 +99,7 @@ class _Service:
             await worker.sync_with_backend()
             await sweeper.recover_held(worker.client, self.desk)
             Layout(self.settings.stack.state_dir).say_ready("worker")
-            _log.info("the worker is ready", name=self.configured.name, pid=os.getpid())
+            _log.info("the worker is ready", name=self.name, pid=os.getpid())
             chores = self._chores(worker, sweeper)
             lost = asyncio.create_task(guard.lost.wait())
             stopped = asyncio.create_task(self.stopping.wait())
@@ -95,7 +126,9 @@ class _Service:
         async def renew() -> None:
             holders = [work.holder for work in worker.works]
             if holders:
-                await worker.cancel_requests(await asyncio.to_thread(self.desk.renew, holders))
+                cancelled, lost = await asyncio.to_thread(self.desk.renew, holders)
+                await worker.cancel_requests(cancelled)
+                await worker.drop(lost)
 
         async def recover() -> None:
             await sweeper.recover_expired(worker.client, self.desk, ours())
@@ -157,11 +190,11 @@ class _Service:
     async def _drain(self, worker: Any) -> None:
         """Let running work end, or hand it back; nothing new is taken."""
         worker.is_draining = True
-        worker.hand_back(everything=False)
+        await worker.hand_back(everything=False)
         deadline = time.monotonic() + self.configured.drain_seconds
         while worker.is_running and time.monotonic() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(_TICK_SECONDS)
-        worker.hand_back(everything=True)
+        await worker.hand_back(everything=True)
         while worker.is_running:  # noqa: ASYNC110 - the guardian bounds it
             await asyncio.sleep(_TICK_SECONDS)
 

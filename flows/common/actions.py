@@ -15,6 +15,7 @@ from blocks.errors import ProdOpsError
 from flows.common import capabilities
 from flows.common.events import NewEvent
 from flows.common.models import Request
+from flows.common.text import unkeepable
 
 
 class OnLost(StrEnum):
@@ -91,6 +92,8 @@ class Action:
         Raises:
             BadParameters: They are not of it.
         """
+        if bad := {path or "parameters": [why] for path, why in unkeepable(parameters)}:
+            raise BadParameters(self.name, bad)
         try:
             return self.parameters.model_validate(parameters)
         except ValidationError as error:

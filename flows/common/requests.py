@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from pydantic import BaseModel
-from sqlalchemy import Select, func, insert, select, update
+from sqlalchemy import Select, func, insert, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session
 
@@ -284,8 +284,20 @@ def renew(session: Session, holders: Sequence[Holder], *, lease_seconds: float) 
     """Hold the requests of `holders` for another lease."""
     session.execute(
         update(Request)
-        .where(Request.id.in_([each.request_id for each in holders]), Request.state.in_(HELD))
+        .where(_attempt.in_(_keys(holders)), Request.state.in_(HELD))
         .values(lease_until=_lease(lease_seconds))
+    )
+
+
+def given_up(session: Session, holders: Sequence[Holder]) -> list[int]:
+    """The requests of `holders` that were given up: queued again, or at a later attempt."""
+    return list(
+        session.scalars(
+            select(Request.id).where(
+                Request.id.in_([each.request_id for each in holders]),
+                _attempt.not_in(_keys(holders)) | (Request.state == RequestState.QUEUED),
+            )
+        )
     )
 
 
@@ -405,6 +417,13 @@ def held_by(session: Session, worker: str) -> list[Request]:
 def of_flow_run(session: Session, flow_run_id: uuid.UUID) -> Request | None:
     """The request that the flow run works on."""
     return session.scalar(select(Request).where(Request.flow_run_id == flow_run_id))
+
+
+_attempt: Final = tuple_(Request.id, Request.attempts)
+
+
+def _keys(holders: Sequence[Holder]) -> list[tuple[int, int]]:
+    return [(each.request_id, each.attempt) for each in holders]
 
 
 def _lease(seconds: float) -> Any:

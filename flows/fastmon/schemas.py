@@ -7,8 +7,8 @@ wrong type is refused where it came from.
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Iterator
 from typing import Annotated, Any, Final
 
 from pydantic import (
@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 from blocks.errors import ProdOpsError
+from flows.common.text import keepable, unkeepable
 
 STF_READY: Final = frozenset({"stf_ready", "data_ready"})
 """`stf_ready`, and its name before February 2026."""
@@ -30,7 +31,6 @@ STF_READY: Final = frozenset({"stf_ready", "data_ready"})
 MAX_RUN_NUMBER: Final = 2**31 - 1
 MAX_SIZE_BYTES: Final = 2**63 - 1
 MAX_FILENAME: Final = 255
-_MAX_DEPTH: Final = 64
 
 
 class MessageRefused(ProdOpsError):
@@ -41,20 +41,12 @@ class MessageRefused(ProdOpsError):
         super().__init__("; ".join(f"{name}: {' '.join(why)}" for name, why in fields.items()))
 
 
-def _encodable(value: str) -> str:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise ValueError("holds half of a surrogate pair; send whole characters") from None
-    return value
-
-
 def _plain_file_name(value: str) -> str:
     if "/" in value or "\\" in value or value in {".", ".."}:
         raise ValueError("must be a file name without a path")
     if any(ord(character) < 32 or ord(character) == 127 for character in value):  # noqa: PLR2004
         raise ValueError("must not hold control characters")
-    return _encodable(value)
+    return keepable(value)
 
 
 def _one_token(value: str) -> str:
@@ -63,14 +55,14 @@ def _one_token(value: str) -> str:
     return value
 
 
-Name = Annotated[StrictStr, Field(max_length=100), AfterValidator(_encodable)]
-Word = Annotated[StrictStr, Field(max_length=20), AfterValidator(_encodable)]
+Name = Annotated[StrictStr, Field(max_length=100), AfterValidator(keepable)]
+Word = Annotated[StrictStr, Field(max_length=20), AfterValidator(keepable)]
 FileName = Annotated[
     StrictStr, Field(min_length=1, max_length=MAX_FILENAME), AfterValidator(_plain_file_name)
 ]
 Count = Annotated[StrictInt, Field(ge=0, le=2**31 - 1)]
 RunId = (
-    Annotated[StrictStr, Field(max_length=50), AfterValidator(_encodable)]
+    Annotated[StrictStr, Field(max_length=50), AfterValidator(keepable)]
     | Annotated[StrictInt, Field(ge=-(10**49), le=10**49)]
 )
 
@@ -106,8 +98,8 @@ class StfReady(Message):
     )
     tf_count: Annotated[StrictInt, Field(ge=1, le=2**31 - 1)] | None = None
     sequence: Count | None = None
-    checksum: Annotated[StrictStr, Field(max_length=64), AfterValidator(_encodable)] | None = None
-    file_url: Annotated[StrictStr, Field(max_length=4096), AfterValidator(_encodable)] | None = None
+    checksum: Annotated[StrictStr, Field(max_length=64), AfterValidator(keepable)] | None = None
+    file_url: Annotated[StrictStr, Field(max_length=4096), AfterValidator(keepable)] | None = None
     state: Word | None = None
     substate: Word | None = None
 
@@ -119,15 +111,15 @@ def decode(text: bytes) -> dict[str, Any]:
         MessageRefused: It is not JSON, not an object, or holds what PostgreSQL cannot keep.
     """
     try:
-        body = json.loads(text, parse_constant=_refuse_constant)
+        body = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
     except RecursionError:
         raise MessageRefused({"body": ["is nested too deeply"]}) from None
     except ValueError as error:
         raise MessageRefused({"body": [f"is not JSON: {error}"]}) from None
     if not isinstance(body, dict):
         raise MessageRefused({"body": ["must be a JSON object"]})
-    for path in _bad_paths(body):
-        raise MessageRefused({path: ["must not hold a NUL character"]})
+    for path, why in unkeepable(body):
+        raise MessageRefused({path: [why]})
     return body
 
 
@@ -154,23 +146,12 @@ def _in_words(kind: str, message: str) -> str:
     return message.removeprefix("Value error, ")
 
 
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is too large a number")
+    return number
+
+
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not a JSON number")
-
-
-def _bad_paths(value: Any, path: str = "", depth: int = 0) -> Iterator[str]:
-    """Paths of the strings with a NUL in them, keys included."""
-    if depth > _MAX_DEPTH:
-        raise MessageRefused({path.partition(".")[0] or "body": ["is nested too deeply"]})
-    if isinstance(value, str):
-        if "\x00" in value:
-            yield path
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            below = f"{path}.{key}" if path else key
-            if "\x00" in key:
-                yield below.replace("\x00", "\\u0000")
-            yield from _bad_paths(item, below, depth + 1)
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _bad_paths(item, f"{path}.{index}", depth + 1)

@@ -22,7 +22,6 @@ from schemathesis.schemas import APIOperation
 
 pytestmark = [
     pytest.mark.integration,
-    pytest.mark.filterwarnings("ignore:Duplicate Operation ID follow_stream"),
 ]
 
 STREAM = "/api/messages/stream/"

@@ -18,7 +18,7 @@ from flows.common.settings import settings
 from flows.fastmon import overview
 from flows.fastmon.models import InboxStf
 from flows.fastmon.overview import RunState, Wanted
-from tests.sampled_run import messages_of, sample, take_in
+from tests.sampled_run import messages_of, request_rows, sample, take_in
 
 pytestmark = pytest.mark.integration
 
@@ -194,6 +194,17 @@ def test_the_page_shows_what_its_snapshot_says(client, database):
     assert 'data-state="ended"' in page
     assert client.get("/requests/").text.count("sample_stfs") >= 2
     assert "sample_stfs" in client.get("/requests/1/").text
+
+
+def test_each_sampling_run_is_linked_to_its_flow_run(database, monkeypatch, request):
+    monkeypatch.setenv("PRODOPS_PREFECT_UI_URL", "http://prefect.example/")
+    served = request.getfixturevalue("served_api")
+    take_in(database.ops_engine, messages_of(1, 1))
+    sample(database.ops_engine)
+    [row] = request_rows(database.ops_engine)
+    for path in ("/fastmon/", "/requests/", "/requests/1/"):
+        page = httpx.get(f"{served.url}{path}").text
+        assert f'href="http://prefect.example/runs/flow-run/{row.flow_run_id}"' in page
 
 
 @pytest.mark.parametrize("path", ["/", "/fastmon/", "/requests/"])

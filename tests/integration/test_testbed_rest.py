@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime
 
 import httpx
@@ -216,6 +216,22 @@ def test_the_largest_values_are_kept(add, run):
     assert {name: stf[name] for name in most} == most
 
 
+def test_a_lost_database_is_503_and_a_found_one_serves_again(send, run, postgres, database):
+    admin = postgres.admin()
+    with admin.connect() as connection:
+        allow = f"ALTER DATABASE {database.name} ALLOW_CONNECTIONS"
+        connection.execute(text(f"{allow} false"))
+        connection.execute(text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                                f"WHERE datname = '{database.name}'"))  # fmt: skip
+        body = {"run_number": 2, "start_time": START}
+        lost = [send("GET", "runs/"), send("POST", "runs/", body), send("DELETE", "runs/1/")]
+        connection.execute(text(f"{allow} true"))
+    admin.dispose()
+    assert [answer.status_code for answer in lost] == [503] * 3
+    assert all("database is unavailable" in answer.json()["detail"] for answer in lost)
+    assert send("GET", "runs/").json() == [run]
+
+
 # ------------------------------------------------------------------ changes
 
 
@@ -290,6 +306,18 @@ def test_parents_of_the_samplers_tf_file_stay_with_all_their_files(send, databas
         assert answer.status_code == 409
         assert answer.json()["detail"].startswith("1 TF file was made by the sampler")
     assert [rows_of(database, model) for model in (Run, StfFile, FastmonFile)] == [1, 1, 2]
+
+
+def test_a_delete_waits_for_the_sampler_and_then_finds_its_file(send, database, stf):
+    row = {"stf_file_id": uuid.UUID(stf["file_id"]), "tf_filename": "a.tf", "sampled_by": 1}
+    with ThreadPoolExecutor(1) as pool:
+        with transaction(database.ops_engine) as session:
+            session.scalars(select(StfFile).with_for_update()).all()
+            delete_run = pool.submit(send, "DELETE", f"runs/{stf['run']}/")
+            assert not wait([delete_run], timeout=0.5).done
+            session.execute(insert(FastmonFile).values(row))
+        assert delete_run.result().status_code == 409
+    assert rows_of(database, FastmonFile) == 1
 
 
 def test_an_stf_file_that_was_sampled_may_still_be_changed(send, stf, sampled):

@@ -53,7 +53,8 @@ export class Plot {
     const none = { stfs: 0, tfs: 0, volume_bytes: 0 };
     const steps = [];
     for (let at = begin; at <= Math.max(end, begin); at += step) steps.push({ ...none, ...bins.get(at), at });
-    return steps;
+    // The last step has a width, too.
+    return [...steps, { ...steps.at(-1), volume_bytes: 0, at: steps.at(-1).at + step }];
   }
 }
 

@@ -1,0 +1,94 @@
+"""`prodops bench`: what prodops must reach, measured on a stack of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from deployments.bench.figures import Report
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Measure what prodops must reach, on a stack of its own that is gone afterwards.",
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, as the last line.")]
+Seconds = Annotated[
+    float | None, typer.Option(min=1, help="Length of the main measurement; default: its own.")
+]
+
+
+@app.command()
+def latency(
+    *,
+    as_json: AsJson = False,
+    runs: Annotated[int | None, typer.Option(min=1, help="Runs that are measured.")] = None,
+) -> None:
+    """From an accepted trigger to the flow's first line, beside Prefect's stock worker."""
+    _show(_latency(runs), as_json=as_json)
+
+
+@app.command()
+def sampling(*, as_json: AsJson = False, seconds: Seconds = None) -> None:
+    """STFs a second, and from a message to a client of the stream."""
+    _show(_sampling(seconds), as_json=as_json)
+
+
+@app.command()
+def stream(*, as_json: AsJson = False, seconds: Seconds = None) -> None:
+    """A thousand clients of the stream, and reconnect storms."""
+    _show(_stream(seconds), as_json=as_json)
+
+
+@app.command()
+def idle(*, as_json: AsJson = False, seconds: Seconds = None) -> None:
+    """What the whole stack uses when it has nothing to do."""
+    _show(_idle(seconds), as_json=as_json)
+
+
+@app.command("all")
+def everything(*, as_json: AsJson = False) -> None:
+    """Every bench, one after the other; with --json, a line for each at the end."""
+    benches: list[Callable[[float | None], Report]] = [_idle, _stream, _sampling]
+    reports = [_shown(_latency(None)), *[_shown(bench(None)) for bench in benches]]
+    if as_json:
+        for report in reports:
+            typer.echo(report.as_json())
+
+
+def _latency(runs: int | None) -> Report:
+    from deployments.bench import latency as bench  # noqa: PLC0415 - slow to import
+
+    return bench.run(runs=runs or bench.RUNS, stock_runs=min(runs or bench.RUNS, bench.STOCK_RUNS))
+
+
+def _sampling(seconds: float | None) -> Report:
+    from deployments.bench import sampling as bench  # noqa: PLC0415
+
+    return bench.run(seconds=seconds or bench.SECONDS)
+
+
+def _stream(seconds: float | None) -> Report:
+    from deployments.bench import stream as bench  # noqa: PLC0415
+
+    return bench.run(seconds=seconds or bench.SECONDS)
+
+
+def _idle(seconds: float | None) -> Report:
+    from deployments.bench import idle as bench  # noqa: PLC0415
+
+    return bench.run(seconds=seconds or bench.SECONDS)
+
+
+def _show(report: Report, *, as_json: bool) -> None:
+    _shown(report)
+    if as_json:
+        typer.echo(report.as_json())
+
+
+def _shown(report: Report) -> Report:
+    typer.echo(report.as_text())
+    return report

@@ -1,0 +1,361 @@
+"""The generated pages: ``python -m deployments.reference [--check]``, in the source tree.
+
+Everything comes from the code (settings, command, OpenAPI, actions) and nothing from the machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import sys
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+import httpx
+import typer
+from fastapi import FastAPI
+from pydantic_settings import BaseSettings
+from starlette.requests import HTTPConnection
+
+from api.app import create_app
+from api.auth import Caller, Gatekeeper
+from api.errors import Refusal
+from deployments import catalogue
+from deployments.cli import app as command
+from deployments.stack.temporary import temporary_settings
+from flows.common import actions
+from flows.common.settings import GROUPS, known_names, names_of, settings
+
+ROOT: Final = Path(__file__).parent.parent
+_MADE: Final = "<!-- Made by `python -m deployments.reference`; change the code, not this page. -->"
+_NOWHERE: Final = "postgresql+psycopg://nobody@127.0.0.1:1/prodops"
+_METHODS: Final = ("get", "post", "put", "patch", "delete", "options")
+_AUTH: Final = {
+    "": "anybody",
+    "reader": "anybody; where reads are closed: token, login or proxy",
+    "caller": "token, login or proxy",
+    "listener": "token, login or proxy",
+    "writer": "token or proxy",
+    "token_writer": "token or proxy",
+}
+_PLAIN: Final = re.compile(r"[\w./:@%+~*,-]*")
+
+
+def pages() -> dict[str, str]:
+    """The text of each generated file, by its path from the root of the source tree."""
+    with _nothing_set():
+        app = create_app(temporary_settings({"PRODOPS_DATABASE_URL": _NOWHERE}))
+        with warnings.catch_warnings(category=UserWarning, action="ignore"):
+            described = app.openapi()  # the stream answers any method alike, under one name
+        routes = asyncio.run(_routes(app, described))
+    return {
+        ".env.example": _env_example(),
+        "docs/reference/settings.md": _settings_page(),
+        "docs/reference/commands.md": _commands_page(),
+        "docs/reference/api.md": _api_page(routes),
+        "docs/reference/openapi.json": json.dumps(described, indent=1, sort_keys=True) + "\n",
+        "docs/reference/actions.md": _actions_page(),
+    }
+
+
+def stale(root: Path = ROOT) -> list[str]:
+    """The files that are not as they would be generated."""
+    return [path for path, text in pages().items() if _read(root / path) != text]
+
+
+def write(root: Path = ROOT) -> list[str]:
+    """Bring every generated file up to date; gives those that changed."""
+    changed = {path: text for path, text in pages().items() if _read(root / path) != text}
+    for path, text in changed.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+    return list(changed)
+
+
+def _read(path: Path) -> str | None:
+    return path.read_text() if path.exists() else None
+
+
+# ------------------------------------------------------------------ settings
+
+
+def _env_example() -> str:
+    lines = [
+        "# Settings of prodops. Copy this file to .env and uncomment what you change.",
+        "# Made by `python -m deployments.reference` from flows/common/settings.py.",
+    ]
+    for group in GROUPS.values():
+        lines += ["", f"# ---- {group.__doc__}"]
+        for field, info in group.model_fields.items():
+            value = shown_value(group, field)
+            quoted = value if _PLAIN.fullmatch(value) else f"'{value}'"
+            lines += ["", f"# {info.description}", f"#{names_of(group, field)[0]}={quoted}"]
+    return "\n".join(lines) + "\n"
+
+
+def _settings_page() -> str:
+    lines = [
+        "# Settings",
+        "",
+        _MADE,
+        "",
+        "A setting is read from the environment, then from `.env` in the directory that the",
+        "command is started in, then from its default. Names are those of the environment. Where",
+        "a second name is listed, it is the original agents' name and works too; the first wins.",
+        "A wrong value, or a `PRODOPS_` name that is none of these, ends the command with one",
+        "line and exit code 2.",
+    ]
+    for name, group in GROUPS.items():
+        lines += ["", f"## {name}", "", str(group.__doc__), ""]
+        lines += _table(
+            ("Name", "Default", "Meaning"),
+            [
+                (
+                    "<br>".join(f"`{each}`" for each in names_of(group, field)),
+                    f"`{value}`" if (value := shown_value(group, field)) else "unset",
+                    str(info.description),
+                )
+                for field, info in group.model_fields.items()
+            ],
+        )
+    return "\n".join(lines) + "\n"
+
+
+def shown_value(group: type[BaseSettings], field: str) -> str:
+    """A setting's default as one writes it in the environment; empty where there is none."""
+    default = group.model_fields[field].default
+    if default is None:
+        return ""
+    if isinstance(default, tuple):
+        return ",".join(default)
+    return str(default).lower() if isinstance(default, bool) else str(default)
+
+
+# ------------------------------------------------------------------ commands
+
+
+def commands() -> dict[str, Any]:
+    """Every command that is not hidden, by its whole name, e.g. ``prodops token create``."""
+    return dict(_walk("prodops", typer.main.get_command(command)))
+
+
+def _walk(name: str, found: Any) -> Iterator[tuple[str, Any]]:
+    if found.hidden:
+        return
+    yield name, found
+    for below, each in sorted(getattr(found, "commands", {}).items()):
+        yield from _walk(f"{name} {below}", each)
+
+
+def _commands_page() -> str:
+    lines = ["# Commands", "", _MADE, ""]
+    lines += ["Each command and group also knows `--help`."]
+    for name, found in commands().items():
+        depth = "##" if name.count(" ") < 2 else "###"  # noqa: PLR2004 - a command of a group
+        lines += ["", f"{depth} `{_usage(name, found)}`", "", _flowing(found.help or "")]
+        rows = [row for parameter in found.params if (row := _parameter(parameter))]
+        if rows:
+            lines += ["", *_table(("Option", "Default", "Meaning"), rows)]
+    return "\n".join(lines) + "\n"
+
+
+def _usage(name: str, found: Any) -> str:
+    if hasattr(found, "commands"):
+        return f"{name} COMMAND"
+    arguments = [each for each in found.params if each.param_type_name == "argument"]
+    return " ".join([name, *(_argument(each) for each in arguments)])
+
+
+def _argument(parameter: Any) -> str:
+    shown = (parameter.metavar or parameter.name).upper()
+    return str(shown if parameter.required else f"[{shown}]")
+
+
+def _parameter(parameter: Any) -> tuple[str, str, str] | None:
+    """A row for an argument or option; None where it is hidden or every command has it."""
+    if parameter.hidden or parameter.name in {"help", "install_completion", "show_completion"}:
+        return None
+    is_argument = parameter.param_type_name == "argument"
+    names = [_argument(parameter)] if is_argument else _options(parameter)
+    default = parameter.default
+    is_shown = default is not None and default is not False and default != ""
+    text = json.dumps(default) if isinstance(default, bool) else str(default)
+    shown = f"`{text}`" if is_shown else ""
+    return "<br>".join(f"`{each}`" for each in names), shown, _flowing(parameter.help or "")
+
+
+def _options(parameter: Any) -> list[str]:
+    long_first = sorted(parameter.opts, key=len, reverse=True)
+    value = "" if parameter.is_flag else f" {(parameter.metavar or parameter.name).upper()}"
+    return [f"{long_first[0]}{value}", *long_first[1:], *parameter.secondary_opts]
+
+
+# ------------------------------------------------------------------ the API
+
+
+async def _routes(app: FastAPI, described: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
+    """Method, path, who may, and summary of each route in the description."""
+    keeper = app.state.gatekeeper
+    asking = _Asking()
+    asking.__dict__.update(vars(keeper))
+    app.state.gatekeeper = asking
+    transport = httpx.ASGITransport(app=app)
+    found = []
+    async with httpx.AsyncClient(transport=transport, base_url="http://reference") as client:
+        for path, methods in described["paths"].items():
+            for method in (each for each in _METHODS if each in methods):
+                asking.asked = ""
+                await client.request(method, re.sub(r"{.*?}", "1", path), json={})
+                summary = methods[method].get("summary", "")
+                found.append((method.upper(), path, _AUTH[asking.asked], summary))
+    app.state.engine.dispose()
+    return found
+
+
+class _Asking(Gatekeeper):
+    """Refuses everybody, and notes which right a route asked for."""
+
+    asked: str
+
+    def __init__(self) -> None:
+        self.asked = ""
+
+    def _refuse(self, right: str) -> NoReturn:
+        self.asked = right
+        raise Refusal(403, {"detail": right})
+
+    async def caller(self, connection: HTTPConnection) -> Caller:  # noqa: ARG002
+        self._refuse("caller")
+
+    async def reader(self, connection: HTTPConnection) -> Caller:  # noqa: ARG002
+        self._refuse("reader")
+
+    async def writer(self, connection: HTTPConnection) -> Caller:  # noqa: ARG002
+        self._refuse("writer")
+
+    async def token_writer(self, connection: HTTPConnection) -> Caller:  # noqa: ARG002
+        self._refuse("token_writer")
+
+    async def listener(self, connection: HTTPConnection) -> Caller:  # noqa: ARG002
+        self._refuse("listener")
+
+
+def _api_page(routes: Iterable[tuple[str, str, str, str]]) -> str:
+    lines = [
+        "# The API",
+        "",
+        _MADE,
+        "",
+        "The whole description, with forms and examples, is in [openapi.json](openapi.json); a",
+        "running API shows it at `/docs`. A path without its trailing slash is served too. With",
+        "`PRODOPS_ROOT_PATH` every path has that prefix. What is said when a call is refused:",
+        "[messages.md](messages.md#refusals).",
+        "",
+        "A token is sent as `Authorization: Token KEY`. A proxy is one of",
+        "`PRODOPS_API_TRUSTED_PROXIES` that names the user in `X-Remote-User`. A login is the",
+        "signed cookie of a page; it opens what is read and nothing that is written.",
+        "",
+        *_table(
+            ("Method", "Path", "Who may", "What it does"),
+            [(method, f"`{path}`", who, what) for method, path, who, what in routes],
+        ),
+        "",
+        "Pages, for browsers: `/` (start), `/fastmon/` (live), `/requests/`, `/requests/ID/`,",
+        "`/login/`, `/docs`.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+# ------------------------------------------------------------------ actions
+
+
+def _actions_page() -> str:
+    lines = ["# Actions", "", _MADE, ""]
+    lines += ["What can be requested. Each has a deployment of the same name in Prefect."]
+    for name, action in actions.all_actions().items():
+        entry = catalogue.entry(name)
+        schema = action.parameters.model_json_schema()
+        lines += ["", f"## `{name}`", "", action.summary, ""]
+        lines += _table(
+            ("Property", "Value"),
+            [
+                ("Trigger", f"`POST /api/actions/{name}/` or `prodops run {name}`"),
+                ("Flow", f"`{entry.entrypoint}`"),
+                ("Time limit", f"{action.timeout_seconds:g} s"),
+                ("When its run is lost", f"`{action.on_lost}`"),
+                ("Runs at a time", str(entry.concurrency_limit or "any number")),
+                ("Schedule", ", ".join(_schedule(each) for each in entry.schedules) or "none"),
+            ],
+        )
+        rows = [
+            (
+                f"`{field}`",
+                _type(described),
+                f"`{json.dumps(described['default'])}`" if "default" in described else "required",
+                described.get("description", ""),
+            )
+            for field, described in schema.get("properties", {}).items()
+        ]
+        if rows:
+            lines += ["", *_table(("Parameter", "Type", "Default", "Meaning"), rows)]
+    return "\n".join(lines) + "\n"
+
+
+def _type(described: Mapping[str, Any]) -> str:
+    choices = [str(each.get("type")) for each in described.get("anyOf", [described])]
+    return " or ".join(choices)
+
+
+def _schedule(described: Mapping[str, Any]) -> str:
+    if "cron" in described:
+        return f"`{described['cron']}` {described.get('timezone', 'UTC')}"
+    return f"every {described['interval']} s"
+
+
+# ------------------------------------------------------------------ form
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
+    def line(cells: Iterable[str]) -> str:
+        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+    return [line(head), line("---" for _ in head), *(line(row) for row in rows)]
+
+
+def _flowing(text: str) -> str:
+    """The text without the line breaks of its source; paragraphs stay."""
+    paragraphs = re.split(r"\n\s*\n", text.strip())
+    return "\n\n".join(" ".join(each.split()) for each in paragraphs)
+
+
+@contextmanager
+def _nothing_set() -> Iterator[None]:
+    """Hide this process's own settings; name a database, so that engines can be made."""
+    known = known_names()
+    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name in known}
+    os.environ["PRODOPS_DATABASE_URL"] = _NOWHERE
+    settings.cache_clear()
+    try:
+        yield
+    finally:
+        del os.environ["PRODOPS_DATABASE_URL"]
+        os.environ.update(hidden)
+        settings.cache_clear()
+
+
+def main() -> int:
+    """Write the files; with ``--check`` only name those that are stale, exit 1 if any."""
+    is_check = "--check" in sys.argv[1:]
+    found = stale() if is_check else write()
+    for path in found:
+        sys.stdout.write(f"{'stale' if is_check else 'written'}: {path}\n")
+    return 1 if is_check and found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
