@@ -11,7 +11,6 @@ from importlib.metadata import version
 from types import ModuleType
 
 from fastapi import FastAPI
-from fastapi.staticfiles import StaticFiles
 
 import api
 from api import errors
@@ -32,7 +31,7 @@ def create_app(settings: Settings) -> FastAPI:
         title="prodops",
         summary="ePIC production operations and fast monitoring",
         version=version("epic-prodops"),
-        docs_url=f"{prefix}/docs",
+        docs_url=None,  # api/pages/docs.py: the same, without a CDN
         redoc_url=None,
         openapi_url=f"{prefix}/openapi.json",
         redirect_slashes=False,
@@ -48,8 +47,6 @@ def create_app(settings: Settings) -> FastAPI:
     errors.install(app)
     for module in _modules():
         app.include_router(module.router, prefix=prefix)
-        if static := getattr(module, "STATIC", None):
-            app.mount(f"{prefix}/static", StaticFiles(directory=static), name="static")
     app.add_middleware(BodyLimit, max_bytes=settings.api.max_body_bytes)
     app.add_middleware(SlashTolerant)
     return app

@@ -1,4 +1,4 @@
-"""Style, scripts and Plotly (out of its wheel), under a path that names their version.
+"""Style, scripts, and Plotly and Swagger UI out of wheels, under a path that names their version.
 
 So browsers may keep them for good, and never have to ask whether they changed.
 """
@@ -21,6 +21,11 @@ from api.errors import Refusal
 router = APIRouter(prefix="/static", include_in_schema=False)
 
 PLOTLY: Final = "plotly.min.js"
+SWAGGER: Final = ("swagger-ui-bundle.js", "swagger-ui.css")
+_FROM_WHEELS: Final = {
+    PLOTLY: ("plotly", "package_data"),
+    **dict.fromkeys(SWAGGER, ("fastapi_offline", "static")),
+}
 _HERE: Final = Path(__file__).with_name("static")
 _FOREVER: Final = "public, max-age=31536000, immutable"
 _LEVEL: Final = 6
@@ -55,21 +60,23 @@ def get_asset(wanted: str, name: str, request: Request) -> Response:
 @lru_cache(maxsize=1)
 def _files() -> dict[str, Path]:
     own = {path.name: path for path in sorted(_HERE.iterdir()) if path.is_file()}
-    return {**own, PLOTLY: _plotly()}
+    return {**own, **{name: _in_package(*place, name) for name, place in _FROM_WHEELS.items()}}
 
 
-def _plotly() -> Path:
+def _in_package(package: str, folder: str, name: str) -> Path:
     # Looked up, not imported: the API has no other use of the package.
-    spec = find_spec("plotly")
+    spec = find_spec(package)
     places = spec.submodule_search_locations if spec is not None else None
-    return Path(next(iter(places or ())), "package_data", PLOTLY)
+    return Path(next(iter(places or ())), folder, name)
 
 
 @lru_cache(maxsize=1)
 def _version() -> str:
-    digest = hashlib.sha256(version("plotly").encode())
+    digest = hashlib.sha256()
+    for distribution in ("plotly", "fastapi-offline"):
+        digest.update(version(distribution).encode())
     for name, path in _files().items():
-        if name != PLOTLY:
+        if name not in _FROM_WHEELS:
             digest.update(name.encode() + path.read_bytes())
     return digest.hexdigest()[:12]
 

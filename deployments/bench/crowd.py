@@ -7,6 +7,7 @@ import re
 import time
 from array import array
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, Final
 
 from deployments.bench.figures import percentile
@@ -14,6 +15,7 @@ from deployments.bench.listener import Door, Listener
 
 _STAMP: Final = re.compile(rb'"stamp": ([0-9.]+)')
 _STF: Final = re.compile(rb'"stf_filename": "([^"]+)"')
+_LOOK_SECONDS: Final = 0.02
 _REGISTERED: Final = b"tf_file_registered"
 
 
@@ -63,8 +65,19 @@ class Crowd:
         while not all(each.ids and each.ids[-1] >= event_id for each in self._listeners):
             if time.monotonic() > deadline:
                 return False
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(_LOOK_SECONDS)
         return True
+
+    async def receive_tfs(self, number: int, seconds: float) -> None:
+        """Wait until the first listener has got so many TFs, or the time is over."""
+        deadline = time.monotonic() + seconds
+        while self.tfs < number and time.monotonic() < deadline:
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    def forget_tfs(self) -> None:
+        """Count TFs anew."""
+        self.first_tf.clear()
+        self.tfs = 0
 
     def drop(self) -> None:
         """Break all connections."""
@@ -112,6 +125,6 @@ def differences(got: Sequence[int], after: int, table: set[int]) -> dict[str, in
     return {
         "lost": len(table - distinct),
         "doubled": len(ours) - len(distinct),
-        "disordered": sum(one > other for one, other in zip(ours, ours[1:], strict=False)),
+        "disordered": sum(one > other for one, other in pairwise(ours)),
         "unknown": len(distinct - table),
     }

@@ -1,4 +1,4 @@
-"""The flow that Prefect's stock worker starts in the latency bench: empty but for its first line."""
+"""The flow that the stock worker starts in the latency bench: empty but for its first line."""
 
 from __future__ import annotations
 

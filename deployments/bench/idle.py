@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +24,6 @@ from deployments.stack.temporary import remove_state, temporary_environment, tem
 from flows.common.settings import Settings, known_names
 
 SECONDS: Final = 60.0
-_READY_SECONDS: Final = 120
 _SETTLE_SECONDS: Final = 20.0
 _END_SECONDS: Final = 60.0
 
@@ -75,7 +73,7 @@ def _up(given: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
         (directory / "up.out").open("wb") as output,
         subprocess.Popen(
             [*command("up"), "--ready-fd", str(writer)],
-            env={**clean, **given, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            env={**clean, **given},
             cwd=directory,
             pass_fds=[writer],
             stdin=subprocess.DEVNULL,

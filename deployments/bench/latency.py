@@ -1,4 +1,4 @@
-"""Bench `latency`: from an accepted trigger to the flow's first line, beside Prefect's own worker."""
+"""Bench `latency`: from an accepted trigger to the flow's first line, beside a stock worker."""
 
 from __future__ import annotations
 

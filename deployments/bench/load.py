@@ -45,14 +45,14 @@ class Load:
         self._crowd.is_timed = is_timed
         return {} if is_timed else self._crowd.delay_figures()
 
-    async def storm(self, seconds: float) -> dict[str, Any]:
+    async def storm(self, patience: float) -> dict[str, Any]:
         """Drop all listeners and reconnect them with their last ids."""
-        return {"recovery_s": await self._crowd.storm(seconds)}
+        return {"recovery_s": await self._crowd.storm(patience)}
 
-    async def compare(self, after: int, ids: list[int], seconds: float) -> dict[str, Any]:
+    async def compare(self, after: int, ids: list[int], patience: float) -> dict[str, Any]:
         """Wait for the last event, then hold what each listener got against the table's ids."""
         if ids:
-            await self._crowd.reach(ids[-1], seconds)
+            await self._crowd.reach(ids[-1], patience)
         return self._crowd.compare(after, ids)
 
     async def play(

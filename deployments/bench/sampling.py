@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any, Final
 
 from deployments.bench import usage
@@ -21,6 +20,12 @@ _TFS_PER_STF: Final = 7
 _PATIENCE_SECONDS: Final = 120.0
 _NAMESPACE: Final = "bench"
 _FIRST_RUN: Final = 900_001
+_TF_ROWS: Final = """
+    SELECT count(*) FROM swf_fastmon_files AS tf
+    JOIN swf_stf_files AS stf ON stf.file_id = tf.stf_file_id
+    JOIN swf_runs AS run ON run.run_id = stf.run_id
+    WHERE run.run_number = :run
+"""
 _OVERRIDES: Final = {
     "PRODOPS_FASTMON_SELECTION_FRACTION": "1",
     "PRODOPS_FASTMON_TF_FILES_PER_STF": str(_TFS_PER_STF),
@@ -90,14 +95,8 @@ class _Bench:
         cpu_used.subtract(cpu)
         say("comparing what each client got with the event table")
         ids = played.event_ids(before)
-        compared = self._load.ask("compare", after=before, ids=ids, seconds=20)
-        rows = played.count(
-            "SELECT count(*) FROM swf_fastmon_files AS tf JOIN swf_stf_files USING (file_id)"
-            " JOIN swf_runs USING (run_id) WHERE run_number = :run".replace(
-                "USING (file_id)", "AS stf ON stf.file_id = tf.stf_file_id"
-            ),
-            run=self._run,
-        )
+        compared = self._load.ask("compare", after=before, ids=ids, patience=20)
+        rows = played.count(_TF_ROWS, run=self._run)
         return {
             "stf_per_s": len(found["delays"]) / taken_s,
             "remark": f"{len(found['delays'])} of {stfs} STFs in {taken_s:.1f} s",

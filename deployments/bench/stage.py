@@ -187,7 +187,9 @@ class LoadProcess:
             line = self._process.stdout.readline()
         finally:
             deadline.cancel()
-        answer: dict[str, Any] = json.loads(line) if line else {"error": "it ended or took too long"}
+        answer: dict[str, Any] = (
+            json.loads(line) if line else {"error": "it ended or took too long"}
+        )
         if "error" in answer:
             raise BenchBroken(f"the load could not {do}: {answer['error']}")
         return answer

@@ -67,12 +67,12 @@ def _measure(
         delays = load.ask("time", is_timed=False)
         recoveries = []
         for number in range(_STORMS):
-            recoveries.append(load.ask("storm", seconds=_STORM_SECONDS)["recovery_s"])
+            recoveries.append(load.ask("storm", patience=_STORM_SECONDS)["recovery_s"])
             say(f"storm {number + 1} of {_STORMS}: all have news after {recoveries[-1]:.2f} s")
             time.sleep(_BETWEEN_SECONDS)
     ids = played.event_ids(before)
     say(f"comparing the {len(ids)} ids of the table with what each client got")
-    compared = load.ask("compare", after=before, ids=ids, seconds=20)
+    compared = load.ask("compare", after=before, ids=ids, patience=20)
     return delays, recoveries, compared, used
 
 

@@ -95,7 +95,17 @@ class Event(Base):
     """One thing that happened, for everyone who listens. Append-only; readers follow `id`."""
 
     __tablename__ = "event"
-    __table_args__ = (Index("event_at_idx", "at"), Index("event_request_idx", "request_id"))
+    __table_args__ = (
+        Index("event_at_idx", "at"),
+        Index("event_request_idx", "request_id"),
+        Index(
+            "event_lifecycle_idx",
+            "id",
+            postgresql_where=text(
+                "msg_type IN ('run_imminent', 'start_run', 'pause_run', 'resume_run', 'end_run')"
+            ),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     at: Mapped[datetime] = mapped_column(AwareTime)

@@ -92,6 +92,15 @@ def _create_tables() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("event_pkey")),
     )
     op.create_index("event_at_idx", "event", ["at"], unique=False)
+    op.create_index(
+        "event_lifecycle_idx",
+        "event",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text(
+            "msg_type IN ('run_imminent', 'start_run', 'pause_run', 'resume_run', 'end_run')"
+        ),
+    )
     op.create_index("event_request_idx", "event", ["request_id"], unique=False)
     op.create_table(
         "fastmon_first_stf",
@@ -114,6 +123,13 @@ def _create_tables() -> None:
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("request_id", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("fastmon_inbox_pkey")),
+    )
+    op.create_index(
+        "fastmon_inbox_aside_idx",
+        "fastmon_inbox",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'set_aside'"),
     )
     op.create_index(
         "fastmon_inbox_name_key", "fastmon_inbox", ["namespace", "stf_filename"], unique=True
