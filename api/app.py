@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import importlib
 import pkgutil
+import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from types import ModuleType
 
+import structlog
 from fastapi import FastAPI
 
 import api
@@ -21,6 +23,7 @@ from api.stream import Feed
 from flows.common.database import make_engine
 from flows.common.settings import Settings
 
+_log = structlog.get_logger("api")
 _ROOMS = ("routes", "testbed", "pages")
 
 
@@ -60,6 +63,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         asyncio.create_task(feed.beat()),
         asyncio.create_task(app.state.intake.run()),
     ]
+    for task in work:
+        task.add_done_callback(_end_with)
     try:
         yield
     finally:
@@ -67,6 +72,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             task.cancel()
         await asyncio.gather(*work, return_exceptions=True)
         app.state.engine.dispose()
+
+
+def _end_with(task: asyncio.Task[None]) -> None:
+    """End the process when one of its works broke: half an API would look like a whole one."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.error("the API ends: a part of it broke", exc_info=error)
+        signal.raise_signal(signal.SIGTERM)
 
 
 def _modules() -> Iterator[ModuleType]:

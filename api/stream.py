@@ -226,7 +226,7 @@ class Feed:
                     listen_dsn(), autocommit=True
                 ) as connection:
                     await self._follow(connection)
-            except psycopg.OperationalError as error:
+            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
                 _log.warning("the event feed lost the database", reason=str(error).strip())
                 await asyncio.sleep(_RECONNECT_SECONDS)
 

@@ -71,7 +71,7 @@ class Crowd:
     async def receive_tfs(self, number: int, seconds: float) -> None:
         """Wait until the first listener has got so many TFs, or the time is over."""
         deadline = time.monotonic() + seconds
-        while self.tfs < number and time.monotonic() < deadline:
+        while self.tfs < number and time.monotonic() < deadline:  # noqa: ASYNC110 - rarely waits
             await asyncio.sleep(_LOOK_SECONDS)
 
     def forget_tfs(self) -> None:

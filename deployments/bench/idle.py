@@ -52,9 +52,8 @@ def _measure(report: Report, settings: Settings, pid: int, seconds: float) -> No
     began = time.monotonic()
     before = usage.cpu_seconds(pid, parts, "up, supervisord")
     time.sleep(seconds)
-    used = usage.cpu_seconds(pid, parts, "up, supervisord")
+    used = usage.growth(before, usage.cpu_seconds(pid, parts, "up, supervisord"))
     wall = time.monotonic() - began
-    used.subtract(before)
     pss = usage.pss_mib(pid, parts, "up, supervisord")
     report.add("cpu_cores", sum(used.values()) / wall, at_most(0.10), remark=f"over {wall:.0f} s")
     report.add("pss_mib", sum(pss.values()), at_most(900))

@@ -7,6 +7,7 @@ its input.
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import json
 import sys
 import time
@@ -57,6 +58,7 @@ class Load:
 
     async def play(
         self,
+        *,
         run: int,
         namespace: str,
         stfs: int,
@@ -70,13 +72,10 @@ class Load:
             run, stfs, namespace=namespace, size_bytes=_STF_BYTES, tf_count=_TFS_IN_STF
         )
         ready = [body for _, body in daq.simulate_run(plan) if body["msg_type"] == "stf_ready"]
-        self._crowd.first_tf.clear()
-        self._crowd.tfs = 0
+        self._crowd.forget_tfs()
         bodies = [json.dumps(body).encode() for body in ready]
         sent = await send(self._door, bodies, rate=rate, connections=connections)
-        deadline = time.monotonic() + patience
-        while self._crowd.tfs < stfs * tfs_per_stf and time.monotonic() < deadline:
-            await asyncio.sleep(0.01)
+        await self._crowd.receive_tfs(stfs * tfs_per_stf, patience)
         arrived = self._crowd.first_tf
         delays = [
             arrived[body["filename"]] - at
@@ -112,11 +111,10 @@ async def _serve() -> None:
 
 def main() -> None:
     """Serve orders, on uvloop where it is installed."""
-    try:
-        from uvloop import run  # noqa: PLC0415
-    except ImportError:
-        from asyncio import run  # noqa: PLC0415
-    run(_serve())
+    if importlib.util.find_spec("uvloop"):
+        importlib.import_module("uvloop").run(_serve())
+    else:
+        asyncio.run(_serve())
 
 
 if __name__ == "__main__":

@@ -91,8 +91,7 @@ class _Bench:
         cpu = self._cpu()
         found = self.play(_OFFERED_RATE, seconds, clients=_CLIENTS)
         taken_s = found["last_arrival"] - found["first_sent"]
-        cpu_used = self._cpu()
-        cpu_used.subtract(cpu)
+        cpu_used = usage.growth(cpu, self._cpu())
         say("comparing what each client got with the event table")
         ids = played.event_ids(before)
         compared = self._load.ask("compare", after=before, ids=ids, patience=20)
@@ -129,10 +128,10 @@ class _Bench:
             raise BenchBroken(f"TFs of {stfs - len(found['delays'])} STFs never arrived")
         return found
 
-    def _cpu(self) -> Any:
+    def _cpu(self) -> dict[str, float]:
         stack = self._played.stack
         used = usage.cpu_seconds(stack.pid("supervisord"), self._played.parts, "supervisord")
-        return used + usage.cpu_seconds(self._load.pid, {}, "the bench's load")
+        return used | usage.cpu_seconds(self._load.pid, {}, "the bench's load")
 
 
 def _under_load(found: dict[str, Any], compared: dict[str, int]) -> str:

@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, cast
 
 from blocks.errors import ProdOpsError
 from deployments.bench.listener import Door
@@ -71,8 +71,7 @@ class _Sender(asyncio.Protocol):
     @classmethod
     async def open(cls, door: Door) -> _Sender:
         loop = asyncio.get_running_loop()
-        transport, sender = await loop.create_connection(lambda: cls(door), door.host, door.port)
-        sender._transport = transport
+        _, sender = await loop.create_connection(lambda: cls(door), door.host, door.port)
         return sender
 
     async def post(self, body: bytes) -> None:
@@ -87,6 +86,9 @@ class _Sender(asyncio.Protocol):
     def close(self) -> None:
         if self._transport is not None:
             self._transport.close()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data

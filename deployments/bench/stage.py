@@ -31,6 +31,7 @@ _OPEN: Final = text(
     "SELECT count(*) FROM request WHERE state IN ('queued', 'claimed', 'running', 'unknown')"
 )
 _FILES: Final = 20_000
+_NO_ANSWER: Final = '{"error": "it ended, or took too long"}'
 
 _began = time.monotonic()
 
@@ -187,9 +188,7 @@ class LoadProcess:
             line = self._process.stdout.readline()
         finally:
             deadline.cancel()
-        answer: dict[str, Any] = (
-            json.loads(line) if line else {"error": "it ended or took too long"}
-        )
+        answer: dict[str, Any] = json.loads(line or _NO_ANSWER)
         if "error" in answer:
             raise BenchBroken(f"the load could not {do}: {answer['error']}")
         return answer

@@ -18,6 +18,7 @@ from deployments.bench.stage import BenchBroken, until
 from deployments.stack.stack import Stack
 
 _POOL: Final = "stock"
+_START: Final = ("worker", "start", "--type", "process", "--pool", _POOL, "--name", "stock")
 _POLL_SECONDS: Final = "0.2"
 _ENTRYPOINT: Final = "deployments.bench.empty_flow:note_start"
 _START_SECONDS: Final = 90.0
@@ -31,7 +32,9 @@ class StockWorker:
     Between two measurements it is suspended: its polling would burden what it is compared with.
     """
 
-    def __init__(self, server: httpx.Client, directory: Path, process: subprocess.Popen[Any]):
+    def __init__(
+        self, server: httpx.Client, directory: Path, process: subprocess.Popen[bytes]
+    ) -> None:
         self._server = server
         self._directory = directory
         self._process = process
@@ -51,8 +54,7 @@ class StockWorker:
             httpx.Client(base_url=stack.prefect_url, auth=(user, secret), timeout=30) as server,
             (directory / "log").open("wb") as log,
             subprocess.Popen(
-                [sys.executable, "-m", "prefect", "worker", "start"]
-                + ["--type", "process", "--pool", _POOL, "--name", "stock"],
+                [sys.executable, "-m", "prefect", *_START],
                 env=_environment(stack.prefect_url, password, directory),
                 cwd=directory,
                 stdin=subprocess.DEVNULL,

@@ -6,7 +6,7 @@ Needs Linux's /proc. Memory is the proportional set size: what is shared is coun
 from __future__ import annotations
 
 import threading
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +20,7 @@ _KIB_PER_MIB: Final = 1024
 _SAMPLE_SECONDS: Final = 0.5
 
 
-def cpu_seconds(root: int, parts: Mapping[int, str], otherwise: str) -> Counter[str]:
+def cpu_seconds(root: int, parts: Mapping[int, str], otherwise: str) -> dict[str, float]:
     """Processor seconds of the process `root` and its descendants so far, by part.
 
     A process counts with its reaped children, so that what ends between two looks is not lost.
@@ -30,7 +30,7 @@ def cpu_seconds(root: int, parts: Mapping[int, str], otherwise: str) -> Counter[
         parts: Names of parts by the pid of their process; a descendant belongs to the nearest.
         otherwise: Name for what belongs to none.
     """
-    used: Counter[str] = Counter()
+    used: dict[str, float] = defaultdict(float)
     for process, part in _family(root, parts, otherwise):
         try:
             used[part] += sum(process.cpu_times()[:4])
@@ -39,9 +39,14 @@ def cpu_seconds(root: int, parts: Mapping[int, str], otherwise: str) -> Counter[
     return used
 
 
-def pss_mib(root: int, parts: Mapping[int, str], otherwise: str) -> Counter[str]:
+def growth(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
+    """What was used between two looks, by part."""
+    return {part: used - before.get(part, 0.0) for part, used in after.items()}
+
+
+def pss_mib(root: int, parts: Mapping[int, str], otherwise: str) -> dict[str, float]:
     """Proportional set size of `root` and its descendants, in MiB, by part."""
-    used: Counter[str] = Counter()
+    used: dict[str, float] = defaultdict(float)
     for process, part in _family(root, parts, otherwise):
         used[part] += pss_of(process.pid)
     return used

@@ -10,6 +10,7 @@ import typer
 
 from blocks.errors import ProdOpsError
 from deployments.cli import parts, requests, tokens
+from deployments.cli.bench import app as bench_app
 from deployments.cli.daq import daq_app
 from deployments.cli.fastmon import fastmon_app
 from deployments.cli.stack import app as stack_app
@@ -28,6 +29,7 @@ app.command("run")(requests.run_action)
 app.add_typer(tokens.app, name="token")
 app.add_typer(fastmon_app, name="fastmon")
 app.add_typer(daq_app, name="daq")
+app.add_typer(bench_app, name="bench")
 
 _BAD_SETTING = 2
 

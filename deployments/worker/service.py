@@ -103,7 +103,11 @@ class _Service:
             chores = self._chores(worker, sweeper)
             lost = asyncio.create_task(guard.lost.wait())
             stopped = asyncio.create_task(self.stopping.wait())
-            await asyncio.wait([lost, stopped, *chores], return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(
+                [lost, stopped, *chores], return_when=asyncio.FIRST_COMPLETED
+            )
+            for chore in done & set(chores):
+                _log.error("the worker ends: a chore broke", exc_info=chore.exception())
             is_orderly = self.stopping.is_set() and not guard.lost.is_set()
             await self._drain(worker)
             for chore in (*chores, lost, stopped):
@@ -183,7 +187,7 @@ class _Service:
                     self.bell.set()
                     async for _ in connection.notifies():
                         self.bell.set()
-            except psycopg.OperationalError as error:
+            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
                 _log.warning("the worker lost the database", reason=str(error).strip())
                 await asyncio.sleep(1.0)
 

@@ -59,7 +59,8 @@ FORBIDDEN = {
     "move a run's first STF": "UPDATE fastmon_first_stf SET stf_filename = 'z.stf'",
     "take a namespace's lease": "UPDATE fastmon_lease SET request_id = 99",
     "mark a state as relayed": (
-        f"INSERT INTO relayed_state (state_id, flow_run_id, at) VALUES ('{TF_ID}', '{TF_ID}', now())"
+        "INSERT INTO relayed_state (state_id, flow_run_id, at)"
+        f" VALUES ('{TF_ID}', '{TF_ID}', now())"
     ),
     "make a token": (
         "INSERT INTO api_token (owner, note, key_hash, created_at) VALUES ('me', '', 'x', now())"
