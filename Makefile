@@ -6,7 +6,7 @@ UV_VERSION := 0.13.9
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo up test lint bench test-system clean
+.PHONY: setup demo up test lint bench docs test-system clean
 
 setup: $(READY)
 
@@ -38,6 +38,10 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m deployments.reference --check
+
+docs: setup
+	@$(BIN)/python -m deployments.reference
 
 bench: setup
 	@$(BIN)/prodops bench all

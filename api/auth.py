@@ -23,7 +23,7 @@ from starlette.requests import HTTPConnection
 from api.errors import Refusal
 from flows.common.database import now, transaction
 from flows.common.models import ApiToken
-from flows.common.settings import ApiSettings
+from flows.common.settings import ApiSettings, BadSetting
 
 COOKIE: Final = "prodops_reader"
 NOT_PROVIDED: Final = "Authentication credentials were not provided."
@@ -147,7 +147,7 @@ class Gatekeeper:
             Refusal: 403, where reads are closed and nobody is known.
         """
         caller = await self.caller(connection)
-        if caller is NOBODY and not self._settings.open_reads:
+        if caller is NOBODY and not self._settings.has_open_reads:
             raise Refusal(403, {"detail": NOT_PROVIDED})
         return caller
 
@@ -207,7 +207,9 @@ class Gatekeeper:
         except BadSignature:
             return None
         is_visitor = name == VISITOR
-        return None if is_visitor and not self._settings.open_reads else Caller(name, Kind.COOKIE)
+        return (
+            None if is_visitor and not self._settings.has_open_reads else Caller(name, Kind.COOKIE)
+        )
 
     def _is_trusted(self, connection: HTTPConnection) -> bool:
         if connection.client is None:
@@ -223,8 +225,17 @@ VISITOR: Final = "visitor"
 
 
 def read_cookie_key(path: Path | None) -> str:
-    """The key that signs cookies; without a file, one that lasts as long as the process."""
-    return path.read_text().strip() if path is not None else secrets.token_hex(32)
+    """The key that signs cookies; without a file, one that lasts as long as the process.
+
+    Raises:
+        BadSetting: The file cannot be read.
+    """
+    if path is None:
+        return secrets.token_hex(32)
+    try:
+        return path.read_text().strip()
+    except OSError as error:
+        raise BadSetting(f"setting PRODOPS_API_COOKIE_KEY_FILE: {error}") from error
 
 
 def _token_of(connection: HTTPConnection) -> str | None:

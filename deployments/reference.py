@@ -10,7 +10,6 @@ import json
 import os
 import re
 import sys
-import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,8 +49,7 @@ def pages() -> dict[str, str]:
     """The text of each generated file, by its path from the root of the source tree."""
     with _nothing_set():
         app = create_app(temporary_settings({"PRODOPS_DATABASE_URL": _NOWHERE}))
-        with warnings.catch_warnings(category=UserWarning, action="ignore"):
-            described = app.openapi()  # the stream answers any method alike, under one name
+        described = app.openapi()
         routes = asyncio.run(_routes(app, described))
     return {
         ".env.example": _env_example(),
@@ -107,8 +105,8 @@ def _settings_page() -> str:
         "A setting is read from the environment, then from `.env` in the directory that the",
         "command is started in, then from its default. Names are those of the environment. Where",
         "a second name is listed, it is the original agents' name and works too; the first wins.",
-        "A wrong value, or a `PRODOPS_` name that is none of these, ends the command with one",
-        "line and exit code 2.",
+        "A wrong value, or a `PRODOPS_` name in the environment that is none of these, ends the",
+        "command with one line and exit code 2.",
     ]
     for name, group in GROUPS.items():
         lines += ["", f"## {name}", "", str(group.__doc__), ""]

@@ -179,6 +179,7 @@ def served_api(
     database: Database, monkeypatch: pytest.MonkeyPatch, free_port: int
 ) -> Iterator[ServedApi]:
     token = database.create_token()
+    monkeypatch.setenv("PRODOPS_API_TRUSTED_PROXIES", "127.0.0.1")
     monkeypatch.setenv("PRODOPS_DATABASE_URL", str(database.web_url))
     monkeypatch.setenv("PRODOPS_DATABASE_PASSFILE", str(database.web_passfile))
     settings.cache_clear()

@@ -84,7 +84,7 @@ def _add_writing(router: APIRouter, resource: Resource) -> None:
     @router.post(
         "/",
         status_code=201,
-        summary=f"Register a {resource.words}",
+        summary=f"Register one {resource.words}",
         response_model=resource.view,
         responses=_refusals(400, 403, 415),
         openapi_extra=_body(resource.form, resource.example),
@@ -99,7 +99,7 @@ def _add_writing(router: APIRouter, resource: Resource) -> None:
 
     @router.put(
         _DETAIL,
-        summary=f"Set the fields of a {resource.words}",
+        summary=f"Set the fields of one {resource.words}",
         response_model=resource.view,
         responses=_refusals(400, 403, 404, 409, 415),
         openapi_extra=_key_parameter(resource) | _body(resource.form, resource.example),
@@ -110,7 +110,7 @@ def _add_writing(router: APIRouter, resource: Resource) -> None:
 
     @router.patch(
         _DETAIL,
-        summary=f"Change a {resource.words}",
+        summary=f"Change one {resource.words}",
         response_model=resource.view,
         responses=_refusals(400, 403, 404, 409, 415),
         openapi_extra=_key_parameter(resource)
@@ -124,7 +124,7 @@ def _add_writing(router: APIRouter, resource: Resource) -> None:
     @router.delete(
         _DETAIL,
         status_code=204,
-        summary=f"Delete a {resource.words}",
+        summary=f"Delete one {resource.words}",
         responses=_refusals(403, 404, 409),
         openapi_extra=_key_parameter(resource),
     )

@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from deployments.bench import usage
 from deployments.bench.figures import Report, at_least, at_most, median, percentile
+from deployments.bench.load_process import LoadProcess
 from deployments.bench.machine import machine
-from deployments.bench.stage import BenchBroken, LoadProcess, Stage, say, stage
+from deployments.bench.stage import BenchBroken, Stage, say, stage
 
 SECONDS: Final = 60.0
 LONE: Final = 12

@@ -1,12 +1,8 @@
-"""Where a bench plays: a whole stack of its own, a token, the ops role's engine, and the load."""
+"""Where a bench plays: a whole stack of its own, a token, and the ops role's engine."""
 
 from __future__ import annotations
 
-import json
 import resource
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -31,7 +27,6 @@ _OPEN: Final = text(
     "SELECT count(*) FROM request WHERE state IN ('queued', 'claimed', 'running', 'unknown')"
 )
 _FILES: Final = 20_000
-_NO_ANSWER: Final = '{"error": "it ended, or took too long"}'
 
 _began = time.monotonic()
 
@@ -141,57 +136,11 @@ def stage(overrides: Mapping[str, str] | None = None) -> Iterator[Stage]:
             ready = Stage(stack, token, engine, http)
             warm = [ready.check_pipeline() for _ in range(2)]
             say(f"warm: two empty flows started after {warm[0]:.2f} and {warm[1]:.2f} s (dropped)")
-            yield ready
-        engine.dispose()
-        say("ending the stack")
-
-
-class LoadProcess:
-    """The process that makes the load, and does what it is asked."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
-
-    @classmethod
-    @contextmanager
-    def started(cls) -> Iterator[LoadProcess]:
-        """A load process, ended afterwards."""
-        with subprocess.Popen(
-            [sys.executable, "-m", "deployments.bench.load"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as process:
             try:
-                yield cls(process)
+                yield ready
             finally:
-                process.kill()
-
-    @property
-    def pid(self) -> int:
-        """Its pid."""
-        return self._process.pid
-
-    def ask(self, do: str, *, seconds: float = 90.0, **order: Any) -> dict[str, Any]:
-        """Order something and wait for the answer.
-
-        Raises:
-            BenchBroken: It failed, or did not answer in `seconds`.
-        """
-        if self._process.stdin is None or self._process.stdout is None:
-            raise BenchBroken("the load has no pipes")
-        deadline = threading.Timer(seconds, self._process.kill)
-        deadline.start()
-        try:
-            self._process.stdin.write(json.dumps({"do": do, **order}) + "\n")
-            self._process.stdin.flush()
-            line = self._process.stdout.readline()
-        finally:
-            deadline.cancel()
-        answer: dict[str, Any] = json.loads(line or _NO_ANSWER)
-        if "error" in answer:
-            raise BenchBroken(f"the load could not {do}: {answer['error']}")
-        return answer
+                engine.dispose()
+                say("ending the stack")
 
 
 def _raise_file_limit() -> None:

@@ -12,8 +12,9 @@ from sqlalchemy import Engine
 
 from deployments.bench import usage
 from deployments.bench.figures import Report, at_least, at_most
+from deployments.bench.load_process import LoadProcess
 from deployments.bench.machine import machine
-from deployments.bench.stage import BenchBroken, LoadProcess, Stage, say, stage
+from deployments.bench.stage import BenchBroken, Stage, say, stage
 from flows.common import events
 from flows.common.database import transaction
 

@@ -70,6 +70,8 @@ def environment_of(zone: Zone, settings: Settings, given: Mapping[str, str]) -> 
     if zone is not Zone.SERVER:
         environment["PRODOPS_PREFECT_UI_URL"] = prefect_ui_url(settings)
     if zone is Zone.WEB:
+        if settings.api.is_loopback:
+            environment.setdefault("PRODOPS_API_TRUSTED_PROXIES", "127.0.0.1,::1")
         environment["PRODOPS_API_COOKIE_KEY_FILE"] = os.fspath(_cookie_key(settings))
     if zone is Zone.OPS:
         environment["PRODOPS_PREFECT_API_URL"] = prefect_api_url(settings)

@@ -161,7 +161,7 @@ class Filter:
     is_open: bool = False
 
 
-def matching(wanted: Filter) -> Select[Request]:
+def matching(wanted: Filter) -> Select[tuple[Request]]:
     """The requests of a filter, newest first."""
     query = select(Request).order_by(Request.id.desc())
     for name in ("action", "state", "subject", "requested_by"):

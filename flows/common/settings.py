@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
+from dotenv import dotenv_values
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -150,13 +151,15 @@ class ApiSettings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address that the API listens on.")
     port: int = Field(8002, ge=1, le=65535, description="Port that the API listens on.")
-    open_reads: bool = Field(
-        True,
-        description="Whether anyone who reaches the API may read; else reading takes a token.",
+    open_reads: bool | None = Field(
+        None,
+        description="Whether anyone who reaches the API may read; else reading takes a token. "
+        "Unset: where the API listens on loopback.",
     )
     trusted_proxies: NameList = Field(
-        ("127.0.0.1", "::1"),
-        description="Peers (addresses or networks, comma-separated) whose X-Remote-User counts.",
+        (),
+        description="Peers (addresses or networks, comma-separated) whose X-Remote-User counts; "
+        "the embedded stack trusts loopback while it listens there only.",
     )
     cookie_key_file: Path | None = Field(
         None,
@@ -177,6 +180,16 @@ class ApiSettings(BaseSettings):
         validation_alias=_also("API_TOKEN", "SWF_API_TOKEN"),
         description="Token that clients send; make one with `prodops token create`.",
     )
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine reaches the API."""
+        return self.host in {"127.0.0.1", "::1", "localhost"}
+
+    @property
+    def has_open_reads(self) -> bool:
+        """Whether anyone who reaches the API may read."""
+        return self.is_loopback if self.open_reads is None else self.open_reads
 
     @field_validator("trusted_proxies", mode="before")
     @classmethod
@@ -410,12 +423,13 @@ def _describe(group: type[BaseSettings], error: Any) -> str:
 
 def _name_in_use(group: type[BaseSettings], field: str) -> str:
     names = names_of(group, field)
-    return next((name for name in names if name in os.environ), names[0])
+    given = {*os.environ, *dotenv_values(_ENV_FILE)}
+    return next((name for name in names if name in given), names[0])
 
 
 def _refuse_unknown_names() -> None:
     known = known_names()
-    for name in os.environ:
+    for name in (*os.environ, *dotenv_values(_ENV_FILE)):
         if name.startswith(PREFIX) and name not in known:
             close = difflib.get_close_matches(name, known, n=1)
             hint = f"; did you mean {close[0]}?" if close else ""

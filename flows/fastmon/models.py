@@ -52,9 +52,7 @@ class InboxStf(Base):
             postgresql_where=text("state = 'waiting'"),
         ),
         Index("fastmon_inbox_run_idx", "namespace", "run_number"),
-        Index(
-            "fastmon_inbox_aside_idx", "id", postgresql_where=text("state = 'set_aside'")
-        ),
+        Index("fastmon_inbox_aside_idx", "id", postgresql_where=text("state = 'set_aside'")),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)

@@ -6,6 +6,7 @@ Plain functions, not Prefect tasks: at 200 STFs a second a task each would cost 
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -189,10 +190,11 @@ def _commit_batch(session: Session, batch: Sequence[InboxStf], sampler: Sampler)
     runs = repository.ensure_runs(session, [_run_of(row) for row in batch], at)
     rows = repository.ensure_stfs(session, [_new_stf(row, m, runs) for row, m in told], at)
     plans = [_plan(row, message, rows[row.stf_filename], sampler) for row, message in told]
+    _refuse_foreign_names(session, plans)
     new = [tf for plan in plans for tf in plan.tfs]
     holder = sampler.holder
     registered = repository.register_tfs(session, new, sampled_by=holder.request_id, at=at)
-    _refuse_foreign_names(session, plans, registered)
+    _check_owners(session, [tf for tf in new if tf.tf.name not in registered])
     decisions = [plan.decision for plan in plans]
     repository.decide(session, decisions, request_id=holder.request_id, at=at)
     announced = [event for plan in plans for event in plan.announce(registered, holder, at)]
@@ -242,7 +244,7 @@ def _plan(row: InboxStf, message: StfReady, stf_row: StfFile, sampler: Sampler) 
     sampled = domain.is_selected(sampler.sampling, stf)
     if sampled and not domain.has_room_for_names(sampler.sampling, stf.name):
         reason = "the names of its TF files would be longer than 255 characters"
-        return _Plan(row, message, _aside(row, stf_row, reason), [])
+        return _Plan(row, message, _aside(row, stf_row.file_id, reason), [])
     record = domain.record(sampler.sampling, stf, sampled=sampled)
     tfs = _new_tfs(sampler, stf, stf_row, record) if sampled else []
     return _Plan(row, message, _decision(row, stf_row, stf, record), tfs)
@@ -268,29 +270,40 @@ def _new_tfs(sampler: Sampler, stf: Stf, stf_row: StfFile, record: dict[str, Any
     ]
 
 
-def _refuse_foreign_names(session: Session, plans: Sequence[_Plan], registered: set[str]) -> None:
+def _refuse_foreign_names(session: Session, plans: Sequence[_Plan]) -> None:
     """Set an STF aside whose TF names another STF has; `a.stf` and `a.dat` would share them."""
-    taken = [new.tf.name for plan in plans for new in plan.tfs if new.tf.name not in registered]
-    if not taken:
-        return
-    owners = repository.tf_owners(session, taken)
+    owners = repository.tf_owners(session, [new.tf.name for plan in plans for new in plan.tfs])
     for plan in plans:
-        foreign = [
-            new.tf.name
-            for new in plan.tfs
-            if owners.get(new.tf.name, new.stf_file_id) != new.stf_file_id
-        ]
+        foreign = [new.tf.name for new in plan.tfs if _is_foreign(owners, new)]
         if foreign:
             reason = f"TF file name {foreign[0]} belongs to another STF"
-            plan.decision = _aside(plan.row, None, reason)
+            plan.decision = _aside(plan.row, plan.decision.file_id, reason)
+            plan.tfs = []
+        owners |= {new.tf.name: new.stf_file_id for new in plan.tfs}
 
 
-def _aside(row: InboxStf, stf_row: StfFile | None, reason: str) -> Decision:
+def _check_owners(session: Session, known: Sequence[NewTf]) -> None:
+    """See that the TFs that were there before are their own STF's.
+
+    Raises:
+        MessageRefused: An agent registered one for another STF since the look; look again.
+    """
+    owners = repository.tf_owners(session, [new.tf.name for new in known]) if known else {}
+    for new in known:
+        if _is_foreign(owners, new):
+            raise MessageRefused({"filename": [f"TF file name {new.tf.name} was just taken"]})
+
+
+def _is_foreign(owners: dict[str, uuid.UUID], new: NewTf) -> bool:
+    return owners.get(new.tf.name, new.stf_file_id) != new.stf_file_id
+
+
+def _aside(row: InboxStf, file_id: uuid.UUID | None, reason: str) -> Decision:
     return Decision(
         inbox_id=row.id,
         state=InboxState.SET_ASIDE,
         reason=reason,
-        file_id=stf_row.file_id if stf_row else None,
+        file_id=file_id,
         status="failed",
         metadata=json.dumps({"sampled": False, "reason": reason}),
     )

@@ -248,6 +248,20 @@ def test_an_stf_some_of_whose_tf_names_an_agent_took_is_set_aside_whole(ops, ann
     assert counts(ops) == (1, 0, 0)
 
 
+def test_a_tf_name_that_is_taken_after_the_look_is_found_at_the_second(ops, announce, monkeypatch):
+    announce(filename="a.stf")
+    sampler = begin(ops)
+    sampler.serve_batch()
+    announce(filename="a.dat")
+    look = repository.tf_owners
+    blind = iter([{}])
+    monkeypatch.setattr(
+        repository, "tf_owners", lambda session, names: next(blind, look(session, names))
+    )
+    assert sampler.serve_batch().set_aside == 1
+    assert counts(ops) == (7, 7, 0)
+
+
 def test_a_name_too_long_for_its_tf_files_is_set_aside(ops, announce):
     name = "s" * 251 + ".stf"
     announce(filename=name)

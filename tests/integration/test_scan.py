@@ -1,4 +1,4 @@
-"""The directory scan: files that stand still are taken once, with what their names and bytes say."""
+"""The directory scan: files that stand still are taken once, with what names and bytes say."""
 
 from __future__ import annotations
 

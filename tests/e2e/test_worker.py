@@ -1,0 +1,365 @@
+"""The worker on a whole stack: every way to start a run, to end it, and to bound it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psutil
+import pytest
+
+from flows.common.models import Request, RequestState
+from tests.e2e.conftest import Feeder, Site, is_alive, stays, stf_message, wait_until
+
+pytestmark = pytest.mark.e2e
+
+
+def sampling_request(site: Site, namespace: str) -> Request:
+    """The namespace's request that runs now, once its flow has said that it began."""
+
+    def find() -> list[Request]:
+        running = site.requests(subject=namespace, state=RequestState.RUNNING)
+        began = {event.request_id for event in site.events(msg_type="fastmon_status")}
+        return [each for each in running if each.id in began]
+
+    return wait_until(find)[-1]
+
+
+# ------------------------------------------------------------------ ways to start
+
+
+def test_a_trigger_over_rest_completes_with_its_result(site: Site):
+    request = site.ended(site.trigger("check_pipeline"))
+    assert (request.state, request.error, request.attempts) == ("completed", None, 1)
+    assert request.result["trigger_to_start_s"] < 5
+    run = site.run_ended(str(request.flow_run_id))
+    assert (run["state_type"], run["idempotency_key"]) == ("COMPLETED", f"{request.id}:1")
+
+
+def test_the_command_waits_for_the_end_and_exits_0(site: Site):
+    done = site.cli("run", "check_pipeline", "--wait")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].endswith("completed")
+
+
+def test_a_local_run_needs_no_worker(site: Site):
+    done = site.cli("run", "check_pipeline", "--local", "--json")
+    assert done.returncode == 0, done.stderr
+    row = json.loads(done.stdout.splitlines()[-1])
+    assert (row["state"], row["source"]) == ("completed", "local")
+
+
+def test_a_run_started_in_prefect_gets_a_request_of_its_own(site: Site):
+    run = site.start_in_prefect("check_pipeline")
+    assert site.run_ended(run)["state_type"] == "COMPLETED"
+    (request,) = site.requests(flow_run_id=run)
+    assert (request.state, request.source, request.requested_by) == (
+        "completed",
+        "prefect",
+        "prefect",
+    )
+
+
+def test_a_run_started_in_prefect_joins_the_open_request_and_names_it(
+    site: Site, namespace: str, feed: Feeder
+):
+    request = sampling_request(site, namespace)
+    run = site.run_ended(site.start_in_prefect("sample_stfs", namespace=namespace))
+    assert run["state_type"] == "COMPLETED"
+    assert run["state"]["message"].startswith("joined request ")
+    joined = int(run["state"]["message"].split()[2].rstrip(","))
+    assert joined >= request.id
+    assert joined in {each.id for each in site.requests(subject=namespace)}
+    assert run["run_count"] == 0
+
+
+def test_a_run_started_in_prefect_with_parameters_of_no_form_fails_with_the_reason(site: Site):
+    run = site.run_ended(site.start_in_prefect("check_pipeline", surprise=1))
+    assert run["state_type"] == "FAILED"
+    assert "surprise" in run["state"]["message"]
+    assert site.requests(flow_run_id=run["id"]) == []
+
+
+def test_a_scheduled_run_starts_at_its_time_under_its_own_request(site: Site):
+    at = datetime.now(UTC) + timedelta(seconds=1)
+    run = site.run_ended(site.start_in_prefect("check_pipeline", at=at))
+    assert run["state_type"] == "COMPLETED"
+    assert datetime.fromisoformat(run["start_time"]) >= at
+    assert [each.state for each in site.requests(flow_run_id=run["id"])] == ["completed"]
+
+
+def test_an_stf_alone_starts_a_run_that_samples_it_and_ends(site: Site, namespace: str):
+    assert site.send(stf_message(namespace, 1)).status_code == 201
+    (request,) = site.requests(subject=namespace)
+    assert site.ended(request.id).result["tfs"] == 7
+    assert site.inbox(namespace) == {f"swf.{namespace}.000001.stf": "sampled"}
+
+
+# ------------------------------------------------------------------ cancelling
+
+
+def cancelled(site: Site, namespace: str, how: Any) -> Request:
+    """A sampling run under a steady stream, cancelled; nothing of it goes on."""
+    request = sampling_request(site, namespace)
+    processes = site.runs()
+    how(request)
+    request = site.ended(request.id)
+    wait_until(lambda: not any(is_alive(each.pid) for each in processes))
+    return request
+
+
+def test_a_cancellation_over_rest_ends_the_run_as_cancelled(
+    site: Site, namespace: str, feed: Feeder
+):
+    request = cancelled(site, namespace, lambda it: site.api.post(f"/api/requests/{it.id}/cancel/"))
+    assert (request.state, request.error) == ("cancelled", "cancelled")
+    assert site.run_state(request.flow_run_id) == "Cancelled"
+    statuses = [event.payload["status"] for event in site.events(request_id=request.id)
+                if event.msg_type == "fastmon_status"]  # fmt: skip
+    assert statuses == ["started", "failed"]
+
+
+def test_a_cancellation_in_prefect_ends_run_and_request_as_cancelled(
+    site: Site, namespace: str, feed: Feeder
+):
+    def cancel(request: Request) -> None:
+        path = f"/flow_runs/{request.flow_run_id}/set_state"
+        site.ask("POST", path, state={"type": "CANCELLING", "name": "Cancelling"})
+
+    request = cancelled(site, namespace, cancel)
+    assert request.state == "cancelled"
+    assert site.run_state(request.flow_run_id) == "Cancelled"
+
+
+def test_what_a_cancelled_run_left_waiting_is_sampled_by_the_next(
+    site: Site, namespace: str, feed: Feeder
+):
+    first = cancelled(site, namespace, lambda it: site.api.post(f"/api/requests/{it.id}/cancel/"))
+    assert sampling_request(site, namespace).id > first.id
+    feed.__exit__()
+    wait_until(lambda: set(site.inbox(namespace).values()) == {"sampled"})
+    assert set(feed.accepted) == set(site.inbox(namespace))
+
+
+@pytest.mark.parametrize("turn", range(3))
+def test_a_request_cancelled_in_its_first_moments_does_not_run_on(
+    site: Site, namespace: str, feed: Feeder, turn: int
+):
+    """At whatever moment of its start the wish comes: queued, claimed, or just running."""
+    request = wait_until(lambda: site.requests(subject=namespace))[0]
+    wanted = (RequestState.QUEUED, RequestState.CLAIMED, RequestState.RUNNING)[turn]
+    wait_until(lambda: site.state(request.id) != RequestState.QUEUED or turn == 0)
+    wait_until(lambda: site.state(request.id) == RequestState.RUNNING or wanted != "running")
+    site.api.post(f"/api/requests/{request.id}/cancel/")
+    assert site.ended(request.id, 15).state == RequestState.CANCELLED
+
+
+def test_cancelling_what_has_ended_changes_nothing(site: Site):
+    request_id = site.trigger("check_pipeline")
+    site.ended(request_id)
+    answer = site.api.post(f"/api/requests/{request_id}/cancel/")
+    assert (answer.status_code, answer.json()["state"]) == (202, "completed")
+
+
+# ------------------------------------------------------------------ limits and pause
+
+
+def most_at_once(runs: list[dict[str, Any]]) -> int:
+    steps = [(run["start_time"], 1) for run in runs] + [(run["end_time"], -1) for run in runs]
+    return max(itertools.accumulate(step for _, step in sorted(steps)))
+
+
+def is_held_back(site: Site, request_id: int) -> bool:
+    """Whether a trigger waits: the worker has seen the pause by then."""
+    return stays(lambda: site.state(request_id) == RequestState.QUEUED, 1.5)
+
+
+@pytest.mark.parametrize(("pool_limit", "most"), [(2, 2), (None, 3)])
+def test_a_paused_pool_starts_nothing_and_resumed_keeps_its_limit_and_the_workers(
+    site: Site, namespace: str, pool_limit: int | None, most: int
+):
+    """Triggered and scheduled runs together; the worker's own limit is 3."""
+    site.configure_pool(is_paused=True, concurrency_limit=pool_limit)
+    try:
+        wait_until(lambda: is_held_back(site, site.trigger("check_pipeline")))
+        triggered = [site.trigger("sample_stfs", namespace=f"{namespace}-{n}") for n in range(4)]
+        started = [
+            site.start_in_prefect("sample_stfs", namespace=f"{namespace}-ui-{n}") for n in range(4)
+        ]
+        assert stays(lambda: {site.state(each) for each in triggered} == {"queued"}, 1.5)
+        assert {site.run_state(each) for each in started} == {"Scheduled"}
+        site.configure_pool(is_paused=False)
+        flow_runs = [str(site.ended(each, 60).flow_run_id) for each in triggered]
+        runs = [site.run_ended(each, 60) for each in (*flow_runs, *started)]
+    finally:
+        site.configure_pool(is_paused=False, concurrency_limit=None)
+    assert {run["state_type"] for run in runs} == {"COMPLETED"}
+    assert most_at_once(runs) == most
+
+
+@pytest.fixture
+def waits_for_a_slot(site: Site, namespace: str, feed: Feeder) -> Iterator[Request]:
+    """A request whose run waits for the slot of another: Prefect lets one sample at a time."""
+    sampling_request(site, namespace)
+    path = f"/deployments/{site.deployment('sample_stfs')}"
+    site.ask("PATCH", path, concurrency_limit=1)
+    try:
+        request_id = site.trigger("sample_stfs", namespace=f"{namespace}-late")
+        wait_until(lambda: site.request(request_id).flow_run_id)
+        run = site.request(request_id).flow_run_id
+        wait_until(lambda: site.run_state(run) == "AwaitingConcurrencySlot")
+        yield site.request(request_id)
+    finally:
+        site.ask("PATCH", path, concurrency_limit=None)
+
+
+def test_what_waits_for_a_slot_can_be_cancelled(site: Site, waits_for_a_slot: Request):
+    site.api.post(f"/api/requests/{waits_for_a_slot.id}/cancel/")
+    assert site.ended(waits_for_a_slot.id, 10).state == "cancelled"
+    assert site.run_state(waits_for_a_slot.flow_run_id) == "Cancelled"
+
+
+def test_what_waits_for_a_slot_ends_where_its_run_is_cancelled_in_prefect(
+    site: Site, waits_for_a_slot: Request
+):
+    path = f"/flow_runs/{waits_for_a_slot.flow_run_id}/set_state"
+    site.ask("POST", path, state={"type": "CANCELLED", "name": "Cancelled"})
+    assert site.ended(waits_for_a_slot.id, 10).state == "cancelled"
+
+
+def test_a_worker_drains_although_a_request_waits_for_a_slot(site: Site, waits_for_a_slot: Request):
+    worker = site.stack.pid("worker")
+    os.kill(worker, signal.SIGTERM)
+    wait_until(lambda: not is_alive(worker), 12)
+    assert wait_until(lambda: exit_of(site, worker), 5) == "exit status 0"
+    path = f"/deployments/{site.deployment('sample_stfs')}"
+    site.ask("PATCH", path, concurrency_limit=None)
+    assert site.ended(waits_for_a_slot.id).state == "completed"
+
+
+# ------------------------------------------------------------------ several at a time
+
+
+def test_a_burst_of_triggers_runs_each_once(site: Site):
+    requests = [site.trigger("check_pipeline") for _ in range(20)]
+    ends = [site.ended(each, 60) for each in requests]
+    assert {(end.state, end.attempts, end.error) for end in ends} == {("completed", 1, None)}
+
+
+def test_two_workers_share_the_queue_and_take_nothing_from_each_other(site: Site):
+    environment = {**site.stack.environment("ops"), "PRODOPS_WORKER_NAME": "second"}
+    with process_of(["worker"], environment) as second:
+        ends = []
+        while not {end.worker for end in ends} >= {"second", "prodops-worker"}:
+            burst = [site.trigger("check_pipeline") for _ in range(6)]
+            ends += [site.ended(each, 60) for each in burst]
+        second.terminate()
+        assert second.wait(20) == 0
+    assert {(end.state, end.attempts, end.error) for end in ends} == {("completed", 1, None)}
+
+
+@contextmanager
+def process_of(words: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-m", "deployments.cli", *words]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+# ------------------------------------------------------------------ drain
+
+
+def test_a_worker_that_is_told_to_stop_hands_its_sampling_back_to_the_next(
+    site: Site, namespace: str, feed: Feeder
+):
+    request = sampling_request(site, namespace)
+    worker = psutil.Process(site.stack.pid("worker"))
+    guardian, processes = site.guardian(), site.runs()
+    os.kill(worker.pid, signal.SIGTERM)
+    wait_until(lambda: not is_alive(worker.pid))
+    wait_until(lambda: not any(is_alive(each.pid) for each in (guardian, *processes)))
+    assert wait_until(lambda: exit_of(site, worker.pid), 5) == "exit status 0"
+    again = site.ended(request.id, 60)
+    assert (again.state, again.attempts >= 2) == ("completed", True)
+    feed.__exit__()
+    wait_until(lambda: set(site.inbox(namespace).values()) == {"sampled"}, 60)
+
+
+def exit_of(site: Site, pid: int) -> str | None:
+    """How supervisord says that the worker with that pid ended."""
+    log = site.stack.layout.supervisor_log.read_text()
+    ended = log.partition(f"'worker' with pid {pid}\n")[2]
+    found = re.search(r"exited: worker \(([^;)]+)", ended)
+    return found[1] if found else None
+
+
+# ------------------------------------------------------------------ a steady stream
+
+
+def test_a_steady_stream_leaves_a_run_each_run_seconds_and_no_gap_at_the_hand_over(
+    site: Site, namespace: str
+):
+    with Feeder(site.stack.api_url, site.token, [namespace], rate_hz=20) as feeder:
+        wait_until(lambda: len(site.requests(subject=namespace)) >= 3, 30)
+        sampling_request(site, namespace)
+    wait_until(lambda: set(site.inbox(namespace).values()) == {"sampled"})
+    wait_until(site.is_quiet)
+    names = [name for name in site.tf_names() if f".{namespace}." in name]
+    assert len(names) == len(set(names)) == 7 * len(set(feeder.accepted))
+    told = site.events(msg_type="tf_file_registered", namespace=namespace)
+    assert Counter(event.payload["tf_filename"] for event in told).most_common(1)[0][1] == 1
+    gaps = [later.at - one.at for one, later in itertools.pairwise(told)]
+    assert max(gaps) < timedelta(seconds=2)
+    lives = [each.finished_at - each.started_at for each in site.requests(subject=namespace)[:-1]]
+    assert all(timedelta(seconds=4) < life < timedelta(seconds=9) for life in lives)
+
+
+# ------------------------------------------------------------------ the relay
+
+
+def told_states(site: Site, flow_run_id: Any) -> Counter[str]:
+    told = site.events(msg_type="flow_run_state", flow_run_id=flow_run_id)
+    return Counter(event.payload["state_name"] for event in told)
+
+
+def has_been_told(site: Site, flow_run_id: Any) -> Counter[str]:
+    """The states that were told, once they are all of Prefect's."""
+    actual = Counter(state["name"] for state in site.states_of(flow_run_id))
+    wait_until(lambda: told_states(site, flow_run_id) >= actual, 20)
+    return told_states(site, flow_run_id) - actual
+
+
+def test_every_state_of_a_run_becomes_one_event_that_names_its_request(site: Site):
+    requests = [site.ended(site.trigger("check_pipeline")) for _ in range(3)]
+    for request in requests:
+        assert not has_been_told(site, request.flow_run_id)
+        told = site.events(msg_type="flow_run_state", flow_run_id=request.flow_run_id)
+        assert {event.request_id for event in told} == {request.id}
+        assert {event.payload["action"] for event in told} == {"check_pipeline"}
+        assert [event.payload["state_name"] for event in told][-1] == "Completed"
+
+
+def test_states_taken_while_the_relay_was_away_are_told_once(
+    site: Site, namespace: str, feed: Feeder
+):
+    request = sampling_request(site, namespace)
+    site.stack.stop_part("relay")
+    missed = site.ended(site.trigger("check_pipeline"))
+    feed.__exit__()
+    site.ended(request.id)
+    site.stack.start_part("relay")
+    site.kill("relay")
+    for each in (request, missed):
+        assert not has_been_told(site, site.request(each.id).flow_run_id)
