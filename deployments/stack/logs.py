@@ -14,6 +14,7 @@ _TAIL_BYTES = 256 * 1024
 _ERROR = re.compile(
     r"\b(?:ERROR|CRITICAL|FATAL|PANIC)\b|^\w[\w.]*(?:Error|Exception)\b|Traceback \(most recent"
 )
+_EXPECTED = "the database system is starting up"  # whoever waits for it asks, and is told so
 _EXCEPTION = re.compile(r"^\w[\w.]*\b(?:: |$)")
 
 
@@ -86,7 +87,7 @@ def last_error(path: Path) -> str | None:
     for index, line in enumerate(lines):
         if "Traceback (most recent" in line:
             found = next((_l for _l in lines[index + 1 :] if _EXCEPTION.match(_l)), line)
-        elif _ERROR.search(line):
+        elif _ERROR.search(line) and not line.endswith(_EXPECTED):
             found = line
     return found.strip() if found else None
 

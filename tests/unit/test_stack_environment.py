@@ -29,7 +29,13 @@ def test_the_web_tier_knows_its_own_role_and_no_way_into_prefect():
         "PRODOPS_DATABASE_URL": "postgresql+psycopg://prodops_web@127.0.0.1:54329/prodops",
         "PRODOPS_DATABASE_PASSFILE": "/state/secrets/pgpass.web",
         "PRODOPS_PREFECT_UI_URL": "http://127.0.0.1:4201",
+        "PRODOPS_API_COOKIE_KEY_FILE": "/state/secrets/cookie.key",
+        "PRODOPS_API_TRUSTED_PROXIES": "127.0.0.1,::1",
     }
+
+
+def test_nobody_is_trusted_unasked_where_others_reach_the_api():
+    assert "PRODOPS_API_TRUSTED_PROXIES" not in ours(Zone.WEB, PRODOPS_API_HOST="0.0.0.0")
 
 
 def test_ops_knows_its_role_and_prefect():
