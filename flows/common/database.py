@@ -83,6 +83,7 @@ def make_engine(
         max_overflow=pool_size or configured.pool_size,
         pool_pre_ping=True,
         pool_timeout=10,
+        use_native_hstore=False,  # one question less at a process's first connection
     )
 
 

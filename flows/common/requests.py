@@ -125,7 +125,8 @@ def _join(session: Session, action: str, key: str) -> Accepted | None:
             Request.state.in_(OPEN),
             Request.successor_id.is_(None),
         )
-        .with_for_update(read=True)
+        # Lets a worker claim the row meanwhile, but not a flow end it (`lock_for_end`).
+        .with_for_update(read=True, key_share=True)
     ).first()
     return Accepted(found.id, RequestState(found.state), is_new=False) if found else None
 
@@ -228,7 +229,8 @@ def claim(session: Session, *, worker: str, limit: int, lease_seconds: float) ->
         )
         .order_by(Request.id)
         .limit(limit)
-        .with_for_update(skip_locked=True)
+        # A row that intake holds while it joins it is claimed all the same.
+        .with_for_update(skip_locked=True, key_share=True)
     )
     claimed = session.scalars(
         update(Request)

@@ -51,6 +51,7 @@ class InboxStf(Base):
             "id",
             postgresql_where=text("state = 'waiting'"),
         ),
+        Index("fastmon_inbox_stf_filename_idx", "stf_filename"),
         Index("fastmon_inbox_run_idx", "namespace", "run_number"),
         Index("fastmon_inbox_aside_idx", "id", postgresql_where=text("state = 'set_aside'")),
     )

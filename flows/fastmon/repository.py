@@ -263,12 +263,9 @@ _REGISTER = text("""
     SELECT tf_file_id, stf_file_id, tf_filename, file_size_bytes, 'registered', metadata,
            cast(:at AS timestamptz), cast(:at AS timestamptz), tf_count, tf_first, tf_last,
            cast(:sampled_by AS bigint)
-    FROM unnest(
-        cast(:tf_file_id AS uuid[]), cast(:stf_file_id AS uuid[]), cast(:tf_filename AS text[]),
-        cast(:file_size_bytes AS bigint[]), cast(:metadata AS jsonb[]), cast(:tf_count AS int[]),
-        cast(:tf_first AS int[]), cast(:tf_last AS int[]))
-      AS new (tf_file_id, stf_file_id, tf_filename, file_size_bytes, metadata, tf_count, tf_first,
-              tf_last)
+    FROM json_to_recordset(cast(:rows AS json)) AS new (
+        tf_file_id uuid, stf_file_id uuid, tf_filename text, file_size_bytes bigint, tf_count int,
+        tf_first int, tf_last int, metadata jsonb)
     ON CONFLICT DO NOTHING
     RETURNING tf_filename
 """)
@@ -289,22 +286,23 @@ def register_tfs(
     """Register TF files; gives the names of those that were not there before."""
     if not new:
         return set()
-    rows = session.scalars(
-        _REGISTER,
-        {
-            "tf_file_id": [tf_file_id(each.tf.name) for each in new],
-            "stf_file_id": [each.stf_file_id for each in new],
-            "tf_filename": [each.tf.name for each in new],
-            "file_size_bytes": [each.tf.size_bytes for each in new],
-            "metadata": [each.metadata for each in new],
-            "tf_count": [each.tf.tf_count for each in new],
-            "tf_first": [each.tf.tf_first for each in new],
-            "tf_last": [each.tf.tf_last for each in new],
-            "sampled_by": sampled_by,
-            "at": at,
-        },
-    )
-    return set(rows)
+    rows = "[" + ",".join(_tf_row(each) for each in new) + "]"
+    named = {"rows": rows, "sampled_by": sampled_by, "at": at}
+    return set(session.scalars(_REGISTER, named))
+
+
+def _tf_row(new: NewTf) -> str:
+    tf = new.tf
+    columns = {
+        "tf_file_id": str(tf_file_id(tf.name)),
+        "stf_file_id": str(new.stf_file_id),
+        "tf_filename": tf.name,
+        "file_size_bytes": tf.size_bytes,
+        "tf_count": tf.tf_count,
+        "tf_first": tf.tf_first,
+        "tf_last": tf.tf_last,
+    }
+    return json.dumps(columns)[:-1] + ', "metadata": ' + new.metadata + "}"
 
 
 def tf_owners(session: Session, names: Sequence[str]) -> dict[str, uuid.UUID]:

@@ -208,19 +208,17 @@ def test_a_paused_pool_starts_nothing_and_resumed_keeps_its_limit_and_the_worker
 
 
 @pytest.fixture
-def waits_for_a_slot(site: Site, namespace: str, feed: Feeder) -> Iterator[Request]:
-    """A request whose run waits for the slot of another: Prefect lets one sample at a time."""
-    sampling_request(site, namespace)
-    path = f"/deployments/{site.deployment('sample_stfs')}"
-    site.ask("PATCH", path, concurrency_limit=1)
+def waits_for_a_slot(site: Site) -> Iterator[Request]:
+    """A request whose run waits for its deployment's only slot, which the test holds."""
+    slot = {"names": [f"deployment:{site.deployment('prune_history')}"], "slots": 1}
+    site.ask("POST", "/v2/concurrency_limits/increment", **slot, mode="concurrency")
     try:
-        request_id = site.trigger("sample_stfs", namespace=f"{namespace}-late")
-        wait_until(lambda: site.request(request_id).flow_run_id)
-        run = site.request(request_id).flow_run_id
+        request_id = site.trigger("prune_history")
+        run = wait_until(lambda: site.request(request_id).flow_run_id)
         wait_until(lambda: site.run_state(run) == "AwaitingConcurrencySlot")
         yield site.request(request_id)
     finally:
-        site.ask("PATCH", path, concurrency_limit=None)
+        site.ask("POST", "/v2/concurrency_limits/decrement", **slot)
 
 
 def test_what_waits_for_a_slot_can_be_cancelled(site: Site, waits_for_a_slot: Request):
@@ -237,14 +235,16 @@ def test_what_waits_for_a_slot_ends_where_its_run_is_cancelled_in_prefect(
     assert site.ended(waits_for_a_slot.id, 10).state == "cancelled"
 
 
-def test_a_worker_drains_although_a_request_waits_for_a_slot(site: Site, waits_for_a_slot: Request):
+def test_a_worker_drains_although_a_request_waits_for_a_slot_and_the_next_takes_it(
+    site: Site, waits_for_a_slot: Request
+):
     worker = site.stack.pid("worker")
     os.kill(worker, signal.SIGTERM)
     wait_until(lambda: not is_alive(worker), 12)
     assert wait_until(lambda: exit_of(site, worker), 5) == "exit status 0"
-    path = f"/deployments/{site.deployment('sample_stfs')}"
-    site.ask("PATCH", path, concurrency_limit=None)
-    assert site.ended(waits_for_a_slot.id).state == "completed"
+    assert wait_until(lambda: site.request(waits_for_a_slot.id).attempts > 1, 30)
+    site.api.post(f"/api/requests/{waits_for_a_slot.id}/cancel/")
+    assert site.ended(waits_for_a_slot.id).state == "cancelled"
 
 
 # ------------------------------------------------------------------ several at a time
@@ -258,11 +258,16 @@ def test_a_burst_of_triggers_runs_each_once(site: Site):
 
 def test_two_workers_share_the_queue_and_take_nothing_from_each_other(site: Site):
     environment = {**site.stack.environment("ops"), "PRODOPS_WORKER_NAME": "second"}
+    ends: list[Request] = []
+
+    def has_shared() -> bool:
+        burst = [site.trigger("check_pipeline") for _ in range(6)]
+        ends.extend(site.ended(each, 60) for each in burst)
+        return len({end.worker for end in ends}) == 2
+
     with process_of(["worker"], environment) as second:
-        ends = []
-        while not {end.worker for end in ends} >= {"second", "prodops-worker"}:
-            burst = [site.trigger("check_pipeline") for _ in range(6)]
-            ends += [site.ended(each, 60) for each in burst]
+        wait_until(has_shared, 30)
+        wait_until(has_shared, 30)
         second.terminate()
         assert second.wait(20) == 0
     assert {(end.state, end.attempts, end.error) for end in ends} == {("completed", 1, None)}

@@ -98,7 +98,7 @@ def test_ids_rise_in_the_order_that_events_were_given(engine: Engine):
 def test_what_the_session_changed_commits_with_its_events_or_not_at_all(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(events, "_APPEND", text("SELECT 1/0, :at"))
+    monkeypatch.setattr(events, "_APPEND", text("SELECT 1/0, :rows"))
 
     def commit() -> None:
         with transaction(engine) as session:

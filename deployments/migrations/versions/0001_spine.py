@@ -132,6 +132,9 @@ def _create_tables() -> None:
         postgresql_where=sa.text("state = 'set_aside'"),
     )
     op.create_index(
+        "fastmon_inbox_stf_filename_idx", "fastmon_inbox", ["stf_filename"], unique=False
+    )
+    op.create_index(
         "fastmon_inbox_name_key", "fastmon_inbox", ["namespace", "stf_filename"], unique=True
     )
     op.create_index(
