@@ -1,4 +1,4 @@
-"""What the launcher leans on inside Prefect is still there: names that are private or not exported."""
+"""What the launcher leans on inside Prefect is still there: names that are not exported."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import inspect
 import signal
 
 import pytest
+from prefect import flow_engine
+from prefect._internal import control_listener
 
 from deployments.worker import launch
 
 
 def test_the_engine_still_has_the_watch_that_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    from prefect import flow_engine
-
     source = inspect.getsource(flow_engine.BaseFlowRunEngine.setup_flow_run_suspension_request)
     assert "observe_flow_run_suspension(" in source
     monkeypatch.setattr(flow_engine, "observe_flow_run_suspension", None)
@@ -22,9 +22,6 @@ def test_the_engine_still_has_the_watch_that_is_left_out(monkeypatch: pytest.Mon
 
 
 def test_the_engine_asks_for_the_intent_that_a_signal_leaves() -> None:
-    from prefect import flow_engine
-    from prefect._internal import control_listener
-
     before = {number: signal.getsignal(number) for number in (signal.SIGUSR1, signal.SIGUSR2)}
     try:
         launch._listen_for_intents()
