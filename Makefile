@@ -5,6 +5,7 @@ VENV := .venv
 UV_VERSION := 0.13.9
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+SYNC := UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --frozen --inexact
 
 .PHONY: setup demo up test lint bench docs test-system clean
 
@@ -15,7 +16,8 @@ $(READY): uv.lock pyproject.toml
 	  || { echo "prodops needs Python 3.11 or newer as $(PYTHON); set PYTHON=..."; exit 2; }
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
-	UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --frozen --inexact --quiet
+	@# Where a proxy signs for the registries, its authority is in the system's store only.
+	@$(SYNC) --quiet 2>/dev/null || $(SYNC) --quiet --system-certs
 	@touch $@
 
 demo: setup

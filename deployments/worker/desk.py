@@ -11,6 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
+from blocks.errors import ProdOpsError
 from flows.common import actions, events, requests
 from flows.common.actions import Action, OnLost
 from flows.common.database import transaction
@@ -21,6 +22,12 @@ from flows.common.settings import WorkerSettings
 _KEY: Final = re.compile(r"(\d+):(\d+)")
 _BACK_OFF_SECONDS: Final = 2.0
 _MAX_BACK_OFF_SECONDS: Final = 60.0
+_NO_CEILING: Final = 1_000_000
+_CEILING_LOCK: Final = 0x6365696C  # "ceil": the advisory lock of those who count what is held
+
+
+class NoRoom(ProdOpsError):
+    """As many requests are held as the pool allows; the next poll may find room."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,11 +38,13 @@ class Ending:
         state: What the request becomes; None: its run was lost, the action's policy decides.
         error: Why, for people.
         is_handed_back: Whether the worker gave the run up on purpose: no attempt was wasted.
+        is_unbegun: Whether nothing of the run was done: whatever its action, it may be run again.
     """
 
     state: RequestState | None
     error: str | None = None
     is_handed_back: bool = False
+    is_unbegun: bool = False
 
 
 def idempotency_key(request: Request) -> str:
@@ -63,9 +72,7 @@ class Desk:
         """Claim up to `free` requests; no more than `ceiling` are held in all, where it is set."""
         with transaction(self.engine) as session:
             self._end_cancelled(session)
-            if ceiling is not None:
-                held = session.scalar(select(func.count()).where(Request.state.in_(HELD)))
-                free = min(free, ceiling - (held or 0))
+            free = min(free, _room_below(session, ceiling))
             if free <= 0:
                 return []
             return requests.claim(
@@ -76,16 +83,23 @@ class Desk:
             )
 
     def adopt(
-        self, action: Action, parameters: dict[str, Any], flow_run_id: uuid.UUID
+        self,
+        action: Action,
+        parameters: dict[str, Any],
+        flow_run_id: uuid.UUID,
+        ceiling: int | None,
     ) -> Request | None:
         """A request for a run that Prefect started; None where one with its key is open.
 
         Raises:
             BadParameters: The parameters are not of the action's form.
             Refused: The action's gate refuses.
+            NoRoom: As many requests are held as the `ceiling` allows.
         """
         form = action.parse(parameters)
         with transaction(self.engine) as session:
+            if _room_below(session, ceiling) <= 0:
+                raise NoRoom(f"{ceiling} requests are held, as many as may be")
             action.gate(session, form)
             return requests.claim_new(
                 session,
@@ -111,14 +125,13 @@ class Desk:
                 )
             )
 
-    def of_attempt(self, attempt: Holder) -> Request | None:
-        """The request, if this worker holds it at that attempt."""
+    def is_given_up(self, attempt: Holder) -> bool:
+        """Whether no worker holds the request at that attempt any more."""
         with transaction(self.engine) as session:
             request = session.get(Request, attempt.request_id)
-            if request is None or request.attempts != attempt.attempt:
-                return None
-            is_ours = request.worker == self.worker and request.state in HELD
-            return request if is_ours else None
+            return (
+                request is None or request.attempts != attempt.attempt or request.state not in HELD
+            )
 
     # -------------------------------------------------------------- holding it
 
@@ -210,6 +223,11 @@ class Desk:
     def _lost(
         self, session: Session, request: Request, attempt: Holder, ending: Ending
     ) -> RequestState:
+        if ending.is_unbegun:
+            requests.give_back(
+                session, attempt, error=ending.error, delay_seconds=_BACK_OFF_SECONDS
+            )
+            return RequestState.QUEUED
         policy = actions.get(request.action).on_lost
         if policy is OnLost.RERUN and request.attempts < self.settings.max_attempts:
             delay = 0.0 if ending.is_handed_back else _back_off(request.attempts)
@@ -231,6 +249,15 @@ class Desk:
                 announced.extend(actions.get(request.action).ended(request))
         if announced:
             events.commit(session, announced)
+
+
+def _room_below(session: Session, ceiling: int | None) -> int:
+    """How many more may be held below the ceiling; whoever asks comes after whoever takes now."""
+    if ceiling is None:
+        return _NO_CEILING
+    session.execute(select(func.pg_advisory_xact_lock(_CEILING_LOCK)))
+    held = session.scalar(select(func.count()).where(Request.state.in_(HELD)))
+    return ceiling - (held or 0)
 
 
 def _back_off(attempts: int) -> float:

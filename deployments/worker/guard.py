@@ -16,6 +16,7 @@ from deployments.worker.protocol import (
     Ended,
     EndReason,
     Intent,
+    Message,
     Start,
     Started,
     Stop,
@@ -38,6 +39,7 @@ class Guard:
         self._process = process
         self._ends: dict[str, asyncio.Future[Ended]] = {}
         self._pids: dict[str, int] = {}
+        self._stopped: set[str] = set()
         self._writer: asyncio.StreamWriter | None = None
         self.lost = asyncio.Event()
 
@@ -76,16 +78,18 @@ class Guard:
         """Start a run and wait for its end."""
         end: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
         self._ends[order.run] = end
-        self._send(encode(order))
         try:
+            self._send(encode(order))
             return await end
         finally:
             self._ends.pop(order.run, None)
             self._pids.pop(order.run, None)
+            self._stopped.discard(order.run)
 
     def stop(self, run: str, intent: Intent, grace_seconds: float) -> None:
-        """Stop a run; nothing where it has ended."""
-        if run in self._ends:
+        """Stop a run, once; nothing where it has ended."""
+        if run in self._ends and run not in self._stopped and not self.lost.is_set():
+            self._stopped.add(run)
             self._send(encode(Stop(run=run, intent=intent, grace_seconds=grace_seconds)))
 
     async def close(self) -> None:
@@ -101,13 +105,18 @@ class Guard:
         self._writer.write(line)
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
-        while line := await reader.readline():
-            message = decode(line)
-            if isinstance(message, Started):
-                self._pids[message.run] = message.pid
-            elif isinstance(message, Ended) and message.run in self._ends:
-                self._ends[message.run].set_result(message)
+        try:
+            while line := await reader.readline():
+                self._note(decode(line))
+        except OSError:
+            pass  # reset: the guardian was killed with something of ours unread
         self._bereaved()
+
+    def _note(self, message: Message) -> None:
+        if isinstance(message, Started):
+            self._pids[message.run] = message.pid
+        elif isinstance(message, Ended) and message.run in self._ends:
+            self._ends[message.run].set_result(message)
 
     def _bereaved(self) -> None:
         """The guardian died: its runs died with it, their children may not have."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import anyio
+import httpx
 import structlog
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import FlowRun, State, StateType, WorkPool, WorkQueue
@@ -22,14 +24,14 @@ from prefect.workers.base import (
     BaseWorkerResult,
 )
 
-from blocks.errors import ProdOpsError
+from blocks.errors import OutsideUnavailable, ProdOpsError
 from deployments import catalogue
-from deployments.worker.desk import Desk, Ending, attempt_of, idempotency_key
+from deployments.worker.desk import Desk, Ending, NoRoom, attempt_of, idempotency_key
 from deployments.worker.guard import Guard
 from deployments.worker.protocol import Ended, EndReason, Intent, Start
 from deployments.worker.registration import WORKER_TYPE
 from flows.common import actions
-from flows.common.actions import Action, BadParameters, Refused
+from flows.common.actions import Action
 from flows.common.models import Request, RequestState
 from flows.common.requests import Holder
 from flows.common.settings import WorkerSettings
@@ -37,6 +39,8 @@ from flows.common.settings import WorkerSettings
 _SNAPSHOT_SECONDS: Final = 5.0
 _ASK_AGAIN_SECONDS: Final = 1.0
 _OUTAGE_SECONDS: Final = 300.0
+
+_T = TypeVar("_T")
 
 _log = structlog.get_logger("worker")
 
@@ -88,8 +92,8 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
 
     @property
     def is_running(self) -> bool:
-        """Whether a run of this worker has not ended."""
-        return any(work.flow_run is not None and not work.is_parked for work in self.works)
+        """Whether a run of this worker has not ended, or is just being started."""
+        return bool(self._works)
 
     async def run(
         self,
@@ -110,7 +114,14 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         free = self._room()
         if free <= 0:
             return 0
-        claimed = await asyncio.to_thread(self.desk.claim, free, self._ceiling())
+        slots = [object() for _ in range(free)]  # or the poll takes them while the claim is made
+        for slot in slots:
+            self.limiter.acquire_on_behalf_of_nowait(slot)
+        try:
+            claimed = await asyncio.to_thread(self.desk.claim, free, self._ceiling())
+        finally:
+            for slot in slots:
+                self.limiter.release_on_behalf_of(slot)
         for request in claimed:
             work = _Work(Holder(request.id, request.attempts), actions.get(request.action))
             self._works[request.id] = work
@@ -119,24 +130,38 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         return len(claimed)
 
     async def _serve_request(self, request: Request, work: _Work) -> None:
+        is_admitted = False
         try:
-            flow_run = await self._create_run(request)
-            work.flow_run = flow_run
-            work.holder = Holder(request.id, request.attempts, flow_run.id)
-            state = await self._propose_pending(flow_run)
-            if state is None:
-                await self._conclude(work, Ending(state=None, error="another worker has its run"))
-            elif state.is_pending():
+            is_admitted = await self._admit(request, work)
+            if is_admitted:
                 await self._execute(work)
-            else:
-                work.is_parked = True  # it waits for a slot; the poll brings it back
-                await asyncio.to_thread(self.desk.note_waiting, work.holder)
-                self.limiter.release_on_behalf_of(request.id)
-                return
         except Exception as error:  # noqa: BLE001 - whatever it is, the request gets an end
             _log.exception("a request could not be served", request=request.id)
-            await self._conclude(work, Ending(state=None, error=f"{type(error).__name__}: {error}"))
-        self._forget(work)
+            reason = f"{type(error).__name__}: {error}"
+            is_unbegun = not is_admitted and _is_outage(error)
+            await self._conclude(work, Ending(state=None, error=reason, is_unbegun=is_unbegun))
+        if work.is_parked:
+            self.limiter.release_on_behalf_of(request.id)
+        else:
+            self._forget(work)
+
+    async def _admit(self, request: Request, work: _Work) -> bool:
+        """Create the request's flow run, and have Prefect admit it; parked, it waits for a slot."""
+        flow_run = await self._create_run(request)
+        work.flow_run = flow_run
+        work.holder = Holder(request.id, request.attempts, flow_run.id)
+        state = await self._propose_pending(flow_run)
+        if state is not None and state.is_pending():
+            return True
+        if state is not None:
+            await asyncio.to_thread(self.desk.note_waiting, work.holder)
+            work.is_parked = True  # the poll brings it back
+            return False
+        state = await self._state_of(flow_run.id)
+        is_cancelled = state is not None and state.is_cancelled()
+        became = RequestState.CANCELLED if is_cancelled else None
+        await self._conclude(work, Ending(state=became, error="Prefect does not let its run start"))
+        return False
 
     async def _create_run(self, request: Request) -> FlowRun:
         for is_second_try in (False, True):
@@ -174,6 +199,8 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         try:
             if not self.is_draining:
                 await self._take_polled(flow_run)
+        except NoRoom:
+            return  # the next poll brings the run again
         except Exception:  # noqa: BLE001 - the next poll brings the run again
             _log.exception("a scheduled run could not be taken", flow_run=str(flow_run.id))
         finally:
@@ -181,44 +208,64 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
             self._submitting_flow_run_ids.discard(flow_run.id)
 
     async def _take_polled(self, flow_run: FlowRun) -> None:
-        attempt = attempt_of(flow_run.idempotency_key)
-        if attempt is not None and await asyncio.to_thread(self.desk.of_attempt, attempt) is None:
-            await self._force(flow_run.id, Cancelled(message="this attempt was given up"))
-            return
-        state = await self._propose_pending(flow_run)
-        if state is None or not state.is_pending():
-            return
-        work = await (self._resume(attempt) if attempt else self._adopt(flow_run))
+        work = self._work_of(flow_run)
         if work is None:
-            return
-        work.flow_run = flow_run
-        work.holder = Holder(work.holder.request_id, work.holder.attempt, flow_run.id)
-        self._works[work.holder.request_id] = work
+            work = await self._adopt(flow_run)
+            if work is None:
+                return
+        elif not work.is_parked:
+            return  # it is being started
+        work.is_parked = False
+        state = None
+        try:
+            state = await self._propose_pending(flow_run)
+        finally:
+            work.is_parked = state is None or not state.is_pending()
+        if work.is_parked:
+            return  # it waits for a slot, or has ended meanwhile
         try:
             await self._execute(work)
         finally:
             self._works.pop(work.holder.request_id, None)
 
-    async def _resume(self, attempt: Holder) -> _Work | None:
-        request = await asyncio.to_thread(self.desk.of_attempt, attempt)
-        return _Work(attempt, actions.get(request.action)) if request else None
+    def _work_of(self, flow_run: FlowRun) -> _Work | None:
+        attempt = attempt_of(flow_run.idempotency_key)
+        for work in self.works:
+            if work.flow_run is not None and work.flow_run.id == flow_run.id:
+                return work
+            held = (work.holder.request_id, work.holder.attempt)
+            if attempt is not None and held == (attempt.request_id, attempt.attempt):
+                return work
+        return None
 
     async def _adopt(self, flow_run: FlowRun) -> _Work | None:
-        """A request for a run that was not triggered by one; None where the run has ended."""
+        """A request for a run that was not triggered by one; None where it is not for us to run."""
+        attempt = attempt_of(flow_run.idempotency_key)
+        if attempt is not None:
+            if await asyncio.to_thread(self.desk.is_given_up, attempt):
+                await self._force(flow_run.id, Cancelled(message="this attempt was given up"))
+            return None  # or another worker has it
         try:
             action = await self._action_of(flow_run)
             request = await asyncio.to_thread(
-                self.desk.adopt, action, flow_run.parameters, flow_run.id
+                self.desk.adopt, action, flow_run.parameters, flow_run.id, self._ceiling()
             )
-        except (ProdOpsError, BadParameters, Refused) as error:
+        except (OutsideUnavailable, NoRoom):
+            raise
+        except ProdOpsError as error:
             await self._force(flow_run.id, Failed(message=str(error)))
             return None
-        if request is not None:
-            return _Work(Holder(request.id, request.attempts), action)
+        if request is None:
+            await self._join(flow_run, action)
+            return None
+        holder = Holder(request.id, request.attempts, flow_run.id)
+        work = self._works[request.id] = _Work(holder, action, flow_run)
+        return work
+
+    async def _join(self, flow_run: FlowRun, action: Action) -> None:
         joined = await asyncio.to_thread(self.desk.open_request, action, flow_run.parameters)
         text = f"joined request {joined}, which is open for the same thing"
         await self._force(flow_run.id, Completed(message=text))
-        return None
 
     async def _action_of(self, flow_run: FlowRun) -> Action:
         if flow_run.deployment_id is None:
@@ -233,6 +280,9 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         flow_run = work.flow_run
         if flow_run is None:
             raise ProdOpsError("a run without its flow run")
+        if work.is_cancelled or self.is_draining:
+            await self._patiently(lambda: self._end_unbegun(work))
+            return
         if self._cancelling_observer is not None:
             self._cancelling_observer.add_in_flight_flow_run_id(flow_run.id)
         try:
@@ -248,7 +298,7 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
             end, _ = await asyncio.gather(
                 self.guard.run(order), asyncio.to_thread(self.desk.note_running, work.holder)
             )
-            await self._conclude(work, await self._ending(work, end))
+            await self._conclude(work, await self._patiently(lambda: self._ending(work, end)))
         finally:
             if self._cancelling_observer is not None:
                 self._cancelling_observer.remove_in_flight_flow_run_id(flow_run.id)
@@ -290,56 +340,53 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
 
     async def _conclude(self, work: _Work, ending: Ending) -> None:
         """Write the end down, however long the database takes to come back."""
+        await self._patiently(lambda: asyncio.to_thread(self.desk.conclude, work.holder, ending))
+
+    async def _patiently(self, work: Callable[[], Awaitable[_T]]) -> _T:
+        """Do `work`, waiting out an outage of Prefect or the database."""
         give_up = time.monotonic() + _OUTAGE_SECONDS
         while True:
             try:
-                await asyncio.to_thread(self.desk.conclude, work.holder, ending)
-            except ProdOpsError as error:
-                if time.monotonic() > give_up:
+                return await work()
+            except Exception as error:
+                if not _is_outage(error) or time.monotonic() > give_up:
                     raise
-                _log.warning("a request's end could not be written yet", reason=str(error))
+                _log.warning("an outage is waited out", reason=f"{type(error).__name__}: {error}")
                 await asyncio.sleep(_ASK_AGAIN_SECONDS)
-            else:
-                return
 
     # -------------------------------------------------------------- stopping
 
     async def _cancel_run(self, flow_run_id: uuid.UUID) -> None:
         """Stop a run whose state is Cancelling (overrides the base worker's)."""
         for work in self.works:
-            if work.flow_run is None or work.flow_run.id != flow_run_id:
-                continue
-            work.is_cancelled = True
-            self.guard.stop(work.run, Intent.CANCEL, self.configured.stop_grace_seconds)
-            if work.is_parked:
-                await self._end_parked(
-                    work, Ending(state=RequestState.CANCELLED, error="cancelled")
-                )
+            if work.flow_run is not None and work.flow_run.id == flow_run_id:
+                await self._cancel(work)
 
     async def cancel_requests(self, ids: list[int]) -> None:
         """Stop the runs of requests that somebody cancelled."""
         for work in self.works:
-            if work.holder.request_id in ids and work.flow_run and not work.is_cancelled:
-                await self._cancel_run(work.flow_run.id)
+            if work.holder.request_id in ids:
+                await self._cancel(work)
+
+    async def _cancel(self, work: _Work) -> None:
+        # Asked for again and again until the run has ended: it may be just about to start.
+        work.is_cancelled = True
+        self.guard.stop(work.run, Intent.CANCEL, self.configured.stop_grace_seconds)
+        await self._end_parked(work)
 
     async def look_for_cancelling(self) -> None:
         """Ask Prefect which of our runs are being cancelled, in case the event was missed."""
-        ids = [work.flow_run.id for work in self.works if work.flow_run]
-        if not ids:
+        works = {work.flow_run.id: work for work in self.works if work.flow_run}
+        if not works:
             return
         runs = await self.client.read_flow_runs(
-            flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=ids))
+            flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=list(works)))
         )
         for run in runs:
-            if run.state_type is StateType.CANCELLING:
-                await self._cancel_run(run.id)
-
-    async def _end_parked(self, work: _Work, ending: Ending) -> None:
-        """End a run that has not begun, and its request as `ending` says."""
-        self._works.pop(work.holder.request_id, None)
-        if work.flow_run is not None:
-            await self._force(work.flow_run.id, Cancelled(message=ending.error))
-        await self._conclude(work, ending)
+            # A run that waits for a slot is cancelled by Prefect at once.
+            is_gone = works[run.id].is_parked and run.state_type is StateType.CANCELLED
+            if run.state_type is StateType.CANCELLING or is_gone:
+                await self._cancel(works[run.id])
 
     async def drop(self, request_ids: list[int]) -> None:
         """Stop the runs of requests that another attempt has by now."""
@@ -348,17 +395,37 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
                 self.guard.stop(work.run, Intent.RESCHEDULE, self.configured.stop_grace_seconds)
 
     async def hand_back(self, *, everything: bool) -> None:
-        """Stop what may be run again by another worker, or everything."""
+        """Stop what may be run again by another worker, or everything; to be asked for repeatedly.
+
+        What is just being started sees that the worker drains, and does not start.
+        """
         for work in self.works:
-            if work.is_parked:
-                text = "handed back by a worker that stopped"
-                await self._end_parked(work, Ending(state=None, error=text, is_handed_back=True))
-                continue
-            may_rerun = work.action.on_lost is actions.OnLost.RERUN
-            if (may_rerun or everything) and not work.is_handed_back:
+            if everything or work.action.on_lost is actions.OnLost.RERUN:
                 work.is_handed_back = True
                 grace = self.configured.stop_grace_seconds
                 self.guard.stop(work.run, Intent.RESCHEDULE, grace)
+            await self._end_parked(work)
+
+    async def _end_parked(self, work: _Work) -> None:
+        """End a run that waits for a slot, and its request; nothing where it does not."""
+        if not work.is_parked:
+            return
+        work.is_parked = False
+        try:
+            await self._end_unbegun(work)
+        except BaseException:
+            work.is_parked = True
+            raise
+        self._works.pop(work.holder.request_id, None)
+
+    async def _end_unbegun(self, work: _Work) -> None:
+        """End a run that has not begun: it was cancelled, or goes back into the queue."""
+        text = "cancelled" if work.is_cancelled else "handed back by a worker that stopped"
+        if work.flow_run is not None:
+            state = await self._state_of(work.flow_run.id)
+            await self._force(work.flow_run.id, Cancelled(message=text), unless=state)
+        became = RequestState.CANCELLED if work.is_cancelled else None
+        await self._conclude(work, Ending(state=became, error=text, is_unbegun=True))
 
     # -------------------------------------------------------------- Prefect
 
@@ -412,3 +479,10 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         if self._runs_task_group is None:
             raise ProdOpsError("the worker is not set up")
         return self._runs_task_group
+
+
+def _is_outage(error: Exception) -> bool:
+    """Whether Prefect or the database is away, rather than something wrong."""
+    if isinstance(error, httpx.HTTPStatusError):
+        return error.response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR
+    return isinstance(error, (httpx.TransportError, OutsideUnavailable, OSError))

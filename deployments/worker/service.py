@@ -194,12 +194,9 @@ class _Service:
     async def _drain(self, worker: Any) -> None:
         """Let running work end, or hand it back; nothing new is taken."""
         worker.is_draining = True
-        await worker.hand_back(everything=False)
         deadline = time.monotonic() + self.configured.drain_seconds
-        while worker.is_running and time.monotonic() < deadline:  # noqa: ASYNC110
-            await asyncio.sleep(_TICK_SECONDS)
-        await worker.hand_back(everything=True)
-        while worker.is_running:  # noqa: ASYNC110 - the guardian bounds it
+        while worker.is_running:
+            await _carefully(worker.hand_back(everything=time.monotonic() > deadline))
             await asyncio.sleep(_TICK_SECONDS)
 
 

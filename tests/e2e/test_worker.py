@@ -18,7 +18,10 @@ from typing import Any
 import psutil
 import pytest
 
+from flows.common import actions, requests
+from flows.common.database import transaction
 from flows.common.models import Request, RequestState
+from flows.common.requests import Holder
 from tests.e2e.conftest import Feeder, Site, is_alive, stays, stf_message, wait_until
 
 pytestmark = pytest.mark.e2e
@@ -251,8 +254,8 @@ def test_a_worker_drains_although_a_request_waits_for_a_slot_and_the_next_takes_
 
 
 def test_a_burst_of_triggers_runs_each_once(site: Site):
-    requests = [site.trigger("check_pipeline") for _ in range(20)]
-    ends = [site.ended(each, 60) for each in requests]
+    triggered = [site.trigger("check_pipeline") for _ in range(20)]
+    ends = [site.ended(each, 60) for each in triggered]
     assert {(end.state, end.attempts, end.error) for end in ends} == {("completed", 1, None)}
 
 
@@ -271,6 +274,28 @@ def test_two_workers_share_the_queue_and_take_nothing_from_each_other(site: Site
         second.terminate()
         assert second.wait(20) == 0
     assert {(end.state, end.attempts, end.error) for end in ends} == {("completed", 1, None)}
+
+
+def test_a_run_that_another_worker_holds_is_left_to_it_and_one_given_up_is_cancelled(site: Site):
+    held = held_elsewhere(site)
+    path = f"/deployments/{site.deployment('check_pipeline')}/create_flow_run"
+    run = site.ask("POST", path, idempotency_key=f"{held.request_id}:1")["id"]
+    assert stays(lambda: site.run_state(run) == "Scheduled", 3)
+    with transaction(site.engine) as session:
+        requests.finish(session, held, RequestState.FAILED, error="the test is over")
+    assert site.run_ended(run)["state"]["message"] == "this attempt was given up"
+
+
+def held_elsewhere(site: Site) -> Holder:
+    """A request that a worker of another machine holds."""
+    with transaction(site.engine) as session:
+        action = actions.get("check_pipeline")
+        request = requests.claim_new(
+            session, action, action.parse({}), requested_by="test", source="test",
+            worker="other@elsewhere", lease_seconds=60,
+        )  # fmt: skip
+        assert request is not None
+        return Holder(request.id, 1)
 
 
 @contextmanager
@@ -347,8 +372,8 @@ def has_been_told(site: Site, flow_run_id: Any) -> Counter[str]:
 
 
 def test_every_state_of_a_run_becomes_one_event_that_names_its_request(site: Site):
-    requests = [site.ended(site.trigger("check_pipeline")) for _ in range(3)]
-    for request in requests:
+    ends = [site.ended(site.trigger("check_pipeline")) for _ in range(3)]
+    for request in ends:
         assert not has_been_told(site, request.flow_run_id)
         told = site.events(msg_type="flow_run_state", flow_run_id=request.flow_run_id)
         assert {event.request_id for event in told} == {request.id}
