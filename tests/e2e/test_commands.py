@@ -68,6 +68,7 @@ def test_a_day_of_a_stack_from_up_to_ctrl_c(terminal: Terminal) -> None:
         _see_status(terminal)
         _follow_a_request(terminal)
         _follow_a_log(terminal)
+        _see_the_schedule(terminal)
         assert terminal.run("up").returncode == 1, "it is up already"
         family = psutil.Process(stack.pid).children(recursive=True)
         assert len(family) > 6
@@ -121,6 +122,21 @@ def _follow_a_log(terminal: Terminal) -> None:
         assert following.stdout.readline()
         following.send_signal(signal.SIGINT)
         assert following.wait(10) in {0, 130, -signal.SIGINT}
+
+
+def _see_the_schedule(terminal: Terminal) -> None:
+    """Prefect has planned the nightly tidying: its scheduler gets on with our database driver."""
+    state = Path(terminal.environment["PRODOPS_STATE_DIR"])
+    user, _, password = (state / "secrets/prefect.password").read_text().strip().partition(":")
+    url = f"http://127.0.0.1:{terminal.environment['PRODOPS_PREFECT_PORT']}/api/flow_runs/filter"
+    wanted = {
+        "deployments": {"name": {"any_": ["prune_history"]}},
+        "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}},
+    }
+    deadline = time.monotonic() + 90
+    while not httpx.post(url, json=wanted, auth=(user, password)).raise_for_status().json():
+        assert time.monotonic() < deadline, "nothing is scheduled"
+        time.sleep(0.5)
 
 
 def test_detached_up_returns_and_down_leaves_nothing(terminal: Terminal) -> None:
