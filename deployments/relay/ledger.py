@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from flows.common import events
@@ -59,6 +59,11 @@ class Ledger:
                 select(RelayedState.state_id).where(RelayedState.state_id.in_(state_ids))
             )
             return set(state_ids) - set(told)
+
+    def told_until(self) -> datetime | None:
+        """When a state was told last; None where none ever was."""
+        with transaction(self.engine) as session:
+            return session.scalar(select(func.max(RelayedState.at)))
 
     def tell(self, states: Sequence[tuple[RunState, Belonging | None]]) -> int:
         """Write the states that have not been told, oldest first; gives their number."""

@@ -10,9 +10,10 @@ import asyncio
 import signal
 import uuid
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
+import httpx
 import structlog
 
 from blocks.errors import OutsideUnavailable
@@ -26,6 +27,7 @@ _SETTLE_SECONDS: Final = 6.0  # Prefect writes events in up to 5 s (measured)
 _RECONNECT_SECONDS: Final = 1.0
 _REMEMBERED: Final = 5_000
 _LOOK_BACK: Final = timedelta(minutes=2)
+_PAGE: Final = 200  # what Prefect gives at most
 _PREFIX: Final = "prefect.flow-run."
 
 _log = structlog.get_logger("relay")
@@ -46,7 +48,8 @@ class _Service:
         self._ledger = Ledger(make_engine(pool_size=2))
         self._queue: asyncio.Queue[RunState] = asyncio.Queue()
         self._owners: dict[uuid.UUID, Belonging | None] = {}
-        self._looked_at = now() - _LOOK_BACK
+        self._looked_at: datetime | None = None
+        self._read_up_to: dict[uuid.UUID, uuid.UUID] = {}
         self._look_now = asyncio.Event()
 
     async def run(self) -> int:
@@ -115,15 +118,25 @@ class _Service:
                 is_settling = False
 
     async def _look_once(self, client: Any) -> None:
+        """Queue the states that nobody has told, of every run that changed since the last look.
+
+        All its states: an event that was dropped may be older than one that was told.
+        """
         began = now()
-        runs = await self._recent_runs(client)
-        untold = await asyncio.to_thread(
-            self._ledger.unknown, [run.state.id for run in runs if run.state]
-        )
+        if self._looked_at is None:
+            told = await asyncio.to_thread(self._ledger.told_until)
+            self._looked_at = told or began
+        runs = [run for run in await self._recent_runs(client) if run.state]
+        states: list[RunState] = []
         for run in runs:
-            if run.state and run.state.id in untold:
-                for state in await client.read_flow_run_states(run.id):
-                    self._queue.put_nowait(_state_of_rest(run.id, state))
+            if self._read_up_to.get(run.id) != run.state.id:
+                taken = await client.read_flow_run_states(run.id)
+                states += [_state_of_rest(run.id, state) for state in taken]
+        untold = await asyncio.to_thread(self._ledger.unknown, [state.state_id for state in states])
+        for state in states:
+            if state.state_id in untold:
+                self._queue.put_nowait(state)
+        self._read_up_to = {run.id: run.state.id for run in runs}
         self._looked_at = began
 
     async def _recent_runs(self, client: Any) -> list[Any]:
@@ -140,12 +153,17 @@ class _Service:
             expected_start_time=filters.FlowRunFilterExpectedStartTime(before_=now()),
         )
         ended = filters.FlowRunFilter(
-            end_time=filters.FlowRunFilterEndTime(after_=self._looked_at - _LOOK_BACK)
+            end_time=filters.FlowRunFilterEndTime(after_=(self._looked_at or now()) - _LOOK_BACK)
         )
         found: dict[uuid.UUID, Any] = {}
         for wanted in (unfinished, ended):
-            runs = await client.read_flow_runs(flow_run_filter=wanted, work_pool_filter=pool)
-            found |= {run.id: run for run in runs}
+            offset, page = 0, [None] * _PAGE
+            while len(page) == _PAGE:
+                page = await client.read_flow_runs(
+                    flow_run_filter=wanted, work_pool_filter=pool, limit=_PAGE, offset=offset
+                )
+                found |= {run.id: run for run in page}
+                offset += _PAGE
         return list(found.values())
 
     # -------------------------------------------------------------- writing
@@ -161,8 +179,8 @@ class _Service:
                 try:
                     await self._tell(client, unique.values())
                     break
-                except OutsideUnavailable as error:
-                    _log.warning("events wait for the database", reason=str(error)[:200])
+                except (OutsideUnavailable, httpx.HTTPError) as error:
+                    _log.warning("events wait for an outage to end", reason=str(error)[:200])
                     await asyncio.sleep(_RECONNECT_SECONDS)
 
     async def _tell(self, client: Any, states: Iterable[RunState]) -> None:

@@ -1,0 +1,218 @@
+"""The relay's look at Prefect: whatever the event stream dropped is told, and nothing twice."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import select, update
+
+from deployments.relay import service
+from deployments.relay.ledger import Belonging, Ledger, RunState
+from flows.common.database import transaction
+from flows.common.models import Event, RelayedState, Request
+from flows.common.settings import settings
+from tests.conftest import Database
+
+pytestmark = pytest.mark.integration
+
+BEGAN = datetime(2026, 11, 22, 12, tzinfo=UTC)
+NAMES = ("Scheduled", "Pending", "Running", "Completed")
+
+
+@dataclass
+class FakePrefect:
+    """The two reads of Prefect's REST that the relay makes."""
+
+    histories: dict[uuid.UUID, list[Any]] = field(default_factory=dict)
+    reads: int = 0
+
+    def run(self, *names: str) -> uuid.UUID:
+        flow_run_id = uuid.uuid4()
+        self.histories[flow_run_id] = [
+            SimpleNamespace(
+                id=uuid.uuid4(),
+                type=SimpleNamespace(value=name.upper()),
+                name=name,
+                timestamp=BEGAN + timedelta(seconds=second),
+            )
+            for second, name in enumerate(names)
+        ]
+        return flow_run_id
+
+    async def read_flow_runs(self, *, limit: int, offset: int, **_: Any) -> list[SimpleNamespace]:
+        found = sorted(self.histories)[offset : offset + limit]
+        return [SimpleNamespace(id=each, state=self.histories[each][-1]) for each in found]
+
+    async def read_flow_run_states(self, flow_run_id: uuid.UUID) -> list[Any]:
+        self.reads += 1
+        return self.histories[flow_run_id]
+
+    async def read_flow_run(self, flow_run_id: uuid.UUID) -> SimpleNamespace:
+        return SimpleNamespace(id=flow_run_id, idempotency_key=None)
+
+
+@pytest.fixture
+def prefect() -> FakePrefect:
+    return FakePrefect()
+
+
+@pytest.fixture
+def ledger(database: Database) -> Ledger:
+    return Ledger(database.ops_engine)
+
+
+def look(relay: service._Service, prefect: FakePrefect) -> None:
+    """One look, and the writing of what it found."""
+
+    async def work() -> None:
+        await relay._look_once(prefect)
+        states = [relay._queue.get_nowait() for _ in range(relay._queue.qsize())]
+        if states:
+            await relay._tell(prefect, states)
+
+    asyncio.run(work())
+
+
+@pytest.fixture
+def new_relay(database: Database) -> Iterator[Callable[[], service._Service]]:
+    """Makes relays, as each start of the part does."""
+    made: list[service._Service] = []
+
+    def make() -> service._Service:
+        made.append(service._Service(settings()))
+        return made[-1]
+
+    yield make
+    for relay in made:
+        relay._ledger.engine.dispose()
+
+
+@pytest.fixture
+def relay(new_relay: Callable[[], service._Service]) -> service._Service:
+    return new_relay()
+
+
+def told(database: Database) -> list[str]:
+    with transaction(database.ops_engine) as session:
+        events = session.scalars(select(Event).order_by(Event.id))
+        return [event.payload["state_name"] for event in events]
+
+
+def states_of(prefect: FakePrefect, flow_run_id: uuid.UUID) -> list[RunState]:
+    return [service._state_of_rest(flow_run_id, state) for state in prefect.histories[flow_run_id]]
+
+
+def test_every_state_of_a_run_is_told_in_order_and_once(database, prefect, new_relay):
+    prefect.run(*NAMES)
+    relay = new_relay()
+    for each in (relay, relay, new_relay()):
+        look(each, prefect)
+    assert told(database) == list(NAMES)
+
+
+def test_an_older_state_that_was_dropped_is_told_though_the_last_one_was(
+    database, prefect, relay, ledger
+):
+    run = prefect.run(*NAMES)
+    ledger.tell([(state, None) for state in states_of(prefect, run)[2:]])
+    look(relay, prefect)
+    assert sorted(told(database)) == sorted(NAMES)
+
+
+def test_a_run_that_did_not_change_is_not_read_again(database, prefect, relay):
+    run = prefect.run(*NAMES[:3])
+    look(relay, prefect)
+    look(relay, prefect)
+    assert prefect.reads == 1
+    later = prefect.run("Completed")
+    prefect.histories[run] += prefect.histories.pop(later)
+    look(relay, prefect)
+    assert (prefect.reads, told(database)) == (2, list(NAMES))
+
+
+def test_more_runs_than_prefect_gives_at_once_are_all_told(database, prefect, relay):
+    for _ in range(service._PAGE + 1):
+        prefect.run("Completed")
+    look(relay, prefect)
+    assert len(told(database)) == service._PAGE + 1
+
+
+def test_after_a_long_absence_the_look_goes_back_to_what_was_told_last(
+    database, prefect, relay, ledger, monkeypatch
+):
+    run = prefect.run(*NAMES)
+    ledger.tell([(state, None) for state in states_of(prefect, run)])
+    long_ago = datetime.now(UTC) - timedelta(hours=5)
+    with transaction(database.ops_engine) as session:
+        session.execute(update(RelayedState).values(at=long_ago))
+    since = []
+
+    async def recent_runs(_: Any) -> list[Any]:
+        since.append(relay._looked_at)
+        return []
+
+    monkeypatch.setattr(relay, "_recent_runs", recent_runs)
+    look(relay, prefect)
+    assert since == [long_ago]
+
+
+def test_an_outage_of_prefect_delays_what_is_queued_and_drops_nothing(
+    database, prefect, relay, monkeypatch
+):
+    run = prefect.run(*NAMES)
+    monkeypatch.setattr(service, "_RECONNECT_SECONDS", 0.01)
+    outage = itertools.chain([httpx.ConnectError("refused")] * 2, itertools.repeat(None))
+    read = prefect.read_flow_run
+
+    async def read_or_break(flow_run_id: uuid.UUID) -> Any:
+        if error := next(outage):
+            raise error
+        return await read(flow_run_id)
+
+    monkeypatch.setattr(prefect, "read_flow_run", read_or_break)
+
+    async def work() -> None:
+        for state in states_of(prefect, run):
+            relay._queue.put_nowait(state)
+        writing = asyncio.create_task(relay._write(prefect))
+        await asyncio.to_thread(wait_until_told, database)
+        writing.cancel()
+
+    asyncio.run(work())
+    assert told(database) == list(NAMES)
+
+
+def wait_until_told(database: Database) -> None:
+    deadline = time.monotonic() + 10
+    while len(told(database)) < len(NAMES):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_state_names_its_request_by_the_row_or_by_the_runs_key(database, prefect, relay, ledger):
+    by_row, by_key = prefect.run("Running"), prefect.run("Pending")
+    with transaction(database.ops_engine) as session:
+        row = Request(
+            action="a", parameters={}, subject="s", requested_by="me", source="test",
+            flow_run_id=by_row,
+        )  # fmt: skip
+        session.add(row)
+        session.flush()
+        request_id = row.id
+    belonging = Belonging(request_id, "a", "s")
+    assert ledger.belonging(by_row) == belonging
+    assert ledger.belonging(by_key, request_id) == belonging
+    look(relay, prefect)
+    with transaction(database.ops_engine) as session:
+        found = session.scalars(select(Event).where(Event.flow_run_id == by_row)).one()
+    assert (found.request_id, found.payload["action"]) == (request_id, "a")
