@@ -17,6 +17,7 @@ from flows.fastmon.sampler import LeaseTaken, Sampler, Tally, sampling_of
 from flows.fastmon.tasks import record_error, record_progress
 
 _HAND_OVER_LEAD = 0.05  # part of the run's time that is left for the successor to start
+_PATIENCE_WITH_SUCCESSOR = 2  # times the run's limit
 _RETRY_SECONDS = 1.0
 _OUTAGE_SECONDS = 120.0
 
@@ -72,11 +73,17 @@ class _Service:
             while (batch := self._patiently(self.sampler.serve_batch)).batches or batch.set_aside:
                 self._count(batch)
                 self._hand_over_in_time()
+                if self._is_overdue():
+                    break
         except LeaseTaken:
             self._patiently(lambda: self.sampler.close_after_hand_over(self.total))
             return False
         self._hand_over_in_time()
         self._summarize_in_time()
+        if self._is_overdue():
+            # It found no free slot: this run's own slot is what it waits for.
+            self._patiently(lambda: self.sampler.close_after_hand_over(self.total))
+            return False
         is_idle = time.monotonic() - self.busy_at >= self.configured.idle_seconds
         return not (is_idle and self._close())
 
@@ -97,9 +104,18 @@ class _Service:
             record_error(batch.reasons)
         self._summarize_in_time()
 
+    def _is_overdue(self) -> bool:
+        """Whether the successor has not taken over in a time that would be enough."""
+        return (
+            self.has_successor
+            and self._age() >= _PATIENCE_WITH_SUCCESSOR * self.configured.run_seconds
+        )
+
+    def _age(self) -> float:
+        return time.monotonic() - self.started
+
     def _hand_over_in_time(self) -> None:
-        age = time.monotonic() - self.started
-        is_due = age >= self.configured.run_seconds * (1 - _HAND_OVER_LEAD)
+        is_due = self._age() >= self.configured.run_seconds * (1 - _HAND_OVER_LEAD)
         if not self.has_successor and (is_due or self.total.stfs >= self.configured.run_stfs):
             self._patiently(self.sampler.hand_over)
             self.has_successor = True

@@ -17,6 +17,7 @@ from flows.common.models import Event, Request, RequestState
 from flows.common.requests import ClaimLost, Holder
 from flows.common.settings import FastmonSettings
 from flows.fastmon import intake, repository, schemas
+from flows.fastmon.flow import _Service
 from flows.fastmon.intake import Taken
 from flows.fastmon.models import (
     FastmonFile,
@@ -436,3 +437,16 @@ def test_many_stfs_are_served_in_batches_each_of_its_size(ops, announce):
     served = [sampler.serve_batch().stfs for _ in range(4)]
     assert served == [5, 5, 2, 0]
     assert counts(ops) == (84, 84, 0)
+
+
+def test_a_run_whose_successor_gets_no_slot_ends_and_leaves_it_the_inbox(ops, announce):
+    announce(2)
+    sampler = begin(ops)
+    sampler.serve_batch()
+    configured = FastmonSettings(run_seconds=1.01)
+    tally = _Service(sampler, configured).run()
+    assert tally.stfs == 0
+    with transaction(ops) as session:
+        first, second = session.scalars(select(Request).order_by(Request.id))
+    assert (first.state, first.successor_id) == ("completed", second.id)
+    assert (second.state, second.dedup_key) == ("queued", first.dedup_key)
