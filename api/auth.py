@@ -72,6 +72,16 @@ def create_token(session: Session, owner: str, note: str = "") -> str:
     return key
 
 
+def keep_token(session: Session, owner: str, key: str, note: str) -> None:
+    """Make `key` a token of `owner`, and the only good one with that note."""
+    wanted = hash_key(key)
+    for token in session.scalars(select(ApiToken).where(ApiToken.owner == owner)):
+        if token.note == note and token.key_hash != wanted and token.revoked_at is None:
+            token.revoked_at = now()
+    if not session.scalar(select(ApiToken.id).where(ApiToken.key_hash == wanted)):
+        session.add(ApiToken(owner=owner, note=note, key_hash=wanted))
+
+
 def list_tokens(session: Session) -> list[ApiToken]:
     """Every token, oldest first."""
     return list(session.scalars(select(ApiToken).order_by(ApiToken.id)))

@@ -23,7 +23,7 @@ from api.app import create_app
 from deployments.stack.credentials import Credentials
 from deployments.stack.stack import Stack
 from flows.common.database import make_engine, transaction
-from flows.common.settings import settings
+from flows.common.settings import known_names, settings
 
 hypothesis_settings.register_profile(
     "prodops", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
@@ -44,8 +44,9 @@ def fresh_settings() -> Iterator[None]:
 @pytest.fixture(autouse=True, scope="session")
 def no_settings_from_outside() -> None:
     """A developer's own settings must not change what the tests see."""
+    known = known_names()
     for name in list(os.environ):
-        if name.startswith(("PRODOPS_", "SWF_", "FASTMON_", "ACTIVEMQ_")):
+        if name in known or name.startswith(("PRODOPS_", "SWF_", "FASTMON_", "ACTIVEMQ_")):
             del os.environ[name]
 
 

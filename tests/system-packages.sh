@@ -5,6 +5,8 @@ set -uo pipefail
 
 needed=()
 command -v chromium >/dev/null || needed+=(chromium)
+# Debian puts nginx where only root's PATH looks.
+command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || needed+=(nginx-light)
 
 if [ ${#needed[@]} -eq 0 ]; then
   exit 0

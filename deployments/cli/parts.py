@@ -50,6 +50,15 @@ def scanner(
 
 
 @app.command()
+def panda() -> None:
+    """Run the PanDA of the sandbox, which takes tasks and runs nothing."""
+    from deployments.sandbox.panda import serve  # noqa: PLC0415
+
+    _begin()
+    raise typer.Exit(serve(settings()))
+
+
+@app.command()
 def demo() -> None:
     """Start a whole stack of its own, play a data-taking run through it, and show what happens."""
     from deployments import demo as demonstration  # noqa: PLC0415

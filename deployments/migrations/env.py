@@ -1,9 +1,10 @@
-"""Alembic's entry: the models of every capability, on the connection that the caller opened."""
+"""Alembic's entry: every model, of capabilities and PCS, on the caller's connection."""
 
 from __future__ import annotations
 
 from alembic import context
 
+import api.pcs.models  # noqa: F401 - for the metadata; flows must not import it
 from flows.common.capabilities import import_models
 from flows.common.database import Base
 

@@ -20,6 +20,7 @@ _PASSFILES = {
     "pgpass.prefect": PREFECT_ROLE,
 }
 _PASSWORD_FIELD = 4
+_TOKEN_BYTES = 20
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,11 @@ class Credentials:
         """Key that signs the pages' cookies."""
         return self.directory / "cookie.key"
 
+    @property
+    def pcs_token(self) -> Path:
+        """The token that the ops side shows to PCS; its hash is among the database's tokens."""
+        return self.directory / "pcs.token"
+
     def create(self) -> None:
         """Make each file that is not there; one that is there is kept."""
         for name, role in _PASSFILES.items():
@@ -65,6 +71,7 @@ class Credentials:
             _write_once(self.directory / name, f"127.0.0.1:*:*:{role}:{_random()}\n")
         _write_once(self.prefect_api, f"admin:{_random()}")
         _write_once(self.cookie_key, _random())
+        _write_once(self.pcs_token, secrets.token_hex(_TOKEN_BYTES))
 
 
 def password_in(passfile: Path) -> str:

@@ -34,8 +34,8 @@ _FIXED = {
     "MALLOC_ARENA_MAX": "2",  # a part with threads is 6 % smaller
 }
 _GROUPS = {
-    Zone.WEB: {"stack", "api", "stream", "fastmon"},
-    Zone.SERVER: {"stack", "database", "prefect"},
+    Zone.WEB: {"stack", "api", "stream", "fastmon", "pcs"},
+    Zone.SERVER: {"stack", "database", "prefect", "sandbox"},
 }
 _SET_HERE = {
     ("stack", "state_dir"),
@@ -46,6 +46,7 @@ _SET_HERE = {
     ("prefect", "ui_url"),
     ("api", "cookie_key_file"),
 }
+_OPS_ONLY = {("pcs", "url"), ("pcs", "token_file")}
 _CLIENTS_OWN = {("api", "token")}
 
 
@@ -70,12 +71,16 @@ def environment_of(zone: Zone, settings: Settings, given: Mapping[str, str]) -> 
     if zone is not Zone.SERVER:
         environment["PRODOPS_PREFECT_UI_URL"] = prefect_ui_url(settings)
     if zone is Zone.WEB:
+        if settings.sandbox.panda:
+            monitor = f"{sandbox_panda_url(settings)}/task/{{id}}/"
+            environment.setdefault("PRODOPS_PCS_PANDA_MONITOR_URL", monitor)
         if settings.api.is_loopback:
             environment.setdefault("PRODOPS_API_TRUSTED_PROXIES", "127.0.0.1,::1")
         environment["PRODOPS_API_COOKIE_KEY_FILE"] = os.fspath(_cookie_key(settings))
     if zone is Zone.OPS:
         environment["PRODOPS_PREFECT_API_URL"] = prefect_api_url(settings)
         environment["PRODOPS_PREFECT_PASSWORD_FILE"] = os.fspath(_prefect_password(settings))
+        environment |= _pcs(settings) | _sandbox(settings)
     return environment
 
 
@@ -104,6 +109,8 @@ def _passed_on(zone: Zone, settings: Settings, given: Mapping[str, str]) -> dict
     for name, value in given.items():
         group, field = known[name]
         if (group, field) in _SET_HERE | _CLIENTS_OWN:
+            continue
+        if (group, field) in _OPS_ONLY and zone is not Zone.OPS:
             continue
         if zone is Zone.OPS or group in _GROUPS[zone]:
             read = getattr(getattr(settings, group), field)
@@ -144,6 +151,37 @@ def _database_of_yours(zone: Zone, settings: Settings) -> dict[str, str]:
     if settings.database.passfile is not None:
         environment["PRODOPS_DATABASE_PASSFILE"] = os.fspath(settings.database.passfile.absolute())
     return environment
+
+
+def _pcs(settings: Settings) -> dict[str, str]:
+    """The PCS that flows talk to: the one that is set, else the stack's own, with its token."""
+    if settings.pcs.url is not None:
+        return {}
+    own = Credentials(Layout(settings.stack.state_dir).secrets).pcs_token
+    token_file = settings.pcs.token_file or own
+    return {
+        "PRODOPS_PCS_URL": api_url(settings),
+        "PRODOPS_PCS_TOKEN_FILE": os.fspath(token_file.absolute()),
+    }
+
+
+def _sandbox(settings: Settings) -> dict[str, str]:
+    """The PanDA of the sandbox in the place of any other."""
+    if not settings.sandbox.panda:
+        return {}
+    return {
+        "PRODOPS_PANDA_URL_SSL": sandbox_panda_url(settings),
+        "PRODOPS_PANDA_URL": sandbox_panda_url(settings),
+        "PRODOPS_PANDA_CACHE_URL": sandbox_panda_url(settings),
+        "PRODOPS_PANDA_CONFIG_ROOT": os.fspath(
+            Layout(settings.stack.state_dir).sandbox("panda") / "pathena"
+        ),
+    }
+
+
+def sandbox_panda_url(settings: Settings) -> str:
+    """Where the PanDA of the sandbox listens."""
+    return f"http://127.0.0.1:{settings.sandbox.panda_port}"
 
 
 def _prefect_password(settings: Settings) -> Path:

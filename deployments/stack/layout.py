@@ -77,6 +77,10 @@ class Layout:
         # not $XDG_RUNTIME_DIR: `prodops status` from cron or another login must find it too
         return Path(f"/tmp/prodops-{os.getuid()}-{self.digest}")  # noqa: S108 - checked private
 
+    def sandbox(self, name: str) -> Path:
+        """What a service of the sandbox keeps."""
+        return self.state_dir / "sandbox" / name
+
     def log(self, part: str) -> Path:
         """The log of a part."""
         return self.logs / f"{part}.log"

@@ -13,7 +13,7 @@ from deployments.stack.environment import Zone, environment_of
 from deployments.stack.leash import Spec
 from flows.common.settings import Settings
 
-NAMES = ("postgres", "prefect", "api", "relay", "worker", "scanner")
+NAMES = ("postgres", "panda", "prefect", "api", "relay", "worker", "scanner")
 """Every part that there can be, in the order of their start."""
 
 
@@ -67,6 +67,8 @@ def parts_of(settings: Settings, given: Mapping[str, str]) -> tuple[Part, ...]:
         parts.append(_postgres(settings, given))
     if settings.prefect.api_url is None:
         parts.append(_part("prefect", Zone.SERVER, settings, given))
+    if settings.sandbox.panda:
+        parts.append(_part("panda", Zone.SERVER, settings, given))
     if settings.fastmon.watch_dirs:
         parts.append(_part("scanner", Zone.OPS, settings, given))
     return tuple(sorted(parts, key=lambda part: part.priority))

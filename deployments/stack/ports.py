@@ -35,6 +35,7 @@ def ports_of(settings: Settings, parts: Iterable[str]) -> list[Port]:
         Port("postgres", "127.0.0.1", settings.database.port, "PRODOPS_DATABASE_PORT"),
         Port("prefect", "127.0.0.1", settings.prefect.port, "PRODOPS_PREFECT_PORT"),
         Port("api", settings.api.host, settings.api.port, "PRODOPS_API_PORT"),
+        Port("panda", "127.0.0.1", settings.sandbox.panda_port, "PRODOPS_SANDBOX_PANDA_PORT"),
     ]
     wanted = set(parts)
     return [port for port in known if port.part in wanted]

@@ -13,6 +13,7 @@ import psycopg
 from psycopg import sql
 
 from blocks.errors import OutsideUnavailable, ProdOpsError
+from api import auth
 from deployments.stack.credentials import (
     OPS_ROLE,
     PREFECT_ROLE,
@@ -27,6 +28,8 @@ from flows.common.settings import Settings, settings
 
 PRODOPS_DATABASE = "prodops"
 PREFECT_DATABASE = "prefect"
+OPS_TOKEN_OWNER = "prodops"
+OPS_TOKEN_NOTE = "the stack's ops side, for PCS"
 ANSWER_SECONDS = 60.0
 _POLL_SECONDS = 0.05
 
@@ -115,6 +118,17 @@ def _make_database(
         )
 
 
+def know_ops_token(configured: Settings) -> None:
+    """Make the ops side's token one that the API knows; an earlier one of the stack's ends."""
+    key = Credentials(Layout(configured.stack.state_dir).secrets).pcs_token.read_text().strip()
+    engine = database.make_engine(pool_size=1)
+    try:
+        with database.transaction(engine) as session:
+            auth.keep_token(session, OPS_TOKEN_OWNER, key, OPS_TOKEN_NOTE)
+    finally:
+        engine.dispose()
+
+
 def main() -> int:
     """Provision the embedded database when asked to, then migrate PRODOPS_DATABASE_URL."""
     configured = settings()
@@ -123,6 +137,7 @@ def main() -> int:
             provision(configured)
         if "--migrate" in sys.argv and configured.database.url is not None:
             database.migrate(configured.database.url, configured.database.passfile)
+            know_ops_token(configured)
     except ProdOpsError as error:
         sys.stderr.write(f"{error}\n")
         return 1

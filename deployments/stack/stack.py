@@ -259,7 +259,7 @@ class Stack:
 
     def _order(self) -> list[list[str]]:
         """The parts in steps; those of one step start side by side."""
-        steps = [["postgres"], ["prefect", "api"], ["relay", "worker", "scanner"]]
+        steps = [["postgres"], ["panda", "prefect", "api"], ["relay", "worker", "scanner"]]
         present = [[name for name in step if name in self.part_names] for step in steps]
         return [step for step in present if step]
 
@@ -268,6 +268,9 @@ class Stack:
             return lambda: answers(f"{self.prefect_url}/health")
         if part == "api":
             return lambda: answers(f"{self.api_url}/api/health/")
+        if part == "panda":
+            alive = f"{environment.sandbox_panda_url(self.settings)}/api/v1/system/is_alive"
+            return lambda: answers(alive)
         if part in {"relay", "worker"}:
             return lambda: self.layout.is_ready(part, self._control.state(part).pid)
         return lambda: self._control.state(part).is_running

@@ -17,7 +17,12 @@ from deployments.stack.layout import Layout
 from deployments.stack.ports import free_ports
 from flows.common.settings import GROUPS, BadSetting, Settings, known_names
 
-_PORTS = ("PRODOPS_DATABASE_PORT", "PRODOPS_PREFECT_PORT", "PRODOPS_API_PORT")
+_PORTS = (
+    "PRODOPS_DATABASE_PORT",
+    "PRODOPS_PREFECT_PORT",
+    "PRODOPS_API_PORT",
+    "PRODOPS_SANDBOX_PANDA_PORT",
+)
 
 
 def temporary_environment(overrides: Mapping[str, str]) -> dict[str, str]:

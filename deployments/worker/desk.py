@@ -98,8 +98,8 @@ class Desk:
         """
         form = action.parse(parameters)
         with transaction(self.engine) as session:
-            if _room_below(session, ceiling) <= 0:
-                raise NoRoom(f"{ceiling} requests are held, as many as may be")
+            if _room_below(session, ceiling) <= 0 or requests.room_for(session, action) <= 0:
+                raise NoRoom("as many requests are held as may be")
             action.gate(session, form)
             return requests.claim_new(
                 session,
@@ -215,27 +215,32 @@ class Desk:
     def _apply(
         self, session: Session, request: Request, attempt: Holder, ending: Ending
     ) -> RequestState:
-        if ending.state is not None:
-            requests.finish(session, attempt, ending.state, error=ending.error)
-            return ending.state
-        return self._lost(session, request, attempt, ending)
+        action = actions.get(request.action)
+        if ending.state is RequestState.CANCELLED:
+            requests.serve_cancellation(session, request.id)
+        if ending.state is None or _is_doubtful(action, request, ending):
+            return self._lost(session, request, attempt, ending)
+        requests.finish(session, attempt, ending.state, error=ending.error)
+        return ending.state
 
     def _lost(
         self, session: Session, request: Request, attempt: Holder, ending: Ending
     ) -> RequestState:
-        if ending.is_unbegun:
+        policy = actions.get(request.action).on_lost
+        if ending.is_unbegun and not (policy is OnLost.UNKNOWN and request.attempts > 1):
             requests.give_back(
                 session, attempt, error=ending.error, delay_seconds=_BACK_OFF_SECONDS
             )
             return RequestState.QUEUED
-        policy = actions.get(request.action).on_lost
+        delay = 0.0 if ending.is_handed_back else _back_off(request.attempts)
+        if policy is OnLost.UNKNOWN:
+            requests.put_off(session, attempt, error=ending.error, delay_seconds=delay)
+            return RequestState.UNKNOWN
         if policy is OnLost.RERUN and request.attempts < self.settings.max_attempts:
-            delay = 0.0 if ending.is_handed_back else _back_off(request.attempts)
             requests.give_back(session, attempt, error=ending.error, delay_seconds=delay)
             return RequestState.QUEUED
-        state = RequestState.UNKNOWN if policy is OnLost.UNKNOWN else RequestState.FAILED
-        requests.finish(session, attempt, state, error=ending.error)
-        return state
+        requests.finish(session, attempt, RequestState.FAILED, error=ending.error)
+        return RequestState.FAILED
 
     def _end_cancelled(self, session: Session) -> None:
         self._announce(session, requests.cancel_waiting(session))
@@ -258,6 +263,13 @@ def _room_below(session: Session, ceiling: int | None) -> int:
     session.execute(select(func.pg_advisory_xact_lock(_CEILING_LOCK)))
     held = session.scalar(select(func.count()).where(Request.state.in_(HELD)))
     return ceiling - (held or 0)
+
+
+def _is_doubtful(action: Action, request: Request, ending: Ending) -> bool:
+    """Whether a run that failed or was ended may have had its effect: it is not for us to say."""
+    may_have_begun = not ending.is_unbegun or request.attempts > 1
+    is_said = ending.state is RequestState.COMPLETED
+    return action.on_lost is OnLost.UNKNOWN and may_have_begun and not is_said
 
 
 def _back_off(attempts: int) -> float:

@@ -23,6 +23,7 @@ from deployments.worker.protocol import (
     decode,
     encode,
 )
+from flows.common.sessions import MARKER
 
 _READY_SECONDS: Final = 60.0
 _LINE_BYTES: Final = 8 << 20
@@ -54,7 +55,7 @@ class Guard:
         process = subprocess.Popen(  # noqa: ASYNC220 - returns at once
             [sys.executable, "-m", "deployments.worker.guardian", str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
-            env={**os.environ, session.MARKER: name},
+            env={**os.environ, MARKER: name},
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )

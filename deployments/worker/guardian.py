@@ -30,6 +30,7 @@ from deployments.worker.protocol import (
     decode,
     encode,
 )
+from flows.common.sessions import MARKER
 
 _TICK_SECONDS: Final = 0.2
 _IDLE_SECONDS: Final = 30.0
@@ -191,7 +192,7 @@ def _noted(_number: int, _frame: FrameType | None) -> None:
 
 def main() -> None:
     """Run the guardian on the socket whose descriptor is the argument."""
-    marker = os.environ[session.MARKER]
+    marker = os.environ[MARKER]
     session.adopt_orphans()
     for pid in session.kill_leftovers(marker):
         print(f"guardian: killed process {pid}, left by a former worker", flush=True)  # noqa: T201

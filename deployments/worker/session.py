@@ -9,16 +9,13 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
-MARKER: Final = "_PRODOPS_WORKER"
-"""Environment variable that names the worker whose guardian started the process."""
+from flows.common import sessions
+from flows.common.sessions import MARKER, members
 
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_CHILD_SUBREAPER: Final = 36
-_PROC = Path("/proc")
 
 
 def die_with_parent(parent: int, with_signal: signal.Signals = signal.SIGKILL) -> None:
@@ -31,11 +28,6 @@ def die_with_parent(parent: int, with_signal: signal.Signals = signal.SIGKILL) -
 def adopt_orphans() -> None:
     """Become the parent of descendants whose own parent dies."""
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-
-
-def members(session: int) -> list[int]:
-    """The living processes of a session; zombies do not count."""
-    return [pid for pid, state, of in _processes() if of == session and state not in "ZX"]
 
 
 def signal_session(session: int, sent: signal.Signals) -> int:
@@ -51,7 +43,7 @@ def leftovers(marker: str) -> list[int]:
     wanted = f"{MARKER}={marker}".encode()
     return [
         pid
-        for pid, state, _ in _processes()
+        for pid, state, _ in sessions.processes()
         if pid != os.getpid() and state not in "ZX" and wanted in _environment(pid)
     ]
 
@@ -73,20 +65,6 @@ def _send(pid: int, sent: signal.Signals) -> None:
 
 def _environment(pid: int) -> list[bytes]:
     try:
-        return (_PROC / str(pid) / "environ").read_bytes().split(b"\0")
+        return (sessions.PROC / str(pid) / "environ").read_bytes().split(b"\0")
     except OSError:
         return []
-
-
-def _processes() -> Iterator[tuple[int, str, int]]:
-    """Id, state and session of every process."""
-    for entry in os.listdir(_PROC):  # noqa: PTH208 - thousands of entries, names suffice
-        if not entry.isdigit():
-            continue
-        try:
-            stat = (_PROC / entry / "stat").read_text()
-        except OSError:
-            continue
-        # The command in parentheses may hold anything: fields follow its last parenthesis.
-        fields = stat.rpartition(")")[2].split()
-        yield int(entry), fields[0], int(fields[3])

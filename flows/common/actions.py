@@ -24,7 +24,7 @@ class OnLost(StrEnum):
     RERUN = "rerun"
     """Run it again: its effects are all inside the database, and fenced."""
     UNKNOWN = "unknown"
-    """Its outside effect may have happened: only reconciliation may end it."""
+    """Its outside effect may have happened: it is run again until its flow has found the truth."""
     FAIL = "fail"
     """Say that it failed: the caller decides."""
 
@@ -54,6 +54,10 @@ def _no_events(_request: Request) -> Sequence[NewEvent]:
     return ()
 
 
+def _any_number() -> int | None:
+    return None
+
+
 def _nothing_owed(_session: Session) -> Sequence[BaseModel]:
     return ()
 
@@ -70,6 +74,7 @@ class Action:
         subject: What it is about, for people and for the stream's `subject` filter.
         timeout_seconds: When the guardian ends the run, whatever it is doing.
         on_lost: What becomes of a request whose run was lost.
+        at_a_time: How many of its requests are worked on at a time, in all workers; None: any.
         gate: Raises `Refused` where the request may not be accepted; same transaction.
         owed: Parameters of requests that ought to be open, though none is: the sweeper opens them.
         ended: Events that announce the end of a request whose flow could not.
@@ -82,6 +87,7 @@ class Action:
     subject: Callable[[Any], str | None]
     timeout_seconds: float
     on_lost: OnLost
+    at_a_time: Callable[[], int | None] = _any_number
     gate: Callable[[Session, Any], None] = _no_gate
     owed: Callable[[Session], Sequence[BaseModel]] = _nothing_owed
     ended: Callable[[Request], Sequence[NewEvent]] = _no_events

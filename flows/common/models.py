@@ -89,6 +89,9 @@ class Cancellation(Base):
     requested_by: Mapped[str] = mapped_column(String(150))
     reason: Mapped[str] = mapped_column(Text, default="")
     at: Mapped[datetime] = mapped_column(AwareTime, default=now)
+    # When a run was ended for it; a later run of the request, which finds out what the ended one
+    # did, is left alone.
+    served_at: Mapped[datetime | None] = mapped_column(AwareTime)
 
 
 class Event(Base):

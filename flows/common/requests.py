@@ -1,7 +1,8 @@
 """Requests: accepted once, claimed by lease, ended once. All their SQL is here; nothing commits.
 
-``queued -> claimed -> running -> completed | failed | cancelled | unknown``. An attempt number
-fences every write of a holder: what was given up can no longer write.
+``queued -> claimed -> running -> completed | failed | cancelled | unknown``. What is unknown is
+claimed again when its time comes, until a run has found the truth. An attempt number fences every
+write of a holder: what was given up can no longer write.
 """
 
 from __future__ import annotations
@@ -14,17 +15,19 @@ from datetime import timedelta
 from typing import Any, Final
 
 from pydantic import BaseModel
-from sqlalchemy import Select, func, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, and_, func, insert, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session
 
 from blocks.errors import ProdOpsError
-from flows.common.actions import Action
+from flows.common.actions import Action, all_actions
 from flows.common.database import now
 from flows.common.models import HELD, LIVE, OPEN, Cancellation, Request, RequestState
 
 CHANNEL: Final = "prodops_request"
 _ACCEPT_TRIES: Final = 10
+_NO_CEILING: Final = 1_000_000
+_LIMITS_LOCK: Final = 0x6C696D69  # "limi": the advisory lock of those who count what is held
 
 
 class RequestNotFound(ProdOpsError):
@@ -212,21 +215,84 @@ def cancel_waiting(session: Session) -> list[Request]:
 
 
 def cancelled_among(session: Session, ids: Sequence[int]) -> list[Cancellation]:
-    """The cancellations asked for the requests `ids`."""
-    return list(session.scalars(select(Cancellation).where(Cancellation.request_id.in_(ids))))
+    """The cancellations asked for the requests `ids`, for which no run was ended yet."""
+    return list(
+        session.scalars(
+            select(Cancellation).where(
+                Cancellation.request_id.in_(ids), Cancellation.served_at.is_(None)
+            )
+        )
+    )
+
+
+def serve_cancellation(session: Session, request_id: int) -> None:
+    """Note that a run of the request was ended because its cancellation was asked for."""
+    session.execute(
+        update(Cancellation)
+        .where(Cancellation.request_id == request_id, Cancellation.served_at.is_(None))
+        .values(served_at=func.now())
+    )
+
+
+def cancellation_of(session: Session, request_id: int) -> Cancellation | None:
+    """Who wants the request to end; None where nobody does."""
+    return session.get(Cancellation, request_id)
 
 
 # ------------------------------------------------------------------ working
 
 
 def claim(session: Session, *, worker: str, limit: int, lease_seconds: float) -> list[Request]:
-    """Claim up to `limit` queued requests for `worker`, oldest first."""
+    """Claim up to `limit` requests that are due for `worker`, oldest first."""
+    limited = _limited(session)
+    claimed = _claim(session, worker, lease_seconds, limit, Request.action.not_in(limited))
+    for action, room in limited.items():
+        left = min(limit - len(claimed), room)
+        claimed += _claim(session, worker, lease_seconds, left, Request.action == action)
+    return sorted(claimed, key=lambda request: request.id)
+
+
+def room_for(session: Session, action: Action) -> int:
+    """How many more of the action's requests may be held now; whoever asks waits for whoever takes.
+
+    The answer holds until the end of the transaction.
+    """
+    ceiling = action.at_a_time()
+    if ceiling is None:
+        return _NO_CEILING
+    session.execute(select(func.pg_advisory_xact_lock(_LIMITS_LOCK)))
+    held = session.scalar(
+        select(func.count()).where(Request.action == action.name, Request.state.in_(HELD))
+    )
+    return max(0, ceiling - (held or 0))
+
+
+def _limited(session: Session) -> dict[str, int]:
+    """The actions that may not have any number of requests held, with the room that is left."""
+    limited = [each for each in all_actions().values() if each.at_a_time() is not None]
+    waiting = set(session.scalars(select(Request.action).where(_is_due()).distinct()))
+    return {each.name: room_for(session, each) if each.name in waiting else 0 for each in limited}
+
+
+def _is_due() -> ColumnElement[bool]:
+    """Whether a request waits to be claimed; what is unknown is looked into when its time comes."""
+    return or_(
+        and_(
+            Request.state == RequestState.QUEUED,
+            or_(Request.not_before.is_(None), Request.not_before <= func.now()),
+        ),
+        and_(Request.state == RequestState.UNKNOWN, Request.not_before <= func.now()),
+    )
+
+
+def _claim(
+    session: Session, worker: str, lease_seconds: float, limit: int, wanted: ColumnElement[bool]
+) -> list[Request]:
+    if limit <= 0:
+        return []
     waiting = (
         select(Request.id)
-        .where(
-            Request.state == RequestState.QUEUED,
-            (Request.not_before.is_(None)) | (Request.not_before <= func.now()),
-        )
+        .where(_is_due(), wanted)
         .order_by(Request.id)
         .limit(limit)
         # A row that intake holds while it joins it is claimed all the same.
@@ -245,7 +311,7 @@ def claim(session: Session, *, worker: str, limit: int, lease_seconds: float) ->
         )
         .returning(Request)
     )
-    return sorted(claimed, key=lambda request: request.id)
+    return list(claimed)
 
 
 def claim_new(
@@ -329,7 +395,8 @@ def finish(
         ClaimLost: The attempt does not hold the request.
     """
     ending = {"state": state, "result": result, "error": error, "lease_until": None}
-    _write(session, attempt, {**ending, "finished_at": func.now()})
+    _write(session, attempt, {**ending, "not_before": None, "finished_at": func.now()})
+    wake(session)  # one may wait for the room that this leaves
 
 
 def give_back(
@@ -342,6 +409,18 @@ def give_back(
     """
     later = func.now() + timedelta(seconds=delay_seconds)
     values = {"state": RequestState.QUEUED, "error": error, "lease_until": None}
+    _write(session, attempt, {**values, "not_before": later, "worker": None})
+    wake(session)
+
+
+def put_off(session: Session, attempt: Holder, *, error: str | None, delay_seconds: float) -> None:
+    """Say that the request's effect is unknown; it is looked into again after the delay.
+
+    Raises:
+        ClaimLost: The attempt does not hold the request.
+    """
+    later = func.now() + timedelta(seconds=delay_seconds)
+    values = {"state": RequestState.UNKNOWN, "error": error, "lease_until": None}
     _write(session, attempt, {**values, "not_before": later, "worker": None})
     wake(session)
 

@@ -22,7 +22,7 @@ class SampleStfs(BaseModel):
 
 
 def _status_of_end(request: Request) -> Sequence[NewEvent]:
-    if request.state is RequestState.COMPLETED:
+    if request.state == RequestState.COMPLETED:
         return ()
     namespace = str(request.parameters.get("namespace", ""))
     text = f"sampling ended as {request.state}: {request.error or 'no reason was recorded'}"

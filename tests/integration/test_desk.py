@@ -13,10 +13,10 @@ from sqlalchemy import Engine, func, select
 from deployments.worker.desk import Desk, Ending, NoRoom, attempt_of, idempotency_key
 from flows.common import actions, requests
 from flows.common.actions import BadParameters
-from flows.common.database import make_engine, transaction
+from flows.common.database import make_engine, now, transaction
 from flows.common.models import HELD, Event, Request, RequestState
 from flows.common.requests import Holder
-from flows.common.settings import WorkerSettings
+from flows.common.settings import WorkerSettings, settings
 from tests.conftest import Database
 
 pytestmark = pytest.mark.integration
@@ -165,3 +165,118 @@ def test_a_worker_recovers_only_what_nobody_renews(engine: Engine, desk: Desk):
     desk.renew([holder])
     assert other.expired([]) == []
     assert row(engine, holder.request_id).lease_until is not None
+
+
+# ------------------------------------------------------------------ what may have had its effect
+
+
+def doubtful(engine: Engine) -> int:
+    return request(engine, "submit_task", task_name="t")
+
+
+def due_now(engine: Engine) -> None:
+    with transaction(engine) as session:
+        for each in session.scalars(select(Request)):
+            each.not_before = now()
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        LOST,
+        Ending(state=RequestState.FAILED, error="the flow failed"),
+        Ending(state=RequestState.CANCELLED, error="cancelled"),
+    ],
+)
+def test_a_run_that_may_have_had_its_effect_leaves_the_request_unknown_not_failed(
+    engine: Engine, desk: Desk, ending: Ending
+):
+    request_id = doubtful(engine)
+    assert desk.conclude(take(desk), ending) == RequestState.UNKNOWN
+    found = row(engine, request_id)
+    assert (found.state, found.error, found.finished_at) == ("unknown", ending.error, None)
+    with transaction(engine) as session:
+        (event,) = session.scalars(select(Event))
+    assert (event.msg_type, event.subject) == ("prodtask_submit_unknown", "t")
+
+
+def test_what_is_unknown_is_looked_into_again_however_often(engine: Engine, desk: Desk):
+    request_id = doubtful(engine)
+    for attempt in range(1, SETTINGS.max_attempts + 3):
+        holder = take(desk)
+        assert holder == Holder(request_id, attempt, holder.flow_run_id)
+        assert desk.conclude(holder, LOST) == RequestState.UNKNOWN
+        due_now(engine)
+
+
+def test_what_is_unknown_waits_for_its_time(engine: Engine, desk: Desk):
+    doubtful(engine)
+    holder = take(desk)
+    with transaction(engine) as session:
+        requests.put_off(session, holder, error="not known", delay_seconds=60)
+    assert desk.claim(8, None) == []
+
+
+def test_an_unknown_request_is_joined_not_doubled(engine: Engine, desk: Desk):
+    request_id = doubtful(engine)
+    desk.conclude(take(desk), LOST)
+    assert doubtful(engine) == request_id
+
+
+def test_a_cancellation_ends_one_run_and_leaves_the_finding_out_alone(engine: Engine, desk: Desk):
+    request_id = doubtful(engine)
+    holder = take(desk)
+    with transaction(engine) as session:
+        requests.ask_to_cancel(session, request_id, requested_by="me", reason="no")
+    assert desk.cancelled([request_id]) == [request_id]
+    desk.conclude(holder, Ending(state=RequestState.CANCELLED, error="cancelled"))
+    due_now(engine)
+    take(desk)
+    assert desk.cancelled([request_id]) == []
+
+
+def test_a_queued_submission_is_called_off_for_good_before_anything_was_sent(
+    engine: Engine, desk: Desk
+):
+    request_id = doubtful(engine)
+    with transaction(engine) as session:
+        requests.ask_to_cancel(session, request_id, requested_by="me", reason="no")
+    assert desk.claim(8, None) == []
+    assert row(engine, request_id).state == RequestState.CANCELLED
+    with transaction(engine) as session:
+        (event,) = session.scalars(select(Event))
+    assert event.msg_type == "prodtask_submit_failed"
+    assert "nothing was sent" in event.payload["reason"]
+
+
+# ------------------------------------------------------------------ ceilings of an action
+
+
+def test_no_more_submissions_are_held_than_may_be_at_a_time(engine: Engine, desk: Desk):
+    limit = settings().submission.limit
+    for number in range(limit + 3):
+        request(engine, "submit_task", task_name=f"t{number}")
+    other_work = request(engine)
+    claimed = desk.claim(100, None)
+    assert [each.action for each in claimed].count("submit_task") == limit
+    assert other_work in {each.id for each in claimed}
+    assert Desk(engine, SETTINGS, "other@there").claim(100, None) == []
+
+
+def test_the_room_of_an_ended_submission_is_the_next_ones(engine: Engine, desk: Desk):
+    for number in range(settings().submission.limit + 1):
+        request(engine, "submit_task", task_name=f"t{number}")
+    first, *_ = desk.claim(100, None)
+    with transaction(engine) as session:
+        holder = Holder(first.id, first.attempts)
+        requests.finish(session, holder, RequestState.COMPLETED)
+    assert len(desk.claim(100, None)) == 1
+
+
+def test_concurrent_workers_together_hold_no_more_than_may_be_at_a_time(engine: Engine):
+    for number in range(30):
+        request(engine, "submit_task", task_name=f"t{number}")
+    desks = [Desk(engine, SETTINGS, f"worker{number}") for number in range(THREADS)]
+    with ThreadPoolExecutor(THREADS) as pool:
+        taken = [each for claimed in pool.map(lambda d: d.claim(8, None), desks) for each in claimed]
+    assert len(taken) == settings().submission.limit

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from deployments.worker import session
+from flows.common import sessions
 from deployments.worker.protocol import (
     Ended,
     EndReason,
@@ -68,14 +69,14 @@ def family() -> Iterator[tuple[int, set[int]]]:
 
 def test_members_are_the_sessions_processes_whatever_their_group(family):
     leader, everyone = family
-    assert set(session.members(leader)) == everyone
+    assert set(sessions.members(leader)) == everyone
     assert len({os.getpgid(pid) for pid in everyone}) == 2
 
 
 def test_a_signal_reaches_every_process_of_the_session_and_no_other(family):
     leader, everyone = family
     assert session.signal_session(leader, signal.SIGKILL) == len(everyone)
-    wait_until(lambda: session.members(leader) == [])
+    wait_until(lambda: sessions.members(leader) == [])
 
 
 def test_a_session_that_is_gone_has_no_members_and_takes_no_signal():
@@ -86,14 +87,14 @@ def test_a_session_that_is_gone_has_no_members_and_takes_no_signal():
 
 def test_a_zombie_does_not_count():
     with subprocess.Popen(["true"], start_new_session=True) as process:
-        wait_until(lambda: session.members(process.pid) == [])
+        wait_until(lambda: sessions.members(process.pid) == [])
 
 
 def test_leftovers_are_known_by_the_whole_marker_even_in_a_session_of_their_own():
     marks = {"ours": "/state:worker", "longer": "/state:worker-2", "none": ""}
     processes = {
         name: subprocess.Popen(
-            SLEEP, env={**os.environ, session.MARKER: mark}, start_new_session=True
+            SLEEP, env={**os.environ, sessions.MARKER: mark}, start_new_session=True
         )
         for name, mark in marks.items()
     }
@@ -109,7 +110,7 @@ def test_leftovers_are_known_by_the_whole_marker_even_in_a_session_of_their_own(
 
 
 def test_the_searching_process_is_no_leftover(monkeypatch):
-    monkeypatch.setenv(session.MARKER, "here")
+    monkeypatch.setenv(sessions.MARKER, "here")
     assert session.leftovers("here") == []
 
 
@@ -147,4 +148,4 @@ def test_a_message_between_worker_and_guardian_is_one_line_and_comes_back(messag
 
 
 def is_alive(pid: int) -> bool:
-    return any(each == pid and state not in "ZX" for each, state, _ in session._processes())
+    return any(each == pid and state not in "ZX" for each, state, _ in sessions.processes())

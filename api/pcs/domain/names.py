@@ -1,0 +1,135 @@
+"""Names of datasets, logical tasks and their attempts (ops contract section 2.4). Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Final
+
+MAX_NAME: Final = 255
+MAX_OUT_DS: Final = 131
+"""Longest `--outDS` that prun takes (it wants fewer than 132 characters)."""
+
+_BLOCK: Final = re.compile(r"\.b([1-9][0-9]*)$", re.ASCII)
+_TRY: Final = re.compile(r"\.try([1-9][0-9]*)$", re.ASCII)
+_BACKGROUND: Final = re.compile(r"k[0-9]+", re.ASCII)
+_SUFFIX: Final = re.compile(r"(?:b|try)[0-9]+", re.ASCII)
+_RESERVED: Final = frozenset(
+    {
+        "associate",
+        "catalog-import",
+        "command",
+        "intake",
+        "record-status",
+        "record-submission",
+        "record-submission-failure",
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NameParts:
+    """What a dataset's name is made of; tags by their labels."""
+
+    scope: str
+    detector_version: str
+    detector_config: str
+    physics: str
+    evgen: str
+    simu: str
+    reco: str
+    background: str = ""
+    sample: str = ""
+
+    def composed(self) -> str:
+        """The name: scope, detector, tags, and the sample where there is one."""
+        return ".".join(
+            part
+            for part in (
+                self.scope,
+                self.detector_version,
+                self.detector_config,
+                self.physics,
+                self.evgen,
+                self.simu,
+                self.reco,
+                self.background,
+                self.sample,
+            )
+            if part
+        )
+
+
+@dataclass(frozen=True)
+class PhysicalName:
+    """A name with what was appended to the logical one."""
+
+    logical: str
+    try_number: int = 1
+    block: int | None = None
+
+    def __str__(self) -> str:
+        block = "" if self.block is None else f".b{self.block}"
+        return attempt_name(self.logical, self.try_number) + block
+
+
+def attempt_name(logical: str, try_number: int) -> str:
+    """The name of an attempt: the first has the logical name itself."""
+    return logical if try_number == 1 else f"{logical}.try{try_number}"
+
+
+def parse_physical(name: str) -> PhysicalName:
+    """The parts of ``logical[.tryN][.bN]``, read from the right; a trailing slash does not count.
+
+    A suffix ``.try1`` is part of the logical name, since no attempt bears it.
+    """
+    rest = panda_name(name)
+    block = try_number = None
+    if found := _BLOCK.search(rest):
+        block, rest = int(found[1]), rest[: found.start()]
+    if (found := _TRY.search(rest)) and int(found[1]) > 1:
+        try_number, rest = int(found[1]), rest[: found.start()]
+    return PhysicalName(rest, try_number or 1, block)
+
+
+def panda_name(name: str) -> str:
+    """The name without the slash that prun appends to it."""
+    return name.removesuffix("/")
+
+
+def log_dataset(task_name: str) -> str:
+    """The log dataset that prun makes for an attempt (panda-client 2.2.0, as measured)."""
+    return f"{task_name}.log/"
+
+
+def block_did(scope: str, dataset_name: str, block: int) -> str:
+    """The DID of a block of a dataset."""
+    return f"{scope}:{dataset_name}.b{block}"
+
+
+def sample_problem(sample: str) -> str | None:
+    """Why the sample's name would be read as a tag or a suffix; None where it would not."""
+    parts = sample.split(".")
+    first, last = parts[0], parts[-1]
+    if _BACKGROUND.fullmatch(first):
+        return f"may not start with {first!r}, which reads as a background tag"
+    if _SUFFIX.fullmatch(last):
+        return f"may not end with {last!r}, which reads as a block or an attempt"
+    return None
+
+
+def task_name_problem(name: str) -> str | None:
+    """Why a task may not bear the name, though its form is good; None where it may."""
+    if name in _RESERVED:
+        return f"{name!r} is a word of the interface"
+    if name.isdecimal():
+        return "may not be a number: numbers are keys"
+    if ".." in name.split("/") or "." in name.split("/"):
+        return "may not have . or .. as a part"
+    return None
+
+
+def short_hash(text: str, length: int = 12) -> str:
+    """The first hex digits of the text's SHA-1, as the original names what it imports."""
+    return hashlib.sha1(text.encode()).hexdigest()[:length]  # noqa: S324 - a name, not a secret

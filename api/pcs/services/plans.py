@@ -1,0 +1,192 @@
+"""What a task amounts to: its effective configuration, its readiness, the artifacts made of it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from api.pcs.domain import effective, jedi, lifecycle, names, prun
+from api.pcs.domain.effective import EffectiveConfig
+from api.pcs.models import Attempt, Dataset, ProdConfig, ProdTask, Tag, TagKind
+from api.pcs.services.datasets import TAG_FIELDS
+from api.pcs.services.errors import AttemptNotFound
+
+FORMATS: Final = ("panda", "jedi", "dump")
+
+
+def config_of(task: ProdTask) -> EffectiveConfig:
+    """The configuration that the task runs with."""
+    return effective.effective(_fields(task.prod_config), task.overrides)
+
+
+def next_try(task: ProdTask) -> int:
+    """The number of the task's next attempt; none is ever given twice."""
+    return max((attempt.try_number for attempt in task.attempts), default=0) + 1
+
+
+def readiness(
+    session: Session, tasks: Sequence[ProdTask], *, is_relaxed: bool
+) -> dict[int, list[str]]:
+    """Why each task is not ready, by its key; an empty list says that it is."""
+    sharing = _sharing(session, tasks)
+    return {
+        task.id: lifecycle.reasons_against(_plan(task, sharing[task.id], is_relaxed=is_relaxed))
+        for task in tasks
+    }
+
+
+def reasons_against(session: Session, task: ProdTask, *, is_relaxed: bool) -> list[str]:
+    """Why the task is not ready; empty where it is."""
+    return readiness(session, [task], is_relaxed=is_relaxed)[task.id]
+
+
+def _plan(task: ProdTask, sharing: tuple[str, ...], *, is_relaxed: bool) -> lifecycle.TaskPlan:
+    composed = task.dataset.composed_name
+    catalog = (task.overrides or {}).get("csv_import")
+    filters = catalog.get("filters") if isinstance(catalog, dict) else None
+    return lifecycle.TaskPlan(
+        out_ds=composed,
+        next_out_ds=names.attempt_name(composed, next_try(task)),
+        config=config_of(task),
+        tags={
+            kind: lifecycle.TagFacts(tag.tag_label, tag.status == "locked", tag.parameters)
+            for kind, tag in _tags(task.dataset).items()
+        },
+        catalog_filters=filters if isinstance(filters, dict) else {},
+        sharing=sharing,
+        is_relaxed=is_relaxed,
+    )
+
+
+def _tags(dataset: Dataset) -> dict[TagKind, Tag]:
+    tags = {kind: getattr(dataset, field) for field, kind in TAG_FIELDS.items()}
+    return {kind: tag for kind, tag in tags.items() if tag is not None}
+
+
+def _sharing(session: Session, tasks: Sequence[ProdTask]) -> dict[int, tuple[str, ...]]:
+    composed = {task.dataset.composed_name for task in tasks}
+    rows = session.execute(
+        select(Dataset.composed_name, ProdTask.id, ProdTask.name)
+        .join(ProdTask.dataset)
+        .where(Dataset.composed_name.in_(composed))
+        .order_by(ProdTask.id)
+    )
+    bearers: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    for name, key, task_name in rows:
+        bearers[name].append((key, task_name))
+    return {
+        task.id: tuple(name for key, name in bearers[task.dataset.composed_name] if key != task.id)
+        for task in tasks
+    }
+
+
+# ------------------------------------------------------------------ artifacts
+
+
+def prun_command(task: ProdTask, *, attempt_id: int | None = None) -> str:
+    """The `prun` command of the task, or of one of its attempts.
+
+    Raises:
+        AttemptNotFound: The task has no such attempt.
+        ConfigNotOfForm: A value may not stand in a command.
+    """
+    return prun.compose(config_of(task), _out_ds(task, attempt_id))
+
+
+def jedi_parameters(task: ProdTask, *, attempt_id: int | None = None) -> dict[str, Any]:
+    """The task's parameters for JEDI.
+
+    Raises:
+        AttemptNotFound: The task has no such attempt.
+        ConfigNotOfForm: A value may not stand in them.
+    """
+    config = config_of(task)
+    dataset = task.dataset
+    made = jedi.JediTask(
+        name=_out_ds(task, attempt_id),
+        owner=task.created_by,
+        scope=dataset.scope,
+        detector_version=dataset.detector_version,
+        environment=_environment(dataset, config),
+        tag_labels=tuple(tag.tag_label for tag in _tags(dataset).values()),
+    )
+    return jedi.task_parameters(made, config)
+
+
+def dump(task: ProdTask) -> dict[str, Any]:
+    """All that is known of the task: itself, its dataset, tags and configuration."""
+    dataset = task.dataset
+    tags = _tags(dataset)
+    return {
+        "task": {
+            "id": task.id,
+            "name": task.name,
+            "status": task.status,
+            "description": task.description,
+            "csv_file": task.csv_file,
+            "overrides": task.overrides,
+            "created_by": task.created_by,
+        },
+        "dataset": {
+            "id": dataset.id,
+            "dataset_name": dataset.dataset_name,
+            "composed_name": dataset.composed_name,
+            "did": dataset.did,
+            "scope": dataset.scope,
+            "detector_version": dataset.detector_version,
+            "detector_config": dataset.detector_config,
+            "sample_name": dataset.sample_name,
+            "metadata": dataset.meta,
+        },
+        "tags": {
+            kind.name.lower(): {"label": tag.tag_label, "parameters": tag.parameters}
+            for kind, tag in tags.items()
+        },
+        "prod_config": {"name": task.prod_config.name, **_plain(_fields(task.prod_config))},
+        "effective_config": config_of(task).as_json(),
+    }
+
+
+def _out_ds(task: ProdTask, attempt_id: int | None) -> str:
+    return task.dataset.composed_name if attempt_id is None else attempt(task, attempt_id).task_name
+
+
+def attempt(task: ProdTask, attempt_id: int) -> Attempt:
+    """An attempt of the task.
+
+    Raises:
+        AttemptNotFound: It has none of that key.
+    """
+    for found in task.attempts:
+        if found.id == attempt_id:
+            return found
+    raise AttemptNotFound(f"No PandaTasks row {attempt_id} of task '{task.name}'")
+
+
+def _environment(dataset: Dataset, config: EffectiveConfig) -> dict[str, str]:
+    flags = {
+        "COPYRECO": "copy_reco",
+        "COPYFULL": "copy_full",
+        "COPYLOG": "copy_log",
+        "USERUCIO": "use_rucio",
+    }
+    switches = {
+        name: "true" if config.fields.get(field) else "false" for name, field in flags.items()
+    }
+    return {
+        **switches,
+        "DETECTOR_VERSION": dataset.detector_version,
+        "DETECTOR_CONFIG": dataset.detector_config,
+    }
+
+
+def _fields(config: ProdConfig) -> dict[str, Any]:
+    return {name: getattr(config, name) for name in (*effective.CONFIG_FIELDS, "data")}
+
+
+def _plain(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return effective.effective(fields, None).as_json()

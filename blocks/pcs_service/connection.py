@@ -1,0 +1,83 @@
+"""The connection to a PCS: requests in the name of a user, answers checked."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import httpx
+from pydantic import TypeAdapter, ValidationError
+
+from blocks.pcs_service.errors import PcsRefused, PcsUnavailable, check_answer
+
+API_PATH = "/pcs/api"
+_T = TypeVar("_T")
+
+
+class PcsConnection:
+    """One HTTP client, with one token, for the production tasks of one PCS."""
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        token: str | None,
+        timeout_seconds: float,
+        transport: httpx.BaseTransport | None,
+    ) -> None:
+        if not base_url.startswith(("http://", "https://")):
+            raise PcsRefused(0, f"the address {base_url!r} is no http:// or https:// URL")
+        self.url = base_url.rstrip("/").removesuffix(API_PATH) + API_PATH
+        authorization = {} if token is None else {"Authorization": f"Token {_sendable(token)}"}
+        self._client = httpx.Client(
+            headers={"Accept": "application/json", **authorization},
+            timeout=timeout_seconds,
+            transport=transport,
+        )
+
+    def close(self) -> None:
+        """Close it."""
+        self._client.close()
+
+    def exchange(self, method: str, route: str, *, user: str = "", **parts: Any) -> httpx.Response:
+        """Ask ``prod-tasks/<route>``, in the name of `user` where one is given.
+
+        Raises:
+            PcsUnavailable, PcsRefused: As the answer says.
+        """
+        headers = {"X-Remote-User": _sendable(user)} if user else {}
+        url = f"{self.url}/prod-tasks/{route}"
+        try:
+            response = self._client.request(method, url, headers=headers, **parts)
+        except (httpx.RequestError, httpx.InvalidURL) as error:
+            reason = str(error) or type(error).__name__
+            raise PcsUnavailable(f"no answer from {self.url}: {reason}") from error
+        check_answer(response)
+        return response
+
+    def json(self, method: str, route: str, *, user: str = "", **parts: Any) -> Any:
+        """The JSON that ``prod-tasks/<route>`` answers; raises as :meth:`exchange`."""
+        response = self.exchange(method, route, user=user, **parts)
+        try:
+            return response.json()
+        except ValueError:
+            raise PcsUnavailable(f"{response.url.path} gave no JSON") from None
+
+
+def checked(adapter: TypeAdapter[_T], value: Any) -> _T:
+    """The answer in its form.
+
+    Raises:
+        PcsUnavailable: It has another: whatever answered, it is no PCS.
+    """
+    try:
+        return adapter.validate_python(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise PcsUnavailable(f"PCS gave something else: {place} {first['msg']}") from None
+
+
+def _sendable(value: str) -> str:
+    if not value.isascii() or not value.isprintable() or value != value.strip():
+        raise PcsRefused(0, "a token or user name holds characters that no header may")
+    return value

@@ -1,0 +1,96 @@
+"""The issuer's endpoints: token, device code, and the page on which a device is let in."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from deployments.sandbox.panda.tokens import CLIENT_ID, Issuer, TokenRejected
+
+Reply = tuple[int, dict[str, Any]]
+"""HTTP status and JSON."""
+
+DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
+_DEVICE_SECONDS = 600
+
+
+@dataclass
+class SignIn:
+    """Answers what OIDC asks of an issuer; nobody has a password in the sandbox."""
+
+    issuer: Issuer
+    _is_let_in: dict[str, bool] = field(default_factory=dict, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def configuration(self) -> dict[str, Any]:
+        """``/.well-known/openid-configuration``."""
+        url = self.issuer.url
+        return {
+            "issuer": url,
+            "token_endpoint": f"{url}/token",
+            "device_authorization_endpoint": f"{url}/devicecode",
+            "grant_types_supported": ["refresh_token", "client_credentials", DEVICE_GRANT],
+        }
+
+    def token(self, form: Mapping[str, str]) -> Reply:
+        """``POST /token``: refresh, the robot's client credentials, or a device's code."""
+        grant = form.get("grant_type", "")
+        client, secret = form.get("client_id", ""), form.get("client_secret", "")
+        is_robot = grant == "client_credentials"
+        is_known = self.issuer.is_robot if is_robot else self.issuer.is_client
+        if not is_known(client, secret):
+            return 401, _error("invalid_client", "unknown client")
+        if is_robot:
+            return 200, self.issuer.robot_token()
+        if grant == DEVICE_GRANT:
+            return self._device_token(form.get("device_code", ""))
+        if grant != "refresh_token":
+            return 400, _error("unsupported_grant_type", grant)
+        try:
+            return 200, self.issuer.renew(form.get("refresh_token", ""))
+        except TokenRejected as error:
+            return 400, _error("invalid_grant", str(error))
+
+    def device_code(self, form: Mapping[str, str]) -> Reply:
+        """``POST /devicecode``: a code, and the page that lets its device in."""
+        if form.get("client_id") != CLIENT_ID:
+            return 401, _error("invalid_client", "unknown client")
+        code = secrets.token_hex(16)
+        with self._lock:
+            self._is_let_in[code] = False
+        page = f"{self.issuer.url}/device"
+        return 200, {
+            "device_code": code,
+            "user_code": code[:8],
+            "verification_uri": page,
+            "verification_uri_complete": f"{page}?user_code={code[:8]}",
+            "expires_in": _DEVICE_SECONDS,
+            "interval": 1,
+        }
+
+    def let_in(self, user_code: str) -> bool:
+        """Let the device with this code in; whether there is one."""
+        with self._lock:
+            for code in self._is_let_in:
+                if user_code and code.startswith(user_code):
+                    self._is_let_in[code] = True
+                    return True
+        return False
+
+    def _device_token(self, code: str) -> Reply:
+        with self._lock:
+            is_let_in = self._is_let_in.get(code)
+            if is_let_in:
+                del self._is_let_in[code]
+        if is_let_in is None:
+            return 400, _error("expired_token", "unknown device code")
+        if not is_let_in:
+            return 400, _error("authorization_pending", "nobody signed in yet")
+        return 200, self.issuer.issue()
+
+
+def _error(kind: str, description: str) -> dict[str, Any]:
+    return {"error": kind, "error_description": description}

@@ -1,0 +1,118 @@
+"""The SQL of submission's attempts. Every write is fenced by its request; nothing commits."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from blocks.errors import ProdOpsError
+from flows.common import requests
+from flows.common.database import now
+from flows.common.requests import Holder
+from flows.submission.models import OPEN_ATTEMPTS, AttemptState, SubmissionAttempt
+
+_ENDED: Final = (AttemptState.RECORDED, AttemptState.FAILED)
+
+
+class AttemptOpen(ProdOpsError):
+    """Another request is submitting the same task."""
+
+    def __init__(self, task_name: str, request_id: int) -> None:
+        self.request_id = request_id
+        super().__init__(f"{task_name} is already being submitted by request {request_id}")
+
+
+class NameUsed(ProdOpsError):
+    """The name at PanDA belongs to an earlier attempt, and is never used again."""
+
+
+def of_request(session: Session, request_id: int) -> SubmissionAttempt | None:
+    """The attempt that the request made."""
+    return session.scalar(
+        select(SubmissionAttempt)
+        .where(SubmissionAttempt.request_id == request_id)
+        .order_by(SubmissionAttempt.id.desc())
+        .limit(1)
+    )
+
+
+def claim(session: Session, holder: Holder, values: dict[str, Any]) -> SubmissionAttempt:
+    """Claim the attempt of `values`, as the only open one of its task.
+
+    A name whose attempt ended without a task at PanDA is taken up again where PCS has no other to
+    give (the original's); with an attempt row of PCS's own, each submission has a new name.
+
+    Raises:
+        AttemptOpen: Another request has an open attempt for the task.
+        NameUsed: The name belongs to an earlier attempt.
+        ClaimLost: The request is no longer ours.
+    """
+    requests.fence(session, holder)
+    session.execute(
+        insert(SubmissionAttempt)
+        .values(request_id=holder.request_id, created_at=now(), updated_at=now(), **values)
+        .on_conflict_do_nothing()
+    )
+    mine = of_request(session, holder.request_id)
+    if mine is not None:
+        return mine
+    rival = _open_of_task(session, values["task_name"])
+    if rival is not None:
+        raise AttemptOpen(values["task_name"], rival.request_id)
+    return _take_up(session, holder, values)
+
+
+def _take_up(session: Session, holder: Holder, values: dict[str, Any]) -> SubmissionAttempt:
+    former = session.scalar(
+        select(SubmissionAttempt)
+        .where(SubmissionAttempt.panda_name == values["panda_name"])
+        .with_for_update()
+    )
+    if former is None:
+        raise AttemptOpen(values["task_name"], 0)  # it ended between the two statements
+    if former.state != AttemptState.FAILED or former.panda_tasks_id is not None:
+        raise NameUsed(
+            f"the name {former.panda_name} was used by request {former.request_id} "
+            f"({former.state}); a name at PanDA is never used for another attempt"
+        )
+    for name, value in values.items():
+        setattr(former, name, value)
+    former.request_id = holder.request_id
+    former.state = AttemptState.CLAIMED
+    former.ended_at = None
+    session.flush()
+    return former
+
+
+def _open_of_task(session: Session, task_name: str) -> SubmissionAttempt | None:
+    return session.scalar(
+        select(SubmissionAttempt).where(
+            SubmissionAttempt.task_name == task_name,
+            SubmissionAttempt.state.in_(OPEN_ATTEMPTS),
+        )
+    )
+
+
+def write(
+    session: Session, holder: Holder, attempt_id: int, values: dict[str, Any]
+) -> SubmissionAttempt:
+    """Write `values` to the attempt, as the holder of its request.
+
+    Raises:
+        ClaimLost: The request is no longer ours.
+    """
+    requests.fence(session, holder)
+    if values.get("state") in _ENDED:
+        values = {**values, "ended_at": now()}
+    written = session.scalar(
+        update(SubmissionAttempt)
+        .where(SubmissionAttempt.id == attempt_id)
+        .values(updated_at=now(), **values)
+        .returning(SubmissionAttempt)
+        .execution_options(populate_existing=True)
+    )
+    assert written is not None  # noqa: S101 - attempts are never deleted
+    return written

@@ -1,0 +1,154 @@
+"""What a run of submission works with: database, PCS, PanDA, each opened once for the run."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Engine
+
+from blocks.errors import ProdOpsError
+from blocks.panda_server import CachedToken, Identity, PandaServer, RobotToken, TokenSource
+from blocks.pcs_service import PcsService
+from flows.common.database import make_engine
+from flows.common.requests import Holder, holder
+from flows.common.settings import BadSetting, Settings, settings
+
+_MARGIN_SECONDS: Final = 360.0  # prun itself wants more than 300 s left
+
+
+@dataclass
+class Workplace:
+    """The run's connections; PCS and PanDA are opened when they are first used."""
+
+    settings: Settings
+    engine: Engine
+    holder: Holder
+    _open: ExitStack = field(default_factory=ExitStack)
+
+    @cached_property
+    def pcs(self) -> PcsService:
+        """The PCS that is set, or the stack's own."""
+        configured = self.settings.pcs
+        service = PcsService(
+            configured.url or self.settings.api.monitor_url,
+            token=_secret(configured.token_file, "PRODOPS_PCS_TOKEN_FILE"),
+            timeout_seconds=configured.timeout_seconds,
+        )
+        return self._open.enter_context(service)
+
+    @cached_property
+    def tokens(self) -> TokenSource:
+        """Where the token for PanDA comes from."""
+        configured = self.settings.panda
+        margin = _MARGIN_SECONDS + self.settings.submission.timeout_seconds
+        if configured.robot_client_id is not None:
+            return RobotToken(
+                configured.robot_client_id,
+                configured.robot_secret_file,
+                server_url=self.panda_url,
+                vo=configured.auth_vo,
+                ca=configured.ca_dir,
+                margin_seconds=margin,
+            )
+        return CachedToken(
+            configured.config_root,
+            server_url=self.panda_url,
+            vo=configured.auth_vo,
+            ca=configured.ca_dir,
+            margin_seconds=margin,
+        )
+
+    @property
+    def identity(self) -> Identity:
+        """Who we are at PanDA; the token is refreshed where it is about to expire."""
+        return self.tokens.identity()
+
+    @cached_property
+    def panda(self) -> PandaServer:
+        """The PanDA server."""
+        configured = self.settings.panda
+        server = PandaServer(
+            self.panda_url,
+            lambda: self.identity.token,
+            vo=configured.auth_vo,
+            ca=configured.ca_dir,
+            timeout_seconds=configured.timeout_seconds,
+        )
+        return self._open.enter_context(server)
+
+    @property
+    def panda_url(self) -> str:
+        """Address of the PanDA server.
+
+        Raises:
+            BadSetting: It is not set.
+        """
+        url = self.settings.panda.url_ssl
+        if url is None:
+            raise BadSetting("setting PANDA_URL_SSL: no PanDA server is set, nothing can be sent")
+        return url
+
+    @property
+    def user_name(self) -> str:
+        """The userName under which PanDA stores our tasks."""
+        return self.settings.panda.user_name or self.identity.name
+
+    def sandbox(self, attempt_id: int, number: int) -> Path:
+        """The private directory of one run of prun."""
+        return self._sandboxes / f"{attempt_id}.{number}"
+
+    def remove_sandboxes(self, attempt_id: int) -> None:
+        """Remove what earlier runs of the attempt left."""
+        for path in self._sandboxes.glob(f"{attempt_id}.*"):
+            shutil.rmtree(path)
+
+    @property
+    def _sandboxes(self) -> Path:
+        path = self.settings.stack.state_dir / "submissions"
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return path
+
+    def close(self) -> None:
+        """Close what was opened."""
+        self._open.close()
+        self.engine.dispose()
+
+
+_present: ContextVar[Workplace] = ContextVar("prodops_workplace")
+
+
+def workplace() -> Workplace:
+    """The present run's."""
+    return _present.get()
+
+
+@contextmanager
+def opened() -> Iterator[Workplace]:
+    """Open the run's workplace."""
+    place = Workplace(settings(), make_engine(pool_size=1), holder())
+    token = _present.set(place)
+    try:
+        yield place
+    finally:
+        _present.reset(token)
+        place.close()
+
+
+def _secret(path: Path | None, setting: str) -> str | None:
+    if path is None:
+        return None
+    try:
+        return path.read_text().strip()
+    except OSError as error:
+        raise BadSetting(f"setting {setting}: {error}") from error
+
+
+class RunPutOff(ProdOpsError):
+    """The truth is not known yet: the request waits, and a later run goes on."""
