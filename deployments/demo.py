@@ -1,4 +1,4 @@
-"""`prodops demo`: the whole stack in a directory of its own, and a data-taking run through it."""
+"""`prodops demo`: a whole stack of its own, a data-taking run through it, a task to its PanDA."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from sqlalchemy import make_url
 from api import auth
 from blocks import monitor_api
 from blocks.errors import ProdOpsError
+from deployments import demo_submission
 from deployments.cli import run_player
 from deployments.stack.running import StartProgress, addresses
 from deployments.stack.stack import Stack
@@ -33,6 +34,7 @@ _ARRIVAL_SECONDS: Final = 30.0
 _SETTINGS: Final = {
     "PRODOPS_FASTMON_SELECTION_FRACTION": "1.0",
     "PRODOPS_FASTMON_TF_FILES_PER_STF": str(_TFS_PER_STF),
+    "PRODOPS_SANDBOX_PANDA": "true",
 }
 
 
@@ -77,8 +79,9 @@ def run() -> int:
         viewer = _Viewer()
         sent = _play(stack, token, viewer, console)
         console.print(_table(viewer, sent))
-        console.print(f"all of it in {time.monotonic() - began:.1f} s")
         _check(viewer)
+        demo_submission.show(stack, token, console)
+        console.print(f"all of it in {time.monotonic() - began:.1f} s")
         for name, address in addresses(stack).items():
             console.print(f"{name:>10}  {address}", markup=False)
         if sys.stdout.isatty():

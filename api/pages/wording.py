@@ -6,6 +6,19 @@ from datetime import datetime
 from typing import Final
 
 ABSENT: Final = "–"  # noqa: RUF001 - what a table shows where there is nothing
+STEPS: Final = {
+    "claim": "Claim the attempt",
+    "command": "Fetch the prun command from PCS",
+    "token": "Check the token for PanDA",
+    "sandbox": "Make an empty sandbox",
+    "send": "Send it with prun",
+    "classify": "Read what prun said",
+    "reconcile": "Find out what PanDA has",
+    "confirm": "Confirm that one task bears the name",
+    "record": "Record the id at PCS",
+    "close": "Announce the outcome",
+}
+"""The steps of a submission in their order, as pages list them."""
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 _STEP: Final = 1000
 _WHOLE: Final = 100

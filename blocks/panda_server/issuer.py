@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -102,7 +102,8 @@ class Issuer:
         data = {**own, **form}
         response = self._exchange("POST", self._token_endpoint(config), data=data)
         if response.is_client_error and response.status_code not in _LATER_STATUS:
-            detail = _detail(response, secrets=data.values())
+            secrets = (data["client_secret"], data.get("refresh_token", ""))
+            detail = _detail(response, secrets)
             raise TokenRefused(f"{config.issuer_host} refused: {detail}")
         answer = _json_of(response)
         if not isinstance(answer, dict):
@@ -145,7 +146,7 @@ def _json_of(response: httpx.Response) -> Any:
         raise PandaUnavailable(f"{response.url} gave no JSON") from None
 
 
-def _detail(response: httpx.Response, *, secrets: Any) -> str:
+def _detail(response: httpx.Response, secrets: Sequence[str]) -> str:
     """What a refusal says; issuers like to repeat the token that they refuse."""
     try:
         body = response.json()

@@ -28,6 +28,7 @@ class ProcessGroup:
         if child.stdout is None:
             raise ValueError("the child's output must be a pipe")
         self._child = child
+        self._stdout = child.stdout
         self._pipe = child.stdout.fileno()
         self._output = output
         os.set_blocking(self._pipe, False)
@@ -66,7 +67,7 @@ class ProcessGroup:
         for _ in range(_PIPE_READS):  # a process outside the group may hold the pipe, and write
             if not self._read():
                 break
-        os.close(self._pipe)
+        self._stdout.close()
         return survivors
 
     def _read(self) -> int | None:

@@ -14,6 +14,7 @@ from deployments.cli.bench import app as bench_app
 from deployments.cli.daq import daq_app
 from deployments.cli.fastmon import fastmon_app
 from deployments.cli.stack import app as stack_app
+from deployments.cli.tasks import app as task_app
 from flows.common.settings import BadSetting
 
 app = typer.Typer(
@@ -26,6 +27,7 @@ app.registered_commands += stack_app.registered_commands
 app.registered_commands += parts.app.registered_commands
 app.add_typer(requests.app, name="request")
 app.command("run")(requests.run_action)
+app.add_typer(task_app, name="task")
 app.add_typer(tokens.app, name="token")
 app.add_typer(fastmon_app, name="fastmon")
 app.add_typer(daq_app, name="daq")

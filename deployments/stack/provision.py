@@ -12,8 +12,8 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from blocks.errors import OutsideUnavailable, ProdOpsError
 from api import auth
+from blocks.errors import OutsideUnavailable, ProdOpsError
 from deployments.stack.credentials import (
     OPS_ROLE,
     PREFECT_ROLE,
@@ -28,8 +28,8 @@ from flows.common.settings import Settings, settings
 
 PRODOPS_DATABASE = "prodops"
 PREFECT_DATABASE = "prefect"
-OPS_TOKEN_OWNER = "prodops"
-OPS_TOKEN_NOTE = "the stack's ops side, for PCS"
+OPS_USER = "prodops"
+OPS_PURPOSE = "the stack's ops side, for PCS"
 ANSWER_SECONDS = 60.0
 _POLL_SECONDS = 0.05
 
@@ -124,7 +124,7 @@ def know_ops_token(configured: Settings) -> None:
     engine = database.make_engine(pool_size=1)
     try:
         with database.transaction(engine) as session:
-            auth.keep_token(session, OPS_TOKEN_OWNER, key, OPS_TOKEN_NOTE)
+            auth.keep_token(session, OPS_USER, key, OPS_PURPOSE)
     finally:
         engine.dispose()
 

@@ -141,18 +141,18 @@ def sandbox_files(dump: Mapping[str, Any]) -> tuple[str, ...]:
     """Names of the files that the effective configuration wants in the sandbox.
 
     Args:
-        dump: PCS's `fmt=dump` of the task; the names are in `effective_config.data.sandbox_files`.
+        dump: PCS's `fmt=dump` of the task; the names are in `effective_config.data.files`.
 
     Raises:
         CommandRefused: A name is not one of a file.
     """
     data = (dump.get("effective_config") or {}).get("data") or {}
-    names = data.get("sandbox_files") or []
+    names = data.get("files") or []
     if not isinstance(names, list):
-        raise CommandRefused(f"sandbox_files is not a list: {_shown(str(names))}")
+        raise CommandRefused(f"data.files is not a list: {_shown(str(names))}")
     for name in names:
         if not isinstance(name, str) or not re.fullmatch(_NAME, name):
-            raise CommandRefused(f"sandbox_files holds {_shown(str(name))}, which is no file name")
+            raise CommandRefused(f"data.files holds {_shown(str(name))}, which is no file name")
     return tuple(dict.fromkeys(names))
 
 

@@ -25,6 +25,7 @@ from blocks.panda_server import (
     PandaTask,
     PrunMissing,
     TokenRefused,
+    UnsafePath,
     prun_environment,
     run_prun,
 )
@@ -137,7 +138,9 @@ def check_token(attempt: SubmissionAttempt) -> None:
             f"PanDA has a task of the name {attempt.panda_name} that has ended: {ended[0].id} "
             f"({ended[0].status}); submitting would run it again. Submit a new attempt instead"
         )
-    get_run_logger().info("PanDA knows us as %s until %s", identity.name, identity.expires_at)
+    for remark in identity.remarks:
+        get_run_logger().warning("%s", remark)
+    get_run_logger().info("PanDA knows us as %s; the token %s", identity.name, identity.expiry)
 
 
 # ------------------------------------------------------------------ 4 to 6: sandbox, prun, verdict
@@ -195,6 +198,9 @@ def _run_prun(attempt: SubmissionAttempt, directory: Path, token: str) -> Outcom
         timeout_seconds=place.settings.submission.timeout_seconds,
     )
     get_run_logger().info("prun ended with %s:\n%s", ended.returncode, ended.output.rstrip())
+    if ended.survivors:
+        pids = ", ".join(map(str, ended.survivors))
+        return Outcome(Verdict.UNKNOWN, f"processes of prun could not be killed: {pids}")
     return domain.classify(ended.returncode, ended.output, is_timed_out=ended.is_timed_out)
 
 
@@ -478,6 +484,7 @@ REFUSALS: Final = (
     PandaRefused,
     PrunMissing,
     TokenRefused,
+    UnsafePath,
     SubmissionRefused,
     NameUsed,
     PcsRefused,

@@ -220,6 +220,25 @@ def test_a_full_disk_is_noticed_before_the_refresh_token_is_used_up(
     assert not (panda.config_root / ".token.new").exists()
 
 
+def test_a_new_token_that_cannot_be_kept_is_used_and_that_is_told(panda: PandaSandbox, monkeypatch):
+    old = store(panda, seconds=30)
+
+    def broken(_: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", broken)
+    identity = source(panda).identity()
+    assert identity.token != old["id_token"]
+    assert "could not be kept: Input/output error" in identity.remarks[0]
+    assert json.loads(token_file(panda).read_text()) == old
+
+
+def test_a_new_token_that_is_expired_already_speaks_of_the_clock(panda: PandaSandbox):
+    store(panda, seconds=30)
+    panda.issuer.seconds = -5
+    assert "is this machine's clock right?" in str(refusal(source(panda)))
+
+
 REFRESH = """
 import sys
 from pathlib import Path

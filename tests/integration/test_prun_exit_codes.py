@@ -198,7 +198,7 @@ def test_a_token_that_opens_nothing(
 
 
 @pytest.mark.parametrize(
-    "name", ["user.other.task", "group.EIC.a|b", "group.Other.task", "group.EIC.a b"]
+    "name", ["user.other.task", "group.EIC.a|b", "group.Other.task", "group.EIC.a" * 20]
 )
 def test_a_bad_name_is_found_before_anything_is_submitted(panda: PandaSandbox, name: str) -> None:
     ran = run_prun(panda, name)
@@ -211,8 +211,8 @@ def test_a_missing_option(panda: PandaSandbox, missing: str) -> None:
     arguments = arguments_of(NAME)
     place = arguments.index(missing)
     ran = run_prun(panda, arguments=arguments[:place] + arguments[place + 2 :])
-    assert ran.returncode == 10
-    assert panda.journal() == []
+    assert (ran.returncode, ran.is_submit_said) == (10, False)
+    assert panda.journal(SUBMIT) == []
 
 
 def test_an_archive_that_cannot_be_made(panda: PandaSandbox, tmp_path: Path) -> None:

@@ -82,12 +82,12 @@ def test_no_word_comes_in_beside_the_known_options(words):
 
 
 def test_the_sandboxs_files_are_named_by_the_configuration():
-    dump = {"effective_config": {"data": {"sandbox_files": ["run.sh", "run.sh", "a.json"]}}}
+    dump = {"effective_config": {"data": {"files": ["run.sh", "run.sh", "a.json"]}}}
     assert sandbox_files(dump) == ("run.sh", "a.json")
     assert sandbox_files({"effective_config": {"data": None}}) == ()
 
 
 @pytest.mark.parametrize("name", ["../run.sh", "/etc/passwd", "a b", ".hidden", "", 7, None])
 def test_a_sandbox_file_is_a_plain_name(name):
-    with pytest.raises(CommandRefused, match="sandbox_files"):
-        sandbox_files({"effective_config": {"data": {"sandbox_files": [name]}}})
+    with pytest.raises(CommandRefused, match="files"):
+        sandbox_files({"effective_config": {"data": {"files": [name]}}})

@@ -87,7 +87,10 @@ class Application:
     def _right(self, request: Request, caller: Caller | None, refusal: str | None) -> Answer:
         if request.path.startswith((_API, _OLD)):
             return self._method(request, caller, refusal)
-        answer = self._issuer_s(request)
+        try:
+            answer = self._issuer_s(request)
+        except BadBody as error:
+            return Answer.text(400, str(error))
         if answer is not None:
             return answer
         kept = self.panda.cache.read(request.path.removeprefix("/cache/"))

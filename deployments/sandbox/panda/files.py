@@ -12,15 +12,22 @@ from typing import Any
 from deployments.sandbox.panda.tasks import Task
 
 _VERSION = 1
+_UNFINISHED = ".new-"
 
 
 def write_private(path: Path, content: str) -> None:
     """Replace a file by one of mode 0600, in one step."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=_UNFINISHED)
     with os.fdopen(handle, "w") as file:
         file.write(content)
     Path(name).replace(path)
+
+
+def remove_unfinished(directory: Path) -> None:
+    """Remove what a killed server had begun to write."""
+    for path in directory.glob(f"{_UNFINISHED}*"):
+        path.unlink()
 
 
 def private_text(path: Path, fresh: str) -> str:

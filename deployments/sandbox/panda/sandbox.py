@@ -11,7 +11,7 @@ from deployments.sandbox.panda.application import Application
 from deployments.sandbox.panda.cache import SandboxCache
 from deployments.sandbox.panda.controls import Controls, TokenChange
 from deployments.sandbox.panda.faults import Fault, FaultBox, FaultKind, When
-from deployments.sandbox.panda.files import read_tasks, write_tasks
+from deployments.sandbox.panda.files import read_tasks, remove_unfinished, write_tasks
 from deployments.sandbox.panda.journal import Journal
 from deployments.sandbox.panda.server import HOST, Server
 from deployments.sandbox.panda.sign_in import SignIn
@@ -48,6 +48,7 @@ class PandaSandbox:
         self.config_root = directory / "pathena"
         for made in (directory, self.config_root):
             made.mkdir(mode=0o700, parents=True, exist_ok=True)
+            remove_unfinished(made)
         self.issuer = Issuer(directory, "", token_seconds)
         self.faults = FaultBox()
         self._application = self._compose(pace)

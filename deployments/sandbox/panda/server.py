@@ -43,21 +43,21 @@ class Server(ThreadingHTTPServer):
     def run(self) -> None:
         """Serve until `stop`; refused spells included."""
         stopping = self.application.stopping
-        while True:
+        try:
             self.serve_forever(_POLL_SECONDS)
-            if stopping.is_set():
-                return
-            self.socket.close()
-            stopping.wait(self._refused_seconds)
-            self.socket = socket.socket(self.address_family, self.socket_type)
-            self.server_bind()
-            self.server_activate()
+            while not stopping.is_set():
+                stopping.wait(self._refused_seconds)
+                self.socket = socket.socket(self.address_family, self.socket_type)
+                self.server_bind()
+                self.server_activate()
+                self.serve_forever(_POLL_SECONDS)
+        finally:
+            self.server_close()
 
     def stop(self) -> None:
-        """Stop listening, and end every connection."""
+        """End `run`, and every connection."""
         self.application.stopping.set()
         self.shutdown()
-        self.server_close()
         for connection in list(self._open):
             self._hang_up(connection)
 
@@ -65,6 +65,7 @@ class Server(ThreadingHTTPServer):
         """Accept no connection for so many seconds."""
         self._refused_seconds = seconds
         self.shutdown()
+        self.socket.close()
 
     def reset(self, connection: socket.socket) -> None:
         """Let the connection end in a reset instead of an orderly close."""

@@ -52,6 +52,7 @@ class PandaState:
         *,
         changed: Callable[[Iterable[Task]], None] = lambda _tasks: None,
         clock: Callable[[], datetime] = utc_now,
+        pause: Callable[[float], object] = time.sleep,
     ) -> None:
         self._tasks = {task.id: task for task in tasks}
         self._lock = threading.RLock()
@@ -59,6 +60,7 @@ class PandaState:
         self._pace = pace
         self._changed = changed
         self._clock = clock
+        self._pause = pause
         self._panda_ids = panda_ids(self._tasks)
         self._jedi = Jedi(pace.refine_seconds, pace.auto_finish_seconds, self._panda_ids)
 
@@ -81,7 +83,7 @@ class PandaState:
         if found is not None:
             return found
         # The real server locks nothing when it finds nothing: others may insert in between.
-        time.sleep(self._pace.race_window_seconds)
+        self._pause(self._pace.race_window_seconds)
         return self._insert(wanted, caller)
 
     def command(self, task_id: int, command: str, caller: Caller) -> Result:

@@ -1,0 +1,179 @@
+"""The rows of a requests' catalog (`datasets.csv`): read, checked, each with its line. Pure.
+
+Columns: ops contract section 2.4 and the public request table of ePIC's production group.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from api.pcs.domain.names import short_hash
+from api.pcs.domain.value_forms import TASK_NAME, shown
+from blocks.errors import ProdOpsError
+
+PATH: Final = "Dataset Path"
+_PREFIX: Final = "/volatile/eic/EPIC/"
+_FLAGS: Final = {"yes": True, "no": False, "maybe": False, "": False}
+_EVENTS: Final = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)\s*([kMG]?)", re.ASCII)
+_POWERS: Final = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
+_MAX_TEXT: Final = 20_000
+
+
+class CatalogUnreadable(ProdOpsError):
+    """The text is no catalog of requests."""
+
+
+class RowRefused(ProdOpsError):
+    """A row cannot be imported, for the reason given."""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A row that is left out: the line it begins in, and why."""
+
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CatalogRow:
+    """A request, as its row tells it. `raw` holds the row's own texts."""
+
+    line: int
+    raw: Mapping[str, str]
+    path: str
+    gen_version: str
+    requestor: str
+    priority: int | None
+    nevents: int | None
+    background: str
+    new_request: bool
+    pre_tdr_use: bool
+    early_science_use: bool
+    other_use: str
+    description: str
+
+    @property
+    def import_name(self) -> str:
+        """What the row is known by, however often it is imported."""
+        return f"csv_import.{short_hash(f'{self.path}|{self.gen_version}')}"
+
+    @property
+    def task_name(self) -> str:
+        """The path below the production area; the import's name where it is elsewhere."""
+        if not self.path.startswith(_PREFIX):
+            return self.import_name
+        return self.path.removeprefix(_PREFIX)
+
+
+def read_catalog(text: str) -> Iterator[CatalogRow | Refused]:
+    """Each row of the catalog, good or refused.
+
+    Raises:
+        CatalogUnreadable: It has no header with the path's column.
+    """
+    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
+    try:
+        header = [name.strip() for name in next(reader, [])]
+    except csv.Error as error:
+        raise CatalogUnreadable(f"the header cannot be read: {error}") from None
+    if PATH not in header:
+        raise CatalogUnreadable(f"has no column {PATH!r}")
+    seen: dict[str, int] = {}
+    while True:
+        line = reader.line_num + 1
+        try:
+            fields = next(reader, None)
+        except csv.Error as error:
+            yield Refused(line, f"this row and what follows cannot be read: {error}")
+            return
+        if fields is None:
+            return
+        if any(field.strip() for field in fields):
+            yield _read_row(line, header, fields, seen)
+
+
+def _read_row(
+    line: int, header: list[str], fields: list[str], seen: dict[str, int]
+) -> CatalogRow | Refused:
+    try:
+        row = _row(line, header, fields)
+        if row.import_name in seen:
+            raise RowRefused(f"says the same as line {seen[row.import_name]}")
+    except RowRefused as error:
+        return Refused(line, str(error))
+    seen[row.import_name] = line
+    return row
+
+
+def _row(line: int, header: list[str], fields: list[str]) -> CatalogRow:
+    if len(fields) != len(header):
+        raise RowRefused(f"has {len(fields)} fields, the header {len(header)}")
+    raw = {name: field.strip() for name, field in zip(header, fields, strict=True) if name}
+    for name, field in raw.items():
+        if len(field) > _MAX_TEXT:
+            raise RowRefused(f"{name}: is longer than {_MAX_TEXT} characters")
+    return CatalogRow(
+        line=line,
+        raw=raw,
+        path=_path(raw),
+        gen_version=_short(raw, "Generator/Dataset Version", 1000),
+        requestor=_short(raw, "DSC or PWG", 100),
+        priority=_priority(raw),
+        nevents=_nevents(raw),
+        background=_short(raw, "Background", 200),
+        new_request=_flag(raw, "New Request"),
+        pre_tdr_use=_flag(raw, "Pre-TDR Use"),
+        early_science_use=_flag(raw, "Early Science Use"),
+        other_use=raw.get("Other Use", ""),
+        description=raw.get("Description", ""),
+    )
+
+
+def _path(raw: Mapping[str, str]) -> str:
+    path = raw[PATH]
+    if not path:
+        raise RowRefused(f"{PATH}: is empty")
+    if why := TASK_NAME.problem(path.removeprefix(_PREFIX).removeprefix("/")):
+        raise RowRefused(f"{PATH}: {why}")
+    if {"", ".", ".."} & set(path.strip("/").split("/")):
+        raise RowRefused(f"{PATH}: has an empty, . or .. part: {shown(path)}")
+    return path
+
+
+def _short(raw: Mapping[str, str], name: str, most: int) -> str:
+    text = raw.get(name, "")
+    if len(text) > most or not text.isprintable():
+        raise RowRefused(f"{name}: must be one line of at most {most} characters: {shown(text)}")
+    return text
+
+
+def _flag(raw: Mapping[str, str], name: str) -> bool:
+    text = raw.get(name, "")
+    if text.lower() not in _FLAGS:
+        raise RowRefused(f"{name}: must be Yes, No, Maybe or empty, not {shown(text)}")
+    return _FLAGS[text.lower()]
+
+
+def _priority(raw: Mapping[str, str]) -> int | None:
+    text = raw.get("Priority", "")
+    if text and not re.fullmatch(r"-?[0-9]{1,6}", text, re.ASCII):
+        raise RowRefused(f"Priority: must be a whole number, not {shown(text)}")
+    return int(text) if text else None
+
+
+def _nevents(raw: Mapping[str, str]) -> int | None:
+    text = raw.get("Number of Events", "").replace(",", "")
+    if not text:
+        return None
+    found = _EVENTS.fullmatch(text)
+    count = Decimal(found[1]) * _POWERS[found[2]] if found else None
+    if count is None or count != int(count):
+        raise RowRefused(f"Number of Events: must be like 400000, 400k or 2.75M, not {shown(text)}")
+    return int(count)

@@ -1,0 +1,114 @@
+"""What the path of generated events says of them: physics, beam, generator. Pure.
+
+Source: ops contract section 3.2 (the axes), 2.2 (the tags' parameters).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from api.pcs.domain.names import sample_problem, short_hash
+
+_PHYSICS: Final = ("DIS", "SIDIS", "DDIS", "EXCLUSIVE", "SINGLE", "BACKGROUNDS")
+_CURRENTS: Final = ("NC", "CC")
+_BEAM: Final = re.compile(r"[0-9]+x[0-9]+", re.ASCII)
+_Q2: Final = re.compile(r"minQ2=[0-9]+|q2_[0-9]+(?:(?:to|_)[0-9]+)?", re.ASCII)
+_ANGLES: Final = re.compile(r"[0-9.]+to[0-9.]+deg", re.ASCII)
+_GENERATOR: Final = re.compile(r"([A-Za-z][A-Za-z_]*[0-9.]*)-(\D*[0-9][A-Za-z0-9_.]*)", re.ASCII)
+_UNKNOWN: Final = "none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvgenPath:
+    """The axes of a path; those that it does not tell are empty."""
+
+    physics: str
+    beam: str
+    q2: str
+    species: str
+    energy: str
+    angular_range: str
+    generator: str
+    generator_version: str
+    rest: tuple[str, ...]
+    """The parts that no tag tells."""
+
+    def physics_parameters(self) -> dict[str, str]:
+        """The parameters of its physics tag."""
+        electron, _, hadron = self.beam.partition("x")
+        return {
+            "process": self.physics or _UNKNOWN,
+            "beam_energy_electron": electron or _UNKNOWN,
+            "beam_energy_hadron": hadron or _UNKNOWN,
+        }
+
+    def evgen_parameters(self) -> dict[str, str]:
+        """The parameters of its event generation tag."""
+        return {
+            "generator": self.generator or _UNKNOWN,
+            "generator_version": self.generator_version or _UNKNOWN,
+        }
+
+    def filters(self, detector: str) -> dict[str, str]:
+        """The axes that the catalog asks for, as `csv_import.filters` keeps them."""
+        axes = {
+            "detector": detector,
+            "beam": self.beam,
+            "physics": self.physics,
+            "q2": self.q2,
+            "species": self.species,
+            "energy": self.energy,
+        }
+        return {name: value for name, value in axes.items() if value}
+
+
+def read_path(path: str) -> EvgenPath:
+    """What the path says."""
+    parts = [part for part in path.strip("/").split("/") if part]
+    below = parts[parts.index("EVGEN") + 1 :] if "EVGEN" in parts else parts
+    family = next((part for part in below if part in _PHYSICS), "")
+    current = next((part for part in below if part in _CURRENTS), "") if family == "DIS" else ""
+    beam = next((part for part in below if _BEAM.fullmatch(part)), "")
+    generator = next((part for part in below if _GENERATOR.fullmatch(part)), "")
+    named = _GENERATOR.fullmatch(generator)
+    after = below[below.index("SINGLE") + 1 :] if family == "SINGLE" else []
+    told = {family, current, beam, generator}
+    return EvgenPath(
+        physics=current or family,
+        beam=beam,
+        q2=next((part for part in below if _Q2.fullmatch(part)), ""),
+        species=after[0] if after else "",
+        energy=after[1] if len(after) > 1 else "",
+        angular_range=next((part for part in below if _ANGLES.fullmatch(part)), ""),
+        generator=named[1] if named else "",
+        generator_version=named[2] if named else "",
+        rest=tuple(part for part in below if part not in told),
+    )
+
+
+def sample_name(path: EvgenPath, key: str, *, longest: int) -> str:
+    """A name for the sample: the parts that no tag tells, as a name may hold them.
+
+    Args:
+        path: What the path says.
+        key: What the sample is known by; its hash ends a name that would be too long.
+        longest: Characters that there is room for.
+    """
+    name = "_".join(_slug(part) for part in path.rest)
+    if name and (sample_problem(name) or not name[0].isalnum()):
+        name = f"s_{name}"
+    if len(name) <= longest:
+        return name
+    ending = f"_{short_hash(key, 8)}"
+    return name[: longest - len(ending)].rstrip("._-") + ending
+
+
+def _slug(part: str) -> str:
+    """The part in letters, digits, ``.``, ``_`` and ``-``; charges become words."""
+    text = part.replace("+", "plus").replace("=", "")
+    if text.endswith("-"):
+        text = text[:-1] + "minus"
+    text = re.sub(r"[^A-Za-z0-9._-]", "_", text)
+    return re.sub(r"([.-])[.-]+", r"\1", text).strip(".-")

@@ -1,0 +1,316 @@
+"""Submission end to end: PCS, worker, unmodified prun and the sandbox's PanDA, as processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import psutil
+import pytest
+
+from deployments.stack.stack import Stack
+from tests.e2e.conftest import stays, wait_until
+from tests.e2e.production import PRODUCTION, Production, production_of
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def shared_production() -> Iterator[Production]:
+    with Stack.temporary(PRODUCTION) as stack, production_of(stack) as production:
+        yield production
+
+
+@pytest.fixture
+def production(shared_production: Production) -> Iterator[Production]:
+    """The module's stack, without faults, left quiet by each test for the next."""
+    yield shared_production
+    shared_production.panda.delete("faults")
+    wait_until(shared_production.site.is_quiet, 30)
+
+
+def pruns() -> list[int]:
+    """The processes of prun on this machine."""
+    return [
+        process.info["pid"]
+        for process in psutil.process_iter(["pid", "cmdline"])
+        if any("PrunScript" in word for word in process.info["cmdline"] or ())
+    ]
+
+
+def assert_submitted_once(production: Production, name: str, request_id: int) -> int:
+    """One live task of the attempt's name, its id at PCS, and one final event that names it."""
+    event = production.final(request_id)
+    assert event.msg_type == "prodtask_submitted", event.payload
+    shown = production.show(name)
+    attempt = shown["panda_tasks"][-1]
+    assert production.live(attempt["task_name"]) == [shown["panda_task_id"]]
+    assert event.payload["jedi_task_id"] == str(shown["panda_task_id"])
+    assert event.payload["task_name"] == name
+    assert attempt["jedi_task_id"] == shown["panda_task_id"]
+    assert shown["status"] == "submitted"
+    assert shown["request"] is None
+    return int(shown["panda_task_id"])
+
+
+def test_a_press_of_the_button_becomes_one_task_and_its_id_is_recorded(production):
+    name = production.task()
+    request_id = production.submit(name)
+    assert_submitted_once(production, name, request_id)
+    assert production.said(request_id) == ["prodtask_submitted"]
+    assert production.steps(request_id)[0] == "claim"
+    sandboxes = production.site.stack.state_dir / "submissions"
+    assert list(sandboxes.iterdir()) == []
+    assert pruns() == []
+
+
+def test_many_presses_at_once_are_one_submission(production):
+    name = production.task()
+    with ThreadPoolExecutor(8) as pool:
+        ids = set(pool.map(lambda _: production.submit(name), range(8)))
+    (request_id,) = ids
+    assert_submitted_once(production, name, request_id)
+    answer = production.post(name, "submit")
+    assert answer.status_code == 409
+    assert str(production.show(name)["panda_task_id"]) in answer.json()["detail"]
+
+
+def test_a_task_that_is_not_ready_is_refused_and_an_unknown_one_not_found(production):
+    name = production.task(lock=False)
+    assert production.post(name, "submit").status_code == 400
+    assert production.post("nosuchtask", "submit").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("kind", "when"),
+    [
+        ("drop", "before"),
+        ("drop", "after"),
+        ("hang", "before"),
+        ("hang", "after"),
+        ("truncate", "after"),
+        ("html", "after"),
+        ("noid", "after"),
+        ("502", "before"),
+        ("500", "after"),
+    ],
+)
+def test_what_a_lost_answer_did_is_found_out(production, kind, when):
+    name = production.task()
+    production.fault(kind, when=when, name=name)
+    request_id = production.submit(name)
+    assert_submitted_once(production, name, request_id)
+    assert production.said(request_id)[0] == "prodtask_submit_unknown"
+    assert production.said(request_id).count("prodtask_submitted") == 1
+
+
+def test_a_slow_server_that_commits_after_prun_was_killed_makes_one_task(production):
+    name = production.task()
+    production.fault("slow", when="before", name=name, seconds=6)
+    assert_submitted_once(production, name, production.submit(name))
+
+
+def test_a_definite_refusal_fails_with_its_reason_and_the_next_press_has_a_new_name(production):
+    name = production.task()
+    production.fault("reject", name=name, message="too many tasks for you", code=10)
+    first = production.submit(name)
+    event = production.final(first)
+    assert event.msg_type == "prodtask_submit_failed"
+    assert "too many tasks for you" in event.payload["reason"]
+    shown = production.show(name)
+    assert (shown["status"], shown["panda_task_id"]) == ("ready", None)
+    assert shown["panda_tasks"][0]["status_snapshot"] == "submit_failed"
+    second = production.submit(name)
+    assert_submitted_once(production, name, second)
+    assert production.show(name)["panda_tasks"][1]["task_name"].endswith(".try2")
+
+
+def test_an_outage_before_sending_is_told_as_such(production):
+    name = production.task()
+    production.fault("500", endpoint="file_server/upload_cache_file", times=3)
+    event = production.final(production.submit(name))
+    assert event.msg_type == "prodtask_submit_failed"
+    assert "nothing was sent" in event.payload["reason"]
+    assert production.at_panda(production.show(name)["composed_name"]) == []
+
+
+def test_a_name_whose_task_has_ended_is_not_sent(production):
+    name = production.task()
+    composed = production.show(name)["composed_name"]
+    by_hand = production.submit_by_hand(composed)
+    wait_until(lambda: production.at_panda(composed)[0]["status"] == "running")
+    production.set_state(by_hand, "done")
+    event = production.final(production.submit(name))
+    assert event.msg_type == "prodtask_submit_failed"
+    assert f"has ended: {by_hand} (done)" in event.payload["reason"]
+    assert len(production.sent(composed)) == 1
+
+
+def test_a_live_task_of_the_name_that_was_made_by_hand_is_taken_for_it(production):
+    name = production.task()
+    by_hand = production.submit_by_hand(production.show(name)["composed_name"])
+    assert assert_submitted_once(production, name, production.submit(name)) == by_hand
+
+
+def test_a_task_made_by_hand_is_found_by_the_next_sync(production):
+    name = production.task()
+    composed = production.show(name)["composed_name"]
+    by_hand = production.submit_by_hand(composed)
+    wait_until(lambda: production.at_panda(composed)[0]["status"] == "running")
+    request = production.site.ended(production.site.trigger("sync_task_states"))
+    assert request.state == "completed", request.error
+    shown = production.show(name)
+    assert (shown["panda_task_id"], shown["status"]) == (by_hand, "submitted")
+    assert shown["panda_tasks"][0]["association_source"] == "dynamic_taskname_match"
+
+
+@pytest.mark.parametrize("step", ["claim", "command", "token", "sandbox", "send", "classify"])
+def test_a_killed_run_is_gone_on_with(production, step):
+    name = production.task()
+    production.fault("slow", when="after", name=name, seconds=1)
+    request_id = production.submit(name)
+    production.wait_for_step(request_id, step)
+    for run in production.site.runs():
+        os.kill(run.pid, signal.SIGKILL)
+    assert_submitted_once(production, name, request_id)
+    wait_until(lambda: pruns() == [], 10)
+
+
+@pytest.mark.parametrize("part", ["worker", "api", "prefect", "postgres"])
+def test_a_killed_part_costs_time_and_nothing_else(production, part):
+    name = production.task()
+    production.fault("slow", when="after", name=name, seconds=2)
+    request_id = production.submit(name)
+    production.wait_for_step(request_id, "send")
+    production.site.kill(part)
+    wait_until(lambda: _answers(production), 60)
+    event = wait_until(lambda: production.finals(request_id), 60)[0]
+    assert event.msg_type == "prodtask_submitted"
+    assert_submitted_once(production, name, request_id)
+
+
+def _answers(production: Production) -> bool:
+    try:
+        return production.site.api.get("/api/health/").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def test_a_record_that_pcs_does_not_take_is_told_and_taken_later(production):
+    name = production.task()
+    production.fault("slow", when="after", name=name, seconds=2)
+    request_id = production.submit(name)
+    production.wait_for_step(request_id, "send")
+    production.site.stack.stop_part("api")
+    production.wait_for_step(request_id, "record")
+    assert stays(lambda: production.finals(request_id) == [], 1.0)
+    production.site.stack.start_part("api")
+    assert_submitted_once(production, name, request_id)
+
+
+def test_while_the_ops_side_is_down_the_request_waits_and_is_shown(production):
+    name = production.task()
+    production.site.stack.stop_part("worker")
+    answer = production.post(name, "submit")
+    assert answer.status_code == 200
+    assert answer.json()["request"]["state"] == "queued"
+    assert production.show(name)["request"]["id"] == answer.json()["request"]["id"]
+    production.site.stack.start_part("worker")
+    assert_submitted_once(production, name, int(answer.json()["request"]["id"]))
+
+
+def test_an_expired_token_is_refused_before_anything_is_sent(production):
+    name = production.task()
+    production.panda.post("tokens", json={"seconds": 1, "write": True, "refuse_refresh": True})
+    try:
+        event = production.final(production.submit(name))
+    finally:
+        renewed = {"seconds": 86_400, "write": True, "refuse_refresh": False}
+        production.panda.post("tokens", json=renewed).raise_for_status()
+    assert event.msg_type == "prodtask_submit_failed"
+    assert "expire" in event.payload["reason"]
+    assert "get_new_token" in event.payload["reason"]
+    assert production.sent(production.show(name)["composed_name"]) == []
+
+
+@pytest.mark.parametrize("name", ["a/b", "a'b", "a\nb", "--help", "x" * 300, "$(id)", "../../etc"])
+def test_a_hostile_name_neither_runs_nor_breaks_anything(production, name):
+    request_id = production.site.trigger("submit_task", task_name=name)
+    event = production.final(request_id)
+    assert event.msg_type == "prodtask_submit_failed"
+    assert "No task" in event.payload["reason"]
+
+
+def test_an_attempt_that_pcs_does_not_have_is_refused(production):
+    name = production.task()
+    request_id = production.site.trigger("submit_task", task_name=name, panda_tasks_id=999_999)
+    assert "no attempt 999999" in production.final(request_id).payload["reason"]
+
+
+# ------------------------------------------------------------------ afterwards
+
+
+def test_a_rerun_keeps_the_earlier_id_until_the_new_one_is_recorded(production):
+    name = production.task()
+    assert production.post(name, "rerun-entire-task").status_code == 409
+    first = assert_submitted_once(production, name, production.submit(name))
+    production.fault("slow", when="before", name=name, seconds=2)
+    answer = production.post(name, "rerun-entire-task")
+    assert answer.status_code == 202
+    request_id = int(answer.json()["request"]["id"])
+    production.wait_for_step(request_id, "send")
+    assert production.show(name)["panda_task_id"] == first
+    second = assert_submitted_once(production, name, request_id)
+    assert second != first
+    tries = [each["task_name"] for each in production.show(name)["panda_tasks"]]
+    assert tries[1] == f"{tries[0]}.try2"
+
+
+def test_the_states_at_panda_come_to_pcs(production):
+    done, failed = production.task(), production.task()
+    ids = [assert_submitted_once(production, n, production.submit(n)) for n in (done, failed)]
+    production.set_state(ids[0], "done")
+    production.set_state(ids[1], "broken")
+    request = production.site.ended(production.site.trigger("sync_task_states"))
+    assert request.state == "completed", request.error
+    assert production.show(done)["status"] == "completed"
+    assert production.show(failed)["status"] == "failed"
+    assert production.show(failed)["panda_tasks"][0]["status_snapshot"] == "broken"
+
+
+@pytest.mark.parametrize(
+    ("operation", "before", "after"),
+    [
+        ("panda-pause", "running", "paused"),
+        ("panda-resume", "paused", "running"),
+        ("panda-add-retry", "running", "running"),
+        ("panda-retry-failures", "finished", None),
+    ],
+)
+def test_an_operation_on_a_live_task_is_verified_and_recorded(production, operation, before, after):
+    name = production.task()
+    jedi_task_id = assert_submitted_once(production, name, production.submit(name))
+    composed = production.show(name)["composed_name"]
+    wait_until(lambda: production.at_panda(composed)[0]["status"] == "running")
+    production.set_state(jedi_task_id, before)
+    answer = production.post(name, operation)
+    assert answer.status_code == 202, answer.text
+    request = production.site.ended(answer.json()["request_id"])
+    assert request.state == "completed", request.error
+    (event,) = production.site.events(request_id=request.id, msg_type="panda_task_operation_done")
+    assert event.payload["ok"] is True
+    assert request.result["status"] == "verified"
+    if after:
+        assert request.result["observed_status"] == after
+
+
+def test_an_operation_that_makes_no_sense_is_refused_with_the_state(production):
+    name = production.task()
+    jedi_task_id = assert_submitted_once(production, name, production.submit(name))
+    production.set_state(jedi_task_id, "done")
+    request = production.site.ended(production.post(name, "panda-pause").json()["request_id"])
+    assert request.state == "failed"
+    assert "the task is done" in request.error
