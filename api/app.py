@@ -24,7 +24,7 @@ from flows.common.database import make_engine
 from flows.common.settings import Settings
 
 _log = structlog.get_logger("api")
-_ROOMS = ("routes", "testbed", "pages")
+_ROOMS = ("routes", "testbed", "pcs.routes", "pages")
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -43,7 +43,10 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.engine = make_engine(pool_size=settings.database.pool_size)
     app.state.gatekeeper = Gatekeeper(
-        app.state.engine, settings.api, read_cookie_key(settings.api.cookie_key_file)
+        app.state.engine,
+        settings.api,
+        read_cookie_key(settings.api.cookie_key_file),
+        services=settings.pcs.services,
     )
     app.state.feed = Feed(settings.stream)
     app.state.intake = Intake(app.state.engine)

@@ -1,6 +1,7 @@
 """Who calls: a token, a user that a trusted proxy names, a page's reading cookie, or nobody.
 
-The cookie is signed and only ever grants reading, so that no page of another site can write.
+The cookie is signed and only ever grants reading, so that no page of another site can write. The
+token of a service of ours acts for the user whom it names; nobody else's does.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import hashlib
 import ipaddress
 import secrets
 import time
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -43,10 +45,17 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Caller:
-    """Who calls."""
+    """Who calls.
+
+    Attributes:
+        name: The user.
+        kind: How the caller is known.
+        service: The service whose token acts for the user; empty where none does.
+    """
 
     name: str
     kind: Kind
+    service: str = ""
 
     @property
     def may_write(self) -> bool:
@@ -127,8 +136,16 @@ class _Tokens:
 class Gatekeeper:
     """Tells who calls, by the settings of this API process."""
 
-    def __init__(self, engine: Engine, settings: ApiSettings, cookie_key: str) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        settings: ApiSettings,
+        cookie_key: str,
+        *,
+        services: Collection[str] = (),
+    ) -> None:
         self._tokens = _Tokens(engine)
+        self._services = frozenset(services)
         self._settings = settings
         self._signer = URLSafeTimedSerializer(cookie_key, salt="prodops-reader")
         self._proxies = [ipaddress.ip_network(name) for name in settings.trusted_proxies]
@@ -140,12 +157,14 @@ class Gatekeeper:
             Refusal: 403, where a token was sent that is not good.
         """
         token = _token_of(connection)
+        user = connection.headers.get("x-remote-user", "").strip()
         if token is not None:
             owner = await self._tokens.owner(token)
             if owner is None:
                 raise Refusal(403, {"detail": INVALID})
+            if owner in self._services:
+                return Caller(user[:150] or owner, Kind.TOKEN, service=owner)
             return Caller(owner, Kind.TOKEN)
-        user = connection.headers.get("x-remote-user", "").strip()
         if user and self._is_trusted(connection):
             return Caller(user[:150], Kind.PROXY)
         return self._cookie_caller(connection) or NOBODY

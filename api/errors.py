@@ -8,6 +8,8 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
+from api.pcs.domain.effective import ConfigNotOfForm
+from api.pcs.services import errors as pcs
 from blocks.errors import OutsideUnavailable, ProdOpsError
 from flows.common import actions, requests
 from flows.fastmon import schemas
@@ -47,13 +49,22 @@ def _unavailable(_request: Request, error: Exception) -> JSONResponse:
 
 
 def _ours(_request: Request, error: Exception) -> JSONResponse:
-    if isinstance(error, schemas.MessageRefused | actions.BadParameters):
+    if isinstance(error, schemas.MessageRefused | actions.BadParameters | pcs.BadFields):
         return JSONResponse(error.fields, 400)
-    if isinstance(error, requests.RequestNotFound | actions.UnknownAction):
-        return JSONResponse({"detail": str(error)}, 404)
-    if isinstance(error, actions.Refused):
-        return JSONResponse({"detail": str(error)}, 409)
-    return JSONResponse({"detail": str(error)}, 400)
+    body: dict[str, object] = {"detail": str(error)}
+    if isinstance(error, ConfigNotOfForm):
+        body |= {name: [why] for name, why in error.problems.items()}
+    if isinstance(error, pcs.AmbiguousIdentity):
+        body["candidates"] = error.candidates
+    return JSONResponse(body, _status(error))
+
+
+def _status(error: Exception) -> int:
+    if isinstance(error, requests.RequestNotFound | actions.UnknownAction | pcs.RecordNotFound):
+        return 404
+    if isinstance(error, pcs.NotOwner):
+        return 403
+    return 409 if isinstance(error, actions.Refused | pcs.Conflict) else 400
 
 
 def _unstorable(_request: Request, error: Exception) -> JSONResponse:

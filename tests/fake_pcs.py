@@ -21,13 +21,13 @@ END = b""
 
 @dataclass
 class FakePcs:
-    """Attributes: `tasks` by name; `refusals` by name; `after_post` is called with name and verb."""
+    """Tasks and refusals by name; `after_answer` is called with a task's name and what was asked."""
 
     url: str = ""
     token: str = "good"
     tasks: dict[str, dict[str, Any]] = field(default_factory=dict)
     refusals: dict[str, tuple[int, dict[str, Any]]] = field(default_factory=dict)
-    after_post: Callable[[str, str], None] = lambda _name, _verb: None
+    after_answer: Callable[[str, str], None] = lambda _name, _verb: None
     asked: list[tuple[str, str]] = field(default_factory=list)
     listeners: list[queue.SimpleQueue[bytes]] = field(default_factory=list)
 
@@ -113,9 +113,8 @@ class _Handler(BaseHTTPRequestHandler):
             if verb in {"submit", "rerun-entire-task"}:
                 self.pcs.accept(name)
             answer = json.loads(json.dumps(self.pcs.tasks[name]))
-            if verb:
-                self.pcs.after_post(name, verb)
             self._answer(200, answer)
+            self.pcs.after_answer(name, verb)
 
     def _answer(self, status: int, body: object) -> None:
         content = body.encode() if isinstance(body, str) else json.dumps(body).encode()

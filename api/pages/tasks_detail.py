@@ -13,6 +13,7 @@ from api.auth import Caller
 from api.pages import tasks_list
 from api.pages.tasks_gate import Operation, Standing, hindrances
 from api.pages.tasks_submission import Submission, attempts_of, submission_of
+from api.pcs.domain import names
 from api.pcs.domain.effective import CONFIG_FIELDS, ConfigNotOfForm
 from api.pcs.models import Attempt, ProdRequest, ProdTask, Tag, TagKind, TaskStatus
 from api.pcs.services import open_requests, plans
@@ -100,7 +101,7 @@ def read(session: Session, task: ProdTask, *, caller: Caller, settings: Settings
         reference=tasks_list.references(session, [(task.id, composed)])[task.id],
         command=command,
         command_problem=problem,
-        next_name=plans.names.attempt_name(composed, plans.next_try(task)),
+        next_name=names.attempt_name(composed, plans.next_try(task)),
         reasons=list(standing.reasons),
         settings=list(_settings(task)),
         tags=list(_tags(task)),
@@ -149,7 +150,7 @@ def _settings(task: ProdTask) -> Iterator[Setting]:
     for name in CONFIG_FIELDS:
         value = effective.fields[name]
         is_overridden = name in overrides
-        if is_overridden or value or value == 0 and value is not False:
+        if is_overridden or value not in (None, "", False, [], {}):
             yield Setting(name, value, is_overridden, getattr(config, name))
     former = config.data or {}
     for key, value in sorted(effective.data.items()):

@@ -17,8 +17,8 @@ from flows.common.models import Event, Request, RequestState
 from flows.submission import messages
 from flows.submission.models import AttemptState, SubmissionAttempt
 
-_NEVER_MOST_EVENTS: Final = 200
-_SENT: Final = "Its request has ended, and nothing was sent."
+_NEVER_SENT: Final = "Its request has ended, and nothing was sent."
+_MOST_EVENTS: Final = 200
 _SENT: Final = frozenset({AttemptState.SENDING, AttemptState.UNKNOWN})
 
 

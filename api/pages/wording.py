@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Final
 
@@ -52,6 +53,15 @@ def rate(per_second: float) -> str:
 def clock(at: datetime | None) -> str:
     """A time in UTC, to the second."""
     return at.strftime("%Y-%m-%d %H:%M:%S") if at is not None else ABSENT
+
+
+def setting(value: object) -> str:
+    """A value of a configuration, as people read it."""
+    if value in (None, ""):
+        return ABSENT
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def lasted(seconds: float | None) -> str:

@@ -325,8 +325,8 @@ def _names_in(file: str | None) -> list[str]:
         return []
     try:
         text = sys.stdin.read() if file == "-" else Path(file).read_text()
-    except OSError as error:
-        raise typer.BadParameter(f"--from-file {file}: {error.strerror}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise typer.BadParameter(f"--from-file {file}: {error}") from None
     lines = (line.strip() for line in text.splitlines())
     return [line for line in lines if line and not line.startswith("#")]
 

@@ -13,8 +13,15 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 from blocks.monitor_api import StreamEvent
-from blocks.pcs_service import NotAllowed, PcsConflict, PcsRefused, PcsUnavailable, ProdTask
-from blocks.pcs_service import RouteMissing, TaskUnknown
+from blocks.pcs_service import (
+    NotAllowed,
+    PcsConflict,
+    PcsRefused,
+    PcsUnavailable,
+    ProdTask,
+    RouteMissing,
+    TaskUnknown,
+)
 from deployments.cli import tasks, tasks_display, tasks_wait
 from deployments.cli.tasks_outcome import (
     EXIT_CODES,
@@ -262,13 +269,15 @@ def run(pcs: FakePcs, *words: str, token: str = "good", **more: Any) -> Result:
 def told_as_submitted(pcs: FakePcs) -> None:
     """Every task is submitted at once, as 1000 and its number."""
 
-    def tell(name: str, _verb: str) -> None:
+    def tell(name: str, verb: str) -> None:
+        if not verb:
+            return
         id_ = 1000 + pcs.tasks[name]["id"]
         progress = {"step": "send", "step_number": 5, "text": "prun is sending the task to PanDA"}
         pcs.tell(Told.PROGRESS, name, **progress)
         pcs.tell(Told.SUBMITTED, name, jedi_task_id=str(id_))
 
-    pcs.after_post = tell
+    pcs.after_answer = tell
 
 
 def test_submit_returns_when_it_is_accepted(pcs):
@@ -330,7 +339,7 @@ def test_what_the_gate_refuses_is_told_with_the_id_and_the_others_go_on(pcs):
 
 def test_a_failed_submission_ends_with_5_and_its_reason(pcs):
     pcs.add(NAME)
-    pcs.after_post = lambda name, _: pcs.tell(Told.FAILED, name, reason="the token expired")
+    pcs.after_answer = lambda name, _: pcs.tell(Told.FAILED, name, reason="the token expired")
     result = run(pcs, "submit", NAME, "--wait")
     assert result.exit_code == 5
     assert result.stdout.startswith(f"{NAME}: failed: the token expired")
@@ -351,7 +360,7 @@ def test_a_last_look_finds_what_no_event_told(pcs):
         pcs.tasks[name]["request"] = None
         pcs.tasks[name]["panda_tasks"][-1]["jedi_task_id"] = 42
 
-    pcs.after_post = end
+    pcs.after_answer = end
     result = run(pcs, "submit", NAME, "--wait", "--timeout", "0.3", "--json")
     assert (result.exit_code, json.loads(result.stdout)["jedi_task_id"]) == (0, 42)
 
@@ -360,15 +369,23 @@ def test_pcs_is_asked_again_while_no_event_comes(pcs, monkeypatch):
     monkeypatch.setattr(tasks_wait, "_SHORTEST_LOOK_SECONDS", 0.05)
     monkeypatch.setattr(tasks_wait, "_LOOK_SECONDS", 0.05)
     pcs.add(NAME, panda_tasks=[attempt(1)], request={"id": 7, "state": "running"})
-    pcs.tell = lambda *_, **__: None  # type: ignore[method-assign]
-    looks = len(pcs.asked)
-
-    def end(_name: str, _verb: str) -> None:
-        pcs.tasks[NAME].update(request=None, panda_tasks=[attempt(1, jedi_task_id=42)])
-
-    end(NAME, "")
+    ended = {"request": None, "panda_tasks": [attempt(1, jedi_task_id=42)]}
+    pcs.after_answer = lambda name, _: pcs.tasks[name].update(ended)
     result = run(pcs, "watch", NAME)
-    assert (result.exit_code, len(pcs.asked) > looks) == (0, True)
+    assert result.exit_code == 0
+    assert "submitted as jediTaskID 42" in result.stdout
+
+
+def test_ctrl_c_ends_the_wait_and_says_that_the_submission_goes_on(pcs, monkeypatch):
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tasks_wait, "follow", interrupt)
+    pcs.add(NAME)
+    result = run(pcs, "submit", NAME, "--wait")
+    assert result.exit_code == 130
+    assert "do not submit it again" in result.stdout
+    assert "the submission goes on" in result.stderr
 
 
 def test_without_a_good_token_nothing_is_asked_for_and_it_ends_with_7(pcs):

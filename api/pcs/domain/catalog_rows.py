@@ -104,11 +104,10 @@ def _read_row(
 ) -> CatalogRow | Refused:
     try:
         row = _row(line, header, fields)
-        if row.import_name in seen:
-            raise RowRefused(f"says the same as line {seen[row.import_name]}")
     except RowRefused as error:
         return Refused(line, str(error))
-    seen[row.import_name] = line
+    if (first := seen.setdefault(row.import_name, line)) != line:
+        return Refused(line, f"says the same as line {first}")
     return row
 
 

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from api.auth import Caller, Kind, gatekeeper
+from api.auth import Caller, gatekeeper
 from api.errors import Refusal
 from api.pcs.services.access import Actor
 from api.pcs.services.errors import Conflict
@@ -51,9 +51,11 @@ async def _reader(request: Request) -> Caller:
 
 async def _writer(request: Request) -> Actor:
     caller = await gatekeeper(request).writer(request)
-    settings = settings_of(request).pcs
-    is_service = caller.kind is Kind.TOKEN and (caller.service or caller.name) in settings.services
-    return Actor(caller.name, is_service=is_service, is_relaxed=settings.relaxed)
+    return Actor(
+        caller.name,
+        is_service=bool(caller.service),
+        is_relaxed=settings_of(request).pcs.relaxed,
+    )
 
 
 Reader = Annotated[Caller, Depends(_reader)]

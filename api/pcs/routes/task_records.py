@@ -97,7 +97,7 @@ def record_failure(
 def record_status(
     request: Request, actor: Writer, sent: Sent, name: Filter | None = None
 ) -> views.TaskView:
-    """done and finished complete the task; failed, broken and aborted fail it."""
+    """Done and finished complete the task; failed, broken and aborted fail it."""
     form = sent.read(forms.ObservationForm)
     seen = attempts.Observation(
         jedi_task_id=form["jedi_task_id"],

@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import Request
 from pydantic import BaseModel
+from sqlalchemy.orm import Session
 
 from api.errors import Refusal
 from api.pcs import forms, views
@@ -62,7 +63,7 @@ def generate_commands(name: Name, request: Request, actor: Writer) -> Commands:
     openapi_extra=body(forms.StatusForm, {"status": "ready"}),
 )
 def set_status(name: Name, request: Request, actor: Writer, sent: Sent) -> views.TaskView:
-    """draft to ready and back, submitted to completed or failed; never to submitted."""
+    """Draft to ready and back, submitted to completed or failed; never to submitted."""
     wanted = sent.read(forms.StatusForm)["status"]
     with session_of(request) as session:
         task = submission.set_status(session, name, wanted, actor)
@@ -183,6 +184,8 @@ def _operate(
     )
 
 
-def _submitted(request: Request, session: Any, found: submission.Submitted) -> Any:
+def _submitted(
+    request: Request, session: Session, found: submission.Submitted
+) -> views.SubmittedTaskView:
     shown = views.task_view(session, found.task, settings_of(request))
     return views.SubmittedTaskView(**dict(shown), warnings=list(found.warnings))

@@ -119,7 +119,7 @@ def add_task(request: Request, actor: Writer, sent: Sent) -> views.TaskView:
 @router.post(
     "/intake/",
     summary="Take a row of the public catalog in",
-    responses={200: {"model": views.TaskView}, 201: {"model": views.TaskView}} | writing(),
+    responses={**writing(), 201: {"model": views.TaskView, "description": "It was made."}},
     openapi_extra=body(
         TaskIntakeForm,
         {"public_catalog_issue": 123, "name": "dis-10x100", "dataset": 1, "prod_config": 1},

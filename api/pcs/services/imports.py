@@ -140,7 +140,7 @@ class _Import:
         """Import a row; gives `created`, `updated` or `unchanged`.
 
         Raises:
-            RowRefused: It cannot be imported; nothing of it was.
+            RowRefused: It cannot be imported; at most its tags were made.
         """
         dataset = self._datasets.get(row.import_name)
         if dataset is None:

@@ -50,17 +50,20 @@ def _row(values: Mapping[str, Any]) -> ColumnElement[bool]:
     Raises:
         BadFields: The row is not told.
     """
-    overrides = ProdTask.overrides
+    overrides: Any = ProdTask.overrides
     issue = values.get("public_catalog_issue")
     if issue not in {None, ""}:
-        return overrides["public_catalog_issue"].astext == str(issue)
+        return _is(overrides["public_catalog_issue"].astext, str(issue))
     path, key = values.get("public_catalog_csv_path"), values.get("public_catalog_row_key")
     if not (path and key):
         text = "This field is required, or public_catalog_csv_path and public_catalog_row_key."
         raise BadFields({"public_catalog_issue": [text]})
-    return (overrides["public_catalog_csv_path"].astext == path) & (
-        overrides["public_catalog_row_key"].astext == key
-    )
+    by_path = _is(overrides["public_catalog_csv_path"].astext, path)
+    return by_path & _is(overrides["public_catalog_row_key"].astext, key)
+
+
+def _is(column: ColumnElement[str], value: str) -> ColumnElement[bool]:
+    return column == value
 
 
 def _overrides(values: Mapping[str, Any]) -> dict[str, Any]:
