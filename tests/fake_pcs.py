@@ -21,7 +21,7 @@ END = b""
 
 @dataclass
 class FakePcs:
-    """Tasks and refusals by name; `after_answer` is called with a task's name and what was asked."""
+    """Tasks and refusals by name; `after_answer` is told name and verb."""
 
     url: str = ""
     token: str = "good"

@@ -143,12 +143,6 @@ def stage(submission: Submission) -> str:
 class Lines:
     """Tells each change in a line on stderr, for pipes and logs."""
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return None
-
     def changed(self, submission: Submission) -> None:
         """Tell it."""
         typer.echo(clean(f"[{_now():%H:%M:%S}] {submission.name}: {stage(submission)}"), err=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from flows.common.actions import Action, OnLost
 from flows.common.events import NewEvent
@@ -14,7 +14,16 @@ from flows.common.models import Request, RequestState
 from flows.common.settings import settings
 from flows.submission import messages
 
-TaskName = Annotated[str, StringConstraints(min_length=1, max_length=300)]
+
+def _one_line(name: str) -> str:
+    if not name.isprintable():
+        raise ValueError("must be one line without control characters")
+    return name
+
+
+TaskName = Annotated[
+    str, StringConstraints(min_length=1, max_length=300), AfterValidator(_one_line)
+]
 Person = Annotated[str, StringConstraints(max_length=150)]
 _MAX_ID = 2**63 - 1
 

@@ -29,7 +29,7 @@ from blocks.panda_server import (
     prun_environment,
     run_prun,
 )
-from blocks.pcs_service import PcsRefused, TaskUnknown
+from blocks.pcs_service import PcsRefused
 from flows.common.database import now
 from flows.common.requests import ClaimLost
 from flows.common.sessions import MARKER, members
@@ -71,7 +71,7 @@ def claim_attempt(order: SubmitTask) -> SubmissionAttempt:
         return former
     try:
         prod_task = workplace().pcs.task(order.task_name)
-    except TaskUnknown as error:
+    except PcsRefused as error:
         raise NotSubmittable(error.detail) from error
     name = check_gate(prod_task, order, is_relaxed=workplace().settings.pcs.relaxed)
     return ledger.claim(
@@ -416,7 +416,7 @@ def record(attempt: SubmissionAttempt) -> None:
             attempt.jedi_task_id,
             panda_tasks_id=attempt.panda_tasks_id,
             panda_task_name=attempt.panda_name,
-            owner=attempt.owner,
+            owner=_nameable(attempt.owner),
         )
     except PcsRefused as error:
         raise RunPutOff(f"PCS refuses the id {attempt.jedi_task_id}: {error}") from error
@@ -441,11 +441,19 @@ def _tell_failure(
         return
     try:
         workplace().pcs.record_submission_failure(
-            task_name, panda_tasks_id=panda_tasks_id, reason=reason or "", owner=owner
+            task_name,
+            panda_tasks_id=panda_tasks_id,
+            reason=reason or "",
+            owner=_nameable(owner),
         )
     except PcsRefused as error:
         # The row has an id, or is gone: there is nothing to mark.
         get_run_logger().warning("PCS keeps its record: %s", error)
+
+
+def _nameable(owner: str) -> str:
+    """The owner, where a header can name it; else the ops side records in its own name."""
+    return owner if owner.isascii() and owner.isprintable() else ""
 
 
 @step("close")

@@ -132,7 +132,7 @@ class Production:
 
     def live(self, panda_name: str) -> list[int]:
         dead = {"aborted", "toabort", "aborting"}
-        return [t["jediTaskID"] for t in self.at_panda(panda_name) if t["status"] not in dead]
+        return [t["id"] for t in self.at_panda(panda_name) if t["status"] not in dead]
 
     def sent(self, panda_name: str) -> list[dict[str, Any]]:
         """The submit requests for a name that reached PanDA."""

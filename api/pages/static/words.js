@@ -31,3 +31,12 @@ export function rate(perSecond) {
 export function clock(milliseconds) {
   return milliseconds ? new Date(milliseconds).toISOString().slice(0, 19).replace("T", " ") : "–";
 }
+
+/** A duration in seconds: `0.42 s`, `12.3 s`, `3 min 20 s`, `2 h 5 min`. */
+export function lasted(seconds) {
+  if (seconds === null || seconds === undefined) return "–";
+  if (seconds < 60) return `${short(seconds)}${THIN}s`;
+  const rounded = Math.round(seconds);
+  const [hours, minutes] = [Math.floor(rounded / 3600), Math.floor(rounded / 60) % 60];
+  return hours ? `${hours}${THIN}h ${minutes}${THIN}min` : `${minutes}${THIN}min ${rounded % 60}${THIN}s`;
+}

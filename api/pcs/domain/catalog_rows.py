@@ -69,7 +69,7 @@ class CatalogRow:
         """The path below the production area; the import's name where it is elsewhere."""
         if not self.path.startswith(_PREFIX):
             return self.import_name
-        return self.path.removeprefix(_PREFIX)
+        return self.path.removeprefix(_PREFIX).rstrip("/")
 
 
 def read_catalog(text: str) -> Iterator[CatalogRow | Refused]:

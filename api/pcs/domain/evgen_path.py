@@ -24,6 +24,7 @@ _UNKNOWN: Final = "none"
 class EvgenPath:
     """The axes of a path; those that it does not tell are empty."""
 
+    family: str
     physics: str
     beam: str
     q2: str
@@ -34,6 +35,11 @@ class EvgenPath:
     generator_version: str
     rest: tuple[str, ...]
     """The parts that no tag tells."""
+
+    @property
+    def category(self) -> str:
+        """Name of the physics category of its tag."""
+        return self.family or _UNKNOWN
 
     def physics_parameters(self) -> dict[str, str]:
         """The parameters of its physics tag."""
@@ -76,6 +82,7 @@ def read_path(path: str) -> EvgenPath:
     after = below[below.index("SINGLE") + 1 :] if family == "SINGLE" else []
     told = {family, current, beam, generator}
     return EvgenPath(
+        family=family,
         physics=current or family,
         beam=beam,
         q2=next((part for part in below if _Q2.fullmatch(part)), ""),

@@ -213,7 +213,7 @@ class _Import:
         simu = {"detector_sim": "npsim", "sim_version": release}
         reco = {"reco_version": release, "reco_config": self._detector_config}
         return {
-            TagKind.PHYSICS: self._tags.get(TagKind.PHYSICS, physics, category=physics["process"]),
+            TagKind.PHYSICS: self._tags.get(TagKind.PHYSICS, physics, category=said.category),
             TagKind.EVGEN: self._tags.get(TagKind.EVGEN, said.evgen_parameters()),
             TagKind.SIMU: self._tags.get(TagKind.SIMU, simu),
             TagKind.RECO: self._tags.get(TagKind.RECO, reco),

@@ -1,0 +1,225 @@
+// The page of a production task: submits it, follows the submission to its end, operates on it.
+
+import { fetchPage, replacePart } from "./live.js";
+import { Follower, OPERATION, SUBMISSION } from "./tasks_follow.js";
+import { identity, mayWrite, post, showKept } from "./tasks_write.js";
+import { lasted } from "./words.js";
+
+const OPEN = new Set(["waiting", "running", "unknown", "unrecorded"]);
+const task = JSON.parse(document.getElementById("task").textContent);
+const part = () => document.getElementById("live");
+const byId = (id) => document.getElementById(id);
+
+let ahead = 0; // of the server's clock before ours
+let progress = null; // the newest step that is told, by stream or page
+let refreshing = null;
+
+// ------------------------------------------------------------------ showing
+
+/** Bring the page up to date from the server; one question at a time, and then once more. */
+function refresh() {
+  refreshing ??= (async () => {
+    try {
+      const said = ["refused", "operate-refused"].map((id) => [id, byId(id)?.textContent ?? ""]);
+      const [reason, increase] = ["reason", "increase"].map((id) => byId(id)?.value);
+      replacePart("live", await fetchPage(part().dataset.eventId));
+      for (const [id, text] of said) complain(id, text);
+      if (reason) byId("reason").value = reason;
+      if (increase) byId("increase").value = increase;
+      setUp();
+      return true;
+    } catch {
+      return false; // the next look, or the user, tries again
+    } finally {
+      refreshing = null;
+    }
+  })();
+  return refreshing;
+}
+
+function setUp() {
+  ahead = Date.parse(part().dataset.now) - Date.now();
+  showKept();
+  if (progress) showProgress(progress);
+  tick();
+  if (!isOpen()) {
+    progress = null;
+    submission.close();
+  }
+  if (part().dataset.operations === "0") operation.close();
+}
+
+const isOpen = () => OPEN.has(part().dataset.phase);
+
+function tick() {
+  const now = Date.now() + ahead;
+  for (const place of document.querySelectorAll("[data-since]")) {
+    write(place, lasted(Math.max(0, Math.floor((now - Date.parse(place.dataset.since)) / 1000))));
+  }
+  for (const place of document.querySelectorAll("[data-until]")) {
+    write(place, lasted(Math.max(0, Math.ceil((Date.parse(place.dataset.until) - now) / 1000))));
+  }
+}
+
+function showProgress({ step, text }) {
+  const steps = [...document.querySelectorAll("#steps li")];
+  const current = steps.findIndex((each) => each.dataset.step === step);
+  if (current < 0) return;
+  steps.forEach((each, index) => {
+    const wasSeen = ["done", "now"].includes(each.dataset.stands);
+    each.dataset.stands = index === current ? "now" : index > current ? "later" : wasSeen ? "done" : "skipped";
+    if (index === current) each.setAttribute("aria-current", "step");
+    else each.removeAttribute("aria-current");
+  });
+  write(byId("told"), text);
+}
+
+function say(text) {
+  write(byId("said"), text);
+}
+
+function complain(id, text) {
+  const place = byId(id);
+  if (!place) return;
+  write(place, text);
+  place.hidden = !text;
+}
+
+function write(place, text) {
+  if (place && place.textContent !== text) place.textContent = text;
+}
+
+// ------------------------------------------------------------------ following
+
+/** Ask PCS how the task stands, and bring the page up to date where that is news. */
+async function check() {
+  try {
+    const answer = await fetch(task.api, { cache: "no-store", headers: identity() });
+    if (!answer.ok) return;
+    const { status, panda_task_id: id, request, panda_tasks: tries } = await answer.json();
+    const stands = [status, id ?? "", request?.id ?? "", request?.state ?? "", tries.length].join("|");
+    if (stands !== part().dataset.signature) await refresh();
+  } catch {
+    // the next look tries again
+  }
+}
+
+const submission = new Follower({ ...SUBMISSION, onEvent: heard, check, resume: follow });
+const operation = new Follower({ ...OPERATION, onEvent: operated, check: refresh, resume: followOperation });
+
+function heard(type, payload) {
+  if (payload.task_name !== task.name) return;
+  if (type === "prodtask_submit_progress") {
+    progress = payload;
+    if (part().dataset.phase === "running") showProgress(payload);
+    else refresh();
+    return;
+  }
+  const id = payload.jedi_task_id;
+  if (type === "prodtask_submitted") say(`Submitted as jediTaskID ${id}`);
+  else if (type === "prodtask_submit_failed") say(`The submission failed: ${payload.reason}`);
+  else if (type === "prodtask_submit_unrecorded") say(`PanDA has the task as ${id}, unrecorded; do not submit it again`);
+  else say(`Not known yet: ${payload.reason}`);
+  news();
+}
+
+/** What the stream told is in the page only after a look that began later. */
+async function news() {
+  await refreshing;
+  for (let wait = 500; !(await refresh()); wait = Math.min(2 * wait, 8000)) {
+    await new Promise((resolve) => setTimeout(resolve, wait));
+  }
+}
+
+async function follow() {
+  await submission.open(part().dataset.eventId);
+  submission.begin();
+}
+
+function operated(_type, payload) {
+  if (payload.task_name !== task.name) return;
+  say(`${payload.operation.replaceAll("_", " ")}: ${payload.summary ?? payload.error}`);
+  news();
+}
+
+async function followOperation() {
+  await operation.open(part().dataset.eventId);
+  operation.begin();
+}
+
+// ------------------------------------------------------------------ doing
+
+const DO = {
+  submit: { path: "submit/", isSubmission: true },
+  rerun: { path: "rerun-entire-task/", isSubmission: true },
+  lock: { path: "lock/" },
+  draft: { path: "set-status/", body: { status: "draft" } },
+};
+
+async function act(button) {
+  const { path, body, isSubmission } = DO[button.dataset.do];
+  if (button.dataset.confirm && !confirm(button.dataset.confirm)) return;
+  complain("refused", "");
+  if (!(await mayWrite(task.caller))) return;
+  setBusy(button, true);
+  // The stream is open before the request exists: no outcome is too fast to be heard.
+  if (isSubmission) await submission.open();
+  const answer = await post(task.api + path, body);
+  if (answer.isGood && isSubmission) {
+    byId("standing").focus();
+    submission.begin();
+  } else if (isSubmission) submission.close();
+  setBusy(button, false);
+  if (!answer.isGood) complain("refused", answer.reason);
+  await news();
+  if (isSubmission && answer.isGood) byId("standing").focus({ preventScroll: true });
+}
+
+async function operate(button) {
+  complain("operate-refused", "");
+  if (!(await mayWrite(task.caller))) return;
+  setBusy(button, true);
+  await operation.open();
+  const body = { reason: byId("reason").value.trim() };
+  if (button.id === "op-raise") body.increase = Number(byId("increase").value);
+  const answer = await post(`${task.api}${button.dataset.operate}/`, body);
+  setBusy(button, false);
+  if (answer.isGood) {
+    byId("reason").value = "";
+    operation.begin();
+  } else {
+    operation.close();
+    complain("operate-refused", answer.reason);
+  }
+  await news();
+}
+
+function setBusy(button, isBusy) {
+  button.disabled = isBusy;
+  button.ariaBusy = isBusy;
+}
+
+async function copy(button) {
+  const text = byId(button.dataset.copies).textContent;
+  try {
+    await navigator.clipboard.writeText(text);
+    button.textContent = "Copied";
+  } catch {
+    getSelection().selectAllChildren(byId(button.dataset.copies)); // not over plain http
+    button.textContent = document.execCommand("copy") ? "Copied" : "Selected";
+  }
+  say(`The command is ${button.textContent.toLowerCase()}`);
+}
+
+document.addEventListener("click", ({ target }) => {
+  if (target.dataset?.do) act(target);
+  else if (target.dataset?.operate) operate(target);
+  else if (target.dataset?.copies) copy(target);
+});
+document.addEventListener("submit", (event) => event.target.id === "operate" && event.preventDefault());
+setInterval(tick, 1000);
+addEventListener("pageshow", (event) => event.persisted && refresh().then(() => isOpen() && follow()));
+
+setUp();
+if (isOpen()) follow();
+if (part().dataset.operations !== "0") followOperation();

@@ -1,0 +1,113 @@
+// Writes to the API: as the user whom a proxy names, else with a token that the tab keeps.
+
+const KEY = "prodops-token";
+const NOT_KNOWN = new Set(["Authentication credentials were not provided.", "Invalid token."]);
+
+const dialog = document.getElementById("token-dialog");
+const kept = document.getElementById("token-kept");
+
+function read() {
+  try {
+    return sessionStorage.getItem(KEY) ?? "";
+  } catch {
+    return ""; // storage is forbidden: the token is asked for each time
+  }
+}
+
+let token = read();
+
+function keep(value) {
+  token = value;
+  try {
+    if (value) sessionStorage.setItem(KEY, value);
+    else sessionStorage.removeItem(KEY);
+  } catch {
+    // kept by this page only
+  }
+  showKept();
+}
+
+/** Say that a token is kept; to be called again when the part of the page that says it is new. */
+export function showKept() {
+  const place = document.getElementById("token-kept") ?? kept;
+  if (place) place.hidden = !token;
+}
+
+document.addEventListener("click", ({ target }) => target.id === "token-forget" && keep(""));
+showKept();
+
+/** What identifies the caller; nothing where a proxy or the cookie does. */
+export function identity() {
+  return token ? { Authorization: `Token ${token}` } : {};
+}
+
+/** Ask for a token; gives whether there is one now. */
+function askForToken(problem) {
+  const input = dialog.querySelector("input");
+  const told = document.getElementById("token-problem");
+  told.textContent = problem;
+  told.hidden = !problem;
+  input.value = "";
+  dialog.returnValue = "cancel";
+  dialog.showModal();
+  input.focus();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => {
+      const value = input.value.trim();
+      input.value = "";
+      const isGiven = dialog.returnValue === "use" && /^[\x21-\x7e]+$/.test(value);
+      if (isGiven) keep(value);
+      resolve(isGiven);
+    }, { once: true });
+  });
+}
+
+/** Make sure that somebody is known who may write; gives whether. `caller` is the page's. */
+export async function mayWrite(caller) {
+  return caller.may_write || Boolean(token) || askForToken("");
+}
+
+/** An answer to a write: its status (0: none came), its JSON, and its refusal in words. */
+export class Answer {
+  constructor(status, told) {
+    Object.assign(this, { status, told });
+  }
+
+  get isGood() {
+    return this.status >= 200 && this.status < 300;
+  }
+
+  get reason() {
+    if (!this.status) return "The server does not answer; try again.";
+    const { detail, error } = this.told ?? {};
+    if (detail || error) return String(detail ?? error);
+    const fields = Object.entries(this.told ?? {}).map(([name, texts]) => `${name}: ${[texts].flat().join(" ")}`);
+    return fields.join("; ") || `The server answered ${this.status}.`;
+  }
+}
+
+/** POST `body` to `path`; asks for a token where the API wants to know who writes. */
+export async function post(path, body = {}) {
+  for (;;) {
+    const answer = await send(path, body);
+    const isUnknown = [401, 403].includes(answer.status) && NOT_KNOWN.has(answer.told?.detail);
+    if (!isUnknown) return answer;
+    const problem = token ? "That token is not known here, or it was revoked." : "";
+    keep("");
+    if (!(await askForToken(problem))) return answer;
+  }
+}
+
+async function send(path, body) {
+  try {
+    const answer = await fetch(path, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", ...identity() },
+      body: JSON.stringify(body),
+      redirect: "error",
+    });
+    return new Answer(answer.status, await answer.json().catch(() => null));
+  } catch {
+    return new Answer(0, null);
+  }
+}
