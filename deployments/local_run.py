@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from blocks.errors import ProdOpsError
 from deployments import catalogue
 from flows.common import actions, events, requests
-from flows.common.actions import Action
+from flows.common.actions import Action, OnLost
 from flows.common.database import transaction
 from flows.common.models import Request, RequestState
 from flows.common.requests import ClaimLost, Holder
@@ -23,6 +23,10 @@ class AlreadyOpen(ProdOpsError):
     """An equal request is open elsewhere."""
 
 
+class NoRoom(ProdOpsError):
+    """As many requests of the action are worked on as may be at a time."""
+
+
 _LEASES: Final = 3
 
 
@@ -31,6 +35,7 @@ def run(engine: Engine, name: str, parameters: dict[str, Any], *, requested_by: 
 
     Raises:
         AlreadyOpen: An equal request is open; the message names it.
+        NoRoom: As many of the action's requests are worked on as may be at a time.
         BadParameters: The parameters are not of the action's form.
     """
     action = actions.get(name)
@@ -59,6 +64,8 @@ def _claim(engine: Engine, action: Action, parameters: dict[str, Any], requested
     form = action.parse(parameters)
     with transaction(engine) as session:
         action.gate(session, form)
+        if requests.room_for(session, action) <= 0:
+            raise NoRoom(f"{action.name}: as many requests are worked on as may be at a time")
         request = requests.claim_new(
             session,
             action,
@@ -87,10 +94,14 @@ def _renew(engine: Engine, attempt: Holder, ended: threading.Event) -> None:
 def _end(engine: Engine, attempt: Holder, state: RequestState, error: str | None) -> None:
     """End the request where its flow has not done so itself."""
     with transaction(engine) as session:
+        request = requests.get(session, attempt.request_id)
+        is_said = state is RequestState.COMPLETED
         try:
-            requests.finish(session, attempt, state, error=error)
+            if actions.get(request.action).on_lost is OnLost.UNKNOWN and not is_said:
+                requests.put_off(session, attempt, error=error, delay_seconds=0.0)
+            else:
+                requests.finish(session, attempt, state, error=error)
         except ClaimLost:
             return
-        request = requests.get(session, attempt.request_id)
         session.refresh(request)
         events.commit(session, list(actions.get(request.action).ended(request)))

@@ -230,7 +230,7 @@ def _shared(request: Request, viewer: Caller) -> dict[str, Any]:
     prefix = shell.prefix_of(request)
     monitor = settings.pcs.panda_monitor_url
     return {
-        "caller": {
+        "known": {
             "name": viewer.name if viewer.kind is not Kind.NOBODY else "",
             "kind": viewer.kind.value,
             "may_write": viewer.may_write,

@@ -99,6 +99,11 @@ class Report:
         """Add a figure."""
         self.figures.append(Figure(name, value, target, remark))
 
+    @property
+    def is_met(self) -> bool:
+        """Whether every target is met."""
+        return all(each.target is None or each.target.is_met(each.value) for each in self.figures)
+
     def note(self, text: str) -> None:
         """Add a note, which may be a table of several lines."""
         self.notes.append(text)

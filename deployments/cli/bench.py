@@ -49,11 +49,44 @@ def idle(*, as_json: AsJson = False, seconds: Seconds = None) -> None:
     _show(_idle(seconds), as_json=as_json)
 
 
+@app.command()
+def submit(
+    *,
+    as_json: AsJson = False,
+    runs: Annotated[int | None, typer.Option(min=1, help="Submissions that are measured.")] = None,
+) -> None:
+    """From the button to the recorded id, beside bare prun; and twenty submissions at once."""
+    _show(_submit(runs), as_json=as_json)
+
+
+@app.command()
+def chaos(
+    *,
+    as_json: AsJson = False,
+    runs: Annotated[int, typer.Option(min=1, help="Schedules that are played.")] = 200,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the first; the others follow.")] = 1,
+    only: Annotated[
+        list[int] | None, typer.Option(min=0, help="Play this seed alone; may be given again.")
+    ] = None,
+) -> None:
+    """Kills, PanDA's faults and double clicks at random: nothing lost or doubled (exit 1: it was).
+
+    200 schedules take about 20 minutes. `bench all` leaves it out.
+    """
+    from deployments.bench.chaos import bench  # noqa: PLC0415 - slow to import
+
+    report = bench.run(only or range(seed, seed + runs))
+    _show(report, as_json=as_json)
+    if not report.is_met:
+        raise typer.Exit(1)
+
+
 @app.command("all")
 def everything(*, as_json: AsJson = False) -> None:
-    """Every bench, one after the other; with --json, a line for each at the end."""
+    """Every bench but chaos, one after the other; with --json, a line for each at the end."""
     benches: list[Callable[[float | None], Report]] = [_idle, _stream, _sampling]
     reports = [_shown(_latency(None)), *[_shown(bench(None)) for bench in benches]]
+    reports.append(_shown(_submit(None)))
     if as_json:
         for report in reports:
             typer.echo(report.as_json())
@@ -81,6 +114,12 @@ def _idle(seconds: float | None) -> Report:
     from deployments.bench import idle as bench  # noqa: PLC0415
 
     return bench.run(seconds=seconds or bench.SECONDS)
+
+
+def _submit(runs: int | None) -> Report:
+    from deployments.bench import submit as bench  # noqa: PLC0415
+
+    return bench.run(runs=runs or bench.RUNS)
 
 
 def _show(report: Report, *, as_json: bool) -> None:

@@ -52,8 +52,7 @@ def news(
     known = {
         attempt.jedi_task_id: (task, attempt)
         for task in tasks
-        for attempt in task.panda_tasks
-        if attempt.jedi_task_id is not None
+        for attempt in _recorded(task)
     }
     names = set(_unsubmitted_names(tasks)) - set(in_work)
     found: list[News] = []
@@ -71,9 +70,19 @@ def unsettled(tasks: Sequence[ProdTask]) -> list[tuple[int, str]]:
         (attempt.jedi_task_id, attempt.status_snapshot)
         for task in tasks
         if task.status == "submitted"
-        for attempt in task.panda_tasks
+        for attempt in _recorded(task)
         if attempt.jedi_task_id is not None and attempt.jedi_task_id == task.panda_task_id
     ]
+
+
+def _recorded(task: ProdTask) -> list[Attempt]:
+    """The attempts with an id; the one of a PCS that keeps only the task's id is made up."""
+    recorded = [each for each in task.panda_tasks if each.jedi_task_id is not None]
+    ids = {each.jedi_task_id for each in recorded}
+    if task.panda_task_id is not None and task.panda_task_id not in ids:
+        name = task.composed_name
+        recorded.append(Attempt(id=0, task_name=name, jedi_task_id=task.panda_task_id))
+    return recorded
 
 
 def _of_known(task: ProdTask, attempt: Attempt, seen: PandaTask) -> Iterator[News]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import jwt
 from sqlalchemy import select
 
 from blocks.panda_server import CachedToken, prun_environment, run_prun
@@ -63,6 +64,10 @@ class Production:
     def post(self, name: str, action: str, **body: Any) -> httpx.Response:
         return self.site.api.post(f"/pcs/api/prod-tasks/{name}/{action}/", json=body)
 
+    def record(self, name: str, body: dict[str, Any]) -> httpx.Response:
+        path = "/pcs/api/prod-tasks/record-submission/"
+        return self.site.api.post(path, params={"name": name}, json=body)
+
     def submit(self, name: str) -> int:
         """Press the button; gives the request's id."""
         answer = self.post(name, "submit")
@@ -103,11 +108,20 @@ class Production:
 
     # -------------------------------------------------------------- PanDA
 
-    def submit_by_hand(self, panda_name: str) -> int:
+    @property
+    def panda_url(self) -> str:
+        return sandbox_panda_url(self.site.stack.settings)
+
+    def token_of(self, **claims: str) -> str:
+        """A token that PanDA takes: the sandbox user's own, with some claims changed."""
+        directory = self.site.stack.layout.sandbox("panda")
+        source = CachedToken(directory / "pathena", server_url=self.panda_url, vo="EIC.production")
+        own = jwt.decode(source.token(), options={"verify_signature": False})
+        return jwt.encode({**own, **claims}, (directory / "issuer.key").read_text().strip())
+
+    def submit_by_hand(self, panda_name: str, **claims: str) -> int:
         """Submit a task with bare prun, as an operator does; gives its jediTaskID."""
-        url = sandbox_panda_url(self.site.stack.settings)
-        config_root = self.site.stack.layout.sandbox("panda") / "pathena"
-        source = CachedToken(config_root, server_url=url, vo="EIC.production")
+        url = self.panda_url
         with tempfile.TemporaryDirectory() as made:
             work, home = Path(made, "work"), Path(made, "home")
             work.mkdir()
@@ -117,7 +131,10 @@ class Production:
                 program=Path(sys.prefix) / "bin" / "prun",
                 cwd=work,
                 environment=prun_environment(
-                    token=source.token(), url_ssl=url, auth_vo="EIC.production", private_dir=home
+                    token=self.token_of(**claims),
+                    url_ssl=url,
+                    auth_vo="EIC.production",
+                    private_dir=home,
                 ),
                 timeout_seconds=30,
             )

@@ -212,6 +212,38 @@ def test_a_record_that_pcs_does_not_take_is_told_and_taken_later(production):
     assert_submitted_once(production, name, request_id)
 
 
+def test_an_id_that_pcs_refuses_is_told_and_kept_until_the_operator_has_settled_it(production):
+    name = production.task()
+    production.fault("slow", when="after", name=name, seconds=2)
+    request_id = production.submit(name)
+    production.wait_for_step(request_id, "send")
+    attempt_id = production.show(name)["panda_tasks"][0]["id"]
+    record = {"jedi_task_id": 999_999, "panda_tasks_id": attempt_id}
+    assert production.record(name, record).status_code == 200
+    wait_until(lambda: "prodtask_submit_unrecorded" in production.said(request_id))
+    assert production.site.state(request_id) in {"unknown", "queued", "claimed", "running"}
+    assert production.finals(request_id) == []
+    composed = production.show(name)["composed_name"]
+    (made,) = production.live(composed)
+    settled = {"jedi_task_id": made, "panda_tasks_id": attempt_id, "replaces": 999_999}
+    assert production.record(name, settled).status_code == 200
+    assert assert_submitted_once(production, name, request_id) == made
+
+
+def test_an_ended_task_that_panda_runs_again_is_an_alarm_and_no_success(production):
+    name = production.task()
+    composed = production.show(name)["composed_name"]
+    # another user's task: look-up does not show it, and PanDA's duplicate rule minds it
+    others = production.submit_by_hand(composed, name="Somebody Else", sub="else")
+    wait_until(lambda: production.at_panda(composed)[0]["status"] == "running")
+    production.set_state(others, "done")
+    event = production.final(production.submit(name))
+    assert event.msg_type == "prodtask_submit_failed"
+    assert "ALARM" in event.payload["reason"]
+    assert str(others) in event.payload["reason"]
+    assert production.show(name)["panda_task_id"] is None
+
+
 def test_while_the_ops_side_is_down_the_request_waits_and_is_shown(production):
     name = production.task()
     production.site.stack.stop_part("worker")

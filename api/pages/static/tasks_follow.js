@@ -19,17 +19,18 @@ const badge = document.getElementById("connection");
 const badgeWords = document.getElementById("connection-words");
 const again = document.getElementById("connection-again");
 const following = new Set();
+const WORDS = { live: "Live", connecting: "Connecting", refused: "No live stream: looked at every 10 s" };
+let stillWords = badgeWords.textContent;
+let over = null; // what goes on where the time was over
 
 function say() {
-  const [first] = following;
-  const isLive = [...following].some((each) => each.isLive);
-  const states = first ? (isLive ? ["live", "Live"] : ["connecting", "No live stream: looked at every 10 s"]) : ["still", stillWords];
-  [badge.dataset.state, badgeWords.textContent] = states;
-  again.hidden = Boolean(first) || !over;
+  const states = [...following].map((each) => each.state);
+  const state = Object.keys(WORDS).find((each) => states.includes(each)) ?? "still";
+  badge.dataset.state = state;
+  badgeWords.textContent = WORDS[state] ?? stillWords;
+  again.hidden = following.size > 0 || !over;
 }
 
-let stillWords = badgeWords.textContent;
-let over = null;
 again.addEventListener("click", () => {
   const resume = over;
   over = null;
@@ -40,12 +41,12 @@ export class Follower {
   /**
    * @param types message types to follow
    * @param seconds how long, from `begin` or the last `touch`
-   * @param onEvent called with (type, payload)
+   * @param onEvent called with (type, payload, id)
    * @param check asks the server how things stand
    * @param resume called when the user wants to go on after the time was over
    */
   constructor({ types, seconds, onEvent, check, resume }) {
-    Object.assign(this, { types, seconds, onEvent, check, resume, isLive: false, polls: 0 });
+    Object.assign(this, { types, seconds, onEvent, check, resume, state: "connecting", polls: 0 });
     addEventListener("pagehide", () => this.close());
   }
 
@@ -58,13 +59,21 @@ export class Follower {
     const source = new EventSource(`${STREAM}?${String(asked).replaceAll("%2C", ",")}`);
     this.source = source;
     for (const type of this.types) {
-      source.addEventListener(type, ({ data }) => source === this.source && this.onEvent(type, JSON.parse(data)));
+      source.addEventListener(type, ({ data, lastEventId }) => {
+        if (source === this.source) this.onEvent(type, JSON.parse(data), Number(lastEventId));
+      });
     }
     say();
     return new Promise((resolve) => {
       setTimeout(resolve, CONNECTING);
-      source.addEventListener("error", () => (this.#live(source, false), resolve()));
-      source.addEventListener("connected", () => (this.#live(source, true), resolve()));
+      source.addEventListener("error", () => {
+        this.#turn(source, "refused");
+        resolve();
+      });
+      source.addEventListener("connected", () => {
+        this.#turn(source, "live");
+        resolve();
+      });
     });
   }
 
@@ -88,17 +97,18 @@ export class Follower {
     clearTimeout(this.end);
     this.source?.close();
     this.source = undefined;
-    this.isLive = false;
+    this.timer = undefined;
+    this.state = "connecting";
     if (following.delete(this)) {
       stillWords = `As of ${new Date().toISOString().slice(0, 19).replace("T", " ")}`;
       say();
     }
   }
 
-  #live(source, isLive) {
+  #turn(source, state) {
     if (source !== this.source) return;
-    const isBack = isLive && this.timer && !this.isLive;
-    this.isLive = isLive;
+    const isBack = state === "live" && this.state === "refused" && this.timer;
+    this.state = state;
     say();
     if (isBack) this.check(); // what a proxy let us miss
   }

@@ -13,6 +13,7 @@ const byId = (id) => document.getElementById(id);
 let ahead = 0; // of the server's clock before ours
 let progress = null; // the newest step that is told, by stream or page
 let refreshing = null;
+let isAsking = false; // between opening the stream and the answer to what is asked for
 
 // ------------------------------------------------------------------ showing
 
@@ -40,12 +41,10 @@ function refresh() {
 function setUp() {
   ahead = Date.parse(part().dataset.now) - Date.now();
   showKept();
-  if (progress) showProgress(progress);
+  if (progress?.id > Number(part().dataset.eventId)) showProgress(progress);
   tick();
-  if (!isOpen()) {
-    progress = null;
-    submission.close();
-  }
+  if (isAsking) return;
+  if (!isOpen()) submission.close();
   if (part().dataset.operations === "0") operation.close();
 }
 
@@ -107,18 +106,18 @@ async function check() {
 const submission = new Follower({ ...SUBMISSION, onEvent: heard, check, resume: follow });
 const operation = new Follower({ ...OPERATION, onEvent: operated, check: refresh, resume: followOperation });
 
-function heard(type, payload) {
+function heard(type, payload, id) {
   if (payload.task_name !== task.name) return;
   if (type === "prodtask_submit_progress") {
-    progress = payload;
+    progress = { ...payload, id };
     if (part().dataset.phase === "running") showProgress(payload);
     else refresh();
     return;
   }
-  const id = payload.jedi_task_id;
-  if (type === "prodtask_submitted") say(`Submitted as jediTaskID ${id}`);
+  const key = payload.jedi_task_id;
+  if (type === "prodtask_submitted") say(`Submitted as jediTaskID ${key}`);
   else if (type === "prodtask_submit_failed") say(`The submission failed: ${payload.reason}`);
-  else if (type === "prodtask_submit_unrecorded") say(`PanDA has the task as ${id}, unrecorded; do not submit it again`);
+  else if (type === "prodtask_submit_unrecorded") say(`PanDA has the task as ${key}, unrecorded; do not submit it again`);
   else say(`Not known yet: ${payload.reason}`);
   news();
 }
@@ -159,39 +158,37 @@ const DO = {
 async function act(button) {
   const { path, body, isSubmission } = DO[button.dataset.do];
   if (button.dataset.confirm && !confirm(button.dataset.confirm)) return;
-  complain("refused", "");
-  if (!(await mayWrite(task.caller))) return;
-  setBusy(button, true);
   // The stream is open before the request exists: no outcome is too fast to be heard.
-  if (isSubmission) await submission.open();
-  const answer = await post(task.api + path, body);
-  if (answer.isGood && isSubmission) {
-    byId("standing").focus();
-    submission.begin();
-  } else if (isSubmission) submission.close();
-  setBusy(button, false);
-  if (!answer.isGood) complain("refused", answer.reason);
-  await news();
-  if (isSubmission && answer.isGood) byId("standing").focus({ preventScroll: true });
+  await ask(button, "refused", isSubmission ? submission : null, () => post(task.api + path, body));
 }
 
 async function operate(button) {
-  complain("operate-refused", "");
-  if (!(await mayWrite(task.caller))) return;
-  setBusy(button, true);
-  await operation.open();
   const body = { reason: byId("reason").value.trim() };
   if (button.id === "op-raise") body.increase = Number(byId("increase").value);
-  const answer = await post(`${task.api}${button.dataset.operate}/`, body);
+  const isGood = await ask(button, "operate-refused", operation, () => post(`${task.api}${button.dataset.operate}/`, body));
+  if (isGood) byId("reason").value = "";
+}
+
+/** Ask for something, and follow what comes of it; gives whether it was accepted. */
+async function ask(button, complaints, follower, write) {
+  complain(complaints, "");
+  if (isAsking || !(await mayWrite(task.caller))) return false;
+  isAsking = true;
+  setBusy(button, true);
+  await follower?.open();
+  const answer = await write();
   setBusy(button, false);
   if (answer.isGood) {
-    byId("reason").value = "";
-    operation.begin();
+    follower?.begin();
+    if (follower === submission) byId("standing").focus();
   } else {
-    operation.close();
-    complain("operate-refused", answer.reason);
+    follower?.close();
+    complain(complaints, answer.reason);
   }
+  isAsking = false;
   await news();
+  if (document.activeElement === document.body) byId(button.id)?.focus();
+  return answer.isGood;
 }
 
 function setBusy(button, isBusy) {

@@ -1,1 +1,1 @@
-"""The bench `chaos`: submissions under kills, PanDA's faults and double clicks, each seed a plan."""
+"""The bench `chaos`: submissions under kills, PanDA's faults and double clicks, by seeds."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import httpx
 from sqlalchemy import select, text
@@ -144,7 +144,7 @@ class Panda:
         retrying = httpx.HTTPTransport(retries=5)  # it refuses connections at times
         self._http = httpx.Client(base_url=url, timeout=20, transport=retrying)
 
-    def __enter__(self) -> Panda:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import psycopg
 from psycopg.rows import TupleRow
@@ -80,7 +80,7 @@ class Follower:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="chaos-follower", daemon=True)
 
-    def __enter__(self) -> Follower:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

@@ -19,7 +19,7 @@ PRUN_SECONDS: Final = 5.0
 SERVER_LIMIT_SECONDS: Final = 5.0
 """How long the bench's PanDA may work on a request that nobody waits for any more."""
 SLOW_SECONDS: Final = 4.7
-"""So slow that prun is killed meanwhile, and the server does its work after all, within its limit."""
+"""So slow that prun is killed meanwhile; the server does its work after all, within its limit."""
 
 SUBMIT: Final = "task/submit"
 LOOK_UP: Final = "task/get_tasks_detailed_info_since"
@@ -63,6 +63,11 @@ class Door(StrEnum):
     """`POST /api/actions/submit_task/`, by the task's stored name."""
     ALIAS = "alias"
     """The same by its composed name, which is another dedup key."""
+
+
+_AT_ANY_STEP: Final = tuple(
+    each for each in Victim if each not in {Victim.NONE, Victim.PRUN, Victim.PRUN_SHELL}
+)
 
 
 @dataclass(frozen=True)
@@ -147,8 +152,10 @@ def _kills(seed: int, chance: random.Random) -> tuple[Kill, ...]:
     if victim is Victim.NONE:
         return ()
     kills = [_kill(victim, step, chance)]
-    if chance.random() < 0.25:  # noqa: PLR2004 - sometimes two
-        second = chance.choice([each for each in Victim if each is not Victim.NONE])
+    if kills[0].step is not step:
+        kills.append(_kill(chance.choice(_AT_ANY_STEP), step, chance))
+    elif chance.random() < 0.2:  # noqa: PLR2004 - sometimes two
+        second = chance.choice((*_AT_ANY_STEP, Victim.PRUN))
         kills.append(_kill(second, chance.choice(tuple(Step)), chance))
     return tuple(kills)
 
@@ -189,11 +196,8 @@ def _kind_and_time(seed: int) -> tuple[FaultKind, When]:
 
 def _clicks(chance: random.Random) -> tuple[Click, ...]:
     at_once = [Click(0.0, _door(chance)) for _ in range(chance.randint(1, 4))]
-    later = []
-    if chance.random() < 0.4:  # noqa: PLR2004
-        for _ in range(chance.randint(1, 2)):
-            later.append(Click(round(chance.uniform(0.3, 8.0), 1), _door(chance)))
-    return (*at_once, *later)
+    moments = [round(chance.uniform(0.3, 8.0), 1) for _ in range(chance.choice((0, 0, 0, 1, 2)))]
+    return (*at_once, *(Click(moment, _door(chance)) for moment in moments))
 
 
 def _door(chance: random.Random) -> Door:

@@ -1,0 +1,132 @@
+// The list of production tasks: many at once, each row's outcome live.
+
+import { Batch } from "./tasks_batch.js";
+import { fetchPage, replacePart } from "./live.js";
+import { identity, mayWrite } from "./tasks_write.js";
+import { count } from "./words.js";
+
+const page = JSON.parse(document.getElementById("page").textContent);
+const byId = (id) => document.getElementById(id);
+const VERBS = { submit: "Submit", lock: "Lock", draft: "Set back to draft" };
+
+let isAll = false; // all that match, on every page
+
+// ------------------------------------------------------------------ selecting
+
+const picks = () => [...document.querySelectorAll(".pick")];
+const picked = () => picks().filter((each) => each.checked);
+const total = () => Number(byId("list").dataset.total);
+
+function showSelection() {
+  const [all, chosen] = [picks(), picked()];
+  if (chosen.length < all.length) isAll = false;
+  const number = isAll ? total() : chosen.length;
+  byId("selected").textContent = number ? `${count(number)} selected` : "None selected";
+  byId("check-page").checked = all.length > 0 && chosen.length === all.length;
+  byId("check-page").indeterminate = chosen.length > 0 && chosen.length < all.length;
+  const more = byId("select-all");
+  more.hidden = isAll || !chosen.length || chosen.length < all.length || total() <= all.length;
+  more.textContent = `Select all ${count(total())} that match`;
+  for (const each of all) each.closest("tr").classList.toggle("picked", each.checked);
+  for (const button of document.querySelectorAll("[data-operation]")) button.disabled = !number || batch.isBusy;
+}
+
+document.addEventListener("change", ({ target }) => {
+  if (target.id === "check-page") for (const each of picks()) each.checked = target.checked;
+  if (target.id === "check-page" || target.classList.contains("pick")) showSelection();
+});
+
+// ------------------------------------------------------------------ asking
+
+async function ask(operation) {
+  if (!(await mayWrite(page.caller))) return;
+  let plan;
+  try {
+    plan = await planOf(operation);
+  } catch (error) {
+    batch.tell("Nothing was done", error.message);
+    return;
+  }
+  if (await agreed(plan)) batch.run(plan);
+}
+
+async function planOf(operation) {
+  const asked = new URLSearchParams(isAll ? page.query : "");
+  asked.set("operation", operation);
+  if (isAll) asked.set("all", "1");
+  else asked.set("ids", picked().map((each) => each.value).join(","));
+  const answer = await fetch(`${page.tasks}plan.json?${asked}`, { cache: "no-store", headers: identity() });
+  if (!answer.ok) throw new Error(`The server answered ${answer.status}; try again.`);
+  return answer.json();
+}
+
+/** Show what will be done and what not, and why; gives whether the user wants it so. */
+function agreed({ operation, will, wont }) {
+  const dialog = byId("plan");
+  const verb = VERBS[operation];
+  byId("plan-title").textContent = `${verb} ${tasks(will.length + wont.length)}`;
+  byId("plan-will").textContent = will.length
+    ? `${tasks(will.length)} will be ${operation === "submit" ? "submitted to PanDA" : operation === "lock" ? "locked" : "set back to draft"}.`
+    : "It can be done to none of them.";
+  const details = byId("plan-wont");
+  details.hidden = !wont.length;
+  details.open = wont.length > 0 && wont.length <= 8;
+  details.querySelector("summary").textContent = `${tasks(wont.length)} will be left out, and why`;
+  details.querySelector("ul").replaceChildren(...byReason(wont).map(reasonItem));
+  byId("plan-go").textContent = `${verb} ${count(will.length)}`;
+  byId("plan-go").hidden = !will.length;
+  byId("plan-cancel").textContent = will.length ? "Cancel" : "Close";
+  dialog.returnValue = "cancel";
+  dialog.showModal();
+  (will.length ? byId("plan-go") : byId("plan-cancel")).focus();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "go"), { once: true });
+  });
+}
+
+const tasks = (number) => (number === 1 ? "1 task" : `${count(number)} tasks`);
+
+/** What is left out, the tasks of the same reasons together, most first. */
+function byReason(wont) {
+  const groups = new Map();
+  for (const each of wont) {
+    const reason = each.reasons.join(" ");
+    groups.set(reason, [...(groups.get(reason) ?? []), each.label]);
+  }
+  return [...groups].sort((a, b) => b[1].length - a[1].length);
+}
+
+function reasonItem([reason, labels]) {
+  const [item, number, names] = ["li", "b", "span"].map((tag) => document.createElement(tag));
+  number.textContent = count(labels.length);
+  names.className = "hint block";
+  names.textContent = labels.length > 3 ? `${labels.slice(0, 3).join(", ")} and ${count(labels.length - 3)} more` : labels.join(", ");
+  item.append(number, ` ${reason}`, names);
+  return item;
+}
+
+// ------------------------------------------------------------------ doing
+
+async function refresh() {
+  try {
+    const chosen = new Set(picked().map((each) => each.value));
+    replacePart("list", await fetchPage(byId("list").dataset.eventId));
+    for (const each of picks()) each.checked = chosen.has(each.value);
+  } catch {
+    // the rows stay as they were told
+  }
+  showSelection();
+}
+
+const batch = new Batch(page, { onEnd: refresh, onChange: showSelection });
+
+document.addEventListener("click", ({ target }) => {
+  if (target.dataset?.operation) ask(target.dataset.operation);
+  else if (target.id === "select-all") {
+    isAll = true;
+    showSelection();
+  }
+});
+
+showSelection();
+batch.resume(document.querySelectorAll("#tasks tr[data-request]:not([data-request=''])"));

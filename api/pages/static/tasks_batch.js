@@ -1,0 +1,203 @@
+// An operation on many tasks: asked for a few at a time, and each followed to its end.
+
+import { Follower, SUBMISSION } from "./tasks_follow.js";
+import { post } from "./tasks_write.js";
+import { count } from "./words.js";
+
+const AT_A_TIME = 4;
+const SETTLING = 100;
+const ASKED_AT_ONCE = 100; // tasks that one look takes
+const PATHS = {
+  submit: { path: "submit/", body: {} },
+  lock: { path: "lock/", body: {} },
+  draft: { path: "set-status/", body: { status: "draft" } },
+};
+const DOING = { submit: "Submitting", lock: "Locking", draft: "Setting back to draft" };
+const OVER = new Set(["submitted", "failed", "not done", "done"]);
+const byId = (id) => document.getElementById(id);
+
+export class Batch {
+  /**
+   * @param page the page's addresses
+   * @param onEnd called when all have ended
+   * @param onChange called when the batch begins or ends
+   */
+  constructor(page, { onEnd, onChange }) {
+    Object.assign(this, { page, onEnd, onChange, entries: new Map(), isBusy: false });
+    this.follower = new Follower({
+      ...SUBMISSION,
+      onEvent: (type, payload) => this.#heard(type, payload),
+      check: () => this.#check(),
+      resume: () => this.#follow(),
+    });
+    byId("batch-close").addEventListener("click", () => (byId("batch").hidden = true));
+  }
+
+  /** Do the plan. */
+  async run({ operation, will }) {
+    this.#begin(will.map(({ id, name, label, reference }) => ({ id, name, label, reference, state: "waiting", text: "" })));
+    byId("batch-title").textContent = `${DOING[operation]} ${will.length === 1 ? "1 task" : `${count(will.length)} tasks`}`;
+    byId("batch").hidden = false;
+    byId("batch").focus();
+    byId("batch-rows").tBodies[0].replaceChildren(...[...this.entries.values()].map((each) => (each.row = this.#newRow(each))));
+    this.#showCounts();
+    if (operation === "submit") await this.follower.open();
+    const waiting = [...this.entries.values()];
+    const { path, body } = PATHS[operation];
+    const asker = async () => {
+      for (let entry = waiting.shift(); entry; entry = waiting.shift()) {
+        const answer = await post(`${this.page.api}${entry.reference}/${path}`, body);
+        this.follower.source && this.follower.touch();
+        this.#answered(entry, operation, answer);
+      }
+    };
+    await Promise.all(Array.from({ length: AT_A_TIME }, asker));
+    if (this.isBusy && operation === "submit") this.follower.begin();
+  }
+
+  /** Follow what was asked for before the page was opened. */
+  resume(rows) {
+    if (!rows.length) return;
+    this.#begin([...rows].map(({ dataset }) => ({ id: Number(dataset.id), name: dataset.name, state: "asked", text: "" })));
+    this.#follow();
+  }
+
+  /** Say something in the place of a batch. */
+  tell(title, text) {
+    byId("batch-title").textContent = title;
+    byId("batch-counts").textContent = text;
+    byId("batch-rows").tBodies[0].replaceChildren();
+    byId("batch").hidden = false;
+    byId("batch").focus();
+  }
+
+  #begin(entries) {
+    this.entries = new Map(entries.map((each) => [each.name, each]));
+    this.isBusy = true;
+    this.onChange();
+  }
+
+  async #follow() {
+    await this.follower.open(byId("list").dataset.eventId);
+    this.follower.begin();
+  }
+
+  #answered(entry, operation, answer) {
+    if (!answer.isGood) this.#turn(entry, "not done", answer.reason);
+    else if (operation !== "submit") this.#turn(entry, "done", `now ${answer.told.status}`, answer.told.status);
+    else if (entry.state === "waiting") this.#turn(entry, "asked", `request ${answer.told.request?.id ?? ""}`);
+  }
+
+  #heard(type, payload) {
+    const entry = this.entries.get(payload.task_name);
+    if (!entry || OVER.has(entry.state)) return;
+    this.follower.touch();
+    const { jedi_task_id: key, reason } = payload;
+    if (type === "prodtask_submit_progress") this.#turn(entry, "running", `${payload.step_number} of 10: ${payload.text}`);
+    else if (type === "prodtask_submitted") this.#turn(entry, "submitted", key, "submitted");
+    else if (type === "prodtask_submit_failed") this.#turn(entry, "failed", reason);
+    else if (type === "prodtask_submit_unrecorded") this.#turn(entry, "unrecorded", `PanDA has it as ${key}; do not submit it again. ${reason}`);
+    else this.#turn(entry, "unknown", reason);
+  }
+
+  /** Ask how those stand that have not ended. */
+  async #check() {
+    const open = [...this.entries.values()].filter((each) => !OVER.has(each.state) && each.state !== "waiting");
+    for (let start = 0; start < open.length; start += ASKED_AT_ONCE) {
+      const ids = open.slice(start, start + ASKED_AT_ONCE).map((each) => each.id).join(",");
+      try {
+        const answer = await fetch(`${this.page.tasks}states.json?ids=${ids}`, { cache: "no-store" });
+        if (!answer.ok) return;
+        for (const state of await answer.json()) this.#found(state);
+      } catch {
+        return; // the next look tries again
+      }
+    }
+  }
+
+  #found({ name, status, phase, reason, jedi_task_id: key }) {
+    const entry = this.entries.get(name);
+    if (!entry || OVER.has(entry.state)) return;
+    if (phase === "submitted") this.#turn(entry, phase, String(key), status);
+    else if (phase === "failed" || phase === "unknown") this.#turn(entry, phase, reason);
+    else if (phase === "unrecorded") this.#turn(entry, phase, `PanDA has it as ${key}; do not submit it again. ${reason}`);
+    else if (phase === "waiting" && entry.state === "asked") this.#turn(entry, "asked", "waits for the ops side");
+  }
+
+  #turn(entry, state, text, status) {
+    Object.assign(entry, { state, text });
+    const shown = state === "submitted" ? this.#link(text) : document.createTextNode(text);
+    entry.row?.lastElementChild.replaceChildren(stateOf(state), " ", shown);
+    this.#showInList(entry, status);
+    this.timer ??= setTimeout(() => this.#settle(), SETTLING);
+  }
+
+  /** Count, once for many turns, and end where nothing is open any more. */
+  #settle() {
+    this.timer = undefined;
+    const over = this.#showCounts();
+    if (this.isBusy && over === this.entries.size) this.#end();
+  }
+
+  #end() {
+    this.isBusy = false;
+    this.follower.close();
+    this.onChange();
+    this.onEnd();
+  }
+
+  #newRow(entry) {
+    const [row, name, told, link] = ["tr", "th", "td", "a"].map((tag) => document.createElement(tag));
+    name.scope = "row";
+    link.href = `${this.page.tasks}${entry.reference}/`;
+    link.textContent = entry.label;
+    name.append(link);
+    told.append(stateOf(entry.state));
+    row.append(name, told);
+    return row;
+  }
+
+  #showInList({ id, state, text }, status) {
+    const row = document.querySelector(`#tasks tr[data-id="${id}"]`);
+    if (!row) return;
+    const put = (field, content) => {
+      const cell = row.querySelector(`[data-f=${field}]`);
+      cell.replaceChildren(content);
+      cell.classList.remove("none");
+    };
+    put("panda", stateOf(state, text));
+    if (state === "submitted") put("jedi", this.#link(text));
+    if (status) put("status", stateOf(status));
+  }
+
+  #showCounts() {
+    const all = [...this.entries.values()];
+    const tally = new Map();
+    for (const each of all) tally.set(each.state, (tally.get(each.state) ?? 0) + 1);
+    const over = all.filter((each) => OVER.has(each.state)).length;
+    byId("batch-counts").textContent = [...tally].map(([state, number]) => `${count(number)} ${state}`).join(" · ");
+    byId("batch-progress").max = Math.max(1, all.length);
+    byId("batch-progress").value = over;
+    return over;
+  }
+
+  #link(key) {
+    if (!this.page.monitor) return document.createTextNode(key);
+    const link = document.createElement("a");
+    link.href = this.page.monitor.replace("{id}", key);
+    link.textContent = key;
+    return link;
+  }
+}
+
+/** A state as the server's templates show it, with more of it where one points at it. */
+function stateOf(word, more = "") {
+  const [state, dot] = [document.createElement("span"), document.createElement("span")];
+  state.className = "state";
+  state.dataset.state = word;
+  if (more) state.title = more;
+  dot.className = "dot";
+  dot.ariaHidden = "true";
+  state.append(dot, word);
+  return state;
+}
