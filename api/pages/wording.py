@@ -75,6 +75,12 @@ def lasted(seconds: float | None) -> str:
     return f"{hours}\u202fh {minutes}\u202fmin" if hours else f"{minutes}\u202fmin {rest}\u202fs"
 
 
+def waited(seconds: float) -> str:
+    """A duration that is still growing, in whole seconds: `12 s`, `3 min 20 s`."""
+    whole = max(0, int(seconds))
+    return lasted(whole) if whole >= 60 else f"{whole}\u202fs"  # noqa: PLR2004
+
+
 def _short(value: float) -> str:
     """Three digits or so: 0.42, 12.3, 123."""
     if value >= _WHOLE or value == 0:

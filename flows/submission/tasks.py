@@ -205,14 +205,9 @@ def _run_prun(attempt: SubmissionAttempt, directory: Path, token: str) -> Outcom
 
 
 def _note_outcome(attempt: SubmissionAttempt, outcome: Outcome) -> SubmissionAttempt:
-    return ledger.write(
-        attempt,
-        Step.CLASSIFY,
-        f"{outcome.verdict}: {outcome.reason}",
-        outcome=outcome.verdict.value,
-        reason=outcome.reason,
-        **_after(attempt, outcome),
-    )
+    said = {"outcome": outcome.verdict.value, "reason": outcome.reason}
+    values = said | _after(attempt, outcome)
+    return ledger.write(attempt, Step.CLASSIFY, f"{outcome.verdict}: {outcome.reason}", **values)
 
 
 def _after(attempt: SubmissionAttempt, outcome: Outcome) -> dict[str, Any]:

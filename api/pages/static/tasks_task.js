@@ -1,9 +1,9 @@
 // The page of a production task: submits it, follows the submission to its end, operates on it.
 
-import { fetchPage, replacePart } from "./live.js";
+import { fetchPage, Once, replacePart } from "./live.js";
 import { Follower, OPERATION, SUBMISSION } from "./tasks_follow.js";
 import { identity, mayWrite, post, showKept } from "./tasks_write.js";
-import { lasted } from "./words.js";
+import { waited } from "./words.js";
 
 const OPEN = new Set(["waiting", "running", "unknown", "unrecorded"]);
 const task = JSON.parse(document.getElementById("task").textContent);
@@ -48,15 +48,16 @@ function setUp() {
   if (part().dataset.operations === "0") operation.close();
 }
 
+const soon = new Once(refresh, { delay: 500, rest: 1000 });
 const isOpen = () => OPEN.has(part().dataset.phase);
 
 function tick() {
   const now = Date.now() + ahead;
   for (const place of document.querySelectorAll("[data-since]")) {
-    write(place, lasted(Math.max(0, Math.floor((now - Date.parse(place.dataset.since)) / 1000))));
+    write(place, waited((now - Date.parse(place.dataset.since)) / 1000));
   }
   for (const place of document.querySelectorAll("[data-until]")) {
-    write(place, lasted(Math.max(0, Math.ceil((Date.parse(place.dataset.until) - now) / 1000))));
+    write(place, waited((Date.parse(place.dataset.until) - now) / 1000));
   }
 }
 
@@ -111,7 +112,7 @@ function heard(type, payload, id) {
   if (type === "prodtask_submit_progress") {
     progress = { ...payload, id };
     if (part().dataset.phase === "running") showProgress(payload);
-    else refresh();
+    soon.ask(part().dataset.phase === "running" ? undefined : 0);
     return;
   }
   const key = payload.jedi_task_id;

@@ -32,6 +32,12 @@ export function clock(milliseconds) {
   return milliseconds ? new Date(milliseconds).toISOString().slice(0, 19).replace("T", " ") : "–";
 }
 
+/** A duration in seconds that is still growing: `12 s`, `3 min 20 s`. */
+export function waited(seconds) {
+  const whole = Math.max(0, Math.trunc(seconds));
+  return whole >= 60 ? lasted(whole) : `${whole}${THIN}s`;
+}
+
 /** A duration in seconds: `0.42 s`, `12.3 s`, `3 min 20 s`, `2 h 5 min`. */
 export function lasted(seconds) {
   if (seconds === null || seconds === undefined) return "–";
