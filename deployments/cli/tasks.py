@@ -11,6 +11,7 @@ from blocks.pcs_service import PcsRefused, PcsService, ProdTask
 from deployments.cli import tasks_display, tasks_submit
 from deployments.cli.monitor_access import Token, Url
 from deployments.cli.tasks_access import AsJson, Name, connected_pcs
+from deployments.cli.tasks_outcome import newest_attempt
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -95,14 +96,16 @@ def print_command(name: Name, *, url: Url = None, token: Token = None) -> None:
 @app.command()
 def lock(name: Name, *, url: Url = None, token: Token = None) -> None:
     """Make a task ready, where nothing is missing."""
-    with connected_pcs(url, token) as pcs:
+    with connected_pcs(url, token, must_write=True) as pcs:
         task = pcs.lock(name)
     typer.echo(f"{tasks_display.clean(task.composed_name or task.name)}: {task.status}")
 
 
 def _command_of(pcs: PcsService, task: ProdTask) -> tuple[str | None, str | None]:
-    """The command; or why PCS composes none."""
+    """What runs, or would run next in the first attempt's name; or why PCS composes none."""
+    newest = newest_attempt(task)
+    attempt_id = newest.id if newest is not None and task.request is not None else None
     try:
-        return pcs.command(task.name), None
+        return pcs.command(task.name, panda_tasks_id=attempt_id), None
     except PcsRefused as refusal:
         return None, refusal.detail

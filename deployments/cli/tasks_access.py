@@ -27,9 +27,14 @@ AsJson = Annotated[
 
 
 @contextmanager
-def connected_pcs(url: str | None, token: str | None) -> Iterator[PcsService]:
+def connected_pcs(
+    url: str | None, token: str | None, *, must_write: bool = False
+) -> Iterator[PcsService]:
     """PCS at the monitor's address; an error of it ends the command with its exit code."""
     key = _key(token)
+    if must_write and key is None:
+        tell("prodops: this needs a token: set SWF_API_TOKEN or give --token")
+        raise typer.Exit(EXIT_CODES[Outcome.NOT_ALLOWED])
     try:
         with PcsService(
             monitor_url(url), token=key, timeout_seconds=settings().pcs.timeout_seconds

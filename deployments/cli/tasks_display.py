@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import typer
 
 from blocks.pcs_service import Attempt, ProdTask
-from deployments.cli.tasks_outcome import STEPS, Outcome, Submission
+from deployments.cli.tasks_outcome import STEPS, Outcome, Submission, newest_attempt
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -36,7 +36,7 @@ COLUMNS: Final = (
 
 def row_of(task: ProdTask) -> dict[str, Any]:
     """A task as a row of the list."""
-    newest = max(task.panda_tasks, key=lambda each: each.try_number, default=None)
+    newest = newest_attempt(task)
     return {
         "name": clean(task.composed_name or task.name),
         "status": task.status,
@@ -128,23 +128,30 @@ def _as_request(submission: Submission) -> str:
 def stage(submission: Submission) -> str:
     """The step that it is at, in words."""
     match submission.outcome:
-        case Outcome.UNKNOWN:
-            return f"unknown: {submission.reason}"
-        case Outcome.UNRECORDED:
-            return f"jediTaskID {submission.jedi_task_id}, not recorded yet: {submission.reason}"
-        case Outcome.ACCEPTED | Outcome.PENDING if submission.step:
-            return f"{submission.step_number}/{STEPS} {submission.step}: {submission.text}"
+        case Outcome.UNKNOWN | Outcome.UNRECORDED:
+            return f"{submission.outcome}: {_step(submission) or submission.reason}"
         case Outcome.ACCEPTED | Outcome.PENDING:
-            return submission.text or "accepted"
+            return _step(submission) or submission.text or "accepted"
         case _:
             return _result(submission)
+
+
+def _step(submission: Submission) -> str:
+    if not submission.step:
+        return ""
+    return f"{submission.step_number}/{STEPS} {submission.step}: {submission.text}"
 
 
 class Lines:
     """Tells each change in a line on stderr, for pipes and logs."""
 
+    def __init__(self, *, is_one: bool) -> None:
+        self._is_one = is_one
+
     def changed(self, submission: Submission) -> None:
-        """Tell it."""
+        """Tell it; of one alone, the end follows on stdout anyway."""
+        if self._is_one and not submission.is_open:
+            return
         typer.echo(clean(f"[{_now():%H:%M:%S}] {submission.name}: {stage(submission)}"), err=True)
 
     def tick(self, submissions: Sequence[Submission]) -> None:

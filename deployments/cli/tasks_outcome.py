@@ -128,7 +128,7 @@ class Submission:
     def begin(self, task: ProdTask) -> None:
         """Take what PCS answered: from here on events and looks count."""
         self.task_name = task.name
-        newest = max(task.panda_tasks, key=lambda each: each.try_number, default=None)
+        newest = newest_attempt(task)
         if newest is not None:
             self.attempt_id, self.panda_name = newest.id, newest.task_name
         if task.request is not None:
@@ -202,7 +202,7 @@ class Submission:
         is_created = event.event == Told.UNRECORDED
         self.outcome = Outcome.UNRECORDED if is_created else Outcome.UNKNOWN
         self.jedi_task_id = _integer(event.data.get("jedi_task_id"))
-        self.reason = _text(event.data.get("reason"))
+        self.reason, self.step = _text(event.data.get("reason")), ""
         self.next_check_at = _text(event.data.get("next_check_at"))
 
     def _read_request(self, request: Mapping[str, Any]) -> None:
@@ -231,6 +231,11 @@ class Submission:
 
     def _attempt(self, task: ProdTask) -> Attempt | None:
         return next((each for each in task.panda_tasks if each.id == self.attempt_id), None)
+
+
+def newest_attempt(task: ProdTask) -> Attempt | None:
+    """The task's last intent to be at PanDA."""
+    return max(task.panda_tasks, key=lambda each: each.try_number, default=None)
 
 
 def judge(name: str, task: ProdTask) -> Submission:

@@ -125,11 +125,11 @@ def _pursue(
     submissions: list[Submission] = []
     is_interrupted = False
     with ExitStack() as opened:
-        pcs = opened.enter_context(connected_pcs(url, token))
+        pcs = opened.enter_context(connected_pcs(url, token, must_write=True))
         ear = None if timeout is None else opened.enter_context(opened_ear(url, token))
         submissions += _begun(pcs, names, begin)
         if ear is not None and timeout is not None:
-            display = opened.enter_context(_display())
+            display = opened.enter_context(_display(is_one=len(submissions) == 1))
             try:
                 tasks_wait.follow(
                     submissions, ear=ear, pcs=pcs, display=display, timeout_seconds=timeout
@@ -171,9 +171,9 @@ def _conclude(submissions: Sequence[Submission], *, as_json: bool, is_interrupte
 
 
 @contextmanager
-def _display() -> Iterator[tasks_wait.Display]:
+def _display(*, is_one: bool) -> Iterator[tasks_wait.Display]:
     if not sys.stderr.isatty():
-        yield tasks_display.Lines()
+        yield tasks_display.Lines(is_one=is_one)
         return
     with tasks_display.LiveLines() as live:
         yield live

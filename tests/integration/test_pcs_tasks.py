@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from urllib.parse import quote
 
 import pytest
@@ -61,7 +62,7 @@ def test_the_way_of_a_task_from_its_tags_to_its_id(pcs):
 
 def test_a_task_is_answered_in_full(pcs):
     task = pcs.make_task()
-    assert KEYS | OURS <= set(task)
+    assert set(task) >= KEYS | OURS
     assert task["dataset_did"] == f"group.EIC:{task['dataset_name']}.b1"
     assert (task["created_by"], task["is_relaxed"], task["request"]) == ("tester", False, None)
 
@@ -104,30 +105,30 @@ def test_a_name_that_several_tasks_have_is_told_and_none_is_picked(pcs):
 # ------------------------------------------------------------------ bad names and bodies
 
 
-@pytest.mark.parametrize("name", AWKWARD, ids=ascii)
-def test_an_awkward_name_means_no_task_and_breaks_nothing(pcs, name):
-    for path in (f"prod-tasks/{quote(name, safe='')}/", f"prod-tasks/{quote(name, safe='')}"):
-        for method in ("GET", "PATCH", "DELETE"):
-            assert pcs.send(method, path, {} if method == "PATCH" else None).status_code == 404
-    for step in ("submit", "lock", "set-status"):
-        answer = pcs.send("POST", f"prod-tasks/{quote(name, safe='')}/{step}/", {"status": "ready"})
-        assert answer.status_code == 404
-        assert answer.json()["detail"].startswith("No task '")
+def test_an_awkward_name_means_no_task_and_breaks_nothing(pcs):
+    for name in AWKWARD:
+        path = f"prod-tasks/{quote(name, safe='')}"
+        for method, body in (("GET", None), ("PATCH", {}), ("DELETE", None)):
+            for ending in ("/", ""):
+                assert pcs.send(method, path + ending, body).status_code == 404, ascii(name)
+        for step in ("submit", "lock", "set-status"):
+            answer = pcs.send("POST", f"{path}/{step}/", {"status": "ready"})
+            assert answer.status_code == 404, ascii(name)
+            assert answer.headers["content-type"] == "application/json"
 
 
-@pytest.mark.parametrize("name", AWKWARD, ids=ascii)
-def test_an_awkward_name_in_the_query_means_no_task(pcs, name):
-    answer = pcs.send("GET", "prod-tasks/command/", name=name)
-    assert answer.status_code == 400 if "\0" in name else 404
-    assert pcs.record(name, jedi_task_id=1).status_code in {400, 404}
+def test_an_awkward_name_in_the_query_means_no_task(pcs):
+    for name in AWKWARD:
+        answer = pcs.send("GET", "prod-tasks/command/", name=name)
+        assert answer.status_code == (400 if "\0" in name else 404), ascii(name)
+        assert pcs.record(name, jedi_task_id=1).status_code in {400, 404}
 
 
-@pytest.mark.parametrize("name", [*AWKWARD, "command", "12", "", None, 5, ["a"]], ids=ascii)
-def test_a_task_does_not_get_an_awkward_name(pcs, name):
-    if name == "a/b":
-        pytest.skip("imported rows are named so")
-    body = {"name": name, "dataset": 1, "prod_config": 1}
-    assert "name" in fields_of(pcs.send("POST", "prod-tasks/", body))
+def test_a_task_does_not_get_an_awkward_name(pcs):
+    for name in (*AWKWARD[1:], "command", "12", "", None, 5, ["a"], "a//b", "/a", "a/../b"):
+        body = {"name": name, "dataset": 1, "prod_config": 1}
+        answer = pcs.http.post("/pcs/api/prod-tasks/", json=body)
+        assert "name" in fields_of(answer), ascii(name)
 
 
 def test_an_unknown_task_is_named(pcs):
@@ -135,36 +136,40 @@ def test_an_unknown_task_is_named(pcs):
     assert (answer.status_code, answer.json()) == (404, {"detail": "No task 'nope'"})
 
 
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("dataset", 99),
-        ("dataset", "nope"),
-        ("dataset", [1]),
-        ("prod_config", 99),
-        ("prod_config", True),
-        ("campaign", "nope"),
-        ("prod_request", 99),
-        ("priority", "high"),
-        ("pre_tdr_use", "yes"),
-        ("description", 5),
-        ("description", "a\0"),
-        ("overrides", "x"),
-        ("overrides", {"outputs": []}),
-        ("overrides", {"panda_sites": "x"}),
-        ("overrides", {"panda_site": "a b"}),
-        ("overrides", {"data": {"exec_command": "a\nb"}}),
-    ],
-)
-def test_a_field_that_cannot_be_taken_is_named(pcs, field, value):
+BAD_FIELDS = [
+    ("dataset", 99),
+    ("dataset", "nope"),
+    ("dataset", [1]),
+    ("prod_config", 99),
+    ("prod_config", True),
+    ("campaign", "nope"),
+    ("prod_request", 99),
+    ("priority", "high"),
+    ("pre_tdr_use", "yes"),
+    ("description", 5),
+    ("description", "a\0"),
+    ("overrides", "x"),
+    ("overrides", {"outputs": []}),
+    ("overrides", {"panda_sites": "x"}),
+    ("overrides", {"panda_site": "a b"}),
+    ("overrides", {"data": {"exec_command": "a\nb"}}),
+]
+
+
+def test_a_field_that_cannot_be_taken_is_named(pcs):
     pcs.make_task()
-    answer = pcs.send("PATCH", "prod-tasks/dis-10x100/", {field: value})
-    assert fields_of(answer) == [field]
+    for field, value in BAD_FIELDS:
+        answer = pcs.send("PATCH", "prod-tasks/dis-10x100/", {field: value})
+        assert fields_of(answer) == [field], value
 
 
-@pytest.mark.parametrize("body", [b"[1]", b"{", b"null", b'"x"', b"\xff", b"[" * 500])
-def test_a_body_that_is_no_object_is_refused_as_json(pcs, body):
-    for path in ("prod-tasks/", "prod-tasks/record-submission/", "datasets/", "prod-configs/"):
+BODIES = (b"[1]", b"{", b"null", b'"x"', b"\xff", b"[" * 500)
+
+
+def test_a_body_that_is_no_object_is_refused_as_json(pcs):
+    for body, path in itertools.product(
+        BODIES, ("prod-tasks/", "prod-tasks/record-submission/", "datasets/", "prod-configs/")
+    ):
         answer = pcs.http.post(
             f"/pcs/api/{path}", content=body, headers={"Content-Type": "application/json"}
         )
@@ -190,14 +195,14 @@ def test_nobody_may_write_and_anybody_may_read(pcs, served_api):
 # ------------------------------------------------------------------ gates
 
 
-@pytest.mark.parametrize("field", ["status", "panda_task_id", "panda_tasks", "created_by"])
-@pytest.mark.parametrize("value", [None, 1, "submitted"])
-def test_no_write_sets_what_pcs_sets_itself(pcs, field, value):
+def test_no_write_sets_what_pcs_sets_itself(pcs):
     task = pcs.make_task()
+    own = ("status", "panda_task_id", "panda_tasks", "created_by")
     whole = {name: task[name] for name in ("name", "dataset", "prod_config")}
-    for method, path in (("PATCH", "prod-tasks/dis-10x100/"), ("PUT", "prod-tasks/dis-10x100/"),
-                         ("POST", "prod-tasks/")):  # fmt: skip
-        answer = pcs.send(method, path, whole | {field: value})
+    ways = (("PATCH", "dis-10x100/"), ("PUT", "dis-10x100/"), ("POST", ""))
+    for field, value, way in itertools.product(own, (None, 1, "submitted"), ways):
+        method, path = way
+        answer = pcs.send(method, f"prod-tasks/{path}", whole | {field: value})
         assert fields_of(answer) == [field]
     assert pcs.task() == task
 
@@ -324,8 +329,7 @@ def test_the_command_wants_a_name_and_a_known_format(pcs):
 
 def test_the_command_of_an_attempt_has_its_name(pcs):
     task = pcs.make_ready()
-    first = pcs.submit()["panda_tasks"][0]
-    pcs.record(jedi_task_id=1, panda_tasks_id=first["id"])
+    [first] = pcs.record(jedi_task_id=1).json()["panda_tasks"]
     second = pcs.good("POST", "prod-tasks/dis-10x100/rerun-entire-task/")["panda_tasks"][1]
     for query, name in (
         ({}, task["composed_name"]),

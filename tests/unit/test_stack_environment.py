@@ -46,7 +46,31 @@ def test_ops_knows_its_role_and_prefect():
         "PRODOPS_PREFECT_API_URL": "http://127.0.0.1:4200/api",
         "PRODOPS_PREFECT_PASSWORD_FILE": "/state/secrets/prefect.password",
         "PRODOPS_PREFECT_UI_URL": "http://127.0.0.1:4200",
+        "PRODOPS_PCS_URL": "http://127.0.0.1:8002",
+        "PRODOPS_PCS_TOKEN_FILE": "/state/secrets/pcs.token",
     }
+
+
+def test_ops_keeps_another_pcs_and_its_token():
+    given = {"PRODOPS_PCS_URL": "https://pcs.test/swf-monitor", "PRODOPS_PCS_TOKEN_FILE": "/token"}
+    assert given.items() <= ours(Zone.OPS, **given).items()
+
+
+def test_the_web_tier_knows_neither_the_ops_sides_token_nor_panda():
+    given = {
+        "PRODOPS_PCS_URL": "https://pcs.test",
+        "PRODOPS_PCS_TOKEN_FILE": "/token",
+        "PANDA_CONFIG_ROOT": "/pathena",
+        "PANDA_URL_SSL": "https://panda.test",
+        "PRODOPS_PCS_RELAXED": "true",
+    }
+    assert given.keys() & ours(Zone.WEB, **given).keys() == {"PRODOPS_PCS_RELAXED"}
+
+
+def test_the_sandboxs_panda_stands_in_the_place_of_any_other():
+    environment = ours(Zone.OPS, PRODOPS_SANDBOX_PANDA="true", PANDA_URL_SSL="https://panda.test")
+    assert environment["PRODOPS_PANDA_URL_SSL"] == "http://127.0.0.1:25443"
+    assert environment["PRODOPS_PANDA_CONFIG_ROOT"] == "/state/sandbox/panda/pathena"
 
 
 def test_the_servers_know_no_role_of_ours():

@@ -70,6 +70,7 @@ def test_every_secret_is_a_file_of_its_owner(layout: Layout):
             "pgpass.prefect",
             "prefect.password",
             "cookie.key",
+            "pcs.token",
         ],
         0o600,
     )

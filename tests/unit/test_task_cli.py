@@ -99,6 +99,7 @@ def test_unknown_stays_unknown_while_it_is_looked_into_and_may_end_well():
     submission.hear(event(Told.UNKNOWN, reason="no answer", next_check_at="2026-01-02T03:04:05"))
     submission.hear(event(Told.PROGRESS, step="reconcile", step_number=7, text="asking PanDA"))
     assert submission.outcome is Outcome.UNKNOWN
+    assert tasks_display.stage(submission) == "unknown: 7/10 reconcile: asking PanDA"
     submission.hear(event(Told.SUBMITTED, jedi_task_id="9"))
     assert submission.outcome is Outcome.SUBMITTED
 
@@ -393,6 +394,19 @@ def test_without_a_good_token_nothing_is_asked_for_and_it_ends_with_7(pcs):
     result = run(pcs, "submit", NAME, "--wait", token="bad")
     assert result.exit_code == 7
     assert [method for method, _ in pcs.asked] == ["GET"]
+
+
+@pytest.mark.parametrize("words", [["submit", NAME], ["watch", NAME], ["lock", NAME]])
+def test_without_any_token_nothing_is_asked_for_at_all(pcs, words):
+    result = CliRunner().invoke(tasks.app, [*words, "-m", pcs.url])
+    assert (result.exit_code, pcs.asked) == (7, [])
+    assert "SWF_API_TOKEN" in result.stderr
+
+
+def test_what_is_open_to_read_needs_no_token(pcs):
+    pcs.add(NAME)
+    result = CliRunner().invoke(tasks.app, ["show", NAME, "-m", pcs.url])
+    assert result.exit_code == 0
 
 
 def test_nobody_at_the_address_ends_with_7():

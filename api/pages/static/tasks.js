@@ -86,17 +86,19 @@ function agreed({ operation, will, wont }) {
 
 const tasks = (number) => (number === 1 ? "1 task" : `${count(number)} tasks`);
 
-/** What is left out, the tasks of the same reasons together, most first. */
+/** What is left out, the tasks whose reasons differ in their numbers only together, most first. */
 function byReason(wont) {
   const groups = new Map();
   for (const each of wont) {
-    const reason = each.reasons.join(" ");
-    groups.set(reason, [...(groups.get(reason) ?? []), each.label]);
+    const key = each.reasons.join(" ").replaceAll(/\d+/g, "…");
+    groups.set(key, [...(groups.get(key) ?? []), each]);
   }
   return [...groups].sort((a, b) => b[1].length - a[1].length);
 }
 
-function reasonItem([reason, labels]) {
+function reasonItem([key, group]) {
+  const reason = group.length === 1 ? group[0].reasons.join(" ") : key;
+  const labels = group.map((each) => each.label);
   const [item, number, names] = ["li", "b", "span"].map((tag) => document.createElement(tag));
   number.textContent = count(labels.length);
   names.className = "hint block";
@@ -110,7 +112,9 @@ function reasonItem([reason, labels]) {
 async function refresh() {
   try {
     const chosen = new Set(picked().map((each) => each.value));
-    replacePart("list", await fetchPage(byId("list").dataset.eventId));
+    const fresh = await fetchPage(byId("list").dataset.eventId);
+    replacePart("list", fresh);
+    replacePart("chips", fresh);
     for (const each of picks()) each.checked = chosen.has(each.value);
   } catch {
     // the rows stay as they were told

@@ -35,7 +35,7 @@ export class Batch {
 
   /** Do the plan. */
   async run({ operation, will }) {
-    this.#begin(will.map(({ id, name, label, reference }) => ({ id, name, label, reference, state: "waiting", text: "" })));
+    this.#begin(will.map(({ id, name, label, reference }) => ({ id, name, label, reference, state: "to do", text: "" })));
     byId("batch-title").textContent = `${DOING[operation]} ${will.length === 1 ? "1 task" : `${count(will.length)} tasks`}`;
     byId("batch").hidden = false;
     byId("batch").focus();
@@ -58,7 +58,7 @@ export class Batch {
   /** Follow what was asked for before the page was opened. */
   resume(rows) {
     if (!rows.length) return;
-    this.#begin([...rows].map(({ dataset }) => ({ id: Number(dataset.id), name: dataset.name, state: "asked", text: "" })));
+    this.#begin([...rows].map(({ dataset }) => ({ id: Number(dataset.id), name: dataset.name, state: "waiting", text: "" })));
     this.#follow();
   }
 
@@ -85,7 +85,7 @@ export class Batch {
   #answered(entry, operation, answer) {
     if (!answer.isGood) this.#turn(entry, "not done", answer.reason);
     else if (operation !== "submit") this.#turn(entry, "done", `now ${answer.told.status}`, answer.told.status);
-    else if (entry.state === "waiting") this.#turn(entry, "asked", `request ${answer.told.request?.id ?? ""}`);
+    else if (entry.state === "to do") this.#turn(entry, "waiting", `request ${answer.told.request?.id ?? ""}`);
   }
 
   #heard(type, payload) {
@@ -93,7 +93,7 @@ export class Batch {
     if (!entry || OVER.has(entry.state)) return;
     this.follower.touch();
     const { jedi_task_id: key, reason } = payload;
-    if (type === "prodtask_submit_progress") this.#turn(entry, "running", `${payload.step_number} of 10: ${payload.text}`);
+    if (type === "prodtask_submit_progress") this.#turn(entry, "submitting", `${payload.step_number} of 10: ${payload.text}`);
     else if (type === "prodtask_submitted") this.#turn(entry, "submitted", key, "submitted");
     else if (type === "prodtask_submit_failed") this.#turn(entry, "failed", reason);
     else if (type === "prodtask_submit_unrecorded") this.#turn(entry, "unrecorded", `PanDA has it as ${key}; do not submit it again. ${reason}`);
@@ -102,7 +102,7 @@ export class Batch {
 
   /** Ask how those stand that have not ended. */
   async #check() {
-    const open = [...this.entries.values()].filter((each) => !OVER.has(each.state) && each.state !== "waiting");
+    const open = [...this.entries.values()].filter((each) => !OVER.has(each.state) && each.state !== "to do");
     for (let start = 0; start < open.length; start += ASKED_AT_ONCE) {
       const ids = open.slice(start, start + ASKED_AT_ONCE).map((each) => each.id).join(",");
       try {
@@ -121,7 +121,8 @@ export class Batch {
     if (phase === "submitted") this.#turn(entry, phase, String(key), status);
     else if (phase === "failed" || phase === "unknown") this.#turn(entry, phase, reason);
     else if (phase === "unrecorded") this.#turn(entry, phase, `PanDA has it as ${key}; do not submit it again. ${reason}`);
-    else if (phase === "waiting" && entry.state === "asked") this.#turn(entry, "asked", "waits for the ops side");
+    else if (phase === "waiting" && entry.state === "waiting") this.#turn(entry, phase, "for the ops side");
+    else if (phase === "running" && entry.state === "waiting") this.#turn(entry, "submitting", "");
   }
 
   #turn(entry, state, text, status) {

@@ -60,8 +60,7 @@ def add(session: Session, values: Mapping[str, Any], actor: Actor) -> ProdConfig
     _check(session, values)
     added = ProdConfig(**values, created_by=actor.name)
     session.add(added)
-    session.flush()
-    return added
+    return _saved(session, added)
 
 
 def change(session: Session, key: int, values: Mapping[str, Any], actor: Actor) -> ProdConfig:
@@ -80,8 +79,7 @@ def change(session: Session, key: int, values: Mapping[str, Any], actor: Actor) 
     for name, value in values.items():
         setattr(found, name, value)
     found.updated_at = now()
-    session.flush()
-    return found
+    return _saved(session, found)
 
 
 def delete(session: Session, key: int, actor: Actor) -> None:
@@ -101,6 +99,13 @@ def delete(session: Session, key: int, actor: Actor) -> None:
         raise Conflict(f"{found.name} is the configuration of {_some(users)}.")
     session.delete(found)
     session.flush()
+
+
+def _saved(session: Session, found: ProdConfig) -> ProdConfig:
+    """The configuration as it is in the database now: numbers have its decimals."""
+    session.flush()
+    session.refresh(found)
+    return found
 
 
 def _check(session: Session, values: Mapping[str, Any], of: ProdConfig | None = None) -> None:

@@ -115,22 +115,23 @@ def insert(
     """Make a block under given names.
 
     Raises:
-        BadFields: The name is taken.
+        BadFields: The name is taken, or the campaign is unknown.
     """
+    key = values.get("campaign")
+    campaign_id = None if key is None else campaigns.named(session, key).id
     if session.scalar(select(Dataset.id).where(Dataset.dataset_name == dataset_name).limit(1)):
         raise BadFields(
             {"non_field_errors": [f"dataset {dataset_name} already exists; add a block to it."]}
         )
     meta = values.get("metadata")
     source = (meta or {}).get("source") or {}
-    campaign = values.get("campaign")
     added = Dataset(
         dataset_name=dataset_name,
         composed_name=composed,
         scope=values["scope"],
         detector_version=values.get("detector_version", ""),
         detector_config=values.get("detector_config", ""),
-        campaign_id=None if campaign is None else campaigns.named(session, campaign).id,
+        campaign_id=campaign_id,
         sample_name=values.get("sample_name", ""),
         did=names.block_did(values["scope"], dataset_name, 1),
         description=values.get("description", ""),

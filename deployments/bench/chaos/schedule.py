@@ -33,7 +33,7 @@ _ENDPOINTS: Final = (SUBMIT,) * 6 + _OTHERS
 _WITH_PRUN: Final = frozenset({Step.SANDBOX, Step.SEND, Step.RECONCILE})
 _REFUSALS: Final = frozenset({FaultKind.REJECT, FaultKind.BANNED})
 _KINDS: Final = tuple(FaultKind)
-_PRUN_LIFE_SECONDS: Final = 2.5
+_PRUN_LIFE_SECONDS: Final = 1.2
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ from typing import Final
 import psutil
 from sqlalchemy import select
 
-from deployments.bench.chaos.schedule import Victim
+from deployments.bench.chaos.schedule import SERVER_LIMIT_SECONDS, Victim
 from deployments.bench.stage import Stage
 from deployments.stack.errors import StackDown
 from deployments.stack.readiness import answers
@@ -26,6 +26,7 @@ _PARTS: Final = {
     Victim.POSTGRES: "postgres",
 }
 _PATIENCE_SECONDS: Final = 5.0
+_PRUN_PATIENCE_SECONDS: Final = SERVER_LIMIT_SECONDS + 5.0  # a resending waits for the server
 _POLL_SECONDS: Final = 0.02
 _PRUN: Final = "pandaclient.PrunScript"
 _SHELL: Final = "bin/prun"
@@ -53,7 +54,7 @@ class Victims:
         """Kill a victim after the delay; gives what was killed, in words."""
         if victim in {Victim.PRUN, Victim.PRUN_SHELL}:
             wanted = _PRUN if victim is Victim.PRUN else _SHELL
-            process = self._patiently(lambda: self._prun(wanted, panda_name))
+            process = _patiently(lambda: self._prun(wanted, panda_name), _PRUN_PATIENCE_SECONDS)
             time.sleep(delay)
         elif victim is Victim.RUN:
             time.sleep(delay)
@@ -62,7 +63,7 @@ class Victims:
             time.sleep(delay)
             process = self._known.get(victim)
             if not _is_alive(process):
-                process = self._patiently(lambda: self._found_again(victim))
+                process = _patiently(lambda: self._found_again(victim), _PATIENCE_SECONDS)
         if process is None:
             return f"{victim} was not there"
         try:
@@ -160,12 +161,12 @@ class Victims:
                 return process
         return None
 
-    @staticmethod
-    def _patiently(find: Callable[[], psutil.Process | None]) -> psutil.Process | None:
-        deadline = time.monotonic() + _PATIENCE_SECONDS
-        while (found := find()) is None and time.monotonic() < deadline:
-            time.sleep(_POLL_SECONDS)
-        return found
+
+def _patiently(find: Callable[[], psutil.Process | None], seconds: float) -> psutil.Process | None:
+    deadline = time.monotonic() + seconds
+    while (found := find()) is None and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+    return found
 
 
 def _is_prun(process: psutil.Process) -> bool:

@@ -1,0 +1,62 @@
+"""The bodies that record what became of submissions, and that import catalogs."""
+
+from __future__ import annotations
+
+class SubmissionForm(BaseModel):
+    """What was submitted, and as which attempt."""
+
+    name: Line | None = Field(None, description="The task, where the query does not name it.")
+    jedi_task_id: JediTaskId = Field(description="The id that PanDA gave.")
+    status: Annotated[Line, Field(pattern="^submitted$")] = "submitted"
+    panda_tasks_id: RowId | None = Field(None, description="Key of the attempt.")
+    panda_task_name: Annotated[Line, Field(max_length=300)] | None = Field(
+        None, description="Name of the attempt at PanDA."
+    )
+    task_name: Annotated[Line, Field(max_length=300)] | None = Field(
+        None, description="The same, under the original's other name."
+    )
+    replaces: JediTaskId | None = Field(
+        None, description="Id of the attempt that PanDA aborted as a duplicate of this one."
+    )
+
+
+class FailureForm(BaseModel):
+    """Why an attempt did not reach PanDA."""
+
+    name: Line | None = None
+    panda_tasks_id: RowId = Field(description="Key of the attempt.")
+    reason: Long = Field("", description="Why it failed.")
+
+
+PandaStatus = Annotated[Line, Field(pattern="^[a-z]{1,50}$")]
+
+
+class ObservationForm(BaseModel):
+    """A state that an attempt was seen in at PanDA."""
+
+    name: Line | None = None
+    jedi_task_id: JediTaskId
+    panda_status: PandaStatus = Field(description="JEDI's state.")
+    observed_at: Time | None = Field(None, description="When; unset: now.")
+
+
+class AssociationForm(BaseModel):
+    """A task that PanDA knows under a name of ours."""
+
+    panda_task_name: Annotated[Line, Field(min_length=1, max_length=301)]
+    jedi_task_id: JediTaskId
+    panda_status: PandaStatus
+
+
+class CatalogForm(BaseModel):
+    """The requests to import: a published source, or their text itself."""
+
+    source: Annotated[Line, of_form(value_forms.FILE, may_be_empty=False)] | None = Field(
+        None, description="Name of a source that is published here."
+    )
+    csv_text: Line | None = Field(None, description="The rows themselves, in a datasets.csv.")
+    campaign: Key | None = Field(None, description="Campaign of the tasks; unset: the current.")
+    detector_config: Annotated[Segment, Field(max_length=100)] = "epic_craterlake"
+    prod_config: Key | None = Field(
+        None, description="Configuration of new tasks; unset: catalog_import."
+    )

@@ -1,0 +1,200 @@
+"""The JSON of categories, tags, campaigns, datasets, configurations and requests."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from api.pcs.models import (
+    Campaign,
+    Dataset,
+    PhysicsCategory,
+    ProdConfig,
+    ProdRequest,
+    Tag,
+)
+from api.pcs.views.rows import RowView, columns
+from api.testbed.fields import UtcTime
+
+
+class CategoryView(RowView):
+    """A physics category."""
+
+    digit: int
+    name: str
+    description: str
+    created_by: str
+    created_at: UtcTime
+    tag_count: int = 0
+
+
+class TagView(RowView):
+    """A tag."""
+
+    id: int
+    tag_number: int
+    tag_label: str
+    status: str
+    description: str
+    parameters: dict[str, Any]
+    created_by: str
+    created_at: UtcTime
+    updated_at: UtcTime
+
+
+class PhysicsTagView(TagView):
+    """A physics tag, with its category."""
+
+    category: int
+    category_name: str
+
+
+class CampaignView(RowView):
+    """A campaign; `clone_of` is another one's key."""
+
+    id: int
+    name: str
+    lifecycle: str
+    description: str
+    start_date: date | None
+    end_date: date | None
+    clone_of: int | None
+    data: dict[str, Any]
+    created_by: str
+    created_at: UtcTime
+    updated_at: UtcTime
+
+
+class DatasetView(RowView):
+    """A block of a dataset; tags by key and by label."""
+
+    id: int
+    dataset_name: str
+    composed_name: str
+    scope: str
+    detector_version: str
+    detector_config: str
+    campaign: str | None
+    physics_tag: int | None
+    physics_tag_label: str | None
+    evgen_tag: int | None
+    evgen_tag_label: str | None
+    simu_tag: int | None
+    simu_tag_label: str | None
+    reco_tag: int | None
+    reco_tag_label: str | None
+    background_tag: int | None
+    background_tag_label: str | None
+    sample_name: str
+    block_num: int
+    blocks: int
+    did: str
+    file_count: int | None
+    data_size: int | None
+    description: str
+    metadata: Any
+    created_by: str
+    created_at: UtcTime
+
+
+class ProdConfigView(RowView):
+    """A production configuration."""
+
+    id: int
+    name: str
+    description: str
+    bg_mixing: bool
+    bg_cross_section: str
+    bg_evtgen_file: str
+    copy_reco: bool
+    copy_full: bool
+    copy_log: bool
+    use_rucio: bool
+    jug_xl_tag: str
+    container_image: str
+    target_hours_per_job: Decimal | None
+    events_per_task: int | None
+    condor_template: str
+    panda_site: str
+    panda_queue: str
+    panda_working_group: str
+    panda_resource_type: str
+    rucio_rse: str
+    rucio_replication_rules: Any
+    data: Any
+    created_by: str
+    created_at: UtcTime
+    updated_at: UtcTime
+
+
+class ProdRequestView(RowView):
+    """A production request."""
+
+    id: int
+    requestor: str
+    simu_path: str
+    gen_config: str
+    nevents: int | None
+    background: str
+    description: str
+    priority: int | None
+    pre_tdr_use: bool
+    early_science_use: bool
+    other_use: bool
+    new_request: bool
+    status: str
+    source_url: str
+    source_row: str
+    input_status: str
+    rucio_source: str
+    validation_status: str
+    data: dict[str, Any]
+    created_by: str
+    created_at: UtcTime
+    updated_at: UtcTime
+
+
+# ------------------------------------------------------------------ rows as JSON
+
+
+def category_view(category: PhysicsCategory, tag_count: int) -> CategoryView:
+    """A category with the count of its tags."""
+    return CategoryView.model_validate(category).model_copy(update={"tag_count": tag_count})
+
+
+def tag_view(tag: Tag) -> TagView:
+    """A tag; a physics tag with its category."""
+    shown = TagView.model_validate(tag)
+    if tag.category is None:
+        return shown
+    category = {"category": tag.category.digit, "category_name": tag.category.name}
+    return PhysicsTagView.model_validate(shown.model_dump() | category)
+
+
+def campaign_view(campaign: Campaign) -> CampaignView:
+    """A campaign."""
+    return CampaignView.model_validate(columns(campaign) | {"clone_of": campaign.clone_of_id})
+
+
+def dataset_view(dataset: Dataset) -> DatasetView:
+    """A block of a dataset."""
+    fields = columns(dataset) | {"metadata": dataset.meta}
+    fields["campaign"] = dataset.campaign.name if dataset.campaign is not None else None
+    for kind in ("physics", "evgen", "simu", "reco", "background"):
+        tag: Tag | None = getattr(dataset, f"{kind}_tag")
+        fields[f"{kind}_tag"] = tag.id if tag is not None else None
+        fields[f"{kind}_tag_label"] = tag.tag_label if tag is not None else None
+    return DatasetView.model_validate(fields)
+
+
+def config_view(config: ProdConfig) -> ProdConfigView:
+    """A configuration."""
+    return ProdConfigView.model_validate(config)
+
+
+def prod_request_view(request: ProdRequest) -> ProdRequestView:
+    """A production request."""
+    return ProdRequestView.model_validate(request)
+
+
