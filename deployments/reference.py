@@ -263,13 +263,21 @@ def _api_page(routes: Iterable[tuple[str, str, str, str]]) -> str:
             [(method, f"`{path}`", who, what) for method, path, who, what in routes],
         ),
         "",
-        "Pages, for browsers: `/` (start), `/fastmon/` (live), `/requests/`, `/requests/ID/`,",
-        "`/login/`, `/docs`.",
+        "Pages, for browsers: `/` (start), `/fastmon/` (live), `/pcs/tasks/`, `/pcs/tasks/NAME/`,",
+        "`/requests/`, `/requests/ID/`, `/login/`, `/docs`.",
     ]
     return "\n".join(lines) + "\n"
 
 
 # ------------------------------------------------------------------ actions
+
+
+def _at_a_time(entry: catalogue.Entry, action: actions.Action) -> str:
+    """How many runs of the action there may be at a time, with nothing set."""
+    with _nothing_set():
+        own = action.at_a_time()
+    known = [limit for limit in (entry.concurrency_limit, own) if limit is not None]
+    return str(min(known)) if known else "any number"
 
 
 def _actions_page() -> str:
@@ -286,7 +294,7 @@ def _actions_page() -> str:
                 ("Flow", f"`{entry.entrypoint}`"),
                 ("Time limit", f"{action.timeout_seconds:g} s"),
                 ("When its run is lost", f"`{action.on_lost}`"),
-                ("Runs at a time", str(entry.concurrency_limit or "any number")),
+                ("Runs at a time", _at_a_time(entry, action)),
                 ("Schedule", ", ".join(_schedule(each) for each in entry.schedules) or "none"),
             ],
         )

@@ -80,14 +80,14 @@ def cancel(
     from deployments.access import ops_engine  # noqa: PLC0415
     from flows.common import requests  # noqa: PLC0415
     from flows.common.database import transaction  # noqa: PLC0415
-    from flows.common.models import LIVE  # noqa: PLC0415
+    from flows.common.models import OPEN  # noqa: PLC0415
 
     with transaction(ops_engine()) as session:
         row = requests.ask_to_cancel(
             session, request_id, requested_by=getpass.getuser(), reason=reason
         )
         state = row.state
-    if state in LIVE:
+    if state in OPEN:
         typer.echo(f"request {request_id} will be cancelled; `prodops request watch {request_id}`")
     else:
         typer.echo(f"request {request_id} has ended already: {state}")

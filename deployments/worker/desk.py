@@ -68,8 +68,11 @@ class Desk:
 
     # -------------------------------------------------------------- taking work
 
-    def claim(self, free: int, ceiling: int | None) -> list[Request]:
-        """Claim up to `free` requests; no more than `ceiling` are held in all, where it is set."""
+    def claim(self, free: int, ceiling: int | None, ending: Sequence[int] = ()) -> list[Request]:
+        """Claim up to `free` requests; no more than `ceiling` are held in all, where it is set.
+
+        Those of `ending` are left: the process of an earlier attempt is still ending here.
+        """
         with transaction(self.engine) as session:
             self._end_cancelled(session)
             free = min(free, _room_below(session, ceiling))
@@ -80,6 +83,7 @@ class Desk:
                 worker=self.worker,
                 limit=free,
                 lease_seconds=self.settings.lease_seconds,
+                excluding=ending,
             )
 
     def adopt(

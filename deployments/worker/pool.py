@@ -118,7 +118,8 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         for slot in slots:
             self.limiter.acquire_on_behalf_of_nowait(slot)
         try:
-            claimed = await asyncio.to_thread(self.desk.claim, free, self._ceiling())
+            ending = list(self._works)
+            claimed = await asyncio.to_thread(self.desk.claim, free, self._ceiling(), ending)
         finally:
             for slot in slots:
                 self.limiter.release_on_behalf_of(slot)

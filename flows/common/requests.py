@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 from blocks.errors import ProdOpsError
 from flows.common.actions import Action, all_actions
 from flows.common.database import now
-from flows.common.models import HELD, LIVE, OPEN, Cancellation, Request, RequestState
+from flows.common.models import HELD, OPEN, Cancellation, Request, RequestState
 
 CHANNEL: Final = "prodops_request"
 _ACCEPT_TRIES: Final = 10
@@ -181,11 +181,13 @@ def matching(wanted: Filter) -> Select[tuple[Request]]:
 def ask_to_cancel(session: Session, request_id: int, *, requested_by: str, reason: str) -> Request:
     """Note that somebody wants the request to end; the ops side carries it out.
 
+    What is unknown ends so once it is sure that its effect did not happen.
+
     Raises:
         RequestNotFound: There is no such request.
     """
     request = get(session, request_id)
-    if request.state in LIVE:
+    if request.state in OPEN:
         session.execute(
             pg_insert(Cancellation)
             .values(request_id=request_id, requested_by=requested_by, reason=reason, at=now())
@@ -242,13 +244,25 @@ def cancellation_of(session: Session, request_id: int) -> Cancellation | None:
 # ------------------------------------------------------------------ working
 
 
-def claim(session: Session, *, worker: str, limit: int, lease_seconds: float) -> list[Request]:
-    """Claim up to `limit` requests that are due for `worker`, oldest first."""
+def claim(
+    session: Session,
+    *,
+    worker: str,
+    limit: int,
+    lease_seconds: float,
+    excluding: Sequence[int] = (),
+) -> list[Request]:
+    """Claim up to `limit` requests that are due for `worker`, oldest first.
+
+    Those of `excluding` are left: a run of theirs is still ending here.
+    """
     limited = _limited(session)
-    claimed = _claim(session, worker, lease_seconds, limit, Request.action.not_in(limited))
+    others = Request.id.not_in(excluding)
+    wanted = others & Request.action.not_in(limited)
+    claimed = _claim(session, worker, lease_seconds, limit, wanted)
     for action, room in limited.items():
         left = min(limit - len(claimed), room)
-        claimed += _claim(session, worker, lease_seconds, left, Request.action == action)
+        claimed += _claim(session, worker, lease_seconds, left, others & (Request.action == action))
     return sorted(claimed, key=lambda request: request.id)
 
 

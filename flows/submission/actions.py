@@ -41,6 +41,12 @@ class SubmitTask(BaseModel):
     panda_task_name: str | None = Field(
         None, max_length=300, description="Name that the attempt is to have at PanDA."
     )
+    follows: int | None = Field(
+        None,
+        ge=1,
+        le=_MAX_ID,
+        description="jediTaskID that the task had when this was asked for; none: it had none.",
+    )
 
 
 class TaskOperation(StrEnum):

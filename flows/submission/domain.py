@@ -177,12 +177,14 @@ class Outcome:
     Attributes:
         jedi_task_id: The task that PanDA named (CREATED, EXISTS, REACTIVATED).
         is_outage: Whether nothing was sent because PanDA did not answer: it may be tried again.
+        is_sure: Whether a refusal was said as one; prun takes some for a success without an id.
     """
 
     verdict: Verdict
     reason: str
     jedi_task_id: int | None = None
     is_outage: bool = False
+    is_sure: bool = True
 
 
 _LOGGED: Final = re.compile(r"^(?:\S+ )*(INFO|ERROR|WARNING) +: (.*)$")
@@ -201,7 +203,7 @@ _FAILED: Final = re.compile(r"task submission failed\. (.*)", re.DOTALL)
 _NO_ANSWER: Final = re.compile(r"task submission failed with ")
 _UPLOAD: Final = re.compile(r"failed to upload sandbox with (\d+)")
 _UPLOAD_OUTAGES: Final = frozenset({"255", "500", "502", "503", "504", "0"})
-_RC_UPLOAD: Final = 50
+_RC_BROKEN_OFF: Final = frozenset({1, 128 + 9, 128 + 15})  # a traceback, or its shell was killed
 
 
 def classify(returncode: int | None, output: str, *, is_timed_out: bool = False) -> Outcome:
@@ -238,7 +240,7 @@ def _answered_otherwise(
             return Outcome(Verdict.REJECTED, found[1].strip() or "PanDA gave no reason")
     told = [text for _, text in after]
     if returncode == 0 and told and not told[-1].startswith("succeeded"):
-        return Outcome(Verdict.REJECTED, told[-1])
+        return Outcome(Verdict.REJECTED, told[-1], is_sure=False)
     reason = told[-1] if told else _last(lines)
     before = [text for level, text in after if level == "ERROR" and not _NO_ANSWER.search(text)]
     detail = f" ({before[-1]})" if before and before[-1] != reason else ""
@@ -249,10 +251,15 @@ def _unsent(returncode: int | None, lines: list[str], *, is_timed_out: bool) -> 
     if is_timed_out:
         return Outcome(Verdict.NOT_SENT, "prun was killed before it sent anything", is_outage=True)
     found = _UPLOAD.search("\n".join(lines))
-    is_outage = returncode == _RC_UPLOAD and bool(found and found[1] in _UPLOAD_OUTAGES)
+    is_outage = bool(found and found[1] in _UPLOAD_OUTAGES) or _is_broken_off(returncode)
     texts = [text for level, text in _messages(lines) if level == "ERROR"]
     reason = "; ".join(texts[-2:]) or _last(lines)
     return Outcome(Verdict.NOT_SENT, f"prun ended with {returncode}: {reason}", is_outage=is_outage)
+
+
+def _is_broken_off(returncode: int | None) -> bool:
+    """Whether prun was killed, or met an answer that it could not read, before it sent."""
+    return returncode is None or returncode < 0 or returncode in _RC_BROKEN_OFF
 
 
 def _is_submit_line(line: str) -> bool:

@@ -17,7 +17,7 @@ from blocks.errors import OutsideUnavailable
 from flows.submission import ledger, tasks
 from flows.submission.actions import SubmitTask
 from flows.submission.domain import Verdict
-from flows.submission.gate import NotSubmittable
+from flows.submission.gate import NotSubmittable, Overtaken
 from flows.submission.models import AttemptState, SubmissionAttempt
 from flows.submission.repository import AttemptOpen, NameUsed
 from flows.submission.workplace import RunPutOff, opened
@@ -31,6 +31,7 @@ def submit_task(
     owner: str = "",
     panda_tasks_id: int | None = None,
     panda_task_name: str | None = None,
+    follows: int | None = None,
 ) -> dict[str, Any]:
     """Submit a production task to PanDA with prun, exactly once, and record its id.
 
@@ -42,6 +43,7 @@ def submit_task(
         owner=owner,
         panda_tasks_id=panda_tasks_id,
         panda_task_name=panda_task_name,
+        follows=follows,
     )
     with opened():
         try:
@@ -50,8 +52,9 @@ def submit_task(
             ledger.give_back(f"nothing was begun: {outage}")
             raise
         except AttemptOpen as rival:
-            ledger.close_joined(rival.request_id)
-            return {"joined": rival.request_id}
+            return _join(order, {"joined": rival.request_id})
+        except Overtaken as other:
+            return _join(order, {"jedi_task_id": other.jedi_task_id})
         return _pursue(attempt)
 
 
@@ -62,6 +65,13 @@ def _begin(order: SubmitTask) -> SubmissionAttempt:
         tasks.record_refusal(order, str(refusal))
         ledger.close_refused(order, str(refusal))
         raise
+
+
+def _join(order: SubmitTask, result: dict[str, Any]) -> dict[str, Any]:
+    """End a request whose wish another one fulfils, and announces; its own attempt is not used."""
+    tasks.record_refusal(order, f"another request submits the task: {result}")
+    ledger.close_joined(result)
+    return result
 
 
 def _pursue(attempt: SubmissionAttempt) -> dict[str, Any]:
@@ -105,7 +115,9 @@ def _find_out(attempt: SubmissionAttempt) -> SubmissionAttempt:
     if attempt.state != AttemptState.UNKNOWN:
         return attempt
     if attempt.outcome == Verdict.REJECTED:
-        return tasks.settle_refused(attempt)
+        return tasks.settle_refused(attempt, f"PanDA refuses it: {attempt.reason}")
+    if ledger.is_cancelled():
+        return tasks.settle_refused(attempt, "cancelled")
     # The server is done with what was sent, and does not show it: the same name again, which
     # PanDA takes only where it has no such task.
     return tasks.send(attempt)

@@ -14,11 +14,20 @@ class NotSubmittable(ProdOpsError):
     """The task may not be submitted now, for the reason given."""
 
 
+class Overtaken(ProdOpsError):
+    """The task got an id since the submission was asked for: two clicks, one of them served."""
+
+    def __init__(self, jedi_task_id: int) -> None:
+        self.jedi_task_id = jedi_task_id
+        super().__init__(f"The task was submitted meanwhile, as {jedi_task_id}.")
+
+
 def check_gate(task: ProdTask, order: SubmitTask, *, is_relaxed: bool) -> str:
     """The name that the attempt shall have at PanDA.
 
     Raises:
         NotSubmittable: The task is submitted already, is not ready, or has no such attempt.
+        Overtaken: Another request has submitted it since this was asked for.
     """
     if order.panda_tasks_id is None:
         return _first(task, is_relaxed=is_relaxed)
@@ -35,6 +44,8 @@ def _first(task: ProdTask, *, is_relaxed: bool) -> str:
 
 def _numbered(task: ProdTask, order: SubmitTask, *, is_relaxed: bool) -> str:
     attempt = _attempt(task, order.panda_tasks_id)
+    if task.panda_task_id is not None and task.panda_task_id != order.follows:
+        raise Overtaken(task.panda_task_id)
     if attempt.jedi_task_id is not None:
         raise NotSubmittable(f"The attempt is submitted already, as {attempt.jedi_task_id}.")
     if attempt.status_snapshot == _FAILED:

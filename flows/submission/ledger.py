@@ -103,16 +103,15 @@ def close_refused(order: SubmitTask, reason: str) -> None:
         events.commit(session, [messages.failed(order.task_name, reason, place.holder)])
 
 
-def close_joined(request_id: int) -> None:
-    """End a request whose task another one is submitting: that one announces the outcome.
+def close_joined(result: dict[str, Any]) -> None:
+    """End a request whose wish another one fulfils: that one announces the outcome.
 
     Raises:
         ClaimLost: The request is no longer ours.
     """
     place = workplace()
     with begin(place.engine) as session:
-        joined = {"joined": request_id}
-        requests.finish(session, place.holder, RequestState.COMPLETED, result=joined)
+        requests.finish(session, place.holder, RequestState.COMPLETED, result=result)
 
 
 def put_off(attempt: SubmissionAttempt, reason: str, *, within_seconds: float | None) -> None:
@@ -129,12 +128,8 @@ def put_off(attempt: SubmissionAttempt, reason: str, *, within_seconds: float | 
     place = workplace()
     delay = _delay(attempt.checks, within_seconds)
     with begin(place.engine) as session:
-        written = repository.write(
-            session,
-            place.holder,
-            attempt.id,
-            {"checks": attempt.checks + 1, "reason": reason},
-        )
+        checks = {"checks": attempt.checks + 1}
+        written = repository.write(session, place.holder, attempt.id, checks)
         if _is_vain(written):
             requests.give_back(session, place.holder, error=reason, delay_seconds=delay)
             return

@@ -14,6 +14,18 @@ from flows.common.database import now
 from flows.common.requests import Holder
 from flows.submission.models import OPEN_ATTEMPTS, AttemptState, SubmissionAttempt
 
+_UNSENT: Final[dict[str, Any]] = {
+    "state": AttemptState.CLAIMED,
+    "step": "claim",
+    "sends": 0,
+    "checks": 0,
+    "first_sent_at": None,
+    "sending_until": None,
+    "jedi_task_id": None,
+    "outcome": None,
+    "reason": None,
+    "ended_at": None,
+}
 _ENDED: Final = (AttemptState.RECORDED, AttemptState.FAILED)
 
 
@@ -78,11 +90,10 @@ def _take_up(session: Session, holder: Holder, values: dict[str, Any]) -> Submis
             f"the name {former.panda_name} was used by request {former.request_id} "
             f"({former.state}); a name at PanDA is never used for another attempt"
         )
-    for name, value in values.items():
+    for name, value in (_UNSENT | values).items():
         setattr(former, name, value)
     former.request_id = holder.request_id
-    former.state = AttemptState.CLAIMED
-    former.ended_at = None
+    former.updated_at = now()
     session.flush()
     return former
 

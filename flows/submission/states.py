@@ -49,11 +49,7 @@ def news(
         seen: The tasks as PanDA shows them now.
         in_work: Names at PanDA that a submission is still working on: they are its to record.
     """
-    known = {
-        attempt.jedi_task_id: (task, attempt)
-        for task in tasks
-        for attempt in _recorded(task)
-    }
+    known = {attempt.jedi_task_id: (task, attempt) for task in tasks for attempt in _recorded(task)}
     names = set(_unsubmitted_names(tasks)) - set(in_work)
     found: list[News] = []
     for each in seen:

@@ -217,7 +217,7 @@ def _after(attempt: SubmissionAttempt, outcome: Outcome) -> dict[str, Any]:
     match outcome.verdict:
         case Verdict.CREATED | Verdict.EXISTS:
             return {"state": AttemptState.CREATED, "jedi_task_id": outcome.jedi_task_id}
-        case Verdict.REJECTED if is_first:
+        case Verdict.REJECTED if is_first and outcome.is_sure:
             return {"state": AttemptState.REFUSED}
         case Verdict.REACTIVATED:
             return {
@@ -321,8 +321,8 @@ def look_up(attempt: SubmissionAttempt) -> SubmissionAttempt:
 
 
 @step("settle a refused resending")
-def settle_refused(attempt: SubmissionAttempt) -> SubmissionAttempt:
-    """The end of an attempt whose resending PanDA refuses, once an earlier one would be visible.
+def settle_refused(attempt: SubmissionAttempt, reason: str) -> SubmissionAttempt:
+    """The end of an attempt that is not to be sent again, once an earlier sending would show.
 
     Raises:
         RunPutOff: It is too early to tell.
@@ -332,12 +332,10 @@ def settle_refused(attempt: SubmissionAttempt) -> SubmissionAttempt:
     visible_at = (attempt.first_sent_at or now()) + timedelta(seconds=lag)
     if now() < visible_at:
         raise RunPutOff(
-            f"PanDA refuses the name now ({attempt.reason}); whether it took it before will be "
-            f"known by {visible_at:%H:%M:%S} UTC"
+            f"{reason}; whether PanDA took it before is known by {visible_at:%H:%M:%S} UTC"
         )
-    return ledger.write(
-        attempt, Step.RECONCILE, "PanDA never took the task", state=AttemptState.REFUSED
-    )
+    text = f"{reason}; PanDA has no such task"
+    return ledger.write(attempt, Step.RECONCILE, text, state=AttemptState.REFUSED, reason=text)
 
 
 # ------------------------------------------------------------------ 8: confirm

@@ -4,7 +4,7 @@ from blocks.panda_server import PandaTask
 from blocks.pcs_service import Attempt, ProdTask
 from flows.submission.actions import SubmitTask, TaskOperation
 from flows.submission.domain import survivor
-from flows.submission.gate import NotSubmittable, check_gate
+from flows.submission.gate import NotSubmittable, Overtaken, check_gate
 from flows.submission.models import OperationStatus, PandaOperation
 from flows.submission.operations import irrelevant, shows
 from flows.submission.states import Foundling, StatusNews, Succession, news, unsettled
@@ -58,7 +58,7 @@ def test_of_two_live_bearers_none_is_chosen():
 def test_the_gate_gives_the_name_that_the_attempt_shall_have():
     assert check_gate(task("ready"), SubmitTask(task_name="t"), is_relaxed=False) == NAME
     second = attempt(2, name=f"{NAME}.try2")
-    order = SubmitTask(task_name="t", panda_tasks_id=2)
+    order = SubmitTask(task_name="t", panda_tasks_id=2, follows=41)
     submitted = task("submitted", 41, [attempt(1, 41), second])
     assert check_gate(submitted, order, is_relaxed=False) == f"{NAME}.try2"
 
@@ -82,6 +82,14 @@ def test_the_gate_gives_the_name_that_the_attempt_shall_have():
 def test_the_gate_refuses_and_says_why(shown, order, reason):
     with pytest.raises(NotSubmittable, match=reason):
         check_gate(shown, SubmitTask(task_name="t", **order), is_relaxed=False)
+
+
+def test_a_second_click_that_was_served_late_is_overtaken_by_the_first():
+    second = attempt(2, name=f"{NAME}.try2")
+    submitted = task("submitted", 41, [attempt(1, 41), second])
+    with pytest.raises(Overtaken) as overtaken:
+        check_gate(submitted, SubmitTask(task_name="t", panda_tasks_id=2), is_relaxed=False)
+    assert overtaken.value.jedi_task_id == 41
 
 
 def test_relaxed_a_draft_may_be_submitted():

@@ -34,7 +34,9 @@ UNSENT = [
     (50, "ERROR : failed to upload sandbox with 500", True),
     (50, "ERROR : failed to upload sandbox with 0", True),
     (50, "ERROR : failed to upload sandbox with 403", False),
-    (1, "AttributeError: 'str' object has no attribute 'get'", False),
+    (1, "AttributeError: 'str' object has no attribute 'get'", True),
+    (137, "INFO : gathering files", True),
+    (-9, "INFO : gathering files", True),
     (10, "ERROR : no outDS is given", False),
     (60, "ERROR : Failed to archive working area.", False),
     (2, "prun: error: unrecognized arguments: --resourceType", False),
@@ -54,6 +56,12 @@ def test_what_came_after_sending_is_told_apart(returncode, answer, verdict, jedi
 def test_without_the_submit_line_nothing_was_sent(returncode, answer, is_outage):
     outcome = classify(returncode, f"{answer}\n")
     assert (outcome.verdict, outcome.is_outage) == (Verdict.NOT_SENT, is_outage)
+
+
+def test_a_refusal_that_prun_takes_for_a_success_is_not_sure():
+    banned = classify(0, f"{SUBMIT}\nINFO : The following DN is banned: DN=/CN=x\n")
+    refused = classify(90, f"{SUBMIT}\n{FAILED}. too many tasks for you\n")
+    assert (banned.is_sure, refused.is_sure) == (False, True)
 
 
 def test_a_killed_prun_is_unknown_only_after_it_sent():

@@ -13,7 +13,8 @@ const PATHS = {
   draft: { path: "set-status/", body: { status: "draft" } },
 };
 const DOING = { submit: "Submitting", lock: "Locking", draft: "Setting back to draft" };
-const OVER = new Set(["submitted", "failed", "not done", "done"]);
+const OVER = new Set(["submitted", "done", "failed", "not done"]);
+const STATES = [...OVER, "unrecorded", "unknown", "submitting", "waiting", "to do"];
 const byId = (id) => document.getElementById(id);
 
 export class Batch {
@@ -173,10 +174,11 @@ export class Batch {
 
   #showCounts() {
     const all = [...this.entries.values()];
-    const tally = new Map();
-    for (const each of all) tally.set(each.state, (tally.get(each.state) ?? 0) + 1);
-    const over = all.filter((each) => OVER.has(each.state)).length;
-    byId("batch-counts").textContent = [...tally].map(([state, number]) => `${count(number)} ${state}`).join(" · ");
+    const tally = new Map(STATES.map((state) => [state, 0]));
+    for (const { state } of all) tally.set(state, tally.get(state) + 1);
+    const over = [...OVER].reduce((sum, state) => sum + tally.get(state), 0);
+    const told = [...tally].filter(([, number]) => number).map(([state, number]) => `${count(number)} ${state}`);
+    byId("batch-counts").textContent = told.join(" · ");
     byId("batch-progress").max = Math.max(1, all.length);
     byId("batch-progress").value = over;
     return over;

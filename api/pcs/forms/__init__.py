@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 from api.pcs.forms.catalogue import (
-    CategoryForm,
-    TagForm,
-    PhysicsTagForm,
     CampaignForm,
+    CategoryForm,
     DatasetForm,
     DatasetIntakeForm,
+    PhysicsTagForm,
+    TagForm,
 )
 from api.pcs.forms.production import (
     ProdConfigForm,
     ProdRequestForm,
 )
+from api.pcs.forms.records import (
+    AssociationForm,
+    CatalogForm,
+    FailureForm,
+    ObservationForm,
+    SubmissionForm,
+)
 from api.pcs.forms.tasks import (
-    TaskForm,
-    TaskIntakeForm,
-    StatusForm,
+    AddRetryForm,
     InputForm,
     OperationForm,
     RetryForm,
-    AddRetryForm,
-)
-from api.pcs.forms.records import (
-    SubmissionForm,
-    FailureForm,
-    ObservationForm,
-    AssociationForm,
-    CatalogForm,
+    StatusForm,
+    TaskForm,
+    TaskIntakeForm,
 )
 
 __all__ = [

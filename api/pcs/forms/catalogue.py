@@ -2,6 +2,26 @@
 
 from __future__ import annotations
 
+from datetime import date
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, Field
+
+from api.pcs.domain import value_forms
+from api.pcs.forms.kinds import (
+    Key,
+    Line,
+    Long,
+    ReadOnly,
+    SampleName,
+    Segment,
+    Whole,
+    of_form,
+)
+from api.pcs.models import Lifecycle
+from api.testbed.fields import JsonObject, refuse
+
+
 class CategoryForm(BaseModel):
     """What may be said of a physics category."""
 
@@ -31,9 +51,9 @@ class PhysicsTagForm(TagForm):
 class CampaignForm(BaseModel):
     """What may be said of a campaign."""
 
-    name: Annotated[Line, Field(max_length=100), of_form(value_forms.SEGMENT, may_be_empty=False)] = (
-        Field(description="Its name, unique: the software release.")
-    )
+    name: Annotated[
+        Line, Field(max_length=100), of_form(value_forms.SEGMENT, may_be_empty=False)
+    ] = Field(description="Its name, unique: the software release.")
     lifecycle: Lifecycle = Field(Lifecycle.FUTURE, description="Where it stands.")
     description: Long = Field("", description="What it is.")
     start_date: date | None = Field(None, description="Its first day.")
@@ -71,9 +91,7 @@ class DatasetForm(BaseModel):
     simu_tag: Key = Field(description="Its simulation tag.")
     reco_tag: Key = Field(description="Its reconstruction tag.")
     background_tag: Key | None = Field(None, description="Its background tag.")
-    sample_name: Annotated[Line, of_form(value_forms.SEGMENT), AfterValidator(check_sample)] = Field(
-        "", description="What tells it from others of the same tags."
-    )
+    sample_name: SampleName = Field("", description="What tells it from others of the same tags.")
     description: Long = Field("", description="What it is.")
     metadata: Annotated[JsonObject, AfterValidator(_no_external)] | None = Field(
         None, description="Where it comes from, and anything else about it."
@@ -100,5 +118,3 @@ class DatasetIntakeForm(BaseModel):
     reco_tag: Line = Field("", description="Label of its reconstruction tag.")
     background_tag: Line = Field("", description="Label of its background tag.")
     description: Long = Field("", description="What it is.")
-
-

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from api.pcs.domain import effective, names, value_forms
-from api.pcs.models import Lifecycle
-from api.testbed.fields import MAX_INTEGER, NO_NUL, JsonObject, Time, refuse
+from api.testbed.fields import MAX_INTEGER, NO_NUL, refuse
 from flows.common.text import HALF, NUL, unkeepable
 
 MAX_ID: Final = 2**63 - 1
@@ -49,6 +47,8 @@ def _no_bool(value: object) -> object:
 
 
 def of_form(form: Any, *, may_be_empty: bool = True) -> AfterValidator:
+    """A check of a text against one of the forms; an empty one passes unless it may not."""
+
     def check(value: Any) -> Any:
         is_empty = value is None or value == ""
         if is_empty and may_be_empty:
@@ -60,19 +60,19 @@ def of_form(form: Any, *, may_be_empty: bool = True) -> AfterValidator:
     return AfterValidator(check)
 
 
-def check_task_name(value: str) -> str:
+def _task_name(value: str) -> str:
     if why := names.task_name_problem(value):
         raise refuse(why)
     return value
 
 
-def check_sample(value: str) -> str:
+def _sample(value: str) -> str:
     if value and (why := names.sample_problem(value)):
         raise refuse(why)
     return value
 
 
-def check_did(value: str) -> str:
+def _did(value: str) -> str:
     if why := effective.did_problem(value):
         raise refuse(why)
     return value
@@ -95,5 +95,9 @@ Key = Annotated[
 ]
 Segment = Annotated[Line, of_form(value_forms.SEGMENT, may_be_empty=False)]
 Anything = Annotated[Any, AfterValidator(_keepable)]
-
-
+TaskName = Annotated[
+    Line, of_form(value_forms.TASK_NAME, may_be_empty=False), AfterValidator(_task_name)
+]
+SampleName = Annotated[Line, of_form(value_forms.SEGMENT), AfterValidator(_sample)]
+Did = Annotated[Line, AfterValidator(_did)]
+Hours = Annotated[Decimal, BeforeValidator(_no_bool), Field(gt=0, lt=10_000, decimal_places=2)]

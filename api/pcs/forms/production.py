@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from api.pcs.domain import effective, value_forms
+from api.pcs.forms.kinds import MAX_ID, Anything, Flag, Hours, Line, Long, ReadOnly, Whole, of_form
+from api.testbed.fields import MAX_INTEGER, JsonObject
+
+
 class ProdConfigForm(BaseModel):
     """What may be said of a configuration."""
 
@@ -18,10 +27,7 @@ class ProdConfigForm(BaseModel):
     container_image: Annotated[Line, of_form(value_forms.IMAGE)] = Field(
         "", description="Image that jobs run in (--containerImage)."
     )
-    target_hours_per_job: (
-        Annotated[Decimal, BeforeValidator(_no_bool), Field(gt=0, lt=10_000, decimal_places=2)]
-        | None
-    ) = None
+    target_hours_per_job: Hours | None = None
     events_per_task: Annotated[Whole, Field(ge=1, le=MAX_INTEGER)] | None = None
     condor_template: Long = ""
     panda_site: Annotated[Line, of_form(value_forms.NAME)] = Field("", description="--site")
@@ -60,5 +66,3 @@ class ProdRequestForm(BaseModel):
     validation_status: Annotated[Line, Field(max_length=100)] = ""
     data: JsonObject = Field(default_factory=dict)
     created_by: ReadOnly = None
-
-

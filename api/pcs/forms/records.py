@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from api.pcs.domain import value_forms
+from api.pcs.forms.kinds import JediTaskId, Key, Line, Long, RowId, Segment, of_form
+from api.testbed.fields import Time
+
+
 class SubmissionForm(BaseModel):
     """What was submitted, and as which attempt."""
 

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from api.pcs.forms.kinds import (
+    Did,
+    Flag,
+    JediTaskId,
+    Key,
+    Line,
+    Long,
+    ReadOnly,
+    RowId,
+    TaskName,
+    Whole,
+)
+from api.testbed.fields import MAX_INTEGER, JsonObject
+
+
 class TaskForm(BaseModel):
     """What may be said of a production task."""
 
-    name: Annotated[
-        Line, of_form(value_forms.TASK_NAME, may_be_empty=False), AfterValidator(check_task_name)
-    ] = Field(description="Its name, unique.")
+    name: TaskName = Field(description="Its name, unique.")
     description: Long = Field("", description="What it is for.")
     dataset: Key = Field(description="Its dataset, by key, name or DID.")
     prod_config: Key = Field(description="Its configuration, by key or name.")
@@ -38,13 +55,11 @@ class TaskIntakeForm(BaseModel):
     public_catalog_row_index: Key | None = None
     public_catalog_page_url: Annotated[Line, Field(max_length=500)] | None = None
     public_catalog_commit_sha: Annotated[Line, Field(max_length=100)] | None = None
-    name: Annotated[
-        Line, of_form(value_forms.TASK_NAME, may_be_empty=False), AfterValidator(check_task_name)
-    ] | None = None  # fmt: skip
+    name: TaskName | None = None
     dataset: Key | None = None
     prod_config: Key | None = None
     description: Long | None = None
-    input_dataset_did: Annotated[Line, AfterValidator(check_did)] | None = None
+    input_dataset_did: Did | None = None
 
 
 class StatusForm(BaseModel):
@@ -56,10 +71,8 @@ class StatusForm(BaseModel):
 class InputForm(BaseModel):
     """The input datasets that a task is to have: one, or several."""
 
-    did: Annotated[Line, AfterValidator(check_did)] | None = None
-    dids: Annotated[list[Annotated[Line, AfterValidator(check_did)]], Field(max_length=1000)] | None = (
-        None
-    )
+    did: Did | None = None
+    dids: Annotated[list[Did], Field(max_length=1000)] | None = None
 
 
 class OperationForm(BaseModel):
@@ -79,5 +92,3 @@ class AddRetryForm(OperationForm):
     """How many attempts a task's jobs get more."""
 
     increase: Annotated[Whole, Field(ge=1, le=100)] = Field(1, description="Attempts to add.")
-
-

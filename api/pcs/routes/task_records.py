@@ -21,7 +21,7 @@ from api.pcs.routes.common import (
     settings_of,
     writing,
 )
-from api.pcs.services import attempts, imports
+from api.pcs.services import attempts, imports, panda_states
 
 router = PcsRouter(prefix=f"{PREFIX}/prod-tasks", tags=["production tasks"])
 
@@ -99,13 +99,13 @@ def record_status(
 ) -> views.TaskView:
     """Done and finished complete the task; failed, broken and aborted fail it."""
     form = sent.read(forms.ObservationForm)
-    seen = attempts.Observation(
+    seen = panda_states.Observation(
         jedi_task_id=form["jedi_task_id"],
         panda_status=form["panda_status"],
         observed_at=form.get("observed_at"),
     )
     with session_of(request) as session:
-        task = attempts.record_status(session, required(name, form), seen, actor)
+        task = panda_states.record_status(session, required(name, form), seen, actor)
         return views.task_view(session, task, settings_of(request))
 
 
@@ -122,7 +122,7 @@ def associate(request: Request, actor: Writer, sent: Sent) -> Associated:
     """The exact name of an attempt, or of a task; a trailing slash does not count."""
     form = sent.read(forms.AssociationForm)
     with session_of(request) as session:
-        task = attempts.associate(session, attempts.Found(**form), actor)
+        task = panda_states.associate(session, panda_states.Found(**form), actor)
         return Associated(task=task.name)
 
 

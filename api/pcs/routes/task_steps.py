@@ -21,7 +21,7 @@ from api.pcs.routes.common import (
     settings_of,
     writing,
 )
-from api.pcs.services import submission, tasks
+from api.pcs.services import submission, task_writes
 from api.pcs.services.access import Actor
 from api.testbed.forms import Body
 from flows.submission.actions import TaskOperation
@@ -91,7 +91,7 @@ def link_input(name: Name, request: Request, actor: Writer, sent: Sent) -> views
     if not dids:
         raise Refusal(400, {"did": ["This field is required."]})
     with session_of(request) as session:
-        task = tasks.link_input(session, name, dids, actor)
+        task = task_writes.link_input(session, name, dids, actor)
         return views.task_view(session, task, settings_of(request))
 
 

@@ -25,7 +25,7 @@ from api.pcs.routes.common import (
     settings_of,
     writing,
 )
-from api.pcs.services import intake, plans, tasks
+from api.pcs.services import intake, plans, task_writes, tasks
 from api.testbed.fields import MAX_INTEGER
 from api.testbed.forms import partial
 
@@ -113,7 +113,9 @@ def add_task(request: Request, actor: Writer, sent: Sent) -> views.TaskView:
     """A draft; status, id and attempts are never written here."""
     values = sent.read(TaskForm)
     with session_of(request) as session:
-        return views.task_view(session, tasks.add(session, values, actor), settings_of(request))
+        return views.task_view(
+            session, task_writes.add(session, values, actor), settings_of(request)
+        )
 
 
 @router.post(
@@ -144,7 +146,7 @@ def replace_task(name: Name, request: Request, actor: Writer, sent: Sent) -> vie
     """Optional fields that were not sent keep their values."""
     values = sent.read(TaskForm)
     with session_of(request) as session:
-        task = tasks.change(session, name, values, actor)
+        task = task_writes.change(session, name, values, actor)
         return views.task_view(session, task, settings_of(request))
 
 
@@ -158,7 +160,7 @@ def change_task(name: Name, request: Request, actor: Writer, sent: Sent) -> view
     """Only drafts change; `overrides` is replaced as a whole."""
     values = sent.read(partial(TaskForm))
     with session_of(request) as session:
-        task = tasks.change(session, name, values, actor)
+        task = task_writes.change(session, name, values, actor)
         return views.task_view(session, task, settings_of(request))
 
 
@@ -171,7 +173,7 @@ def change_task(name: Name, request: Request, actor: Writer, sent: Sent) -> view
 def delete_task(name: Name, request: Request, actor: Writer) -> None:
     """409 where it has attempts: what was submitted stays on record."""
     with session_of(request) as session:
-        tasks.delete(session, name, actor)
+        task_writes.delete(session, name, actor)
 
 
 def _json(value: dict[str, Any]) -> Response:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from api.pcs.domain import names
 from api.pcs.domain.catalog_rows import (
     CatalogRow,
     CatalogUnreadable,
@@ -18,28 +16,18 @@ from api.pcs.domain.catalog_rows import (
     RowRefused,
     read_catalog,
 )
-from api.pcs.domain.evgen_path import EvgenPath, read_path, sample_name
 from api.pcs.models import (
     Campaign,
-    Dataset,
     ProdConfig,
-    ProdRequest,
-    ProdTask,
-    Tag,
-    TagKind,
-    TaskStatus,
 )
-from api.pcs.services import campaigns, configs, open_requests
+from api.pcs.services import campaigns, configs
 from api.pcs.services.access import Actor
 from api.pcs.services.errors import BadFields
-from api.pcs.services.import_tags import ImportTags
-from flows.common.database import now
+from api.pcs.services.import_rows import RowImport, Target
 
 DETECTOR_CONFIG: Final = "epic_craterlake"
-_SCOPE: Final = "group.EIC"
 _CONFIG: Final = "catalog_import"
 _LOCK: Final = 0x70637363  # "pcsc": one import at a time
-_ROOM_FOR_TRIES: Final = len(".try999")
 _MAX_SOURCE_BYTES: Final = 32 * 1024 * 1024
 
 
@@ -87,7 +75,12 @@ def import_catalog(session: Session, text: str, wanted: Wanted, actor: Actor) ->
     """
     session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
     done = Done()
-    work = _Import(session, wanted, actor)
+    target = Target(
+        campaign=_campaign(session, wanted.campaign),
+        detector_config=wanted.detector_config,
+        config=_config(session, wanted.prod_config, actor),
+    )
+    work = RowImport(session, target, actor)
     try:
         for row in read_catalog(text):
             if isinstance(row, Refused):
@@ -100,181 +93,13 @@ def import_catalog(session: Session, text: str, wanted: Wanted, actor: Actor) ->
     return done
 
 
-def _import_row(work: _Import, row: CatalogRow, done: Done) -> None:
+def _import_row(work: RowImport, row: CatalogRow, done: Done) -> None:
     try:
         outcome = work.take(row)
     except RowRefused as error:
         done.refused.append((row.line, str(error)))
     else:
         setattr(done, outcome, getattr(done, outcome) + 1)
-
-
-class _Import:
-    """One import: what is there already, read once."""
-
-    def __init__(self, session: Session, wanted: Wanted, actor: Actor) -> None:
-        self._session = session
-        self._actor = actor
-        self._campaign = _campaign(session, wanted.campaign)
-        self._detector_config = wanted.detector_config
-        self._config = _config(session, wanted.prod_config, actor)
-        self._tags = ImportTags(session, actor)
-        self._requests = {
-            each.source_row: each
-            for each in session.scalars(
-                select(ProdRequest).where(ProdRequest.source_row.startswith("csv_import."))
-            )
-        }
-        self._datasets = {
-            each.dataset_name: each
-            for each in session.scalars(
-                select(Dataset).where(Dataset.dataset_name.startswith("csv_import."))
-            )
-        }
-        self._tasks = {each.name: each for each in session.scalars(select(ProdTask))}
-        self._of_dataset = {each.dataset_id: each for each in self._tasks.values()}
-        self._composed = set(session.scalars(select(Dataset.composed_name)))
-        self._busy = set(open_requests.of_tasks(session, list(self._tasks)))
-
-    def take(self, row: CatalogRow) -> str:
-        """Import a row; gives `created`, `updated` or `unchanged`.
-
-        Raises:
-            RowRefused: It cannot be imported; at most its tags were made.
-        """
-        dataset = self._datasets.get(row.import_name)
-        if dataset is None:
-            return self._create(row)
-        task = self._of_dataset.get(dataset.id)
-        changes = [] if task is None else [self._task_changes(row, task)]
-        request = self._requests.get(row.import_name)
-        has_changed = request is not None and _set(request, _request_columns(row))
-        for values in changes:
-            has_changed = _set(task, values) or has_changed
-        return "updated" if has_changed else "unchanged"
-
-    def _create(self, row: CatalogRow) -> str:
-        said = read_path(row.path)
-        name = row.import_name if row.task_name in self._tasks else row.task_name
-        dataset = self._dataset(row, said)
-        request = ProdRequest(
-            **_request_columns(row), source_row=row.import_name, created_by=self._actor.name
-        )
-        self._session.add_all([dataset, request])
-        self._session.flush()
-        task = ProdTask(
-            name=name,
-            status=TaskStatus.DRAFT,
-            dataset_id=dataset.id,
-            prod_config_id=self._config.id,
-            campaign_id=self._campaign.id,
-            request_id=request.id,
-            created_by=self._actor.name,
-            overrides={"csv_import": self._csv_import(row, said)},
-            **_task_columns(row),
-        )
-        self._session.add(task)
-        self._datasets[row.import_name] = dataset
-        self._requests[row.import_name] = request
-        self._tasks[name] = self._of_dataset[dataset.id] = task
-        return "created"
-
-    def _dataset(self, row: CatalogRow, said: EvgenPath) -> Dataset:
-        tags = self._tags_of(said)
-        sample, composed = self._name(row, said, tags)
-        return Dataset(
-            dataset_name=row.import_name,
-            composed_name=composed,
-            scope=_SCOPE,
-            detector_version=self._campaign.name,
-            detector_config=self._detector_config,
-            campaign_id=self._campaign.id,
-            sample_name=sample,
-            did=names.block_did(_SCOPE, row.import_name, 1),
-            description=row.description,
-            meta={
-                "stage": "evgen",
-                "source": {
-                    "kind": "path",
-                    "location": row.path,
-                    "gen_version": row.gen_version,
-                },
-                "csv_import": dict(row.raw),
-            },
-            source_kind="path",
-            source_location=row.path,
-            created_by=self._actor.name,
-            **{f"{kind.name.lower()}_tag_id": tag.id for kind, tag in tags.items()},
-        )
-
-    def _tags_of(self, said: EvgenPath) -> dict[TagKind, Tag]:
-        release = self._campaign.name
-        physics = said.physics_parameters()
-        simu = {"detector_sim": "npsim", "sim_version": release}
-        reco = {"reco_version": release, "reco_config": self._detector_config}
-        return {
-            TagKind.PHYSICS: self._tags.get(TagKind.PHYSICS, physics, category=said.category),
-            TagKind.EVGEN: self._tags.get(TagKind.EVGEN, said.evgen_parameters()),
-            TagKind.SIMU: self._tags.get(TagKind.SIMU, simu),
-            TagKind.RECO: self._tags.get(TagKind.RECO, reco),
-        }
-
-    def _name(
-        self, row: CatalogRow, said: EvgenPath, tags: Mapping[TagKind, Tag]
-    ) -> tuple[str, str]:
-        """A sample's name under which no other dataset has the same composed name."""
-        labels = {kind.name.lower(): tag.tag_label for kind, tag in tags.items()}
-
-        def composed(sample: str) -> str:
-            return names.NameParts(
-                scope=_SCOPE,
-                detector_version=self._campaign.name,
-                detector_config=self._detector_config,
-                sample=sample,
-                **labels,
-            ).composed()
-
-        room = min(120, names.MAX_OUT_DS - _ROOM_FOR_TRIES - len(composed("x")) + 1)
-        if room < len("s_01234567"):
-            raise RowRefused(f"{composed('')} leaves no room for a sample's name")
-        sample = sample_name(said, row.import_name, longest=room)
-        if composed(sample) in self._composed:
-            ending = f"_{names.short_hash(row.import_name, 8)}"
-            sample = (sample[: room - len(ending)].rstrip("._-") + ending).lstrip("_")
-        if composed(sample) in self._composed:
-            raise RowRefused(f"another dataset is named {composed(sample)}")
-        self._composed.add(composed(sample))
-        return sample, composed(sample)
-
-    def _csv_import(self, row: CatalogRow, said: EvgenPath) -> dict[str, Any]:
-        told = {
-            "background": row.background,
-            "nevents": row.nevents,
-            "issue_url": row.raw.get("Issue", ""),
-            "gen_version": row.gen_version,
-            "evgen": said.generator,
-            "other_use_text": row.other_use,
-            "filters": said.filters(self._detector_config),
-            "angular_range": said.angular_range,
-        }
-        return {name: value for name, value in told.items() if value not in ("", None)}
-
-    def _task_changes(self, row: CatalogRow, task: ProdTask) -> dict[str, Any]:
-        """What the row says otherwise of its task; nothing where the task may not change.
-
-        Raises:
-            RowRefused: The task is somebody else's.
-        """
-        values = _task_columns(row)
-        said = read_path(row.path)
-        overrides = {**(task.overrides or {}), "csv_import": self._csv_import(row, said)}
-        values["overrides"] = overrides
-        if task.status != TaskStatus.DRAFT or task.name in self._busy:
-            return {}
-        differs = any(getattr(task, name) != value for name, value in values.items())
-        if differs and task.created_by != self._actor.name and not self._actor.is_relaxed:
-            raise RowRefused(f"task {task.name!r} is {task.created_by}'s")
-        return values
 
 
 def _campaign(session: Session, key: str | int | None) -> Campaign:
@@ -294,37 +119,3 @@ def _config(session: Session, key: str | int | None, actor: Actor) -> ProdConfig
         return found
     text = "For imported requests; give tasks a configuration of their own."
     return configs.add(session, {"name": _CONFIG, "description": text}, actor)
-
-
-def _request_columns(row: CatalogRow) -> dict[str, Any]:
-    return {
-        "requestor": row.requestor,
-        "simu_path": row.path[:500],
-        "gen_config": row.gen_version,
-        "nevents": row.nevents,
-        "background": row.background,
-        "description": row.description,
-        "priority": row.priority,
-        "pre_tdr_use": row.pre_tdr_use,
-        "early_science_use": row.early_science_use,
-        "other_use": bool(row.other_use),
-        "new_request": row.new_request,
-        "data": {"csv_import": dict(row.raw)},
-    }
-
-
-def _task_columns(row: CatalogRow) -> dict[str, Any]:
-    columns = _request_columns(row)
-    shared = ("requestor", "description", "priority", "pre_tdr_use", "early_science_use",
-              "other_use", "new_request")  # fmt: skip
-    return {name: columns[name] for name in shared}
-
-
-def _set(row: Any, values: Mapping[str, Any]) -> bool:
-    """Set what differs; gives whether anything did."""
-    changed = {name: value for name, value in values.items() if getattr(row, name) != value}
-    for name, value in changed.items():
-        setattr(row, name, value)
-    if changed:
-        row.updated_at = now()
-    return bool(changed)

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from api.pcs.models import ProdTask
-from api.pcs.services import tasks
+from api.pcs.services import task_writes, tasks
 from api.pcs.services.access import Actor
 from api.pcs.services.errors import AmbiguousIdentity, BadFields
 
@@ -38,9 +38,9 @@ def take_task_in(
     merged = {**(task.overrides or {}), **overrides}
     description = values.get("description") or task.description
     if (merged, description) != (task.overrides or {}, task.description):
-        tasks.require_changeable(session, task, actor)
+        task_writes.require_changeable(session, task, actor)
         task.overrides, task.description = merged, description
-        task = tasks.saved(session, task)
+        task = task_writes.saved(session, task)
     return task, False
 
 
@@ -82,4 +82,4 @@ def _made(
         raise BadFields({name: ["This field is required."] for name in missing})
     columns = {name: values[name] for name in _NEEDED}
     columns |= {"description": values.get("description") or "", "overrides": overrides}
-    return tasks.add(session, columns, actor)
+    return task_writes.add(session, columns, actor)

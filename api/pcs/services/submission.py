@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from api.pcs.domain import lifecycle
 from api.pcs.models import Association, ProdConfig, ProdTask, TaskStatus
-from api.pcs.services import attempts, open_requests, plans, tasks
+from api.pcs.services import attempt_rows, open_requests, plans, task_writes, tasks
 from api.pcs.services.access import Actor
 from api.pcs.services.errors import (
     AlreadySubmitted,
@@ -48,9 +48,9 @@ def set_status(session: Session, name: str, wanted: str, actor: Actor) -> ProdTa
     if target is TaskStatus.READY:
         _require_ready(session, task, actor, "Cannot lock — task is not ready: ")
     if target is TaskStatus.DRAFT:
-        tasks.require_no_request(session, task)
+        task_writes.require_no_request(session, task)
     task.status = target
-    return tasks.saved(session, task)
+    return task_writes.saved(session, task)
 
 
 def lock(session: Session, name: str, actor: Actor) -> ProdTask:
@@ -153,12 +153,13 @@ def _request(session: Session, task: ProdTask, actor: Actor) -> None:
     """Allocate the next attempt and ask for it, unless one is asked for already."""
     if open_requests.of_task(session, task.name) is not None:
         return
-    attempt = attempts.allocate(session, task, Association.PCS_SUBMIT_REQUEST)
+    attempt = attempt_rows.allocate(session, task, Association.PCS_SUBMIT_REQUEST)
     wanted = SubmitTask(
         task_name=task.name,
         owner=task.created_by,
         panda_tasks_id=attempt.id,
         panda_task_name=attempt.task_name,
+        follows=task.panda_task_id,
     )
     action = actions.get(open_requests.ACTION)
     accepted = requests.accept(session, action, wanted, requested_by=actor.name, source="rest")
@@ -232,4 +233,4 @@ def generate_commands(session: Session, name: str, actor: Actor) -> ProdTask:
     if task.status == TaskStatus.PAST_OUTPUT:
         raise BadTransition(f"Task '{task.name}' is of the past.")
     task.panda_command = plans.prun_command(task)
-    return tasks.saved(session, task)
+    return task_writes.saved(session, task)

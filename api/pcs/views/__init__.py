@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from api.pcs.views.catalogue import (
-    CategoryView,
-    TagView,
-    PhysicsTagView,
     CampaignView,
+    CategoryView,
     DatasetView,
+    PhysicsTagView,
     ProdConfigView,
     ProdRequestView,
-    category_view,
-    tag_view,
+    TagView,
     campaign_view,
-    dataset_view,
+    category_view,
     config_view,
+    dataset_view,
     prod_request_view,
+    tag_view,
 )
 from api.pcs.views.tasks import (
     AttemptView,
     OpenRequestView,
-    TaskView,
     SubmittedTaskView,
+    TaskView,
     attempt_view,
     task_view,
     task_views,

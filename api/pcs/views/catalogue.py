@@ -196,5 +196,3 @@ def config_view(config: ProdConfig) -> ProdConfigView:
 def prod_request_view(request: ProdRequest) -> ProdRequestView:
     """A production request."""
     return ProdRequestView.model_validate(request)
-
-

@@ -176,5 +176,3 @@ def _request_view(request: Request | None, settings: Settings) -> OpenRequestVie
         not_before=request.not_before,
         flow_run_url=f"{ui.rstrip('/')}/runs/flow-run/{run}" if ui and run else None,
     )
-
-

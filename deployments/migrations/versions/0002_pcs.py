@@ -1,6 +1,6 @@
 """The embedded Production Configuration System, and who writes what of it.
 
-The web role writes it all but the outputs of tasks, which the provenance sweep of the ops side sees.
+The web role writes it all but the outputs of tasks, which the ops side's provenance sweep sees.
 """
 
 from __future__ import annotations

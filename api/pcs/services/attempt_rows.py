@@ -1,0 +1,123 @@
+"""Rows of attempts: named once and for good, an id each, and which of them stands for its task."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from api.pcs.domain import names
+from api.pcs.models import Association, Attempt, ProdTask, TaskStatus
+from api.pcs.services import plans, task_writes, tasks
+from api.pcs.services.errors import BadFields, BadTransition, Conflict
+from flows.common.database import now
+
+SUBMIT_FAILED: Final = "submit_failed"
+
+
+def allocate(session: Session, task: ProdTask, source: Association) -> Attempt:
+    """Make the task's next attempt, under a name that no other ever had.
+
+    Raises:
+        Conflict: An attempt of another task has that name.
+    """
+    number = plans.next_try(task)
+    return _insert(session, task, number, _attempt_name(task, number), source)
+
+
+def _insert(
+    session: Session, task: ProdTask, number: int, name: str, source: Association
+) -> Attempt:
+    made = Attempt(
+        prod_task_id=task.id,
+        try_number=number,
+        task_name=name,
+        out_ds=name,
+        log_ds=names.log_dataset(name),
+        site=plans.config_of(task).text("panda_site"),
+        association_source=source,
+    )
+    try:
+        with session.begin_nested():
+            session.add(made)
+    except IntegrityError:
+        raise Conflict(f"The name {name} is that of another attempt; PanDA knows it.") from None
+    return made
+
+
+def _attempt_name(task: ProdTask, number: int) -> str:
+    return names.attempt_name(task.dataset.composed_name, number)
+
+
+def insert_named(session: Session, task: ProdTask, named: str) -> Attempt:
+    """Make the attempt of a task that was submitted under a name, by whomever.
+
+    Raises:
+        BadFields: The name is none of the task's.
+        Conflict: The attempt of that number has another name.
+    """
+    physical = names.parse_physical(named)
+    if physical.logical != task.dataset.composed_name:
+        raise BadFields({"panda_task_name": [f"is no name of task '{task.name}': {named[:300]}"]})
+    number = physical.try_number
+    if any(each.try_number == number for each in task.attempts):
+        raise Conflict(f"Attempt {number} of task '{task.name}' has another name.")
+    return _insert(session, task, number, named, Association.RECORD_SUBMISSION)
+
+
+def refuse_past(task: ProdTask) -> None:
+    """Let only tasks that can be submitted pass.
+
+    Raises:
+        BadTransition: The task was imported as over.
+    """
+    if task.status == TaskStatus.PAST_OUTPUT:
+        raise BadTransition(f"Task '{task.name}' is of the past; nothing is submitted of it.")
+
+
+def by_jedi_id(task: ProdTask, jedi_task_id: int) -> Attempt | None:
+    """The task's attempt that has the id."""
+    return next((each for each in task.attempts if each.jedi_task_id == jedi_task_id), None)
+
+
+def set_jedi_id(
+    session: Session, attempt: Attempt, jedi_task_id: int, *, replaces: int | None = None
+) -> None:
+    """Give the attempt its id at PanDA; another one only where it replaces the recorded one.
+
+    Raises:
+        Conflict: The attempt has another id, or another attempt has this one.
+    """
+    former = attempt.jedi_task_id
+    if former is not None and replaces != former:
+        raise Conflict(f"Attempt {attempt.task_name} is recorded as jediTaskID {former}.")
+    taken = select(Attempt.task_name).where(
+        Attempt.jedi_task_id == jedi_task_id, Attempt.id != attempt.id
+    )
+    if (other := session.scalar(taken)) is not None:
+        raise Conflict(f"jediTaskID {jedi_task_id} is that of attempt {other}.")
+    if former is not None:
+        replaced = [*attempt.meta.get("replaced_jedi_task_ids", []), former]
+        attempt.meta = attempt.meta | {"replaced_jedi_task_ids": replaced}
+    try:
+        with session.begin_nested():
+            attempt.jedi_task_id = jedi_task_id
+            attempt.updated_at = now()
+            if attempt.status_snapshot in {"", SUBMIT_FAILED}:
+                attempt.status_snapshot = TaskStatus.SUBMITTED
+    except IntegrityError:
+        raise Conflict(f"jediTaskID {jedi_task_id} is that of another attempt.") from None
+
+
+def point(session: Session, task: ProdTask, attempt: Attempt) -> ProdTask:
+    """Point the task to its attempt, unless a later one already stands for it."""
+    pointed = by_jedi_id(task, task.panda_task_id) if task.panda_task_id is not None else None
+    is_news = task.panda_task_id != attempt.jedi_task_id
+    is_later = pointed is None or pointed.try_number <= attempt.try_number
+    if is_news and is_later:
+        task.panda_task_id = attempt.jedi_task_id
+        task.status = TaskStatus.SUBMITTED
+        return task_writes.saved(session, task)
+    return tasks.load(session, task.id)
