@@ -104,4 +104,4 @@ def _end(engine: Engine, attempt: Holder, state: RequestState, error: str | None
         except ClaimLost:
             return
         session.refresh(request)
-        events.commit(session, list(actions.get(request.action).ended(request)))
+        events.commit(session, list(actions.get(request.action).ended(session, request)))

@@ -255,7 +255,7 @@ class Desk:
         for request in ended:
             session.refresh(request)
             if request.state not in (*HELD, RequestState.QUEUED):
-                announced.extend(actions.get(request.action).ended(request))
+                announced.extend(actions.get(request.action).ended(session, request))
         if announced:
             events.commit(session, announced)
 

@@ -50,7 +50,7 @@ def _no_gate(_session: Session, _parameters: Any) -> None:
     return None
 
 
-def _no_events(_request: Request) -> Sequence[NewEvent]:
+def _no_events(_session: Session, _request: Request) -> Sequence[NewEvent]:
     return ()
 
 
@@ -77,7 +77,7 @@ class Action:
         at_a_time: How many of its requests are worked on at a time, in all workers; None: any.
         gate: Raises `Refused` where the request may not be accepted; same transaction.
         owed: Parameters of requests that ought to be open, though none is: the sweeper opens them.
-        ended: Events that announce the end of a request whose flow could not.
+        ended: Events that announce the end of a request, or of its run, whose flow could not.
     """
 
     name: str
@@ -90,7 +90,7 @@ class Action:
     at_a_time: Callable[[], int | None] = _any_number
     gate: Callable[[Session, Any], None] = _no_gate
     owed: Callable[[Session], Sequence[BaseModel]] = _nothing_owed
-    ended: Callable[[Request], Sequence[NewEvent]] = _no_events
+    ended: Callable[[Session, Request], Sequence[NewEvent]] = _no_events
 
     def parse(self, parameters: object) -> BaseModel:
         """The parameters in their form.

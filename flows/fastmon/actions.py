@@ -21,7 +21,7 @@ class SampleStfs(BaseModel):
     namespace: str = Field("", max_length=100, description="Namespace of the STFs; empty: none.")
 
 
-def _status_of_end(request: Request) -> Sequence[NewEvent]:
+def _status_of_end(_session: Session, request: Request) -> Sequence[NewEvent]:
     if request.state == RequestState.COMPLETED:
         return ()
     namespace = str(request.parameters.get("namespace", ""))

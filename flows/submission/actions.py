@@ -7,12 +7,13 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from sqlalchemy.orm import Session
 
 from flows.common.actions import Action, OnLost
 from flows.common.events import NewEvent
 from flows.common.models import Request, RequestState
 from flows.common.settings import settings
-from flows.submission import messages
+from flows.submission import messages, repository
 
 
 def _one_line(name: str) -> str:
@@ -80,10 +81,13 @@ class Nothing(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-def _submission_ended(request: Request) -> Sequence[NewEvent]:
-    """The flow announces its own ends; here are those of runs that were lost or never begun."""
+def _submission_ended(session: Session, request: Request) -> Sequence[NewEvent]:
+    """The flow announces its own ends; here are those of runs that were lost or never begun.
+
+    A run that was lost before anything was sent left nothing unknown, and the next begins anew.
+    """
     if request.state == RequestState.UNKNOWN:
-        return (messages.lost(request),)
+        return (messages.lost(request),) if repository.may_be_sent(session, request.id) else ()
     if request.state == RequestState.CANCELLED:
         return (messages.cancelled(request),)
     return ()

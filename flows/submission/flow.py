@@ -54,7 +54,8 @@ def submit_task(
         except AttemptOpen as rival:
             return _join(order, {"joined": rival.request_id})
         except Overtaken as other:
-            return _join(order, {"jedi_task_id": other.jedi_task_id})
+            made = other.jedi_task_id
+            return _join(order, {"joined": ledger.maker_of(made) or 0, "jedi_task_id": made})
         return _pursue(attempt)
 
 

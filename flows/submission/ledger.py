@@ -103,6 +103,12 @@ def close_refused(order: SubmitTask, reason: str) -> None:
         events.commit(session, [messages.failed(order.task_name, reason, place.holder)])
 
 
+def maker_of(jedi_task_id: int) -> int | None:
+    """The request whose attempt became that task; None where it was made by hand."""
+    with begin(workplace().engine) as session:
+        return repository.maker_of(session, jedi_task_id)
+
+
 def close_joined(result: dict[str, Any]) -> None:
     """End a request whose wish another one fulfils: that one announces the outcome.
 

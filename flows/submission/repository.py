@@ -51,6 +51,21 @@ def of_request(session: Session, request_id: int) -> SubmissionAttempt | None:
     )
 
 
+def may_be_sent(session: Session, request_id: int) -> bool:
+    """Whether an attempt of the request was, or may have been, sent to PanDA."""
+    attempt = of_request(session, request_id)
+    return attempt is not None and attempt.sends > 0
+
+
+def maker_of(session: Session, jedi_task_id: int) -> int | None:
+    """The request whose attempt became that task."""
+    return session.scalar(
+        select(SubmissionAttempt.request_id)
+        .where(SubmissionAttempt.jedi_task_id == jedi_task_id)
+        .limit(1)
+    )
+
+
 def claim(session: Session, holder: Holder, values: dict[str, Any]) -> SubmissionAttempt:
     """Claim the attempt of `values`, as the only open one of its task.
 

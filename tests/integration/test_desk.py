@@ -17,6 +17,7 @@ from flows.common.database import make_engine, now, transaction
 from flows.common.models import HELD, Event, Request, RequestState
 from flows.common.requests import Holder
 from flows.common.settings import WorkerSettings, settings
+from flows.submission.models import SubmissionAttempt
 from tests.conftest import Database
 
 pytestmark = pytest.mark.integration
@@ -195,9 +196,21 @@ def test_a_run_that_may_have_had_its_effect_leaves_the_request_unknown_not_faile
     assert desk.conclude(take(desk), ending) == RequestState.UNKNOWN
     found = row(engine, request_id)
     assert (found.state, found.error, found.finished_at) == ("unknown", ending.error, None)
+
+
+@pytest.mark.parametrize("sends", [0, 1])
+def test_a_lost_submission_is_told_unknown_once_something_may_have_been_sent(
+    engine: Engine, desk: Desk, sends: int
+):
+    request_id = doubtful(engine)
+    holder = take(desk)
     with transaction(engine) as session:
-        (event,) = session.scalars(select(Event))
-    assert (event.msg_type, event.subject) == ("prodtask_submit_unknown", "t")
+        names = {"task_name": "t", "panda_name": "p", "owner": "me"}
+        session.add(SubmissionAttempt(request_id=request_id, sends=sends, **names))
+    desk.conclude(holder, LOST)
+    with transaction(engine) as session:
+        told = [event.msg_type for event in session.scalars(select(Event))]
+    assert told == ["prodtask_submit_unknown"] * sends
 
 
 def test_what_is_unknown_is_looked_into_again_however_often(engine: Engine, desk: Desk):
@@ -278,5 +291,7 @@ def test_concurrent_workers_together_hold_no_more_than_may_be_at_a_time(engine: 
         request(engine, "submit_task", task_name=f"t{number}")
     desks = [Desk(engine, SETTINGS, f"worker{number}") for number in range(THREADS)]
     with ThreadPoolExecutor(THREADS) as pool:
-        taken = [each for claimed in pool.map(lambda d: d.claim(8, None), desks) for each in claimed]
-    assert len(taken) == settings().submission.limit
+        taken = [
+            each for claimed in pool.map(lambda d: d.claim(8, None), desks) for each in claimed
+        ]
+    assert sum(map(len, claims)) == settings().submission.limit
