@@ -53,6 +53,7 @@ def run(*, runs: int = RUNS, at_once: int = AT_ONCE) -> Report:
         with Follower(played.stack, after=played.last_event_id(), hear=bench.hear):
             bench.compare(runs)
             together = bench.together(at_once)
+            spent = bench.steps()
     over = median(bench.recorded) - median(bench.bare)
     report.add("over_bare_prun_median_s", over, at_most(1.0), remark=f"n={runs} and {runs}")
     report.add("bare_prun_median_s", median(bench.bare), remark=_span(bench.bare))
@@ -63,7 +64,7 @@ def run(*, runs: int = RUNS, at_once: int = AT_ONCE) -> Report:
     report.add("most_pruns_at_a_time", together.most_pruns, at_most(bench.limit))
     report.add("most_sending_at_a_time", together.most_sending, at_most(bench.limit))
     report.note("Where the time goes, from each event of a submission to the next:")
-    report.note(bench.steps())
+    report.note(spent)
     report.note(
         "Bare: the same prun with the same arguments in the same environment, fresh names. Button: "
         "POST <task>/submit/ until PCS shows the id. In turns; the first two of each dropped."

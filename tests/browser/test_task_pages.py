@@ -146,6 +146,7 @@ def test_while_the_ops_side_is_down_the_page_says_for_how_long_it_waits(visit, p
     expect_phase(visit.page, "waiting")
     headline = visit.page.locator(".headline")
     expect(headline).to_have_text(re.compile(r"Waiting for the ops side for [3-9]\s"), timeout=9000)
+    visit.shot("task-waiting")
     production.site.stack.start_part("worker")
     expect_submitted(visit, production, name)
 
@@ -156,6 +157,7 @@ def test_what_is_not_known_is_told_and_found_out(visit, production):
     open_task(visit, production, name)
     submit_button(visit.page).click()
     expect_phase(visit.page, "unknown")
+    visit.shot("task-unknown")
     expect(visit.page.locator("#standing")).to_contain_text("not known whether PanDA has the task")
     expect(submit_button(visit.page)).to_be_disabled()
     expect_submitted(visit, production, name)
@@ -174,6 +176,7 @@ def test_what_is_unrecorded_is_not_to_be_submitted_again(visit, production):
     expect_phase(visit.page, "unrecorded")
     (made,) = production.live(production.show(name)["composed_name"])
     expect(visit.page.locator("#standing")).to_contain_text(f"jediTaskID {made}")
+    visit.shot("task-unrecorded")
     expect(visit.page.locator("#standing strong")).to_have_text("NOT")
     expect(submit_button(visit.page)).to_be_disabled()
     settled = {**foreign, "jedi_task_id": made, "replaces": foreign["jedi_task_id"]}
@@ -225,6 +228,7 @@ def test_many_are_submitted_at_once_and_the_rest_is_left_out_with_its_reason(vis
     page.get_by_role("button", name="Submit…").click()
     expect(page.locator("#plan-will")).to_have_text("6 tasks will be submitted to PanDA.")
     expect(page.locator("#plan-wont")).to_contain_text("it is draft")
+    visit.shot("tasks-plan")
     page.get_by_role("button", name="Submit 6").click()
     counts = page.locator("#batch-counts")
     expect(counts).to_have_text("5 submitted · 1 failed", timeout=2 * PATIENCE)

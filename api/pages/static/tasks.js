@@ -9,6 +9,8 @@ const page = JSON.parse(document.getElementById("page").textContent);
 const byId = (id) => document.getElementById(id);
 const VERBS = { submit: "Submit", lock: "Lock", draft: "Set back to draft" };
 
+const MOST_SHOWN = 4;
+
 let isAll = false; // all that match, on every page
 
 // ------------------------------------------------------------------ selecting
@@ -70,9 +72,10 @@ function agreed({ operation, will, wont }) {
     : "It can be done to none of them.";
   const details = byId("plan-wont");
   details.hidden = !wont.length;
-  details.open = wont.length > 0 && wont.length <= 8;
+  const reasons = byReason(wont);
+  details.open = reasons.length > 0 && reasons.length <= MOST_SHOWN;
   details.querySelector("summary").textContent = `${tasks(wont.length)} will be left out, and why`;
-  details.querySelector("ul").replaceChildren(...byReason(wont).map(reasonItem));
+  details.querySelector("ul").replaceChildren(...reasons.map(reasonItem));
   byId("plan-go").textContent = `${verb} ${count(will.length)}`;
   byId("plan-go").hidden = !will.length;
   byId("plan-cancel").textContent = will.length ? "Cancel" : "Close";

@@ -41,7 +41,10 @@ function refresh() {
 function setUp() {
   ahead = Date.parse(part().dataset.now) - Date.now();
   showKept();
-  if (progress?.id > Number(part().dataset.eventId)) showProgress(progress);
+  if (progress?.id > Number(part().dataset.eventId)) {
+    showProgress(progress);
+    setTimeout(() => soon.ask()); // this look began before it was told
+  }
   tick();
   if (isAsking) return;
   if (!isOpen()) submission.close();
