@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
+from api.pages import wording
 from deployments.stack.stack import Stack
 from tests.browser import test_fastmon_page as pages
 from tests.browser.test_fastmon_page import OVERFLOW, PHONE, Visit, begin_visit
@@ -354,6 +355,21 @@ def test_behind_a_proxy_that_strips_cookies_a_submission_goes_to_its_end(
 
 
 # ------------------------------------------------------------------ how it looks
+
+
+def test_the_browser_words_durations_as_the_server_does(visit):
+    visit.open("/pcs/tasks/")
+    script = visit.page.locator("script[type=module]").get_attribute("src")
+    seconds = [0, 0.42, 1, 12.34, 59.9, 60, 61.5, 200, 3599, 3600, 7500, 86_400]
+    told = visit.page.evaluate(
+        """async ([words, seconds]) => {
+            const { lasted, waited } = await import(words);
+            return seconds.map((value) => [lasted(value), waited(value)]);
+        }""",
+        [script.replace("tasks.js", "words.js"), seconds],
+    )
+    assert told == [[wording.lasted(value), wording.waited(value)] for value in seconds]
+
 
 LOOKS = {
     "light": {},

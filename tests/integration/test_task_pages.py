@@ -25,7 +25,12 @@ from flows.common.database import now, transaction
 from flows.common.models import Request, RequestState
 from flows.common.settings import settings
 from flows.submission import ledger, messages
-from flows.submission.models import AttemptState, SubmissionAttempt
+from flows.submission.models import (
+    AttemptState,
+    OperationStatus,
+    PandaOperation,
+    SubmissionAttempt,
+)
 from tests.pcs_client import COMPOSED, CONFIG, Pcs
 
 pytestmark = pytest.mark.integration
@@ -405,6 +410,36 @@ def test_a_recorded_submission_shows_its_id_and_links(
     assert 'href="https://monitor.example/task/42/"' in reader.get("/pcs/tasks/").text
 
 
+def test_operations_and_those_that_wait_are_shown_with_who_and_why(asked, reader, database):
+    row = asked.task("t1")["panda_tasks"][0]
+    with transaction(database.ops_engine) as session:
+        stand(session, RequestState.COMPLETED)
+    asked.record("t1", jedi_task_id=42, panda_tasks_id=row["id"])
+    wish = {"increase": 3, "reason": "lost <jobs>"}
+    queued = asked.good("POST", "prod-tasks/t1/panda-add-retry/", wish)
+    page = page_of(reader)
+    assert "increase attempts" in page
+    assert "waiting for the ops side for" in page
+    with transaction(database.ops_engine) as session:
+        record = {
+            "request_id": queued["request_id"], "jedi_task_id": 42, "task_name": "t1",
+            "requested_by": "tester", "reason": "lost <jobs>", "requested_at": now(),
+            "completed_at": now(), "diagnostic": "PanDA took it", "observed_status": "running",
+        }  # fmt: skip
+        for status, operation, parameters in (
+            (OperationStatus.VERIFIED, "increase_attempts", {"increase": 3}),
+            (OperationStatus.FAILED, "pause", {}),
+        ):
+            told = {"status": status, "operation": operation, "parameters": parameters}
+            session.execute(insert(PandaOperation).values(**record | told))
+            record["request_id"] += 1000
+    page = page_of(reader)
+    assert "increase attempts by 3" in page
+    assert "lost &lt;jobs&gt;" in page
+    assert 'data-state="verified"' in page
+    assert "waiting for the ops side for" not in page
+
+
 def test_the_page_lists_the_steps_of_the_flow():
     assert list(wording.STEPS) == [step.value for step in ledger.Step]
 
@@ -498,6 +533,17 @@ def test_a_page_needs_no_cookie_and_says_who_may_write(pcs, served_api):
         named = httpx.get(f"{served_api.url}{path}", headers={"X-Remote-User": "tester"})
         assert "You write as <b>tester</b>" in named.text
         assert "set-cookie" not in named.headers
+
+
+def test_who_has_signed_in_reads_and_is_asked_for_a_token_to_write(pcs, served_api):
+    pcs.make_ready("t1", sample="")
+    with served_api.client(token=None) as browser:
+        browser.post("/login/", data={"token": served_api.token})
+        page = page_of(browser)
+        assert "<b>tester</b> is signed in to read; to write, a token is asked for." in page
+        assert '"may_write": false' in page
+        answer = browser.post(f"/pcs/api/prod-tasks/{COMPOSED}/submit/", json={})
+        assert answer.status_code == 403
 
 
 def test_every_page_has_a_strict_policy_and_no_script_of_its_own(pcs, reader):

@@ -9,7 +9,7 @@ const page = JSON.parse(document.getElementById("page").textContent);
 const byId = (id) => document.getElementById(id);
 const VERBS = { submit: "Submit", lock: "Lock", draft: "Set back to draft" };
 
-const MOST_SHOWN = 4;
+const MOST_SHOWN = 8;
 
 let isAll = false; // all that match, on every page
 
@@ -89,24 +89,25 @@ function agreed({ operation, will, wont }) {
 
 const tasks = (number) => (number === 1 ? "1 task" : `${count(number)} tasks`);
 
-/** What is left out, the tasks whose reasons differ in their numbers only together, most first. */
+/** Each reason with the tasks that it holds back; those that differ in names and numbers only are one. */
 function byReason(wont) {
   const groups = new Map();
-  for (const each of wont) {
-    const key = each.reasons.join(" ").replaceAll(/\d+/g, "…");
-    groups.set(key, [...(groups.get(key) ?? []), each]);
+  for (const { label, reasons } of wont) {
+    for (const reason of reasons) {
+      const key = reason.replaceAll(label, "…").replaceAll(/\d+/g, "…");
+      if (!groups.has(key)) groups.set(key, { key, reason, labels: [] });
+      groups.get(key).labels.push(label);
+    }
   }
-  return [...groups].sort((a, b) => b[1].length - a[1].length);
+  return [...groups.values()].sort((a, b) => b.labels.length - a.labels.length);
 }
 
-function reasonItem([key, group]) {
-  const reason = group.length === 1 ? group[0].reasons.join(" ") : key;
-  const labels = group.map((each) => each.label);
+function reasonItem({ key, reason, labels }) {
   const [item, number, names] = ["li", "b", "span"].map((tag) => document.createElement(tag));
   number.textContent = count(labels.length);
   names.className = "hint block";
   names.textContent = labels.length > 3 ? `${labels.slice(0, 3).join(", ")} and ${count(labels.length - 3)} more` : labels.join(", ");
-  item.append(number, ` ${reason}`, names);
+  item.append(number, ` ${labels.length === 1 ? reason : key}`, names);
   return item;
 }
 

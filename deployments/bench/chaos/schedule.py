@@ -31,7 +31,6 @@ _OTHERS: Final = (
 )
 _ENDPOINTS: Final = (SUBMIT,) * 6 + _OTHERS
 _WITH_PRUN: Final = frozenset({Step.SANDBOX, Step.SEND, Step.RECONCILE})
-_REFUSALS: Final = frozenset({FaultKind.REJECT, FaultKind.BANNED})
 _KINDS: Final = tuple(FaultKind)
 _PRUN_LIFE_SECONDS: Final = 1.2
 
@@ -96,7 +95,7 @@ class PandaFault:
     @property
     def hides_the_outcome(self) -> bool:
         """Whether prun cannot tell by its answer what became of the task."""
-        return self.endpoint == SUBMIT and self.kind not in _REFUSALS
+        return self.endpoint == SUBMIT and self.kind is not FaultKind.REJECT
 
     def __str__(self) -> str:
         is_long = self.kind in {FaultKind.SLOW, FaultKind.REFUSE}
@@ -172,9 +171,9 @@ def _kill(victim: Victim, step: Step, chance: random.Random) -> Kill:
 def _faults(seed: int, chance: random.Random) -> tuple[PandaFault, ...]:
     endpoint = _share("endpoint", _ENDPOINTS, seed)
     kind, when = _kind_and_time(seed)
-    if kind in _REFUSALS and endpoint == SUBMIT:
-        # A server that says no after it has taken the task lies: nobody can tell, but by waiting
-        # out the look-up's lag at every refusal.
+    if kind is FaultKind.REJECT and endpoint == SUBMIT:
+        # A server that refuses a task in words after it has taken it lies: nobody can tell, but
+        # by waiting out the look-up's lag at every refusal.
         when = When.BEFORE
     seconds = 1.0
     if kind is FaultKind.SLOW and endpoint == SUBMIT:
