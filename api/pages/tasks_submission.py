@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from api.pcs.models import Attempt, ProdTask
 from api.pcs.services import open_requests
-from api.pcs.services.attempts import SUBMIT_FAILED
+from api.pcs.services.attempts import SUBMIT_FAILED, SUPERSEDED
 from flows.common.models import Event, Request, RequestState
 from flows.submission import messages
 from flows.submission.models import AttemptState, SubmissionAttempt
@@ -47,6 +47,7 @@ class Submission:
 
     Attributes:
         request: Its request, while it is open.
+        row: PCS's attempt, once it has ended.
         attempt: The ops side's record of it.
         step: The step that it is at; empty before the first.
         seen: The steps that it has been at.
@@ -58,6 +59,7 @@ class Submission:
 
     phase: Phase
     request: Request | None = None
+    row: Attempt | None = None
     attempt: SubmissionAttempt | None = None
     step: str = ""
     seen: frozenset[str] = frozenset()
@@ -76,7 +78,8 @@ class Submission:
 def submission_of(session: Session, task: ProdTask) -> Submission:
     """The newest submission of a task."""
     request = open_requests.of_task(session, task.name)
-    newest = task.attempts[-1] if task.attempts else None
+    needed = [each for each in task.attempts if not each.meta.get(SUPERSEDED)]
+    newest = needed[-1] if needed else None
     if request is not None:
         return _open(session, task, request)
     return _ended(session, task, newest) if newest is not None else Submission(phase=Phase.NONE)
@@ -129,7 +132,8 @@ def _phase(state: RequestState, attempt: SubmissionAttempt | None) -> Phase:
 def _ended(session: Session, task: ProdTask, newest: Attempt) -> Submission:
     attempt = attempts_of(session, task).get(newest.task_name)
     if newest.jedi_task_id is not None:
-        return Submission(phase=Phase.SUBMITTED, attempt=attempt, jedi_task_id=newest.jedi_task_id)
+        made = newest.jedi_task_id
+        return Submission(phase=Phase.SUBMITTED, row=newest, attempt=attempt, jedi_task_id=made)
     reason = str(newest.meta.get("submit_failure") or "") or (attempt and attempt.reason) or ""
     if newest.status_snapshot != SUBMIT_FAILED and not reason:
         reason = _end_of_request(session, task, newest) or _NEVER_SENT

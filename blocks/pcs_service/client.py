@@ -145,14 +145,29 @@ class PcsService:
         return self._record("record-submission", name, owner, body)
 
     def record_submission_failure(
-        self, name: str, *, panda_tasks_id: int, reason: str, owner: str = ""
+        self,
+        name: str,
+        *,
+        panda_tasks_id: int,
+        reason: str,
+        owner: str = "",
+        is_superseded: bool = False,
     ) -> ProdTask:
         """Record that an attempt made no task, and why.
+
+        Args:
+            name: the task's.
+            panda_tasks_id: the attempt.
+            reason: why.
+            owner: the task's.
+            is_superseded: whether another attempt served the same wish.
 
         Raises:
             PcsConflict: The attempt has an id.
         """
-        body = {"panda_tasks_id": panda_tasks_id, "reason": reason}
+        body: dict[str, Any] = {"panda_tasks_id": panda_tasks_id, "reason": reason}
+        if is_superseded:
+            body["is_superseded"] = True
         return self._record("record-submission-failure", name, owner, body)
 
     def record_status(

@@ -70,7 +70,7 @@ def _begin(order: SubmitTask) -> SubmissionAttempt:
 
 def _join(order: SubmitTask, result: dict[str, Any]) -> dict[str, Any]:
     """End a request whose wish another one fulfils, and announces; its own attempt is not used."""
-    tasks.record_refusal(order, f"another request submits the task: {result}")
+    tasks.record_refusal(order, "another request submits the task", is_superseded=True)
     ledger.close_joined(result)
     return result
 

@@ -422,13 +422,24 @@ def record_failure(attempt: SubmissionAttempt) -> None:
 
 
 @step("record the refusal at PCS")
-def record_refusal(order: SubmitTask, reason: str) -> None:
-    """Record at PCS that the attempt was refused before it began."""
-    _tell_failure(order.task_name, order.panda_tasks_id, reason, order.owner)
+def record_refusal(order: SubmitTask, reason: str, *, is_superseded: bool = False) -> None:
+    """Record at PCS that the attempt was refused before it began, or that it is not needed."""
+    _tell_failure(
+        order.task_name,
+        order.panda_tasks_id,
+        reason,
+        order.owner,
+        is_superseded=is_superseded,
+    )
 
 
 def _tell_failure(
-    task_name: str, panda_tasks_id: int | None, reason: str | None, owner: str
+    task_name: str,
+    panda_tasks_id: int | None,
+    reason: str | None,
+    owner: str,
+    *,
+    is_superseded: bool = False,
 ) -> None:
     if panda_tasks_id is None:
         return
@@ -438,6 +449,7 @@ def _tell_failure(
             panda_tasks_id=panda_tasks_id,
             reason=reason or "",
             owner=_nameable(owner),
+            is_superseded=is_superseded,
         )
     except PcsRefused as error:
         # The row has an id, or is gone: there is nothing to mark.

@@ -78,6 +78,20 @@ def test_many_presses_at_once_are_one_submission(production):
     assert str(production.show(name)["panda_task_id"]) in answer.json()["detail"]
 
 
+def test_a_click_that_is_served_after_another_has_submitted_the_task_is_not_sent(production):
+    name = production.task()
+    composed = production.show(name)["composed_name"]
+    production.fault("slow", when="after", name=name, seconds=2)
+    by_script = production.site.trigger("submit_task", task_name=composed)
+    clicked = production.submit(name)
+    assert production.final(by_script).msg_type == "prodtask_submitted"
+    overtaken = production.site.ended(clicked)
+    assert (overtaken.state, overtaken.result["joined"]) == ("completed", by_script)
+    shown = production.show(name)
+    assert production.live(composed) == [shown["panda_task_id"]]
+    assert [each["jedi_task_id"] for each in shown["panda_tasks"]] == [shown["panda_task_id"]]
+
+
 def test_a_task_that_is_not_ready_is_refused_and_an_unknown_one_not_found(production):
     name = production.task(lock=False)
     assert production.post(name, "submit").status_code == 400

@@ -35,6 +35,9 @@ class FailureForm(BaseModel):
     name: Line | None = None
     panda_tasks_id: RowId = Field(description="Key of the attempt.")
     reason: Long = Field("", description="Why it failed.")
+    is_superseded: bool = Field(
+        False, description="Whether another attempt served the same wish: two clicks at a time."
+    )
 
 
 PandaStatus = Annotated[Line, Field(pattern="^[a-z]{1,50}$")]

@@ -82,9 +82,13 @@ def record_failure(
 ) -> views.TaskView:
     """The task itself stays as it is; its next attempt has another name."""
     form = sent.read(forms.FailureForm)
-    key, reason = form["panda_tasks_id"], form.get("reason", "")
+    told = attempts.Failure(
+        panda_tasks_id=form["panda_tasks_id"],
+        reason=form.get("reason", ""),
+        is_superseded=form.get("is_superseded", False),
+    )
     with session_of(request) as session:
-        task = attempts.record_failure(session, required(name, form), key, reason, actor)
+        task = attempts.record_failure(session, required(name, form), told, actor)
         return views.task_view(session, task, settings_of(request))
 
 

@@ -15,6 +15,8 @@ from api.pcs.services.errors import AlreadySubmitted, BadTransition, Conflict
 from flows.common.database import now
 
 SUBMIT_FAILED: Final = attempt_rows.SUBMIT_FAILED
+SUPERSEDED: Final = "superseded"
+"""Key in an attempt's metadata: another attempt served the same wish, and this one was not sent."""
 """`status_snapshot` of an attempt that did not reach PanDA."""
 
 _SUBMITTABLE: Final = frozenset(
@@ -107,9 +109,16 @@ def _require_same_name(attempt: Attempt, told: str | None) -> None:
         raise Conflict(f"Attempt {attempt.id} is named {attempt.task_name}, not {told[:300]}.")
 
 
-def record_failure(
-    session: Session, name: str, attempt_id: int, reason: str, actor: Actor
-) -> ProdTask:
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """Why an attempt did not reach PanDA; `is_superseded`: another served the same wish."""
+
+    panda_tasks_id: int
+    reason: str = ""
+    is_superseded: bool = False
+
+
+def record_failure(session: Session, name: str, told: Failure, actor: Actor) -> ProdTask:
     """Record that an attempt did not reach PanDA, and why; the task stays as it is.
 
     Raises:
@@ -118,12 +127,14 @@ def record_failure(
         NotOwner: Neither the owner nor a service of ours tells it.
         Conflict: The attempt has an id.
     """
-    task = tasks.resolve(session, name, attempt_id=attempt_id, is_locked=True)
+    task = tasks.resolve(session, name, attempt_id=told.panda_tasks_id, is_locked=True)
     actor.require_recorder(task.created_by)
-    attempt = plans.attempt(task, attempt_id)
+    attempt = plans.attempt(task, told.panda_tasks_id)
     if attempt.jedi_task_id is not None:
         raise Conflict(f"Attempt {attempt.task_name} is at PanDA: {attempt.jedi_task_id}.")
     attempt.status_snapshot = SUBMIT_FAILED
-    attempt.meta = attempt.meta | {"submit_failure": reason}
+    attempt.meta = attempt.meta | {"submit_failure": told.reason}
+    if told.is_superseded:
+        attempt.meta = attempt.meta | {SUPERSEDED: True}
     attempt.updated_at = now()
     return task_writes.saved(session, task)
