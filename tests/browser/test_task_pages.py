@@ -241,6 +241,22 @@ def test_many_are_submitted_at_once_and_the_rest_is_left_out_with_its_reason(vis
     assert is_same(page)
 
 
+def test_a_token_that_is_not_good_is_asked_for_anew_before_many_are_done(chromium, production):
+    production.task()
+    visit = begin_visit(chromium, production.site.stack.api_url)
+    visit.page.add_init_script("sessionStorage.setItem('prodops-token', 'old')")
+    visit.open("/pcs/tasks/?status=ready&q=sample")
+    visit.page.locator("#check-page").check()
+    visit.page.get_by_role("button", name="Submit…").click()
+    expect(visit.page.locator("#token-problem")).to_have_text(re.compile("not known here"))
+    visit.page.keyboard.type(production.site.token)
+    visit.page.keyboard.press("Enter")
+    expect(visit.page.locator("#plan-will")).to_contain_text("will be submitted to PanDA")
+    visit.page.keyboard.press("Escape")
+    expect(visit.page.locator("#batch")).to_be_hidden()
+    visit.page.context.close()
+
+
 def test_all_that_match_are_locked_and_set_back(visit, production):
     names = [production.task(lock=False) for _ in range(3)]
     page = visit.page

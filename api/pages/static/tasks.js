@@ -2,7 +2,7 @@
 
 import { Batch } from "./tasks_batch.js";
 import { fetchPage, replacePart } from "./live.js";
-import { identity, mayWrite } from "./tasks_write.js";
+import { mayWrite, read } from "./tasks_write.js";
 import { count } from "./words.js";
 
 const page = JSON.parse(document.getElementById("page").textContent);
@@ -10,6 +10,7 @@ const byId = (id) => document.getElementById(id);
 const VERBS = { submit: "Submit", lock: "Lock", draft: "Set back to draft" };
 
 const MOST_SHOWN = 8;
+const MOST_NAMED = 3;
 
 let isAll = false; // all that match, on every page
 
@@ -52,14 +53,12 @@ async function ask(operation) {
   if (await agreed(plan)) batch.run(plan);
 }
 
-async function planOf(operation) {
+function planOf(operation) {
   const asked = new URLSearchParams(isAll ? page.query : "");
   asked.set("operation", operation);
   if (isAll) asked.set("all", "1");
   else asked.set("ids", picked().map((each) => each.value).join(","));
-  const answer = await fetch(`${page.tasks}plan.json?${asked}`, { cache: "no-store", headers: identity() });
-  if (!answer.ok) throw new Error(`The server answered ${answer.status}; try again.`);
-  return answer.json();
+  return read(`${page.tasks}plan.json?${asked}`);
 }
 
 /** Show what will be done and what not, and why; gives whether the user wants it so. */
@@ -75,7 +74,7 @@ function agreed({ operation, will, wont }) {
   const reasons = byReason(wont);
   details.open = reasons.length > 0 && reasons.length <= MOST_SHOWN;
   details.querySelector("summary").textContent = `${tasks(wont.length)} will be left out, and why`;
-  details.querySelector("ul").replaceChildren(...reasons.map(reasonItem));
+  details.querySelector("ul").replaceChildren(...reasons.map((each) => reasonItem(each, wont.length)));
   byId("plan-go").textContent = `${verb} ${count(will.length)}`;
   byId("plan-go").hidden = !will.length;
   byId("plan-cancel").textContent = will.length ? "Cancel" : "Close";
@@ -102,11 +101,13 @@ function byReason(wont) {
   return [...groups.values()].sort((a, b) => b.labels.length - a.labels.length);
 }
 
-function reasonItem({ key, reason, labels }) {
+function reasonItem({ key, reason, labels }, all) {
   const [item, number, names] = ["li", "b", "span"].map((tag) => document.createElement(tag));
   number.textContent = count(labels.length);
   names.className = "hint block";
-  names.textContent = labels.length > 3 ? `${labels.slice(0, 3).join(", ")} and ${count(labels.length - 3)} more` : labels.join(", ");
+  const more = labels.length - MOST_NAMED;
+  names.textContent = more <= 0 ? labels.join(", ") : `${labels.slice(0, MOST_NAMED).join(", ")} and ${count(more)} more`;
+  names.hidden = more > 0 && labels.length === all;
   item.append(number, ` ${labels.length === 1 ? reason : key}`, names);
   return item;
 }

@@ -31,6 +31,7 @@ export class Batch {
       check: () => this.#check(),
       resume: () => this.#follow(),
     });
+    addEventListener("beforeunload", (event) => this.#isUnasked() && event.preventDefault());
     byId("batch-close").addEventListener("click", () => (byId("batch").hidden = true));
   }
 
@@ -139,6 +140,11 @@ export class Batch {
     this.timer = undefined;
     const over = this.#showCounts();
     if (this.isBusy && over === this.entries.size) this.#end();
+  }
+
+  /** Whether some would not be asked for if the page were left now. */
+  #isUnasked() {
+    return [...this.entries.values()].some((each) => each.state === "to do");
   }
 
   #end() {

@@ -2,7 +2,7 @@
 
 import { fetchPage, Once, replacePart } from "./live.js";
 import { Follower, OPERATION, SUBMISSION } from "./tasks_follow.js";
-import { identity, mayWrite, post, showKept } from "./tasks_write.js";
+import { mayWrite, post, showKept } from "./tasks_write.js";
 import { waited } from "./words.js";
 
 const OPEN = new Set(["waiting", "running", "unknown", "unrecorded"]);
@@ -97,7 +97,7 @@ function write(place, text) {
 /** Ask PCS how the task stands, and bring the page up to date where that is news. */
 async function check() {
   try {
-    const answer = await fetch(task.api, { cache: "no-store", headers: identity() });
+    const answer = await fetch(task.api, { cache: "no-store" });
     if (!answer.ok) return;
     const { status, panda_task_id: id, request, panda_tasks: tries } = await answer.json();
     const stands = [status, id ?? "", request?.id ?? "", request?.state ?? "", tries.length].join("|");

@@ -4,9 +4,8 @@ const KEY = "prodops-token";
 const NOT_KNOWN = new Set(["Authentication credentials were not provided.", "Invalid token."]);
 
 const dialog = document.getElementById("token-dialog");
-const kept = document.getElementById("token-kept");
 
-function read() {
+function kept() {
   try {
     return sessionStorage.getItem(KEY) ?? "";
   } catch {
@@ -14,7 +13,7 @@ function read() {
   }
 }
 
-let token = read();
+let token = kept();
 
 function keep(value) {
   token = value;
@@ -29,7 +28,7 @@ function keep(value) {
 
 /** Say that a token is kept; to be called again when the part of the page that says it is new. */
 export function showKept() {
-  const place = document.getElementById("token-kept") ?? kept;
+  const place = document.getElementById("token-kept");
   if (place) place.hidden = !token;
 }
 
@@ -37,12 +36,19 @@ document.addEventListener("click", ({ target }) => target.id === "token-forget" 
 showKept();
 
 /** What identifies the caller; nothing where a proxy or the cookie does. */
-export function identity() {
+function identity() {
   return token ? { Authorization: `Token ${token}` } : {};
 }
 
-/** Ask for a token; gives whether there is one now. */
+let asking = null;
+
+/** Ask for a token, once for all who want one; gives whether there is one now. */
 function askForToken(problem) {
+  asking ??= ask(problem).finally(() => (asking = null));
+  return asking;
+}
+
+function ask(problem) {
   const input = dialog.querySelector("input");
   const told = document.getElementById("token-problem");
   told.textContent = problem;
@@ -90,12 +96,27 @@ export class Answer {
 export async function post(path, body = {}) {
   for (;;) {
     const answer = await send(path, body);
-    const isUnknown = [401, 403].includes(answer.status) && NOT_KNOWN.has(answer.told?.detail);
-    if (!isUnknown) return answer;
-    const problem = token ? "That token is not known here, or it was revoked." : "";
-    keep("");
-    if (!(await askForToken(problem))) return answer;
+    if (!isUnknown(answer.status, answer.told) || !(await askAnew())) return answer;
   }
+}
+
+/** GET JSON as who writes; asks for a token where the kept one is not good. */
+export async function read(path) {
+  for (;;) {
+    const answer = await fetch(path, { cache: "no-store", headers: identity() });
+    const told = await answer.json().catch(() => null);
+    if (answer.ok) return told;
+    if (!isUnknown(answer.status, told) || !(await askAnew())) throw new Error(new Answer(answer.status, told).reason);
+  }
+}
+
+const isUnknown = (status, told) => [401, 403].includes(status) && NOT_KNOWN.has(told?.detail);
+
+function askAnew() {
+  if (asking) return asking;
+  const problem = token ? "That token is not known here, or it was revoked." : "";
+  keep("");
+  return askForToken(problem);
 }
 
 async function send(path, body) {
