@@ -27,7 +27,7 @@ from flows.common.models import Request
 from flows.common.sessions import PROC, processes
 from flows.submission import domain, messages
 from flows.submission.domain import Verdict
-from flows.submission.ledger import Step
+from flows.submission.models import Step
 
 RUNS: Final = 15
 AT_ONCE: Final = 20

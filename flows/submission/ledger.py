@@ -6,7 +6,6 @@ The flow's tasks retry these through an outage of the database.
 from __future__ import annotations
 
 from datetime import timedelta
-from enum import StrEnum
 from typing import Any, Final
 
 from sqlalchemy.orm import Session
@@ -17,30 +16,10 @@ from flows.common.database import transaction as begin
 from flows.common.models import RequestState
 from flows.submission import messages, repository
 from flows.submission.actions import SubmitTask
-from flows.submission.models import AttemptState, SubmissionAttempt
+from flows.submission.models import AttemptState, Step, SubmissionAttempt
 from flows.submission.workplace import workplace
 
 _MAX_CHECK_SECONDS: Final = 600.0
-
-
-class Step(StrEnum):
-    """The steps of a submission, in their order."""
-
-    CLAIM = "claim"
-    COMMAND = "command"
-    TOKEN = "token"  # noqa: S105
-    SANDBOX = "sandbox"
-    SEND = "send"
-    CLASSIFY = "classify"
-    RECONCILE = "reconcile"
-    CONFIRM = "confirm"
-    RECORD = "record"
-    CLOSE = "close"
-
-    @property
-    def number(self) -> int:
-        """Its place in the order, from 1."""
-        return list(Step).index(self) + 1
 
 
 def of_request() -> SubmissionAttempt | None:

@@ -39,6 +39,26 @@ OPEN_ATTEMPTS: Final = tuple(
 _OPEN_SQL = "state IN ('claimed', 'sending', 'unknown', 'created', 'refused')"
 
 
+class Step(StrEnum):
+    """The steps of a submission, in their order."""
+
+    CLAIM = "claim"
+    COMMAND = "command"
+    TOKEN = "token"  # noqa: S105
+    SANDBOX = "sandbox"
+    SEND = "send"
+    CLASSIFY = "classify"
+    RECONCILE = "reconcile"
+    CONFIRM = "confirm"
+    RECORD = "record"
+    CLOSE = "close"
+
+    @property
+    def number(self) -> int:
+        """Its place in the order, from 1."""
+        return list(Step).index(self) + 1
+
+
 class SubmissionAttempt(Base):
     """One intent to have a production task at PanDA. Its name there is never another intent's."""
 

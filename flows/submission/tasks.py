@@ -38,8 +38,7 @@ from flows.submission import domain, ledger
 from flows.submission.actions import SubmitTask
 from flows.submission.domain import Outcome, Verdict
 from flows.submission.gate import NotSubmittable, check_gate
-from flows.submission.ledger import Step
-from flows.submission.models import AttemptState, SubmissionAttempt
+from flows.submission.models import AttemptState, Step, SubmissionAttempt
 from flows.submission.repository import NameUsed
 from flows.submission.steps import persistently, step
 from flows.submission.workplace import RunPutOff, workplace

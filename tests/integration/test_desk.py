@@ -291,7 +291,5 @@ def test_concurrent_workers_together_hold_no_more_than_may_be_at_a_time(engine: 
         request(engine, "submit_task", task_name=f"t{number}")
     desks = [Desk(engine, SETTINGS, f"worker{number}") for number in range(THREADS)]
     with ThreadPoolExecutor(THREADS) as pool:
-        taken = [
-            each for claimed in pool.map(lambda d: d.claim(8, None), desks) for each in claimed
-        ]
+        claims = list(pool.map(lambda desk: desk.claim(8, None), desks))
     assert sum(map(len, claims)) == settings().submission.limit

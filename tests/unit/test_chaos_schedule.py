@@ -11,7 +11,7 @@ from deployments.bench.chaos.schedule import (
     draw,
 )
 from deployments.sandbox.panda.faults import Fault, FaultKind, When
-from flows.submission.ledger import Step
+from flows.submission.models import Step
 from tests.e2e.test_chaos import SEEDS
 
 MANY = range(1, 201)

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from deployments.worker import session
-from flows.common import sessions
 from deployments.worker.protocol import (
     Ended,
     EndReason,
@@ -23,6 +22,7 @@ from deployments.worker.protocol import (
     decode,
     encode,
 )
+from flows.common import sessions
 
 SLEEP = (sys.executable, "-S", "-c", "import time; time.sleep(60)")
 FAMILY = """

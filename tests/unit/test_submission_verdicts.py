@@ -8,7 +8,9 @@ from flows.submission.domain import Verdict, classify
 
 SUBMIT = "INFO : submit group.EIC.test/"
 FAILED = "ERROR : task submission failed"
-QUEUED = f"{FAILED}. jediTaskID=1 is already queued for outDS=x/. You cannot submit duplicated tasks."
+QUEUED = (
+    f"{FAILED}. jediTaskID=1 is already queued for outDS=x/. You cannot submit duplicated tasks."
+)
 
 SENT = [
     (0, "INFO : succeeded. new jediTaskID=1000", Verdict.CREATED, 1000),

@@ -35,7 +35,7 @@ from deployments.cli.tasks_outcome import (
 )
 from flows.common.settings import settings
 from flows.submission import messages
-from flows.submission.ledger import Step
+from flows.submission.models import Step
 from tests.fake_pcs import FakePcs, fake_pcs
 
 NAME = "group.EIC.26.02.0.epic_craterlake.p3001.e1.s1.r1"

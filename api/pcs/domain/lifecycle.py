@@ -23,6 +23,7 @@ _BY_HAND: Final = {
 
 SUCCEEDED: Final = frozenset({"done", "finished"})
 FAILED: Final = frozenset({"failed", "broken", "aborted"})
+_MOST_NAMED: Final = 5
 LIVE: Final = frozenset(
     {
         "waiting",
@@ -131,7 +132,9 @@ def _about_name(plan: TaskPlan) -> Iterator[str]:
     elif not name.startswith(_USER):
         yield f"data.official is not set, and prun takes {name} for an official task only"
     if plan.sharing:
-        others = ", ".join(repr(other) for other in plan.sharing)
+        others = ", ".join(repr(other) for other in plan.sharing[:_MOST_NAMED])
+        if (more := len(plan.sharing) - _MOST_NAMED) > 0:
+            others += f" and {more} more"
         yield f"{plan.out_ds} is also the name of {others}; PanDA would take them for one"
 
 

@@ -15,7 +15,7 @@ from deployments.bench.chaos.follower import Told
 from deployments.bench.chaos.schedule import Click, Door, Kill, Schedule
 from deployments.bench.chaos.victims import Victims
 from flows.submission import messages
-from flows.submission.ledger import Step
+from flows.submission.models import Step
 
 _AGAIN_SECONDS: Final = 0.2
 _AWAY: Final = frozenset({502, 503, 504})

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Final, TypeVar
 
 from deployments.sandbox.panda.faults import FaultKind, When
-from flows.submission.ledger import Step
+from flows.submission.models import Step
 
 PRUN_SECONDS: Final = 5.0
 """How long the bench's prun may take."""
