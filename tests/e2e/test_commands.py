@@ -101,7 +101,7 @@ def _follow_a_request(terminal: Terminal) -> None:
     key = terminal.run("token", "create", "tester").stdout.strip()
     url = f"http://127.0.0.1:{terminal.environment['PRODOPS_API_PORT']}"
     rows = json.loads(terminal.run("token", "list", "--json").stdout)
-    assert [row["owner"] for row in rows] == ["tester"]
+    assert [row["owner"] for row in rows] == ["prodops", "tester"]  # the ops side's own is first
     accepted = httpx.post(
         f"{url}/api/actions/check_pipeline/", headers={"Authorization": f"Token {key}"}, json={}
     )

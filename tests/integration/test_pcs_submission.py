@@ -67,7 +67,7 @@ def test_a_submission_is_an_attempt_and_a_request_that_names_it(pcs, ready, data
         request = session.scalars(select(Request)).one()
     assert request.parameters == {
         "task_name": NAME, "owner": "tester", "panda_tasks_id": attempt["id"],
-        "panda_task_name": attempt["task_name"],
+        "panda_task_name": attempt["task_name"], "follows": None,
     }  # fmt: skip
     assert (request.action, request.requested_by) == ("submit_task", "tester")
     assert task["request"]["url"] == f"/api/requests/{request.id}/"
