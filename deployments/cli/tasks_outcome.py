@@ -17,6 +17,7 @@ STEPS: Final = 10
 _ID: Final = re.compile(r"jediTaskID (\d+)")
 _FIRST_REFUSAL: Final = 400
 _SUBMIT_FAILED: Final = "submit_failed"
+_SUPERSEDED: Final = "superseded"
 
 
 class Told(StrEnum):
@@ -220,6 +221,13 @@ class Submission:
 
     def _read_attempt(self, task: ProdTask) -> None:
         attempt = self._attempt(task)
+        if attempt is not None and attempt.metadata.get(_SUPERSEDED):
+            # Another request serves the same wish: what it comes to counts.
+            self.request_id, self.attempt_id = None, None
+            if task.request is not None:
+                self.begin(task)
+                return
+            attempt = newest_attempt(task)
         id_ = task.panda_task_id if attempt is None else attempt.jedi_task_id
         if id_ is not None:
             self._end(Outcome.SUBMITTED, id_=id_)
@@ -235,7 +243,8 @@ class Submission:
 
 def newest_attempt(task: ProdTask) -> Attempt | None:
     """The task's last intent to be at PanDA."""
-    return max(task.panda_tasks, key=lambda each: each.try_number, default=None)
+    needed = [each for each in task.panda_tasks if not each.metadata.get(_SUPERSEDED)]
+    return max(needed, key=lambda each: each.try_number, default=None)
 
 
 def judge(name: str, task: ProdTask) -> Submission:

@@ -142,6 +142,17 @@ def test_a_failure_whose_event_was_missed_is_seen_at_its_attempt():
     assert (submission.outcome, submission.reason) == (Outcome.FAILED, "refused")
 
 
+def test_an_attempt_that_another_served_is_followed_in_that_other():
+    submission = begun()
+    superseded = {"status_snapshot": "submit_failed", "metadata": {"superseded": True}}
+    tries = [attempt(1, **superseded), attempt(2)]
+    submission.look(task(panda_tasks=tries, request={"id": 6, "state": "running"}))
+    assert (submission.is_open, submission.request_id, submission.attempt_id) == (True, 6, 12)
+    tries = [attempt(1, **superseded), attempt(2, jedi_task_id=41)]
+    submission.look(task(panda_tasks=tries, panda_task_id=41))
+    assert (submission.outcome, submission.jedi_task_id) == (Outcome.SUBMITTED, 41)
+
+
 def test_a_request_that_ended_without_a_task_has_failed():
     submission = begun()
     submission.look(task(panda_tasks=[attempt(1)]))
