@@ -129,8 +129,12 @@ def write(
 
     Raises:
         ClaimLost: The request is no longer ours.
+        NameUsed: The name that is written belongs to an earlier attempt.
     """
     requests.fence(session, holder)
+    name = values.get("panda_name")
+    if name is not None and _is_of_another(session, attempt_id, name):
+        raise NameUsed(f"the name {name} was used by an earlier attempt, and is never used again")
     if values.get("state") in _ENDED:
         values = {**values, "ended_at": now()}
     written = session.scalar(
@@ -142,3 +146,10 @@ def write(
     )
     assert written is not None  # noqa: S101 - attempts are never deleted
     return written
+
+
+def _is_of_another(session: Session, attempt_id: int, panda_name: str) -> bool:
+    other = select(SubmissionAttempt.id).where(
+        SubmissionAttempt.panda_name == panda_name, SubmissionAttempt.id != attempt_id
+    )
+    return session.scalar(other) is not None

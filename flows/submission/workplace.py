@@ -14,7 +14,14 @@ from typing import Final
 from sqlalchemy import Engine
 
 from blocks.errors import ProdOpsError
-from blocks.panda_server import CachedToken, Identity, PandaServer, RobotToken, TokenSource
+from blocks.panda_server import (
+    CachedToken,
+    Identity,
+    PandaServer,
+    PandaTask,
+    RobotToken,
+    TokenSource,
+)
 from blocks.pcs_service import PcsService
 from flows.common.database import make_engine
 from flows.common.requests import Holder, holder
@@ -99,6 +106,10 @@ class Workplace:
     def user_name(self) -> str:
         """The userName under which PanDA stores our tasks."""
         return self.settings.panda.user_name or self.identity.name
+
+    def tasks_named(self, panda_name: str) -> list[PandaTask]:
+        """Our tasks of that name at PanDA, as far as they are refined."""
+        return self.panda.tasks_named(panda_name, user_name=self.user_name)
 
     def sandbox(self, attempt_id: int, number: int) -> Path:
         """The private directory of one run of prun."""
