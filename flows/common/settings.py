@@ -485,9 +485,6 @@ class SubmissionSettings(BaseSettings):
     check_seconds: float = Field(
         15.0, gt=0, description="Interval of the checks while the truth of a submission is unknown."
     )
-    outage_seconds: float = Field(
-        60.0, gt=0, description="How long a run waits for PCS or PanDA before it is put off."
-    )
     files_dir: Path | None = Field(
         None,
         description="Directory that holds the files which configurations put into the sandbox.",
