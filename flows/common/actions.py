@@ -8,7 +8,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from sqlalchemy.orm import Session
 
 from blocks.errors import ProdOpsError
@@ -44,6 +44,12 @@ class BadParameters(ProdOpsError):
 
 class Refused(ProdOpsError):
     """The action's gate refuses the request, with the reason."""
+
+
+class Nothing(BaseModel):
+    """Nothing to choose."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 def _no_gate(_session: Session, _parameters: Any) -> None:

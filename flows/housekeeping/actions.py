@@ -2,16 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
-
-from flows.common.actions import Action, OnLost
-
-
-class Nothing(BaseModel):
-    """Nothing to choose."""
-
-    model_config = ConfigDict(extra="forbid")
-
+from flows.common.actions import Action, Nothing, OnLost
 
 PRUNE_HISTORY = Action(
     name="prune_history",

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy.orm import Session
 
-from flows.common.actions import Action, OnLost
+from flows.common.actions import Action, Nothing, OnLost
 from flows.common.events import NewEvent
 from flows.common.models import Request, RequestState
 from flows.common.settings import settings
@@ -73,12 +73,6 @@ class OperateTask(BaseModel):
     )
     reason: str = Field("", max_length=1000, description="Why.")
     created_by: Person = Field("", description="Who asked.")
-
-
-class Nothing(BaseModel):
-    """Nothing to choose."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 def _submission_ended(session: Session, request: Request) -> Sequence[NewEvent]:
