@@ -31,7 +31,7 @@ test: setup test-system
 	@PRODOPS_TEST_TIERS="$$($(BIN)/python -m tests.tiers)" && \
 	  echo "tiers: $$PRODOPS_TEST_TIERS" && \
 	  $(BIN)/python -m pytest $$PRODOPS_TEST_TIERS --ignore=tests/e2e/test_chaos.py \
-	    --numprocesses=2 --dist=loadfile && \
+	    --numprocesses=2 --dist=loadfile --no-loadscope-reorder && \
 	  $(BIN)/python -m pytest tests/e2e/test_chaos.py
 
 # What the browser tier needs from Debian: installed where we may, else the tier is left out.

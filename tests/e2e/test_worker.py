@@ -207,7 +207,7 @@ def test_a_paused_pool_starts_nothing_and_resumed_keeps_its_limit_and_the_worker
     finally:
         site.configure_pool(is_paused=False, concurrency_limit=None)
     assert {run["state_type"] for run in runs} == {"COMPLETED"}
-    assert most_at_once(runs) == most
+    assert 1 < most_at_once(runs) <= most
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ pytestmark = [
 ]
 
 STREAM = "/api/messages/stream/"
-EXAMPLES = 60
+EXAMPLES = 40
 
 
 @pytest.fixture
