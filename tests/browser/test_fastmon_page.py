@@ -338,9 +338,12 @@ def test_a_namespace_and_a_run_are_chosen_by_keyboard(visit, database):
 
 LOOKS = {
     "light": {},
-    "dark": {"color_scheme": "dark"},
-    "narrow": {"viewport": PHONE, "is_mobile": True, "has_touch": True},
-    "narrow-dark": {"viewport": PHONE, "color_scheme": "dark"},
+    "narrow-dark": {
+        "viewport": PHONE,
+        "is_mobile": True,
+        "has_touch": True,
+        "color_scheme": "dark",
+    },
 }
 
 

@@ -185,7 +185,7 @@ def test_a_task_made_by_hand_is_found_by_the_next_sync(production):
     assert shown["panda_tasks"][0]["association_source"] == "dynamic_taskname_match"
 
 
-@pytest.mark.parametrize("step", ["claim", "command", "token", "sandbox", "send", "classify"])
+@pytest.mark.parametrize("step", ["claim", "token", "send", "classify"])
 def test_a_killed_run_is_gone_on_with(production, step):
     name = production.task()
     production.fault("slow", when="after", name=name, seconds=1)
