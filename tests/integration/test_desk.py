@@ -293,3 +293,13 @@ def test_concurrent_workers_together_hold_no_more_than_may_be_at_a_time(engine: 
     with ThreadPoolExecutor(THREADS) as pool:
         claims = list(pool.map(lambda desk: desk.claim(8, None), desks))
     assert sum(map(len, claims)) == settings().submission.limit
+
+
+def test_a_request_is_not_claimed_again_while_the_process_of_its_last_run_is_ending(
+    engine: Engine, desk: Desk
+):
+    request_id = doubtful(engine)
+    desk.conclude(take(desk), LOST)
+    due_now(engine)
+    assert desk.claim(8, None, ending=[request_id]) == []
+    assert [each.id for each in desk.claim(8, None)] == [request_id]
