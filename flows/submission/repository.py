@@ -14,6 +14,7 @@ from flows.common.database import now
 from flows.common.requests import Holder
 from flows.submission.models import OPEN_ATTEMPTS, AttemptState, SubmissionAttempt
 
+_CLAIM_TRIES: Final = 10
 _UNSENT: Final[dict[str, Any]] = {
     "state": AttemptState.CLAIMED,
     "step": "claim",
@@ -78,28 +79,33 @@ def claim(session: Session, holder: Holder, values: dict[str, Any]) -> Submissio
         ClaimLost: The request is no longer ours.
     """
     requests.fence(session, holder)
-    session.execute(
-        insert(SubmissionAttempt)
-        .values(request_id=holder.request_id, created_at=now(), updated_at=now(), **values)
-        .on_conflict_do_nothing()
-    )
-    mine = of_request(session, holder.request_id)
-    if mine is not None:
-        return mine
-    rival = _open_of_task(session, values["task_name"])
-    if rival is not None:
-        raise AttemptOpen(values["task_name"], rival.request_id)
-    return _take_up(session, holder, values)
+    # A rival may end between the statements: then it is the insert's turn again.
+    for _ in range(_CLAIM_TRIES):
+        session.execute(
+            insert(SubmissionAttempt)
+            .values(request_id=holder.request_id, created_at=now(), updated_at=now(), **values)
+            .on_conflict_do_nothing()
+        )
+        mine = of_request(session, holder.request_id)
+        if mine is not None:
+            return mine
+        rival = _open_of_task(session, values["task_name"])
+        if rival is not None:
+            raise AttemptOpen(values["task_name"], rival.request_id)
+        former = _of_name(session, values["panda_name"])
+        if former is not None:
+            return _take_up(session, holder, former, values)
+    raise requests.ClaimLost(f"{values['task_name']}: attempts open and end too fast to claim one")
 
 
-def _take_up(session: Session, holder: Holder, values: dict[str, Any]) -> SubmissionAttempt:
-    former = session.scalar(
-        select(SubmissionAttempt)
-        .where(SubmissionAttempt.panda_name == values["panda_name"])
-        .with_for_update()
-    )
-    if former is None:
-        raise AttemptOpen(values["task_name"], 0)  # it ended between the two statements
+def _of_name(session: Session, panda_name: str) -> SubmissionAttempt | None:
+    named = select(SubmissionAttempt).where(SubmissionAttempt.panda_name == panda_name)
+    return session.scalar(named.with_for_update())
+
+
+def _take_up(
+    session: Session, holder: Holder, former: SubmissionAttempt, values: dict[str, Any]
+) -> SubmissionAttempt:
     if former.state != AttemptState.FAILED or former.panda_tasks_id is not None:
         raise NameUsed(
             f"the name {former.panda_name} was used by request {former.request_id} "

@@ -146,6 +146,37 @@ def test_a_definite_refusal_fails_with_its_reason_and_the_next_press_has_a_new_n
     assert production.show(name)["panda_tasks"][1]["task_name"].endswith(".try2")
 
 
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_refusal_that_prun_takes_for_a_success_is_looked_into(production, when):
+    name = production.task()
+    production.fault("banned", when=when, name=name)
+    request_id = production.submit(name)
+    event = production.final(request_id)
+    assert production.said(request_id)[0] == "prodtask_submit_unknown"
+    if when == "after":
+        assert_submitted_once(production, name, request_id)
+    else:
+        assert event.msg_type == "prodtask_submit_failed"
+        assert "banned" in event.payload["reason"]
+        assert production.at_panda(production.show(name)["composed_name"]) == []
+
+
+def test_a_cancelled_submission_is_not_sent_again_and_ends_once_the_truth_is_known(production):
+    name = production.task()
+    production.fault("drop", when="before", name=name)
+    request_id = production.submit(name)
+    wait_until(lambda: "prodtask_submit_unknown" in production.said(request_id))
+    path = f"/api/requests/{request_id}/cancel/"
+    assert production.site.api.post(path, json={"reason": "no"}).is_success
+    event = production.final(request_id)
+    assert event.msg_type == "prodtask_submit_failed"
+    assert "cancelled; PanDA has no such task" in event.payload["reason"]
+    assert production.site.state(request_id) == "cancelled"
+    composed = production.show(name)["composed_name"]
+    assert len(production.sent(composed)) == 1
+    assert production.at_panda(composed) == []
+
+
 def test_an_outage_before_sending_is_told_as_such(production):
     name = production.task()
     production.fault("500", endpoint="file_server/validate_cache_file", times=9)

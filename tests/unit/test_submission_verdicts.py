@@ -97,3 +97,15 @@ def test_no_output_makes_it_fail_or_invent_an_id(returncode, output, is_timed_ou
 @given(st.integers(0, 255), st.text(max_size=300))
 def test_a_submission_that_was_sent_is_never_called_unsent(returncode, output):
     assert classify(returncode, f"{SUBMIT}\n{output}").verdict is not Verdict.NOT_SENT
+
+
+def test_a_reason_can_be_kept_whatever_the_server_made_prun_print():
+    output = f"{SUBMIT}\n{FAILED}. \x00bad\x1b[0m {'x' * 5000}\n"
+    reason = classify(90, output).reason
+    assert reason.isprintable()
+    assert len(reason) <= 1000
+
+
+def test_a_number_that_is_no_id_is_none():
+    output = f"{SUBMIT}\nINFO : succeeded. new jediTaskID={'9' * 30}\n"
+    assert classify(0, output).verdict is Verdict.UNKNOWN

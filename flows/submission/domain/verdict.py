@@ -39,15 +39,17 @@ class Outcome:
     is_sure: bool = True
 
 
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+_MAX_LINE: Final = 1000
 _LOGGED: Final = re.compile(r"^(?:\S+ )*(INFO|ERROR|WARNING) +: (.*)$")
 _ANSWERS: Final = (
-    (Verdict.CREATED, "INFO", re.compile(r"succeeded\. new jediTaskID=(\d+)")),
-    (Verdict.REACTIVATED, "INFO", re.compile(r"reactivation accepted\. jediTaskID=(\d+)")),
+    (Verdict.CREATED, "INFO", re.compile(r"succeeded\. new jediTaskID=(\d{1,18})\b")),
+    (Verdict.REACTIVATED, "INFO", re.compile(r"reactivation accepted\. jediTaskID=(\d{1,18})\b")),
     (
         Verdict.EXISTS,
         "ERROR",
         re.compile(
-            r"task submission failed\. .*?jediTaskID=(\d+) is (?:already queued|in the \w+ state)"
+            r"task submission failed\. .*?jediTaskID=(\d{1,18}) is (?:already queued|in the \w+ state)"
         ),
     ),
 )
@@ -66,7 +68,7 @@ def classify(returncode: int | None, output: str, *, is_timed_out: bool = False)
         output: What it printed, both streams.
         is_timed_out: Whether it was killed for taking too long.
     """
-    lines = output.splitlines()
+    lines = [_tidy(line) for line in output.splitlines()]
     sent = [number for number, line in enumerate(lines) if _is_submit_line(line)]
     if not sent:
         return _unsent(returncode, lines, is_timed_out=is_timed_out)
@@ -76,6 +78,11 @@ def classify(returncode: int | None, output: str, *, is_timed_out: bool = False)
             if found_level == level and (found := form.search(text)):
                 return Outcome(verdict, text, jedi_task_id=int(found[1]))
     return _answered_otherwise(returncode, after, lines, is_timed_out=is_timed_out)
+
+
+def _tidy(line: str) -> str:
+    """A line that can be kept: whatever the server made prun print, without control signs."""
+    return _CONTROL.sub(" ", line)[:_MAX_LINE]
 
 
 def _answered_otherwise(

@@ -75,9 +75,9 @@ def settle_refused(attempt: SubmissionAttempt, reason: str) -> SubmissionAttempt
     Raises:
         RunPutOff: It is too early to tell.
     """
-    configured = workplace().settings.submission
-    lag = configured.server_limit_seconds + configured.confirm_seconds
-    visible_at = (attempt.first_sent_at or now()) + timedelta(seconds=lag)
+    # The server was done with every sending by `sending_until`; a task may wait on to be refined.
+    lag = timedelta(seconds=workplace().settings.submission.confirm_seconds)
+    visible_at = (attempt.sending_until or now()) + lag
     if now() < visible_at:
         raise RunPutOff(
             f"{reason}; whether PanDA took it before is known by {visible_at:%H:%M:%S} UTC"

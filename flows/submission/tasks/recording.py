@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from prefect import get_run_logger
 
-from blocks.pcs_service import PcsRefused
+from blocks.pcs_service import PcsConflict, PcsRefused, RouteMissing, TaskUnknown
 from flows.common.database import now
 from flows.common.requests import ClaimLost
 from flows.submission import ledger
@@ -12,6 +14,8 @@ from flows.submission.actions import SubmitTask
 from flows.submission.models import AttemptState, Step, SubmissionAttempt
 from flows.submission.steps import step
 from flows.submission.workplace import RunPutOff, workplace
+
+_MAX_REASON: Final = 5000
 
 
 @step("record at PCS")
@@ -37,20 +41,34 @@ def record(attempt: SubmissionAttempt) -> None:
 
 @step("record the failure at PCS")
 def record_failure(attempt: SubmissionAttempt) -> None:
-    """Record at PCS that the attempt made no task, where PCS keeps a row for it."""
-    _tell_failure(attempt.task_name, attempt.panda_tasks_id, attempt.reason, attempt.owner)
+    """Record at PCS that the attempt made no task, where PCS keeps a row for it.
+
+    Raises:
+        RunPutOff: PCS refuses to take it.
+    """
+    try:
+        _tell_failure(attempt.task_name, attempt.panda_tasks_id, attempt.reason, attempt.owner)
+    except (PcsConflict, RouteMissing, TaskUnknown) as error:
+        # The row has an id, or is gone: there is nothing to mark.
+        get_run_logger().warning("PCS keeps its record: %s", error)
+    except PcsRefused as error:
+        text = f"{attempt.reason}; PCS refuses to record it: {error}"
+        raise RunPutOff(text) from error
 
 
 @step("record the refusal at PCS")
 def record_refusal(order: SubmitTask, reason: str, *, is_superseded: bool = False) -> None:
     """Record at PCS that the attempt was refused before it began, or that it is not needed."""
-    _tell_failure(
-        order.task_name,
-        order.panda_tasks_id,
-        reason,
-        order.owner,
-        is_superseded=is_superseded,
-    )
+    try:
+        _tell_failure(
+            order.task_name,
+            order.panda_tasks_id,
+            reason,
+            order.owner,
+            is_superseded=is_superseded,
+        )
+    except PcsRefused as error:
+        get_run_logger().warning("PCS keeps its record: %s", error)
 
 
 def _tell_failure(
@@ -63,17 +81,13 @@ def _tell_failure(
 ) -> None:
     if panda_tasks_id is None:
         return
-    try:
-        workplace().pcs.record_submission_failure(
-            task_name,
-            panda_tasks_id=panda_tasks_id,
-            reason=reason or "",
-            owner=_nameable(owner),
-            is_superseded=is_superseded,
-        )
-    except PcsRefused as error:
-        # The row has an id, or is gone: there is nothing to mark.
-        get_run_logger().warning("PCS keeps its record: %s", error)
+    workplace().pcs.record_submission_failure(
+        task_name,
+        panda_tasks_id=panda_tasks_id,
+        reason=" ".join((reason or "").split())[:_MAX_REASON],
+        owner=_nameable(owner),
+        is_superseded=is_superseded,
+    )
 
 
 def _nameable(owner: str) -> str:

@@ -6,7 +6,7 @@ import os
 import shutil
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -123,13 +123,20 @@ def _sandbox(attempt: SubmissionAttempt, number: int) -> Iterator[Path]:
     directory = place.sandbox(attempt.id, number)
     shutil.rmtree(directory, ignore_errors=True)
     try:
-        for path in (directory, directory / "home", directory / "work"):
-            path.mkdir(mode=0o700)
-        for name in attempt.files:
-            _copy_in(name, directory / "work")
+        _furnish(directory, attempt.files)
         yield directory
     finally:
-        shutil.rmtree(directory)
+        shutil.rmtree(directory, ignore_errors=not directory.exists())
+
+
+def _furnish(directory: Path, files: Sequence[str]) -> None:
+    try:
+        for path in (directory, directory / "home", directory / "work"):
+            path.mkdir(mode=0o700)
+        for name in files:
+            _copy_in(name, directory / "work")
+    except OSError as error:
+        raise SubmissionRefused(f"the sandbox cannot be made: {error}") from error
 
 
 def _copy_in(name: str, work: Path) -> None:
