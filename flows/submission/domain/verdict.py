@@ -49,7 +49,8 @@ _ANSWERS: Final = (
         Verdict.EXISTS,
         "ERROR",
         re.compile(
-            r"task submission failed\. .*?jediTaskID=(\d{1,18}) is (?:already queued|in the \w+ state)"
+            r"task submission failed\. .*?jediTaskID=(\d{1,18}) "
+            r"is (?:already queued|in the \w+ state)"
         ),
     ),
 )
