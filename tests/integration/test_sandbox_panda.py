@@ -185,9 +185,9 @@ def test_an_uploaded_sandbox_is_kept_and_found_again(panda: PandaSandbox) -> Non
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("jobO.1.tar.gz", gzip.compress(b"x")[:-3], "ERROR: cannot write file"),
+        ("jobO.1.tar.gz", gzip.compress(b"x", mtime=0)[:-3], "ERROR: cannot write file"),
         ("jobO.1.tar.gz", b"no archive", "ERROR: cannot write file"),
-        ("../.list.json", gzip.compress(b"x"), "ERROR: cannot write file"),
+        ("../.list.json", gzip.compress(b"x", mtime=0), "ERROR: cannot write file"),
         ("jobO.1.tar.gz", bytes(10 * 1024 * 1024 + 1), "Exceeded size limit"),
     ],
 )
