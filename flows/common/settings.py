@@ -651,6 +651,7 @@ class PayloadLogsSettings(BaseSettings):
         validation_alias=_also("PAYLOAD_LOGS_MAX_ATTEMPTS", "EPICPROD_MAX_FETCH_ATTEMPTS"),
         description="Failed fetches of one log after which only ?force=1 tries again.",
     )
+    limit: int = Field(6, ge=1, le=64, description="Fetches at a time, in all workers.")
     members: NameList = Field(
         ("payload.stdout", "payload.stderr", "pilotlog.txt", "pandatracerlog.txt"),
         description="Base names of the members that are kept (comma-separated).",

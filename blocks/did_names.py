@@ -1,0 +1,54 @@
+"""Names that Rucio takes under EIC's policy package: scope and DID name, checked without Rucio.
+
+Source: eic_rucio_policy_package 0.1.2, as measured with Rucio 41.5.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from blocks.errors import ProdOpsError
+
+MAX_SCOPE: Final = 25
+MAX_NAME: Final = 250
+_SCOPE: Final = re.compile(r"[A-Za-z0-9_.\-]+")
+_NAME: Final = re.compile(r"/[A-Za-z0-9.\-_+/=:]+")
+_PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.\-_+/=:]*")
+
+
+class BadDidName(ProdOpsError):
+    """A scope or a name that Rucio would refuse; the message says what is wrong with it."""
+
+
+def check_scope(scope: str) -> str:
+    """The scope, where Rucio takes it.
+
+    Raises:
+        BadDidName: It has other signs, or is too long.
+    """
+    if len(scope) > MAX_SCOPE or not _SCOPE.fullmatch(scope):
+        raise BadDidName(f"scope {scope[:40]!r} is not of 1 to {MAX_SCOPE} letters, digits, _ . -")
+    return scope
+
+
+def check_name(name: str, *, has_slash: bool = True) -> str:
+    """The name of a dataset or file, where Rucio takes it.
+
+    Args:
+        name: Of at most 250 signs.
+        has_slash: Whether it is a path (``/RECO/...``); PanDA's log names are not.
+
+    Raises:
+        BadDidName: It has other signs, is too long, or climbs.
+    """
+    form = _NAME if has_slash else _PLAIN_NAME
+    if len(name) > MAX_NAME or not form.fullmatch(name):
+        begin = "/ and then " if has_slash else ""
+        raise BadDidName(
+            f"name {name[:60]!r} is not {begin}letters, digits, . - _ + / = : "
+            f"(at most {MAX_NAME} signs)"
+        )
+    if any(part in {".", ".."} for part in name.split("/")):
+        raise BadDidName(f"name {name[:60]!r} holds a path's . or ..")
+    return name

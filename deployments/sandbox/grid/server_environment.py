@@ -1,0 +1,87 @@
+"""The Rucio server's own Python environment, which uv makes once per user and keeps.
+
+Rucio's server pins libraries that prodops cannot share, so it never runs in prodops' environment.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import uv
+from filelock import FileLock
+
+from blocks.errors import OutsideUnavailable
+
+SOURCES = Path(__file__).parent / "rucio-server"
+"""What runs in that environment, and its requirements."""
+
+_REQUIREMENTS = SOURCES / "requirements.txt"
+_SYSTEM_CERTIFICATES = "--system-certs"  # where a proxy signs for the registries
+
+
+class ServerNotInstalled(OutsideUnavailable):
+    """The Rucio server could not be installed."""
+
+
+def server_directory() -> Path:
+    """Where the environment is, or shall be: its name tells the requirements and the Python."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    python = f"{sys.implementation.cache_tag}:{sys.base_prefix}".encode()
+    digest = hashlib.sha256(_REQUIREMENTS.read_bytes() + python).hexdigest()[:12]
+    return cache / "prodops" / f"rucio-server-{digest}"
+
+
+def is_installed() -> bool:
+    """Whether the environment is there."""
+    return server_directory().exists()
+
+
+def server_python(told: Callable[[str], None] = lambda _: None) -> Path:
+    """The Python of the environment, which is made if it is not there.
+
+    Args:
+        told: Called with a line before what takes long.
+
+    Raises:
+        ServerNotInstalled: uv could not make it.
+    """
+    target = server_directory()
+    if not target.exists():
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with FileLock(target.with_suffix(".lock")):
+            if not target.exists():
+                told("installing the Rucio server, once for this user …")
+                _make(target)
+    return target / "bin" / "python"
+
+
+def _make(target: Path) -> None:
+    """Make the environment beside its place and rename: an interrupted one leaves nothing there."""
+    partial = target.with_name(f"{target.name}.new")
+    shutil.rmtree(partial, ignore_errors=True)
+    _uv("venv", "--quiet", "--relocatable", "--python", sys.executable, os.fspath(partial))
+    python = os.fspath(partial / "bin" / "python")
+    _uv("pip", "install", "--quiet", "--no-deps", "--python", python, "-r", str(_REQUIREMENTS))
+    _uv("pip", "check", "--quiet", "--python", python)
+    partial.rename(target)
+
+
+def _uv(*arguments: str) -> None:
+    done = _run(arguments)
+    if done.returncode != 0 and arguments[:2] == ("pip", "install"):
+        done = _run((*arguments, _SYSTEM_CERTIFICATES))
+    if done.returncode != 0:
+        last = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
+        raise ServerNotInstalled(f"uv {' '.join(arguments[:2])} failed: {' '.join(last)}")
+
+
+def _run(arguments: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [uv.find_uv_bin(), *arguments], capture_output=True, text=True, check=False
+    )

@@ -1,0 +1,1 @@
+"""Payload logs: fetched from storage on demand, checked, unpacked, and kept where the web reads."""

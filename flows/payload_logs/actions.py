@@ -1,0 +1,98 @@
+"""What may be requested of payload logs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
+from sqlalchemy.orm import Session
+
+from blocks import did_names
+from flows.common.actions import Action, Nothing, OnLost
+from flows.common.events import NewEvent
+from flows.common.models import Request, RequestState
+from flows.common.settings import settings
+from flows.payload_logs import messages
+
+_MAX_ID = 2**63 - 1
+
+
+def _scope(value: str) -> str:
+    try:
+        return did_names.check_scope(value)
+    except did_names.BadDidName as error:
+        raise ValueError(str(error)) from None
+
+
+def _lfn(value: str) -> str:
+    try:
+        return did_names.check_name(value, has_slash=value.startswith("/"))
+    except did_names.BadDidName as error:
+        raise ValueError(str(error)) from None
+
+
+def _unset(value: Any) -> Any:
+    """Peers send ids as text, and nothing as empty text."""
+    return None if value == "" else value
+
+
+Scope = Annotated[str, AfterValidator(_scope)]
+Lfn = Annotated[str, AfterValidator(_lfn)]
+OptionalId = Annotated[int | None, BeforeValidator(_unset)]
+
+
+class FetchPayloadLog(BaseModel):
+    """Which job's log to fetch; what the caller does not know is looked up at PanDA."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    pandaid: int = Field(ge=1, le=_MAX_ID, description="The job at PanDA.")
+    jeditaskid: OptionalId = Field(None, ge=1, le=_MAX_ID, description="The job's task.")
+    scope: Annotated[Scope | None, BeforeValidator(_unset)] = Field(
+        None, description="Rucio scope of the log."
+    )
+    lfn: Annotated[Lfn | None, BeforeValidator(_unset)] = Field(
+        None, description="Name of the log in Rucio."
+    )
+    force: bool = Field(False, description="Fetch it anew, also where the cache has it.")
+    requested_by: Annotated[str, StringConstraints(max_length=150)] = Field(
+        "", description="Who asked, where that is not who sent the message."
+    )
+
+
+def _fetch_ended(_session: Session, request: Request) -> Sequence[NewEvent]:
+    """The flow announces its own ends; here is that of one that was called off."""
+    return (messages.cancelled(request),) if request.state == RequestState.CANCELLED else ()
+
+
+FETCH_PAYLOAD_LOG = Action(
+    name="fetch_payload_log",
+    summary="Fetch the log of a PanDA job from storage, check it, and publish its members.",
+    parameters=FetchPayloadLog,
+    dedup_key=lambda parameters: f"fetch:{parameters.pandaid}",
+    subject=lambda parameters: str(parameters.pandaid),
+    timeout_seconds=900,
+    on_lost=OnLost.RERUN,
+    at_a_time=lambda: settings().payload_logs.limit,
+    ended=_fetch_ended,
+)
+
+PRUNE_PAYLOAD_LOGS = Action(
+    name="prune_payload_logs",
+    summary="Delete cached payload logs that are too old, and the oldest while they take too much.",
+    parameters=Nothing,
+    dedup_key=lambda _: "all",
+    subject=lambda _: None,
+    timeout_seconds=1800,
+    on_lost=OnLost.RERUN,
+)
+
+ACTIONS = (FETCH_PAYLOAD_LOG, PRUNE_PAYLOAD_LOGS)

@@ -1,0 +1,1 @@
+"""Provenance: what was produced of what was requested, as Rucio says."""

@@ -1,0 +1,167 @@
+"""What may be requested of provenance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from sqlalchemy.orm import Session
+
+from blocks import did_names
+from flows.common.actions import Action, Nothing, OnLost
+from flows.common.events import NewEvent
+from flows.common.models import Request, RequestState
+from flows.provenance import messages
+
+_ENDED_BADLY = {RequestState.CANCELLED, RequestState.FAILED}
+
+
+def _checked(check: Any, value: str) -> str:
+    try:
+        return str(check(value))
+    except did_names.BadDidName as error:
+        raise ValueError(str(error)) from None
+
+
+def _did_name(value: str) -> str:
+    return _checked(did_names.check_name, value)
+
+
+def _scope(value: str) -> str:
+    return _checked(did_names.check_scope, value)
+
+
+CampaignName = Annotated[
+    str, StringConstraints(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]*$")
+]
+Scope = Annotated[str, AfterValidator(_scope)]
+DidName = Annotated[str, AfterValidator(_did_name)]
+
+
+class _Form(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    created_by: Annotated[str, StringConstraints(max_length=150)] = Field(
+        "", description="Who asked, where that is not who sent the message."
+    )
+
+
+class UpdateSnapshot(_Form):
+    """Every campaign that is current, last or producing."""
+
+
+class SweepCampaign(_Form):
+    """Which campaign to look at."""
+
+    campaign: CampaignName = Field(description="Name of the campaign, e.g. 26.05.0.")
+
+
+class UpdateEvgen(_Form):
+    """All of /EVGEN."""
+
+
+class RegisterEvgen(_Form):
+    """Which requested inputs to register at Rucio from what the storage holds."""
+
+    paths: list[Annotated[str, StringConstraints(min_length=1, max_length=500)]] = Field(
+        default_factory=list,
+        max_length=1000,
+        description="Requested paths; none: all that are not registered.",
+    )
+    dry_run: bool = Field(True, description="Only tell what would be registered.")
+
+
+class ReportCompletion(_Form):
+    """Which campaign to report on."""
+
+    campaign: CampaignName | None = Field(
+        None, description="Name of the campaign; unset: the current one."
+    )
+    mail: bool = Field(True, description="Send it, where a notification block is set.")
+
+
+class ReadDid(_Form):
+    """Which dataset or file to read from Rucio now."""
+
+    scope: Scope
+    name: DidName
+
+
+def _lost(_session: Session, request: Request) -> Sequence[NewEvent]:
+    """The flows announce their own ends; here are those of runs that were lost or called off."""
+    return (messages.lost(request),) if request.state in _ENDED_BADLY else ()
+
+
+def _action(
+    name: str,
+    summary: str,
+    form: type[BaseModel],
+    *,
+    timeout_seconds: float | None = None,
+    **more: Any,
+) -> Action:
+    return Action(
+        name=name,
+        summary=summary,
+        parameters=form,
+        timeout_seconds=timeout_seconds,
+        on_lost=OnLost.RERUN,
+        ended=_lost,
+        **({"dedup_key": lambda _: "all", "subject": lambda _: None} | more),
+    )
+
+
+def _about_campaign(parameters: Any) -> str:
+    return parameters.campaign or "current"
+
+
+ACTIONS = (
+    _action(
+        "rucio_snapshot_update",
+        "Look at every producing campaign in Rucio, and write its snapshot.",
+        UpdateSnapshot,
+    ),
+    _action(
+        "campaign_provenance_sweep",
+        "Find at Rucio what was produced of what was requested, for one campaign.",
+        SweepCampaign,
+        dedup_key=_about_campaign,
+        subject=_about_campaign,
+    ),
+    _action(
+        "sweep_producing_campaigns",
+        "Look at the producing campaigns, their inputs and their arrivals, one after another.",
+        Nothing,
+    ),
+    _action(
+        "sweep_arrivals",
+        "Count the files that arrived at Rucio since the last look, by campaign.",
+        UpdateSnapshot,
+    ),
+    _action(
+        "evgen_rucio_update",
+        "Find which requested inputs are registered at Rucio, and write the snapshot of /EVGEN.",
+        UpdateEvgen,
+    ),
+    _action(
+        "register_evgen",
+        "Register requested inputs that Rucio lacks, from what the storage holds.",
+        RegisterEvgen,
+    ),
+    _action(
+        "report_completion",
+        "Report how complete a campaign is, keep the report, and mail it.",
+        ReportCompletion,
+        dedup_key=_about_campaign,
+        subject=_about_campaign,
+    ),
+    _action(
+        "read_did",
+        "Read a dataset or file from Rucio now: metadata, files, replicas, rules.",
+        ReadDid,
+        timeout_seconds=120.0,
+        dedup_key=lambda parameters: f"{parameters.scope}:{parameters.name}",
+        subject=lambda parameters: f"{parameters.scope}:{parameters.name}",
+    ),
+)

@@ -1,0 +1,217 @@
+"""Tables of provenance: what was requested, what Rucio holds, and how one is of the other.
+
+The ops side writes them, a campaign at a time, in one transaction; everybody reads.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    ForeignKey,
+    Identity,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from flows.common.database import AwareTime, Base, now
+
+_EMPTY_LIST = text("'[]'::jsonb")
+_EMPTY_OBJECT = text("'{}'::jsonb")
+
+EVGEN: Final = "EVGEN"
+"""Stands in the place of a campaign for the registered inputs (``/EVGEN/...``), which have none."""
+
+
+class SweepState(StrEnum):
+    """How the last look at a campaign ended."""
+
+    OK = "ok"
+    """Everything that was asked was answered."""
+    FAILED = "failed"
+    """Rucio did not answer, or not whole: what stands is that of `checked_at`."""
+
+
+class Finding(StrEnum):
+    """What is known of a requested path in a campaign."""
+
+    FOUND = "found"
+    MISSING = "missing"
+    UNKNOWN = "unknown"
+    """Never asked with an answer."""
+
+
+class Rule(StrEnum):
+    """Why a produced dataset counts for a requested path."""
+
+    EXACT = "exact"
+    """``/<STAGE>/<campaign>/<detector_config>/<suffix>``."""
+    BACKGROUND = "background"
+    """The same behind a background prefix (``Bkg_.../GoldCt/<n>um/<suffix>``)."""
+    FILE = "file"
+    """The request names a file, and the dataset of its directory holds what was made of it."""
+    VERSION = "version"
+    """The same path with another generator version: a suggestion, which finds nothing."""
+
+
+class CampaignSweep(Base):
+    """The last look at a campaign, and what it counted. `checked_at`: of what stands here."""
+
+    __tablename__ = "provenance_campaign"
+
+    campaign: Mapped[str] = mapped_column(String(100), primary_key=True)
+    state: Mapped[SweepState] = mapped_column(String(10))
+    error: Mapped[str | None] = mapped_column(Text)
+    attempted_at: Mapped[datetime] = mapped_column(AwareTime)
+    checked_at: Mapped[datetime | None] = mapped_column(AwareTime)
+    request_id: Mapped[int | None] = mapped_column(BigInteger)
+    seconds: Mapped[float] = mapped_column(server_default=text("0"))
+    # requested, found, complete, incomplete, missing, datasets, unmatched, files, size_bytes
+    counts: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=_EMPTY_OBJECT)
+
+
+class ProducedDataset(Base):
+    """A dataset that Rucio holds. At most one requested path owns it."""
+
+    __tablename__ = "provenance_dataset"
+    __table_args__ = (
+        UniqueConstraint("scope", "name"),
+        Index("provenance_dataset_campaign_idx", "campaign", "stage"),
+        Index("provenance_dataset_owner_idx", "owner_task"),
+        Index("provenance_dataset_arrived_idx", "arrived_at"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    scope: Mapped[str] = mapped_column(String(25))
+    name: Mapped[str] = mapped_column(String(250))
+    campaign: Mapped[str] = mapped_column(String(100))
+    stage: Mapped[str] = mapped_column(String(20))
+    detector_config: Mapped[str] = mapped_column(String(100))
+    suffix: Mapped[str] = mapped_column(String(250))
+    background: Mapped[str] = mapped_column(String(250), server_default="")
+    # What Rucio says of the dataset; null while it is open.
+    length: Mapped[int | None]
+    size_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    is_open: Mapped[bool | None]
+    # What its files add up to.
+    file_count: Mapped[int]
+    file_bytes: Mapped[int] = mapped_column(BigInteger)
+    # [{"rse", "files": available, "total", "bytes", "complete"}], by name.
+    rses: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=_EMPTY_LIST)
+    is_complete: Mapped[bool]
+    # Earliest creation of a replica at an RSE.
+    arrived_at: Mapped[datetime | None] = mapped_column(AwareTime)
+    checked_at: Mapped[datetime] = mapped_column(AwareTime)
+    owner_path: Mapped[str | None] = mapped_column(String(500))
+    owner_task: Mapped[str | None] = mapped_column(String(255))
+
+
+class ProducedFile(Base):
+    """A file of a produced dataset."""
+
+    __tablename__ = "provenance_file"
+
+    dataset_id: Mapped[int] = mapped_column(
+        ForeignKey("provenance_dataset.id", ondelete="CASCADE"), primary_key=True
+    )
+    name: Mapped[str] = mapped_column(String(250), primary_key=True)
+    size_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    adler32: Mapped[str | None] = mapped_column(String(8))
+
+
+class RequestedPath(Base):
+    """A requested path, seen from one campaign."""
+
+    __tablename__ = "provenance_path"
+
+    campaign: Mapped[str] = mapped_column(String(100), primary_key=True)
+    path: Mapped[str] = mapped_column(String(500), primary_key=True)
+    suffix: Mapped[str] = mapped_column(String(500))
+    finding: Mapped[Finding] = mapped_column(String(10))
+    # Why nothing matches, where that can be told.
+    reason: Mapped[str | None] = mapped_column(Text)
+    checked_at: Mapped[datetime | None] = mapped_column(AwareTime)
+    priority: Mapped[int | None]
+    requestor: Mapped[str] = mapped_column(String(100), server_default="")
+    # Names of PCS's tasks of this path: all, and which of them are of this campaign.
+    tasks: Mapped[list[str]] = mapped_column(JSONB, server_default=_EMPTY_LIST)
+    campaign_tasks: Mapped[list[str]] = mapped_column(JSONB, server_default=_EMPTY_LIST)
+
+
+class PathMatch(Base):
+    """A produced dataset that counts for a requested path, or that is suggested for it."""
+
+    __tablename__ = "provenance_match"
+    __table_args__ = (Index("provenance_match_dataset_idx", "dataset_id"),)
+
+    campaign: Mapped[str] = mapped_column(String(100), primary_key=True)
+    path: Mapped[str] = mapped_column(String(500), primary_key=True)
+    dataset_id: Mapped[int] = mapped_column(
+        ForeignKey("provenance_dataset.id", ondelete="CASCADE"), primary_key=True
+    )
+    rule: Mapped[Rule] = mapped_column(String(12))
+    # Files of the dataset that are of this path, where the rule is `file`.
+    file_count: Mapped[int | None]
+
+
+class DetectedRelease(Base):
+    """A version under ``/RECO`` at Rucio, known to PCS as a campaign or not."""
+
+    __tablename__ = "provenance_release"
+
+    version: Mapped[str] = mapped_column(String(100), primary_key=True)
+    datasets: Mapped[int]
+    checked_at: Mapped[datetime] = mapped_column(AwareTime)
+
+
+class ArrivalsSweep(Base):
+    """The files that arrived between two looks."""
+
+    __tablename__ = "provenance_arrivals"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    window_start: Mapped[datetime] = mapped_column(AwareTime)
+    swept_at: Mapped[datetime] = mapped_column(AwareTime)
+    files: Mapped[int]
+    # Of each campaign: files, datasets, is_known.
+    by_campaign: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=_EMPTY_OBJECT)
+
+
+class CompletionReport(Base):
+    """A completion report as it was made, with what changed since the one before."""
+
+    __tablename__ = "provenance_report"
+    __table_args__ = (Index("provenance_report_campaign_idx", "campaign", "id"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    campaign: Mapped[str] = mapped_column(String(100))
+    made_at: Mapped[datetime] = mapped_column(AwareTime, default=now)
+    request_id: Mapped[int | None] = mapped_column(BigInteger)
+    previous_id: Mapped[int | None] = mapped_column(BigInteger)
+    body: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    markdown: Mapped[str] = mapped_column(Text)
+    mailed_at: Mapped[datetime | None] = mapped_column(AwareTime)
+    mail_error: Mapped[str | None] = mapped_column(Text)
+
+
+class LiveDid(Base):
+    """What Rucio said of a DID when somebody looked at its page."""
+
+    __tablename__ = "provenance_live_did"
+
+    scope: Mapped[str] = mapped_column(String(25), primary_key=True)
+    name: Mapped[str] = mapped_column(String(250), primary_key=True)
+    is_there: Mapped[bool]
+    # metadata, rses, rules, and up to a bounded number of files with their replicas
+    body: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=_EMPTY_OBJECT)
+    error: Mapped[str | None] = mapped_column(Text)
+    read_at: Mapped[datetime | None] = mapped_column(AwareTime)
+    attempted_at: Mapped[datetime] = mapped_column(AwareTime)
