@@ -98,7 +98,7 @@ def _action(
     summary: str,
     form: type[BaseModel],
     *,
-    timeout_seconds: float | None = None,
+    timeout_seconds: float = 3600.0,
     **more: Any,
 ) -> Action:
     return Action(

@@ -49,7 +49,7 @@ def progress(
 
 def lost(request: Request) -> events.NewEvent:
     """Final: an action was called off, or its run was lost for good."""
-    about = {
+    about: dict[str, Any] = {
         name: request.parameters[name]
         for name in ("campaign", "scope", "name")
         if name in request.parameters
