@@ -128,7 +128,7 @@ def _private_content(path: Path) -> bytes:
 def _key(path: Path, content: bytes) -> PublicKeyTypes:
     """The public half of the private key in the file."""
     for begin, end in _KEY_ENDS:
-        head, found, rest = content.partition(begin)
+        _, found, rest = content.partition(begin)
         if found:
             body, _, _ = rest.partition(end)
             try:

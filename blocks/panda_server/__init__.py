@@ -1,4 +1,4 @@
-"""The PanDA server: look-up and operation of tasks over REST, tokens for it, and prun.
+"""The PanDA server: tasks and jobs looked up and operated over REST, tokens for it, and prun.
 
 Needs its address, its VO and a token, all passed in.
 """
@@ -14,6 +14,7 @@ from blocks.panda_server.errors import (
     UnsafePath,
 )
 from blocks.panda_server.identity import Identity
+from blocks.panda_server.jobs import PandaJob, PandaLog
 from blocks.panda_server.prun import PrunOutcome, require_plain, run_prun
 from blocks.panda_server.prun_environment import prun_environment
 from blocks.panda_server.tasks import ABORTING, ENDED, LIVE, PandaTask
@@ -25,6 +26,8 @@ __all__ = [
     "LIVE",
     "CachedToken",
     "Identity",
+    "PandaJob",
+    "PandaLog",
     "PandaRefused",
     "PandaServer",
     "PandaTask",

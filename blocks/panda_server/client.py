@@ -1,4 +1,4 @@
-"""Client of the PanDA server's REST API (/api/v1): looking tasks up, and operating them."""
+"""Client of the PanDA server's REST API (/api/v1): tasks and jobs looked up, tasks operated."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import httpx
 
 from blocks.panda_server.answers import Answer, read_answer
 from blocks.panda_server.errors import PandaRefused, PandaUnavailable
+from blocks.panda_server.jobs import PandaJob
 from blocks.panda_server.tasks import PandaTask
 from blocks.panda_server.trust import trust
 
@@ -123,6 +124,17 @@ class PandaServer:
         if data is not None and not isinstance(data, dict):
             raise PandaUnavailable(f"PanDA gave no parameters of task {jedi_task_id}")
         return data
+
+    def job(self, panda_id: int) -> PandaJob | None:
+        """The job of that PandaID, live or archived; None while PanDA does not know it."""
+        path = "job/get_description_incl_archive"
+        answer = self._exchange("POST", path, self._headers(), json={"job_ids": [panda_id]})
+        rows = answer.granted().data
+        try:
+            found = [PandaJob.from_row(row) for row in rows if row is not None]
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise PandaUnavailable(f"PanDA gave no description of a job: {error!r}") from error
+        return next((job for job in found if job.panda_id == panda_id), None)
 
     def increase_attempts(self, jedi_task_id: int, increase: int) -> str:
         """Let failed jobs be tried `increase` times more; return what PanDA says."""

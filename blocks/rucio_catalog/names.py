@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from blocks.rucio_catalog.errors import InvalidName
+from blocks.rucio_catalog.errors import DidNotFound, InvalidName, RucioRefused
 
 LONGEST_NAME = 250
 LONGEST_SCOPE = 25
+_UNKNOWN = frozenset({"DataIdentifierNotFound", "ScopeNotFound"})
+_INVALID = "InvalidObject"
 _NAME = re.compile(r"[A-Za-z0-9.\-_+/=:]+")
 _SCOPE = re.compile(r"[a-zA-Z_\-.0-9]+")
 
@@ -39,3 +43,21 @@ def check_pattern(scope: str, pattern: str) -> None:
         InvalidName: Says which rule is broken.
     """
     check_did(scope, pattern.replace("*", "x").rstrip("/"))
+
+
+@contextmanager
+def about(scope: str, name: str) -> Iterator[None]:
+    """Say of a refusal what it means for the DID that was asked for.
+
+    Raises:
+        DidNotFound: Rucio does not know it.
+        InvalidName: Rucio's rules are other than :func:`check_did`'s.
+    """
+    try:
+        yield
+    except RucioRefused as refusal:
+        if refusal.exception_class in _UNKNOWN:
+            raise DidNotFound(scope, name) from refusal
+        if refusal.exception_class == _INVALID:
+            raise InvalidName(f"{scope}:{name}", str(refusal)) from refusal
+        raise

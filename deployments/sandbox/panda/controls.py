@@ -1,4 +1,4 @@
-"""The sandbox's own API under ``/_sandbox/``: faults, states, tokens, and what happened."""
+"""The sandbox's own API under ``/_sandbox/``: faults, states, jobs, tokens, and what happened."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from deployments.sandbox.panda.faults import Fault, FaultBox
+from deployments.sandbox.panda.jobs import NewJob, PutJobs
 from deployments.sandbox.panda.journal import Journal
 from deployments.sandbox.panda.protocol import Answer
 from deployments.sandbox.panda.requests import BadBody, Request
@@ -55,6 +56,7 @@ class Controls:
     faults: FaultBox
     journal: Journal
     config_root: Path
+    jobs: PutJobs
 
     def answer(self, request: Request) -> Answer:
         """The answer to a request under ``/_sandbox/``."""
@@ -78,6 +80,8 @@ class Controls:
     def _read(self, what: str) -> Answer:
         if what == "tasks":
             return Answer.json([task.as_json() for task in self.state.all()])
+        if what == "jobs":
+            return Answer.json([job.as_json() for job in self.jobs.all()])
         if what == "journal":
             return Answer.json(self.journal.read())
         if what == "faults":
@@ -94,12 +98,17 @@ class Controls:
         if what == "faults":
             self.faults.add(Fault.model_validate(body))
             return self._waiting()
+        if what == "jobs":
+            return Answer.json(self.jobs.add(NewJob.model_validate(body)).as_json())
         if what == "tokens":
             self.change_tokens(TokenChange.model_validate(body))
             return Answer.json({"seconds": self.issuer.seconds})
         if what == "refine":
             self.state.refine_now()
             return self._read("tasks")
+        return self._change_task(what, body)
+
+    def _change_task(self, what: str, body: dict[str, Any]) -> Answer:
         found = _TASK.match(what)
         if found is None:
             return _unknown(what)

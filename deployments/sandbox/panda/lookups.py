@@ -160,12 +160,20 @@ def get_job_status(panda: Panda, _caller: Caller, *, job_ids: list[int]) -> Enve
 
 
 def _describe(panda: Panda, _caller: Caller, *, job_ids: list[int]) -> Envelope:
-    found = [panda.state.job(job_id) for job_id in job_ids]
-    return Envelope(True, data=[views.job_description(*pair) if pair else None for pair in found])
+    return Envelope(True, data=[_description(panda, job_id) for job_id in job_ids])
 
 
 post("job/get_description")(_describe)
 post("job/get_description_incl_archive")(_describe)
+
+
+def _description(panda: Panda, job_id: int) -> dict[str, Any] | None:
+    """A job with its files, put here by hand or made for a task; None: there is none."""
+    put = panda.jobs.get(job_id)
+    if put is not None:
+        return put.description()
+    pair = panda.state.job(job_id)
+    return views.job_description(*pair) if pair else None
 
 
 def _fits(task: Task, wanted: dict[str, Any], oldest: datetime | None) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from deployments.sandbox.panda.cache import SandboxCache
+from deployments.sandbox.panda.jobs import PutJobs
 from deployments.sandbox.panda.protocol import Endpoint, Envelope
 from deployments.sandbox.panda.state import PandaState
 from deployments.sandbox.panda.tasks import Task
@@ -24,6 +25,7 @@ class Panda:
 
     state: PandaState
     cache: SandboxCache
+    jobs: PutJobs
 
     def refined(self, task_id: int) -> Task | None:
         """The task, if JEDI knows it."""

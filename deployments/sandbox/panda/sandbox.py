@@ -12,6 +12,7 @@ from deployments.sandbox.panda.cache import SandboxCache
 from deployments.sandbox.panda.controls import Controls, TokenChange
 from deployments.sandbox.panda.faults import Fault, FaultBox, FaultKind, When
 from deployments.sandbox.panda.files import read_tasks, remove_unfinished, write_tasks
+from deployments.sandbox.panda.jobs import NewJob, PutJobs
 from deployments.sandbox.panda.journal import Journal
 from deployments.sandbox.panda.server import HOST, Server
 from deployments.sandbox.panda.sign_in import SignIn
@@ -27,7 +28,7 @@ class PandaSandbox:
 
     Attributes:
         url: ``http://127.0.0.1:<port>``, what prun gets as PANDA_URL_SSL.
-        directory: State: ``tasks.json``, ``journal.jsonl``, ``cache/``, keys.
+        directory: State: ``tasks.json``, ``jobs.json``, ``journal.jsonl``, ``cache/``, keys.
         config_root: Directory with ``.token``, what prun gets as PANDA_CONFIG_ROOT.
         issuer: What makes and checks tokens.
         faults: The faults that wait.
@@ -124,6 +125,10 @@ class PandaSandbox:
         if self._state.set_status(task_id, Status(status), failed_jobs=failed_jobs) is None:
             raise KeyError(task_id)
 
+    def add_job(self, **job: Any) -> int:
+        """Put a job here by hand, as `NewJob` has it; return its PandaID."""
+        return self._application.panda.jobs.add(NewJob.model_validate(job)).panda_id
+
     def refine(self) -> None:
         """Let JEDI do at once all that waits for it."""
         self._state.refine_now()
@@ -140,6 +145,7 @@ class PandaSandbox:
         file = self.directory / "tasks.json"
         state = PandaState(pace, read_tasks(file), changed=lambda tasks: write_tasks(file, tasks))
         journal = Journal(self.directory / "journal.jsonl")
-        panda = Panda(state, SandboxCache(self.directory / "cache"))
-        controls = Controls(state, self.issuer, self.faults, journal, self.config_root)
+        jobs = PutJobs(self.directory / "jobs.json")
+        panda = Panda(state, SandboxCache(self.directory / "cache"), jobs)
+        controls = Controls(state, self.issuer, self.faults, journal, self.config_root, jobs)
         return Application(panda, SignIn(self.issuer), self.faults, journal, controls)

@@ -1,0 +1,111 @@
+"""Requests to one Rucio server, in the name of one identity; nothing is followed or repeated."""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from blocks.rucio_catalog.access import RucioAccess
+from blocks.rucio_catalog.answers import BROKEN, RucioAnswer, reason_of
+from blocks.rucio_catalog.deadline import Deadline
+from blocks.rucio_catalog.errors import RucioUnauthorized, RucioUnavailable
+from blocks.rucio_catalog.tokens import TOKEN_HEADER, Tokens
+
+_UNAUTHORIZED = 401
+_CLIENT_ALERTS = ("certificate expired", "certificate revoked", "bad certificate", "unknown ca")
+
+
+class RucioConnection:
+    """For one thread; connections are kept between requests."""
+
+    def __init__(self, access: RucioAccess, tokens: Tokens) -> None:
+        self.origin = access.origin
+        self._access = access
+        self._tokens = tokens
+        self._session = requests.Session()
+
+    def close(self) -> None:
+        """Close what is kept."""
+        self._session.close()
+
+    def exchange(
+        self, method: str, url: str, headers: Mapping[str, str] | None = None, **parts: Any
+    ) -> RucioAnswer:
+        """Ask with a token, and once more with a new one when Rucio refuses it.
+
+        Raises:
+            RucioUnauthorized, RucioUnavailable, RucioRefused: as the answer's status says.
+            ProxyUnusable: a token is needed, and the proxy is no good.
+        """
+        token = self._tokens.current(self._grant)
+        answer = self._ask(method, url, {**(headers or {}), TOKEN_HEADER: token}, **parts)
+        if answer.status_code == _UNAUTHORIZED:
+            answer.close()
+            token = self._tokens.renew(token, self._grant)
+            answer = self._ask(method, url, {**(headers or {}), TOKEN_HEADER: token}, **parts)
+        answer.require_success()
+        return answer
+
+    def _grant(
+        self, path: str, headers: Mapping[str, str], proxy: Path | None
+    ) -> Mapping[str, str]:
+        # A connection on which a client certificate was shown must not serve other requests.
+        with requests.Session() as self_contained:
+            url, certificate = f"{self.origin}/{path}", str(proxy) if proxy else None
+            answer = self._ask("GET", url, headers, session=self_contained, cert=certificate)
+            answer.require_success()
+            answer.close()
+            return answer.headers
+
+    def _ask(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        *,
+        session: requests.Session | None = None,
+        **parts: Any,
+    ) -> RucioAnswer:
+        deadline = Deadline(self._access.timeout_seconds)
+        own = {"X-Rucio-Account": self._access.account, "User-Agent": "prodops"}
+        if self._access.vo:
+            own["X-Rucio-VO"] = self._access.vo
+        wanted = {
+            **parts,
+            "headers": own | {**headers},
+            "stream": True,
+            "allow_redirects": False,
+            "timeout": self._access.timeout_seconds,
+            "verify": str(self._access.ca_file) if self._access.ca_file else True,
+        }
+        return RucioAnswer(self._send(session or self._session, method, url, **wanted), deadline)
+
+    def _send(
+        self, session: requests.Session, method: str, url: str, **wanted: Any
+    ) -> requests.Response:
+        try:
+            try:
+                return session.request(method, url, **wanted)
+            except requests.ConnectionError as error:
+                if not _was_closed(error):
+                    raise
+                return session.request(method, url, **wanted)
+        except BROKEN as error:
+            raise self._failure(error) from error
+
+    def _failure(self, error: BaseException) -> RucioUnauthorized | RucioUnavailable:
+        reason = reason_of(error)
+        if any(f"alert {alert}" in reason.lower() for alert in _CLIENT_ALERTS):
+            return RucioUnauthorized(f"the server refuses the x509 proxy: {reason}")
+        return RucioUnavailable(f"no answer from {self.origin}: {reason}")
+
+
+def _was_closed(error: BaseException | None) -> bool:
+    """Whether the server had closed a connection that was kept, and read nothing of the request."""
+    while error is not None and not isinstance(error, http.client.RemoteDisconnected):
+        error = error.__cause__ or error.__context__
+    return error is not None

@@ -1,0 +1,113 @@
+"""The copier as a child process: listened to, and ended when it makes no progress."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from blocks.xrootd_storage.access import XrootdAccess, XrootdLimits
+from blocks.xrootd_storage.errors import DoorStalled, DoorUnavailable
+from blocks.xrootd_storage.failures import error_of
+
+_COPIER = Path(__file__).with_name("copier.py")
+_PIPE_BYTES = 1 << 16
+_INHERITED = ("PATH", "LANG", "TZ")
+
+
+class Copier:
+    """One run of the copier; when the ``with`` ends, however it does, nothing of it is left.
+
+    It leads a process group within this session, so that whoever ends the session ends it, and it
+    ends by itself when this process does.
+    """
+
+    def __init__(
+        self, command: str, url: str, *more: str, access: XrootdAccess, limits: XrootdLimits
+    ) -> None:
+        self._url = url
+        self._limits = limits
+        self._deadline = time.monotonic() + limits.wall_seconds
+        self._said = ""
+        self._child = subprocess.Popen(
+            [sys.executable, "-I", os.fspath(_COPIER), command, url, *more],
+            env=_environment(access, limits),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            bufsize=0,
+            process_group=0,
+            umask=0o077,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self._child.pid, signal.SIGKILL)
+        self._child.wait()
+        for pipe in (self._child.stdin, self._child.stdout):
+            if pipe is not None:
+                pipe.close()
+
+    def messages(self) -> Iterator[Mapping[str, Any]]:
+        """What it tells, the last one with ``done``.
+
+        Raises:
+            DoorStalled: It told nothing for too long, or takes too long.
+            StorageError: As it says, see :func:`error_of`.
+        """
+        for line in self._lines():
+            try:
+                told = json.loads(line)
+            except ValueError:  # a word of the library's, or the end of a traceback
+                self._said = line.decode("utf-8", "replace").strip() or self._said
+                continue
+            if "error" in told:
+                raise error_of(self._url, told["error"])
+            yield told
+            if "done" in told:
+                return
+        raise DoorUnavailable(self._url, f"the copier ended without an answer: {self._said}")
+
+    def _lines(self) -> Iterator[bytes]:
+        pipe, rest = self._child.stdout, b""
+        if pipe is None:
+            return
+        with selectors.DefaultSelector() as selector:
+            selector.register(pipe, selectors.EVENT_READ)
+            while self._is_ready(selector):
+                chunk = pipe.read(_PIPE_BYTES)
+                if not chunk:
+                    return
+                *lines, rest = (rest + chunk).split(b"\n")
+                yield from lines
+
+    def _is_ready(self, selector: selectors.BaseSelector) -> bool:
+        left = self._deadline - time.monotonic()
+        if selector.select(max(0.0, min(left, self._limits.stall_seconds))):
+            return True
+        if left > self._limits.stall_seconds:
+            raise DoorStalled(self._url, f"no progress for {self._limits.stall_seconds:g} s")
+        raise DoorStalled(self._url, f"not done after {self._limits.wall_seconds:g} s")
+
+
+def _environment(access: XrootdAccess, limits: XrootdLimits) -> dict[str, str]:
+    """The whole of it: neither limits nor credentials of this process's own get through."""
+    own = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    return {**own, **access.environment(), **limits.environment()}

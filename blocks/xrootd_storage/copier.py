@@ -1,0 +1,224 @@
+"""The child that reads a file from a storage door; needs nothing of prodops but this file.
+
+``copier.py copy URL DESTINATION``, ``copier.py list URL``, ``copier.py checksum URL``: lines of
+JSON on stdout, the last one with ``done`` or ``error``. It ends when its stdin does, so that
+none outlives the process that started it.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import sys
+import threading
+import time
+import zlib
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any, BinaryIO
+from urllib.parse import unquote, urlsplit
+
+_READ_BYTES = 2 << 20
+_READS_AHEAD = 4
+_TELL_SECONDS = 0.2
+_ADLER32_OF_NOTHING = 1
+
+_ANSWERED = 400  # errErrorResponse in XrdClStatus.hh: the number of the error is the server's
+_NO_CHECKSUMS = (3005, 3013)  # kXR_FSError and kXR_Unsupported: none is configured
+_AS_XROOTD = {errno.ENOENT: 3011, errno.ENOTDIR: 3011, errno.EACCES: 3010, errno.EISDIR: 3016}
+
+
+class Failed(Exception):
+    """A file cannot be read: in which phase, with XRootD's own codes where they are."""
+
+    def __init__(self, phase: str, message: str, *, code: int = 0, number: int = 0) -> None:
+        super().__init__(message)
+        message = " ".join(message.split())
+        self.told = {"phase": phase, "message": message, "code": code, "number": number}
+
+
+def main(command: str, url: str, destination: str = "") -> int:
+    """Do one thing; gives the exit code."""
+    threading.Thread(target=_end_with_parent, args=(destination,), daemon=True).start()
+    door = Files() if url.startswith("file:") else Door(url)
+    try:
+        if command == "copy":
+            done = _copy(door.blocks(url), Path(destination))
+        elif command == "list":
+            done = _list(door, url)
+        else:
+            done = door.known_checksum(url) or _read_through(door.blocks(url))
+    except Failed as failure:
+        _tell({"error": failure.told})
+        return 1
+    except OSError as error:
+        _tell({"error": Failed("write", error.strerror or str(error)).told})
+        return 1
+    _tell({"done": done})
+    return 0
+
+
+class Door:
+    """A storage door that speaks XRootD."""
+
+    def __init__(self, url: str) -> None:
+        from XRootD import client  # noqa: PLC0415 - takes its time, and plain files do without it
+
+        self._client: Any = client  # its own annotations stop half-way
+        self._files = self._client.FileSystem(_split(url)[0])
+
+    def blocks(self, url: str) -> Iterator[bytes]:
+        """The file's blocks in their order, several asked for at a time."""
+        file = self._client.File()
+        _require("open", file.open(url)[0])
+        status, info = file.stat()
+        _require("open", status)
+        _tell({"size": info.size})
+        arriving: deque[SimpleQueue[tuple[Any, bytes]]] = deque()
+        offsets = range(0, info.size, _READ_BYTES)
+        for place, offset in enumerate(offsets):
+            while len(arriving) < min(_READS_AHEAD, len(offsets) - place):
+                arriving.append(_ask(file, offset + len(arriving) * _READ_BYTES))
+            status, block = arriving.popleft().get()
+            _require("read", status)
+            if len(block) != min(_READ_BYTES, info.size - offset):
+                raise Failed("read", f"it ended at byte {offset + len(block)} of {info.size}")
+            yield block
+
+    def known_checksum(self, url: str) -> dict[str, Any] | None:
+        """What the server computes; None where it does not."""
+        from XRootD.client.flags import QueryCode  # noqa: PLC0415
+
+        query = f"{_split(url)[1]}?cks.type=adler32"
+        status, answer = self._files.query(QueryCode.CHECKSUM, query)
+        if not status.ok and status.errno in _NO_CHECKSUMS:
+            return None
+        _require("open", status)
+        kind, _, value = answer.decode().strip("\x00\n").partition(" ")
+        return {"adler32": value.strip().rjust(8, "0")} if kind == "adler32" else None
+
+    def entries(self, path: str) -> Iterator[tuple[str, int | None]]:
+        """A directory's entries by name, with sizes; a directory among them has none."""
+        from XRootD.client.flags import DirListFlags, StatInfoFlags  # noqa: PLC0415
+
+        status, found = self._files.dirlist(path or "/", DirListFlags.STAT)
+        _require("open", status)
+        for entry in sorted(found, key=lambda each: str(each.name)):
+            if entry.statinfo.flags & StatInfoFlags.IS_DIR:
+                yield entry.name, None
+            elif not entry.statinfo.flags & StatInfoFlags.OTHER:
+                yield entry.name, entry.statinfo.size
+
+
+class Files:
+    """The plain files of a sandbox without XRootD."""
+
+    def blocks(self, url: str) -> Iterator[bytes]:
+        """The file's blocks in their order."""
+        try:
+            with Path(_split(url)[1]).open("rb") as file:
+                _tell({"size": os.fstat(file.fileno()).st_size})
+                yield from iter(lambda: file.read(_READ_BYTES), b"")
+        except OSError as error:
+            raise _local(error) from error
+
+    def known_checksum(self, _url: str) -> dict[str, Any] | None:
+        """None: it has to be computed."""
+        return None
+
+    def entries(self, path: str) -> Iterator[tuple[str, int | None]]:
+        """A directory's entries by name, with sizes; a directory among them has none."""
+        try:
+            for entry in sorted(Path(path or "/").iterdir()):
+                is_file = entry.is_file() and not entry.is_symlink()
+                if is_file or (entry.is_dir() and not entry.is_symlink()):
+                    yield entry.name, entry.stat().st_size if is_file else None
+        except OSError as error:
+            raise _local(error) from error
+
+
+def _copy(blocks: Iterator[bytes], destination: Path) -> dict[str, Any]:
+    with destination.open("r+b") as file:
+        return _read_through(blocks, file)
+
+
+def _read_through(blocks: Iterator[bytes], file: BinaryIO | None = None) -> dict[str, Any]:
+    """Read everything, write it where that is wanted, and tell how far it is."""
+    checksum, size, told_at = _ADLER32_OF_NOTHING, 0, time.monotonic()
+    for block in blocks:
+        if file is not None:
+            file.write(block)
+        checksum, size = zlib.adler32(block, checksum), size + len(block)
+        if time.monotonic() - told_at > _TELL_SECONDS:
+            _tell({"at": size})
+            told_at = time.monotonic()
+    return {"size": size, "adler32": f"{checksum:08x}"}
+
+
+def _list(door: Door | Files, url: str) -> dict[str, Any]:
+    """Tell every file below a directory, with its path at the door."""
+    top = re.sub("/+", "/", _split(url)[1]).rstrip("/")
+    pending, count = deque([top]), 0
+    while pending:
+        directory = pending.popleft()
+        for name, size in door.entries(directory):
+            path = f"{directory}/{name}"
+            if size is None:
+                pending.append(path)
+                continue
+            _tell({"file": [path, size]})
+            count += 1
+    return {"files": count}
+
+
+def _ask(file: Any, offset: int) -> SimpleQueue[tuple[Any, bytes]]:
+    came: SimpleQueue[tuple[Any, bytes]] = SimpleQueue()
+    try:
+        asked = file.read(
+            offset, _READ_BYTES, callback=lambda status, block, _hosts: came.put((status, block))
+        )
+    except ValueError as error:  # the bindings' word for a file whose connection is lost
+        raise Failed("read", "the connection was lost") from error
+    _require("read", asked)
+    return came
+
+
+def _require(phase: str, status: Any) -> None:
+    if not status.ok:
+        raise Failed(phase, status.message, code=status.code, number=status.errno)
+
+
+def _local(error: OSError) -> Failed:
+    """What a plain file's error would be at a door."""
+    number = _AS_XROOTD.get(error.errno or 0, 0)
+    return Failed("open", error.strerror or str(error), code=_ANSWERED, number=number)
+
+
+def _split(url: str) -> tuple[str, str]:
+    """The door, and the path at it."""
+    parts = urlsplit(url)
+    path = unquote(parts.path) if parts.scheme == "file" else parts.path
+    return f"{parts.scheme}://{parts.netloc}", "/" + path.lstrip("/")
+
+
+def _tell(what: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(what) + "\n")
+    sys.stdout.flush()
+
+
+def _end_with_parent(destination: str) -> None:
+    """Leave nothing behind when the parent has gone, however it went."""
+    os.read(0, 1)
+    if destination:
+        Path(destination).unlink(missing_ok=True)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    code = main(*sys.argv[1:])
+    sys.stdout.flush()
+    os._exit(code)  # XRootD's client may wait for a door that stalls
