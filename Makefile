@@ -20,7 +20,9 @@ $(READY): uv.lock pyproject.toml
 	@$(SYNC) --quiet 2>/dev/null || $(SYNC) --quiet --system-certs
 	@touch $@
 
+# XRootD's server from Debian makes the sandbox's doors real; without it they are plain files.
 demo: setup
+	@$(SHELL) deployments/system-packages.sh demo
 	@$(BIN)/prodops demo
 
 up: setup
@@ -34,9 +36,9 @@ test: setup test-system
 	    --numprocesses=2 --dist=loadfile --no-loadscope-reorder && \
 	  $(BIN)/python -m pytest tests/e2e/test_chaos.py
 
-# What the browser tier needs from Debian: installed where we may, else the tier is left out.
+# What the tests need from Debian: installed where we may, else those tests are left out.
 test-system:
-	@$(SHELL) tests/system-packages.sh
+	@$(SHELL) deployments/system-packages.sh test
 
 lint: setup
 	$(BIN)/ruff check .

@@ -24,6 +24,7 @@ from deployments.stack.credentials import Credentials
 from deployments.stack.stack import Stack
 from flows.common.database import make_engine, transaction
 from flows.common.settings import known_names, settings
+from tests.grid import campaign, grid  # noqa: F401 - fixtures of every tier
 
 hypothesis_settings.register_profile(
     "prodops", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]

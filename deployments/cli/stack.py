@@ -65,7 +65,7 @@ def status(
     elif seen.health is Health.DOWN:
         sys.stdout.write(f"the stack is down (state in {settings().stack.state_dir})\n")
     else:
-        _print_table(seen)
+        print_parts(seen)
     codes = {Health.UP: 0, Health.DEGRADED: _DEGRADED, Health.DOWN: _DOWN}
     raise typer.Exit(codes[seen.health])
 
@@ -128,7 +128,8 @@ def _logs_of(part: str | None) -> dict[str, Path]:
     return {name: layout.log(name) for name in wanted if part or layout.log(name).exists()}
 
 
-def _print_table(seen: Overview) -> None:
+def print_parts(seen: Overview) -> None:
+    """Print a row for each part."""
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415

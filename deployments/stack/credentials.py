@@ -12,12 +12,15 @@ SUPERUSER = "postgres"
 OPS_ROLE = "prodops_ops"
 WEB_ROLE = "prodops_web"
 PREFECT_ROLE = "prefect"
+RUCIO_ROLE = "rucio"
+RUCIO_DATABASE = "rucio"
 
 _PASSFILES = {
     "pgpass.superuser": SUPERUSER,
     "pgpass.ops": OPS_ROLE,
     "pgpass.web": WEB_ROLE,
     "pgpass.prefect": PREFECT_ROLE,
+    "pgpass.rucio": RUCIO_ROLE,
 }
 _PASSWORD_FIELD = 4
 _TOKEN_BYTES = 20
@@ -48,6 +51,11 @@ class Credentials:
     def prefect(self) -> Path:
         """The libpq password file of the Prefect server's role."""
         return self.directory / "pgpass.prefect"
+
+    @property
+    def rucio(self) -> Path:
+        """The libpq password file of the role of the sandbox's Rucio."""
+        return self.directory / "pgpass.rucio"
 
     @property
     def prefect_api(self) -> Path:

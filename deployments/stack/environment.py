@@ -14,6 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from dotenv import dotenv_values
 
+from deployments.sandbox.grid.access import grid_environment
 from deployments.stack.credentials import OPS_ROLE, WEB_ROLE, Credentials
 from deployments.stack.layout import Layout
 from flows.common.settings import BadSetting, Settings, known_names
@@ -80,7 +81,9 @@ def environment_of(zone: Zone, settings: Settings, given: Mapping[str, str]) -> 
     if zone is Zone.OPS:
         environment["PRODOPS_PREFECT_API_URL"] = prefect_api_url(settings)
         environment["PRODOPS_PREFECT_PASSWORD_FILE"] = os.fspath(_prefect_password(settings))
-        environment |= _pcs(settings) | _sandbox(settings)
+        environment |= _pcs(settings) | sandbox_environment(settings)
+        if settings.sandbox.grid:
+            environment = grid_environment(settings) | environment  # a given one counts
     return environment
 
 
@@ -165,7 +168,7 @@ def _pcs(settings: Settings) -> dict[str, str]:
     }
 
 
-def _sandbox(settings: Settings) -> dict[str, str]:
+def sandbox_environment(settings: Settings) -> dict[str, str]:
     """The PanDA of the sandbox in the place of any other."""
     if not settings.sandbox.panda:
         return {}

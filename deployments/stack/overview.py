@@ -10,12 +10,13 @@ from enum import StrEnum
 from importlib.metadata import version
 from typing import Any
 
+from deployments.sandbox.grid.programs import version_of
 from deployments.stack import postgres
 from deployments.stack.control import Control, PartState
 from deployments.stack.errors import PostgresUnusable, StackDown
 from deployments.stack.layout import Layout
 from deployments.stack.logs import last_error, last_lines, last_words
-from deployments.stack.parts import NAMES
+from deployments.stack.parts import GRID, NAMES
 from deployments.stack.watch import Kind, parse
 from flows.common.settings import Settings
 
@@ -96,6 +97,8 @@ def _version(part: str, settings: Settings) -> str:
             return postgres.instance_of(settings).binaries.version
         except PostgresUnusable:
             return "?"
+    if part in GRID:
+        return version_of(part) or "?"
     return version("prefect" if part == "prefect" else "epic-prodops")
 
 

@@ -9,11 +9,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from deployments.sandbox.grid.programs import has_doors, nginx_program
 from deployments.stack.environment import Zone, environment_of
 from deployments.stack.leash import Spec
-from flows.common.settings import Settings
+from flows.common.settings import BadSetting, Settings
 
-NAMES = ("postgres", "panda", "prefect", "api", "relay", "worker", "scanner")
+GRID = ("rucio", "door", "door-open", "gateway")
+"""The parts of the sandbox's grid."""
+
+SANDBOX = ("postgres", "panda", *GRID)
+"""The parts of a sandbox without the stack."""
+
+NAMES = ("postgres", "panda", *GRID, "prefect", "api", "relay", "worker", "scanner")
 """Every part that there can be, in the order of their start."""
 
 
@@ -56,7 +63,7 @@ def parts_of(settings: Settings, given: Mapping[str, str]) -> tuple[Part, ...]:
     """The parts that these settings ask for, in the order of their start.
 
     Raises:
-        BadSetting: The database's URL holds a password.
+        BadSetting: The database's URL holds a password, or the sandbox's grid has no database.
     """
     parts = [
         _part("api", Zone.WEB, settings, given),
@@ -69,6 +76,8 @@ def parts_of(settings: Settings, given: Mapping[str, str]) -> tuple[Part, ...]:
         parts.append(_part("prefect", Zone.SERVER, settings, given))
     if settings.sandbox.panda:
         parts.append(_part("panda", Zone.SERVER, settings, given))
+    if settings.sandbox.grid:
+        parts += [_of_grid(name, settings, given) for name in grid_parts(settings)]
     if settings.fastmon.watch_dirs:
         parts.append(_part("scanner", Zone.OPS, settings, given))
     return tuple(sorted(parts, key=lambda part: part.priority))
@@ -107,9 +116,39 @@ def _worker(settings: Settings, given: Mapping[str, str]) -> Part:
     )
 
 
-def command(name: str) -> tuple[str, ...]:
+def grid_parts(settings: Settings) -> tuple[str, ...]:
+    """The parts of the sandbox's grid that this machine has the programs for.
+
+    Raises:
+        BadSetting: The database is not the stack's own, in which Rucio has its place.
+    """
+    if settings.database.url is not None:
+        raise BadSetting(
+            "setting PRODOPS_SANDBOX_GRID=true: Rucio's database is in the embedded PostgreSQL, "
+            "so PRODOPS_DATABASE_URL must be unset"
+        )
+    present = ["rucio"]
+    present += ["door", "door-open"] if has_doors(settings) else []
+    present += ["gateway"] if nginx_program() else []
+    return tuple(present)
+
+
+def _of_grid(name: str, settings: Settings, given: Mapping[str, str]) -> Part:
+    environment = environment_of(Zone.WEB if name == "gateway" else Zone.SERVER, settings, given)
+    environment |= {key: os.environ[key] for key in ("XDG_CACHE_HOME",) if key in os.environ}
+    environment["PRODOPS_SANDBOX_GATEWAY_PORT"] = str(settings.sandbox.gateway_port)
+    return Part(
+        name=name,
+        argv=(sys.executable, "-m", "deployments.sandbox.grid", name),
+        environment=environment,
+        stop_seconds=settings.stack.stop_seconds,
+        priority=_priority(name),
+    )
+
+
+def command(*arguments: str) -> tuple[str, ...]:
     """The argument vector of a command of prodops."""
-    return (sys.executable, "-m", "deployments.cli", name)
+    return (sys.executable, "-m", "deployments.cli", *arguments)
 
 
 def _priority(name: str) -> int:

@@ -31,11 +31,16 @@ class Port:
 
 def ports_of(settings: Settings, parts: Iterable[str]) -> list[Port]:
     """The ports that these parts listen on."""
+    sandbox = settings.sandbox
     known = [
         Port("postgres", "127.0.0.1", settings.database.port, "PRODOPS_DATABASE_PORT"),
         Port("prefect", "127.0.0.1", settings.prefect.port, "PRODOPS_PREFECT_PORT"),
         Port("api", settings.api.host, settings.api.port, "PRODOPS_API_PORT"),
-        Port("panda", "127.0.0.1", settings.sandbox.panda_port, "PRODOPS_SANDBOX_PANDA_PORT"),
+        Port("panda", "127.0.0.1", sandbox.panda_port, "PRODOPS_SANDBOX_PANDA_PORT"),
+        Port("rucio", "127.0.0.1", sandbox.rucio_port, "PRODOPS_SANDBOX_RUCIO_PORT"),
+        Port("door", "0.0.0.0", sandbox.door_port, "PRODOPS_SANDBOX_DOOR_PORT"),  # noqa: S104
+        Port("door-open", "0.0.0.0", sandbox.door_open_port, "PRODOPS_SANDBOX_DOOR_OPEN_PORT"),  # noqa: S104
+        Port("gateway", "127.0.0.1", sandbox.gateway_port, "PRODOPS_SANDBOX_GATEWAY_PORT"),
     ]
     wanted = set(parts)
     return [port for port in known if port.part in wanted]

@@ -17,6 +17,8 @@ from blocks.errors import OutsideUnavailable, ProdOpsError
 from deployments.stack.credentials import (
     OPS_ROLE,
     PREFECT_ROLE,
+    RUCIO_DATABASE,
+    RUCIO_ROLE,
     SUPERUSER,
     WEB_ROLE,
     Credentials,
@@ -53,7 +55,13 @@ def provision(configured: Settings, *, timeout_seconds: float = ANSWER_SECONDS) 
             _make_role(connection, role, password)
         _make_database(connection, PRODOPS_DATABASE, owner=OPS_ROLE, guest=WEB_ROLE)
         _make_database(connection, PREFECT_DATABASE, owner=PREFECT_ROLE)
-    for name, owner in ((PRODOPS_DATABASE, OPS_ROLE), (PREFECT_DATABASE, PREFECT_ROLE)):
+        if configured.sandbox.grid:
+            _make_role(connection, RUCIO_ROLE, password_in(credentials.rucio))
+            _make_database(connection, RUCIO_DATABASE, owner=RUCIO_ROLE)
+    owners = {PRODOPS_DATABASE: OPS_ROLE, PREFECT_DATABASE: PREFECT_ROLE}
+    if configured.sandbox.grid:
+        owners[RUCIO_DATABASE] = RUCIO_ROLE
+    for name, owner in owners.items():
         with _connect(port, credentials.superuser, timeout_seconds, name) as connection:
             connection.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
             connection.execute(

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 
@@ -31,23 +31,39 @@ class _AskedToEnd(BaseException):
     """A signal asked `prodops up` to end."""
 
 
-def run(settings: Settings, *, ready_fd: int | None = None) -> None:
+def run(
+    settings: Settings,
+    *,
+    ready_fd: int | None = None,
+    given: Mapping[str, str] | None = None,
+    parts: Iterable[str] | None = None,
+    told: Callable[[Stack], Iterable[str]] | None = None,
+) -> None:
     """Bring the stack up, say what happens to it, and end it at a signal.
 
     Args:
         settings: The whole settings.
         ready_fd: Descriptor that is written to and closed when everything is ready.
+        given: The settings that were given; by default by the user.
+        parts: Names of the parts to run; by default all, and the schema is brought up to date.
+        told: What to say when everything is ready; by default the addresses.
 
     Raises:
         ProdOpsError: It did not come up, or supervisord was lost.
     """
     console = Console(highlight=False, soft_wrap=True)
     progress = StartProgress(console)
-    stack = Stack(settings, environment.given_settings(), listener=progress)
+    stack = Stack(
+        settings,
+        environment.given_settings() if given is None else given,
+        parts=parts,
+        listener=progress,
+        is_migrated=parts is None,
+    )
     try:
         with _on_signals(_ask_to_end):
             try:
-                _serve(stack, progress, ready_fd)
+                _serve(stack, progress, ready_fd, told or _addresses)
             except _AskedToEnd:
                 progress.say("ending … (again: kill everything at once)")
     finally:
@@ -57,8 +73,8 @@ def run(settings: Settings, *, ready_fd: int | None = None) -> None:
     console.print("ended")
 
 
-def run_detached(settings: Settings) -> None:
-    """Start ``prodops up`` in the background, and return when everything is ready.
+def run_detached(settings: Settings, *arguments: str) -> None:
+    """Start ``prodops up``, or another command, in the background; return when all is ready.
 
     Exits with its status and last words when it ended instead.
     """
@@ -68,7 +84,7 @@ def run_detached(settings: Settings) -> None:
     with layout.log("up").open("ab") as log:
         start = log.tell()
         process = subprocess.Popen(
-            [*command("up"), "--ready-fd", str(writer)],
+            [*command(*(arguments or ("up",))), "--ready-fd", str(writer)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -108,19 +124,28 @@ def end(settings: Settings) -> None:
         time.sleep(_POLL_SECONDS)
 
 
-def _serve(stack: Stack, progress: StartProgress, ready_fd: int | None) -> None:
+def _serve(
+    stack: Stack,
+    progress: StartProgress,
+    ready_fd: int | None,
+    told: Callable[[Stack], Iterable[str]],
+) -> None:
     started = time.monotonic()
     stack.start()
     progress.close()
     progress.say(f"everything is up after {time.monotonic() - started:.1f} s")
-    for name, address in addresses(stack).items():
-        progress.say(f"  {name:<10} {address}")
+    for line in told(stack):
+        progress.say(line)
     if ready_fd is not None:
         os.write(ready_fd, b"ready")
         os.close(ready_fd)
     while True:
         time.sleep(WATCH_SECONDS)
         stack.step()
+
+
+def _addresses(stack: Stack) -> list[str]:
+    return [f"  {name:<10} {address}" for name, address in addresses(stack).items()]
 
 
 def addresses(stack: Stack) -> dict[str, str]:
@@ -175,6 +200,7 @@ class StartProgress:
             self._lost.discard(part)
             return f"{part} runs again" if is_back else None
         words = {
+            Kind.INSTALLING: f"{part}'s server is installed first, once for this user …",
             Kind.READY: f"{part:<9} ready after {detail}",
             Kind.ENDED: f"{part} ended ({detail}); it is started again",
             Kind.GAVE_UP: f"{part} keeps ending; next try in {RETRY_SECONDS:.0f} s",

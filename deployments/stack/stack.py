@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from blocks.errors import ProdOpsError
-from deployments.stack import environment, postgres
+from deployments.stack import environment, grid, postgres
 from deployments.stack.control import PartState
 from deployments.stack.credentials import Credentials
 from deployments.stack.environment import Zone
@@ -20,7 +20,7 @@ from deployments.stack.errors import PartFailed, StackDown
 from deployments.stack.layout import Layout
 from deployments.stack.lock import UpLock
 from deployments.stack.logs import last_error, last_words
-from deployments.stack.parts import parts_of
+from deployments.stack.parts import GRID, parts_of
 from deployments.stack.ports import check_free, ports_of
 from deployments.stack.readiness import answers
 from deployments.stack.supervise import Supervisor
@@ -191,6 +191,8 @@ class Stack:
         was_killed = self.layout.supervisor_pid.exists()
         patience = _ENDING_SECONDS if was_killed else 0.0
         check_free(ports_of(self.settings, self.part_names), patience_seconds=patience)
+        if "rucio" in self.part_names:
+            grid.prepare(self.settings, self.environment("server"), self._listener)
         self._supervisor.start()
         for group in self._order():
             started = time.monotonic()
@@ -259,7 +261,11 @@ class Stack:
 
     def _order(self) -> list[list[str]]:
         """The parts in steps; those of one step start side by side."""
-        steps = [["postgres"], ["panda", "prefect", "api"], ["relay", "worker", "scanner"]]
+        steps = [
+            ["postgres"],
+            ["panda", *GRID, "prefect", "api"],
+            ["relay", "worker", "scanner"],
+        ]
         present = [[name for name in step if name in self.part_names] for step in steps]
         return [step for step in present if step]
 
@@ -271,6 +277,8 @@ class Stack:
         if part == "panda":
             alive = f"{environment.sandbox_panda_url(self.settings)}/api/v1/system/is_alive"
             return lambda: answers(alive)
+        if part in GRID:
+            return grid.readiness(self.settings, part)
         if part in {"relay", "worker"}:
             return lambda: self.layout.is_ready(part, self._control.state(part).pid)
         return lambda: self._control.state(part).is_running

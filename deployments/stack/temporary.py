@@ -22,6 +22,10 @@ _PORTS = (
     "PRODOPS_PREFECT_PORT",
     "PRODOPS_API_PORT",
     "PRODOPS_SANDBOX_PANDA_PORT",
+    "PRODOPS_SANDBOX_RUCIO_PORT",
+    "PRODOPS_SANDBOX_DOOR_PORT",
+    "PRODOPS_SANDBOX_DOOR_OPEN_PORT",
+    "PRODOPS_SANDBOX_GATEWAY_PORT",
 )
 
 
@@ -60,6 +64,10 @@ def remove_state(settings: Settings) -> None:
     """Remove the directories of a stopped stack, the database's too."""
     if settings.database.url is None:
         postgres.remove(postgres.instance_of(settings))
+    if settings.sandbox.grid:
+        from deployments.sandbox.grid.doors import remove_doors  # noqa: PLC0415 - rarely needed
+
+        remove_doors(settings)
     Layout(settings.stack.state_dir).remove_socket_directory()
     shutil.rmtree(settings.stack.state_dir)
 

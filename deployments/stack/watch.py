@@ -17,17 +17,18 @@ RETRY_SECONDS = 15.0
 """How long after a part was given up `prodops up` tries it again."""
 
 _LINE = re.compile(
-    r"(?:spawned: '(?P<spawned>\w+)' with pid (?P<pid>\d+)"
-    r"|exited: (?P<ended>\w+) \((?P<reason>[^;)]*)"
-    r"|success: (?P<running>\w+) entered RUNNING"
-    r"|gave up: (?P<gave_up>\w+) entered FATAL"
-    r"|killing '(?P<killed>\w+)')"
+    r"(?:spawned: '(?P<spawned>[\w-]+)' with pid (?P<pid>\d+)"
+    r"|exited: (?P<ended>[\w-]+) \((?P<reason>[^;)]*)"
+    r"|success: (?P<running>[\w-]+) entered RUNNING"
+    r"|gave up: (?P<gave_up>[\w-]+) entered FATAL"
+    r"|killing '(?P<killed>[\w-]+)')"
 )
 
 
 class Kind(StrEnum):
     """What happened to a part."""
 
+    INSTALLING = "installing"
     STARTING = "starting"
     READY = "ready"
     SPAWNED = "spawned"

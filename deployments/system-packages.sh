@@ -1,12 +1,18 @@
 #!/usr/bin/env bash
-# Installs what the test tiers need from Debian, where this user may. Says what it could not do;
-# `tests/tiers.py` then leaves the tier out, which it refuses to under CI=true.
+# Installs what Debian has for the sandbox (`demo`) or for the tests (`test`), where this user may.
+# Says what it could not do: the sandbox's doors are then plain files, and `tests/tiers.py` leaves
+# out what needs it, which it refuses to under CI=true.
 set -uo pipefail
 
 needed=()
-command -v chromium >/dev/null || needed+=(chromium)
-# Debian puts nginx where only root's PATH looks.
-command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || needed+=(nginx-light)
+# Debian puts servers where only root's PATH looks.
+PATH="$PATH:/usr/sbin"
+command -v xrootd >/dev/null || needed+=(xrootd-server)
+if [ "${1:-test}" = test ]; then
+  command -v chromium >/dev/null || needed+=(chromium)
+  command -v nginx >/dev/null || needed+=(nginx-light)
+  command -v xrdcp >/dev/null || needed+=(xrootd-client)
+fi
 
 if [ ${#needed[@]} -eq 0 ]; then
   exit 0

@@ -1,0 +1,196 @@
+"""`prodops sandbox`: the doubles of the outside for a person: PanDA, Rucio, doors, proxy."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.common.settings import BadSetting, Settings, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from deployments.sandbox.grid.seed import Seeded
+    from deployments.stack.stack import Stack
+
+sandbox_app = typer.Typer(
+    help="The doubles of the outside: PanDA, a real Rucio, XRootD doors, the external proxy.",
+    no_args_is_help=True,
+)
+
+
+@sandbox_app.command()
+def up(
+    *,
+    detach: Annotated[
+        bool, typer.Option("--detach", "-d", help="Return when everything is ready.")
+    ] = False,
+    ready_fd: Annotated[int | None, typer.Option(hidden=True)] = None,
+) -> None:
+    """Start the sandbox without the stack and keep it alive until Ctrl+C."""
+    from deployments.stack import environment, running  # noqa: PLC0415
+    from deployments.stack.parts import SANDBOX  # noqa: PLC0415
+
+    if detach:
+        running.run_detached(settings(), "sandbox", "up")
+        return
+    given = environment.given_settings()
+    wanted = {"PRODOPS_SANDBOX_PANDA": "true", "PRODOPS_SANDBOX_GRID": "true"}
+    running.run(
+        _with_sandbox(settings()),
+        ready_fd=ready_fd,
+        given=given | wanted,
+        parts=SANDBOX,
+        told=_introduction,
+    )
+
+
+@sandbox_app.command()
+def down() -> None:
+    """End the sandbox; no process of it is left."""
+    from deployments.stack.control import Control  # noqa: PLC0415
+    from deployments.stack.errors import AlreadyUp  # noqa: PLC0415
+    from deployments.stack.layout import Layout  # noqa: PLC0415
+    from deployments.stack.parts import SANDBOX  # noqa: PLC0415
+    from deployments.stack.running import end  # noqa: PLC0415
+
+    states = Control(Layout(settings().stack.state_dir)).states()
+    others = [state.name for state in states if state.name not in SANDBOX]
+    if others:
+        raise AlreadyUp(f"the whole stack runs ({', '.join(others)}): `prodops down` ends it")
+    end(settings())
+
+
+@sandbox_app.command()
+def status() -> None:
+    """Show the sandbox's parts and addresses; exit 0 when all run, 1 when not, 3 when down."""
+    from deployments.cli.stack import print_parts  # noqa: PLC0415
+    from deployments.stack.overview import Health, Overview, overview  # noqa: PLC0415
+    from deployments.stack.parts import SANDBOX  # noqa: PLC0415
+
+    seen = overview(settings())
+    rows = tuple(row for row in seen.rows if row.part in SANDBOX)
+    if seen.health is Health.DOWN or not any(row.part == "rucio" for row in rows):
+        sys.stdout.write(f"the sandbox is down (state in {settings().stack.state_dir})\n")
+        raise typer.Exit(3)
+    print_parts(Overview(seen.health, rows))
+    for line in _addresses(_with_sandbox(settings())):
+        sys.stdout.write(f"{line}\n")
+    raise typer.Exit(0 if all(row.state == "running" for row in rows) else 1)
+
+
+@sandbox_app.command()
+def seed(
+    *,
+    campaign: Annotated[
+        Path,
+        typer.Option(help="A listing of what a campaign produced.", exists=True, dir_okay=False),
+    ],
+    files_scale: Annotated[
+        float | None,
+        typer.Option(help="Part of each dataset's files that is made.", min=0.0, max=1.0),
+    ] = None,
+    max_files: Annotated[
+        int | None, typer.Option(help="About so many files in all.", min=1)
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Make anew what is there already.")
+    ] = False,
+) -> None:
+    """Load a campaign's listing into the sandbox's Rucio; again changes nothing."""
+    from deployments.sandbox.grid.grid import Grid  # noqa: PLC0415
+    from deployments.sandbox.grid.listing import read_listing  # noqa: PLC0415
+    from deployments.sandbox.grid.seed import seed as load  # noqa: PLC0415
+
+    if files_scale is not None and max_files is not None:
+        raise BadSetting("give --files-scale or --max-files, not both")
+    _require_running()
+    listing = read_listing(campaign.read_text())
+    with _bar() as told:
+        done = load(
+            Grid(_with_sandbox(settings())),
+            listing.datasets,
+            files_scale=files_scale,
+            max_files=max_files,
+            is_replacing=replace,
+            told=told,
+        )
+    sys.stdout.write(_said(done, len(listing.skipped)))
+
+
+def _with_sandbox(configured: Settings) -> Settings:
+    """The settings with the whole sandbox, which these commands are about."""
+    sandbox = configured.sandbox.model_copy(update={"panda": True, "grid": True})
+    return configured.model_copy(update={"sandbox": sandbox})
+
+
+def _require_running() -> None:
+    from deployments.stack.control import Control  # noqa: PLC0415
+    from deployments.stack.errors import StackDown  # noqa: PLC0415
+    from deployments.stack.layout import Layout  # noqa: PLC0415
+
+    states = Control(Layout(settings().stack.state_dir)).states()
+    if not any(state.name == "rucio" for state in states):
+        raise StackDown("the stack runs without the sandbox's grid: set PRODOPS_SANDBOX_GRID=true")
+
+
+def _introduction(stack: Stack) -> list[str]:
+    from deployments.sandbox.grid.access import grid_environment  # noqa: PLC0415
+    from deployments.stack.environment import sandbox_environment  # noqa: PLC0415
+
+    lines = _addresses(stack.settings)
+    lines.append("a stack with another PRODOPS_STATE_DIR and other ports uses it by:")
+    used = sandbox_environment(stack.settings) | grid_environment(stack.settings)
+    return [*lines, *(f"  export {name}='{value}'" for name, value in used.items())]
+
+
+def _addresses(configured: Settings) -> list[str]:
+    """A line for each address and each credential, and one for what is missing."""
+    from deployments.sandbox.grid import access, programs  # noqa: PLC0415
+    from deployments.sandbox.grid.gateway import address  # noqa: PLC0415
+    from deployments.stack.environment import api_url, sandbox_panda_url  # noqa: PLC0415
+
+    certificates = access.certificates_of(configured)
+    found = {
+        "PanDA": sandbox_panda_url(configured),
+        "Rucio": access.rucio_url(configured),
+        "CA": certificates / "ca",
+        "proxy": certificates / "proxy-panda.pem",
+        "passwords": access.rucio_home(configured) / "*.password",
+    }
+    lines = [f"  {name:<10} {place}" for name, place in found.items()]
+    if not programs.has_doors(configured):
+        lines.append(f"  {'doors':<10} {programs.DOORS_ARE_FILES}")
+    else:
+        lines += [f"  {name:<10} {url}" for name, url in access.door_urls(configured).items()]
+    if programs.nginx_program() is not None:
+        url = address(api_url(configured), configured.sandbox.gateway_port)
+        lines.append(f"  {'gateway':<10} {url}/")
+    return lines
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[int, int], None]]:
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("files registered", total=None)
+        yield lambda done, total: progress.update(bar, completed=done, total=total)
+
+
+def _said(done: Seeded, skipped: int) -> str:
+    from deployments.sandbox.grid.programs import DOORS_ARE_FILES, has_doors  # noqa: PLC0415
+
+    said = (
+        f"{done.datasets} datasets with {done.files} files and {done.replicas} replicas made in "
+        f"{done.seconds:.1f} s, {done.kept} datasets were there; "
+        f"{skipped} headings that name no dataset\n"
+    )
+    return said if has_doors(settings()) else f"{said}{DOORS_ARE_FILES}\n"
