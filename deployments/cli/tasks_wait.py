@@ -41,9 +41,12 @@ class Display(Protocol):
 class Ear:
     """The events of submissions, read by a thread from the moment of its making."""
 
-    def __init__(self, stream: EventStream, *, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, stream: EventStream, *, tell: Callable[[str], None], instead: str = "PCS"
+    ) -> None:
         self._stream = stream
         self._tell = tell
+        self._instead = instead
         self._heard: queue.SimpleQueue[StreamEvent] = queue.SimpleQueue()
         self._is_settled = threading.Event()
         self._refusal: TokenRefused | None = None
@@ -80,7 +83,7 @@ class Ear:
         except TokenRefused as refusal:
             self._refusal = refusal
         except ProdOpsError as error:
-            self._tell(f"no events ({error}); PCS is asked instead")
+            self._tell(f"no events ({error}); {self._instead} is asked instead")
         self._is_settled.set()
 
 

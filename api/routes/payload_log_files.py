@@ -1,0 +1,164 @@
+"""The members of a payload log in the cache, opened together, so that one fetch is read whole.
+
+A newer fetch may take the directory's place at any moment (ops contract sections 1.4.2 and 6.4).
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+DONE: Final = ".done"
+FIRST: Final = ("payload.stdout", "payload.stderr", "pilotlog.txt", "pandatracerlog.txt")
+"""The members in the order in which they are shown; others come after them, by name."""
+EMPTY: Final = b"(log cached but empty)"
+CHUNK_BYTES: Final = 256 * 1024
+_TRIES: Final = 8
+
+
+@dataclass(frozen=True)
+class Member:
+    """One file of a log, open to read."""
+
+    name: str
+    size_bytes: int
+    modified_at: int
+    file: io.FileIO
+
+    def chunks(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """Its bytes from `start` up to `stop`, by default all."""
+        end = self.size_bytes if stop is None else stop
+        while start < end:
+            chunk = os.pread(self.file.fileno(), min(CHUNK_BYTES, end - start), start)
+            if not chunk:
+                return
+            start += len(chunk)
+            yield chunk
+
+
+@dataclass(frozen=True)
+class OpenLog:
+    """All members of one fetch, open to read.
+
+    Attributes:
+        members: In the order in which they are shown.
+        version: Another for each fetch.
+    """
+
+    members: tuple[Member, ...]
+    version: str
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the files."""
+        for member in self.members:
+            member.file.close()
+
+    def member(self, name: str) -> Member | None:
+        """The member of that name; no other file can be named."""
+        return next((each for each in self.members if each.name == name), None)
+
+    @property
+    def size_bytes(self) -> int:
+        """The size of all members."""
+        return sum(each.size_bytes for each in self.members)
+
+
+def directory_of(tmp_dir: Path, jeditaskid: int, pandaid: int) -> Path:
+    """Where the members of a job's log are."""
+    return tmp_dir / "panda-logs" / str(jeditaskid) / str(pandaid)
+
+
+def is_cached(directory: Path) -> bool:
+    """Whether a fetch has ended there: its `.done` alone says so."""
+    try:
+        return stat.S_ISREG((directory / DONE).stat().st_mode)
+    except OSError:
+        return False
+
+
+def open_log(directory: Path) -> OpenLog | None:
+    """Open the log of `directory`; None where there is none.
+
+    Where a newer fetch takes its place meanwhile, it is the newer one, or the older one, whole.
+    """
+    for attempt in range(_TRIES):
+        try:
+            place = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        except OSError:
+            return None
+        try:
+            log, is_whole = _open_in(place)
+        except OSError:  # no `.done`: nothing is there, or what was there has just been replaced
+            if _is_still(directory, place):
+                return None
+            continue
+        finally:
+            os.close(place)
+        # A member that is gone for good, not replaced, is told by its absence.
+        if is_whole or attempt == _TRIES - 1:
+            return log
+        log.close()
+    return None
+
+
+def _open_in(place: int) -> tuple[OpenLog, bool]:
+    done = os.open(DONE, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=place)
+    with io.FileIO(done) as file:
+        told = os.fstat(done)
+        names = file.readall().decode(errors="replace").strip().split(",")
+    wanted = sorted({each for each in names if _is_plain(each)}, key=_place)
+    found = tuple(each for name in wanted if (each := _open_member(place, name)) is not None)
+    version = f"{told.st_ino:x}-{told.st_mtime_ns:x}"
+    return OpenLog(found, version), len(found) == len(wanted)
+
+
+def _open_member(place: int, name: str) -> Member | None:
+    try:
+        # A FIFO would block, a link would lead elsewhere: neither is a member.
+        number = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=place)
+    except OSError:
+        return None
+    file, told = io.FileIO(number), os.fstat(number)
+    if not stat.S_ISREG(told.st_mode):
+        file.close()
+        return None
+    return Member(name, told.st_size, int(told.st_mtime), file)
+
+
+def _is_plain(name: str) -> bool:
+    return bool(name) and not name.startswith(".") and "/" not in name and "\0" not in name
+
+
+def _place(name: str) -> tuple[int, str]:
+    return (FIRST.index(name) if name in FIRST else len(FIRST), name)
+
+
+def _is_still(directory: Path, place: int) -> bool:
+    with suppress(OSError):
+        now, then = directory.stat(), os.fstat(place)
+        return (now.st_dev, now.st_ino) == (then.st_dev, then.st_ino)
+    return True
+
+
+def as_utf8(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The same text as good UTF-8; what cannot be decoded becomes U+FFFD."""
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    for chunk in chunks:
+        if chunk.isascii() and not decoder.getstate()[0]:
+            yield chunk
+        else:
+            yield decoder.decode(chunk).encode()
+    yield decoder.decode(b"", final=True).encode()

@@ -1,0 +1,100 @@
+"""Actions at a monitor of ours: requested, looked at; and what its lists and tables say."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Final, Self
+
+import httpx
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from blocks.monitor_api.client import MonitorApi
+from blocks.monitor_api.errors import MonitorUnavailable, RequestRefused, check_answer
+
+_OPEN: Final = frozenset({"queued", "claimed", "running", "unknown"})
+_OK: Final = 200
+
+
+class ActionState(BaseModel):
+    """How a request stands."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: int
+    state: str
+    result: dict[str, Any] | None = None
+    error: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has not ended."""
+        return self.state in _OPEN
+
+
+class ActionApi:
+    """The actions of the monitor at one address, with one token.
+
+    Every method raises TokenRefused (401, 403), RequestRefused (another 4xx, or an answer that is
+    not of its form) or MonitorUnavailable (no answer, 5xx).
+    """
+
+    def __init__(
+        self, url: str, token: str | None = None, *, timeout_seconds: float = 60.0
+    ) -> None:
+        """Make the client; nothing is connected yet.
+
+        Raises:
+            BadMonitorAddress: `url` is no http or https URL.
+            TokenRefused: `token` cannot be sent in a header.
+        """
+        with MonitorApi(url, token) as checked:
+            self._url = checked.url
+        headers = {"Authorization": f"Token {token}"} if token else {}
+        self._client = httpx.Client(headers=headers, timeout=timeout_seconds)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._client.close()
+
+    def ask(self, action: str, parameters: dict[str, Any]) -> ActionState:
+        """Request an action; an open equal request is joined."""
+        told = self._exchange("POST", f"/api/actions/{action}/", json=parameters)
+        return _state({**told, "id": told.get("request_id")})
+
+    def request(self, request_id: int) -> ActionState:
+        """How a request stands."""
+        return _state(self.get(f"/api/requests/{request_id}/"))
+
+    def get(self, path: str, **params: str) -> dict[str, Any]:
+        """The JSON object that a GET answers."""
+        return self._exchange("GET", path, params=params)
+
+    def _exchange(self, method: str, path: str, **parts: Any) -> dict[str, Any]:
+        try:
+            response = self._client.request(method, self._url + path, **parts)
+        except httpx.RequestError as error:
+            reason = str(error) or type(error).__name__
+            raise MonitorUnavailable(f"no answer from {self._url}: {reason}") from error
+        check_answer(response)
+        try:
+            told = response.json()
+        except ValueError:
+            told = None
+        if not isinstance(told, dict):
+            raise RequestRefused(response.status_code, f"{response.url} gave no JSON object")
+        return told
+
+
+def _state(told: dict[str, Any]) -> ActionState:
+    try:
+        return ActionState.model_validate(told)
+    except ValidationError as error:
+        place = ".".join(str(part) for part in error.errors()[0]["loc"])
+        raise RequestRefused(_OK, f"a request of another form: {place}") from None
