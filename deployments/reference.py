@@ -85,7 +85,7 @@ def _read(path: Path) -> str | None:
 def _env_example() -> str:
     lines = [
         "# Settings of prodops. Copy this file to .env and uncomment what you change.",
-        "# Made by `python -m deployments.reference` from flows/common/settings.py.",
+        "# Made by `python -m deployments.reference` from flows/common/settings/.",
     ]
     for group in GROUPS.values():
         lines += ["", f"# ---- {group.__doc__}"]

@@ -1,0 +1,27 @@
+"""Every setting of prodops, in one frozen tree: name, default and meaning.
+
+A setting is read from the environment (``PRODOPS_<GROUP>_<NAME>``, or the original agents' name
+where one is listed), then from ``.env``, then from its default.
+"""
+
+from flows.common.settings.fastmon import FastmonSettings
+from flows.common.settings.forms import PREFIX, BadSetting
+from flows.common.settings.production import PandaSettings
+from flows.common.settings.services import ApiSettings, StreamSettings, WorkerSettings
+from flows.common.settings.tree import GROUPS, Settings, known_names, load, names_of, settings
+
+__all__ = [
+    "GROUPS",
+    "PREFIX",
+    "ApiSettings",
+    "BadSetting",
+    "FastmonSettings",
+    "PandaSettings",
+    "Settings",
+    "StreamSettings",
+    "WorkerSettings",
+    "known_names",
+    "load",
+    "names_of",
+    "settings",
+]

@@ -1,0 +1,43 @@
+"""What the groups of settings are made of: names in the environment, lists, and the error."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AliasChoices
+from pydantic_settings import NoDecode, SettingsConfigDict
+
+from blocks.errors import ProdOpsError
+
+PREFIX = "PRODOPS_"
+ENV_FILE = ".env"
+
+
+class BadSetting(ProdOpsError):
+    """A setting has a value that cannot be used; the message names it in one line."""
+
+
+def group(name: str) -> SettingsConfigDict:
+    """How the settings of a group are read: ``PRODOPS_<name>_...``."""
+    return SettingsConfigDict(
+        env_prefix=f"{PREFIX}{name}_",
+        env_file=ENV_FILE,
+        frozen=True,
+        extra="ignore",
+        populate_by_name=True,
+    )
+
+
+def also(name: str, *originals: str) -> AliasChoices:
+    """The names of a setting: ours, then those of the original agents."""
+    return AliasChoices(f"{PREFIX}{name}", *originals)
+
+
+def split(value: object, separator: str) -> object:
+    """The parts of a list that the environment holds as text."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(separator) if part.strip())
+    return value
+
+
+NameList = Annotated[tuple[str, ...], NoDecode]

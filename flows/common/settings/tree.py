@@ -1,0 +1,132 @@
+"""Every setting in one frozen tree, and how it is read."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from functools import lru_cache
+from typing import Any
+
+from dotenv import dotenv_values
+from pydantic import AliasChoices, BaseModel, ConfigDict, ValidationError
+from pydantic_settings import BaseSettings
+
+from flows.common.settings.fastmon import FastmonSettings
+from flows.common.settings.forms import ENV_FILE, PREFIX, BadSetting
+from flows.common.settings.production import PandaSettings, PcsSettings, SubmissionSettings
+from flows.common.settings.sandbox import SandboxSettings
+from flows.common.settings.services import (
+    ApiSettings,
+    DatabaseSettings,
+    PrefectSettings,
+    RelaySettings,
+    StackSettings,
+    StreamSettings,
+    WorkerSettings,
+)
+from flows.common.settings.storage import (
+    PayloadLogsSettings,
+    ProvenanceSettings,
+    RucioLogsSettings,
+    RucioProducedSettings,
+    XrootdSettings,
+)
+
+
+class Settings(BaseModel):
+    """The whole tree; made by :func:`load`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    stack: StackSettings
+    database: DatabaseSettings
+    prefect: PrefectSettings
+    api: ApiSettings
+    stream: StreamSettings
+    worker: WorkerSettings
+    relay: RelaySettings
+    fastmon: FastmonSettings
+    pcs: PcsSettings
+    panda: PandaSettings
+    submission: SubmissionSettings
+    rucio_logs: RucioLogsSettings
+    rucio_produced: RucioProducedSettings
+    xrootd: XrootdSettings
+    payload_logs: PayloadLogsSettings
+    provenance: ProvenanceSettings
+    sandbox: SandboxSettings
+
+
+GROUPS: dict[str, type[BaseSettings]] = {
+    name: field.annotation
+    for name, field in Settings.model_fields.items()
+    if isinstance(field.annotation, type)
+}
+
+
+def names_of(group: type[BaseSettings], field: str) -> tuple[str, ...]:
+    """Environment names of a setting, ours first."""
+    alias = group.model_fields[field].validation_alias
+    if isinstance(alias, AliasChoices):
+        return tuple(dict.fromkeys(str(choice) for choice in alias.choices))
+    return (f"{group.model_config.get('env_prefix', '')}{field.upper()}",)
+
+
+def known_names() -> dict[str, tuple[str, str]]:
+    """Every environment name of every setting, with its group and field."""
+    return {
+        name: (group_name, field)
+        for group_name, group in GROUPS.items()
+        for field in group.model_fields
+        for name in names_of(group, field)
+    }
+
+
+def load() -> Settings:
+    """Read the settings from the environment and ``.env``.
+
+    Raises:
+        BadSetting: A value cannot be used, or a ``PRODOPS_`` name is not a setting.
+    """
+    _refuse_unknown_names()
+    return Settings(**{name: _load_group(group) for name, group in GROUPS.items()})
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    return load()
+
+
+def _load_group(group: type[BaseSettings]) -> BaseSettings:
+    try:
+        return group()
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise BadSetting(_describe(group, first)) from None
+
+
+def _describe(group: type[BaseSettings], error: Any) -> str:
+    location = str(error["loc"][0]) if error["loc"] else ""
+    for field in group.model_fields:
+        if location in (field, *names_of(group, field)):
+            location = _name_in_use(group, field)
+            break
+    shown = repr(error.get("input"))
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return f"setting {location}={shown[:80]}: {message}"
+
+
+def _name_in_use(group: type[BaseSettings], field: str) -> str:
+    names = names_of(group, field)
+    given = {*os.environ, *dotenv_values(ENV_FILE)}
+    return next((name for name in names if name in given), names[0])
+
+
+def _refuse_unknown_names() -> None:
+    known = known_names()
+    for name in (*os.environ, *dotenv_values(ENV_FILE)):
+        if name.startswith(PREFIX) and name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            raise BadSetting(f"setting {name} does not exist{hint}")
