@@ -238,6 +238,7 @@ def _shared(request: Request, viewer: Caller) -> dict[str, Any]:
         "is_relaxed": settings.pcs.relaxed,
         "monitor": lambda key: monitor.replace("{id}", str(key)) if monitor else "",
         "task_path": lambda reference: f"{prefix}/pcs/tasks/{quote(reference, safe='')}/",
+        "did_path": lambda did: f"{prefix}/pcs/did/?did={quote(did, safe=':/')}",
         "task_api": lambda reference: f"{prefix}/pcs/api/prod-tasks/{quote(reference, safe='')}/",
         "monitor_template": monitor or "",
         "wording": wording,

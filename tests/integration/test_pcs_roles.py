@@ -17,11 +17,14 @@ from tests.pcs_client import Pcs
 pytestmark = pytest.mark.integration
 
 TABLES = [name for name in Base.metadata.tables if name.startswith("pcs_")]
-OUTPUT = "prod_task_id, did, stage, version, file_count, size_bytes, is_complete"
+OUTPUT = "scope, name, campaign, stage, detector_config, suffix, file_count, file_bytes, checked_at"
 FORBIDDEN = {
-    "write an output": f"INSERT INTO pcs_output ({OUTPUT}) VALUES (1, 'x', 'RECO', '', 0, 0, true)",
-    "change an output": "UPDATE pcs_output SET file_count = 1",
-    "delete an output": "DELETE FROM pcs_output",
+    "write an output": f"INSERT INTO provenance_dataset ({OUTPUT}) VALUES"
+    " ('epic', '/RECO/x', 'x', 'RECO', 'x', 'x', 0, 0, now())",
+    "change an output": "UPDATE provenance_dataset SET file_count = 1",
+    "delete an output": "DELETE FROM provenance_dataset",
+    "say that a path was found": "UPDATE provenance_path SET finding = 'found'",
+    "say when a campaign was swept": "UPDATE provenance_campaign SET checked_at = now()",
     "end a submission's request": "UPDATE request SET state = 'completed'",
     "take a submission's request over": "UPDATE request SET worker = 'web'",
 }
@@ -49,7 +52,7 @@ def test_the_web_role_cannot(database: Database, statement: str):
 def test_both_roles_write_the_rest(database: Database):
     for engine in (database.web_engine, database.ops_engine):
         with transaction(engine) as session:
-            for table in sorted(set(TABLES) - {"pcs_output"}):
+            for table in TABLES:
                 session.execute(text(f"DELETE FROM {table} WHERE false"))
                 session.execute(text(f"SELECT * FROM {table} FOR UPDATE"))
 

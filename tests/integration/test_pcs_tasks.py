@@ -6,12 +6,11 @@ import itertools
 from urllib.parse import quote
 
 import pytest
-from sqlalchemy import insert
 
-from api.pcs.models import Output
 from flows.common.database import transaction
 from flows.submission.domain import parse_command
 from tests.pcs_client import COMPOSED, CONFIG, DATA, Pcs
+from tests.produced import produced
 
 pytestmark = pytest.mark.integration
 
@@ -280,16 +279,23 @@ def test_inputs_are_linked(pcs):
         assert pcs.send("POST", "prod-tasks/dis-10x100/link-input/", body).status_code == 400
 
 
-def test_outputs_are_read_from_their_table(pcs, database):
+def test_outputs_are_what_the_last_sweep_found_of_the_task(pcs, database):
     task = pcs.make_task(overrides={"panda_site": "A"})
-    row = {"prod_task_id": task["id"], "did": "epic:/RECO/x", "stage": "RECO", "rses": []}
+    pcs.make_task("other")
+    name = "/RECO/26.05.0/epic_craterlake/DIS/NC/10x100/minQ2=1"
     with transaction(database.ops_engine) as session:
-        session.execute(insert(Output).values(**row, filters={}, version="26.05.0"))
+        session.add(produced(name, files={"BNL-XRD": (5, 9)}, owner_task=task["name"]))
     read = pcs.task()
     [output] = read["overrides"]["outputs"]
-    assert (output["did"], output["complete"]) == ("epic:/RECO/x", False)
-    assert read["output_dataset_dids"] == ["epic:/RECO/x"]
+    assert (output["did"], output["complete"]) == (f"epic:{name}", False)
+    assert output["rses"] == [{"rse": "BNL-XRD", "files": 5, "total": 9, "complete": False}]
+    assert (output["stage"], output["version"], output["file_count"]) == ("RECO", "26.05.0", 9)
+    assert output["filters"] == {
+        "detector": "epic_craterlake", "beam": "10x100", "physics": "NC", "q2": "minQ2=1",
+    }  # fmt: skip
+    assert read["output_dataset_dids"] == [f"epic:{name}"]
     assert read["overrides"]["panda_site"] == "A"
+    assert "outputs" not in (pcs.task("other")["overrides"] or {})
 
 
 def test_the_commands_are_composed_and_kept(pcs):

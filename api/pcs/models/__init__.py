@@ -15,7 +15,6 @@ from api.pcs.models.catalogue import (
 from api.pcs.models.production import (
     Association,
     Attempt,
-    Output,
     ProdConfig,
     ProdRequest,
     ProdTask,
@@ -28,7 +27,6 @@ __all__ = [
     "Campaign",
     "Dataset",
     "Lifecycle",
-    "Output",
     "PhysicsCategory",
     "ProdConfig",
     "ProdRequest",

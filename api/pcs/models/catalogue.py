@@ -45,10 +45,11 @@ class TagStatus(StrEnum):
 
 
 class Lifecycle(StrEnum):
-    """Where a campaign stands; at most one is current."""
+    """Where a campaign stands; at most one is current, and others may still be produced."""
 
     FUTURE = "future"
     CURRENT = "current"
+    PRODUCING = "producing"
     LAST = "last"
     PAST = "past"
 

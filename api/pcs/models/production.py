@@ -1,4 +1,4 @@
-"""How and why it is produced: configurations, requests, tasks, their attempts and outputs."""
+"""How and why it is produced: configurations, requests, tasks and their attempts."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
 from api.pcs.models.catalogue import NO_OBJECT, NO_TEXT, Campaign, Dataset
 from flows.common.database import AwareTime, Base, now
+from flows.provenance.models import ProducedDataset
 
 
 class TaskStatus(StrEnum):
@@ -134,7 +135,7 @@ class ProdTask(Base):
     other_use: Mapped[bool] = mapped_column(default=False)
     new_request: Mapped[bool] = mapped_column(default=False)
     csv_file: Mapped[str] = mapped_column(String(500), default="")
-    # What was set for this task only. Its outputs have a table: peers read them as one JSON.
+    # What was set for this task only.
     overrides: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     condor_command: Mapped[str] = mapped_column(Text, default="", server_default=NO_TEXT)
     panda_command: Mapped[str] = mapped_column(Text, default="", server_default=NO_TEXT)
@@ -150,7 +151,12 @@ class ProdTask(Base):
     attempts: Mapped[list[Attempt]] = relationship(
         back_populates="task", order_by="Attempt.try_number"
     )
-    outputs: Mapped[list[Output]] = relationship(order_by="Output.did", viewonly=True)
+    # What the last sweeps found of it; peers read them as part of `overrides`.
+    outputs: Mapped[list[ProducedDataset]] = relationship(
+        primaryjoin=lambda: foreign(ProducedDataset.owner_task) == ProdTask.name,
+        order_by=lambda: (ProducedDataset.campaign, ProducedDataset.stage, ProducedDataset.name),
+        viewonly=True,
+    )
 
 
 class Attempt(Base):
@@ -187,22 +193,3 @@ class Attempt(Base):
     updated_at: Mapped[datetime] = mapped_column(AwareTime, default=now)
 
     task: Mapped[ProdTask] = relationship(back_populates="attempts")
-
-
-class Output(Base):
-    """A dataset that a task produced, as the provenance sweep last saw it."""
-
-    __tablename__ = "pcs_output"
-    __table_args__ = (UniqueConstraint("prod_task_id", "did"),)
-
-    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
-    prod_task_id: Mapped[int] = mapped_column(ForeignKey("pcs_prod_task.id"))
-    did: Mapped[str] = mapped_column(String(500))
-    stage: Mapped[str] = mapped_column(String(20))
-    version: Mapped[str] = mapped_column(String(100), default="")
-    filters: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict, server_default=NO_OBJECT)
-    rses: Mapped[list[Any]] = mapped_column(JSONB, server_default=text("'[]'::jsonb"))
-    file_count: Mapped[int] = mapped_column(default=0)
-    size_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
-    is_complete: Mapped[bool] = mapped_column(default=False)
-    checked_at: Mapped[datetime | None] = mapped_column(AwareTime)

@@ -31,14 +31,14 @@ def list_campaigns(
     """All as a bare array, oldest first."""
     with session_of(request) as session:
         found = campaigns.campaigns(session, lifecycle=lifecycle)
-        return [views.campaign_view(campaign) for campaign in found]
+        return views.campaign_views(session, found)
 
 
 @router.get("/{name}/", summary="One campaign", responses=reading(404))
 def get_campaign(name: Name, request: Request, _caller: Reader) -> views.CampaignView:
     """By name or key."""
     with session_of(request) as session:
-        return views.campaign_view(campaigns.campaign(session, name))
+        return views.campaign_view(session, campaigns.campaign(session, name))
 
 
 @router.post(
@@ -52,7 +52,7 @@ def add_campaign(request: Request, actor: Writer, sent: Sent) -> views.CampaignV
     """It becomes the current one by set-current/ only."""
     values = sent.read(forms.CampaignForm)
     with session_of(request) as session:
-        return views.campaign_view(campaigns.add(session, values, actor))
+        return views.campaign_view(session, campaigns.add(session, values, actor))
 
 
 @router.patch(
@@ -65,11 +65,11 @@ def change_campaign(name: Name, request: Request, _actor: Writer, sent: Sent) ->
     """Only what was sent changes."""
     values = sent.read(partial(forms.CampaignForm))
     with session_of(request) as session:
-        return views.campaign_view(campaigns.change(session, name, values))
+        return views.campaign_view(session, campaigns.change(session, name, values))
 
 
 @router.post("/{name}/set-current/", summary="Make a campaign current", responses=writing())
 def set_current(name: Name, request: Request, _actor: Writer) -> views.CampaignView:
     """The one that was current is past."""
     with session_of(request) as session:
-        return views.campaign_view(campaigns.set_current(session, name))
+        return views.campaign_view(session, campaigns.set_current(session, name))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
+
+from sqlalchemy.orm import Session
 
 from api.pcs.models import (
     Campaign,
@@ -14,6 +17,7 @@ from api.pcs.models import (
     ProdRequest,
     Tag,
 )
+from api.pcs.views import provenance
 from api.pcs.views.rows import RowView, columns
 from api.testbed.fields import UtcTime
 
@@ -172,9 +176,20 @@ def tag_view(tag: Tag) -> TagView:
     return PhysicsTagView.model_validate(shown.model_dump() | category)
 
 
-def campaign_view(campaign: Campaign) -> CampaignView:
-    """A campaign."""
-    return CampaignView.model_validate(columns(campaign) | {"clone_of": campaign.clone_of_id})
+def campaign_view(session: Session, campaign: Campaign) -> CampaignView:
+    """A campaign, with what provenance says of it."""
+    return campaign_views(session, [campaign])[0]
+
+
+def campaign_views(session: Session, campaigns: Sequence[Campaign]) -> list[CampaignView]:
+    """Campaigns, with what provenance says of them in their `data`."""
+    said = provenance.campaign_data(session, campaigns)
+    return [
+        CampaignView.model_validate(
+            columns(each) | {"clone_of": each.clone_of_id, "data": {**each.data, **said[each.id]}}
+        )
+        for each in campaigns
+    ]
 
 
 def dataset_view(dataset: Dataset) -> DatasetView:

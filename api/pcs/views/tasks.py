@@ -8,8 +8,9 @@ from typing import Any
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
-from api.pcs.models import Attempt, Output, ProdTask
+from api.pcs.models import Attempt, ProdTask
 from api.pcs.services import open_requests, plans
+from api.pcs.views import provenance
 from api.pcs.views.rows import RowView, columns
 from api.testbed.fields import UtcTime
 from flows.common.models import Request
@@ -124,7 +125,7 @@ def task_views(session: Session, tasks: Sequence[ProdTask], settings: Settings) 
 def _task_fields(task: ProdTask) -> dict[str, Any]:
     overrides = task.overrides or {}
     one = overrides.get("input_dataset_did")
-    outputs = [output.did for output in task.outputs]
+    outputs = [provenance.did_of(output) for output in task.outputs]
     return columns(task) | {
         "composed_name": task.dataset.composed_name,
         "campaign": task.campaign.name if task.campaign is not None else None,
@@ -146,20 +147,9 @@ def _overrides(task: ProdTask) -> dict[str, Any] | None:
     """The overrides with the outputs in them, as peers read both."""
     if not task.outputs:
         return task.overrides
-    return {**(task.overrides or {}), "outputs": [_output(each) for each in task.outputs]}
-
-
-def _output(output: Output) -> dict[str, Any]:
     return {
-        "did": output.did,
-        "stage": output.stage,
-        "version": output.version,
-        "filters": output.filters,
-        "rses": output.rses,
-        "file_count": output.file_count,
-        "bytes": output.size_bytes,
-        "complete": output.is_complete,
-        "checked_at": output.checked_at.isoformat() if output.checked_at is not None else None,
+        **(task.overrides or {}),
+        "outputs": [provenance.output_of(each) for each in task.outputs],
     }
 
 

@@ -1,0 +1,86 @@
+"""PCS's doors to provenance (ops contract sections 1.8, 1.10): a POST that the ops side answers.
+
+They come before the routes of one campaign or task, since names there take the rest of the path.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from fastapi import Request
+from pydantic import BaseModel
+
+from api.pcs.routes.common import (
+    PREFIX,
+    Name,
+    PcsRouter,
+    Writer,
+    session_of,
+    settings_of,
+    writing,
+)
+from api.provenance import asking
+
+router = PcsRouter(prefix=PREFIX, tags=["provenance"])
+
+_SOURCE = "rest"
+
+
+class Queued(BaseModel):
+    """The ops side will do it; its event tells the end."""
+
+    status: Literal["queued"] = "queued"
+
+
+@router.post(
+    "/prod-tasks/rucio-snapshot-update/",
+    status_code=202,
+    summary="Look at the producing campaigns in Rucio",
+    responses=writing(),
+)
+def update_snapshot(request: Request, actor: Writer) -> Queued:
+    """Ends with the event `rucio_snapshot_ready`, good or not."""
+    with session_of(request) as session:
+        asking.snapshot(session, by=actor.name, source=_SOURCE, settings=settings_of(request))
+    return Queued()
+
+
+@router.post(
+    "/prod-tasks/evgen-rucio-update/",
+    status_code=202,
+    summary="Look at the registered inputs in Rucio",
+    responses=writing(),
+)
+def update_evgen(request: Request, actor: Writer) -> Queued:
+    """Ends with the event `evgen_rucio_ready`, good or not."""
+    with session_of(request) as session:
+        asking.evgen(session, by=actor.name, source=_SOURCE)
+    return Queued()
+
+
+@router.post(
+    "/campaigns/{name}/sweep/",
+    status_code=202,
+    summary="Look at one campaign in Rucio",
+    responses=writing(),
+)
+def sweep_campaign(name: Name, request: Request, actor: Writer) -> Queued:
+    """Ends with the event `campaign_provenance_ready`, good or not. `EVGEN`: the inputs."""
+    settings = settings_of(request)
+    with session_of(request) as session:
+        asking.sweep(session, name, by=actor.name, source=_SOURCE, settings=settings)
+    return Queued()
+
+
+@router.post(
+    "/campaigns/{name}/report/",
+    status_code=202,
+    summary="Report how complete a campaign is",
+    responses=writing(),
+)
+def report_campaign(name: Name, request: Request, actor: Writer) -> Queued:
+    """Ends with the event `completion_report_ready`; it is mailed where that is set up."""
+    settings = settings_of(request)
+    with session_of(request) as session:
+        asking.report(session, name, by=actor.name, source=_SOURCE, settings=settings, mail=True)
+    return Queued()

@@ -1,0 +1,1 @@
+"""Reading provenance for pages, REST and PCS's own views: requested against produced."""

@@ -1,0 +1,95 @@
+"""A selection of the catalog as CSV and as JSON, streamed: all its rows, whatever the page."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Engine
+
+from api.provenance import campaigns, rows, shown, views
+from api.provenance.selection import Selection
+from flows.common.database import transaction
+
+COLUMNS: Final = (
+    "campaign", "requested_path", "suffix", "finding", "rule", "detector_config", "stage", "did",
+    "complete", "files_available", "files_total", "files", "bytes", "rses", "is_open",
+    "owner_path", "owner_task", "tasks", "priority", "requestor", "arrived_at", "checked_at",
+    "reason", "suggestions",
+)  # fmt: skip
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_CHUNK: Final = 200
+
+
+def as_csv(engine: Engine, wanted: Selection, stale_before: datetime) -> Iterator[str]:
+    """A line for each row; nothing in it is a formula to a spreadsheet."""
+    yield _lines([COLUMNS])
+    with transaction(engine) as session:
+        suggested = rows.suggestions(session, wanted.campaign)
+        found = rows.every(session, wanted, stale_before=stale_before)
+        lines = (_cells(row, suggested.get(row.path, [])) for row in found)
+        yield from _by_chunks(lines)
+
+
+def as_json(engine: Engine, wanted: Selection, stale_before: datetime) -> Iterator[str]:
+    """How the campaign stands, then an entry for each path and detector configuration."""
+    by_path = replace(wanted, sort="path")
+    with transaction(engine) as session:
+        found = campaigns.standing(session, wanted.campaign, stale_before=stale_before)
+        standing = views.StandingView(**shown.standing(found))
+        suggested = rows.suggestions(session, wanted.campaign)
+        each = rows.every(session, by_path, stale_before=stale_before)
+        yield f'{{"campaign": {standing.model_dump_json()}, "selection": '
+        yield f'{json.dumps(wanted.query())}, "results": ['
+        for number, path in enumerate(shown.paths(each, suggested, standing.error)):
+            yield f"{',' if number else ''}\n{path.model_dump_json()}"
+        yield "\n]}\n"
+
+
+def _by_chunks(lines: Iterable[list[str]]) -> Iterator[str]:
+    chunk: list[list[str]] = []
+    for line in lines:
+        chunk.append(line)
+        if len(chunk) >= _CHUNK:
+            yield _lines(chunk)
+            chunk = []
+    if chunk:
+        yield _lines(chunk)
+
+
+def _lines(cells: Iterable[Iterable[str]]) -> str:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(cells)
+    return text.getvalue()
+
+
+def _cells(row: rows.Row, suggested: list[rows.Suggestion]) -> list[str]:
+    has_dataset = row.name is not None
+    rses = (f"{each['rse']} {each['files']}/{each['total']}" for each in row.rses or ())
+    return [
+        _text(value)
+        for value in (
+            row.campaign, row.path, row.suffix, row.finding, row.rule, row.detector_config,
+            row.stage, row.did, row.is_complete, row.available if has_dataset else None,
+            row.wanted if has_dataset else None, row.files, row.size_bytes, "; ".join(rses),
+            row.is_open, row.owner_path, row.owner_task, " ".join(row.tasks), row.priority,
+            row.requestor, row.arrived_at, row.checked_at, row.reason,
+            " ".join(each.did for each in suggested),
+        )
+    ]  # fmt: skip
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return value.isoformat()
+    text = str(value)
+    return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text
