@@ -96,6 +96,19 @@ class _Handler(BaseHTTPRequestHandler):
         name, _, verb = path.removeprefix(API).strip("/").partition("/")
         self._task(unquote(name), verb)
 
+    def do_PATCH(self) -> None:
+        path = urlsplit(self.path).path
+        task = self._named(unquote(path.removeprefix(API).strip("/")))
+        change = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+        self.pcs.asked.append((self.command, path))
+        task.update(change)
+        self._answer(200, task)
+
+    def _named(self, key: str) -> dict[str, Any]:
+        """The task of that name or number."""
+        by_number = {str(task["id"]): task for task in self.pcs.tasks.values()}
+        return self.pcs.tasks.get(key) or by_number[key]
+
     def _read(self) -> tuple[str, dict[str, str]]:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         parts = urlsplit(self.path)
@@ -105,6 +118,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _task(self, name: str, verb: str) -> None:
         if verb and self.headers.get("Authorization") != f"Token {self.pcs.token}":
             self._answer(403, {"detail": "Authentication credentials were not provided."})
+        elif not verb and name.isdecimal():
+            self._answer(200, self._named(name))
         elif name not in self.pcs.tasks:
             self._answer(404, {"detail": f"No task '{name}'"})
         elif verb and name in self.pcs.refusals:

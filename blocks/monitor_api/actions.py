@@ -76,7 +76,20 @@ class ActionApi:
         """The JSON object that a GET answers."""
         return self._exchange("GET", path, params=params)
 
+    def get_all(self, path: str, **params: str) -> list[Any]:
+        """The JSON array that a GET answers."""
+        told = self._answer("GET", path, params=params)
+        if not isinstance(told, list):
+            raise RequestRefused(_OK, f"{self._url}{path} gave no JSON array")
+        return told
+
     def _exchange(self, method: str, path: str, **parts: Any) -> dict[str, Any]:
+        told = self._answer(method, path, **parts)
+        if not isinstance(told, dict):
+            raise RequestRefused(_OK, f"{self._url}{path} gave no JSON object")
+        return told
+
+    def _answer(self, method: str, path: str, **parts: Any) -> Any:
         try:
             response = self._client.request(method, self._url + path, **parts)
         except httpx.RequestError as error:
@@ -84,12 +97,9 @@ class ActionApi:
             raise MonitorUnavailable(f"no answer from {self._url}: {reason}") from error
         check_answer(response)
         try:
-            told = response.json()
+            return response.json()
         except ValueError:
-            told = None
-        if not isinstance(told, dict):
-            raise RequestRefused(response.status_code, f"{response.url} gave no JSON object")
-        return told
+            raise RequestRefused(response.status_code, f"{response.url} gave no JSON") from None
 
 
 def _state(told: dict[str, Any]) -> ActionState:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import TypeAdapter
 
+from blocks.pcs_service.catalogue import PcsCatalogue
 from blocks.pcs_service.connection import PcsConnection, checked
 from blocks.pcs_service.errors import PcsUnavailable, RouteMissing, TaskUnknown
 from blocks.pcs_service.models import ProdTask
@@ -52,6 +53,8 @@ class PcsService:
             base_url, token=token, timeout_seconds=timeout_seconds, transport=transport
         )
         self.url = self._connection.url
+        self.catalogue = PcsCatalogue(self._connection)
+        """Campaigns and what is requested."""
 
     def __enter__(self) -> Self:
         return self

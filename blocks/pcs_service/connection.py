@@ -14,7 +14,7 @@ _T = TypeVar("_T")
 
 
 class PcsConnection:
-    """One HTTP client, with one token, for the production tasks of one PCS."""
+    """One HTTP client, with one token, for one PCS."""
 
     def __init__(
         self,
@@ -38,14 +38,22 @@ class PcsConnection:
         """Close it."""
         self._client.close()
 
-    def exchange(self, method: str, route: str, *, user: str = "", **parts: Any) -> httpx.Response:
-        """Ask ``prod-tasks/<route>``, in the name of `user` where one is given.
+    def exchange(
+        self,
+        method: str,
+        route: str,
+        *,
+        user: str = "",
+        resource: str = "prod-tasks",
+        **parts: Any,
+    ) -> httpx.Response:
+        """Ask ``<resource>/<route>``, in the name of `user` where one is given.
 
         Raises:
             PcsUnavailable, PcsRefused: As the answer says.
         """
         headers = {"X-Remote-User": _sendable(user)} if user else {}
-        url = f"{self.url}/prod-tasks/{route}"
+        url = f"{self.url}/{resource}/{route}"
         try:
             response = self._client.request(method, url, headers=headers, **parts)
         except (httpx.RequestError, httpx.InvalidURL) as error:
@@ -55,7 +63,7 @@ class PcsConnection:
         return response
 
     def json(self, method: str, route: str, *, user: str = "", **parts: Any) -> Any:
-        """The JSON that ``prod-tasks/<route>`` answers; raises as :meth:`exchange`."""
+        """The JSON that ``<resource>/<route>`` answers; raises as :meth:`exchange`."""
         response = self.exchange(method, route, user=user, **parts)
         try:
             return response.json()

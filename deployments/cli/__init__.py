@@ -13,6 +13,9 @@ from deployments.cli import parts, requests, tokens
 from deployments.cli.bench import app as bench_app
 from deployments.cli.daq import daq_app
 from deployments.cli.fastmon import fastmon_app
+from deployments.cli.logs_of import print_log
+from deployments.cli.sandbox import sandbox_app
+from deployments.cli.provenance import app as provenance_app
 from deployments.cli.stack import app as stack_app
 from deployments.cli.tasks import app as task_app
 from flows.common.settings import BadSetting
@@ -27,11 +30,14 @@ app.registered_commands += stack_app.registered_commands
 app.registered_commands += parts.app.registered_commands
 app.add_typer(requests.app, name="request")
 app.command("run")(requests.run_action)
+app.command("logs-of")(print_log)
 app.add_typer(task_app, name="task")
 app.add_typer(tokens.app, name="token")
+app.add_typer(provenance_app, name="provenance")
 app.add_typer(fastmon_app, name="fastmon")
 app.add_typer(daq_app, name="daq")
 app.add_typer(bench_app, name="bench")
+app.add_typer(sandbox_app, name="sandbox")
 
 _BAD_SETTING = 2
 

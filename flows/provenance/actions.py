@@ -90,7 +90,8 @@ class ReadDid(_Form):
 
 def _lost(_session: Session, request: Request) -> Sequence[NewEvent]:
     """The flows announce their own ends; here are those of runs that were lost or called off."""
-    return (messages.lost(request),) if request.state in _ENDED_BADLY else ()
+    told = messages.lost(request) if request.state in _ENDED_BADLY else None
+    return (told,) if told is not None else ()
 
 
 def _action(

@@ -47,8 +47,10 @@ def progress(
     return _event(PROGRESS, holder, subject, {"action": action, **fields})
 
 
-def lost(request: Request) -> events.NewEvent:
-    """Final: an action was called off, or its run was lost for good."""
+def lost(request: Request) -> events.NewEvent | None:
+    """Final: an action was called off, or its run was lost for good; None: its steps tell."""
+    if request.action not in ENDINGS:
+        return None
     about: dict[str, Any] = {
         name: request.parameters[name]
         for name in ("campaign", "scope", "name")

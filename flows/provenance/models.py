@@ -60,6 +60,9 @@ class Rule(StrEnum):
     """The request names a file, and the dataset of its directory holds what was made of it."""
     VERSION = "version"
     """The same path with another generator version: a suggestion, which finds nothing."""
+    TOKENS = "tokens"
+    """Of EVGEN: the path's parts in their order, among others, with a Q2 range that fits: a
+    suggestion, which finds nothing (ops contract section 1.10)."""
 
 
 class CampaignSweep(Base):
@@ -183,13 +186,18 @@ class ArrivalsSweep(Base):
     files: Mapped[int]
     # Of each campaign: files, datasets, is_known.
     by_campaign: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=_EMPTY_OBJECT)
+    # Names of the newest files, which the next look sees again and does not count again.
+    recent: Mapped[list[str]] = mapped_column(JSONB, server_default=_EMPTY_LIST, deferred=True)
 
 
 class CompletionReport(Base):
     """A completion report as it was made, with what changed since the one before."""
 
     __tablename__ = "provenance_report"
-    __table_args__ = (Index("provenance_report_campaign_idx", "campaign", "id"),)
+    __table_args__ = (
+        UniqueConstraint("request_id"),  # a run that goes on after a lost one finds its report
+        Index("provenance_report_campaign_idx", "campaign", "id"),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     campaign: Mapped[str] = mapped_column(String(100))
@@ -198,6 +206,8 @@ class CompletionReport(Base):
     previous_id: Mapped[int | None] = mapped_column(BigInteger)
     body: Mapped[dict[str, Any]] = mapped_column(JSONB)
     markdown: Mapped[str] = mapped_column(Text)
+    # When its mail was handed to the relay; without `mailed_at`, nobody knows whether it was taken.
+    mail_begun_at: Mapped[datetime | None] = mapped_column(AwareTime)
     mailed_at: Mapped[datetime | None] = mapped_column(AwareTime)
     mail_error: Mapped[str | None] = mapped_column(Text)
 

@@ -9,11 +9,11 @@ from prefect import flow, get_run_logger
 
 from blocks.errors import OutsideUnavailable
 from blocks.panda_server import PandaRefused, TokenRefused
+from flows.common.steps import step
 from flows.submission import operations
 from flows.submission.actions import OperateTask, TaskOperation
 from flows.submission.models import OperationStatus, PandaOperation
 from flows.submission.operations import OperationFailed
-from flows.submission.steps import step
 from flows.submission.workplace import opened, workplace
 
 _POLL_SECONDS: Final = 1.0

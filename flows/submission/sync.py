@@ -15,9 +15,9 @@ from blocks.pcs_service import PcsRefused, ProdTask
 from flows.common import requests
 from flows.common.database import now, transaction
 from flows.common.models import Request, RequestState
+from flows.common.steps import step
 from flows.submission.models import OPEN_ATTEMPTS, SubmissionAttempt
 from flows.submission.states import News, StatusNews, Succession, news, unsettled
-from flows.submission.steps import step
 from flows.submission.workplace import opened, workplace
 
 _OVERLAP: Final = timedelta(minutes=15)

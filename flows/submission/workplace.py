@@ -14,15 +14,9 @@ from typing import Final
 from sqlalchemy import Engine
 
 from blocks.errors import ProdOpsError
-from blocks.panda_server import (
-    CachedToken,
-    Identity,
-    PandaServer,
-    PandaTask,
-    RobotToken,
-    TokenSource,
-)
+from blocks.panda_server import Identity, PandaServer, PandaTask, TokenSource
 from blocks.pcs_service import PcsService
+from flows.common import panda
 from flows.common.database import make_engine
 from flows.common.requests import Holder, holder
 from flows.common.settings import BadSetting, Settings, settings
@@ -53,24 +47,8 @@ class Workplace:
     @cached_property
     def tokens(self) -> TokenSource:
         """Where the token for PanDA comes from."""
-        configured = self.settings.panda
         margin = _MARGIN_SECONDS + self.settings.submission.timeout_seconds
-        if configured.robot_client_id is not None:
-            return RobotToken(
-                configured.robot_client_id,
-                configured.robot_secret_file,
-                server_url=self.panda_url,
-                vo=configured.auth_vo,
-                ca=configured.ca_dir,
-                margin_seconds=margin,
-            )
-        return CachedToken(
-            configured.config_root,
-            server_url=self.panda_url,
-            vo=configured.auth_vo,
-            ca=configured.ca_dir,
-            margin_seconds=margin,
-        )
+        return panda.token_source(self.settings.panda, margin_seconds=margin)
 
     @property
     def identity(self) -> Identity:
@@ -80,14 +58,7 @@ class Workplace:
     @cached_property
     def panda(self) -> PandaServer:
         """The PanDA server."""
-        configured = self.settings.panda
-        server = PandaServer(
-            self.panda_url,
-            lambda: self.identity.token,
-            vo=configured.auth_vo,
-            ca=configured.ca_dir,
-            timeout_seconds=configured.timeout_seconds,
-        )
+        server = panda.panda_server(self.settings.panda, lambda: self.identity.token)
         return self._open.enter_context(server)
 
     @property
@@ -97,10 +68,7 @@ class Workplace:
         Raises:
             BadSetting: It is not set.
         """
-        url = self.settings.panda.url_ssl
-        if url is None:
-            raise BadSetting("setting PANDA_URL_SSL: no PanDA server is set, nothing can be sent")
-        return url
+        return panda.panda_url(self.settings.panda)
 
     @property
     def user_name(self) -> str:

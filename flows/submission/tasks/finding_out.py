@@ -9,10 +9,10 @@ from typing import Final
 
 from flows.common.database import now
 from flows.common.sessions import members
+from flows.common.steps import step
 from flows.submission import domain, ledger
 from flows.submission.domain import Verdict
 from flows.submission.models import AttemptState, Step, SubmissionAttempt
-from flows.submission.steps import step
 from flows.submission.workplace import RunPutOff, workplace
 
 _CONFIRM_POLL_SECONDS: Final = 0.25

@@ -10,12 +10,12 @@ from blocks.errors import ProdOpsError
 from blocks.panda_server import PandaRefused, PandaTask, PrunMissing, TokenRefused, UnsafePath
 from blocks.pcs_service import PcsRefused
 from flows.common.settings import BadSetting
+from flows.common.steps import step
 from flows.submission import domain, ledger
 from flows.submission.actions import SubmitTask
 from flows.submission.gate import NotSubmittable, check_gate
 from flows.submission.models import AttemptState, Step, SubmissionAttempt
 from flows.submission.repository import NameUsed
-from flows.submission.steps import step
 from flows.submission.workplace import workplace
 
 

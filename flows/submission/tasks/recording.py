@@ -9,10 +9,10 @@ from prefect import get_run_logger
 from blocks.pcs_service import PcsConflict, PcsRefused, RouteMissing, TaskUnknown
 from flows.common.database import now
 from flows.common.requests import ClaimLost
+from flows.common.steps import step
 from flows.submission import ledger
 from flows.submission.actions import SubmitTask
 from flows.submission.models import AttemptState, Step, SubmissionAttempt
-from flows.submission.steps import step
 from flows.submission.workplace import RunPutOff, workplace
 
 _MAX_REASON: Final = 5000

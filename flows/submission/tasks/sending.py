@@ -17,10 +17,10 @@ from prefect import get_run_logger
 from blocks.panda_server import prun_environment, run_prun
 from flows.common.database import now
 from flows.common.sessions import MARKER
+from flows.common.steps import persistently, step
 from flows.submission import domain, ledger
 from flows.submission.domain import Outcome, Verdict
 from flows.submission.models import AttemptState, Step, SubmissionAttempt
-from flows.submission.steps import persistently, step
 from flows.submission.tasks.preparing import SubmissionRefused
 from flows.submission.workplace import workplace
 

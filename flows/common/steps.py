@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from prefect import task
@@ -12,22 +12,26 @@ from blocks.errors import OutsideUnavailable
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
-_DELAYS: Final = [0.3, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0]
+_DELAYS: Final = (0.3, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 _WRITE_SECONDS: Final = 300.0
 
 
 def step(
-    name: str, *, is_repeatable: bool = True
+    name: str,
+    *,
+    is_repeatable: bool = True,
+    delays: Sequence[float] = _DELAYS,
+    repeated: tuple[type[Exception], ...] = (OutsideUnavailable,),
 ) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
-    """A task that is repeated through an outage of about a minute, where it may be."""
+    """A task that is repeated through an outage, by default of about a minute, where it may be."""
     decorator: Any = task(name=name, persist_result=False)
     if is_repeatable:
         decorator = task(
             name=name,
             persist_result=False,
-            retries=len(_DELAYS),
-            retry_delay_seconds=_DELAYS,
-            retry_condition_fn=_is_outage,
+            retries=len(delays),
+            retry_delay_seconds=list(delays),
+            retry_condition_fn=_is_one_of(repeated),
         )
     return cast("Callable[[Callable[_P, _T]], Callable[_P, _T]]", decorator)
 
@@ -43,12 +47,15 @@ def persistently(write: Callable[..., _T], *values: Any) -> _T:
     return patient(write)(*values)
 
 
-def _is_outage(_task: Any, _run: Any, state: Any) -> bool:
-    """Whether a task failed because PCS, PanDA or the database did not answer."""
-    try:
-        state.result()
-    except OutsideUnavailable:
-        return True
-    except Exception:  # noqa: BLE001 - anything else is not for another try
+def _is_one_of(repeated: tuple[type[Exception], ...]) -> Callable[[Any, Any, Any], bool]:
+    def condition(_task: Any, _run: Any, state: Any) -> bool:
+        """Whether a task failed for a reason that may pass: a service that did not answer."""
+        try:
+            state.result()
+        except repeated:
+            return True
+        except Exception:  # noqa: BLE001 - anything else is not for another try
+            return False
         return False
-    return False
+
+    return condition

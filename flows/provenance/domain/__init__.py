@@ -1,0 +1,1 @@
+"""What counts as produced of what was requested: pure, of values only."""

@@ -1,0 +1,105 @@
+"""What Rucio's records of a dataset come to."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from blocks.rucio_catalog import DatasetReplica, DidMetadata
+from flows.provenance.domain import figures, names
+from flows.provenance.domain.axes import axes
+from flows.provenance.domain.figures import Dataset, Sum
+from flows.provenance.domain.join import Requested, join
+from flows.provenance.domain.timeline import timeline
+
+NOON = datetime(2026, 5, 3, 13, 0, tzinfo=UTC)
+
+
+def metadata(name: str, length: int | None) -> DidMetadata:
+    size = None if length is None else 10 * length
+    is_open = length is None
+    return DidMetadata("epic", name, "DATASET", length, size, None, is_open, NOON, NOON, {})
+
+
+def replica(rse: str, available: int | None, total: int | None, **more: Any) -> DatasetReplica:
+    given = {"created_at": NOON, "updated_at": NOON, "raw": {"rse": rse}, **more}
+    return DatasetReplica(rse, total, available, 10, 10, "AVAILABLE", **given)
+
+
+def dataset(*replicas: DatasetReplica, rest: str = "DIS/NC", length: int | None = 2) -> Dataset:
+    name = names.parse(f"/RECO/26.05.0/epic_craterlake/{rest}")
+    return figures.dataset(name, metadata(name.name, length), replicas, Sum(2, 20))
+
+
+def test_all_files_at_each_rse_is_complete():
+    whole = dataset(replica("BNL-XRD", 2, 2), replica("ASGC-XRD", 2, 2))
+    assert whole.is_complete
+    assert [each["rse"] for each in whole.rses] == ["ASGC-XRD", "BNL-XRD"]
+
+
+def test_one_rse_that_lacks_a_file_makes_it_incomplete():
+    assert not dataset(replica("BNL-XRD", 2, 2), replica("ASGC-XRD", 1, 2)).is_complete
+
+
+def test_a_dataset_that_is_nowhere_is_incomplete_and_has_not_arrived():
+    nowhere = dataset()
+    assert (nowhere.is_complete, nowhere.arrived_at, nowhere.rses) == (False, None, ())
+
+
+def test_an_open_dataset_has_no_length_and_counts_what_is_listed():
+    still_open = dataset(replica("BNL-XRD", None, None), length=None)
+    assert (still_open.length, still_open.size_bytes, still_open.is_open) == (None, None, True)
+    assert still_open.files == 2
+    assert not still_open.is_complete
+
+
+def test_it_arrived_with_its_first_replica():
+    early = NOON - timedelta(days=1)
+    assert dataset(replica("A", 1, 1), replica("B", 1, 1, created_at=early)).arrived_at == early
+
+
+def test_a_path_is_complete_where_all_that_was_found_of_it_is():
+    found = [dataset(replica("A", 2, 2)), dataset(replica("A", 1, 2), rest="DIS/CC")]
+    requested = [Requested(each, each) for each in ("DIS/NC", "DIS/CC", "SIDIS")]
+    counts = figures.counts(join(requested, [each.name for each in found]), found)
+    assert (counts["requested"], counts["found"], counts["missing"]) == (3, 2, 1)
+    assert (counts["complete"], counts["incomplete"], counts["unmatched"]) == (1, 1, 0)
+    assert (counts["datasets"], counts["files"], counts["size_bytes"]) == (2, 4, 40)
+
+
+def test_a_dataset_that_nobody_asked_for_is_unmatched():
+    found = [dataset(replica("A", 2, 2))]
+    assert figures.counts(join([], [found[0].name]), found)["unmatched"] == 1
+
+
+def test_the_timeline_cumulates_from_utc_midnight_to_now():
+    late = NOON + timedelta(hours=12)
+    arrived = [
+        dataset(replica("A", 2, 2)),
+        dataset(replica("A", 2, 2, created_at=late), rest="x"),
+        dataset(rest="nowhere"),
+    ]
+    told = timeline(arrived, until=NOON + timedelta(hours=25))
+    assert told["dates"] == [
+        "2026-05-03T12:00:00+00:00",
+        "2026-05-04T00:00:00+00:00",
+        "2026-05-04T12:00:00+00:00",
+    ]
+    assert told["bin_hours"] == 12
+    assert told["reco"]["cum_datasets"] == [1, 2, 2]
+    assert told["reco"]["cum_files"] == [2, 4, 4]
+    assert told["simu"]["cum_bytes"] == [0, 0, 0]
+
+
+def test_a_timeline_of_nothing_is_empty():
+    assert timeline([], until=NOON)["dates"] == []
+
+
+def test_the_axes_are_what_the_name_tells():
+    told = axes("epic_craterlake", "DIS/NC/10x100/minQ2=1")
+    assert told == {
+        "detector": "epic_craterlake", "beam": "10x100", "physics": "NC", "q2": "minQ2=1",
+    }  # fmt: skip
+    assert axes("d", "SINGLE/pi+/1GeV") == {
+        "detector": "d", "physics": "SINGLE", "species": "pi+", "energy": "1GeV",
+    }  # fmt: skip
