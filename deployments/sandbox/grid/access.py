@@ -51,7 +51,7 @@ def grid_environment(settings: Settings) -> dict[str, str]:
     certificates = certificates_of(settings)
     evgen = {
         "PRODOPS_PROVENANCE_EVGEN_RSE": "EIC-XRD",
-        "PRODOPS_PROVENANCE_EVGEN_URL": f"{door_urls(settings)['door-open']}//eic",
+        "PRODOPS_PROVENANCE_EVGEN_URL": f"{door_urls(settings)['door-open']}//eic/",
     }
     return (evgen if has_doors(settings) else {}) | {
         "PRODOPS_RUCIO_LOGS_URL": url,

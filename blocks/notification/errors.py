@@ -1,0 +1,25 @@
+"""What may become of a mail instead of its delivery, as typed errors."""
+
+from __future__ import annotations
+
+from blocks.errors import OutsideUnavailable, ProdOpsError
+
+
+class RelayUnavailable(OutsideUnavailable):
+    """The relay did not answer, or asked to come back later; it has not taken the mail."""
+
+
+class MailRefused(ProdOpsError):
+    """The relay will not take the mail: sender, recipients, identity or content."""
+
+
+class DeliveryUnknown(ProdOpsError):
+    """The mail was handed over, and the relay's answer did not come: it may be on its way."""
+
+
+class BlockMissing(ProdOpsError):
+    """There is no notification block of that name."""
+
+
+MailUnaccepted = (RelayUnavailable, MailRefused, BlockMissing)
+"""Errors after which it is sure that the mail went nowhere."""
