@@ -21,7 +21,14 @@ from blocks.xrootd_storage.errors import (
     UnknownHost,
     UnsupportedScheme,
 )
-from blocks.xrootd_storage.storage import Copied, StoredFile, checksum, copy, list_files
+from blocks.xrootd_storage.storage import (
+    Copied,
+    StoredFile,
+    checksum,
+    checksums,
+    copy,
+    list_files,
+)
 
 __all__ = [
     "AuthenticationFailed",
@@ -42,6 +49,7 @@ __all__ = [
     "XrootdAccess",
     "XrootdLimits",
     "checksum",
+    "checksums",
     "copy",
     "list_files",
 ]

@@ -79,7 +79,7 @@ class Copier:
                 self._said = line.decode("utf-8", "replace").strip() or self._said
                 continue
             if "error" in told:
-                raise error_of(self._url, told["error"])
+                raise error_of(told["error"].get("url", self._url), told["error"])
             yield told
             if "done" in told:
                 return

@@ -1,6 +1,6 @@
 """The child that reads a file from a storage door; needs nothing of prodops but this file.
 
-``copier.py copy URL DESTINATION``, ``copier.py list URL``, ``copier.py checksum URL``: lines of
+``copier.py copy URL DESTINATION``, ``copier.py list URL``, ``copier.py checksum URL...``: lines of
 JSON on stdout, the last one with ``done`` or ``error``. It ends when its stdin does, so that
 none outlives the process that started it.
 """
@@ -16,7 +16,7 @@ import threading
 import time
 import zlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, BinaryIO
@@ -38,20 +38,25 @@ class Failed(Exception):
     def __init__(self, phase: str, message: str, *, code: int = 0, number: int = 0) -> None:
         super().__init__(message)
         message = " ".join(message.split())
-        self.told = {"phase": phase, "message": message, "code": code, "number": number}
+        self.told: dict[str, Any] = {
+            "phase": phase,
+            "message": message,
+            "code": code,
+            "number": number,
+        }
 
 
-def main(command: str, url: str, destination: str = "") -> int:
+def main(command: str, url: str, *more: str) -> int:
     """Do one thing; gives the exit code."""
+    destination = more[0] if command == "copy" else ""
     threading.Thread(target=_end_with_parent, args=(destination,), daemon=True).start()
-    door = Files() if url.startswith("file:") else Door(url)
     try:
         if command == "copy":
-            done = _copy(door.blocks(url), Path(destination))
+            done = _copy(_door(url).blocks(url), Path(destination))
         elif command == "list":
-            done = _list(door, url)
+            done = _list(_door(url), url)
         else:
-            done = door.known_checksum(url) or _read_through(door.blocks(url))
+            done = _sum_up((url, *more))
     except Failed as failure:
         _tell({"error": failure.told})
         return 1
@@ -141,6 +146,10 @@ class Files:
             raise _local(error) from error
 
 
+def _door(url: str) -> Door | Files:
+    return Files() if url.startswith("file:") else Door(url)
+
+
 def _copy(blocks: Iterator[bytes], destination: Path) -> dict[str, Any]:
     with destination.open("r+b") as file:
         return _read_through(blocks, file)
@@ -157,6 +166,19 @@ def _read_through(blocks: Iterator[bytes], file: BinaryIO | None = None) -> dict
             _tell({"at": size})
             told_at = time.monotonic()
     return {"size": size, "adler32": f"{checksum:08x}"}
+
+
+def _sum_up(urls: Sequence[str]) -> dict[str, Any]:
+    """Tell the checksum of each file, in their order."""
+    for url in urls:
+        door = _door(url)
+        try:
+            summed = door.known_checksum(url) or _read_through(door.blocks(url))
+        except Failed as failure:
+            failure.told["url"] = url
+            raise
+        _tell({"checksum": summed["adler32"]})
+    return {"files": len(urls)}
 
 
 def _list(door: Door | Files, url: str) -> dict[str, Any]:

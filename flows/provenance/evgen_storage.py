@@ -15,6 +15,7 @@ from flows.provenance.evgen_plan import StoredInput
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
+_SUMMED_AT_ONCE = 50
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,9 @@ class InputStorage:
         Raises:
             StorageError: As the door says.
         """
-        yield from self.at_once(self._summed, files)
+        batches = [files[at : at + _SUMMED_AT_ONCE] for at in range(0, len(files), _SUMMED_AT_ONCE)]
+        for summed in self.at_once(self._summed, batches):
+            yield from summed
 
     def at_once(self, act: Callable[[_T], _R], items: Iterable[_T]) -> Iterator[_R]:
         """Act on several items at a time; what is given is in their order."""
@@ -90,7 +93,10 @@ class InputStorage:
             finally:
                 pool.shutdown(cancel_futures=True)
 
-    def _summed(self, file: StoredInput) -> NewFile:
-        pfn = f"{self.url}{file.name}"
-        adler32 = storage.checksum(pfn, access=self.access, limits=self.limits)
-        return NewFile(file.name, file.size_bytes, adler32, pfn)
+    def _summed(self, files: Sequence[StoredInput]) -> list[NewFile]:
+        pfns = [f"{self.url}{each.name}" for each in files]
+        sums = storage.checksums(pfns, access=self.access, limits=self.limits)
+        return [
+            NewFile(file.name, file.size_bytes, adler32, pfn)
+            for file, pfn, adler32 in zip(files, pfns, sums, strict=True)
+        ]

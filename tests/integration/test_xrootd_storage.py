@@ -32,6 +32,7 @@ from blocks.xrootd_storage import (
     XrootdAccess,
     XrootdLimits,
     checksum,
+    checksums,
     copy,
     list_files,
 )
@@ -275,3 +276,15 @@ def test_a_checksum_is_the_server_s_or_made_from_a_plain_file(grid, access, lfn)
         checksum(grid.pfn(GSI, lfn + ".none"), access=access, limits=LIMITS)
     plain = XrootdAccess(schemes=("file",))
     assert checksum(grid.door_path(GSI, lfn).as_uri(), access=plain, limits=LIMITS) == ADLER32
+
+
+def test_many_checksums_take_one_child_and_the_one_that_fails_is_named(grid, access, lfn):
+    for number in range(3):
+        grid.put(GSI, f"{lfn}.{number}", b"x" * number)
+    pfns = [grid.pfn(GSI, f"{lfn}.{number}") for number in range(3)]
+    sums = list(checksums(pfns, access=access, limits=LIMITS))
+    assert sums == [f"{zlib.adler32(b'x' * number):08x}" for number in range(3)]
+    absent = grid.pfn(GSI, f"{lfn}.none")
+    with pytest.raises(ReplicaMissing) as failure:
+        list(checksums([pfns[0], absent, pfns[1]], access=access, limits=LIMITS))
+    assert failure.value.pfn == absent

@@ -220,8 +220,8 @@ class ProvenanceSettings(BaseSettings):
     )
     evgen_url: str | None = Field(
         None,
-        description="root:// URL of the storage that holds the event-generator files, up to "
-        "and without /EVGEN; unset: registering is refused.",
+        description="root:// URL of the storage that holds the event-generator files; a file is at "
+        "this with its name, /EVGEN/..., right behind it; unset: registering is refused.",
     )
     mail_block: str | None = Field(
         None, description="Name of the Prefect block that sends completion reports; unset: none."
