@@ -20,7 +20,7 @@ from flows.common.actions import Action, Nothing, OnLost
 from flows.common.events import NewEvent
 from flows.common.models import Request, RequestState
 from flows.common.settings import settings
-from flows.payload_logs import messages
+from flows.payload_logs import messages, repository
 
 _MAX_ID = 2**63 - 1
 
@@ -68,9 +68,15 @@ class FetchPayloadLog(BaseModel):
     )
 
 
-def _fetch_ended(_session: Session, request: Request) -> Sequence[NewEvent]:
-    """The flow announces its own ends; here is that of one that was called off."""
-    return (messages.cancelled(request),) if request.state == RequestState.CANCELLED else ()
+def _fetch_ended(session: Session, request: Request) -> Sequence[NewEvent]:
+    """The flow announces its own ends; here are those of lost ones."""
+    if request.state not in {RequestState.CANCELLED, RequestState.FAILED}:
+        return ()
+    reason = request.error or str(request.state)
+    is_failure = request.state == RequestState.FAILED
+    repository.give_up(session, request.id, reason, is_failure=is_failure)
+    attempts = repository.attempts_of(session, request.parameters["pandaid"])
+    return (messages.given_up(request, attempts),)
 
 
 FETCH_PAYLOAD_LOG = Action(

@@ -42,11 +42,10 @@ def progress(
     return _event(PROGRESS, pandaid, jeditaskid, holder.request_id, holder.flow_run_id, **told)
 
 
-def cancelled(request: Request) -> events.NewEvent:
-    """Final: the fetch was called off."""
+def given_up(request: Request, attempts: int) -> events.NewEvent:
+    """Final: the fetch was called off, or its runs were lost."""
     given = request.parameters
-    reason = request.error or "cancelled"
-    told = {"reason": reason, "attempts": 0}
+    told = {"reason": request.error or str(request.state), "attempts": attempts}
     return _event(
         FAILED, given["pandaid"], given.get("jeditaskid"), request.id, request.flow_run_id, **told
     )
