@@ -1,4 +1,4 @@
-"""`prodops demo`: a whole stack of its own, a data-taking run through it, a task to its PanDA."""
+"""`prodops demo`: a whole stack of its own: a data-taking run, a task, its log, a campaign."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sqlalchemy import make_url
 from api import auth
 from blocks import monitor_api
 from blocks.errors import ProdOpsError
-from deployments import demo_submission
+from deployments import demo_campaign, demo_log, demo_submission
 from deployments.cli import run_player
 from deployments.stack.running import StartProgress, addresses
 from deployments.stack.stack import Stack
@@ -35,6 +35,7 @@ _SETTINGS: Final = {
     "PRODOPS_FASTMON_SELECTION_FRACTION": "1.0",
     "PRODOPS_FASTMON_TF_FILES_PER_STF": str(_TFS_PER_STF),
     "PRODOPS_SANDBOX_PANDA": "true",
+    "PRODOPS_SANDBOX_GRID": "true",
 }
 
 
@@ -69,6 +70,7 @@ def run() -> int:
 
     Raises:
         DemoFailed: The run did not come through whole.
+        ProdOpsError: Another part of it did not.
     """
     console = Console()
     began = time.monotonic()
@@ -80,9 +82,13 @@ def run() -> int:
         sent = _play(stack, token, viewer, console)
         console.print(_table(viewer, sent))
         _check(viewer)
-        demo_submission.show(stack, token, console)
+        jedi_task_id = demo_submission.show(stack, token, console)
+        pages = {
+            "job's log": demo_log.show(stack, token, console, jedi_task_id=jedi_task_id),
+            "catalog": demo_campaign.show(stack, token, console),
+        }
         console.print(f"all of it in {time.monotonic() - began:.1f} s")
-        for name, address in addresses(stack).items():
+        for name, address in (addresses(stack) | pages).items():
             console.print(f"{name:>10}  {address}", markup=False)
         if sys.stdout.isatty():
             _stay(console)

@@ -264,7 +264,9 @@ def _api_page(routes: Iterable[tuple[str, str, str, str]]) -> str:
         ),
         "",
         "Pages, for browsers: `/` (start), `/fastmon/` (live), `/pcs/tasks/`, `/pcs/tasks/NAME/`,",
-        "`/requests/`, `/requests/ID/`, `/login/`, `/docs`.",
+        "`/panda/jobs/ID/log/`, `/panda/jobs/ID/payload-log/` (one text), `/pcs/catalog/` (and",
+        "`/pcs/catalog.csv`, `/pcs/catalog.json`), `/pcs/did/?did=scope:/name`, `/pcs/reports/`,",
+        "`/pcs/reports/ID/`, `/requests/`, `/requests/ID/`, `/login/`, `/docs`.",
     ]
     return "\n".join(lines) + "\n"
 

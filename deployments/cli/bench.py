@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -60,6 +61,46 @@ def submit(
 
 
 @app.command()
+def sweep(
+    *,
+    as_json: AsJson = False,
+    listing: Annotated[
+        list[Path] | None,
+        typer.Option(exists=True, dir_okay=False, help="Compare this campaign too; repeatable."),
+    ] = None,
+    requests: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Requests (CSV) of the listed campaigns."),
+    ] = None,
+) -> None:
+    """A campaign of 1e5 files against 405 requests, beside one `rucio did list` for each."""
+    _show(_sweep(listing or [], requests), as_json=as_json)
+
+
+@app.command()
+def fetch(
+    *,
+    as_json: AsJson = False,
+    runs: Annotated[int | None, typer.Option(min=1, help="Large logs that are measured.")] = None,
+) -> None:
+    """Payload logs from click to text, beside bare xrdcp and tar; twenty at once.
+
+    Where xrdcp is not installed it says so, with exit 2.
+    """
+    _show(_fetch(runs), as_json=as_json)
+
+
+@app.command()
+def stall(
+    *,
+    as_json: AsJson = False,
+    runs: Annotated[int | None, typer.Option(min=1, help="Times that each case is tried.")] = None,
+) -> None:
+    """Storage doors that stand still: when the page says so, and what is left over."""
+    _show(_stall(runs), as_json=as_json)
+
+
+@app.command()
 def chaos(
     *,
     as_json: AsJson = False,
@@ -86,7 +127,8 @@ def everything(*, as_json: AsJson = False) -> None:
     """Every bench but chaos, one after the other; with --json, a line for each at the end."""
     benches: list[Callable[[float | None], Report]] = [_idle, _stream, _sampling]
     reports = [_shown(_latency(None)), *[_shown(bench(None)) for bench in benches]]
-    reports.append(_shown(_submit(None)))
+    reports += [_shown(_submit(None)), _shown(_sweep([], None))]
+    reports += [_shown(_fetch(None)), _shown(_stall(None))]
     if as_json:
         for report in reports:
             typer.echo(report.as_json())
@@ -118,6 +160,24 @@ def _idle(seconds: float | None) -> Report:
 
 def _submit(runs: int | None) -> Report:
     from deployments.bench import submit as bench  # noqa: PLC0415
+
+    return bench.run(runs=runs or bench.RUNS)
+
+
+def _sweep(listings: Sequence[Path], requests: Path | None) -> Report:
+    from deployments.bench import sweep as bench  # noqa: PLC0415
+
+    return bench.run(listings=listings, requests_csv=requests)
+
+
+def _fetch(runs: int | None) -> Report:
+    from deployments.bench import fetch as bench  # noqa: PLC0415
+
+    return bench.run(runs=runs or bench.RUNS)
+
+
+def _stall(runs: int | None) -> Report:
+    from deployments.bench import stall as bench  # noqa: PLC0415
 
     return bench.run(runs=runs or bench.RUNS)
 
