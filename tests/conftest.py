@@ -34,6 +34,11 @@ hypothesis_settings.load_profile("prodops")
 _numbers = itertools.count(1)
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes made at collection may differ between the processes that share the tests."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture(autouse=True)
 def fresh_settings() -> Iterator[None]:
     """Settings are read once a process; here, once a test."""
