@@ -18,20 +18,15 @@ from flows.common.database import transaction
 from flows.common.models import Event, Request
 from flows.common.requests import Holder
 from flows.common.settings import settings
-from flows.provenance import (
-    arrivals,
-    evgen,
-    evgen_planning,
-    evgen_registration,
-    report,
-    report_mailing,
-)
+from flows.provenance.arrivals import look
+from flows.provenance.evgen import planning, registration, update
+from flows.provenance.reports import posting, report
 from flows.provenance.workplace import Workplace
 from tests.conftest import Database
 from tests.grid import RunningGrid
 from tests.sweeps import plain_steps
 
-_MODULES = (arrivals, evgen, evgen_planning, evgen_registration, report, report_mailing)
+_MODULES = (look, update, planning, registration, report, posting)
 
 
 @dataclass
@@ -114,7 +109,7 @@ def runs(database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> 
     settings.cache_clear()
     for module in _MODULES:
         plain_steps(monkeypatch, module)
-    monkeypatch.setattr(evgen_planning, "read_requested", evgen.read_requested)
+    monkeypatch.setattr(planning, "read_requested", update.read_requested)
     monkeypatch.setattr(Workplace, "pcs", made)
     return made
 

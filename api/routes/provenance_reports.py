@@ -12,7 +12,7 @@ from api.provenance import asking, reports, shown, views
 from api.routes.provenance import SOURCE, Reader, Writer, triggered
 from api.routes.requests import Triggered
 from flows.common.text import Text
-from flows.provenance import report_csv
+from flows.provenance.reports import as_csv
 
 router = APIRouter(prefix="/api/provenance", tags=["provenance"])
 
@@ -77,7 +77,7 @@ def report_table(report_id: ReportId, request: Request, _reader: Reader) -> Resp
     """A row for each requested path."""
     with session_of(request) as session:
         found = reports.report(session, report_id)
-        name, text = f"completion-{found.campaign}-{found.id}.csv", report_csv.table(found.body)
+        name, text = f"completion-{found.campaign}-{found.id}.csv", as_csv.table(found.body)
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
 

@@ -15,7 +15,7 @@ from deployments.cli.monitor_access import Token, Url, monitor_url
 from flows.common.settings import settings
 
 if TYPE_CHECKING:
-    from flows.provenance.check_marks import RequestTable
+    from flows.provenance.hand_script.marks import RequestTable
 
 _COLUMNS: Final = (
     "DSC or PWG",
@@ -64,8 +64,8 @@ def check(
 
     from deployments.access import join_stack  # noqa: PLC0415
     from flows.provenance.actions import CampaignName  # noqa: PLC0415
-    from flows.provenance.check import check_campaign  # noqa: PLC0415
-    from flows.provenance.check_marks import written  # noqa: PLC0415
+    from flows.provenance.hand_script.check import check_campaign  # noqa: PLC0415
+    from flows.provenance.hand_script.marks import written  # noqa: PLC0415
     from flows.provenance.workplace import catalog_of  # noqa: PLC0415
 
     try:
@@ -82,7 +82,7 @@ def check(
 
 
 def _of_file(path: Path) -> RequestTable:
-    from flows.provenance.check_marks import read_requests  # noqa: PLC0415
+    from flows.provenance.hand_script.marks import read_requests  # noqa: PLC0415
 
     try:
         return read_requests(path.read_bytes().decode("utf-8"))
@@ -93,7 +93,7 @@ def _of_file(path: Path) -> RequestTable:
 def _of_pcs(url: str | None, token: str | None) -> RequestTable:
     """PCS's requests as the rows that they were imported from."""
     from blocks.pcs_service.connection import PcsConnection  # noqa: PLC0415
-    from flows.provenance.check_marks import RequestTable  # noqa: PLC0415
+    from flows.provenance.hand_script.marks import RequestTable  # noqa: PLC0415
 
     configured = settings().pcs
     address = url or configured.url or monitor_url(None)

@@ -36,8 +36,8 @@ def report(
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole body.")] = False,
 ) -> None:
     """Make a completion report, keep it, mail it, and print it, as Markdown or as asked."""
-    from flows.provenance import report_csv  # noqa: PLC0415 - slow to import
-    from flows.provenance.report_markdown import text  # noqa: PLC0415
+    from flows.provenance.reports.as_csv import table  # noqa: PLC0415 - slow to import
+    from flows.provenance.reports.as_markdown import text  # noqa: PLC0415
 
     with failures_in_one_line():
         place, key = monitor_url(url), monitor_token(token)
@@ -47,7 +47,7 @@ def report(
         if told.get("report_id") is not None:
             with ActionApi(place, key) as api:
                 body = api.get(f"/api/provenance/reports/{told['report_id']}/")["body"]
-            form = report_csv.table if as_csv else json.dumps if as_json else text
+            form = table if as_csv else json.dumps if as_json else text
             typer.echo(form(body), nl=as_json)
     if ended.state != "completed":
         provenance_follow.fail(_REPORT, ended)

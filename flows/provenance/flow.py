@@ -14,7 +14,9 @@ from blocks.errors import ProdOpsError
 from blocks.pcs_service import Survey
 from flows.common.database import now
 from flows.common.requests import ClaimLost
-from flows.provenance import arrivals, did, evgen, ledger, outputs, snapshot, sweep
+from flows.provenance import did, ledger, outputs, snapshot, sweep
+from flows.provenance.arrivals import look
+from flows.provenance.evgen import update
 from flows.provenance.ledger import ProvenanceFailed
 from flows.provenance.repository import Swept
 from flows.provenance.steps import step
@@ -67,8 +69,8 @@ def sweep_producing_campaigns() -> dict[str, Any]:
     """
     steps: dict[str, Callable[[], dict[str, Any]]] = {
         "rucio_snapshot_update": lambda: _snapshot(is_last=False),
-        "evgen_rucio_update": evgen.update_evgen,
-        "sweep_arrivals": arrivals.sweep,
+        "evgen_rucio_update": update.update_evgen,
+        "sweep_arrivals": look.sweep,
     }
     results: dict[str, Any] = {}
     failures: list[str] = []

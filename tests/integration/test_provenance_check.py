@@ -13,8 +13,8 @@ from deployments.cli.provenance_check import check
 from deployments.sandbox.grid.listing import parse_listing
 from deployments.sandbox.grid.seed import seed
 from flows.common.settings import settings
-from flows.provenance.check import check_campaign
-from flows.provenance.check_marks import read_requests
+from flows.provenance.hand_script.check import check_campaign
+from flows.provenance.hand_script.marks import read_requests
 from flows.provenance.workplace import catalog_of
 from tests.input_runs import rucio, runs
 from tests.produced import SHARED

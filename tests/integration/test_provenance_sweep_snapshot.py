@@ -11,7 +11,9 @@ from blocks.errors import ProdOpsError
 from blocks.rucio_catalog import RucioUnavailable
 from flows.common.models import RequestState
 from flows.common.settings import settings
-from flows.provenance import arrivals, evgen, reading
+from flows.provenance import reading
+from flows.provenance.arrivals import look
+from flows.provenance.evgen import update
 from flows.provenance.models import DetectedRelease, LiveDid, SweepState
 from tests.fake_pcs import fake_pcs
 from tests.sweeps import Sweeps, asking, known, listed, sweeps
@@ -140,8 +142,8 @@ def test_a_step_that_fails_stops_no_other_and_the_end_names_it(
     def broken() -> dict[str, Any]:
         raise ProdOpsError("no inputs")
 
-    monkeypatch.setattr(evgen, "update_evgen", broken)
-    monkeypatch.setattr(arrivals, "sweep", lambda: done.append("arrivals") or {"files": 0})
+    monkeypatch.setattr(update, "update_evgen", broken)
+    monkeypatch.setattr(look, "sweep", lambda: done.append("arrivals") or {"files": 0})
     sweeps.campaigns = [known(campaign)]
     ended = sweeps.run("sweep_producing_campaigns")
     assert (ended.state, ended.error) == ("failed", "evgen_rucio_update: no inputs")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.provenance.arrivals_counting import (
+from flows.provenance.arrivals.counting import (
     OVERLAP,
     Look,
     asked_since,

@@ -6,7 +6,6 @@ import csv
 import io
 from datetime import UTC, datetime, timedelta
 
-from flows.provenance import report_csv, report_markdown
 from flows.provenance.models import (
     CampaignSweep,
     Finding,
@@ -16,9 +15,10 @@ from flows.provenance.models import (
     Rule,
     SweepState,
 )
-from flows.provenance.report_body import make_body
-from flows.provenance.report_changes import Changed
-from flows.provenance.report_evidence import Evidence
+from flows.provenance.reports import as_csv, as_markdown
+from flows.provenance.reports.body import make_body
+from flows.provenance.reports.changes import Changed
+from flows.provenance.reports.evidence import Evidence
 from tests.produced import produced
 
 NOW = datetime(2026, 6, 1, 6, tzinfo=UTC)
@@ -140,22 +140,22 @@ def test_what_became_unknown_is_not_lost():
 def test_the_same_again_is_no_change():
     old = body([path("a")], [match("a", 1)], [dataset(1, "a")])
     told = body([path("a")], [match("a", 1)], [dataset(1, "a")], before=Changed(1, NOW, old))
-    assert "Nothing changed." in report_markdown.text(told)
+    assert "Nothing changed." in as_markdown.text(told)
 
 
 def test_nothing_that_people_write_breaks_a_table_or_becomes_markup():
     told = body([path("a", Finding.MISSING, reason="a | b\n# <b>*c*</b>")])
-    (line,) = [each for each in report_markdown.text(told).splitlines() if "`/x/a`" in each]
+    (line,) = [each for each in as_markdown.text(told).splitlines() if "`/x/a`" in each]
     assert line.endswith("| a \\| b # \\<b\\>\\*c\\*\\</b\\> |")
 
 
 def test_no_cell_of_the_csv_is_a_formula():
     told = body([path("a", Finding.MISSING, reason="=HYPERLINK(1)")])
-    (row,) = csv.DictReader(io.StringIO(report_csv.table(told), newline=""))
+    (row,) = csv.DictReader(io.StringIO(as_csv.table(told), newline=""))
     assert row["reason"] == "'=HYPERLINK(1)"
     assert (row["path"], row["finding"], row["is_complete"]) == ("/x/a", "missing", "no")
 
 
 def test_the_subject_says_when_the_evidence_is_bad():
-    assert "NOT UP TO DATE" in report_markdown.headline(body(sweep=swept(hours=99)))
-    assert "NOT UP TO DATE" not in report_markdown.headline(body())
+    assert "NOT UP TO DATE" in as_markdown.headline(body(sweep=swept(hours=99)))
+    assert "NOT UP TO DATE" not in as_markdown.headline(body())

@@ -12,7 +12,7 @@ from typing import Final
 
 from flows.provenance.domain.join import Joined, Match, Outcome, Owner, Requested
 from flows.provenance.domain.names import version_in, without_version
-from flows.provenance.evgen_names import PREFIX, follows
+from flows.provenance.evgen.names import PREFIX, follows
 from flows.provenance.models import Finding, Rule
 
 _MOST_SUGGESTED: Final = 10

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from flows.provenance import report_changes
+from flows.provenance.reports import changes
 
 _KILO: Final = 1000
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB")
@@ -84,7 +84,7 @@ def _changes(told: _Row) -> Iterator[str]:
         return
     yield f"## Since report {told['since_id']} of {told['since']}"
     yield ""
-    if report_changes.are_none(told):
+    if changes.are_none(told):
         yield "Nothing changed."
         yield ""
     for name, title in _NAMED:

@@ -21,8 +21,8 @@ from flows.provenance import ledger, reading, repository, snapshot, staging
 from flows.provenance.domain import names
 from flows.provenance.domain.figures import Dataset
 from flows.provenance.domain.join import Joined, Requested
-from flows.provenance.evgen_matching import asked_for_files, join_inputs
-from flows.provenance.evgen_names import PREFIX
+from flows.provenance.evgen.matching import asked_for_files, join_inputs
+from flows.provenance.evgen.names import PREFIX
 from flows.provenance.ledger import End, Progress
 from flows.provenance.models import EVGEN
 from flows.provenance.reading import Deadline, Produced

@@ -21,8 +21,8 @@ from blocks.notification import (
 )
 from flows.common import requests
 from flows.common.database import now, transaction
-from flows.provenance import report_csv, report_markdown, report_rows
 from flows.provenance.models import CompletionReport
+from flows.provenance.reports import as_csv, as_markdown, kept
 from flows.provenance.steps import step
 from flows.provenance.workplace import workplace
 
@@ -82,14 +82,14 @@ def _note(report_id: int, **values: Any) -> None:
     place = workplace()
     with transaction(place.engine) as session:
         requests.fence(session, place.holder)
-        report_rows.note_mail(session, report_id, **values)
+        kept.note_mail(session, report_id, **values)
 
 
 def _mail_of(report: CompletionReport) -> Mail:
     name = f"completion-{report.campaign}-{report.made_at:%Y%m%d}.csv"
     return Mail(
-        subject=report_markdown.headline(report.body),
+        subject=as_markdown.headline(report.body),
         body=report.markdown,
         key=f"prodops.completion-report.{report.id}.{report.made_at:%Y%m%dT%H%M%S}",
-        attachments=(Attachment(name, "text/csv", report_csv.table(report.body)),),
+        attachments=(Attachment(name, "text/csv", as_csv.table(report.body)),),
     )

@@ -1,6 +1,6 @@
 """The files that arrived at Rucio since the last look, by campaign and dataset.
 
-Needs Rucio and PCS. See `arrivals_counting` for why none is missed and none counted twice.
+Needs Rucio and PCS. See `counting` for why none is missed and none counted twice.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from sqlalchemy.orm import Session
 from blocks.errors import ProdOpsError
 from flows.common.database import now, transaction
 from flows.common.requests import ClaimLost
-from flows.provenance import arrivals_rows, ledger
-from flows.provenance.arrivals_counting import (
+from flows.provenance import ledger
+from flows.provenance.arrivals import kept
+from flows.provenance.arrivals.counting import (
     OVERLAP,
     Arrived,
     asked_since,
@@ -80,7 +81,7 @@ def sweep(*, is_last: bool = False) -> dict[str, Any]:
 def _look() -> _Seen:
     place = workplace()
     with transaction(place.engine) as session:
-        last = arrivals_rows.last_look(session)
+        last = kept.last_look(session)
     before = last[1] if last is not None else None
     began_at = now()
     known = {each.name for each in place.pcs.catalogue.survey().campaigns}
@@ -113,7 +114,7 @@ def _write_down(seen: _Seen, *, is_last: bool) -> dict[str, Any] | None:
     told = _told(seen)
 
     def write(session: Session) -> None:
-        id_ = arrivals_rows.add_look(
+        id_ = kept.add_look(
             session,
             seen.arrived,
             window_start=seen.window_start,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from blocks.rucio_catalog import RucioCatalog
-from flows.provenance.check_marks import file_datasets, marked, pattern_of
+from flows.provenance.hand_script.marks import file_datasets, marked, pattern_of
 
 
 def check_campaign(

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from blocks.did_names import BadDidName, check_name
 from flows.provenance.domain.join import Requested
-from flows.provenance.evgen_names import PREFIX
+from flows.provenance.evgen.names import PREFIX
 
 _MOST_NAMED: Final = 3
 

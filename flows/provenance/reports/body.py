@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flows.provenance.models import Finding, ProducedDataset, RequestedPath, SweepState
-from flows.provenance.report_changes import Changed, changes
-from flows.provenance.report_evidence import (
+from flows.provenance.reports.changes import Changed, changes
+from flows.provenance.reports.evidence import (
     STAGE,
     Evidence,
     available,

@@ -11,7 +11,7 @@ from blocks import xrootd_storage as storage
 from blocks.rucio_catalog import NewFile
 from blocks.xrootd_storage import XrootdAccess, XrootdLimits
 from flows.common.settings import BadSetting, Settings
-from flows.provenance.evgen_plan import StoredInput
+from flows.provenance.evgen.plan import StoredInput
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")

@@ -16,8 +16,8 @@ from flows.provenance.models import (
     ProducedDataset,
     RequestedPath,
 )
-from flows.provenance.report_changes import Changed
-from flows.provenance.report_evidence import Evidence
+from flows.provenance.reports.changes import Changed
+from flows.provenance.reports.evidence import Evidence
 from flows.provenance.repository import of_campaign
 
 _ONE_MOMENT = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")

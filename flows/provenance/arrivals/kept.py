@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, undefer
 
-from flows.provenance.arrivals_counting import Arrived, Look
+from flows.provenance.arrivals.counting import Arrived, Look
 from flows.provenance.models import ArrivalsSweep
 
 _LOCK: Final = 0x61727276  # "arrv": the advisory lock of those who write down arrivals

@@ -10,9 +10,8 @@ from blocks import xrootd_storage as storage
 from blocks.errors import ProdOpsError
 from blocks.rucio_catalog import DidMetadata
 from flows.provenance.domain.join import Requested
-from flows.provenance.evgen import list_inputs, read_requested
-from flows.provenance.evgen_matching import asked_for_files, join_inputs
-from flows.provenance.evgen_plan import (
+from flows.provenance.evgen.matching import asked_for_files, join_inputs
+from flows.provenance.evgen.plan import (
     AtRucio,
     PlannedDataset,
     StoredInput,
@@ -22,7 +21,8 @@ from flows.provenance.evgen_plan import (
     refused,
     wanted_datasets,
 )
-from flows.provenance.evgen_storage import InputStorage
+from flows.provenance.evgen.storage import InputStorage
+from flows.provenance.evgen.update import list_inputs, read_requested
 from flows.provenance.ledger import Progress
 from flows.provenance.models import Rule
 from flows.provenance.workplace import workplace

@@ -18,10 +18,10 @@ from flows.common import events, requests
 from flows.common.database import transaction
 from flows.common.requests import ClaimLost
 from flows.provenance import ledger, messages
-from flows.provenance.evgen import update_evgen
-from flows.provenance.evgen_plan import PlannedDataset, Verdict
-from flows.provenance.evgen_planning import ACTION, make_plan
-from flows.provenance.evgen_storage import InputStorage
+from flows.provenance.evgen.plan import PlannedDataset, Verdict
+from flows.provenance.evgen.planning import ACTION, make_plan
+from flows.provenance.evgen.storage import InputStorage
+from flows.provenance.evgen.update import update_evgen
 from flows.provenance.ledger import End, Progress, ProvenanceFailed
 from flows.provenance.steps import step
 from flows.provenance.workplace import opened, workplace

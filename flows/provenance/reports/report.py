@@ -15,11 +15,12 @@ from blocks.errors import ProdOpsError
 from flows.common import requests
 from flows.common.database import now, transaction
 from flows.common.requests import ClaimLost
-from flows.provenance import ledger, report_mailing, report_markdown, report_rows
+from flows.provenance import ledger
 from flows.provenance.ledger import End, ProvenanceFailed
 from flows.provenance.models import CompletionReport
-from flows.provenance.report_body import make_body
-from flows.provenance.report_mailing import Mailing
+from flows.provenance.reports import as_markdown, kept, posting
+from flows.provenance.reports.body import make_body
+from flows.provenance.reports.posting import Mailing
 from flows.provenance.snapshot import NoCurrentCampaign
 from flows.provenance.steps import step
 from flows.provenance.workplace import opened, workplace
@@ -66,7 +67,7 @@ def _keep_report(campaign: str | None, *, mail: bool) -> CompletionReport:
     """The report of this request: that of an earlier run, or a new one."""
     place = workplace()
     with transaction(place.engine) as session:
-        made = report_rows.of_request(session, place.holder.request_id)
+        made = kept.of_request(session, place.holder.request_id)
     return made or _make_report(campaign or _present_campaign(), mail=mail)
 
 
@@ -75,24 +76,24 @@ def _make_report(campaign: str, *, mail: bool) -> CompletionReport:
     configured = place.settings.provenance
     made_at = now()
     with transaction(place.engine) as session:
-        report_rows.hold_still(session)
+        kept.hold_still(session)
         requests.fence(session, place.holder)
-        evidence = report_rows.evidence_of(session, campaign)
+        evidence = kept.evidence_of(session, campaign)
         if evidence.sweep is None:
-            raise CampaignNeverSwept(campaign, report_rows.campaigns(session))
+            raise CampaignNeverSwept(campaign, kept.campaigns(session))
         is_mailed = mail and configured.mail_block is not None
-        before = report_rows.before(session, campaign, for_mail=is_mailed)
+        before = kept.before(session, campaign, for_mail=is_mailed)
         body = make_body(
             evidence,
             made_at=made_at,
             stale_after=timedelta(hours=configured.stale_hours),
             before=before,
         )
-        return report_rows.add(
+        return kept.add(
             session,
             request_id=place.holder.request_id,
             body=body,
-            markdown=report_markdown.text(body),
+            markdown=as_markdown.text(body),
             made_at=made_at,
             previous_id=before.id if before is not None else None,
         )
@@ -115,7 +116,7 @@ def _mail(report: CompletionReport) -> Mailing:
     block = workplace().settings.provenance.mail_block
     if block is None:
         return Mailing(is_mailed=False)
-    return report_mailing.mail(report, block)
+    return posting.mail(report, block)
 
 
 def _end(report: CompletionReport, mailing: Mailing | None) -> dict[str, Any]:

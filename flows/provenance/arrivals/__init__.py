@@ -1,0 +1,1 @@
+"""Arrivals: the files that came to Rucio between two looks."""

@@ -1,0 +1,1 @@
+"""The table that the production team's hand script writes, for comparison."""

@@ -1,0 +1,1 @@
+"""Completion reports: made, compared with the one before, kept and mailed."""
