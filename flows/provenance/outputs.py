@@ -7,21 +7,16 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Any
 
 from prefect import get_run_logger
 
 from blocks.errors import OutsideUnavailable
 from blocks.pcs_service import PcsRefused, RequestedInput
 from flows.common.database import transaction
-from flows.provenance import repository
-from flows.provenance.domain.axes import axes
+from flows.provenance import repository, schemas
 from flows.provenance.models import ProducedDataset
 from flows.provenance.workplace import workplace
-
-_CHECKED_AT: Final = "checked_at"
-_TIME: Final = "%Y-%m-%dT%H:%M:%S%z"
-_RSE_KEYS: Final = ("rse", "files", "total", "complete")
 
 
 def tell(campaign: str, tasks: Sequence[RequestedInput]) -> dict[str, int]:
@@ -58,24 +53,8 @@ def outputs_by_task(owned: Iterable[ProducedDataset]) -> dict[str, list[dict[str
     """The entries of ``overrides.outputs``, by the task that owns them."""
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for each in owned:
-        found[each.owner_task or ""].append(_entry(each))
+        found[each.owner_task or ""].append(schemas.output_entry(each))
     return found
-
-
-def _entry(dataset: ProducedDataset) -> dict[str, Any]:
-    totals = [each["total"] for each in dataset.rses]
-    sizes = [each["bytes"] for each in dataset.rses]
-    return {
-        "did": f"{dataset.scope}:{dataset.name}",
-        "stage": dataset.stage,
-        "version": dataset.campaign,
-        "filters": axes(dataset.detector_config, dataset.suffix),
-        "rses": [{key: each[key] for key in _RSE_KEYS} for each in dataset.rses],
-        "file_count": max(dataset.length or 0, dataset.file_count, *totals, 0),
-        "bytes": max(dataset.size_bytes or 0, dataset.file_bytes, *sizes, 0),
-        "complete": dataset.is_complete,
-        _CHECKED_AT: dataset.checked_at.strftime(_TIME),
-    }
 
 
 def _differ(present: Any, outputs: list[dict[str, Any]]) -> bool:
@@ -86,7 +65,7 @@ def _differ(present: Any, outputs: list[dict[str, Any]]) -> bool:
 def _timeless(outputs: Any) -> list[Any]:
     entries = outputs if isinstance(outputs, list) else [outputs]
     return [
-        {key: value for key, value in each.items() if key != _CHECKED_AT}
+        {key: value for key, value in each.items() if key != schemas.CHECKED_AT}
         if isinstance(each, dict)
         else each
         for each in entries

@@ -100,7 +100,7 @@ def test_a_path_says_what_it_is_of():
         "process": "NC", "beam_energy_electron": "10", "beam_energy_hadron": "100"
     }  # fmt: skip
     assert said.evgen_parameters() == {"generator": "pythia8.316", "generator_version": "1.0"}
-    assert said.filters("craterlake") == {
+    assert said.axes.filters("craterlake") == {
         "detector": "craterlake", "beam": "10x100", "physics": "NC", "q2": "q2_1to10"
     }  # fmt: skip
     assert said.rest == ("noRad", "ep", "q2_1to10")
@@ -108,7 +108,7 @@ def test_a_path_says_what_it_is_of():
 
 def test_a_single_particles_path_says_species_energy_and_angle():
     said = read_path("/volatile/eic/EPIC/EVGEN/SINGLE/pi+/10GeV/3to50deg")
-    assert (said.species, said.energy, said.angular_range) == ("pi+", "10GeV", "3to50deg")
+    assert (said.axes.species, said.axes.energy, said.angular_range) == ("pi+", "10GeV", "3to50deg")
     assert sample_name(said, "x", longest=80) == "piplus_10GeV_3to50deg"
 
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from blocks.rucio_catalog import DatasetReplica, DidMetadata
+from flows.common.axes import read_axes
 from flows.provenance.domain import figures, names
-from flows.provenance.domain.axes import axes
 from flows.provenance.domain.figures import Dataset, Sum
 from flows.provenance.domain.join import Requested, join
 from flows.provenance.domain.timeline import timeline
@@ -96,10 +96,10 @@ def test_a_timeline_of_nothing_is_empty():
 
 
 def test_the_axes_are_what_the_name_tells():
-    told = axes("epic_craterlake", "DIS/NC/10x100/minQ2=1")
+    told = read_axes(["DIS", "NC", "10x100", "minQ2=1"]).filters("epic_craterlake")
     assert told == {
         "detector": "epic_craterlake", "beam": "10x100", "physics": "NC", "q2": "minQ2=1",
     }  # fmt: skip
-    assert axes("d", "SINGLE/pi+/1GeV") == {
+    assert read_axes(["SINGLE", "pi+", "1GeV"]).filters("d") == {
         "detector": "d", "physics": "SINGLE", "species": "pi+", "energy": "1GeV",
     }  # fmt: skip

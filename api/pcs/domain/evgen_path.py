@@ -10,11 +10,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from api.pcs.domain.names import sample_problem, short_hash
+from flows.common.axes import Axes, read_axes
 
-_PHYSICS: Final = ("DIS", "SIDIS", "DDIS", "EXCLUSIVE", "SINGLE", "BACKGROUNDS")
-_CURRENTS: Final = ("NC", "CC")
-_BEAM: Final = re.compile(r"[0-9]+x[0-9]+", re.ASCII)
-_Q2: Final = re.compile(r"minQ2=[0-9]+|q2_[0-9]+(?:(?:to|_)[0-9]+)?", re.ASCII)
 _ANGLES: Final = re.compile(r"[0-9.]+to[0-9.]+deg", re.ASCII)
 _GENERATOR: Final = re.compile(r"([A-Za-z][A-Za-z_]*[0-9.]*)-(\D*[0-9][A-Za-z0-9_.]*)", re.ASCII)
 _UNKNOWN: Final = "none"
@@ -22,14 +19,9 @@ _UNKNOWN: Final = "none"
 
 @dataclass(frozen=True, kw_only=True)
 class EvgenPath:
-    """The axes of a path; those that it does not tell are empty."""
+    """The axes of a path, its angles and generator; what it does not tell is empty."""
 
-    family: str
-    physics: str
-    beam: str
-    q2: str
-    species: str
-    energy: str
+    axes: Axes
     angular_range: str
     generator: str
     generator_version: str
@@ -39,13 +31,13 @@ class EvgenPath:
     @property
     def category(self) -> str:
         """Name of the physics category of its tag."""
-        return self.family or _UNKNOWN
+        return self.axes.family or _UNKNOWN
 
     def physics_parameters(self) -> dict[str, str]:
         """The parameters of its physics tag."""
-        electron, _, hadron = self.beam.partition("x")
+        electron, _, hadron = self.axes.beam.partition("x")
         return {
-            "process": self.physics or _UNKNOWN,
+            "process": self.axes.physics or _UNKNOWN,
             "beam_energy_electron": electron or _UNKNOWN,
             "beam_energy_hadron": hadron or _UNKNOWN,
         }
@@ -57,37 +49,17 @@ class EvgenPath:
             "generator_version": self.generator_version or _UNKNOWN,
         }
 
-    def filters(self, detector: str) -> dict[str, str]:
-        """The axes that the catalog asks for, as `csv_import.filters` keeps them."""
-        axes = {
-            "detector": detector,
-            "beam": self.beam,
-            "physics": self.physics,
-            "q2": self.q2,
-            "species": self.species,
-            "energy": self.energy,
-        }
-        return {name: value for name, value in axes.items() if value}
-
 
 def read_path(path: str) -> EvgenPath:
     """What the path says."""
     parts = [part for part in path.strip("/").split("/") if part]
     below = parts[parts.index("EVGEN") + 1 :] if "EVGEN" in parts else parts
-    family = next((part for part in below if part in _PHYSICS), "")
-    current = next((part for part in below if part in _CURRENTS), "") if family == "DIS" else ""
-    beam = next((part for part in below if _BEAM.fullmatch(part)), "")
+    axes = read_axes(below)
     generator = next((part for part in below if _GENERATOR.fullmatch(part)), "")
     named = _GENERATOR.fullmatch(generator)
-    after = below[below.index("SINGLE") + 1 :] if family == "SINGLE" else []
-    told = {family, current, beam, generator}
+    told = {axes.family, axes.current, axes.beam, generator}
     return EvgenPath(
-        family=family,
-        physics=current or family,
-        beam=beam,
-        q2=next((part for part in below if _Q2.fullmatch(part)), ""),
-        species=after[0] if after else "",
-        energy=after[1] if len(after) > 1 else "",
+        axes=axes,
         angular_range=next((part for part in below if _ANGLES.fullmatch(part)), ""),
         generator=named[1] if named else "",
         generator_version=named[2] if named else "",

@@ -185,7 +185,7 @@ class RowImport:
             "gen_version": row.gen_version,
             "evgen": said.generator,
             "other_use_text": row.other_use,
-            "filters": said.filters(self._detector_config),
+            "filters": said.axes.filters(self._detector_config),
             "angular_range": said.angular_range,
         }
         return {name: value for name, value in told.items() if value not in ("", None)}

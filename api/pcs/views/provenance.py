@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from api.pcs.domain.evgen_path import read_path
 from api.pcs.models import Campaign, Lifecycle
 from api.provenance import counts
 from flows.provenance.models import (
@@ -18,28 +17,7 @@ from flows.provenance.models import (
     DetectedRelease,
     ProducedDataset,
 )
-
-_RSE_KEYS: Final = ("rse", "files", "total", "complete")
-
-
-def did_of(dataset: ProducedDataset) -> str:
-    """Scope and name, as Rucio's commands take them."""
-    return f"{dataset.scope}:{dataset.name}"
-
-
-def output_of(dataset: ProducedDataset) -> dict[str, Any]:
-    """A produced dataset as an entry of `overrides.outputs`."""
-    return {
-        "did": did_of(dataset),
-        "stage": dataset.stage,
-        "version": dataset.campaign,
-        "filters": _filters(dataset),
-        "rses": [{key: each.get(key) for key in _RSE_KEYS} for each in dataset.rses],
-        "file_count": _most(dataset.file_count, dataset.length, dataset.rses, "total"),
-        "bytes": _most(dataset.file_bytes, dataset.size_bytes, dataset.rses, "bytes"),
-        "complete": dataset.is_complete,
-        "checked_at": dataset.checked_at.isoformat(),
-    }
+from flows.provenance.schemas import did_of, filters_of
 
 
 def campaign_data(session: Session, found: Sequence[Campaign]) -> dict[int, dict[str, Any]]:
@@ -107,7 +85,7 @@ def _unmatched(dataset: ProducedDataset) -> dict[str, Any]:
         "rse_names": sorted(rses),
         "by_stage": {dataset.stage: of_stage},
         "incomplete": lacks,
-        "filters": _filters(dataset),
+        "filters": filters_of(dataset),
     }
 
 
@@ -134,11 +112,3 @@ def _arrivals(session: Session, name: str, last: ArrivalsSweep) -> dict[str, Any
         "by_root": by_root,
         "locations": counts.choices(session, name).rses,
     }
-
-
-def _filters(dataset: ProducedDataset) -> dict[str, str]:
-    return read_path(dataset.suffix).filters(dataset.detector_config)
-
-
-def _most(counted: int, said: int | None, rses: Sequence[dict[str, Any]], key: str) -> int:
-    return max([counted, said or 0, *(each.get(key) or 0 for each in rses)])

@@ -10,11 +10,11 @@ from sqlalchemy.orm import Session
 
 from api.pcs.models import Attempt, ProdTask
 from api.pcs.services import open_requests, plans
-from api.pcs.views import provenance
 from api.pcs.views.rows import RowView, columns
 from api.testbed.fields import UtcTime
 from flows.common.models import Request
 from flows.common.settings import Settings
+from flows.provenance.schemas import did_of, output_entry
 
 
 class AttemptView(RowView):
@@ -125,7 +125,7 @@ def task_views(session: Session, tasks: Sequence[ProdTask], settings: Settings) 
 def _task_fields(task: ProdTask) -> dict[str, Any]:
     overrides = task.overrides or {}
     one = overrides.get("input_dataset_did")
-    outputs = [provenance.did_of(output) for output in task.outputs]
+    outputs = [did_of(output) for output in task.outputs]
     return columns(task) | {
         "composed_name": task.dataset.composed_name,
         "campaign": task.campaign.name if task.campaign is not None else None,
@@ -149,7 +149,7 @@ def _overrides(task: ProdTask) -> dict[str, Any] | None:
         return task.overrides
     return {
         **(task.overrides or {}),
-        "outputs": [provenance.output_of(each) for each in task.outputs],
+        "outputs": [output_entry(each) for each in task.outputs],
     }
 
 

@@ -1,0 +1,41 @@
+"""What provenance is to peers: entries of `overrides.outputs` (ops contract section 3.3)."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from flows.common.axes import read_axes
+from flows.provenance.models import ProducedDataset
+
+CHECKED_AT: Final = "checked_at"
+_TIME: Final = "%Y-%m-%dT%H:%M:%S%z"
+_RSE_KEYS: Final = ("rse", "files", "total", "complete")
+
+
+def did_of(dataset: ProducedDataset) -> str:
+    """Scope and name, as Rucio's commands take them."""
+    return f"{dataset.scope}:{dataset.name}"
+
+
+def output_entry(dataset: ProducedDataset) -> dict[str, Any]:
+    """A produced dataset as an entry of `overrides.outputs`."""
+    return {
+        "did": did_of(dataset),
+        "stage": dataset.stage,
+        "version": dataset.campaign,
+        "filters": filters_of(dataset),
+        "rses": [{key: each.get(key) for key in _RSE_KEYS} for each in dataset.rses],
+        "file_count": _most(dataset, "total", dataset.length, dataset.file_count),
+        "bytes": _most(dataset, "bytes", dataset.size_bytes, dataset.file_bytes),
+        "complete": dataset.is_complete,
+        CHECKED_AT: dataset.checked_at.strftime(_TIME),
+    }
+
+
+def filters_of(dataset: ProducedDataset) -> dict[str, str]:
+    """The axes that peers filter by."""
+    return read_axes(dataset.suffix.split("/")).filters(dataset.detector_config)
+
+
+def _most(dataset: ProducedDataset, key: str, said: int | None, counted: int) -> int:
+    return max(said or 0, counted, *(each.get(key) or 0 for each in dataset.rses), 0)
