@@ -28,12 +28,12 @@ demo: setup
 up: setup
 	@$(BIN)/prodops up
 
-# Two processes for what mostly waits; the chaos bench has the machine for itself.
+# Three processes for what mostly waits; the chaos bench has the machine for itself.
 test: setup test-system
 	@PRODOPS_TEST_TIERS="$$($(BIN)/python -m tests.tiers)" && \
 	  echo "tiers: $$PRODOPS_TEST_TIERS" && \
 	  $(BIN)/python -m pytest $$PRODOPS_TEST_TIERS --ignore=tests/e2e/test_chaos.py \
-	    --numprocesses=2 --dist=loadfile --no-loadscope-reorder && \
+	    --numprocesses=3 --dist=loadfile --no-loadscope-reorder && \
 	  $(BIN)/python -m pytest tests/e2e/test_chaos.py
 
 # What the tests need from Debian: installed where we may, else those tests are left out.

@@ -25,7 +25,7 @@ pytestmark = [
 ]
 
 STREAM = "/api/messages/stream/"
-EXAMPLES = 40
+EXAMPLES = 25
 
 
 @pytest.fixture
