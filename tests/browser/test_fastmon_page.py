@@ -359,7 +359,7 @@ def test_the_pages_are_seen(chromium, served_api, database, look):
     stf = next(each for each in messages if each["msg_type"] == "stf_ready")
     take_in(database.ops_engine, [{**stf, "run_id": "cosmics", "filename": "odd.stf"}])
     going = [each for each in messages if each["msg_type"] != "end_run"]
-    play(database, going, seconds=12, fraction=0.5)
+    play(database, going, seconds=3, fraction=0.5)
     visit.expect_numbers(run="100123", state="taking data")
     visit.expect_plot()
     visit.page.wait_for_timeout(1500)

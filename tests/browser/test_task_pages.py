@@ -389,9 +389,12 @@ def test_the_browser_words_durations_as_the_server_does(visit):
 
 LOOKS = {
     "light": {},
-    "dark": {"color_scheme": "dark"},
-    "narrow": {"viewport": PHONE, "is_mobile": True, "has_touch": True},
-    "narrow-dark": {"viewport": PHONE, "color_scheme": "dark"},
+    "narrow-dark": {
+        "viewport": PHONE,
+        "is_mobile": True,
+        "has_touch": True,
+        "color_scheme": "dark",
+    },
 }
 
 
