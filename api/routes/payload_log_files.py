@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
-DONE: Final = ".done"
+from flows.payload_logs.cache import DONE
+
 FIRST: Final = ("payload.stdout", "payload.stderr", "pilotlog.txt", "pandatracerlog.txt")
 """The members in the order in which they are shown; others come after them, by name."""
 EMPTY: Final = b"(log cached but empty)"
@@ -74,11 +75,6 @@ class OpenLog:
     def size_bytes(self) -> int:
         """The size of all members."""
         return sum(each.size_bytes for each in self.members)
-
-
-def directory_of(tmp_dir: Path, jeditaskid: int, pandaid: int) -> Path:
-    """Where the members of a job's log are."""
-    return tmp_dir / "panda-logs" / str(jeditaskid) / str(pandaid)
 
 
 def is_cached(directory: Path) -> bool:

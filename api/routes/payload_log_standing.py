@@ -21,6 +21,7 @@ from flows.common import requests
 from flows.common.database import now, transaction
 from flows.common.models import OPEN, Request, RequestState
 from flows.common.settings import Settings
+from flows.payload_logs import cache
 from flows.payload_logs.actions import FETCH_PAYLOAD_LOG, FetchPayloadLog
 from flows.payload_logs.models import LogState, PayloadLog
 
@@ -167,7 +168,7 @@ def directory(row: PayloadLog | None, settings: Settings) -> Path | None:
     """Where the job's log is, or would be; None as long as its task is not known."""
     if row is None or row.jeditaskid is None:
         return None
-    return files.directory_of(settings.stack.tmp_dir, row.jeditaskid, row.pandaid)
+    return cache.directory_of(settings.stack.tmp_dir, row.jeditaskid, row.pandaid)
 
 
 def _open_request(session: Session, pandaid: int) -> Request | None:
