@@ -100,8 +100,8 @@ def _listed(dataset: ListedDataset) -> Facts:
         size_bytes=dataset.size_bytes,
         length=dataset.files,
         rucio_bytes=dataset.size_bytes,
-        # Of nothing, 0/0, nothing is complete (ops contract section 3.3).
-        is_complete=bool(counts) and all(0 < available == total for available, total in counts),
+        # As listings put "(complete)": also of a dataset without files.
+        is_complete=bool(counts) and all(available == total for available, total in counts),
         rses=dict(dataset.rses),
         digest=hashlib.md5(told.encode()).hexdigest() if files else "",  # noqa: S324 - no secret
     )

@@ -24,12 +24,29 @@ def output_entry(dataset: ProducedDataset) -> dict[str, Any]:
         "stage": dataset.stage,
         "version": dataset.campaign,
         "filters": filters_of(dataset),
-        "rses": [{key: each.get(key) for key in _RSE_KEYS} for each in dataset.rses],
+        "rses": rses_of(dataset),
         "file_count": _most(dataset, "total", dataset.length, dataset.file_count),
         "bytes": _most(dataset, "bytes", dataset.size_bytes, dataset.file_bytes),
-        "complete": dataset.is_complete,
+        "complete": is_complete(dataset),
         CHECKED_AT: dataset.checked_at.strftime(_TIME),
     }
+
+
+def rses_of(dataset: ProducedDataset) -> list[dict[str, Any]]:
+    """Its RSEs; to peers one is complete only where there are files."""
+    return [
+        {key: each.get(key) for key in _RSE_KEYS} | {"complete": _has_all(each)}
+        for each in dataset.rses
+    ]
+
+
+def is_complete(dataset: ProducedDataset) -> bool:
+    """Whether it is complete to peers: all of its files, and at least one, at every RSE."""
+    return bool(dataset.rses) and all(_has_all(each) for each in dataset.rses)
+
+
+def _has_all(rse: dict[str, Any]) -> bool:
+    return bool(rse["complete"]) and rse["total"] > 0
 
 
 def filters_of(dataset: ProducedDataset) -> dict[str, str]:

@@ -11,6 +11,8 @@ from flows.provenance.domain import figures, names
 from flows.provenance.domain.figures import Dataset, Sum
 from flows.provenance.domain.join import Requested, join
 from flows.provenance.domain.timeline import timeline
+from flows.provenance.schemas import output_entry
+from tests.produced import produced
 
 NOON = datetime(2026, 5, 3, 13, 0, tzinfo=UTC)
 
@@ -103,3 +105,24 @@ def test_the_axes_are_what_the_name_tells():
     assert read_axes(["SINGLE", "pi+", "1GeV"]).filters("d") == {
         "detector": "d", "physics": "SINGLE", "species": "pi+", "energy": "1GeV",
     }  # fmt: skip
+
+
+def test_of_what_was_closed_without_files_nothing_lacks_and_of_what_is_open_nobody_knows():
+    name = names.parse("/RECO/26.05.0/epic_craterlake/DIS/NC")
+    at = [replica("BNL-XRD", 0, 0), replica("ASGC-XRD", 0, 0)]
+    closed = figures.dataset(name, metadata(name.name, 0), at, Sum())
+    counted_late = figures.dataset(name, metadata(name.name, None), at, Sum(3, 30))
+    still_open = figures.dataset(name, metadata(name.name, None), at, Sum())
+    told = [each.is_complete for each in (closed, counted_late, still_open)]
+    assert told == [True, False, False]
+
+
+def test_to_peers_only_what_has_files_is_complete():
+    empty, whole = (
+        produced(f"/RECO/26.05.0/d/DIS/{total}", files={"BNL-XRD": (total, total)})
+        for total in (0, 2)
+    )
+    assert (empty.is_complete, whole.is_complete) == (True, True)
+    told = [output_entry(empty), output_entry(whole)]
+    assert [each["complete"] for each in told] == [False, True]
+    assert [each["rses"][0]["complete"] for each in told] == [False, True]

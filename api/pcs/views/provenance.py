@@ -17,7 +17,7 @@ from flows.provenance.models import (
     DetectedRelease,
     ProducedDataset,
 )
-from flows.provenance.schemas import did_of, filters_of
+from flows.provenance.schemas import did_of, filters_of, is_complete, rses_of
 
 
 def campaign_data(session: Session, found: Sequence[Campaign]) -> dict[int, dict[str, Any]]:
@@ -73,10 +73,10 @@ def _unmatched(dataset: ProducedDataset) -> dict[str, Any]:
             "complete": int(bool(each["complete"])),
             "incomplete": int(not each["complete"]),
         }
-        for each in dataset.rses
+        for each in rses_of(dataset)
     }
     sizes = {"files": dataset.file_count, "bytes": dataset.file_bytes}
-    lacks = int(not dataset.is_complete)
+    lacks = int(not is_complete(dataset))
     of_stage = {"count": 1, **sizes, "rses": rses, "incomplete": lacks}
     return {
         "did": did_of(dataset),

@@ -46,7 +46,9 @@ def dataset(
     name: ProducedName, metadata: DidMetadata, replicas: Sequence[DatasetReplica], content: Sum
 ) -> Dataset:
     """Put together what Rucio says of a dataset; one that is nowhere is incomplete."""
-    rses = tuple(at_rse(each) for each in sorted(replicas, key=lambda each: each.rse))
+    is_empty = metadata.is_open is False and not metadata.length and not content.files
+    in_order = sorted(replicas, key=lambda each: each.rse)
+    rses = tuple(at_rse(each, is_empty=is_empty) for each in in_order)
     arrivals = [each.created_at for each in replicas if each.created_at is not None]
     return Dataset(
         name=name,
@@ -62,8 +64,12 @@ def dataset(
     )
 
 
-def at_rse(replica: DatasetReplica) -> dict[str, Any]:
-    """What an RSE has: complete where all that is to be there is (contract section 3.3)."""
+def at_rse(replica: DatasetReplica, *, is_empty: bool = False) -> dict[str, Any]:
+    """What an RSE has: complete where all that is to be there is.
+
+    Of an open dataset Rucio may count 0 of 0 although it has files: only of one that was closed
+    empty (`is_empty`) are 0 of 0 all.
+    """
     files, total = replica.available_length or 0, replica.length or 0
     size = replica.available_bytes if replica.available_bytes is not None else replica.size_bytes
     return {
@@ -71,7 +77,7 @@ def at_rse(replica: DatasetReplica) -> dict[str, Any]:
         "files": files,
         "total": total,
         "bytes": size or 0,
-        "complete": total > 0 and files == total,
+        "complete": files == total and (total > 0 or is_empty),
     }
 
 
