@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import httpx
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -13,6 +15,8 @@ from blocks.monitor_api.errors import MonitorUnavailable, RequestRefused, check_
 
 _OPEN: Final = frozenset({"queued", "claimed", "running", "unknown"})
 _OK: Final = 200
+
+Form = TypeVar("Form", bound=BaseModel)
 
 
 class ActionState(BaseModel):
@@ -24,6 +28,7 @@ class ActionState(BaseModel):
     state: str
     result: dict[str, Any] | None = None
     error: str | None = None
+    successor_id: int | None = None
 
     @property
     def is_open(self) -> bool:
@@ -66,11 +71,11 @@ class ActionApi:
     def ask(self, action: str, parameters: dict[str, Any]) -> ActionState:
         """Request an action; an open equal request is joined."""
         told = self._exchange("POST", f"/api/actions/{action}/", json=parameters)
-        return _state({**told, "id": told.get("request_id")})
+        return formed(ActionState, {**told, "id": told.get("request_id")})
 
     def request(self, request_id: int) -> ActionState:
         """How a request stands."""
-        return _state(self.get(f"/api/requests/{request_id}/"))
+        return formed(ActionState, self.get(f"/api/requests/{request_id}/"))
 
     def get(self, path: str, **params: str) -> dict[str, Any]:
         """The JSON object that a GET answers."""
@@ -90,21 +95,33 @@ class ActionApi:
         return told
 
     def _answer(self, method: str, path: str, **parts: Any) -> Any:
-        try:
+        with self._told():
             response = self._client.request(method, self._url + path, **parts)
-        except httpx.RequestError as error:
-            reason = str(error) or type(error).__name__
-            raise MonitorUnavailable(f"no answer from {self._url}: {reason}") from error
         check_answer(response)
         try:
             return response.json()
         except ValueError:
             raise RequestRefused(response.status_code, f"{response.url} gave no JSON") from None
 
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Tell of a monitor that does not answer."""
+        try:
+            yield
+        except httpx.RequestError as error:
+            reason = str(error) or type(error).__name__
+            raise MonitorUnavailable(f"no answer from {self._url}: {reason}") from error
 
-def _state(told: dict[str, Any]) -> ActionState:
+
+def formed(form: type[Form], told: dict[str, Any]) -> Form:
+    """An answer in its form.
+
+    Raises:
+        RequestRefused: It is not of it.
+    """
     try:
-        return ActionState.model_validate(told)
+        return form.model_validate(told)
     except ValidationError as error:
-        place = ".".join(str(part) for part in error.errors()[0]["loc"])
-        raise RequestRefused(_OK, f"a request of another form: {place}") from None
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise RequestRefused(_OK, f"an answer of another form: {place}: {first['msg']}") from None

@@ -113,13 +113,13 @@ def _find(
         reason = "to have a log fetched a token is needed: set SWF_API_TOKEN or give --token"
         return Result(Outcome.UNREACHABLE, reason, known)
     if seconds == 0:
-        asked = api.ask(pandaid, force=force)
+        asked = api.fetch(pandaid, force=force)
         return Result(Outcome.PENDING, f"request {asked.id} is {asked.state}", request_id=asked.id)
     wanted = StreamFilter(msg_types=tuple(Told), subject=str(pandaid))
     with monitor_api.MonitorApi(monitor_url(url), token) as monitor:
         stream = monitor.follow(wanted, report=_tell)
         with logs_of_wait.listening(stream, tell=_tell) as ear:
-            asked = api.ask(pandaid, force=force)
+            asked = api.fetch(pandaid, force=force)
             with logs_of_wait.shown(f"job {pandaid}: request {asked.id}") as show:
                 return logs_of_wait.follow(
                     api, pandaid, asked, ear=ear, show=show, timeout_seconds=seconds

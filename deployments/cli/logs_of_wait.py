@@ -12,7 +12,8 @@ from typing import Final
 
 from blocks.errors import OutsideUnavailable
 from blocks.monitor_api import EventStream, StreamEvent
-from blocks.monitor_api.payload_logs import PayloadLogApi, PayloadLogState, RequestState
+from blocks.monitor_api.actions import ActionState
+from blocks.monitor_api.payload_logs import PayloadLogApi, PayloadLogState
 from deployments.cli.tasks_display import clean
 from deployments.cli.tasks_wait import Ear
 
@@ -63,7 +64,7 @@ class Result:
     request_id: int | None = None
 
 
-def result_of(log: PayloadLogState | None, request: RequestState | None = None) -> Result:
+def result_of(log: PayloadLogState | None, request: ActionState | None = None) -> Result:
     """What a fetch came to, or, without one, what is known."""
     request_id = request.id if request is not None else None
     if log is not None and log.is_cached and (request is None or request.state == _COMPLETED):
@@ -79,7 +80,7 @@ def result_of(log: PayloadLogState | None, request: RequestState | None = None) 
 def follow(
     api: PayloadLogApi,
     pandaid: int,
-    request: RequestState,
+    request: ActionState,
     *,
     ear: Ear,
     show: Callable[[str], None],
@@ -113,7 +114,7 @@ def step_text(event: StreamEvent) -> str:
     return clean(f"step {number} of 6: {text}")
 
 
-def _look(api: PayloadLogApi, request: RequestState) -> RequestState:
+def _look(api: PayloadLogApi, request: ActionState) -> ActionState:
     try:
         found = api.request(request.id)
         if found.successor_id is not None and found.state not in _OPEN:

@@ -14,11 +14,12 @@ from typing import Final
 from sqlalchemy import Engine
 
 from blocks.panda_server import PandaServer
-from blocks.rucio_catalog import AuthType, RucioAccess, RucioCatalog
+from blocks.rucio_catalog import RucioCatalog
 from blocks.x509_proxy import good_proxy
 from blocks.xrootd_storage import XrootdAccess, XrootdLimits
 from flows.common import panda
 from flows.common.database import make_engine
+from flows.common.grid import door_access, door_limits, rucio_access
 from flows.common.requests import Holder, holder
 from flows.common.settings import BadSetting, Settings, settings
 from flows.payload_logs import archive
@@ -81,22 +82,7 @@ class Workplace:
         Raises:
             BadSetting: None is set.
         """
-        configured = self.settings.rucio_logs
-        if configured.url is None:
-            raise BadSetting("setting PRODOPS_RUCIO_LOGS_URL: no Rucio server is set")
-        auth_type: AuthType = configured.auth_type  # type: ignore[assignment]  # by its pattern
-        access = RucioAccess(
-            url=configured.url,
-            account=configured.account,
-            auth_type=auth_type,
-            vo=configured.vo or None,
-            proxy_file=configured.proxy_file,
-            username=configured.username,
-            password_file=configured.password_file,
-            token_file=configured.token_file,
-            ca_file=configured.ca_file,
-            timeout_seconds=min(configured.timeout_seconds, self.remaining()),
-        )
+        access = rucio_access(self.settings.rucio_logs, timeout_seconds=self.remaining())
         return self._open.enter_context(RucioCatalog(access, threads=1))
 
     def check_proxy(self) -> None:
@@ -115,25 +101,12 @@ class Workplace:
     @property
     def storage(self) -> XrootdAccess:
         """As whom the doors are spoken to."""
-        configured = self.settings.xrootd
-        return XrootdAccess(
-            proxy_file=self.settings.rucio_logs.proxy_file,
-            ca_dir=configured.ca_dir,
-            schemes=configured.schemes,
-        )
+        return door_access(self.settings.xrootd, self.settings.rucio_logs.proxy_file)
 
     @property
     def storage_limits(self) -> XrootdLimits:
         """How long a door may take now."""
-        configured = self.settings.xrootd
-        return XrootdLimits(
-            connection_window_seconds=configured.connection_window_seconds,
-            connection_retries=configured.connection_retries,
-            request_timeout_seconds=configured.request_timeout_seconds,
-            stream_timeout_seconds=configured.stream_timeout_seconds,
-            stall_seconds=configured.stall_seconds,
-            wall_seconds=min(configured.copy_seconds, self.remaining()),
-        )
+        return door_limits(self.settings.xrootd, seconds=self.remaining())
 
     @property
     def archive_limits(self) -> archive.Limits:

@@ -7,17 +7,18 @@ from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
-from typing import Final, cast
+from typing import Final
 from urllib.parse import urlsplit
 
 from sqlalchemy import Engine
 
 from blocks.pcs_service import PcsService
-from blocks.rucio_catalog import AuthType, RucioAccess, RucioCatalog, RucioRegistration
+from blocks.rucio_catalog import RucioCatalog, RucioRegistration
 from flows.common.database import make_engine
+from flows.common.grid import rucio_access
+from flows.common.pcs import pcs_service
 from flows.common.requests import Holder, holder
-from flows.common.settings import BadSetting, Settings, settings
+from flows.common.settings import Settings, settings
 
 _HERE: Final = ("127.0.0.1", "::1", "localhost")
 
@@ -34,13 +35,7 @@ class Workplace:
     @cached_property
     def pcs(self) -> PcsService:
         """The PCS that is set, or the stack's own."""
-        configured = self.settings.pcs
-        service = PcsService(
-            configured.url or self.settings.api.monitor_url,
-            token=_secret(configured.token_file, "PRODOPS_PCS_TOKEN_FILE"),
-            timeout_seconds=configured.timeout_seconds,
-        )
-        return self._open.enter_context(service)
+        return self._open.enter_context(pcs_service(self.settings))
 
     @property
     def is_pcs_embedded(self) -> bool:
@@ -59,7 +54,9 @@ class Workplace:
     @cached_property
     def registration(self) -> RucioRegistration:
         """The same catalogue, to write to."""
-        return self._open.enter_context(RucioRegistration(rucio_access(self.settings)))
+        return self._open.enter_context(
+            RucioRegistration(rucio_access(self.settings.rucio_produced))
+        )
 
     def close(self) -> None:
         """Close what was opened."""
@@ -75,32 +72,9 @@ def catalog_of(settings: Settings) -> RucioCatalog:
     """
     configured = settings.provenance
     return RucioCatalog(
-        rucio_access(settings),
+        rucio_access(settings.rucio_produced),
         threads=configured.threads,
         dids_per_call=configured.dids_per_call,
-    )
-
-
-def rucio_access(settings: Settings) -> RucioAccess:
-    """Where that catalogue is, and who we are there.
-
-    Raises:
-        BadSetting: None is set.
-    """
-    configured = settings.rucio_produced
-    if configured.url is None:
-        raise BadSetting("setting PRODOPS_RUCIO_PRODUCED_URL: no Rucio is set to be asked")
-    return RucioAccess(
-        url=configured.url,
-        account=configured.account,
-        auth_type=cast("AuthType", configured.auth_type),
-        vo=configured.vo or None,
-        proxy_file=configured.proxy_file,
-        username=configured.username,
-        password_file=configured.password_file,
-        token_file=configured.token_file,
-        ca_file=configured.ca_file,
-        timeout_seconds=configured.timeout_seconds,
     )
 
 
@@ -122,12 +96,3 @@ def opened() -> Iterator[Workplace]:
     finally:
         _present.reset(token)
         place.close()
-
-
-def _secret(path: Path | None, setting: str) -> str | None:
-    if path is None:
-        return None
-    try:
-        return path.read_text().strip()
-    except OSError as error:
-        raise BadSetting(f"setting {setting}: {error}") from error

@@ -18,8 +18,9 @@ from blocks.panda_server import Identity, PandaServer, PandaTask, TokenSource
 from blocks.pcs_service import PcsService
 from flows.common import panda
 from flows.common.database import make_engine
+from flows.common.pcs import pcs_service
 from flows.common.requests import Holder, holder
-from flows.common.settings import BadSetting, Settings, settings
+from flows.common.settings import Settings, settings
 
 _MARGIN_SECONDS: Final = 360.0  # prun itself wants more than 300 s left
 
@@ -36,13 +37,7 @@ class Workplace:
     @cached_property
     def pcs(self) -> PcsService:
         """The PCS that is set, or the stack's own."""
-        configured = self.settings.pcs
-        service = PcsService(
-            configured.url or self.settings.api.monitor_url,
-            token=_secret(configured.token_file, "PRODOPS_PCS_TOKEN_FILE"),
-            timeout_seconds=configured.timeout_seconds,
-        )
-        return self._open.enter_context(service)
+        return self._open.enter_context(pcs_service(self.settings))
 
     @cached_property
     def tokens(self) -> TokenSource:
@@ -118,15 +113,6 @@ def opened() -> Iterator[Workplace]:
     finally:
         _present.reset(token)
         place.close()
-
-
-def _secret(path: Path | None, setting: str) -> str | None:
-    if path is None:
-        return None
-    try:
-        return path.read_text().strip()
-    except OSError as error:
-        raise BadSetting(f"setting {setting}: {error}") from error
 
 
 class RunPutOff(ProdOpsError):

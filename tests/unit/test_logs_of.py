@@ -17,7 +17,8 @@ import typer
 from typer.testing import CliRunner, Result
 
 from blocks.monitor_api import StreamEvent
-from blocks.monitor_api.payload_logs import PayloadLogState, RequestState
+from blocks.monitor_api.actions import ActionState
+from blocks.monitor_api.payload_logs import PayloadLogState
 from deployments.cli import logs_of, logs_of_wait
 from deployments.cli.logs_of_wait import Outcome, Told, result_of
 from flows.payload_logs import messages
@@ -349,5 +350,5 @@ def test_the_events_and_steps_are_those_that_the_flow_tells():
 
 def test_a_log_that_left_the_cache_meanwhile_is_a_failure():
     log = PayloadLogState(pandaid=JOB, state="pruned")
-    found = result_of(log, RequestState(id=7, state="completed"))
+    found = result_of(log, ActionState(id=7, state="completed"))
     assert (found.outcome, found.reason) == (Outcome.FAILED, "the log has left the cache")

@@ -8,6 +8,7 @@ from flows.common.settings.fastmon import FastmonSettings
 from flows.common.settings.forms import PREFIX, BadSetting
 from flows.common.settings.production import PandaSettings
 from flows.common.settings.services import ApiSettings, StreamSettings, WorkerSettings
+from flows.common.settings.storage import RucioSettings, XrootdSettings
 from flows.common.settings.tree import GROUPS, Settings, known_names, load, names_of, settings
 
 __all__ = [
@@ -17,9 +18,11 @@ __all__ = [
     "BadSetting",
     "FastmonSettings",
     "PandaSettings",
+    "RucioSettings",
     "Settings",
     "StreamSettings",
     "WorkerSettings",
+    "XrootdSettings",
     "known_names",
     "load",
     "names_of",

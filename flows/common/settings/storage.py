@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings
 from flows.common.settings.forms import NameList, also, group, split
 
 
-class _RucioSettings(BaseSettings):
+class RucioSettings(BaseSettings):
     """A Rucio catalogue, and the identity that speaks to it."""
 
     url: str | None = Field(None, description="Address of the Rucio server; unset: it is not used.")
@@ -38,7 +38,7 @@ class _RucioSettings(BaseSettings):
         return value.expanduser().absolute() if value is not None else None
 
 
-class RucioLogsSettings(_RucioSettings):
+class RucioLogsSettings(RucioSettings):
     """The catalogue of PanDA's logs (BNL)."""
 
     model_config = group("RUCIO_LOGS")
@@ -77,7 +77,7 @@ class RucioLogsSettings(_RucioSettings):
     )
 
 
-class RucioProducedSettings(_RucioSettings):
+class RucioProducedSettings(RucioSettings):
     """The catalogue of what was produced (JLab)."""
 
     model_config = group("RUCIO_PRODUCED")

@@ -10,6 +10,7 @@ from typing import Self, TypeVar
 from blocks import xrootd_storage as storage
 from blocks.rucio_catalog import NewFile
 from blocks.xrootd_storage import XrootdAccess, XrootdLimits
+from flows.common.grid import door_access, door_limits
 from flows.common.settings import BadSetting, Settings
 from flows.provenance.evgen.plan import StoredInput
 
@@ -43,19 +44,10 @@ class InputStorage:
         return cls(
             url=configured.evgen_url,
             rse=configured.evgen_rse,
-            access=XrootdAccess(
-                proxy_file=settings.rucio_produced.proxy_file or settings.rucio_logs.proxy_file,
-                ca_dir=doors.ca_dir,
-                schemes=doors.schemes,
+            access=door_access(
+                doors, settings.rucio_produced.proxy_file or settings.rucio_logs.proxy_file
             ),
-            limits=XrootdLimits(
-                connection_window_seconds=doors.connection_window_seconds,
-                connection_retries=doors.connection_retries,
-                request_timeout_seconds=doors.request_timeout_seconds,
-                stream_timeout_seconds=doors.stream_timeout_seconds,
-                stall_seconds=doors.stall_seconds,
-                wall_seconds=doors.copy_seconds,
-            ),
+            limits=door_limits(doors),
             threads=configured.threads,
         )
 
