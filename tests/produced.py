@@ -27,6 +27,12 @@ from flows.provenance.models import (
 )
 
 ROOT = "/volatile/eic/EPIC/EVGEN"
+NAME = "26.05.0"
+CONFIG = "epic_craterlake"
+OTHER = "epic_craterlake_without_zdc"
+SUFFIX = "DIS/NC/10x100/minQ2=1"
+DATASET = f"/RECO/{NAME}/{CONFIG}/{SUFFIX}"
+BACKGROUND = "Bkg_Exact1S_2us/GoldCt/10um"
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 _BACKGROUND = re.compile(r"(Bkg_[^/]+/GoldCt/[^/]+)/(.+)")
 _UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
@@ -146,6 +152,19 @@ class Listed:
     name: str
     rses: dict[str, tuple[int, int]]
     size_bytes: int
+
+
+def campaign_of_each_kind(engine: Engine) -> SweptCampaign:
+    """A swept campaign with a path of each kind."""
+    swept = SweptCampaign(engine, NAME)
+    swept.swept()
+    swept.path(SUFFIX, configs=[CONFIG, OTHER], files={"BNL-XRD": (34, 34), "NEW-XRD": (5, 34)})
+    swept.path("SIDIS/5x41", configs=[CONFIG], priority=3, requestor="sidis")
+    swept.path("DIS/CC/5x41", reason="Rucio has nothing of that path", requestor="")
+    swept.path("SINGLE/e-/10GeV", configs=[CONFIG], rule=Rule.BACKGROUND, background=BACKGROUND)
+    swept.path("DIS/pythia8.316-1.1/10x100", configs=["epic_old"], rule=Rule.VERSION)
+    swept.unmatched(f"{CONFIG}/DIS/extra")
+    return swept
 
 
 def requested_rows() -> list[dict[str, str]]:

@@ -15,33 +15,16 @@ from flows.provenance.models import (
     CompletionReport,
     LiveDid,
     ProducedDataset,
-    Rule,
 )
 from tests.pcs_client import Pcs
-from tests.produced import ROOT, SweptCampaign
+from tests.produced import CONFIG, DATASET, NAME, ROOT, SUFFIX, SweptCampaign, campaign_of_each_kind
 
 pytestmark = pytest.mark.integration
-
-NAME = "26.05.0"
-CONFIG = "epic_craterlake"
-OTHER = "epic_craterlake_without_zdc"
-SUFFIX = "DIS/NC/10x100/minQ2=1"
-DATASET = f"/RECO/{NAME}/{CONFIG}/{SUFFIX}"
-BACKGROUND = "Bkg_Exact1S_2us/GoldCt/10um"
 
 
 @pytest.fixture
 def campaign(database) -> SweptCampaign:
-    """A swept campaign with a path of each kind."""
-    swept = SweptCampaign(database.ops_engine, NAME)
-    swept.swept()
-    swept.path(SUFFIX, configs=[CONFIG, OTHER], files={"BNL-XRD": (34, 34), "NEW-XRD": (5, 34)})
-    swept.path("SIDIS/5x41", configs=[CONFIG], priority=3, requestor="sidis")
-    swept.path("DIS/CC/5x41", reason="Rucio has nothing of that path", requestor="")
-    swept.path("SINGLE/e-/10GeV", configs=[CONFIG], rule=Rule.BACKGROUND, background=BACKGROUND)
-    swept.path("DIS/pythia8.316-1.1/10x100", configs=["epic_old"], rule=Rule.VERSION)
-    swept.unmatched(f"{CONFIG}/DIS/extra")
-    return swept
+    return campaign_of_each_kind(database.ops_engine)
 
 
 @pytest.fixture
