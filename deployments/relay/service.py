@@ -25,6 +25,8 @@ from flows.common.settings import Settings
 
 _SETTLE_SECONDS: Final = 6.0  # Prefect writes events in up to 5 s (measured)
 _RECONNECT_SECONDS: Final = 1.0
+_COMMIT_SECONDS: Final = 2.0  # Prefect announces a run's first state before it commits the run
+_COMMIT_POLL: Final = 0.05
 _REMEMBERED: Final = 5_000
 _LOOK_BACK: Final = timedelta(minutes=2)
 _PAGE: Final = 200  # what Prefect gives at most
@@ -179,7 +181,7 @@ class _Service:
                 try:
                     await self._tell(client, unique.values())
                     break
-                except (OutsideUnavailable, httpx.HTTPError) as error:
+                except (OutsideUnavailable, httpx.HTTPError, OSError) as error:
                     _log.warning("events wait for an outage to end", reason=str(error)[:200])
                     await asyncio.sleep(_RECONNECT_SECONDS)
 
@@ -201,17 +203,28 @@ class _Service:
 
     async def _named_owner(self, client: Any, flow_run_id: uuid.UUID) -> Belonging | None:
         """The request that the run's idempotency key names, before its row names the run."""
-        from prefect.exceptions import ObjectNotFound  # noqa: PLC0415
-
         from deployments.worker.desk import attempt_of  # noqa: PLC0415
 
-        try:
-            attempt = attempt_of((await client.read_flow_run(flow_run_id)).idempotency_key)
-        except (ObjectNotFound, OSError):
-            return None
+        run = await _committed(client, flow_run_id)
+        attempt = attempt_of(run.idempotency_key) if run else None
         if attempt is None:
             return None
         return await asyncio.to_thread(self._ledger.belonging, flow_run_id, attempt.request_id)
+
+
+async def _committed(client: Any, flow_run_id: uuid.UUID) -> Any | None:
+    """The flow run once REST knows it; None where it was deleted."""
+    from prefect.exceptions import ObjectNotFound  # noqa: PLC0415
+
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + _COMMIT_SECONDS
+    while True:
+        try:
+            return await client.read_flow_run(flow_run_id)
+        except ObjectNotFound:
+            if clock() > deadline:
+                return None
+            await asyncio.sleep(_COMMIT_POLL)
 
 
 def _state_of_event(event: Any) -> RunState | None:

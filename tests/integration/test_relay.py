@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+from prefect.exceptions import ObjectNotFound
 from sqlalchemy import select, update
 
 from deployments.relay import service
@@ -216,3 +217,41 @@ def test_a_state_names_its_request_by_the_row_or_by_the_runs_key(database, prefe
     with transaction(database.ops_engine) as session:
         found = session.scalars(select(Event).where(Event.flow_run_id == by_row)).one()
     assert (found.request_id, found.payload["action"]) == (request_id, "a")
+
+
+def test_a_state_that_prefect_announces_before_it_commits_the_run_names_its_request(
+    database, prefect, relay, monkeypatch
+):
+    run = prefect.run("Scheduled")
+    with transaction(database.ops_engine) as session:
+        row = Request(action="a", parameters={}, subject="s", requested_by="me", source="test")
+        session.add(row)
+        session.flush()
+        request_id = row.id
+    looks = itertools.count()
+
+    async def read_flow_run(flow_run_id: uuid.UUID) -> SimpleNamespace:
+        if next(looks) < 2:
+            raise ObjectNotFound(http_exc=None)
+        return SimpleNamespace(id=flow_run_id, idempotency_key=f"{request_id}:1")
+
+    monkeypatch.setattr(prefect, "read_flow_run", read_flow_run)
+    asyncio.run(relay._tell(prefect, states_of(prefect, run)))
+    assert (told(database), request_ids(database)) == (["Scheduled"], [request_id])
+
+
+def test_a_state_of_a_deleted_run_is_told_without_a_request(database, prefect, relay, monkeypatch):
+    run = prefect.run("Scheduled")
+    monkeypatch.setattr(service, "_COMMIT_SECONDS", 0.1)
+
+    async def read_flow_run(_: uuid.UUID) -> None:
+        raise ObjectNotFound(http_exc=None)
+
+    monkeypatch.setattr(prefect, "read_flow_run", read_flow_run)
+    asyncio.run(relay._tell(prefect, states_of(prefect, run)))
+    assert (told(database), request_ids(database)) == (["Scheduled"], [None])
+
+
+def request_ids(database: Database) -> list[int | None]:
+    with transaction(database.ops_engine) as session:
+        return list(session.scalars(select(Event.request_id).order_by(Event.id)))

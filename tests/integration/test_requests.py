@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -363,32 +364,36 @@ def test_cancelling_an_ended_request_notes_nothing(ops: Engine):
 # ------------------------------------------------------------------ the race of intake and close
 
 
-MESSAGES = 150
+CLOSES = 12
 WRITERS = 3
 
 
 def test_a_sampling_request_never_closes_over_a_message(ops: Engine, web: Engine):
     """Runs that close at every empty look, against writers: whatever is accepted is served."""
-    is_over = threading.Event()
-    chance = random.Random(1)
+    eager = Eager(ops)
+    deadline = time.monotonic() + 60
 
-    def write(index: int) -> None:
-        for number in range(index, MESSAGES, WRITERS):
-            send(web, [f"{number}.stf"])
+    def write(index: int) -> int:
+        chance = random.Random(index)
+        written = 0
+        while eager.closes < CLOSES:
+            assert time.monotonic() < deadline, f"{eager.closes} closes"
+            send(web, [f"{index}.{written}.stf"])
+            written += 1
             assert unserved(ops) == []
             time.sleep(chance.uniform(0, 0.05))  # lets runs find the inbox empty, at any moment
+        return written
 
     with ThreadPoolExecutor(1) as worker:
-        working = worker.submit(serve_eagerly, ops, is_over)
+        working = worker.submit(eager.serve)
         try:
-            at_once(write, WRITERS)
+            written = sum(at_once(write, WRITERS))
         finally:
-            is_over.set()
-        runs = working.result(60)
-    assert runs > 10
+            eager.is_over.set()
+        working.result(60)
     with transaction(ops) as session:
         states = session.execute(select(InboxStf.state, func.count()).group_by(InboxStf.state))
-        assert [tuple(each) for each in states] == [(InboxState.SAMPLED, MESSAGES)]
+        assert [tuple(each) for each in states] == [(InboxState.SAMPLED, written)]
         assert session.scalar(select(Request.id).where(Request.state != "completed")) is None
 
 
@@ -440,20 +445,26 @@ def unserved(engine: Engine) -> list[str]:
         return repository.unserved_namespaces(session)
 
 
-def serve_eagerly(engine: Engine, is_over: threading.Event) -> int:
-    """Serve every request, and close it the moment its inbox looks empty; gives their number.
+@dataclass
+class Eager:
+    """Serves every request, and closes it the moment its inbox looks empty.
 
     Once `is_over`, nothing may be left that no open request stands for.
     """
-    runs = 0
-    while True:
-        was_over = is_over.is_set()
-        found = claim(engine)
-        for request in found:
-            serve(engine, Holder(request.id, request.attempts, uuid.uuid4()))
-            runs += 1
-        if was_over and not found:
-            return runs
+
+    engine: Engine
+    is_over: threading.Event = field(default_factory=threading.Event)
+    closes: int = 0
+
+    def serve(self) -> None:
+        while True:
+            was_over = self.is_over.is_set()
+            found = claim(self.engine)
+            for request in found:
+                serve(self.engine, Holder(request.id, request.attempts, uuid.uuid4()))
+                self.closes += 1
+            if was_over and not found:
+                return
 
 
 def serve(engine: Engine, holder: Holder) -> None:
