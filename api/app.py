@@ -13,6 +13,7 @@ from types import ModuleType
 
 import structlog
 from fastapi import FastAPI
+from starlette.datastructures import State
 
 import api
 from api import errors
@@ -28,8 +29,14 @@ _ROOMS = ("routes", "testbed", "pcs.routes", "pages")
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The application, with every router that the rooms of `api` hold."""
-    prefix = settings.stack.root_path
+    """The application, as these settings want it."""
+    app = routed(settings.stack.root_path)
+    equip(app, settings)
+    return app
+
+
+def routed(prefix: str) -> FastAPI:
+    """Every router that the rooms of `api` hold, under a prefix, with nothing to work with yet."""
     app = FastAPI(
         title="prodops",
         summary="ePIC production operations and fast monitoring",
@@ -40,7 +47,17 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,
         lifespan=_lifespan,
     )
-    app.state.settings = settings
+    errors.install(app)
+    for module in _modules():
+        app.include_router(module.router, prefix=prefix)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(SlashTolerant)
+    return app
+
+
+def equip(app: FastAPI, settings: Settings) -> None:
+    """Give the application what its routes work with; its prefix is that of the settings."""
+    app.state = State({"settings": settings})  # nothing that was kept for others is left
     app.state.engine = make_engine(pool_size=settings.database.pool_size)
     app.state.gatekeeper = Gatekeeper(
         app.state.engine,
@@ -50,12 +67,6 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.feed = Feed(settings.stream)
     app.state.intake = Intake(app.state.engine)
-    errors.install(app)
-    for module in _modules():
-        app.include_router(module.router, prefix=prefix)
-    app.add_middleware(BodyLimit, max_bytes=settings.api.max_body_bytes)
-    app.add_middleware(SlashTolerant)
-    return app
 
 
 @asynccontextmanager

@@ -14,37 +14,42 @@ _TOO_LARGE: Final = 413
 
 
 class BodyLimit:
-    """Refuses bodies above a size with 413, before they are read where their length is said."""
+    """Refuses bodies above the set size with 413; before they are read, where their length is said.
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    Needs the settings in the application's state.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._max_bytes = max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        most: int = scope["app"].state.settings.api.max_body_bytes
         length = Headers(scope=scope).get("content-length", "")
-        if length.isdigit() and int(length) > self._max_bytes:
-            await JSONResponse(self._refusal(), _TOO_LARGE)(scope, receive, send)
+        if length.isdigit() and int(length) > most:
+            await JSONResponse(_refusal(most), _TOO_LARGE)(scope, receive, send)
             return
-        await self._app(scope, self._counted(receive), send)
+        await self._app(scope, _counted(receive, most), send)
 
-    def _counted(self, receive: Receive) -> Receive:
-        read = 0
 
-        async def counting() -> Message:
-            nonlocal read
-            message = await receive()
-            read += len(message.get("body", b""))
-            if read > self._max_bytes:
-                raise Refusal(_TOO_LARGE, self._refusal())
-            return message
+def _counted(receive: Receive, most: int) -> Receive:
+    read = 0
 
-        return counting
+    async def counting() -> Message:
+        nonlocal read
+        message = await receive()
+        read += len(message.get("body", b""))
+        if read > most:
+            raise Refusal(_TOO_LARGE, _refusal(most))
+        return message
 
-    def _refusal(self) -> dict[str, object]:
-        return {"body": [f"is larger than {self._max_bytes} bytes"]}
+    return counting
+
+
+def _refusal(most: int) -> dict[str, object]:
+    return {"body": [f"is larger than {most} bytes"]}
 
 
 class SlashTolerant:

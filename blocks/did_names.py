@@ -39,8 +39,11 @@ def check_name(name: str, *, has_slash: bool = True) -> str:
         name: Of at most 250 signs.
         has_slash: Whether it is a path (``/RECO/...``); PanDA's log names are not.
 
+    A name with an empty, ``.`` or ``..`` segment, or with a slash at its end, cannot be asked
+    for: web servers merge its slashes.
+
     Raises:
-        BadDidName: It has other signs, is too long, or climbs.
+        BadDidName: It has other signs, is too long, or has such a segment.
     """
     form = _NAME if has_slash else _PLAIN_NAME
     if len(name) > MAX_NAME or not form.fullmatch(name):
@@ -49,6 +52,6 @@ def check_name(name: str, *, has_slash: bool = True) -> str:
             f"name {name[:60]!r} is not {begin}letters, digits, . - _ + / = : "
             f"(at most {MAX_NAME} signs)"
         )
-    if any(part in {".", ".."} for part in name.split("/")):
-        raise BadDidName(f"name {name[:60]!r} holds a path's . or ..")
+    if not {"", ".", ".."}.isdisjoint(name.removeprefix("/").split("/")):
+        raise BadDidName(f"name {name[:60]!r} has a segment that is empty, . or ..")
     return name

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import itertools
+import functools
 import os
 import socket
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import httpx
 import pytest
 import uvicorn
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
-from sqlalchemy import URL, Engine, create_engine, make_url, text
 
-from api import auth
-from api.app import create_app
+from api.app import equip, routed
 from deployments.stack.credentials import Credentials
 from deployments.stack.stack import Stack
-from flows.common.database import make_engine, transaction
 from flows.common.settings import known_names, settings
+from tests.databases import Database, Pool, Server
 from tests.grid import campaign, grid  # noqa: F401 - fixtures of every tier
 
 hypothesis_settings.register_profile(
@@ -31,7 +27,7 @@ hypothesis_settings.register_profile(
 )
 hypothesis_settings.load_profile("prodops")
 
-_numbers = itertools.count(1)
+_routed = functools.cache(routed)  # 185 routes take 0.2 s: made once for all tests
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
@@ -56,75 +52,27 @@ def no_settings_from_outside() -> None:
             del os.environ[name]
 
 
-@dataclass(frozen=True)
-class Server:
-    """The PostgreSQL of the test session, whose `prodops` database is the migrated template."""
-
-    port: int
-    credentials: Credentials
-
-    def url(self, role: str, database: str) -> URL:
-        return make_url(f"postgresql+psycopg://{role}@127.0.0.1:{self.port}/{database}")
-
-    def admin(self) -> Engine:
-        return create_engine(
-            self.url("postgres", "postgres"),
-            connect_args={"passfile": str(self.credentials.superuser)},
-            isolation_level="AUTOCOMMIT",
-        )
-
-
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
     with Stack.temporary(parts=("postgres",)) as stack:
         yield Server(stack.settings.database.port, Credentials(stack.state_dir / "secrets"))
 
 
-@dataclass(frozen=True)
-class Database:
-    """A fresh, migrated database, and the two roles' ways into it."""
-
-    name: str
-    ops_url: URL
-    web_url: URL
-    ops_passfile: Path
-    web_passfile: Path
-    ops_engine: Engine
-    web_engine: Engine
-
-    def create_token(self, owner: str = "tester") -> str:
-        with transaction(self.ops_engine) as session:
-            return auth.create_token(session, owner)
+@pytest.fixture(scope="session")
+def databases(postgres: Server) -> Pool:
+    return Pool(postgres)
 
 
 @pytest.fixture
-def database(postgres: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
+def database(databases: Pool, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     """A fresh database; this process's settings point to it, with the ops role's rights."""
-    name = f"test_{next(_numbers)}"
-    admin = postgres.admin()
-    with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE prodops OWNER prodops_ops"))
-    ops_url = postgres.url("prodops_ops", name)
-    web_url = postgres.url("prodops_web", name)
-    monkeypatch.setenv("PRODOPS_DATABASE_URL", str(ops_url))
-    monkeypatch.setenv("PRODOPS_DATABASE_PASSFILE", str(postgres.credentials.ops))
+    fresh = Database.of(databases.server, databases.take())
+    monkeypatch.setenv("PRODOPS_DATABASE_URL", str(fresh.ops_url))
+    monkeypatch.setenv("PRODOPS_DATABASE_PASSFILE", str(fresh.ops_passfile))
     settings.cache_clear()
-    ops_engine = make_engine(ops_url, passfile=postgres.credentials.ops)
-    web_engine = make_engine(web_url, passfile=postgres.credentials.web)
-    yield Database(
-        name,
-        ops_url,
-        web_url,
-        postgres.credentials.ops,
-        postgres.credentials.web,
-        ops_engine,
-        web_engine,
-    )
-    ops_engine.dispose()
-    web_engine.dispose()
-    with admin.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    admin.dispose()
+    yield fresh
+    fresh.dispose()
+    databases.give_back(fresh.name)
 
 
 class ServedApi:
@@ -151,8 +99,10 @@ class ServedApi:
         return httpx.Client(base_url=self.url, headers=headers, timeout=timeout)
 
     def start(self) -> None:
+        app = _routed(settings().stack.root_path)
+        equip(app, settings())
         config = uvicorn.Config(
-            create_app(settings()), host="127.0.0.1", port=self.port, log_level="warning",
+            app, host="127.0.0.1", port=self.port, log_level="warning",
             proxy_headers=False, timeout_graceful_shutdown=1,
         )  # fmt: skip
         self._server = uvicorn.Server(config)

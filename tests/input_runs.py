@@ -22,7 +22,7 @@ from flows.provenance.arrivals import look
 from flows.provenance.evgen import planning, registration, update
 from flows.provenance.reports import posting, report
 from flows.provenance.workplace import Workplace
-from tests.conftest import Database
+from tests.databases import Database
 from tests.grid import RunningGrid
 from tests.sweeps import plain_steps
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 from deployments.sandbox.grid import gateway
 from deployments.sandbox.grid.programs import nginx_program
 from deployments.stack.ports import free_ports
+from tests.waiting import PATIENCE, wait_until
 
 
 def require_nginx() -> str:
@@ -37,19 +37,14 @@ def proxied(upstream_url: str, home: Path, *, user: str) -> Iterator[str]:
     (home / "nginx.conf").write_text(written)
     process = subprocess.Popen(gateway.command(program, home))
     try:
-        _await(process, port, home)
+        wait_until(lambda: _is_listening(process, port, home))
         yield gateway.address(upstream_url, port)
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE)
 
 
-def _await(process: subprocess.Popen[bytes], port: int, home: Path) -> None:
-    deadline = time.monotonic() + 10
-    while True:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        assert process.poll() is None, (home / "error.log").read_text()
-        assert time.monotonic() < deadline, "nginx did not listen"
-        time.sleep(0.02)
+def _is_listening(process: subprocess.Popen[bytes], port: int, home: Path) -> bool:
+    assert process.poll() is None, (home / "error.log").read_text()
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -23,7 +23,7 @@ from flows.payload_logs.actions import FETCH_PAYLOAD_LOG, FetchPayloadLog
 from flows.payload_logs.errors import FetchFailed
 from flows.payload_logs.fetching import Steps, fetch
 from flows.payload_logs.models import PayloadLog
-from tests.conftest import Database
+from tests.databases import Database
 from tests.grid import RunningGrid
 
 SCOPE = "group.EIC"

@@ -14,7 +14,7 @@ from flows.common.database import now, transaction
 from flows.common.models import Request, RequestState
 from flows.payload_logs import messages
 from flows.payload_logs.models import LogState, PayloadLog, Step
-from tests.conftest import Database
+from tests.databases import Database
 
 TASK = 501
 JOB = 1001

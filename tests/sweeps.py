@@ -30,7 +30,7 @@ from flows.provenance.models import (
     ProducedFile,
     RequestedPath,
 )
-from tests.conftest import Database
+from tests.databases import Database
 from tests.grid import RunningGrid
 
 ROOT = "/volatile/eic/EPIC/EVGEN"

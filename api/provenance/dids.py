@@ -114,7 +114,7 @@ class Detail:
 
 
 def parse(text: str) -> Did:
-    """The DID that `scope:/name` says.
+    """The DID that `scope:/name` says, with or without a slash at its end.
 
     Raises:
         BadDid: It says none that Rucio would take.
@@ -122,7 +122,7 @@ def parse(text: str) -> Did:
     scope, colon, name = text.strip().partition(":")
     if not colon:
         raise BadDid(f"did: {text[:60]!r} is not of the form scope:/name")
-    return checked(scope, name)
+    return checked(scope, name.rstrip("/"))
 
 
 def checked(scope: str, name: str) -> Did:

@@ -1,39 +1,30 @@
-"""Rucio's rules for scopes and names, as the EIC policy package sets them (0.1.2)."""
+"""Rucio's rules for scopes and names, before a call and in its refusal."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from blocks.did_names import BadDidName, check_name, check_scope
 from blocks.rucio_catalog.errors import DidNotFound, InvalidName, RucioRefused
 
-LONGEST_NAME = 250
-LONGEST_SCOPE = 25
 _UNKNOWN = frozenset({"DataIdentifierNotFound", "ScopeNotFound"})
 _INVALID = "InvalidObject"
-_NAME = re.compile(r"[A-Za-z0-9.\-_+/=:]+")
-_SCOPE = re.compile(r"[a-zA-Z_\-.0-9]+")
 
 
 def check_did(scope: str, name: str) -> None:
     """Refuse what Rucio cannot have, before anybody is asked.
 
-    Names of data begin with a slash, those of PanDA's logs do not. A name with an empty, ``.`` or
-    ``..`` segment, or with a slash at its end, cannot be asked for: web servers merge its slashes.
+    Names of data begin with a slash, those of PanDA's logs do not.
 
     Raises:
         InvalidName: Says which rule is broken.
     """
-    did = f"{scope}:{name}"
-    if not _SCOPE.fullmatch(scope) or len(scope) > LONGEST_SCOPE:
-        raise InvalidName(did, f"a scope has 1 to {LONGEST_SCOPE} letters, digits and . - _")
-    if not _NAME.fullmatch(name) or len(name) > LONGEST_NAME:
-        allowed = "letters, digits and . - _ + / = :"
-        raise InvalidName(did, f"a name has 1 to {LONGEST_NAME} {allowed}")
-    segments = name.removeprefix("/").split("/")
-    if not {"", ".", ".."}.isdisjoint(segments):
-        raise InvalidName(did, "a segment of its name is empty or made of dots")
+    try:
+        check_scope(scope)
+        check_name(name, has_slash=name.startswith("/"))
+    except BadDidName as error:
+        raise InvalidName(f"{scope}:{name}", str(error)) from None
 
 
 def check_pattern(scope: str, pattern: str) -> None:

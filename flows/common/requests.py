@@ -304,6 +304,7 @@ def _claim(
 ) -> list[Request]:
     if limit <= 0:
         return []
+    # Chosen once: PostgreSQL may run a subquery for each row, and give other rows each time.
     waiting = (
         select(Request.id)
         .where(_is_due(), wanted)
@@ -311,10 +312,12 @@ def _claim(
         .limit(limit)
         # A row that intake holds while it joins it is claimed all the same.
         .with_for_update(skip_locked=True, key_share=True)
+        .cte("waiting")
+        .prefix_with("MATERIALIZED")
     )
     claimed = session.scalars(
         update(Request)
-        .where(Request.id.in_(waiting.scalar_subquery()))
+        .where(Request.id == waiting.c.id)
         .values(
             state=RequestState.CLAIMED,
             worker=worker,

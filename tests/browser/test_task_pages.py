@@ -15,9 +15,9 @@ from api.pages import wording
 from deployments.stack.stack import Stack
 from tests.browser import test_fastmon_page as pages
 from tests.browser.test_fastmon_page import OVERFLOW, PHONE, Visit, begin_visit
-from tests.e2e.conftest import wait_until
 from tests.e2e.production import PRODUCTION, Production, production_of
 from tests.nginx_proxy import proxied
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -39,7 +39,7 @@ def production(shared_production: Production) -> Iterator[Production]:
     """The module's stack, without faults, left quiet by each test for the next."""
     yield shared_production
     shared_production.panda.delete("faults")
-    wait_until(shared_production.site.is_quiet, 30)
+    wait_until(shared_production.site.is_quiet)
 
 
 @pytest.fixture

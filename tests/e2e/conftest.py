@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,6 +27,7 @@ from deployments.stack.stack import Stack
 from flows.common.database import DatabaseUnavailable, make_engine, transaction
 from flows.common.models import HELD, Event, Request, RequestState
 from flows.fastmon.models import FastmonFile, InboxStf
+from tests.waiting import PATIENCE, wait_until
 
 QUICK = {
     "PRODOPS_FASTMON_IDLE_SECONDS": "1",
@@ -45,25 +45,6 @@ TFS_PER_STF = 7
 
 T = TypeVar("T")
 _numbers = itertools.count(1)
-
-
-def wait_until(condition: Callable[[], T], seconds: float = 20.0) -> T:
-    """What `condition` gives once it is true; an error when it is not in time."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, f"not within {seconds:g} s; last: {found!r}"
-        time.sleep(0.05)
-    return found
-
-
-def stays(condition: Callable[[], bool], seconds: float) -> bool:
-    """Whether `condition` is true all that time."""
-    deadline = time.monotonic() + seconds
-    while condition():
-        if time.monotonic() > deadline:
-            return True
-        time.sleep(0.05)
-    return False
 
 
 def is_alive(pid: int) -> bool:
@@ -97,7 +78,7 @@ class Site:
     def state(self, request_id: int) -> RequestState:
         return self.request(request_id).state
 
-    def ended(self, request_id: int, seconds: float = 30.0) -> Request:
+    def ended(self, request_id: int, seconds: float = PATIENCE) -> Request:
         wait_until(lambda: self.state(request_id) in ENDED, seconds)
         return self.request(request_id)
 
@@ -155,7 +136,7 @@ class Site:
     def run_state(self, flow_run_id: uuid.UUID | str | None) -> str:
         return str(self.flow_run(flow_run_id)["state_name"])
 
-    def run_ended(self, flow_run_id: str, seconds: float = 30.0) -> dict[str, Any]:
+    def run_ended(self, flow_run_id: str, seconds: float = PATIENCE) -> dict[str, Any]:
         ends = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
         wait_until(lambda: self.flow_run(flow_run_id)["state_type"] in ends, seconds)
         return self.flow_run(flow_run_id)
@@ -236,7 +217,7 @@ def site_of(stack: Stack) -> Iterator[Site]:
     engine.dispose()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shared_site() -> Iterator[Site]:
     with Stack.temporary(QUICK) as stack, site_of(stack) as site:
         yield site
@@ -244,9 +225,9 @@ def shared_site() -> Iterator[Site]:
 
 @pytest.fixture
 def site(shared_site: Site) -> Iterator[Site]:
-    """The session's stack, left quiet by each test for the next."""
+    """The tier's stack, left quiet by each test for the next."""
     yield shared_site
-    wait_until(shared_site.is_quiet, 30)
+    wait_until(shared_site.is_quiet)
 
 
 @pytest.fixture

@@ -23,7 +23,8 @@ from deployments.stack.stack import Stack
 from flows.common.database import transaction
 from flows.common.models import Event
 from flows.submission.models import SubmissionAttempt
-from tests.e2e.conftest import QUICK, Site, site_of, wait_until
+from tests.e2e.conftest import QUICK, Site, site_of
+from tests.waiting import PATIENCE, wait_until
 
 PRODUCTION = {
     **QUICK,
@@ -74,7 +75,7 @@ class Production:
         assert answer.status_code == 200, answer.text
         return int(answer.json()["request"]["id"])
 
-    def final(self, request_id: int, seconds: float = 40.0) -> Event:
+    def final(self, request_id: int, seconds: float = PATIENCE) -> Event:
         """The one final event of a request."""
         wait_until(lambda: self.finals(request_id), seconds)
         (event,) = self.finals(request_id)
@@ -92,7 +93,7 @@ class Production:
         told = [kind for kind in kinds if kind.startswith("prodtask_")]
         return [kind for kind in told if kind != "prodtask_submit_progress"]
 
-    def wait_for_step(self, request_id: int, step: str, seconds: float = 20.0) -> None:
+    def wait_for_step(self, request_id: int, step: str, seconds: float = PATIENCE) -> None:
         wait_until(lambda: step in self.steps(request_id), seconds)
 
     def steps(self, request_id: int) -> list[str]:

@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from deployments.stack.temporary import remove_state, temporary_environment, temporary_settings
+from tests.waiting import PATIENCE, wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -121,7 +122,7 @@ def _follow_a_log(terminal: Terminal) -> None:
         assert following.stdout is not None
         assert following.stdout.readline()
         following.send_signal(signal.SIGINT)
-        assert following.wait(10) in {0, 130, -signal.SIGINT}
+        assert following.wait(PATIENCE) in {0, 130, -signal.SIGINT}
 
 
 def _see_the_schedule(terminal: Terminal) -> None:
@@ -133,10 +134,12 @@ def _see_the_schedule(terminal: Terminal) -> None:
         "deployments": {"name": {"any_": ["prune_history"]}},
         "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}},
     }
-    deadline = time.monotonic() + 90
-    while not httpx.post(url, json=wanted, auth=(user, password)).raise_for_status().json():
-        assert time.monotonic() < deadline, "nothing is scheduled"
-        time.sleep(0.5)
+
+    def planned() -> list[object]:
+        found: list[object] = httpx.post(url, json=wanted, auth=(user, password)).json()
+        return found
+
+    wait_until(planned, 90, pause=0.5)
 
 
 def test_detached_up_returns_and_down_leaves_nothing(terminal: Terminal) -> None:

@@ -17,14 +17,14 @@ import pytest
 from deployments.worker import session
 from deployments.worker.guard import Guard
 from deployments.worker.protocol import Ended, EndReason, Intent, Start
-from tests.e2e.conftest import Site, is_alive, wait_until
+from tests.e2e.conftest import Site, is_alive
+from tests.waiting import PATIENCE, wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("ops_environment")]
 
 ROOT = Path(__file__).parents[2]
 PROBES = "tests.e2e.probe_flows.stubborn"
 GRACE_SECONDS = 0.5
-SOON_SECONDS = 20.0
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Probe:
         return [int(pid) for pid in self.report.read_text().split()]
 
     async def end(self) -> Ended:
-        return await asyncio.wait_for(self.ending, SOON_SECONDS)
+        return await asyncio.wait_for(self.ending, PATIENCE)
 
     def stop(self, intent: Intent = Intent.CANCEL) -> None:
         self.guard.stop(self.flow_run["id"], intent, GRACE_SECONDS)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
@@ -20,10 +19,11 @@ from deployments.stack.environment import sandbox_panda_url
 from deployments.stack.stack import Stack
 from flows.common.models import Request
 from flows.payload_logs import cache
-from tests.e2e.conftest import QUICK, Site, site_of, wait_until
+from tests.e2e.conftest import QUICK, Site, site_of
 from tests.grid import RunningGrid, require_grid
 from tests.payload_log_archives import STDOUT, archive
 from tests.payload_log_fetches import QUICK as QUICK_DOORS
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -152,9 +152,7 @@ def large() -> bytes:
 
 def wait_for_step(logs: Logs, request_id: int, step: str) -> None:
     """Without a pause: the step may be short."""
-    deadline = time.monotonic() + 30
-    while step not in logs.steps(request_id):
-        assert time.monotonic() < deadline
+    wait_until(lambda: step in logs.steps(request_id), pause=0)
 
 
 @pytest.mark.parametrize("step", HELD_UP)

@@ -18,9 +18,10 @@ from deployments.stack.stack import Stack
 from flows.common.database import transaction
 from flows.common.models import RequestState
 from flows.provenance.models import CampaignSweep, ProducedDataset, RequestedPath, SweepState
-from tests.e2e.conftest import QUICK, Site, site_of, wait_until
+from tests.e2e.conftest import QUICK, Site, site_of
 from tests.grid import RunningGrid, require_grid
 from tests.sweeps import ROOT, listed
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -103,7 +104,7 @@ def test_a_run_that_is_killed_while_rucio_is_silent_is_made_up_for(provenance: P
     site = provenance.site
     with provenance.grid.stalled("rucio"):
         request_id = provenance.sweep()
-        wait_until(lambda: provenance.told(request_id, "provenance_progress"), 30)
+        wait_until(lambda: provenance.told(request_id, "provenance_progress"))
         for run in wait_until(site.runs, 30):  # a scheduled one may be among them
             run.kill()
     ended = site.ended(request_id, 60)

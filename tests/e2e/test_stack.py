@@ -4,8 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -15,12 +14,11 @@ import pytest
 from deployments.stack.errors import StackDown
 from deployments.stack.stack import Stack
 from deployments.stack.temporary import remove_state, temporary_settings
+from tests.waiting import PATIENCE, wait_until
 
 pytestmark = pytest.mark.e2e
 
 PARTS = ("postgres", "prefect")
-RESTART_SECONDS = 30.0
-END_SECONDS = 15.0
 
 _STATE_DIRS: list[Path] = []
 
@@ -31,13 +29,6 @@ with Stack.temporary(parts=("postgres",), is_migrated=False) as stack:
     print(stack.state_dir, stack.pid("supervisord"), flush=True)
     time.sleep(600)
 """
-
-
-def wait_until(is_so: Callable[[], bool], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline, "not in time"
-        time.sleep(0.05)
 
 
 def is_restarted(stack: Stack, part: str, before: int) -> bool:
@@ -107,7 +98,7 @@ def test_a_killed_part_is_restarted_and_works(stack: Stack, part: str):
     before = stack.pid(part)
 
     os.kill(before, signal.SIGKILL)
-    wait_until(lambda: is_restarted(stack, part, before), RESTART_SECONDS)
+    wait_until(lambda: is_restarted(stack, part, before))
 
     stack.wait_ready(part)
     stack.wait_ready("prefect")
@@ -130,7 +121,7 @@ def test_killing_supervisord_leaves_no_process():
         processes = family(stack.pid("supervisord"))
         os.kill(stack.pid("supervisord"), signal.SIGKILL)
 
-        wait_until(lambda: all_ended(processes), END_SECONDS)
+        wait_until(lambda: all_ended(processes))
 
 
 def test_killing_the_keeper_leaves_no_process(keeper: subprocess.Popen[str]):
@@ -138,7 +129,7 @@ def test_killing_the_keeper_leaves_no_process(keeper: subprocess.Popen[str]):
 
     keeper.kill()
 
-    wait_until(lambda: all_ended(processes), END_SECONDS)
+    wait_until(lambda: all_ended(processes))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -149,8 +140,8 @@ def test_a_signal_ends_a_temporary_stack_without_a_trace(
 
     keeper.send_signal(number)
 
-    wait_until(lambda: all_ended(processes), END_SECONDS)
-    keeper.wait(END_SECONDS)
+    wait_until(lambda: all_ended(processes))
+    keeper.wait(PATIENCE)
     assert not _STATE_DIRS[0].exists()
 
 

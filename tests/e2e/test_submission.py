@@ -12,8 +12,8 @@ import psutil
 import pytest
 
 from deployments.stack.stack import Stack
-from tests.e2e.conftest import stays, wait_until
 from tests.e2e.production import PRODUCTION, Production, production_of
+from tests.waiting import stays, wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -29,7 +29,7 @@ def production(shared_production: Production) -> Iterator[Production]:
     """The module's stack, without faults, left quiet by each test for the next."""
     yield shared_production
     shared_production.panda.delete("faults")
-    wait_until(shared_production.site.is_quiet, 30)
+    wait_until(shared_production.site.is_quiet)
 
 
 def pruns() -> list[int]:
@@ -225,7 +225,7 @@ def test_a_killed_run_is_gone_on_with(production, step):
     for run in production.site.runs():
         os.kill(run.pid, signal.SIGKILL)
     assert_submitted_once(production, name, request_id)
-    wait_until(lambda: pruns() == [], 10)
+    wait_until(lambda: pruns() == [])
 
 
 @pytest.mark.parametrize("part", ["worker", "api", "prefect", "postgres"])

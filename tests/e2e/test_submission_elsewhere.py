@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from deployments.stack.stack import Stack
-from tests.e2e.conftest import wait_until
 from tests.e2e.original_pcs import OriginalPcs, original_pcs
 from tests.e2e.production import PRODUCTION, Production, production_of
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.e2e
 

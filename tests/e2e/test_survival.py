@@ -29,8 +29,8 @@ from tests.e2e.conftest import (
     patiently,
     site_of,
     stf_message,
-    wait_until,
 )
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -112,7 +112,7 @@ def test_a_lost_database_is_told_with_503_and_what_was_accepted_is_kept(hard_sit
     wait_until(patiently(lambda: set(hard_site.inbox("outage").values()) == {"sampled"}), 60)
     assert len(hard_site.inbox("outage")) == 1
     assert hard_site.send(stf_message("outage", 2)).status_code == 201
-    wait_until(hard_site.is_quiet, 30)
+    wait_until(hard_site.is_quiet)
 
 
 def test_a_request_that_comes_while_prefect_is_away_runs_when_it_is_back(hard_site: Site):
@@ -182,7 +182,7 @@ def test_kills_at_random_moments_under_load_lose_and_double_nothing(hard_site: S
         wait_until(patiently(lambda: len(site.runs()) > 0), 60)
         feeder.__exit__()
         wait_until(patiently(lambda: settled(site, [one, two])), 60)
-        wait_until(lambda: untold_states(site) == Counter(), 30)
+        wait_until(lambda: untold_states(site) == Counter())
         wait_until(patiently(lambda: settled(site, [one, two])), 60)
     assert feeder.refusals
     assert one.breaks

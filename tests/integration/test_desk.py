@@ -18,7 +18,7 @@ from flows.common.models import HELD, Event, Request, RequestState
 from flows.common.requests import Holder
 from flows.common.settings import WorkerSettings, settings
 from flows.submission.models import SubmissionAttempt
-from tests.conftest import Database
+from tests.databases import Database
 
 pytestmark = pytest.mark.integration
 

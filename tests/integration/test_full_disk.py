@@ -15,7 +15,7 @@ from sqlalchemy import func, select, text
 
 from flows.common.database import transaction
 from flows.common.models import Event
-from tests.conftest import Database, Server
+from tests.databases import Database, Server
 
 pytestmark = pytest.mark.integration
 

@@ -14,7 +14,7 @@ from flows.common.database import transaction
 from flows.common.models import Event, Request
 from flows.common.settings import settings
 from flows.fastmon.models import InboxState, InboxStf
-from tests.conftest import Database
+from tests.databases import Database
 
 pytestmark = pytest.mark.integration
 

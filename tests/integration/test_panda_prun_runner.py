@@ -233,7 +233,7 @@ def test_files_of_the_sandbox_are_packed_and_never_run(prun: Runner, panda, tmp_
 def test_a_server_that_hangs_costs_no_more_than_the_time_given(prun: Runner, panda):
     panda.fault("task/submit", "hang")
     begun = time.monotonic()
-    outcome = prun("--exec", "./my_script.sh", timeout_seconds=2)
+    outcome = prun("--exec", "./my_script.sh", timeout_seconds=6)
     assert outcome.is_timed_out
     assert "INFO : submit group.EIC.one/" in outcome.output
-    assert time.monotonic() - begun < 6
+    assert time.monotonic() - begun < 20

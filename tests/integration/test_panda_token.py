@@ -22,6 +22,7 @@ import pytest
 from blocks.errors import OutsideUnavailable, ProdOpsError
 from blocks.panda_server import CachedToken, PandaUnavailable, RobotToken, TokenRefused
 from deployments.sandbox.panda import PandaSandbox
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.integration
 VO = "EIC.production"
@@ -101,7 +102,7 @@ def test_the_command_of_a_refusal_really_gets_a_new_token(panda: PandaSandbox):
             re.findall(r"http\S+user_code=\w+", line) for line in person.stdout if "go to" in line
         )
         httpx.get(page[0]).raise_for_status()
-        person.communicate("y\n", timeout=20)
+        person.communicate("y\n", timeout=PATIENCE)
     identity = source(panda).identity()
     assert identity.seconds_left > 60
     assert identity.token != old["id_token"]
@@ -269,7 +270,7 @@ def test_processes_that_refresh_at_once_refresh_once(panda: PandaSandbox):
         assert process.stdin is not None
         process.stdin.write("\n")
         process.stdin.flush()
-    tokens = {process.communicate(timeout=20)[0].strip() for process in processes}
+    tokens = {process.communicate(timeout=PATIENCE)[0].strip() for process in processes}
     assert tokens == {json.loads(token_file(panda).read_text())["id_token"]}
     assert len(panda.journal("token")) == 1
 
@@ -295,7 +296,7 @@ def test_a_process_killed_while_it_writes_leaves_the_old_token_whole(
 ):
     old = store(panda, seconds=30)
     with refreshing(panda, f"{KILLED}\n{death}\n{REFRESH}") as process:
-        process.communicate("\n", timeout=20)
+        process.communicate("\n", timeout=PATIENCE)
     assert process.returncode == -signal.SIGKILL
     assert json.loads(token_file(panda).read_text()) == old
     assert {mode_of(path) for path in panda.config_root.iterdir()} == {0o600}

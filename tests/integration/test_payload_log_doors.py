@@ -18,6 +18,7 @@ from flows.common.settings import settings
 from tests import payload_log_fetches
 from tests.payload_log_archives import STDOUT, archive
 from tests.payload_log_fetches import Fetches
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -189,19 +190,12 @@ def test_a_door_that_dies_in_the_middle_costs_nothing_but_time(fetches, large):
     assert 0 < came[0] < LARGE_BYTES
     assert fetches.row(order).members[0]["size_bytes"] == LARGE_BYTES
     assert fetches.left() == []
-    wait_for_door(fetches)
+    wait_until(lambda: is_open(fetches.grid.settings.sandbox.door_port))
 
 
-def wait_for_door(fetches: Fetches) -> None:
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", fetches.grid.settings.sandbox.door_port)).close()
-        except OSError:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        else:
-            return
+def is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 # ------------------------------------------------------------------ Rucio and the proxy

@@ -19,7 +19,7 @@ from flows.payload_logs import cache
 from flows.payload_logs.models import LogState, PayloadLog
 from flows.payload_logs.pruning import prune
 from flows.payload_logs.workplace import opened
-from tests.conftest import Database
+from tests.databases import Database
 
 pytestmark = pytest.mark.integration
 

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError, ProgrammingError
 import api.pcs.models
 from flows.common.capabilities import import_models
 from flows.common.database import Base, transaction
-from tests.conftest import Database
+from tests.databases import Database
 from tests.pcs_client import Pcs
 
 pytestmark = pytest.mark.integration

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -22,7 +21,8 @@ from deployments.relay.ledger import Belonging, Ledger, RunState
 from flows.common.database import transaction
 from flows.common.models import Event, RelayedState, Request
 from flows.common.settings import settings
-from tests.conftest import Database
+from tests.databases import Database
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -186,18 +186,11 @@ def test_an_outage_of_prefect_delays_what_is_queued_and_drops_nothing(
         for state in states_of(prefect, run):
             relay._queue.put_nowait(state)
         writing = asyncio.create_task(relay._write(prefect))
-        await asyncio.to_thread(wait_until_told, database)
+        await asyncio.to_thread(wait_until, lambda: len(told(database)) == len(NAMES))
         writing.cancel()
 
     asyncio.run(work())
     assert told(database) == list(NAMES)
-
-
-def wait_until_told(database: Database) -> None:
-    deadline = time.monotonic() + 10
-    while len(told(database)) < len(NAMES):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_a_state_names_its_request_by_the_row_or_by_the_runs_key(database, prefect, relay, ledger):

@@ -14,7 +14,7 @@ from flows.common.database import transaction
 from flows.common.models import Request
 from flows.fastmon import intake, schemas
 from flows.fastmon.actions import SAMPLE_STFS, SampleStfs
-from tests.conftest import Database
+from tests.databases import Database
 from tests.sampled_run import begin_sampling, messages_of, take_in
 
 pytestmark = pytest.mark.integration

@@ -141,13 +141,13 @@ def test_an_answer_that_trickles_ends_with_the_limit(server, catalog):
     begun = time.monotonic()
     with pytest.raises(RucioUnavailable, match="longer than 1 s"):
         files(catalog)
-    assert time.monotonic() - begun < 2 * LIMIT_SECONDS
+    assert time.monotonic() - begun < 5 * LIMIT_SECONDS
 
 
 def test_an_answer_that_falls_silent_ends_with_the_limit_too(server, catalog):
     def answer(request: Handler) -> None:
         request.stream(ROW)
-        request.server.stopping.wait(0.7)
+        request.server.stopping.wait(0.9)
         request.chunk(ROW)
         request.server.stopping.wait()
 
@@ -155,7 +155,7 @@ def test_an_answer_that_falls_silent_ends_with_the_limit_too(server, catalog):
     begun = time.monotonic()
     with pytest.raises(RucioUnavailable, match="longer than 1 s"):
         files(catalog)
-    assert time.monotonic() - begun < 1.5 * LIMIT_SECONDS
+    assert time.monotonic() - begun < 1.85 * LIMIT_SECONDS
 
 
 def test_a_server_that_never_answers_is_waited_for_once(server, catalog):
@@ -163,7 +163,7 @@ def test_a_server_that_never_answers_is_waited_for_once(server, catalog):
     begun = time.monotonic()
     with pytest.raises(RucioUnavailable, match="no answer"):
         catalog.did("epic", "/a")
-    assert time.monotonic() - begun < 2 * LIMIT_SECONDS
+    assert time.monotonic() - begun < 5 * LIMIT_SECONDS
     assert len(server.questions) == 1
 
 

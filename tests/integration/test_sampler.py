@@ -28,7 +28,7 @@ from flows.fastmon.models import (
     StfFile,
 )
 from flows.fastmon.sampler import Sampler, Tally, sampling_of
-from tests.conftest import Database
+from tests.databases import Database
 
 pytestmark = pytest.mark.integration
 

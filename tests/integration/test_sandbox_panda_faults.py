@@ -16,6 +16,7 @@ import pytest
 
 from deployments.sandbox.panda import PandaSandbox
 from tests.panda_calls import NAME, NEVER_REFINED, headers, submit
+from tests.waiting import PATIENCE, wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -66,10 +67,7 @@ def test_a_server_that_refuses_is_back_at_the_same_address(panda: PandaSandbox) 
         httpx.get(f"{panda.url}/api/v1/system/is_alive")
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{panda.url}/api/v1/system/is_alive")
-    deadline = time.monotonic() + 10
-    while not _answers(panda.url):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(lambda: _answers(panda.url))
 
 
 def test_a_slow_answer_is_a_right_one(panda: PandaSandbox) -> None:
@@ -146,12 +144,9 @@ def test_as_a_process_it_serves_until_it_is_told_to_end(tmp_path: Path, free_por
     }
     command = [sys.executable, "-m", "deployments.sandbox.panda"]
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
-        deadline = time.monotonic() + 20
-        while not _answers(f"http://127.0.0.1:{free_port}"):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_until(lambda: _answers(f"http://127.0.0.1:{free_port}"))
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE) == 0
     assert (tmp_path / "sandbox" / "panda" / "pathena" / ".token").exists()
 
 

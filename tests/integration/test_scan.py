@@ -15,7 +15,7 @@ from flows.common.models import Event
 from flows.common.settings import FastmonSettings
 from flows.fastmon import scan
 from flows.fastmon.models import InboxStf, WatchedFile
-from tests.conftest import Database
+from tests.databases import Database
 
 pytestmark = pytest.mark.integration
 

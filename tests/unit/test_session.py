@@ -6,8 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -23,6 +22,7 @@ from deployments.worker.protocol import (
     encode,
 )
 from flows.common import sessions
+from tests.waiting import wait_until
 
 SLEEP = (sys.executable, "-S", "-c", "import time; time.sleep(60)")
 FAMILY = """
@@ -43,13 +43,6 @@ if os.fork() == 0:
     signal.pause()
 sys.stdin.read()
 """
-
-
-def wait_until(is_so: Callable[[], bool], seconds: float = 5.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline, "not in time"
-        time.sleep(0.01)
 
 
 @pytest.fixture

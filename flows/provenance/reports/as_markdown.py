@@ -149,11 +149,7 @@ def _paths(paths: Sequence[_Row]) -> Iterator[str]:
     rows = [
         (
             _code(each["path"]),
-            "complete"
-            if each["is_complete"]
-            else "incomplete"
-            if each["dids"]
-            else each["finding"],
+            _state(each),
             f"{each['files']}/{each['total_files']}" if each["dids"] else "",
             ", ".join(each["detector_configs"]),
             ", ".join(rule for rule in each["rules"] if rule != "exact") or each["reason"] or "",

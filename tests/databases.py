@@ -1,0 +1,180 @@
+"""Databases for tests, each as the migrations leave it; emptied ones are used again.
+
+To make one costs ten times what it costs to empty one.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
+
+from api import auth
+from deployments.stack.credentials import Credentials
+from flows.common.database import make_engine, transaction
+
+_TEMPLATE = "prodops"
+_TABLES = """
+    SELECT quote_ident(schemaname) || '.' || quote_ident(tablename) FROM pg_tables
+    WHERE schemaname NOT IN ('pg_catalog', 'information_schema')
+"""
+_SEQUENCES = """
+    SELECT quote_ident(schemaname) || '.' || quote_ident(sequencename) AS name,
+           coalesce(last_value, start_value) AS value, last_value IS NOT NULL AS is_called
+    FROM pg_sequences
+"""
+_SET_SEQUENCES = """
+    SELECT setval(name, value, is_called)
+    FROM jsonb_to_recordset(:sequences) AS s(name text, value bigint, is_called boolean)
+"""
+_ALONE = """
+    SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
+_LARGE = f"SELECT t FROM ({_TABLES}) AS s(t) WHERE pg_table_size(t::regclass) > 1000000"
+_SCHEMA = " UNION ALL ".join(
+    f"SELECT '{name}', count(*), max(oid::bigint) FROM {name}"
+    for name in ("pg_class", "pg_constraint", "pg_proc", "pg_trigger", "pg_policy")
+)
+
+
+@dataclass(frozen=True)
+class Server:
+    """The PostgreSQL of the test session, whose `prodops` database is the migrated template."""
+
+    port: int
+    credentials: Credentials
+
+    def url(self, role: str, database: str) -> URL:
+        return make_url(f"postgresql+psycopg://{role}@127.0.0.1:{self.port}/{database}")
+
+    def admin(self, database: str = "postgres", *, isolation: str = "AUTOCOMMIT") -> Engine:
+        return create_engine(
+            self.url("postgres", database),
+            connect_args={"passfile": str(self.credentials.superuser)},
+            isolation_level=isolation,
+        )
+
+
+@dataclass(frozen=True)
+class Database:
+    """A fresh, migrated database, and the two roles' ways into it."""
+
+    name: str
+    ops_url: URL
+    web_url: URL
+    ops_passfile: Path
+    web_passfile: Path
+    ops_engine: Engine
+    web_engine: Engine
+
+    @classmethod
+    def of(cls, server: Server, name: str) -> Database:
+        ops_url, web_url = (server.url(f"prodops_{role}", name) for role in ("ops", "web"))
+        ops, web = server.credentials.ops, server.credentials.web
+        return cls(
+            name, ops_url, web_url, ops, web,
+            make_engine(ops_url, passfile=ops), make_engine(web_url, passfile=web),
+        )  # fmt: skip
+
+    def create_token(self, owner: str = "tester") -> str:
+        with transaction(self.ops_engine) as session:
+            return auth.create_token(session, owner)
+
+    def dispose(self) -> None:
+        self.ops_engine.dispose()
+        self.web_engine.dispose()
+
+
+@dataclass
+class Pool:
+    """The databases of a server, each in use by one test at a time."""
+
+    server: Server
+    _idle: list[str] = field(default_factory=list)
+    _numbers: Any = field(default_factory=lambda: itertools.count(1))
+    _fresh: _Fresh | None = None
+
+    def take(self) -> str:
+        """A database in which nobody has been, or of which nothing is left."""
+        if self._idle:
+            return self._idle.pop()
+        name = f"test_{next(self._numbers)}"
+        self._do(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE} OWNER prodops_ops")
+        return name
+
+    def give_back(self, name: str) -> None:
+        """Empty it for the next test; one whose schema is not what it was is dropped."""
+        if self._is_emptied(name):
+            self._idle.append(name)
+        else:
+            self._do(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def _is_emptied(self, name: str) -> bool:
+        if self._fresh is None:
+            self._fresh = self._read_template()
+        engine = self.server.admin(name, isolation="READ COMMITTED")
+        try:
+            with engine.begin() as connection:
+                return self._fresh.restore(connection)
+        finally:
+            engine.dispose()
+
+    def _read_template(self) -> _Fresh:
+        engine = self.server.admin(_TEMPLATE)
+        with engine.connect() as connection:
+            fresh = _Fresh.of(connection)
+        engine.dispose()  # who is connected to a template keeps others from copying it
+        return fresh
+
+    def _do(self, statement: str) -> None:
+        engine = self.server.admin()
+        with engine.connect() as connection:
+            connection.execute(text(statement))
+        engine.dispose()
+
+
+@dataclass(frozen=True)
+class _Fresh:
+    """What a fresh database holds: its rows, its sequences, and the number of all its parts."""
+
+    schema: list[tuple[Any, ...]]
+    rows: dict[str, list[Any]]
+    sequences: list[dict[str, Any]]
+
+    @classmethod
+    def of(cls, connection: Connection) -> _Fresh:
+        tables = connection.scalars(text(_TABLES)).all()
+        rows = {
+            table: list(connection.scalars(text(f"SELECT to_jsonb(t) FROM {table} t")))
+            for table in tables
+        }
+        sequences = [dict(each) for each in connection.execute(text(_SEQUENCES)).mappings()]
+        return cls(_schema_of(connection), rows, sequences)
+
+    def restore(self, connection: Connection) -> bool:
+        """Make the database fresh again; False where its schema is another one."""
+        connection.execute(text(_ALONE))
+        if _schema_of(connection) != self.schema:
+            return False
+        connection.execute(text("SET LOCAL session_replication_role = replica"))
+        if large := connection.scalars(text(_LARGE)).all():
+            connection.execute(text(f"TRUNCATE {', '.join(large)} CASCADE"))
+        connection.execute(text("; ".join(f"DELETE FROM {table}" for table in self.rows)))
+        for table, rows in self.rows.items():
+            if rows:
+                again = (
+                    f"INSERT INTO {table} OVERRIDING SYSTEM VALUE "
+                    f"SELECT * FROM jsonb_populate_recordset(NULL::{table}, :rows)"
+                )
+                connection.execute(text(again), {"rows": json.dumps(rows)})
+        connection.execute(text(_SET_SEQUENCES), {"sequences": json.dumps(self.sequences)})
+        return True
+
+
+def _schema_of(connection: Connection) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in connection.execute(text(_SCHEMA))]
