@@ -13,7 +13,7 @@ from tests.pcs_client import Pcs
 
 pytestmark = pytest.mark.integration
 
-EXAMPLES = 15
+EXAMPLES = 12
 KEYS = {"number": 1, "digit": 3, "pk": 1, "name": "1"}
 
 
