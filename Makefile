@@ -28,14 +28,14 @@ demo: setup
 up: setup
 	@$(BIN)/prodops up
 
-# Four processes for what mostly waits. The chaos bench has nothing beside it but the unit tests.
+# Three processes for what mostly waits. The chaos bench has nothing beside it but the unit tests.
 SPREAD := --dist=loadfile --no-loadscope-reorder
 CHAOS := tests/e2e/test_chaos.py
 test: setup test-system
 	@PRODOPS_TEST_TIERS="$$($(BIN)/python -m tests.tiers)" && \
 	  echo "tiers: $$PRODOPS_TEST_TIERS" && \
 	  $(BIN)/python -m pytest tests $$PRODOPS_TEST_TIERS --ignore=tests/unit --ignore=$(CHAOS) \
-	    --numprocesses=4 $(SPREAD) && \
+	    --numprocesses=3 $(SPREAD) && \
 	  $(BIN)/python -m pytest $(CHAOS) tests/unit --numprocesses=2 $(SPREAD)
 
 # What the tests need from Debian: installed where we may, else those tests are left out.

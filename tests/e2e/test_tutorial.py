@@ -17,7 +17,7 @@ pytestmark = pytest.mark.e2e
 
 PAGE = ROOT / "docs" / "tutorial.md"
 BLOCK = re.compile(r"^```(bash replay|text expect)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-SECONDS = 300
+SECONDS = 600
 INTERRUPTED = 124  # `timeout` pressed Ctrl+C
 
 

@@ -105,7 +105,7 @@ class _Index:
 
 def join(
     requested: Sequence[Requested],
-    produced: Iterable[ProducedName],
+    produced: Collection[ProducedName],
     files: Mapping[str, Collection[str]] | None = None,
     *,
     stage: str = names.RECO,

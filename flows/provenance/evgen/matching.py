@@ -19,7 +19,7 @@ _MOST_SUGGESTED: Final = 10
 
 
 def join_inputs(
-    requested: Iterable[Requested],
+    requested: Collection[Requested],
     names: Iterable[str],
     files: Mapping[str, Collection[str]],
 ) -> Joined:
