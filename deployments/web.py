@@ -16,6 +16,7 @@ from flows.common.settings import Settings
 
 _WAIT_SECONDS: Final = 60.0
 _GRACE_SECONDS: Final = 5
+_KEEP_SECONDS: Final = 75  # longer than clients and proxies keep a connection: they close it first
 
 _log = structlog.get_logger("api")
 
@@ -33,6 +34,7 @@ def run(settings: Settings) -> int:
             proxy_headers=False,
             access_log=False,
             log_level="info",
+            timeout_keep_alive=_KEEP_SECONDS,
             timeout_graceful_shutdown=_GRACE_SECONDS,
             server_header=False,
         )

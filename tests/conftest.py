@@ -103,7 +103,7 @@ class ServedApi:
         equip(app, settings())
         config = uvicorn.Config(
             app, host="127.0.0.1", port=self.port, log_level="warning",
-            proxy_headers=False, timeout_graceful_shutdown=1,
+            proxy_headers=False, timeout_keep_alive=75, timeout_graceful_shutdown=1,
         )  # fmt: skip
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
