@@ -190,7 +190,7 @@ def test_a_client_that_cannot_keep_up_is_cut_off_and_loses_nothing(
     served_api.restart()
     with socket.create_connection(("127.0.0.1", served_api.port)) as slow:
         slow.sendall(
-            b"GET /api/messages/stream/ HTTP/1.1\r\nHost: x\r\n"
+            b"GET /api/messages/stream/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
             b"Authorization: Token " + served_api.token.encode() + b"\r\n\r\n"
         )
         assert b"connected" in _some(slow)
