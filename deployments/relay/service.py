@@ -186,41 +186,48 @@ class _Service:
                     await asyncio.sleep(_RECONNECT_SECONDS)
 
     async def _tell(self, client: Any, states: Iterable[RunState]) -> None:
-        owned = [(state, await self._owner(client, state.flow_run_id)) for state in states]
+        owned = [(state, await self._owner(client, state)) for state in states]
         await asyncio.to_thread(self._ledger.tell, owned)
 
-    async def _owner(self, client: Any, flow_run_id: uuid.UUID) -> Belonging | None:
+    async def _owner(self, client: Any, state: RunState) -> Belonging | None:
+        flow_run_id = state.flow_run_id
         known = self._owners.get(flow_run_id)
         if known is None:
             known = await asyncio.to_thread(self._ledger.belonging, flow_run_id)
         if known is None:
-            known = await self._named_owner(client, flow_run_id)
+            known = await self._named_owner(client, state)
         if known is not None:
             if len(self._owners) > _REMEMBERED:
                 self._owners.clear()
             self._owners[flow_run_id] = known
         return known
 
-    async def _named_owner(self, client: Any, flow_run_id: uuid.UUID) -> Belonging | None:
+    async def _named_owner(self, client: Any, state: RunState) -> Belonging | None:
         """The request that the run's idempotency key names, before its row names the run."""
         from deployments.worker.desk import attempt_of  # noqa: PLC0415
 
-        run = await _committed(client, flow_run_id)
+        run = await _committed(client, state)
         attempt = attempt_of(run.idempotency_key) if run else None
         if attempt is None:
             return None
-        return await asyncio.to_thread(self._ledger.belonging, flow_run_id, attempt.request_id)
+        return await asyncio.to_thread(
+            self._ledger.belonging, state.flow_run_id, attempt.request_id
+        )
 
 
-async def _committed(client: Any, flow_run_id: uuid.UUID) -> Any | None:
-    """The flow run once REST knows it; None where it was deleted."""
+async def _committed(client: Any, state: RunState) -> Any | None:
+    """The flow run of a state once REST knows it; None where it was deleted.
+
+    Only a new state is waited for: runs that were deleted by the hundred hold nobody up.
+    """
     from prefect.exceptions import ObjectNotFound  # noqa: PLC0415
 
     clock = asyncio.get_running_loop().time
-    deadline = clock() + _COMMIT_SECONDS
+    age = (now() - state.timestamp).total_seconds()
+    deadline = clock() + _COMMIT_SECONDS - max(0.0, age)
     while True:
         try:
-            return await client.read_flow_run(flow_run_id)
+            return await client.read_flow_run(state.flow_run_id)
         except ObjectNotFound:
             if clock() > deadline:
                 return None

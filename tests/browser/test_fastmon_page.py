@@ -72,7 +72,7 @@ class Visit:
 
 
 def begin_visit(chromium: Browser, url: str, **context: object) -> Visit:
-    options = {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce", **context}
+    options = {"viewport": {"width": 1280, "height": 900}, **context}
     visit = Visit(chromium.new_context(**options).new_page(), url)
 
     def note(request):

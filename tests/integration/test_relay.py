@@ -216,6 +216,7 @@ def test_a_state_that_prefect_announces_before_it_commits_the_run_names_its_requ
     database, prefect, relay, monkeypatch
 ):
     run = prefect.run("Scheduled")
+    prefect.histories[run][0].timestamp = datetime.now(UTC)
     with transaction(database.ops_engine) as session:
         row = Request(action="a", parameters={}, subject="s", requested_by="me", source="test")
         session.add(row)
@@ -233,16 +234,24 @@ def test_a_state_that_prefect_announces_before_it_commits_the_run_names_its_requ
     assert (told(database), request_ids(database)) == (["Scheduled"], [request_id])
 
 
-def test_a_state_of_a_deleted_run_is_told_without_a_request(database, prefect, relay, monkeypatch):
+@pytest.mark.parametrize("is_new", [True, False])
+def test_a_state_of_a_deleted_run_is_told_without_a_request(
+    database, prefect, relay, monkeypatch, is_new
+):
     run = prefect.run("Scheduled")
-    monkeypatch.setattr(service, "_COMMIT_SECONDS", 0.1)
+    if is_new:
+        prefect.histories[run][0].timestamp = datetime.now(UTC)
+    monkeypatch.setattr(service, "_COMMIT_SECONDS", 0.2)
+    looks: list[uuid.UUID] = []
 
-    async def read_flow_run(_: uuid.UUID) -> None:
+    async def read_flow_run(flow_run_id: uuid.UUID) -> None:
+        looks.append(flow_run_id)
         raise ObjectNotFound(http_exc=None)
 
     monkeypatch.setattr(prefect, "read_flow_run", read_flow_run)
     asyncio.run(relay._tell(prefect, states_of(prefect, run)))
     assert (told(database), request_ids(database)) == (["Scheduled"], [None])
+    assert (len(looks) > 1) is is_new, "only a new run is waited for"
 
 
 def request_ids(database: Database) -> list[int | None]:
