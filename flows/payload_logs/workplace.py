@@ -20,7 +20,7 @@ from blocks.xrootd_storage import XrootdAccess, XrootdLimits
 from flows.common import panda
 from flows.common.database import make_engine
 from flows.common.grid import door_access, door_limits, rucio_access
-from flows.common.requests import Holder, holder
+from flows.common.requests import Claim, held
 from flows.common.settings import BadSetting, Settings, settings
 from flows.payload_logs import archive
 from flows.payload_logs.errors import FetchTimedOut
@@ -34,7 +34,7 @@ class Workplace:
 
     settings: Settings
     engine: Engine
-    holder: Holder
+    holder: Claim
     _begun: float = field(default_factory=time.monotonic)
     _open: ExitStack = field(default_factory=ExitStack)
 
@@ -141,7 +141,7 @@ def workplace() -> Workplace:
 @contextmanager
 def opened() -> Iterator[Workplace]:
     """Open the run's workplace."""
-    place = Workplace(settings(), make_engine(pool_size=1), holder())
+    place = Workplace(settings(), make_engine(pool_size=1), held())
     token = _present.set(place)
     try:
         yield place

@@ -19,7 +19,7 @@ from blocks.pcs_service import PcsService
 from flows.common import panda
 from flows.common.database import make_engine
 from flows.common.pcs import pcs_service
-from flows.common.requests import Holder, holder
+from flows.common.requests import Claim, held
 from flows.common.settings import Settings, settings
 
 _MARGIN_SECONDS: Final = 360.0  # prun itself wants more than 300 s left
@@ -31,7 +31,7 @@ class Workplace:
 
     settings: Settings
     engine: Engine
-    holder: Holder
+    holder: Claim
     _open: ExitStack = field(default_factory=ExitStack)
 
     @cached_property
@@ -106,7 +106,7 @@ def workplace() -> Workplace:
 @contextmanager
 def opened() -> Iterator[Workplace]:
     """Open the run's workplace."""
-    place = Workplace(settings(), make_engine(pool_size=1), holder())
+    place = Workplace(settings(), make_engine(pool_size=1), held())
     token = _present.set(place)
     try:
         yield place
