@@ -14,9 +14,8 @@ from sqlalchemy import Engine
 
 from blocks.pcs_service import PcsService
 from blocks.rucio_catalog import RucioCatalog, RucioRegistration
+from flows.common.adapters import pcs_service, rucio_access
 from flows.common.database import make_engine
-from flows.common.grid import rucio_access
-from flows.common.pcs import pcs_service
 from flows.common.requests import Claim, held
 from flows.common.settings import Settings, settings
 

@@ -16,9 +16,9 @@ from sqlalchemy import Engine
 from blocks.errors import ProdOpsError
 from blocks.panda_server import Identity, PandaServer, PandaTask, TokenSource
 from blocks.pcs_service import PcsService
-from flows.common import panda
+from flows.common import adapters
+from flows.common.adapters import pcs_service
 from flows.common.database import make_engine
-from flows.common.pcs import pcs_service
 from flows.common.requests import Claim, held
 from flows.common.settings import Settings, settings
 
@@ -43,7 +43,7 @@ class Workplace:
     def tokens(self) -> TokenSource:
         """Where the token for PanDA comes from."""
         margin = _MARGIN_SECONDS + self.settings.submission.timeout_seconds
-        return panda.token_source(self.settings.panda, margin_seconds=margin)
+        return adapters.token_source(self.settings.panda, margin_seconds=margin)
 
     @property
     def identity(self) -> Identity:
@@ -53,7 +53,7 @@ class Workplace:
     @cached_property
     def panda(self) -> PandaServer:
         """The PanDA server."""
-        server = panda.panda_server(self.settings.panda, lambda: self.identity.token)
+        server = adapters.panda_server(self.settings.panda, lambda: self.identity.token)
         return self._open.enter_context(server)
 
     @property
@@ -63,7 +63,7 @@ class Workplace:
         Raises:
             BadSetting: It is not set.
         """
-        return panda.panda_url(self.settings.panda)
+        return adapters.panda_url(self.settings.panda)
 
     @property
     def user_name(self) -> str:
