@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+import psutil
 from sqlalchemy import bindparam, text
 
 from blocks.panda_server import CachedToken, prun_environment, run_prun
@@ -24,7 +25,6 @@ from deployments.bench.stage import BenchBroken, Stage, say, stage, until
 from deployments.sandbox.campaign import CampaignMaker
 from flows.common.database import transaction
 from flows.common.models import Request
-from flows.common.sessions import PROC, processes
 from flows.submission import domain, messages
 from flows.submission.domain import Verdict
 from flows.submission.models import Step
@@ -276,13 +276,6 @@ def _counted_pruns(found: _Together) -> Iterator[None]:
 
 
 def _pruns() -> int:
-    """The living pruns of the submissions at once."""
-    count = 0
-    for pid, state, _ in processes():
-        try:
-            words = (PROC / str(pid) / "cmdline").read_bytes()
-        except OSError:
-            continue
-        is_prun = b"pandaclient.PrunScript" in words and b".many" in words
-        count += is_prun and state not in "ZX"
-    return count
+    """The living pruns of the submissions at once; a zombie has no command line."""
+    lines = (" ".join(each.info["cmdline"] or ()) for each in psutil.process_iter(["cmdline"]))
+    return sum("pandaclient.PrunScript" in line and ".many" in line for line in lines)
