@@ -25,8 +25,9 @@ from deployments.bench.common.stack import BenchBroken, BenchStack, bench_stack,
 from deployments.sandbox.campaign import CampaignMaker
 from flows.common.database import transaction
 from flows.common.models import Request
-from flows.submission import domain, messages
-from flows.submission.domain import Verdict
+from flows.submission import messages
+from flows.submission.domain import command, verdict
+from flows.submission.domain.verdict import Verdict
 from flows.submission.models import Step
 
 RUNS: Final = 15
@@ -126,7 +127,7 @@ class _Bench:
         """Seconds of a bare prun with the task's own command."""
         query = {"name": name, "fmt": "panda"}
         answer = self._running.http.get("/pcs/api/prod-tasks/command/", params=query)
-        command = domain.parse_command(answer.raise_for_status().text)
+        prun = command.parse(answer.raise_for_status().text)
         given = self._running.stack.environment("ops")
         url = given["PRODOPS_PANDA_URL_SSL"]
         vo = self._running.stack.settings.panda.auth_vo
@@ -142,13 +143,13 @@ class _Bench:
             token=tokens.token(),
         )
         ended = run_prun(
-            command.arguments,
+            prun.arguments,
             program=Path(sys.prefix) / "bin" / "prun",
             cwd=place / "work",
             environment=environment,
             timeout_seconds=_PATIENCE_SECONDS,
         )
-        outcome = domain.classify(ended.returncode, ended.output)
+        outcome = verdict.classify(ended.returncode, ended.output)
         if outcome.verdict is not Verdict.CREATED:
             raise BenchBroken(f"bare prun: {outcome.reason}")
         return ended.seconds

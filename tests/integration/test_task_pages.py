@@ -24,11 +24,12 @@ from flows.common import events, requests
 from flows.common.database import now, transaction
 from flows.common.models import Request, RequestState
 from flows.common.settings import settings
-from flows.submission import ledger, messages
+from flows.submission import messages
 from flows.submission.models import (
     AttemptState,
     OperationStatus,
     PandaOperation,
+    Step,
     SubmissionAttempt,
 )
 from tests.pcs_client import COMPOSED, CONFIG, Pcs
@@ -303,10 +304,7 @@ def tell_steps(session, *steps: str) -> None:
     holder = requests.Claim(request.id, 1)
     events.commit(
         session,
-        [
-            messages.progress(request.subject, name, ledger.Step(name).number, f"at {name}", holder)
-            for name in steps
-        ],
+        [messages.progress(request.subject, Step(name), f"at {name}", holder) for name in steps],
     )
 
 
@@ -441,7 +439,7 @@ def test_operations_and_those_that_wait_are_shown_with_who_and_why(asked, reader
 
 
 def test_the_page_lists_the_steps_of_the_flow():
-    assert list(wording.STEPS) == [step.value for step in ledger.Step]
+    assert list(wording.STEPS) == [step.value for step in Step]
 
 
 # ------------------------------------------------------------------ gates

@@ -24,7 +24,7 @@ from api.pcs.routes.common import (
 from api.pcs.services import submission, task_writes
 from api.pcs.services.access import Actor
 from api.testbed.forms import Body
-from flows.submission.actions import TaskOperation
+from flows.submission.schemas import TaskOperation
 
 router = PcsRouter(prefix=f"{PREFIX}/prod-tasks/{{name:path}}", tags=["production tasks"])
 

@@ -20,7 +20,7 @@ from api.pcs.services.errors import (
     NotReady,
 )
 from flows.common import actions, requests
-from flows.submission.actions import OperateTask, SubmitTask
+from flows.submission.schemas import OperateTask, SubmitTask
 
 _ONLY_READY = "Only a locked (ready) task can be submitted to PanDA."
 _OVER = frozenset({TaskStatus.SUBMITTED, TaskStatus.COMPLETED, TaskStatus.FAILED})

@@ -1,4 +1,4 @@
-"""What PanDA's states mean for the tasks of PCS. Pure."""
+"""What the tasks at PanDA, and their states, mean for the tasks of PCS. Pure."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Succession:
 
 
 @dataclass(frozen=True)
-class Foundling:
+class UnrecordedTask:
     """A task of one of our names whose id PCS does not have."""
 
     panda_name: str
@@ -36,7 +36,7 @@ class Foundling:
     status: str
 
 
-News = StatusNews | Succession | Foundling
+News = StatusNews | Succession | UnrecordedTask
 
 
 def news(
@@ -56,8 +56,24 @@ def news(
         if each.id in known:
             found.extend(_of_known(*known[each.id], each))
         elif each.name in names and each.survivor_id is None:
-            found.append(Foundling(each.name, each.id, each.status))
+            found.append(UnrecordedTask(each.name, each.id, each.status))
     return found
+
+
+def survivor(named: Sequence[PandaTask]) -> int | None:
+    """The one task of a name; None where there is none, or several may still live.
+
+    JEDI ends the second of two tasks that one name got, and says of which it is a duplicate.
+    """
+    found = [each for each in named if each.survivor_id is None]
+    if len(found) > 1:
+        found = [each for each in found if each.is_live]
+    return found[0].id if len(found) == 1 else None
+
+
+def is_rerun(task: PandaTask) -> bool:
+    """Whether PanDA would run the task again where its name is submitted."""
+    return task.is_ended or task.status == "exhausted"
 
 
 def unsettled(tasks: Sequence[ProdTask]) -> list[tuple[int, str]]:

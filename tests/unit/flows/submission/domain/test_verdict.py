@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.submission.domain import Verdict, classify
+from flows.submission.domain.verdict import Verdict, classify
 
 SUBMIT = "INFO : submit group.EIC.test/"
 FAILED = "ERROR : task submission failed"

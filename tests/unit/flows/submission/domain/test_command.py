@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.submission.domain import CommandRefused, parse_command, sandbox_files
+from flows.submission.domain.command import CommandRefused, parse, sandbox_files
 
 NAME = "group.EIC.26.02.0.epic_craterlake.p3001.e1.s1.r1"
 COMPOSED = f"""prun \\
@@ -23,7 +23,7 @@ COMPOSED = f"""prun \\
 
 
 def test_a_composed_command_becomes_its_argument_vector():
-    command = parse_command(COMPOSED)
+    command = parse(COMPOSED)
     assert command.arguments[:4] == ("--exec", "./my script.sh %RNDM=0", "--outDS", NAME)
     assert command.name == NAME
     assert command.is_official
@@ -56,14 +56,14 @@ def test_a_composed_command_becomes_its_argument_vector():
 )
 def test_anything_else_is_refused_and_named(text, complaint):
     with pytest.raises(CommandRefused, match=complaint):
-        parse_command(text)
+        parse(text)
 
 
 @given(st.text(min_size=1, max_size=60))
 def test_what_is_executed_is_never_taken_apart(executed):
     text = f"prun \\\n  --exec {shlex.quote(executed)} \\\n  --outDS {NAME}"
     try:
-        command = parse_command(text)
+        command = parse(text)
     except CommandRefused:
         return
     assert command.arguments == ("--exec", executed, "--outDS", NAME)
@@ -73,7 +73,7 @@ def test_what_is_executed_is_never_taken_apart(executed):
 def test_no_word_comes_in_beside_the_known_options(words):
     text = " ".join(["prun", "--exec", "x", "--outDS", NAME, *map(shlex.quote, words)])
     try:
-        arguments = parse_command(text).arguments
+        arguments = parse(text).arguments
     except CommandRefused:
         return
     assert arguments[:4] == ("--exec", "x", "--outDS", NAME)
