@@ -16,7 +16,7 @@ from flows.common import actions, events, requests
 from flows.common.actions import Action, OnLost
 from flows.common.database import transaction
 from flows.common.models import HELD, OPEN, Request, RequestState
-from flows.common.requests import ClaimLost, Holder
+from flows.common.requests import Claim, ClaimLost
 from flows.common.settings import WorkerSettings
 
 _KEY: Final = re.compile(r"(\d+):(\d+)")
@@ -52,10 +52,10 @@ def idempotency_key(request: Request) -> str:
     return f"{request.id}:{request.attempts}"
 
 
-def attempt_of(key: str | None) -> Holder | None:
+def attempt_of(key: str | None) -> Claim | None:
     """The attempt that an idempotency key of ours names."""
     found = _KEY.fullmatch(key or "")
-    return Holder(int(found[1]), int(found[2])) if found else None
+    return Claim(int(found[1]), int(found[2])) if found else None
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class Desk:
                 )
             )
 
-    def is_given_up(self, attempt: Holder) -> bool:
+    def is_given_up(self, attempt: Claim) -> bool:
         """Whether no worker holds the request at that attempt any more."""
         with transaction(self.engine) as session:
             request = session.get(Request, attempt.request_id)
@@ -139,17 +139,17 @@ class Desk:
 
     # -------------------------------------------------------------- holding it
 
-    def note_running(self, attempt: Holder) -> None:
+    def note_running(self, attempt: Claim) -> None:
         """Note the attempt's flow run, and that it runs."""
         with transaction(self.engine) as session:
             requests.note_flow_run(session, attempt, state=RequestState.RUNNING)
 
-    def note_waiting(self, attempt: Holder) -> None:
+    def note_waiting(self, attempt: Claim) -> None:
         """Note the attempt's flow run, which waits in the pool for a slot."""
         with transaction(self.engine) as session:
             requests.note_flow_run(session, attempt, state=RequestState.CLAIMED)
 
-    def renew(self, holders: Sequence[Holder]) -> tuple[list[int], list[int]]:
+    def renew(self, holders: Sequence[Claim]) -> tuple[list[int], list[int]]:
         """Renew the leases.
 
         Returns:
@@ -168,7 +168,7 @@ class Desk:
 
     # -------------------------------------------------------------- ending it
 
-    def conclude(self, attempt: Holder, ending: Ending) -> RequestState | None:
+    def conclude(self, attempt: Claim, ending: Ending) -> RequestState | None:
         """Bring the request to where its run's end leaves it; None where it is ended already."""
         with transaction(self.engine) as session:
             request = session.get(Request, attempt.request_id)
@@ -190,7 +190,7 @@ class Desk:
         """Requests whose holder went silent; this worker holds them now, to recover them."""
         with transaction(self.engine) as session:
             found = requests.expired(session, excluding=excluding)
-            holders = [Holder(each.id, each.attempts) for each in found]
+            holders = [Claim(each.id, each.attempts) for each in found]
             requests.renew(session, holders, lease_seconds=self.settings.lease_seconds)
             return found
 
@@ -217,7 +217,7 @@ class Desk:
             return {row for row in rows if row is not None}
 
     def _apply(
-        self, session: Session, request: Request, attempt: Holder, ending: Ending
+        self, session: Session, request: Request, attempt: Claim, ending: Ending
     ) -> RequestState:
         action = actions.get(request.action)
         if ending.state is RequestState.CANCELLED:
@@ -228,7 +228,7 @@ class Desk:
         return ending.state
 
     def _lost(
-        self, session: Session, request: Request, attempt: Holder, ending: Ending
+        self, session: Session, request: Request, attempt: Claim, ending: Ending
     ) -> RequestState:
         policy = actions.get(request.action).on_lost
         if ending.is_unbegun and not (policy is OnLost.UNKNOWN and request.attempts > 1):

@@ -25,7 +25,6 @@ from prefect.workers.base import (
 )
 
 from blocks.errors import OutsideUnavailable, ProdOpsError
-from deployments import catalogue
 from deployments.worker.desk import Desk, Ending, NoRoom, attempt_of, idempotency_key
 from deployments.worker.guard import Guard
 from deployments.worker.protocol import Ended, EndReason, Intent, Start
@@ -33,7 +32,7 @@ from deployments.worker.registration import WORKER_TYPE
 from flows.common import actions
 from flows.common.actions import Action
 from flows.common.models import Request, RequestState
-from flows.common.requests import Holder
+from flows.common.requests import Claim
 from flows.common.settings import WorkerSettings
 
 _SNAPSHOT_SECONDS: Final = 5.0
@@ -49,7 +48,7 @@ _log = structlog.get_logger("worker")
 class _Work:
     """A run that this worker has."""
 
-    holder: Holder
+    holder: Claim
     action: Action
     flow_run: FlowRun | None = None
     is_parked: bool = False
@@ -124,7 +123,7 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
             for slot in slots:
                 self.limiter.release_on_behalf_of(slot)
         for request in claimed:
-            work = _Work(Holder(request.id, request.attempts), actions.get(request.action))
+            work = _Work(Claim(request.id, request.attempts), actions.get(request.action))
             self._works[request.id] = work
             self.limiter.acquire_on_behalf_of_nowait(request.id)
             self._tasks().start_soon(self._serve_request, request, work)
@@ -150,7 +149,7 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         """Create the request's flow run, and have Prefect admit it; parked, it waits for a slot."""
         flow_run = await self._create_run(request)
         work.flow_run = flow_run
-        work.holder = Holder(request.id, request.attempts, flow_run.id)
+        work.holder = Claim(request.id, request.attempts, flow_run.id)
         state = await self._propose_pending(flow_run)
         if state is not None and state.is_pending():
             return True
@@ -181,8 +180,8 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
 
     async def _deployment(self, action: str) -> uuid.UUID:
         if action not in self._deployments:
-            flow = catalogue.load(catalogue.entry(action).entrypoint)
-            found = await self.client.read_deployment_by_name(f"{flow.name}/{action}")
+            name = f"{actions.get(action).flow_name}/{action}"
+            found = await self.client.read_deployment_by_name(name)
             self._deployments[action] = found.id
         return self._deployments[action]
 
@@ -259,7 +258,7 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         if request is None:
             await self._join(flow_run, action)
             return None
-        holder = Holder(request.id, request.attempts, flow_run.id)
+        holder = Claim(request.id, request.attempts, flow_run.id)
         work = self._works[request.id] = _Work(holder, action, flow_run)
         return work
 
@@ -290,7 +289,7 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
             order = Start(
                 run=work.run,
                 flow_run=flow_run.model_dump(mode="json"),
-                entrypoint=catalogue.entry(work.action.name).entrypoint,
+                entrypoint=actions.entrypoints()[work.action.name],
                 request_id=work.holder.request_id,
                 attempt=work.holder.attempt,
                 timeout_seconds=work.action.timeout_seconds,

@@ -24,7 +24,7 @@ from prefect.states import Cancelled, Crashed
 from deployments.worker.desk import Desk, Ending, attempt_of
 from flows.common.database import now
 from flows.common.models import Request, RequestState
-from flows.common.requests import Holder
+from flows.common.requests import Claim
 
 _UNFINISHED: Final = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 
@@ -77,7 +77,7 @@ async def _recover(client: PrefectClient, desk: Desk, request: Request) -> None:
         error = f"worker {request.worker} was lost while it held the request"
         await _end(client, request.flow_run_id, state, error)
         ending = Ending(state=None, error=error)
-    holder = Holder(request.id, request.attempts, request.flow_run_id)
+    holder = Claim(request.id, request.attempts, request.flow_run_id)
     became = await asyncio.to_thread(desk.conclude, holder, ending)
     _log.warning("recovered a request", request=request.id, became=became, error=ending.error)
 

@@ -60,12 +60,14 @@ class Action:
     """One thing that can be requested, and the promises of its flow.
 
     Attributes:
-        name: Name of the action and of its deployment in ``prefect.yaml``.
+        name: Name of the action, of its deployment, and of the function that is its flow.
         summary: One sentence for people and assistants.
         parameters: Form of the parameters, which are the flow's arguments.
         dedup_key: Key under which only one request is open at a time; None: any number.
         subject: What it is about, for people and for the stream's `subject` filter.
         timeout_seconds: When the guardian ends the run, whatever it is doing.
+        schedule: When it is run by itself: a cron line, in UTC; None: never.
+        runs_at_a_time: How many runs Prefect lets run at a time, in all workers; None: any.
         on_lost: What becomes of a request whose run was lost.
         at_a_time: How many of its requests are worked on at a time, in all workers; None: any.
         gate: Raises `Refused` where the request may not be accepted; same transaction.
@@ -80,10 +82,17 @@ class Action:
     subject: Callable[[Any], str | None]
     timeout_seconds: float
     on_lost: OnLost
+    schedule: str | None = None
+    runs_at_a_time: int | None = None
     at_a_time: Callable[[], int | None] = _any_number
     gate: Callable[[Session, Any], None] = _no_gate
     owed: Callable[[Session], Sequence[BaseModel]] = _nothing_owed
     ended: Callable[[Session, Request], Sequence[NewEvent]] = _no_events
+
+    @property
+    def flow_name(self) -> str:
+        """Name of the flow at Prefect."""
+        return self.name.replace("_", "-")
 
     def parse(self, parameters: object) -> BaseModel:
         """The parameters in their form.
@@ -108,6 +117,16 @@ def all_actions() -> dict[str, Action]:
     """Every action of every capability, by name."""
     found = [action for module in capabilities.modules("actions") for action in module.ACTIONS]
     return {action.name: action for action in sorted(found, key=lambda each: each.name)}
+
+
+@lru_cache(maxsize=1)
+def entrypoints() -> dict[str, str]:
+    """The flow of every action, as ``package.module:function``: its name, in ``flow`` beside it."""
+    return {
+        action.name: f"{module.__package__}.flow:{action.name}"
+        for module in capabilities.modules("actions")
+        for action in module.ACTIONS
+    }
 
 
 def get(name: str) -> Action:

@@ -20,7 +20,7 @@ from blocks.errors import Invalid
 from flows.common import events, requests
 from flows.common.database import now, transaction
 from flows.common.models import RequestState
-from flows.common.requests import Holder
+from flows.common.requests import Claim
 from flows.common.settings import FastmonSettings
 from flows.fastmon import domain, messages, repository
 from flows.fastmon.domain import Sampling, Stf
@@ -84,7 +84,7 @@ class Sampler:
 
     engine: Engine
     namespace: str
-    holder: Holder
+    holder: Claim
     sampling: Sampling
     batch_size: int
 
@@ -119,8 +119,7 @@ class Sampler:
     def close_if_empty(self, tally: Tally) -> bool:
         """End the request where nothing waits; the row's lock keeps intake from joining it."""
         with transaction(self.engine) as session:
-            if not requests.lock_for_end(session, self.holder):
-                raise requests.ClaimLost(f"request {self.holder.request_id} is no longer held")
+            requests.lock_for_end(session, self.holder)
             if not repository.is_empty(session, self.namespace):
                 return False
             self._end(session, tally)
@@ -213,7 +212,7 @@ class _Plan:
     decision: Decision
     tfs: list[NewTf]
 
-    def announce(self, registered: set[str], holder: Holder, at: datetime) -> list[events.NewEvent]:
+    def announce(self, registered: set[str], holder: Claim, at: datetime) -> list[events.NewEvent]:
         return [
             events.message_event(
                 messages.tf_file_registered(

@@ -15,7 +15,7 @@ from deployments.worker.desk import Desk, Ending, NoRoom, attempt_of, idempotenc
 from flows.common import actions, requests
 from flows.common.database import make_engine, now, transaction
 from flows.common.models import HELD, Event, Request, RequestState
-from flows.common.requests import Holder
+from flows.common.requests import Claim
 from flows.common.settings import WorkerSettings, settings
 from flows.submission.models import SubmissionAttempt
 from tests.databases import Database
@@ -48,9 +48,9 @@ def request(engine: Engine, action: str = "check_pipeline", **parameters: str) -
         return requests.accept(session, wanted, form, requested_by="me", source="test").id
 
 
-def take(desk: Desk) -> Holder:
+def take(desk: Desk) -> Claim:
     (claimed,) = desk.claim(1, None)
-    return Holder(claimed.id, claimed.attempts, uuid.uuid4())
+    return Claim(claimed.id, claimed.attempts, uuid.uuid4())
 
 
 def row(engine: Engine, request_id: int) -> Request:
@@ -67,7 +67,7 @@ def make_due(engine: Engine) -> None:
 def test_an_attempts_key_comes_back_as_its_attempt(engine: Engine, desk: Desk):
     request(engine)
     (claimed,) = desk.claim(1, None)
-    assert attempt_of(idempotency_key(claimed)) == Holder(claimed.id, 1)
+    assert attempt_of(idempotency_key(claimed)) == Claim(claimed.id, 1)
     assert [attempt_of(key) for key in (None, "", "x:1", "1:2:3")] == [None] * 4
 
 
@@ -120,7 +120,7 @@ def test_an_attempt_is_given_up_once_no_worker_holds_it(engine: Engine, desk: De
     make_due(engine)
     second = take(other)
     assert (desk.is_given_up(first), desk.is_given_up(second)) == (True, False)
-    assert desk.is_given_up(Holder(99_999, 1))
+    assert desk.is_given_up(Claim(99_999, 1))
 
 
 def test_claimed_and_adopted_together_never_pass_the_ceiling(engine: Engine, desk: Desk):
@@ -217,7 +217,7 @@ def test_what_is_unknown_is_looked_into_again_however_often(engine: Engine, desk
     request_id = doubtful(engine)
     for attempt in range(1, SETTINGS.max_attempts + 3):
         holder = take(desk)
-        assert holder == Holder(request_id, attempt, holder.flow_run_id)
+        assert holder == Claim(request_id, attempt, holder.flow_run_id)
         assert desk.conclude(holder, LOST) == RequestState.UNKNOWN
         due_now(engine)
 
@@ -281,7 +281,7 @@ def test_the_room_of_an_ended_submission_is_the_next_ones(engine: Engine, desk: 
         request(engine, "submit_task", task_name=f"t{number}")
     first, *_ = desk.claim(100, None)
     with transaction(engine) as session:
-        holder = Holder(first.id, first.attempts)
+        holder = Claim(first.id, first.attempts)
         requests.finish(session, holder, RequestState.COMPLETED)
     assert len(desk.claim(100, None)) == 1
 

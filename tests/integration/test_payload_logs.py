@@ -187,7 +187,7 @@ def test_a_run_that_was_lost_is_run_again_and_comes_out_right(
 def give_back(fetches: Fetches) -> None:
     """What the worker does with the request of a lost run."""
     request = fetches.request()
-    attempt = requests.Holder(request.id, request.attempts)
+    attempt = requests.Claim(request.id, request.attempts)
     with transaction(fetches.database.ops_engine) as session:
         requests.give_back(session, attempt, error="lost", delay_seconds=0)
 
@@ -211,7 +211,7 @@ def test_a_fetch_that_is_called_off_is_told_and_its_row_says_so(fetches: Fetches
     with pytest.raises(Killed):
         fetches.run(lost_after("find"), **order)
     request = fetches.request()
-    holder = requests.Holder(request.id, request.attempts)
+    holder = requests.Claim(request.id, request.attempts)
     desk(fetches).conclude(holder, Ending(state=RequestState.CANCELLED, error="cancelled by me"))
     row = fetches.row(order)
     assert (row.state, row.last_error, row.attempts) == ("failed", "cancelled by me", 0)
@@ -224,7 +224,7 @@ def test_a_fetch_whose_runs_were_all_lost_has_failed_once(fetches: Fetches) -> N
     with pytest.raises(Killed):
         fetches.run(lost_after("find"), **order)
     request = fetches.request()
-    holder = requests.Holder(request.id, request.attempts)
+    holder = requests.Claim(request.id, request.attempts)
     desk(fetches).conclude(holder, Ending(state=RequestState.FAILED, error="lost for good"))
     assert fetches.row(order).attempts == 1
     assert fetches.events("payload_log_failed")[0]["attempts"] == 1

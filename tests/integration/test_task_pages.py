@@ -300,7 +300,7 @@ def stand(session, state: RequestState, **values) -> None:
 
 def tell_steps(session, *steps: str) -> None:
     request = request_of(session)
-    holder = requests.Holder(request.id, 1)
+    holder = requests.Claim(request.id, 1)
     events.commit(
         session,
         [
