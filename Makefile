@@ -40,7 +40,7 @@ CHAOS := tests/e2e/test_chaos.py
 test: setup test-system
 	@PRODOPS_TEST_TIERS="$$($(BIN)/python -m tests.tiers)" && \
 	  echo "tiers: $$PRODOPS_TEST_TIERS" && \
-	  $(BIN)/python -m pytest tests $$PRODOPS_TEST_TIERS --ignore=tests/unit --ignore=$(CHAOS) \
+	  $(BIN)/python -m pytest tests $$PRODOPS_TEST_TIERS --ignore=tests/slow --ignore=tests/unit --ignore=$(CHAOS) \
 	    --numprocesses=3 $(SPREAD) && \
 	  $(BIN)/python -m pytest $(CHAOS) tests/unit --numprocesses=2 $(SPREAD)
 
