@@ -17,10 +17,15 @@ from hypothesis import settings as hypothesis_settings
 
 from api.app import equip, routed
 from deployments.stack.credentials import Credentials
-from deployments.stack.stack import Stack
 from flows.common.settings import known_names, settings
 from tests.databases import Database, Pool, Server
-from tests.grid import campaign, grid  # noqa: F401 - fixtures of every tier
+from tests.e2e.production import production, shared_production
+from tests.grid import campaign, grid
+from tests.stacks import running_stack
+from tests.whole_stack import whole_stack
+
+__all__ = ["campaign", "grid", "production", "shared_production", "whole_stack"]
+"""Fixtures of every tier that stand in a module of their own."""
 
 hypothesis_settings.register_profile(
     "prodops", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
@@ -54,7 +59,7 @@ def no_settings_from_outside() -> None:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
-    with Stack.temporary(parts=("postgres",)) as stack:
+    with running_stack(parts=("postgres",)) as stack:
         yield Server(stack.settings.database.port, Credentials(stack.state_dir / "secrets"))
 
 
