@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import os
 import socket
@@ -22,6 +23,7 @@ from tests.databases import Database, Pool, Server
 from tests.e2e.production import production, shared_production
 from tests.grid import campaign, grid
 from tests.stacks import running_stack
+from tests.waiting import PATIENCE, wait_until
 from tests.whole_stack import whole_stack
 
 __all__ = ["campaign", "grid", "production", "shared_production", "whole_stack"]
@@ -80,13 +82,42 @@ def database(databases: Pool, monkeypatch: pytest.MonkeyPatch) -> Iterator[Datab
     databases.give_back(fresh.name)
 
 
+class _Server(uvicorn.Server):
+    """uvicorn that ends when it is told to, not at the next tenth of a second."""
+
+    def end(self) -> None:
+        self._loop.call_soon_threadsafe(self._ending.set)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop, self._ending = asyncio.get_running_loop(), asyncio.Event()
+        await self.on_tick(0)  # the headers of every answer
+        await super().startup(sockets)
+
+    async def main_loop(self) -> None:
+        await self._ending.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        deadline = time.monotonic() + 1
+        while self.server_state.connections or self.server_state.tasks:
+            if time.monotonic() > deadline:
+                for task in self.server_state.tasks:
+                    task.cancel()
+                break
+            await asyncio.sleep(0.005)
+        await self.lifespan.shutdown()
+
+
 class ServedApi:
     """The API over HTTP, in a thread of this process, with the web role's rights."""
 
     def __init__(self, token: str, port: int) -> None:
         self.token = token
         self.port = port
-        self._server: uvicorn.Server | None = None
+        self._server: _Server | None = None
         self._thread: threading.Thread | None = None
 
     @property
@@ -108,21 +139,18 @@ class ServedApi:
         equip(app, settings())
         config = uvicorn.Config(
             app, host="127.0.0.1", port=self.port, log_level="warning",
-            proxy_headers=False, timeout_keep_alive=75, timeout_graceful_shutdown=1,
+            proxy_headers=False, timeout_keep_alive=75,
         )  # fmt: skip
-        self._server = uvicorn.Server(config)
+        self._server = _Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
         self._thread.start()
-        deadline = time.monotonic() + 20
-        while not self._server.started:
-            assert time.monotonic() < deadline, "the API did not start"
-            time.sleep(0.01)
+        wait_until(lambda: self._server.started, pause=0.002)
 
     def stop(self) -> None:
         assert self._server is not None
         assert self._thread is not None
-        self._server.should_exit = True
-        self._thread.join(20)
+        self._server.end()
+        self._thread.join(PATIENCE)
 
     def restart(self) -> None:
         self.stop()
