@@ -9,15 +9,18 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 import uvicorn
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
+from sqlalchemy import URL, Engine
 
 from api.app import equip, routed
 from deployments.stack.credentials import Credentials
+from flows.common.database import make_engine
 from flows.common.settings import known_names, settings
 from tests.databases import Database, Pool, Server
 from tests.e2e.production import production, shared_production
@@ -73,13 +76,12 @@ def databases(postgres: Server) -> Pool:
 @pytest.fixture
 def database(databases: Pool, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     """A fresh database; this process's settings point to it, with the ops role's rights."""
-    fresh = Database.of(databases.server, databases.take())
+    fresh = databases.take()
     monkeypatch.setenv("PRODOPS_DATABASE_URL", str(fresh.ops_url))
     monkeypatch.setenv("PRODOPS_DATABASE_PASSFILE", str(fresh.ops_passfile))
     settings.cache_clear()
     yield fresh
-    fresh.dispose()
-    databases.give_back(fresh.name)
+    databases.give_back(fresh)
 
 
 class _Server(uvicorn.Server):
@@ -164,11 +166,19 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
+@functools.cache
+def _kept_engine(url: URL, passfile: Path, pool_size: int) -> Engine:
+    """One for all tests with that database: it keeps the statements that it has compiled."""
+    return make_engine(url, passfile=passfile, pool_size=pool_size)
+
+
 @pytest.fixture
 def served_api(
     database: Database, monkeypatch: pytest.MonkeyPatch, free_port: int
 ) -> Iterator[ServedApi]:
     token = database.create_token()
+    kept = functools.partial(_kept_engine, database.web_url, database.web_passfile)
+    monkeypatch.setattr("api.app.make_engine", kept)
     monkeypatch.setenv("PRODOPS_API_TRUSTED_PROXIES", "127.0.0.1")
     monkeypatch.setenv("PRODOPS_DATABASE_URL", str(database.web_url))
     monkeypatch.setenv("PRODOPS_DATABASE_PASSFILE", str(database.web_passfile))
