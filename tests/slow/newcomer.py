@@ -13,8 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
 from deployments.reference import ROOT
 
 ORDINARY = "nobody"
@@ -122,12 +120,6 @@ def give(place: Path, uid: int, gid: int) -> None:
     """Let all below `place` belong to another."""
     for path in (place, *place.rglob("*")):
         os.chown(path, uid, gid, follow_symlinks=False)
-
-
-def skip_unless_root() -> None:
-    """Skip where nobody else can be become."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can run it as somebody else")
 
 
 def _wait(process: subprocess.Popen[bytes], seconds: float) -> int | str:
