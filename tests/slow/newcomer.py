@@ -24,7 +24,7 @@ UNIT_SECONDS = 1200
 _STOP_SECONDS = 60
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _REGISTRIES = ("PIP_", "UV_", "SSL_", "REQUESTS_CA_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
-_NOT_SOURCES = (".git", ".venv", ".env", "__pycache__", ".*_cache", ".hypothesis", "build", "dist")
+_NOT_SOURCES = (".git", ".venv", ".env", "__pycache__", ".*_cache", ".hypothesis")
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Newcomer:
     """Runs commands in the copy.
 
     Attributes:
-        home: An empty directory, and beside it what may be shared with others of the same user.
+        home: An empty directory.
         sources: The copy.
         entering: What a command is preceded by: who runs it, and where.
         root: The directory that is the root for the commands.
