@@ -22,7 +22,7 @@ from flows.common.flow import flow
 from flows.common.run import Ending, RunPutOff
 from flows.submission import repository
 from flows.submission.actions import OPERATE_TASK, SUBMIT_TASK, SYNC_TASK_STATES
-from flows.submission.domain.gate import NotSubmittable, Overtaken
+from flows.submission.domain.claim import NotSubmittable, Overtaken
 from flows.submission.domain.operations import irrelevant, shows
 from flows.submission.domain.states import news, unsettled
 from flows.submission.domain.verdict import Verdict

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, WithJsonSchema
 
+from api.http.fields import MAX_INTEGER, JsonObject
 from api.pcs.forms.kinds import (
     Did,
     Flag,
@@ -18,7 +19,10 @@ from api.pcs.forms.kinds import (
     TaskName,
     Whole,
 )
-from api.testbed.fields import MAX_INTEGER, JsonObject
+from flows.submission.schemas import RetryParameters
+
+_Retry = Annotated[RetryParameters, WithJsonSchema(RetryParameters.model_json_schema())]
+"""As it is shown in the place of use: a body's schema has no definitions beside it."""
 
 
 class TaskForm(BaseModel):
@@ -85,7 +89,9 @@ class OperationForm(BaseModel):
 class RetryForm(OperationForm):
     """How a task's failures are to be tried again."""
 
-    new_parameters: JsonObject = Field(default_factory=dict, description="Parameters to change.")
+    new_parameters: _Retry = Field(
+        default_factory=RetryParameters, description="Parameters to change."
+    )
 
 
 class AddRetryForm(OperationForm):

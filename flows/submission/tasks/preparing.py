@@ -15,9 +15,9 @@ from flows.common.flow import task
 from flows.common.run import Announce
 from flows.common.settings import BadSetting
 from flows.submission import messages, repository
-from flows.submission.domain import command, gate, states
+from flows.submission.domain import claim, command, states
+from flows.submission.domain.claim import NotSubmittable
 from flows.submission.domain.command import CommandRefused, PrunCommand
-from flows.submission.domain.gate import NotSubmittable
 from flows.submission.models import AttemptState, Step, SubmissionAttempt
 from flows.submission.repository import NameUsed
 from flows.submission.schemas import SubmitTask
@@ -64,18 +64,18 @@ def claim_attempt(form: SubmitTask) -> SubmissionAttempt:
         raise NotSubmittable(error.detail) from error
     values = {
         "task_name": prod_task.name,
-        "panda_name": gate.check(prod_task, form, is_relaxed=present.settings.pcs.relaxed),
+        "panda_name": claim.name_to_claim(prod_task, form, is_relaxed=present.settings.pcs.relaxed),
         "panda_tasks_id": form.panda_tasks_id,
         "owner": form.owner or prod_task.created_by,
     }
 
-    def claim(session: Session, announce: Announce) -> SubmissionAttempt:
+    def insert(session: Session, announce: Announce) -> SubmissionAttempt:
         attempt = repository.claim(session, present.claim, values)
         text = "the attempt is claimed"
         announce(messages.progress(attempt.task_name, Step.CLAIM, text, present.claim))
         return attempt
 
-    return present.write(claim)
+    return present.write(insert)
 
 
 @task("fetch the command")

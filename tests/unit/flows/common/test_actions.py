@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from flows.common.actions import BadParameters, all_actions
+from blocks.errors import Invalid
+from flows.common.actions import all_actions
 
 
 def free_form(schema: Any, path: str) -> Iterator[str]:
@@ -47,6 +48,6 @@ def test_what_prefect_would_evaluate_is_refused_at_any_depth(name, key, depth):
     parameters: dict[str, Any] = {key: {"block_document_id": "x"}}
     for _ in range(depth):
         parameters = {"field": [parameters]}
-    with pytest.raises(BadParameters) as refused:
+    with pytest.raises(Invalid) as refused:
         all_actions()[name].parse(parameters)
     assert any(path.endswith(key) for path in refused.value.fields)

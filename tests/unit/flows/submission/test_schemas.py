@@ -2,7 +2,7 @@
 
 import pytest
 
-from flows.common.actions import BadParameters
+from blocks.errors import Invalid
 from flows.submission.actions import OPERATE_TASK
 
 RETRY = {"operation": "retry_failures", "jedi_task_id": 41}
@@ -17,6 +17,6 @@ def test_a_retry_changes_only_the_parameters_that_are_given():
 
 @pytest.mark.parametrize("wrong", [{"memory": 1}, {"ramCount": 0}, {"nFiles": "x"}, {"site": ""}])
 def test_a_parameter_that_a_retry_does_not_change_is_refused_by_its_name(wrong):
-    with pytest.raises(BadParameters) as refused:
+    with pytest.raises(Invalid) as refused:
         OPERATE_TASK.parse({**RETRY, "new_parameters": wrong})
     assert list(refused.value.fields) == [f"new_parameters.{name}" for name in wrong]
