@@ -16,9 +16,10 @@ from api.http.access import NOBODY, Caller, Kind
 from api.pcs.models import Attempt, Dataset, ProdTask, TaskStatus
 from api.pcs.services import submission, tasks
 from api.pcs.services.access import Actor
-from api.submission.pages import detail as tasks_detail
-from api.submission.pages.gate import Operation, Standing, hindrances
-from api.submission.pages.list import PAGE_SIZE, Filter
+from api.submission.domain import Operation, Standing, refusals
+from api.submission.queries import detail
+from api.submission.queries.listing import PAGE_SIZE, Filter
+from api.submission.views import STEPS
 from blocks.errors import ProdOpsError
 from flows.common import events, requests
 from flows.common.database import now, transaction
@@ -438,6 +439,10 @@ def test_operations_and_those_that_wait_are_shown_with_who_and_why(asked, reader
     assert "waiting for the ops side for" not in page
 
 
+def test_the_page_lists_the_steps_of_the_flow():
+    assert list(STEPS) == [step.value for step in Step]
+
+
 # ------------------------------------------------------------------ gates
 
 
@@ -473,9 +478,9 @@ def shown(engine, key: int, operation: Operation) -> bool:
     """Whether the page lets its reader do it."""
     with transaction(engine) as session:
         task = tasks.load(session, key)
-        [(_, standing)] = tasks_detail.standings(session, [task], settings())
+        [(_, standing)] = detail.standings(session, [task], settings())
         is_relaxed = settings().pcs.relaxed
-        return not hindrances(operation, standing, caller=TESTER, is_relaxed=is_relaxed)
+        return not refusals(operation, standing, caller=TESTER, is_relaxed=is_relaxed)
 
 
 def done(engine, key: int, operation: Operation) -> bool:
@@ -512,7 +517,7 @@ STANDING = Standing(
     ],
 )
 def test_only_the_owner_may_where_it_is_known_who_asks(caller, is_relaxed, may):
-    against = hindrances(Operation.SUBMIT, STANDING, caller=caller, is_relaxed=is_relaxed)
+    against = refusals(Operation.SUBMIT, STANDING, caller=caller, is_relaxed=is_relaxed)
     assert (against == []) is may
 
 

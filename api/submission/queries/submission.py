@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, Final
 
 from sqlalchemy import func, select
@@ -13,6 +12,7 @@ from sqlalchemy.orm import Session
 from api.pcs.models import Attempt, ProdTask
 from api.pcs.services import open_requests
 from api.pcs.services.attempts import SUBMIT_FAILED, SUPERSEDED
+from api.submission.domain import OPEN, Phase
 from flows.common.models import Event, Request, RequestState
 from flows.submission import messages
 from flows.submission.models import AttemptState, SubmissionAttempt
@@ -20,25 +20,6 @@ from flows.submission.models import AttemptState, SubmissionAttempt
 _NEVER_SENT: Final = "Its request has ended, and nothing was sent."
 _MOST_EVENTS: Final = 200
 _SENT: Final = frozenset({AttemptState.SENDING, AttemptState.UNKNOWN})
-
-
-class Phase(StrEnum):
-    """Where the newest submission of a task stands."""
-
-    NONE = "none"
-    WAITING = "waiting"
-    """The ops side has not begun."""
-    RUNNING = "running"
-    UNKNOWN = "unknown"
-    """PanDA may have the task; it is being found out."""
-    UNRECORDED = "unrecorded"
-    """PanDA has the task, and PCS has not been told."""
-    SUBMITTED = "submitted"
-    FAILED = "failed"
-
-
-OPEN: Final = frozenset({Phase.WAITING, Phase.RUNNING, Phase.UNKNOWN, Phase.UNRECORDED})
-"""Phases that go on by themselves."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +32,7 @@ class Submission:
         attempt: The ops side's record of it.
         step: The step that it is at; empty before the first.
         seen: The steps that it has been at.
-        told: What the ops side said last of it.
+        text: What the ops side said last of it.
         ahead: How many submissions were asked for before it and wait too.
         reason: Why it failed, or what is not known.
         next_check_at: When it is looked into again.
@@ -63,7 +44,7 @@ class Submission:
     attempt: SubmissionAttempt | None = None
     step: str = ""
     seen: frozenset[str] = frozenset()
-    told: str = ""
+    text: str = ""
     ahead: int = 0
     reason: str = ""
     jedi_task_id: int | None = None
@@ -102,15 +83,15 @@ def _open(session: Session, task: ProdTask, request: Request) -> Submission:
         )
     )
     phase = _phase(RequestState(request.state), attempt)
-    told = _progress(session, request.id)
-    last = told[-1] if told else {}
+    reached = _progress(session, request.id)
+    last = reached[-1] if reached else {}
     return Submission(
         phase=phase,
         request=request,
         attempt=attempt,
         step=str(last.get("step", "")),
-        seen=frozenset(str(each.get("step", "")) for each in told),
-        told=str(last.get("text", "")),
+        seen=frozenset(str(each.get("step", "")) for each in reached),
+        text=str(last.get("text", "")),
         ahead=_ahead(session, request) if phase is Phase.WAITING else 0,
         reason=request.error or (attempt.reason if attempt is not None else "") or "",
         jedi_task_id=attempt.jedi_task_id if attempt is not None else None,

@@ -16,9 +16,9 @@ from api.pcs.models import Attempt, ProdRequest, ProdTask, Tag, TagKind, TaskSta
 from api.pcs.services import open_requests, plans
 from api.pcs.services.datasets import TAG_FIELDS
 from api.requests.views import RequestView, view
-from api.submission.pages import list as tasks_list
-from api.submission.pages.gate import Operation, Standing, hindrances
-from api.submission.pages.submission import Submission, attempts_of, submission_of
+from api.submission.domain import Operation, Standing, refusals
+from api.submission.queries import listing
+from api.submission.queries.submission import Submission, attempts_of, submission_of
 from flows.common.models import OPEN, Request
 from flows.common.settings import Settings
 from flows.submission.models import PandaOperation, SubmissionAttempt
@@ -92,13 +92,13 @@ def read(session: Session, task: ProdTask, *, caller: Caller, settings: Settings
         command_problem=problem,
     )
     against = {
-        operation: hindrances(operation, standing, caller=caller, is_relaxed=settings.pcs.relaxed)
+        operation: refusals(operation, standing, caller=caller, is_relaxed=settings.pcs.relaxed)
         for operation in Operation
     }
     composed = task.dataset.composed_name
     return Detail(
         task=task,
-        reference=tasks_list.references(session, [(task.id, composed)])[task.id],
+        reference=listing.references(session, [(task.id, composed)])[task.id],
         command=command,
         command_problem=problem,
         next_name=names.attempt_name(composed, plans.next_try(task)),

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Select, String, and_, exists, func, or_, s
 from sqlalchemy.orm import Session
 
 from api.pcs.models import Attempt, Campaign, Dataset, ProdTask, TaskStatus
-from api.pcs.services import open_requests
+from api.pcs.services import open_requests, tasks
 from flows.common.models import OPEN, Request, RequestState
 from flows.common.text import unkeepable
 
@@ -151,6 +151,13 @@ def keys(session: Session, wanted: Filter) -> list[int]:
     """The keys of all tasks of the filter, in its order."""
     query = _joined(select(ProdTask.id)).where(*_conditions(wanted))
     return list(session.scalars(query.order_by(*_order(wanted.sort))))
+
+
+def tasks_of(session: Session, keys: Sequence[int]) -> list[ProdTask]:
+    """The tasks of those keys, with all that belongs to them, in the keys' order."""
+    query = select(ProdTask).where(ProdTask.id.in_(keys)).options(*tasks.loaded())
+    order = {key: number for number, key in enumerate(keys)}
+    return sorted(session.scalars(query), key=lambda task: order[task.id])
 
 
 def references(session: Session, composed: Sequence[tuple[int, str]]) -> dict[int, str]:
