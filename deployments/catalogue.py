@@ -1,63 +1,24 @@
-"""The deployments, as `prefect.yaml` lists them: one for each action, with the action's name."""
+"""The deployments: one for each action, of the same name, at Prefect and in `prefect.yaml`."""
 
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from flows.common import actions
+from flows.common.actions import Action
+
 if TYPE_CHECKING:
     from prefect import Flow
 
-_FILE = Path(__file__).with_name("prefect.yaml")
+POOL = "prodops"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """A deployment of `prefect.yaml`.
-
-    Attributes:
-        name: The deployment's name, which is its action's.
-        entrypoint: The flow, as ``package.module:function``.
-        concurrency_limit: Runs of it at a time, in all workers; None: any number.
-        schedules: As `prefect.yaml` has them.
-    """
-
-    name: str
-    entrypoint: str
-    description: str
-    concurrency_limit: int | None
-    schedules: tuple[dict[str, Any], ...]
-
-    @property
-    def module(self) -> str:
-        """The module of the flow."""
-        return self.entrypoint.partition(":")[0]
-
-
-@lru_cache(maxsize=1)
-def entries() -> tuple[Entry, ...]:
-    """Every deployment."""
-    document = yaml.safe_load(_FILE.read_text())
-    return tuple(
-        Entry(
-            name=each["name"],
-            entrypoint=each["entrypoint"],
-            description=each.get("description", ""),
-            concurrency_limit=each.get("concurrency_limit"),
-            schedules=tuple(each.get("schedules") or ()),
-        )
-        for each in document["deployments"]
-    )
-
-
-def entry(name: str) -> Entry:
-    """The deployment of that name."""
-    return next(each for each in entries() if each.name == name)
+def flow_of(action: str) -> Flow[..., Any]:
+    """The flow of the action of that name."""
+    return load(actions.entrypoints()[action])
 
 
 def load(entrypoint: str) -> Flow[..., Any]:
@@ -65,3 +26,25 @@ def load(entrypoint: str) -> Flow[..., Any]:
     module, _, function = entrypoint.partition(":")
     flow: Flow[..., Any] = getattr(importlib.import_module(module), function)
     return flow
+
+
+def prefect_yaml() -> str:
+    """`prefect.yaml`, for `prefect deploy --all`; the worker registers the same at its start."""
+    described = [_described(action) for action in actions.all_actions().values()]
+    document = {"name": "prodops", "pull": None, "deployments": described}
+    head = "# Made by `python -m deployments.reference` from each capability's actions.py.\n"
+    return f"{head}{yaml.safe_dump(document, sort_keys=False, width=1000)}"
+
+
+def _described(action: Action) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "name": action.name,
+        "description": action.summary,
+        "entrypoint": actions.entrypoints()[action.name],
+        "work_pool": {"name": POOL},
+    }
+    if action.runs_at_a_time is not None:
+        described["concurrency_limit"] = action.runs_at_a_time
+    if action.schedule is not None:
+        described["schedules"] = [{"cron": action.schedule, "timezone": "UTC"}]
+    return described

@@ -15,7 +15,7 @@ from flows.common import actions, events, requests
 from flows.common.actions import Action, OnLost
 from flows.common.database import transaction
 from flows.common.models import Request, RequestState
-from flows.common.requests import ClaimLost, Holder
+from flows.common.requests import Claim, ClaimLost
 from flows.common.settings import settings
 
 
@@ -36,7 +36,7 @@ def run(engine: Engine, name: str, parameters: dict[str, Any], *, requested_by: 
     Raises:
         AlreadyOpen: An equal request is open; the message names it.
         NoRoom: As many of the action's requests are worked on as may be at a time.
-        BadParameters: The parameters are not of the action's form.
+        Invalid: The parameters are not of the action's form.
     """
     action = actions.get(name)
     attempt = _claim(engine, action, parameters, requested_by)
@@ -45,7 +45,7 @@ def run(engine: Engine, name: str, parameters: dict[str, Any], *, requested_by: 
     renewing.start()
     requests.hold(attempt)
     try:
-        catalogue.load(catalogue.entry(name).entrypoint)(**parameters)
+        catalogue.flow_of(name)(**parameters)
     except Exception as error:
         _end(engine, attempt, RequestState.FAILED, f"{type(error).__name__}: {error}")
         raise
@@ -60,7 +60,7 @@ def run(engine: Engine, name: str, parameters: dict[str, Any], *, requested_by: 
         return requests.get(session, attempt.request_id)
 
 
-def _claim(engine: Engine, action: Action, parameters: dict[str, Any], requested_by: str) -> Holder:
+def _claim(engine: Engine, action: Action, parameters: dict[str, Any], requested_by: str) -> Claim:
     form = action.parse(parameters)
     with transaction(engine) as session:
         action.gate(session, form)
@@ -79,19 +79,19 @@ def _claim(engine: Engine, action: Action, parameters: dict[str, Any], requested
             raise AlreadyOpen(
                 f"{action.name}: an equal request is open; see `prodops request list`"
             )
-        attempt = Holder(request.id, request.attempts)
+        attempt = Claim(request.id, request.attempts)
         requests.note_flow_run(session, attempt, state=RequestState.RUNNING)
     return attempt
 
 
-def _renew(engine: Engine, attempt: Holder, ended: threading.Event) -> None:
+def _renew(engine: Engine, attempt: Claim, ended: threading.Event) -> None:
     lease = settings().worker.lease_seconds
     while not ended.wait(lease / _LEASES):
         with transaction(engine) as session:
             requests.renew(session, [attempt], lease_seconds=lease)
 
 
-def _end(engine: Engine, attempt: Holder, state: RequestState, error: str | None) -> None:
+def _end(engine: Engine, attempt: Claim, state: RequestState, error: str | None) -> None:
     """End the request where its flow has not done so itself."""
     with transaction(engine) as session:
         request = requests.get(session, attempt.request_id)

@@ -21,9 +21,9 @@ from fastapi import FastAPI
 from pydantic_settings import BaseSettings
 from starlette.requests import HTTPConnection
 
-from api.app import create_app
-from api.auth import Caller, Gatekeeper
-from api.errors import Refusal
+from api.http.access import Caller, Gatekeeper
+from api.http.app import create_app
+from api.http.errors import Rejection
 from deployments import catalogue
 from deployments.cli import app as command
 from deployments.stack.temporary import temporary_settings
@@ -58,6 +58,7 @@ def pages() -> dict[str, str]:
         "docs/reference/api.md": _api_page(routes),
         "docs/reference/openapi.json": json.dumps(described, indent=1, sort_keys=True) + "\n",
         "docs/reference/actions.md": _actions_page(),
+        "deployments/prefect.yaml": catalogue.prefect_yaml(),
     }
 
 
@@ -225,7 +226,7 @@ class _Asking(Gatekeeper):
 
     def _refuse(self, right: str) -> NoReturn:
         self.asked = right
-        raise Refusal(403, {"detail": right})
+        raise Rejection(403, {"detail": right})
 
     async def caller(self, connection: HTTPConnection) -> Caller:  # noqa: ARG002
         self._refuse("caller")
@@ -274,11 +275,11 @@ def _api_page(routes: Iterable[tuple[str, str, str, str]]) -> str:
 # ------------------------------------------------------------------ actions
 
 
-def _at_a_time(entry: catalogue.Entry, action: actions.Action) -> str:
+def _at_a_time(action: actions.Action) -> str:
     """How many runs of the action there may be at a time, with nothing set."""
     with _nothing_set():
         own = action.at_a_time()
-    known = [limit for limit in (entry.concurrency_limit, own) if limit is not None]
+    known = [limit for limit in (action.runs_at_a_time, own) if limit is not None]
     return str(min(known)) if known else "any number"
 
 
@@ -286,18 +287,17 @@ def _actions_page() -> str:
     lines = ["# Actions", "", _MADE, ""]
     lines += ["What can be requested. Each has a deployment of the same name in Prefect."]
     for name, action in actions.all_actions().items():
-        entry = catalogue.entry(name)
         schema = action.parameters.model_json_schema()
         lines += ["", f"## `{name}`", "", action.summary, ""]
         lines += _table(
             ("Property", "Value"),
             [
                 ("Trigger", f"`POST /api/actions/{name}/` or `prodops run {name}`"),
-                ("Flow", f"`{entry.entrypoint}`"),
+                ("Flow", f"`{actions.entrypoints()[name]}`"),
                 ("Time limit", f"{action.timeout_seconds:g} s"),
                 ("When its run is lost", f"`{action.on_lost}`"),
-                ("Runs at a time", _at_a_time(entry, action)),
-                ("Schedule", ", ".join(_schedule(each) for each in entry.schedules) or "none"),
+                ("Runs at a time", _at_a_time(action)),
+                ("Schedule", f"`{action.schedule}` UTC" if action.schedule else "none"),
             ],
         )
         rows = [
@@ -317,12 +317,6 @@ def _actions_page() -> str:
 def _type(described: Mapping[str, Any]) -> str:
     choices = [str(each.get("type")) for each in described.get("anyOf", [described])]
     return " or ".join(choices)
-
-
-def _schedule(described: Mapping[str, Any]) -> str:
-    if "cron" in described:
-        return f"`{described['cron']}` {described.get('timezone', 'UTC')}"
-    return f"every {described['interval']} s"
 
 
 # ------------------------------------------------------------------ form

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from sqlalchemy import URL, Engine
 
-from api.app import equip, routed
+from api.http.app import equip, routed
 from deployments.stack.credentials import Credentials
 from flows.common.database import make_engine
 from flows.common.settings import known_names, settings

@@ -16,7 +16,7 @@ from deployments import catalogue
 from flows.common import actions, requests
 from flows.common.database import transaction
 from flows.common.models import Event, Request
-from flows.common.requests import Holder
+from flows.common.requests import Claim
 from flows.common.settings import settings
 from flows.provenance.arrivals import look
 from flows.provenance.evgen import planning, registration, update
@@ -47,7 +47,7 @@ class Runs:
             raise self.trouble
         return Survey(tuple(self.campaigns), tuple(self.requested))
 
-    def hold(self, action: str, parameters: Mapping[str, Any]) -> Holder:
+    def hold(self, action: str, parameters: Mapping[str, Any]) -> Claim:
         """Ask for the action, and claim it as a worker does."""
         wanted = actions.get(action)
         with transaction(self.database.ops_engine) as session:
@@ -55,17 +55,17 @@ class Runs:
             requests.accept(session, wanted, form, requested_by="me", source="page")
         return self.claim()
 
-    def claim(self) -> Holder:
+    def claim(self) -> Claim:
         with transaction(self.database.ops_engine) as session:
             (claimed,) = requests.claim(session, worker="w", limit=1, lease_seconds=60)
-            return Holder(claimed.id, claimed.attempts)
+            return Claim(claimed.id, claimed.attempts)
 
-    def end(self, attempt: Holder, action: str, **parameters: Any) -> Request:
+    def end(self, attempt: Claim, action: str, **parameters: Any) -> Request:
         """Do what the worker does with an attempt; gives the request, however it ended."""
         requests.hold(attempt)
         try:
             with disable_run_logger():
-                catalogue.load(catalogue.entry(action).entrypoint).fn(**parameters)
+                catalogue.flow_of(action).fn(**parameters)
         except ProdOpsError:
             pass
         finally:
@@ -85,7 +85,7 @@ class Runs:
         assert ended.state == "failed"
         return ended.error or ""
 
-    def lose(self, attempt: Holder) -> Holder:
+    def lose(self, attempt: Claim) -> Claim:
         """Let the attempt's run be lost, and another one claim the request."""
         with transaction(self.database.ops_engine) as session:
             requests.give_back(session, attempt, error="lost", delay_seconds=0)

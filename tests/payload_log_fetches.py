@@ -16,7 +16,7 @@ from deployments.sandbox.grid.logs import make_log
 from flows.common import requests
 from flows.common.database import transaction
 from flows.common.models import Event, Request
-from flows.common.requests import Holder
+from flows.common.requests import Claim
 from flows.common.settings import settings
 from flows.payload_logs import cache
 from flows.payload_logs.actions import FETCH_PAYLOAD_LOG, FetchPayloadLog
@@ -71,10 +71,10 @@ class Fetches:
                 session, FETCH_PAYLOAD_LOG, form, requested_by="me", source="page"
             )
 
-    def claim(self, *, lease_seconds: float = 60.0) -> Holder:
+    def claim(self, *, lease_seconds: float = 60.0) -> Claim:
         with transaction(self.database.ops_engine) as session:
             (claimed,) = requests.claim(session, worker="w", limit=1, lease_seconds=lease_seconds)
-        return Holder(claimed.id, claimed.attempts)
+        return Claim(claimed.id, claimed.attempts)
 
     def set(self, monkeypatch: pytest.MonkeyPatch, **changed: object) -> None:
         """Change settings, by their names without the prefix."""
@@ -149,7 +149,7 @@ def fetches(
 
 
 @contextmanager
-def held(holder: Holder) -> Iterator[None]:
+def held(holder: Claim) -> Iterator[None]:
     """Within, this process is the run of that attempt."""
     requests.hold(holder)
     try:

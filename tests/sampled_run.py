@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from flows.common import requests
 from flows.common.database import transaction
 from flows.common.models import Request, RequestState
-from flows.common.requests import Holder
+from flows.common.requests import Claim
 from flows.common.settings import FastmonSettings
 from flows.fastmon import daq, intake, schemas
 from flows.fastmon.sampler import Sampler, Tally, sampling_of
@@ -33,7 +33,7 @@ def begin_sampling(engine: Engine, fraction: float = 1.0, namespace: str = "epic
     with transaction(engine) as session:
         claimed = requests.claim(session, worker="test", limit=10, lease_seconds=600)
         [request] = [each for each in claimed if (each.subject or "") == namespace]
-        holder = Holder(request.id, request.attempts, uuid.uuid4())
+        holder = Claim(request.id, request.attempts, uuid.uuid4())
         requests.note_flow_run(session, holder, state=RequestState.RUNNING)
     configured = FastmonSettings(selection_fraction=fraction)
     sampler = Sampler(engine, namespace, holder, sampling_of(configured), batch_size=500)

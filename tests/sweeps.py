@@ -20,7 +20,7 @@ from deployments.sandbox.grid.seed import seed
 from flows.common import actions, requests
 from flows.common.database import transaction
 from flows.common.models import Event, Request
-from flows.common.requests import Holder
+from flows.common.requests import Claim
 from flows.common.settings import settings
 from flows.provenance import flow
 from flows.provenance.models import (
@@ -74,7 +74,7 @@ class Sweeps:
 
     # -------------------------------------------------------------- runs
 
-    def hold(self, action: str, parameters: Mapping[str, Any]) -> Holder:
+    def hold(self, action: str, parameters: Mapping[str, Any]) -> Claim:
         """Ask for the action, and claim it as a worker does."""
         wanted = actions.get(action)
         with transaction(self.database.ops_engine) as session:
@@ -82,7 +82,7 @@ class Sweeps:
             requests.accept(session, wanted, form, requested_by="me", source="page")
         with transaction(self.database.ops_engine) as session:
             (claimed,) = requests.claim(session, worker="w", limit=1, lease_seconds=60)
-            return Holder(claimed.id, claimed.attempts)
+            return Claim(claimed.id, claimed.attempts)
 
     def run(self, action: str, **parameters: Any) -> Request:
         """Do what the worker does; gives the request as it ended, failed or not."""

@@ -47,11 +47,12 @@ _PRELOADED: Final = (
 def preload() -> None:
     """Import what every run needs, and every flow."""
     from deployments import catalogue  # noqa: PLC0415 - after the guardian has cleaned up
+    from flows.common import actions  # noqa: PLC0415
 
     for name in _PRELOADED:
         importlib.import_module(name)
-    for entry in catalogue.entries():
-        importlib.import_module(entry.module)
+    for name in actions.all_actions():
+        catalogue.flow_of(name)
     importlib.import_module("flows.common.settings").settings()
 
 
@@ -73,7 +74,7 @@ def run(order: Start) -> int:
     os.environ.pop("PREFECT_API_AUTH_STRING", None)
     flow_run = FlowRun.model_validate(order.flow_run)
     os.environ["PREFECT__FLOW_RUN_ID"] = str(flow_run.id)
-    requests.hold(requests.Holder(order.request_id, order.attempt, flow_run.id))
+    requests.hold(requests.Claim(order.request_id, order.attempt, flow_run.id))
     try:
         with handle_engine_signals(flow_run.id):
             run_flow(catalogue.load(order.entrypoint), flow_run=flow_run, return_type="state")

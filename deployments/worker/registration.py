@@ -7,12 +7,12 @@ from typing import Any, Final
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import DeploymentScheduleCreate, WorkPoolCreate, WorkPoolUpdate
 from prefect.client.schemas.objects import WorkPool
-from prefect.client.schemas.schedules import CronSchedule, IntervalSchedule
+from prefect.client.schemas.schedules import CronSchedule
 from prefect.exceptions import ObjectNotFound
-from prefect.utilities.callables import parameter_schema
 
 from deployments import catalogue
-from deployments.catalogue import Entry
+from flows.common import actions
+from flows.common.actions import Action
 
 WORKER_TYPE: Final = "prodops"
 LOCKED_TEMPLATE: Final[dict[str, Any]] = {
@@ -23,10 +23,10 @@ LOCKED_TEMPLATE: Final[dict[str, Any]] = {
 
 
 async def register(client: PrefectClient, pool: str) -> None:
-    """Register the work pool and every deployment of `prefect.yaml`."""
+    """Register the work pool, and the deployment of every action."""
     await _register_pool(client, pool)
-    for entry in catalogue.entries():
-        await _register_deployment(client, pool, entry)
+    for action in actions.all_actions().values():
+        await _register_deployment(client, pool, action)
 
 
 async def _register_pool(client: PrefectClient, name: str) -> WorkPool:
@@ -41,26 +41,21 @@ async def _register_pool(client: PrefectClient, name: str) -> WorkPool:
     return pool
 
 
-async def _register_deployment(client: PrefectClient, pool: str, entry: Entry) -> None:
-    flow = catalogue.load(entry.entrypoint)
-    flow_id = await client.create_flow(flow)
-    schema = parameter_schema(flow)
+async def _register_deployment(client: PrefectClient, pool: str, action: Action) -> None:
+    schedules = []
+    if action.schedule is not None:
+        cron = CronSchedule(cron=action.schedule, timezone="UTC")
+        schedules = [DeploymentScheduleCreate(schedule=cron, active=True)]
     await client.create_deployment(
-        flow_id=flow_id,
-        name=entry.name,
-        entrypoint=entry.entrypoint,
-        description=entry.description,
+        flow_id=await client.create_flow(catalogue.flow_of(action.name)),
+        name=action.name,
+        entrypoint=actions.entrypoints()[action.name],
+        description=action.summary,
         work_pool_name=pool,
-        concurrency_limit=entry.concurrency_limit,
-        parameter_openapi_schema=schema.model_dump_for_openapi(),
+        concurrency_limit=action.runs_at_a_time,
+        parameter_openapi_schema=action.parameters.model_json_schema(),
         enforce_parameter_schema=True,
-        schedules=[_schedule(each) for each in entry.schedules],
+        schedules=schedules,
         pull_steps=None,
         tags=["prodops"],
     )
-
-
-def _schedule(described: dict[str, Any]) -> DeploymentScheduleCreate:
-    fields = {key: value for key, value in described.items() if key not in {"active", "slug"}}
-    schedule = CronSchedule(**fields) if "cron" in fields else IntervalSchedule(**fields)
-    return DeploymentScheduleCreate(schedule=schedule, active=described.get("active", True))

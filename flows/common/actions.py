@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 from sqlalchemy.orm import Session
 
-from blocks.errors import ProdOpsError
+from blocks.errors import Invalid, NotFound
 from flows.common import capabilities
 from flows.common.events import NewEvent
 from flows.common.models import Request
@@ -29,21 +29,8 @@ class OnLost(StrEnum):
     """Say that it failed: the caller decides."""
 
 
-class UnknownAction(ProdOpsError):
+class UnknownAction(NotFound):
     """There is no action of that name."""
-
-
-class BadParameters(ProdOpsError):
-    """The parameters are not of the action's form; `fields` tells what is wrong with each."""
-
-    def __init__(self, action: str, fields: dict[str, list[str]]) -> None:
-        self.fields = fields
-        summary = "; ".join(f"{name}: {' '.join(texts)}" for name, texts in fields.items())
-        super().__init__(f"{action}: {summary}")
-
-
-class Refused(ProdOpsError):
-    """The action's gate refuses the request, with the reason."""
 
 
 class Nothing(BaseModel):
@@ -73,12 +60,14 @@ class Action:
     """One thing that can be requested, and the promises of its flow.
 
     Attributes:
-        name: Name of the action and of its deployment in ``prefect.yaml``.
+        name: Name of the action, of its deployment, and of the function that is its flow.
         summary: One sentence for people and assistants.
         parameters: Form of the parameters, which are the flow's arguments.
         dedup_key: Key under which only one request is open at a time; None: any number.
         subject: What it is about, for people and for the stream's `subject` filter.
         timeout_seconds: When the guardian ends the run, whatever it is doing.
+        schedule: When it is run by itself: a cron line, in UTC; None: never.
+        runs_at_a_time: How many runs Prefect lets run at a time, in all workers; None: any.
         on_lost: What becomes of a request whose run was lost.
         at_a_time: How many of its requests are worked on at a time, in all workers; None: any.
         gate: Raises `Refused` where the request may not be accepted; same transaction.
@@ -93,19 +82,26 @@ class Action:
     subject: Callable[[Any], str | None]
     timeout_seconds: float
     on_lost: OnLost
+    schedule: str | None = None
+    runs_at_a_time: int | None = None
     at_a_time: Callable[[], int | None] = _any_number
     gate: Callable[[Session, Any], None] = _no_gate
     owed: Callable[[Session], Sequence[BaseModel]] = _nothing_owed
     ended: Callable[[Session, Request], Sequence[NewEvent]] = _no_events
 
+    @property
+    def flow_name(self) -> str:
+        """Name of the flow at Prefect."""
+        return self.name.replace("_", "-")
+
     def parse(self, parameters: object) -> BaseModel:
         """The parameters in their form.
 
         Raises:
-            BadParameters: They are not of it.
+            Invalid: They are not of it.
         """
         if bad := {path or "parameters": [why] for path, why in unkeepable(parameters)}:
-            raise BadParameters(self.name, bad)
+            raise Invalid(bad, of=self.name)
         try:
             return self.parameters.model_validate(parameters)
         except ValidationError as error:
@@ -113,7 +109,7 @@ class Action:
             for item in error.errors():
                 name = ".".join(str(part) for part in item["loc"]) or "parameters"
                 fields.setdefault(name, []).append(item["msg"])
-            raise BadParameters(self.name, fields) from None
+            raise Invalid(fields, of=self.name) from None
 
 
 @lru_cache(maxsize=1)
@@ -121,6 +117,16 @@ def all_actions() -> dict[str, Action]:
     """Every action of every capability, by name."""
     found = [action for module in capabilities.modules("actions") for action in module.ACTIONS]
     return {action.name: action for action in sorted(found, key=lambda each: each.name)}
+
+
+@lru_cache(maxsize=1)
+def entrypoints() -> dict[str, str]:
+    """The flow of every action, as ``package.module:function``: its name, in ``flow`` beside it."""
+    return {
+        action.name: f"{module.__package__}.flow:{action.name}"
+        for module in capabilities.modules("actions")
+        for action in module.ACTIONS
+    }
 
 
 def get(name: str) -> Action:

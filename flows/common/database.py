@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import psycopg
-from sqlalchemy import URL, DateTime, Engine, MetaData, create_engine, make_url
+from sqlalchemy import URL, Connection, DateTime, Engine, MetaData, create_engine, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 
@@ -96,13 +96,13 @@ def listen_dsn() -> str:
 
 
 @contextmanager
-def transaction(engine: Engine) -> Iterator[Session]:
+def transaction(bind: Engine | Connection) -> Iterator[Session]:
     """One transaction: committed at the end, rolled back on an error.
 
     Raises:
         DatabaseUnavailable: PostgreSQL did not answer, or broke the connection.
     """
-    with Session(engine, expire_on_commit=False) as session:
+    with Session(bind, expire_on_commit=False) as session:
         try:
             yield session
             session.commit()

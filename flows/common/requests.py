@@ -19,7 +19,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, insert, or_, select, t
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session
 
-from blocks.errors import ProdOpsError
+from blocks.errors import NotFound, ProdOpsError
 from flows.common.actions import Action, all_actions
 from flows.common.database import now
 from flows.common.models import HELD, OPEN, Cancellation, Request, RequestState
@@ -30,7 +30,7 @@ _NO_CEILING: Final = 1_000_000
 _LIMITS_LOCK: Final = 0x6C696D69  # "limi": the advisory lock of those who count what is held
 
 
-class RequestNotFound(ProdOpsError):
+class RequestNotFound(NotFound):
     """There is no request with that id."""
 
 
@@ -39,29 +39,29 @@ class ClaimLost(ProdOpsError):
 
 
 @dataclass(frozen=True)
-class Holder:
-    """The attempt at a request that the present run makes."""
+class Claim:
+    """One attempt at a request: its number fences every write."""
 
     request_id: int
     attempt: int
     flow_run_id: uuid.UUID | None = None
 
 
-_current: ContextVar[Holder | None] = ContextVar("prodops_holder", default=None)
+_held: ContextVar[Claim | None] = ContextVar("prodops_claim", default=None)
 
 
-def hold(holder: Holder | None) -> None:
-    """Make `holder` the present run's; the launcher calls it before the flow starts."""
-    _current.set(holder)
+def hold(claim: Claim | None) -> None:
+    """Make `claim` the present process's; the launcher calls it before the flow starts."""
+    _held.set(claim)
 
 
-def holder() -> Holder:
-    """The attempt that the present run makes.
+def held() -> Claim:
+    """The claim that the present process works under.
 
     Raises:
-        ClaimLost: The code runs outside an attempt.
+        ClaimLost: It has none.
     """
-    present = _current.get()
+    present = _held.get()
     if present is None:
         raise ClaimLost("this flow runs outside a request; start it with `prodops run`")
     return present
@@ -365,42 +365,42 @@ def claim_new(
     )
 
 
-def renew(session: Session, holders: Sequence[Holder], *, lease_seconds: float) -> None:
-    """Hold the requests of `holders` for another lease."""
+def renew(session: Session, claims: Sequence[Claim], *, lease_seconds: float) -> None:
+    """Hold the requests of `claims` for another lease."""
     session.execute(
         update(Request)
-        .where(_attempt.in_(_keys(holders)), Request.state.in_(HELD))
+        .where(_attempt.in_(_keys(claims)), Request.state.in_(HELD))
         .values(lease_until=_lease(lease_seconds))
     )
 
 
-def given_up(session: Session, holders: Sequence[Holder]) -> list[int]:
-    """The requests of `holders` that were given up: queued again, or at a later attempt."""
+def given_up(session: Session, claims: Sequence[Claim]) -> list[int]:
+    """The requests of `claims` that were given up: queued again, or at a later attempt."""
     return list(
         session.scalars(
             select(Request.id).where(
-                Request.id.in_([each.request_id for each in holders]),
-                _attempt.not_in(_keys(holders)) | (Request.state == RequestState.QUEUED),
+                Request.id.in_([each.request_id for each in claims]),
+                _attempt.not_in(_keys(claims)) | (Request.state == RequestState.QUEUED),
             )
         )
     )
 
 
-def note_flow_run(session: Session, attempt: Holder, *, state: RequestState) -> None:
+def note_flow_run(session: Session, claim: Claim, *, state: RequestState) -> None:
     """Note the attempt's flow run and that the request is claimed or running.
 
     Raises:
         ClaimLost: The attempt does not hold the request.
     """
-    values: dict[str, Any] = {"state": state, "flow_run_id": attempt.flow_run_id}
+    values: dict[str, Any] = {"state": state, "flow_run_id": claim.flow_run_id}
     if state is RequestState.RUNNING:
         values["started_at"] = func.now()
-    _write(session, attempt, values)
+    _write(session, claim, values)
 
 
 def finish(
     session: Session,
-    attempt: Holder,
+    claim: Claim,
     state: RequestState,
     *,
     result: dict[str, Any] | None = None,
@@ -412,13 +412,11 @@ def finish(
         ClaimLost: The attempt does not hold the request.
     """
     ending = {"state": state, "result": result, "error": error, "lease_until": None}
-    _write(session, attempt, {**ending, "not_before": None, "finished_at": func.now()})
+    _write(session, claim, {**ending, "not_before": None, "finished_at": func.now()})
     wake(session)  # one may wait for the room that this leaves
 
 
-def give_back(
-    session: Session, attempt: Holder, *, error: str | None, delay_seconds: float
-) -> None:
+def give_back(session: Session, claim: Claim, *, error: str | None, delay_seconds: float) -> None:
     """Queue the request again, not before the delay; the next attempt has another number.
 
     Raises:
@@ -426,11 +424,11 @@ def give_back(
     """
     later = func.now() + timedelta(seconds=delay_seconds)
     values = {"state": RequestState.QUEUED, "error": error, "lease_until": None}
-    _write(session, attempt, {**values, "not_before": later, "worker": None})
+    _write(session, claim, {**values, "not_before": later, "worker": None})
     wake(session)
 
 
-def put_off(session: Session, attempt: Holder, *, error: str | None, delay_seconds: float) -> None:
+def put_off(session: Session, claim: Claim, *, error: str | None, delay_seconds: float) -> None:
     """Say that the request's effect is unknown; it is looked into again after the delay.
 
     Raises:
@@ -438,38 +436,40 @@ def put_off(session: Session, attempt: Holder, *, error: str | None, delay_secon
     """
     later = func.now() + timedelta(seconds=delay_seconds)
     values = {"state": RequestState.UNKNOWN, "error": error, "lease_until": None}
-    _write(session, attempt, {**values, "not_before": later, "worker": None})
+    _write(session, claim, {**values, "not_before": later, "worker": None})
     wake(session)
 
 
-def fence(session: Session, attempt: Holder) -> None:
+def fence(session: Session, claim: Claim) -> None:
     """Hold the request's row to the end of the transaction, as the attempt that owns it.
 
     Raises:
         ClaimLost: The attempt does not hold the request.
     """
-    held = session.scalar(select(Request.id).where(*_owned(attempt)).with_for_update(read=True))
+    held = session.scalar(select(Request.id).where(*_owned(claim)).with_for_update(read=True))
     if held is None:
-        raise ClaimLost(
-            f"request {attempt.request_id} is no longer held by attempt {attempt.attempt}"
-        )
+        raise _lost(claim)
 
 
-def lock_for_end(session: Session, attempt: Holder) -> bool:
-    """Lock the request's row, so that nobody joins it before the transaction ends."""
-    held = session.scalar(select(Request.id).where(*_owned(attempt)).with_for_update())
-    return held is not None
+def lock_for_end(session: Session, claim: Claim) -> None:
+    """Lock the request's row, so that nobody joins it before the transaction ends.
+
+    Raises:
+        ClaimLost: The attempt does not hold the request.
+    """
+    if session.scalar(select(Request.id).where(*_owned(claim)).with_for_update()) is None:
+        raise _lost(claim)
 
 
-def succeed(session: Session, attempt: Holder) -> int:
+def succeed(session: Session, claim: Claim) -> int:
     """Open the successor of the attempt's request, which takes over its dedup key.
 
     Raises:
         ClaimLost: The attempt does not hold the request.
     """
-    predecessor = session.scalar(select(Request).where(*_owned(attempt)).with_for_update())
+    predecessor = session.scalar(select(Request).where(*_owned(claim)).with_for_update())
     if predecessor is None:
-        raise ClaimLost(f"request {attempt.request_id} is no longer held")
+        raise _lost(claim)
     if predecessor.successor_id is not None:
         return predecessor.successor_id
     # The key is free only once the predecessor names its successor: first itself, then the other.
@@ -520,27 +520,29 @@ def of_flow_run(session: Session, flow_run_id: uuid.UUID) -> Request | None:
 _attempt: Final = tuple_(Request.id, Request.attempts)
 
 
-def _keys(holders: Sequence[Holder]) -> list[tuple[int, int]]:
-    return [(each.request_id, each.attempt) for each in holders]
+def _keys(claims: Sequence[Claim]) -> list[tuple[int, int]]:
+    return [(each.request_id, each.attempt) for each in claims]
 
 
 def _lease(seconds: float) -> Any:
     return func.now() + timedelta(seconds=seconds)
 
 
-def _owned(attempt: Holder) -> tuple[Any, ...]:
+def _owned(claim: Claim) -> tuple[Any, ...]:
     return (
-        Request.id == attempt.request_id,
-        Request.attempts == attempt.attempt,
+        Request.id == claim.request_id,
+        Request.attempts == claim.attempt,
         Request.state.in_(HELD),
     )
 
 
-def _write(session: Session, attempt: Holder, values: dict[str, Any]) -> None:
+def _write(session: Session, claim: Claim, values: dict[str, Any]) -> None:
     written = session.scalar(
-        update(Request).where(*_owned(attempt)).values(**values).returning(Request.id)
+        update(Request).where(*_owned(claim)).values(**values).returning(Request.id)
     )
     if written is None:
-        raise ClaimLost(
-            f"request {attempt.request_id} is no longer held by attempt {attempt.attempt}"
-        )
+        raise _lost(claim)
+
+
+def _lost(claim: Claim) -> ClaimLost:
+    return ClaimLost(f"request {claim.request_id} is no longer held by attempt {claim.attempt}")

@@ -35,7 +35,7 @@ def sample_stfs(namespace: str = "") -> dict[str, Any]:
         sampler = Sampler(
             engine=engine,
             namespace=namespace,
-            holder=requests.holder(),
+            holder=requests.held(),
             sampling=sampling_of(configured),
             batch_size=configured.batch_size,
         )

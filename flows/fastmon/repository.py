@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from flows.common.database import now
-from flows.common.requests import Holder
+from flows.common.requests import Claim
 from flows.fastmon.domain import TfFile, tf_file_id
 from flows.fastmon.models import FirstStf, InboxState, InboxStf, Run, SamplerLease, StfFile
 
@@ -137,7 +137,7 @@ def unserved_namespaces(session: Session) -> list[str]:
 # ------------------------------------------------------------------ the lease on an inbox
 
 
-def take_lease(session: Session, namespace: str, holder: Holder) -> bool:
+def take_lease(session: Session, namespace: str, holder: Claim) -> bool:
     """Take the namespace's inbox over; False where a later request has it."""
     row = {
         "request_id": holder.request_id,
@@ -157,7 +157,7 @@ def take_lease(session: Session, namespace: str, holder: Holder) -> bool:
     return taken is not None
 
 
-def has_lease(session: Session, namespace: str, holder: Holder) -> bool:
+def has_lease(session: Session, namespace: str, holder: Claim) -> bool:
     """Whether the holder still serves the namespace; if so, it does to the transaction's end."""
     found = session.scalar(
         select(SamplerLease.request_id)

@@ -11,6 +11,8 @@ PRUNE_HISTORY = Action(
     dedup_key=lambda _: "all",
     subject=lambda _: None,
     timeout_seconds=3600,
+    schedule="30 3 * * *",
+    runs_at_a_time=1,
     on_lost=OnLost.RERUN,
 )
 

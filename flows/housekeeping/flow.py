@@ -4,44 +4,39 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect import flow
-
-from flows.common import requests
-from flows.common.database import make_engine, now, transaction
-from flows.common.models import RequestState
+from flows.common import requests, run
+from flows.common.actions import Nothing
+from flows.common.database import now
+from flows.common.flow import flow
+from flows.common.run import Ending
+from flows.housekeeping.actions import CHECK_PIPELINE, PRUNE_HISTORY
 from flows.housekeeping.tasks import delete_old_events, delete_old_flow_runs
 
 
-@flow(name="prune-history", persist_result=False)
-def prune_history() -> dict[str, Any]:
+@flow(PRUNE_HISTORY)
+def prune_history(_: Nothing) -> dict[str, Any]:
     """Delete events and flow runs that are older than they are kept.
 
     Returns:
         Numbers of what was deleted: events, flow_runs.
     """
     result = {"events": delete_old_events(), "flow_runs": delete_old_flow_runs()}
-    _complete(lambda _: result)
+    run.current().finish(Ending(result=result))
     return result
 
 
-@flow(name="check-pipeline", persist_result=False)
-def check_pipeline() -> None:
-    """Tell how long the way from the trigger to here was, in seconds, as the request's result."""
-    first_line = now()
-    _complete(
-        lambda request: {
-            "first_line_at": first_line.isoformat(),
-            "trigger_to_start_s": (first_line - request.created_at).total_seconds(),
-        }
-    )
+@flow(CHECK_PIPELINE)
+def check_pipeline(_: Nothing) -> dict[str, Any]:
+    """Tell how long the way from the trigger to here was.
 
-
-def _complete(result: Any) -> None:
-    engine = make_engine(pool_size=1)
-    attempt = requests.holder()
-    try:
-        with transaction(engine) as session:
-            told = result(requests.get(session, attempt.request_id))
-            requests.finish(session, attempt, RequestState.COMPLETED, result=told)
-    finally:
-        engine.dispose()
+    Returns:
+        first_line_at; trigger_to_start_s, in seconds.
+    """
+    first_line, present = now(), run.current()
+    request = present.read(lambda session: requests.get(session, present.claim.request_id))
+    result = {
+        "first_line_at": first_line.isoformat(),
+        "trigger_to_start_s": (first_line - request.created_at).total_seconds(),
+    }
+    present.finish(Ending(result=result))
+    return result

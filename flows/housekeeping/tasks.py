@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from prefect import task
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
     FlowRunFilter,
@@ -14,30 +13,28 @@ from prefect.client.schemas.filters import (
     FlowRunFilterStateType,
 )
 from prefect.client.schemas.objects import StateType
-from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from flows.common.database import make_engine, now, transaction
+from flows.common import run
+from flows.common.database import now
+from flows.common.flow import task
 from flows.common.settings import settings
 from flows.housekeeping import repository
 
 _FINAL = [StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED]
 _RUNS_AT_A_TIME = 200
+_DELAYS = (10.0, 10.0, 10.0)
 
 
-@task(name="delete old events", retries=3, retry_delay_seconds=10, persist_result=False)
+@task("delete old events", delays=_DELAYS)
 def delete_old_events() -> int:
     """Delete the events that are older than they are kept; gives their number."""
     before = now() - timedelta(days=settings().stream.event_days)
-    engine = make_engine(pool_size=1)
-    try:
-        _in_pieces(engine, repository.delete_relayed_states, before)
-        return _in_pieces(engine, repository.delete_events, before)
-    finally:
-        engine.dispose()
+    _in_pieces(repository.delete_relayed_states, before)
+    return _in_pieces(repository.delete_events, before)
 
 
-@task(name="delete old flow runs", retries=3, retry_delay_seconds=10, persist_result=False)
+@task("delete old flow runs", delays=_DELAYS, repeated=(Exception,))
 def delete_old_flow_runs() -> int:
     """Delete the ended flow runs that are older than they are kept; gives their number."""
     before = now() - timedelta(days=settings().prefect.history_days)
@@ -54,11 +51,9 @@ def delete_old_flow_runs() -> int:
     return deleted
 
 
-def _in_pieces(engine: Engine, delete: Callable[[Session, datetime], int], before: datetime) -> int:
-    total = 0
-    while True:
-        with transaction(engine) as session:
-            deleted = delete(session, before)
+def _in_pieces(delete: Callable[[Session, datetime], int], before: datetime) -> int:
+    total, deleted = 0, repository.PIECE
+    while deleted == repository.PIECE:
+        deleted = run.current().write(lambda session, _: delete(session, before))
         total += deleted
-        if deleted < repository.PIECE:
-            return total
+    return total

@@ -98,6 +98,8 @@ PRUNE_PAYLOAD_LOGS = Action(
     dedup_key=lambda _: "all",
     subject=lambda _: None,
     timeout_seconds=1800,
+    schedule="50 3 * * *",
+    runs_at_a_time=1,
     on_lost=OnLost.RERUN,
 )
 

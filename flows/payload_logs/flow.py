@@ -13,6 +13,9 @@ from flows.common.steps import step
 from flows.payload_logs import copying, finding, publishing
 from flows.payload_logs.actions import FetchPayloadLog
 from flows.payload_logs.fetching import Steps, fetch
+from flows.payload_logs.pruning import prune_payload_logs
+
+__all__ = ("fetch_payload_log", "prune_payload_logs")
 
 _DELAYS: Final = (0.5, 2.0)  # the reader waits: a longer outage is told, and asked for again
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 from flows.common import events
 from flows.common.database import now
 from flows.common.models import Request
-from flows.common.requests import Holder
+from flows.common.requests import Claim
 
 NAMESPACE: Final = "prodops"
 SENDER: Final = "prodops"
@@ -21,13 +21,13 @@ FAILED: Final = "payload_log_failed"
 PROGRESS: Final = "payload_log_progress"
 
 
-def ready(pandaid: int, jeditaskid: int, holder: Holder) -> events.NewEvent:
+def ready(pandaid: int, jeditaskid: int, holder: Claim) -> events.NewEvent:
     """Final: the members are in the cache."""
     return _event(READY, pandaid, jeditaskid, holder.request_id, holder.flow_run_id)
 
 
 def failed(
-    pandaid: int, jeditaskid: int | None, reason: str, attempts: int, holder: Holder
+    pandaid: int, jeditaskid: int | None, reason: str, attempts: int, holder: Claim
 ) -> events.NewEvent:
     """Final: nothing new is in the cache, and why. `attempts`: failures since the last success."""
     told = {"reason": reason, "attempts": attempts}
@@ -35,7 +35,7 @@ def failed(
 
 
 def progress(
-    pandaid: int, jeditaskid: int | None, step: str, *, number: int, text: str, holder: Holder
+    pandaid: int, jeditaskid: int | None, step: str, *, number: int, text: str, holder: Claim
 ) -> events.NewEvent:
     """The step that the fetch is at."""
     told = {"step": step, "step_number": number, "text": text}

@@ -11,11 +11,11 @@ from sqlalchemy.orm import Session
 
 from flows.common import requests
 from flows.common.database import now
-from flows.common.requests import Holder
+from flows.common.requests import Claim
 from flows.payload_logs.models import LogState, PayloadLog
 
 
-def want(session: Session, holder: Holder, pandaid: int, values: dict[str, Any]) -> PayloadLog:
+def want(session: Session, holder: Claim, pandaid: int, values: dict[str, Any]) -> PayloadLog:
     """Note that the holder's request wants the log; gives the row.
 
     Raises:
@@ -31,7 +31,7 @@ def want(session: Session, holder: Holder, pandaid: int, values: dict[str, Any])
     return get(session, pandaid)
 
 
-def write(session: Session, holder: Holder, pandaid: int, values: dict[str, Any]) -> PayloadLog:
+def write(session: Session, holder: Claim, pandaid: int, values: dict[str, Any]) -> PayloadLog:
     """Write to the row of the holder's request; gives it.
 
     Raises:

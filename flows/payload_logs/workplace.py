@@ -17,10 +17,10 @@ from blocks.panda_server import PandaServer
 from blocks.rucio_catalog import RucioCatalog
 from blocks.x509_proxy import good_proxy
 from blocks.xrootd_storage import XrootdAccess, XrootdLimits
-from flows.common import panda
+from flows.common import adapters
+from flows.common.adapters import door_access, door_limits, rucio_access
 from flows.common.database import make_engine
-from flows.common.grid import door_access, door_limits, rucio_access
-from flows.common.requests import Holder, holder
+from flows.common.requests import Claim, held
 from flows.common.settings import BadSetting, Settings, settings
 from flows.payload_logs import archive
 from flows.payload_logs.errors import FetchTimedOut
@@ -34,7 +34,7 @@ class Workplace:
 
     settings: Settings
     engine: Engine
-    holder: Holder
+    holder: Claim
     _begun: float = field(default_factory=time.monotonic)
     _open: ExitStack = field(default_factory=ExitStack)
 
@@ -69,8 +69,8 @@ class Workplace:
             BadSetting: None is set.
         """
         configured = self.settings.panda
-        tokens = panda.token_source(configured, margin_seconds=_TOKEN_MARGIN_SECONDS)
-        server = panda.panda_server(
+        tokens = adapters.token_source(configured, margin_seconds=_TOKEN_MARGIN_SECONDS)
+        server = adapters.panda_server(
             configured, lambda: tokens.identity().token, timeout_seconds=self.remaining()
         )
         return self._open.enter_context(server)
@@ -141,7 +141,7 @@ def workplace() -> Workplace:
 @contextmanager
 def opened() -> Iterator[Workplace]:
     """Open the run's workplace."""
-    place = Workplace(settings(), make_engine(pool_size=1), holder())
+    place = Workplace(settings(), make_engine(pool_size=1), held())
     token = _present.set(place)
     try:
         yield place

@@ -134,6 +134,8 @@ ACTIONS = (
         "sweep_producing_campaigns",
         "Look at the producing campaigns, their inputs and their arrivals, one after another.",
         Nothing,
+        schedule="47 2 * * *",
+        runs_at_a_time=1,
     ),
     _action(
         "sweep_arrivals",
@@ -154,6 +156,7 @@ ACTIONS = (
         "report_completion",
         "Report how complete a campaign is, keep the report, and mail it.",
         ReportCompletion,
+        schedule="0 6 1 * *",
         dedup_key=_about_campaign,
         subject=_about_campaign,
     ),

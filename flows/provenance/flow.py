@@ -16,12 +16,27 @@ from flows.common.database import now
 from flows.common.requests import ClaimLost
 from flows.provenance import did, ledger, outputs, snapshot, sweep
 from flows.provenance.arrivals import look
+from flows.provenance.arrivals.look import sweep_arrivals
 from flows.provenance.evgen import update
+from flows.provenance.evgen.registration import register_evgen
+from flows.provenance.evgen.update import evgen_rucio_update
 from flows.provenance.ledger import ProvenanceFailed
+from flows.provenance.reports.report import report_completion
 from flows.provenance.repository import Swept
 from flows.provenance.steps import step
 from flows.provenance.sweep import Order, SweepFailed
 from flows.provenance.workplace import opened
+
+__all__ = (
+    "campaign_provenance_sweep",
+    "evgen_rucio_update",
+    "read_did",
+    "register_evgen",
+    "report_completion",
+    "rucio_snapshot_update",
+    "sweep_arrivals",
+    "sweep_producing_campaigns",
+)
 
 ask_pcs = step("ask PCS what is requested")(sweep.survey)
 sweep_rucio = step("sweep Rucio")(sweep.sweep)

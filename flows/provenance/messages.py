@@ -7,7 +7,7 @@ from typing import Any, Final
 from flows.common import events
 from flows.common.database import now
 from flows.common.models import Request
-from flows.common.requests import Holder
+from flows.common.requests import Claim
 
 NAMESPACE: Final = "prodops"
 SENDER: Final = "prodops"
@@ -33,15 +33,13 @@ ENDINGS: Final = {
 """The event that ends each action, well or not."""
 
 
-def ended(
-    action: str, holder: Holder, subject: str | None = None, **fields: Any
-) -> events.NewEvent:
+def ended(action: str, holder: Claim, subject: str | None = None, **fields: Any) -> events.NewEvent:
     """Final: how an action ended; `ok`, then `summary` or `error`, and what it is about."""
     return _event(ENDINGS[action], holder, subject, fields)
 
 
 def progress(
-    action: str, holder: Holder, subject: str | None = None, **fields: Any
+    action: str, holder: Claim, subject: str | None = None, **fields: Any
 ) -> events.NewEvent:
     """How far a long action is: done, total, text."""
     return _event(PROGRESS, holder, subject, {"action": action, **fields})
@@ -57,12 +55,12 @@ def lost(request: Request) -> events.NewEvent | None:
         if name in request.parameters
     }
     told: dict[str, Any] = {**about, "ok": False, "error": request.error or f"{request.state}"}
-    holder = Holder(request.id, request.attempts, request.flow_run_id)
+    holder = Claim(request.id, request.attempts, request.flow_run_id)
     return ended(request.action, holder, request.subject, **told)
 
 
 def _event(
-    msg_type: str, holder: Holder, subject: str | None, fields: dict[str, Any]
+    msg_type: str, holder: Claim, subject: str | None, fields: dict[str, Any]
 ) -> events.NewEvent:
     body = {
         "msg_type": msg_type,

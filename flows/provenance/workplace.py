@@ -14,10 +14,9 @@ from sqlalchemy import Engine
 
 from blocks.pcs_service import PcsService
 from blocks.rucio_catalog import RucioCatalog, RucioRegistration
+from flows.common.adapters import pcs_service, rucio_access
 from flows.common.database import make_engine
-from flows.common.grid import rucio_access
-from flows.common.pcs import pcs_service
-from flows.common.requests import Holder, holder
+from flows.common.requests import Claim, held
 from flows.common.settings import Settings, settings
 
 _HERE: Final = ("127.0.0.1", "::1", "localhost")
@@ -29,7 +28,7 @@ class Workplace:
 
     settings: Settings
     engine: Engine
-    holder: Holder
+    holder: Claim
     _open: ExitStack = field(default_factory=ExitStack)
 
     @cached_property
@@ -89,7 +88,7 @@ def workplace() -> Workplace:
 @contextmanager
 def opened() -> Iterator[Workplace]:
     """Open the run's workplace."""
-    place = Workplace(settings(), make_engine(pool_size=2), holder())
+    place = Workplace(settings(), make_engine(pool_size=2), held())
     token = _present.set(place)
     try:
         yield place

@@ -116,6 +116,8 @@ SYNC_TASK_STATES = Action(
     dedup_key=lambda _: "all",
     subject=lambda _: None,
     timeout_seconds=900,
+    schedule="*/5 * * * *",
+    runs_at_a_time=1,
     on_lost=OnLost.RERUN,
 )
 

@@ -19,8 +19,12 @@ from flows.submission.actions import SubmitTask
 from flows.submission.domain import Verdict
 from flows.submission.gate import NotSubmittable, Overtaken
 from flows.submission.models import AttemptState, SubmissionAttempt
+from flows.submission.operation import panda_task_operation
 from flows.submission.repository import AttemptOpen, NameUsed
+from flows.submission.sync import sync_task_states
 from flows.submission.workplace import RunPutOff, opened
+
+__all__ = ("panda_task_operation", "submit_task", "sync_task_states")
 
 _BACK_OFF_SECONDS: Final = (1.0, 4.0)  # between the tries of a prun that could not even send
 

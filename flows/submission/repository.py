@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from blocks.errors import ProdOpsError
 from flows.common import requests
 from flows.common.database import now
-from flows.common.requests import Holder
+from flows.common.requests import Claim
 from flows.submission.models import OPEN_ATTEMPTS, AttemptState, SubmissionAttempt
 
 _CLAIM_TRIES: Final = 10
@@ -67,7 +67,7 @@ def maker_of(session: Session, jedi_task_id: int) -> int | None:
     )
 
 
-def claim(session: Session, holder: Holder, values: dict[str, Any]) -> SubmissionAttempt:
+def claim(session: Session, holder: Claim, values: dict[str, Any]) -> SubmissionAttempt:
     """Claim the attempt of `values`, as the only open one of its task.
 
     A name whose attempt ended without a task at PanDA is taken up again where PCS has no other to
@@ -104,7 +104,7 @@ def _of_name(session: Session, panda_name: str) -> SubmissionAttempt | None:
 
 
 def _take_up(
-    session: Session, holder: Holder, former: SubmissionAttempt, values: dict[str, Any]
+    session: Session, holder: Claim, former: SubmissionAttempt, values: dict[str, Any]
 ) -> SubmissionAttempt:
     if former.state != AttemptState.FAILED or former.panda_tasks_id is not None:
         raise NameUsed(
@@ -129,7 +129,7 @@ def _open_of_task(session: Session, task_name: str) -> SubmissionAttempt | None:
 
 
 def write(
-    session: Session, holder: Holder, attempt_id: int, values: dict[str, Any]
+    session: Session, holder: Claim, attempt_id: int, values: dict[str, Any]
 ) -> SubmissionAttempt:
     """Write `values` to the attempt, as the holder of its request.
 

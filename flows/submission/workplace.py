@@ -16,10 +16,10 @@ from sqlalchemy import Engine
 from blocks.errors import ProdOpsError
 from blocks.panda_server import Identity, PandaServer, PandaTask, TokenSource
 from blocks.pcs_service import PcsService
-from flows.common import panda
+from flows.common import adapters
+from flows.common.adapters import pcs_service
 from flows.common.database import make_engine
-from flows.common.pcs import pcs_service
-from flows.common.requests import Holder, holder
+from flows.common.requests import Claim, held
 from flows.common.settings import Settings, settings
 
 _MARGIN_SECONDS: Final = 360.0  # prun itself wants more than 300 s left
@@ -31,7 +31,7 @@ class Workplace:
 
     settings: Settings
     engine: Engine
-    holder: Holder
+    holder: Claim
     _open: ExitStack = field(default_factory=ExitStack)
 
     @cached_property
@@ -43,7 +43,7 @@ class Workplace:
     def tokens(self) -> TokenSource:
         """Where the token for PanDA comes from."""
         margin = _MARGIN_SECONDS + self.settings.submission.timeout_seconds
-        return panda.token_source(self.settings.panda, margin_seconds=margin)
+        return adapters.token_source(self.settings.panda, margin_seconds=margin)
 
     @property
     def identity(self) -> Identity:
@@ -53,7 +53,7 @@ class Workplace:
     @cached_property
     def panda(self) -> PandaServer:
         """The PanDA server."""
-        server = panda.panda_server(self.settings.panda, lambda: self.identity.token)
+        server = adapters.panda_server(self.settings.panda, lambda: self.identity.token)
         return self._open.enter_context(server)
 
     @property
@@ -63,7 +63,7 @@ class Workplace:
         Raises:
             BadSetting: It is not set.
         """
-        return panda.panda_url(self.settings.panda)
+        return adapters.panda_url(self.settings.panda)
 
     @property
     def user_name(self) -> str:
@@ -106,7 +106,7 @@ def workplace() -> Workplace:
 @contextmanager
 def opened() -> Iterator[Workplace]:
     """Open the run's workplace."""
-    place = Workplace(settings(), make_engine(pool_size=1), holder())
+    place = Workplace(settings(), make_engine(pool_size=1), held())
     token = _present.set(place)
     try:
         yield place

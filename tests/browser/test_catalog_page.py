@@ -9,7 +9,7 @@ from sqlalchemy import update
 from flows.common import events
 from flows.common.database import now, transaction
 from flows.common.models import Request, RequestState
-from flows.common.requests import Holder
+from flows.common.requests import Claim
 from flows.provenance import messages
 from flows.provenance.models import CompletionReport, LiveDid, SweepState
 from tests.browser import test_fastmon_page as pages
@@ -63,10 +63,10 @@ class OpsSide:
         self.engine = database.ops_engine
         self.action = action
 
-    def holder(self) -> Holder:
+    def holder(self) -> Claim:
         with transaction(self.engine) as session:
             [row] = session.query(Request).filter_by(action=self.action, finished_at=None)
-            return Holder(row.id, 0, None)
+            return Claim(row.id, 0, None)
 
     def progress(self, **fields: object) -> None:
         self._tell(messages.progress(self.action, self.holder(), **fields))

@@ -10,7 +10,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from api.pages import wording
+from api.http import wording
 from tests.browser import test_fastmon_page as pages
 from tests.browser.test_fastmon_page import OVERFLOW, PHONE, Visit, begin_visit
 from tests.e2e.production import Production

@@ -21,7 +21,7 @@ import pytest
 from flows.common import actions, requests
 from flows.common.database import transaction
 from flows.common.models import Request, RequestState
-from flows.common.requests import Holder
+from flows.common.requests import Claim
 from tests.e2e.conftest import Feeder, Site, is_alive, stf_message
 from tests.waiting import stays, wait_until
 
@@ -287,7 +287,7 @@ def test_a_run_that_another_worker_holds_is_left_to_it_and_one_given_up_is_cance
     assert site.run_ended(run)["state"]["message"] == "this attempt was given up"
 
 
-def held_elsewhere(site: Site) -> Holder:
+def held_elsewhere(site: Site) -> Claim:
     """A request that a worker of another machine holds."""
     with transaction(site.engine) as session:
         action = actions.get("check_pipeline")
@@ -296,7 +296,7 @@ def held_elsewhere(site: Site) -> Holder:
             worker="other@elsewhere", lease_seconds=60,
         )  # fmt: skip
         assert request is not None
-        return Holder(request.id, 1)
+        return Claim(request.id, 1)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from sqlalchemy import update
 
 from flows.common import requests
 from flows.common.database import now, transaction
-from flows.common.requests import Holder
+from flows.common.requests import Claim
 from flows.common.settings import settings
 from flows.payload_logs import cache
 from flows.payload_logs.models import LogState, PayloadLog
@@ -62,7 +62,7 @@ def put(database: Database, place: Path) -> Put:
 
 
 def pruned() -> dict[str, int]:
-    requests.hold(Holder(1, 1))
+    requests.hold(Claim(1, 1))
     try:
         with opened():
             return prune()

@@ -17,7 +17,7 @@ from deployments.sandbox.grid import catalogue
 from flows.common import requests
 from flows.common.database import transaction
 from flows.common.models import RequestState
-from flows.common.requests import Holder
+from flows.common.requests import Claim
 from flows.common.settings import settings
 from flows.provenance import flow, reading, repository, staging, sweep
 from flows.provenance.models import Finding, SweepState
@@ -230,7 +230,7 @@ def stop(*given, **more):
 {module}.{function} = stop
 campaign, request_id, attempt = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 asked = (asking("one", "DIS/NC", campaign), asking("two", "DIS/CC"))
-requests.hold(requests.Holder(request_id, attempt))
+requests.hold(requests.Claim(request_id, attempt))
 flow.ask_pcs = lambda: Survey((known(campaign),), asked)
 flow.sweep_rucio = flow.sweep_rucio.fn
 with disable_run_logger():
@@ -256,7 +256,7 @@ def test_a_run_that_is_killed_leaves_what_stood_and_the_next_is_whole(
         process.kill()
     assert sweeps.state(campaign) == standing
     with transaction(sweeps.database.ops_engine) as session:
-        requests.give_back(session, Holder(holder.request_id, 1), error=None, delay_seconds=0)
+        requests.give_back(session, Claim(holder.request_id, 1), error=None, delay_seconds=0)
     assert sweeps.sweep(campaign).id == holder.request_id
     assert sweeps.campaign(campaign).counts["found"] == 2
     assert len(sweeps.datasets(campaign)) == 2

@@ -22,7 +22,7 @@ from flows.common import requests
 from flows.common.actions import Action, OnLost
 from flows.common.database import make_engine, transaction
 from flows.common.models import Request, RequestState
-from flows.common.requests import Accepted, ClaimLost, Holder
+from flows.common.requests import Accepted, Claim, ClaimLost
 from flows.common.settings import FastmonSettings
 from flows.fastmon import intake, repository, schemas
 from flows.fastmon.models import InboxState, InboxStf
@@ -76,11 +76,11 @@ def claim(engine: Engine, worker: str = "w", limit: int = 100) -> list[Request]:
         return requests.claim(session, worker=worker, limit=limit, lease_seconds=LEASE_SECONDS)
 
 
-def claimed(engine: Engine) -> Holder:
+def claimed(engine: Engine) -> Claim:
     """A new request, claimed; the attempt that holds it."""
     accept(engine)
     (request,) = claim(engine)
-    return Holder(request.id, request.attempts, uuid.uuid4())
+    return Claim(request.id, request.attempts, uuid.uuid4())
 
 
 def row(engine: Engine, request_id: int) -> Request:
@@ -88,12 +88,12 @@ def row(engine: Engine, request_id: int) -> Request:
         return requests.get(session, request_id)
 
 
-def finish(engine: Engine, holder: Holder, state: RequestState = RequestState.COMPLETED) -> None:
+def finish(engine: Engine, holder: Claim, state: RequestState = RequestState.COMPLETED) -> None:
     with transaction(engine) as session:
         requests.finish(session, holder, state, result={"by": holder.attempt})
 
 
-def give_back(engine: Engine, holder: Holder, delay_seconds: float = 0.0) -> None:
+def give_back(engine: Engine, holder: Claim, delay_seconds: float = 0.0) -> None:
     with transaction(engine) as session:
         requests.give_back(session, holder, error="lost", delay_seconds=delay_seconds)
 
@@ -158,7 +158,7 @@ def test_accepting_never_fails_while_requests_with_the_key_open_and_close(ops: E
                 accept(web)
                 continue
             for request in claim(ops):
-                finish(ops, Holder(request.id, request.attempts))
+                finish(ops, Claim(request.id, request.attempts))
                 done.append(request.id)
 
     at_once(take_part, 5)
@@ -265,7 +265,7 @@ def test_an_attempt_that_was_given_up_can_no_longer_write(ops: Engine):
     ):
         with pytest.raises(ClaimLost), transaction(ops) as session:
             write(session)
-    finish(ops, Holder(again.id, again.attempts))
+    finish(ops, Claim(again.id, again.attempts))
     assert row(ops, again.id).result == {"by": 2}
 
 
@@ -322,9 +322,9 @@ def test_during_a_hand_over_everyone_joins_the_one_or_the_other(ops: Engine, web
     for turn in range(5):
         accept(ops, f"turn-{turn}")
         (request,) = claim(ops)
-        holder = Holder(request.id, request.attempts)
+        holder = Claim(request.id, request.attempts)
 
-        def work(index: int, holder: Holder = holder, name: str = f"turn-{turn}") -> Accepted | int:
+        def work(index: int, holder: Claim = holder, name: str = f"turn-{turn}") -> Accepted | int:
             if index:
                 return accept(web, name)
             with transaction(ops) as session:
@@ -429,7 +429,7 @@ def test_an_intake_waits_for_a_close_and_then_opens_the_next_request(ops: Engine
     sampler.serve_batch()
     with ThreadPoolExecutor(1) as pool:
         with transaction(ops) as session:
-            assert requests.lock_for_end(session, sampler.holder)
+            requests.lock_for_end(session, sampler.holder)
             taking = pool.submit(send, web, ["2.stf"])
             with pytest.raises(TimeoutError):
                 taking.result(0.3)
@@ -472,13 +472,13 @@ class Eager:
             was_over = self.is_over.is_set()
             found = claim(self.engine)
             for request in found:
-                serve(self.engine, Holder(request.id, request.attempts, uuid.uuid4()))
+                serve(self.engine, Claim(request.id, request.attempts, uuid.uuid4()))
                 self.closes += 1
             if was_over and not found:
                 return
 
 
-def serve(engine: Engine, holder: Holder) -> None:
+def serve(engine: Engine, holder: Claim) -> None:
     sampling = sampling_of(FastmonSettings(selection_fraction=1.0, tf_files_per_stf=1))
     sampler = Sampler(engine, "ns", holder, sampling, batch_size=5)
     assert sampler.begin()
@@ -524,7 +524,7 @@ def test_a_predecessor_that_comes_back_after_its_successor_began_serves_nothing(
 
 
 def sampler_of(engine: Engine, request: Request, *, is_first: bool = True) -> Sampler:
-    holder = Holder(request.id, request.attempts, uuid.uuid4())
+    holder = Claim(request.id, request.attempts, uuid.uuid4())
     sampler = Sampler(engine, "ns", holder, sampling_of(FastmonSettings()), batch_size=5)
     assert sampler.begin() is is_first
     return sampler

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from flows.common import events, requests
 from flows.common.database import DatabaseUnavailable, now, transaction
 from flows.common.models import Event, Request, RequestState
-from flows.common.requests import ClaimLost, Holder
+from flows.common.requests import Claim, ClaimLost
 from flows.common.settings import FastmonSettings
 from flows.fastmon import intake, repository, schemas
 from flows.fastmon.flow import _Service
@@ -68,7 +68,7 @@ def begin(ops: Engine, namespace: str = "ns", **settings: Any) -> Sampler:
     with transaction(ops) as session:
         claimed = requests.claim(session, worker="w", limit=10, lease_seconds=60)
         (request,) = [each for each in claimed if (each.subject or "") == namespace]
-    holder = Holder(request.id, request.attempts, uuid.uuid4())
+    holder = Claim(request.id, request.attempts, uuid.uuid4())
     sampler = Sampler(ops, namespace, holder, replace(SAMPLING, **settings), batch_size=500)
     assert sampler.begin()
     return sampler

@@ -10,7 +10,7 @@ from typing import Self, TypeVar
 from blocks import xrootd_storage as storage
 from blocks.rucio_catalog import NewFile
 from blocks.xrootd_storage import XrootdAccess, XrootdLimits
-from flows.common.grid import door_access, door_limits
+from flows.common.adapters import door_access, door_limits
 from flows.common.settings import BadSetting, Settings
 from flows.provenance.evgen.plan import StoredInput
 

@@ -1,0 +1,150 @@
+"""Where a bench plays: a whole stack of its own, a token, and the ops role's engine."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import httpx
+import typer
+from sqlalchemy import Engine, make_url, text
+
+from api.http import access
+from blocks.errors import ProdOpsError
+from deployments.stack.control import Control
+from deployments.stack.stack import Stack
+from flows.common.database import make_engine, transaction
+
+_POLL_SECONDS: Final = 0.1
+_ENDED: Final = frozenset({"completed", "failed", "cancelled", "unknown"})
+_OPEN: Final = text(
+    "SELECT count(*) FROM request WHERE state IN ('queued', 'claimed', 'running', 'unknown')"
+)
+_FILES: Final = 20_000
+
+_began = time.monotonic()
+
+
+class BenchBroken(ProdOpsError):
+    """A bench could not be carried through; its figures would mean nothing."""
+
+
+def say(words: str) -> None:
+    """Tell of the progress, on standard error."""
+    typer.echo(f"[{time.monotonic() - _began:6.1f} s] {words}", err=True)
+
+
+def until(is_so: Callable[[], bool], seconds: float, what: str) -> None:
+    """Wait until something is so.
+
+    Raises:
+        BenchBroken: It is not, in that time.
+    """
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        if time.monotonic() > deadline:
+            raise BenchBroken(f"waited {seconds:g} s in vain: {what}")
+        time.sleep(_POLL_SECONDS)
+
+
+@dataclass(frozen=True)
+class BenchStack:
+    """A running stack and the ways into it."""
+
+    stack: Stack
+    token: str
+    engine: Engine
+    http: httpx.Client
+
+    @property
+    def door(self) -> dict[str, Any]:
+        """Where the API is, for the load."""
+        place = urlsplit(self.stack.api_url)
+        return {
+            "host": place.hostname,
+            "port": place.port,
+            "prefix": place.path,
+            "token": self.token,
+        }
+
+    @property
+    def parts(self) -> dict[int, str]:
+        """Names of the stack's parts by pid."""
+        states = Control(self.stack.layout).states()
+        return {state.pid: state.name for state in states if state.pid is not None}
+
+    def check_pipeline(self) -> float:
+        """Trigger the empty action; gives the seconds from its acceptance to the flow's start."""
+        answer = self.http.post("/api/actions/check_pipeline/").raise_for_status().json()
+        seen: dict[str, Any] = {}
+
+        def is_ended() -> bool:
+            seen.update(self.http.get(f"/api/requests/{answer['request_id']}/").json())
+            return seen["state"] in _ENDED
+
+        until(is_ended, 90, f"request {answer['request_id']} ends")
+        if seen["state"] != "completed":
+            raise BenchBroken(f"check_pipeline {seen['state']}: {seen['error']}")
+        return float(seen["result"]["trigger_to_start_s"])
+
+    def wait_calm(self, calm_seconds: float = 1.0) -> None:
+        """Wait until no request is open, and that much longer."""
+        until(lambda: self._count(_OPEN) == 0, 90, "no request is open")
+        time.sleep(calm_seconds)
+
+    def event_ids(self, after: int) -> list[int]:
+        """Ids of the events after one id, in order."""
+        wanted = text("SELECT id FROM event WHERE id > :after ORDER BY id")
+        with transaction(self.engine) as session:
+            return list(session.scalars(wanted, {"after": after}))
+
+    def last_event_id(self) -> int:
+        """Id of the newest event."""
+        return self._count(text("SELECT coalesce(max(id), 0) FROM event"))
+
+    def count(self, statement: str, **parameters: Any) -> int:
+        """The one number that a statement gives."""
+        return self._count(text(statement), **parameters)
+
+    def _count(self, statement: Any, **parameters: Any) -> int:
+        with transaction(self.engine) as session:
+            return int(session.scalar(statement, parameters) or 0)
+
+
+@contextmanager
+def bench_stack(overrides: Mapping[str, str] | None = None) -> Iterator[BenchStack]:
+    """A stack that has run its first two empty flows, so that all of it is warm."""
+    _raise_file_limit()
+    say("starting a stack in a temporary directory")
+    with Stack.temporary(overrides) as stack:
+        given = stack.environment("ops")
+        engine = make_engine(
+            make_url(given["PRODOPS_DATABASE_URL"]),
+            passfile=Path(given["PRODOPS_DATABASE_PASSFILE"]),
+            pool_size=2,
+        )
+        with transaction(engine) as session:
+            token = access.create_token(session, "bench")
+        headers = {"Authorization": f"Token {token}"}
+        with httpx.Client(base_url=stack.api_url, headers=headers, timeout=30) as http:
+            ready = BenchStack(stack, token, engine, http)
+            warm = [ready.check_pipeline() for _ in range(2)]
+            say(f"warm: two empty flows started after {warm[0]:.2f} and {warm[1]:.2f} s (dropped)")
+            try:
+                yield ready
+            finally:
+                engine.dispose()
+                say("ending the stack")
+
+
+def _raise_file_limit() -> None:
+    """Let this process and the stack that it starts hold a thousand connections and more."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = hard if hard != resource.RLIM_INFINITY else _FILES
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -1,0 +1,114 @@
+"""Bench `idle`: what a whole stack uses that was started as a user does, and has nothing to do."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from deployments.bench.common import usage
+from deployments.bench.common.figures import Report, at_most
+from deployments.bench.common.machine import machine
+from deployments.bench.common.stack import BenchBroken, say
+from deployments.stack.control import Control
+from deployments.stack.layout import Layout
+from deployments.stack.parts import command
+from deployments.stack.temporary import remove_state, temporary_environment, temporary_settings
+from flows.common.settings import Settings, known_names
+
+SECONDS: Final = 60.0
+_SETTLE_SECONDS: Final = 20.0
+_END_SECONDS: Final = 60.0
+
+
+def run(*, seconds: float = SECONDS, settle_seconds: float = _SETTLE_SECONDS) -> Report:
+    """Measure; about 2 minutes by default."""
+    report = Report("idle", machine())
+    given = temporary_environment({})
+    settings = temporary_settings(given)
+    try:
+        with _up(given) as process:
+            say(f"the stack is up; settling for {settle_seconds:g} s")
+            time.sleep(settle_seconds)
+            _measure(report, settings, process.pid, seconds)
+            family = psutil.Process(process.pid).children(recursive=True)
+            _end(process, family)
+    finally:
+        remove_state(settings)
+    return report
+
+
+def _measure(report: Report, settings: Settings, pid: int, seconds: float) -> None:
+    states = Control(Layout(settings.stack.state_dir)).states()
+    parts = {state.pid: state.name for state in states if state.pid is not None}
+    say(f"measuring for {seconds:g} s")
+    began = time.monotonic()
+    before = usage.cpu_seconds(pid, parts, "up, supervisord")
+    time.sleep(seconds)
+    used = usage.growth(before, usage.cpu_seconds(pid, parts, "up, supervisord"))
+    wall = time.monotonic() - began
+    pss = usage.pss_mib(pid, parts, "up, supervisord")
+    report.add("cpu_cores", sum(used.values()) / wall, at_most(0.10), remark=f"over {wall:.0f} s")
+    report.add("pss_mib", sum(pss.values()), at_most(900))
+    report.note(usage.table(used, wall, pss))
+
+
+@contextmanager
+def _up(given: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """`prodops up`, as a process of its own, ready."""
+    known = known_names()
+    clean = {name: value for name, value in os.environ.items() if name not in known}
+    reader, writer = os.pipe()
+    say("starting `prodops up`")
+    directory = Path(given["PRODOPS_STATE_DIR"])
+    with (
+        (directory / "up.out").open("wb") as output,
+        subprocess.Popen(
+            [*command("up"), "--ready-fd", str(writer)],
+            env={**clean, **given},
+            cwd=directory,
+            pass_fds=[writer],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        ) as process,
+    ):
+        os.close(writer)
+        try:
+            with os.fdopen(reader, "rb") as pipe:
+                is_ready = bool(pipe.read())
+            if not is_ready:
+                said = (directory / "up.out").read_text(errors="replace").strip()
+                raise BenchBroken(f"`prodops up` did not come up: {said.rpartition(chr(10))[2]}")
+            yield process
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+                _await_end(process)
+
+
+def _end(process: subprocess.Popen[bytes], family: list[psutil.Process]) -> None:
+    say("Ctrl+C to `prodops up`")
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _await_end(process)
+    _, alive = psutil.wait_procs(family, timeout=5)
+    if alive or process.returncode != 0:
+        left = ", ".join(str(each.pid) for each in alive) or "none"
+        raise BenchBroken(f"`prodops up` ended with {process.returncode}; processes left: {left}")
+    say(f"it ended in {time.monotonic() - began:.1f} s, and left no process")
+
+
+def _await_end(process: subprocess.Popen[bytes]) -> None:
+    try:
+        process.wait(_END_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()  # its parts die with it
+        raise BenchBroken("`prodops up` did not end") from None

@@ -1,0 +1,129 @@
+"""The worker's end of its guardian: start and stop runs, learn of their ends."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from typing import Final
+
+from blocks.errors import ProdOpsError
+from deployments.worker import session
+from deployments.worker.protocol import (
+    Ended,
+    EndReason,
+    Intent,
+    Message,
+    Start,
+    Started,
+    Stop,
+    decode,
+    encode,
+)
+from flows.common.sessions import MARKER
+
+_READY_SECONDS: Final = 60.0
+_LINE_BYTES: Final = 8 << 20
+
+
+class GuardianLost(ProdOpsError):
+    """The guardian died; its runs are ended, and the worker must start anew."""
+
+
+class GuardianClient:
+    """One guardian process and the runs that it has."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+        self._ends: dict[str, asyncio.Future[Ended]] = {}
+        self._pids: dict[str, int] = {}
+        self._stopped: set[str] = set()
+        self._writer: asyncio.StreamWriter | None = None
+        self.lost = asyncio.Event()
+
+    @classmethod
+    async def start(cls, name: str) -> GuardianClient:
+        """Start the guardian of the worker `name`, and wait until it is warm.
+
+        Raises:
+            GuardianLost: It did not come up.
+        """
+        ours, theirs = socket.socketpair()
+        process = subprocess.Popen(  # noqa: ASYNC220 - returns at once
+            [sys.executable, "-m", "deployments.worker.guardian", str(theirs.fileno())],
+            pass_fds=[theirs.fileno()],
+            env={**os.environ, MARKER: name},
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        theirs.close()
+        reader, writer = await asyncio.open_connection(sock=ours, limit=_LINE_BYTES)
+        guard = cls(process)
+        guard._writer = writer
+        try:
+            ready = await asyncio.wait_for(reader.readline(), _READY_SECONDS)
+        except TimeoutError:
+            process.kill()
+            ready = b""
+        if not ready:
+            raise GuardianLost("the guardian did not start; see the worker's log")
+        guard._listening = asyncio.create_task(guard._listen(reader))
+        return guard
+
+    _listening: asyncio.Task[None]
+
+    async def run(self, order: Start) -> Ended:
+        """Start a run and wait for its end."""
+        end: asyncio.Future[Ended] = asyncio.get_running_loop().create_future()
+        self._ends[order.run] = end
+        try:
+            self._send(encode(order))
+            return await end
+        finally:
+            self._ends.pop(order.run, None)
+            self._pids.pop(order.run, None)
+            self._stopped.discard(order.run)
+
+    def stop(self, run: str, intent: Intent, grace_seconds: float) -> None:
+        """Stop a run, once; nothing where it has ended."""
+        if run in self._ends and run not in self._stopped and not self.lost.is_set():
+            self._stopped.add(run)
+            self._send(encode(Stop(run=run, intent=intent, grace_seconds=grace_seconds)))
+
+    async def close(self) -> None:
+        """Let the guardian end what is left, and go."""
+        self._listening.cancel()
+        if self._writer is not None:
+            self._writer.close()
+        await asyncio.to_thread(self._process.wait)
+
+    def _send(self, line: bytes) -> None:
+        if self._writer is None or self.lost.is_set():
+            raise GuardianLost("the guardian is gone")
+        self._writer.write(line)
+
+    async def _listen(self, reader: asyncio.StreamReader) -> None:
+        try:
+            while line := await reader.readline():
+                self._note(decode(line))
+        except OSError:
+            pass  # reset: the guardian was killed with something of ours unread
+        self._on_guardian_exit()
+
+    def _note(self, message: Message) -> None:
+        if isinstance(message, Started):
+            self._pids[message.run] = message.pid
+        elif isinstance(message, Ended) and message.run in self._ends:
+            self._ends[message.run].set_result(message)
+
+    def _on_guardian_exit(self) -> None:
+        """The guardian died: its runs died with it, their children may not have."""
+        self.lost.set()
+        for run, end in self._ends.items():
+            if pid := self._pids.get(run):
+                session.signal_session(pid, signal.SIGKILL)
+            if not end.done():
+                end.set_result(Ended(run=run, reason=EndReason.LOST, exit_code=-9))

@@ -1,0 +1,279 @@
+"""The requests of one worker: claimed, renewed, ended and recovered. Plain, blocking code."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Engine, func, select
+from sqlalchemy.orm import Session
+
+from blocks.errors import ProdOpsError
+from flows.common import actions, events, requests
+from flows.common.actions import Action, OnLost
+from flows.common.database import transaction
+from flows.common.models import HELD, OPEN, Request, RequestState
+from flows.common.requests import Claim, ClaimLost
+from flows.common.settings import WorkerSettings
+
+_KEY: Final = re.compile(r"(\d+):(\d+)")
+_BACK_OFF_SECONDS: Final = 2.0
+_MAX_BACK_OFF_SECONDS: Final = 60.0
+_NO_CEILING: Final = 1_000_000
+_CEILING_LOCK: Final = 0x6365696C  # "ceil": the advisory lock of those who count what is held
+
+
+class NoRoom(ProdOpsError):
+    """As many requests are held as the pool allows; the next poll may find room."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """How a flow run ended, as the request's record needs it.
+
+    Attributes:
+        state: What the request becomes; None: its run was lost, the action's policy decides.
+        error: Why, for people.
+        is_handed_back: Whether the worker gave the run up on purpose: no attempt was wasted.
+        is_unbegun: Whether nothing of the run was done: whatever its action, it may be run again.
+    """
+
+    state: RequestState | None
+    error: str | None = None
+    is_handed_back: bool = False
+    is_unbegun: bool = False
+
+
+def idempotency_key(request: Request) -> str:
+    """Prefect's key of an attempt's flow run. Without the attempt, an ended run would come back."""
+    return f"{request.id}:{request.attempts}"
+
+
+def attempt_of(key: str | None) -> Claim | None:
+    """The attempt that an idempotency key of ours names."""
+    found = _KEY.fullmatch(key or "")
+    return Claim(int(found[1]), int(found[2])) if found else None
+
+
+@dataclass(frozen=True)
+class RequestStore:
+    """Claims, renews, ends and recovers requests for one worker."""
+
+    engine: Engine
+    settings: WorkerSettings
+    worker: str
+
+    # -------------------------------------------------------------- taking work
+
+    def claim(self, free: int, ceiling: int | None, ending: Sequence[int] = ()) -> list[Request]:
+        """Claim up to `free` requests; no more than `ceiling` are held in all, where it is set.
+
+        Those of `ending` are left: the process of an earlier attempt is still ending here.
+        """
+        with transaction(self.engine) as session:
+            self._end_cancelled(session)
+            free = min(free, _room_below(session, ceiling))
+            if free <= 0:
+                return []
+            return requests.claim(
+                session,
+                worker=self.worker,
+                limit=free,
+                lease_seconds=self.settings.lease_seconds,
+                excluding=ending,
+            )
+
+    def adopt(
+        self,
+        action: Action,
+        parameters: dict[str, Any],
+        flow_run_id: uuid.UUID,
+        ceiling: int | None,
+    ) -> Request | None:
+        """A request for a run that Prefect started; None where one with its key is open.
+
+        Raises:
+            Invalid: The parameters are not of the action's form.
+            Refused: The action's gate refuses.
+            NoRoom: As many requests are held as the `ceiling` allows.
+        """
+        form = action.parse(parameters)
+        with transaction(self.engine) as session:
+            if _room_below(session, ceiling) <= 0 or requests.room_for(session, action) <= 0:
+                raise NoRoom("as many requests are held as may be")
+            action.gate(session, form)
+            return requests.claim_new(
+                session,
+                action,
+                form,
+                requested_by="prefect",
+                source="prefect",
+                worker=self.worker,
+                lease_seconds=self.settings.lease_seconds,
+                flow_run_id=flow_run_id,
+            )
+
+    def open_request(self, action: Action, parameters: dict[str, Any]) -> int | None:
+        """The open request that has the same dedup key."""
+        key = action.dedup_key(action.parse(parameters))
+        with transaction(self.engine) as session:
+            return session.scalar(
+                select(Request.id).where(
+                    Request.action == action.name,
+                    Request.dedup_key == key,
+                    Request.state.in_(OPEN),
+                    Request.successor_id.is_(None),
+                )
+            )
+
+    def is_given_up(self, claim: Claim) -> bool:
+        """Whether no worker holds the request under that claim any more."""
+        with transaction(self.engine) as session:
+            request = session.get(Request, claim.request_id)
+            return request is None or request.attempts != claim.attempt or request.state not in HELD
+
+    # -------------------------------------------------------------- holding it
+
+    def note_running(self, claim: Claim) -> None:
+        """Note the attempt's flow run, and that it runs."""
+        with transaction(self.engine) as session:
+            requests.note_flow_run(session, claim, state=RequestState.RUNNING)
+
+    def note_waiting(self, claim: Claim) -> None:
+        """Note the attempt's flow run, which waits in the pool for a slot."""
+        with transaction(self.engine) as session:
+            requests.note_flow_run(session, claim, state=RequestState.CLAIMED)
+
+    def renew(self, claims: Sequence[Claim]) -> tuple[list[int], list[int]]:
+        """Renew the leases.
+
+        Returns:
+            The requests among them that somebody wants to end, and those that another attempt has.
+        """
+        ids = [each.request_id for each in claims]
+        with transaction(self.engine) as session:
+            requests.renew(session, claims, lease_seconds=self.settings.lease_seconds)
+            cancelled = [each.request_id for each in requests.cancelled_among(session, ids)]
+            return cancelled, requests.given_up(session, claims)
+
+    def cancelled(self, ids: Sequence[int]) -> list[int]:
+        """The requests among `ids` that somebody wants to end."""
+        with transaction(self.engine) as session:
+            return [each.request_id for each in requests.cancelled_among(session, ids)]
+
+    # -------------------------------------------------------------- ending it
+
+    def conclude(self, claim: Claim, ending: Ending) -> RequestState | None:
+        """Bring the request to where its run's end leaves it; None where it is ended already."""
+        with transaction(self.engine) as session:
+            request = session.get(Request, claim.request_id)
+            if request is None:
+                return None
+            try:
+                state = self._apply(session, request, claim, ending)
+            except ClaimLost:
+                return None  # the flow ended it itself, or another attempt has it
+            self._announce(session, [request])
+            return state
+
+    def held(self) -> list[Request]:
+        """What this worker's name holds: at its start, what a former one left."""
+        with transaction(self.engine) as session:
+            return requests.held_by(session, self.worker)
+
+    def expired(self, excluding: Sequence[int]) -> list[Request]:
+        """Requests whose holder went silent; this worker holds them now, to recover them."""
+        with transaction(self.engine) as session:
+            found = requests.expired(session, excluding=excluding)
+            claims = [Claim(each.id, each.attempts) for each in found]
+            requests.renew(session, claims, lease_seconds=self.settings.lease_seconds)
+            return found
+
+    def open_owed(self) -> list[int]:
+        """Open the requests that ought to be open; gives their ids."""
+        opened = []
+        with transaction(self.engine) as session:
+            for action in actions.all_actions().values():
+                for parameters in action.owed(session):
+                    accepted = requests.accept(
+                        session, action, parameters, requested_by=self.worker, source="sweeper"
+                    )
+                    opened.append(accepted.id)
+        return opened
+
+    def live_flow_runs(self, ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
+        """The flow runs among `ids` whose request is held, by whomever."""
+        with transaction(self.engine) as session:
+            rows = session.scalars(
+                select(Request.flow_run_id).where(
+                    Request.flow_run_id.in_(ids), Request.state.in_(HELD)
+                )
+            )
+            return {row for row in rows if row is not None}
+
+    def _apply(
+        self, session: Session, request: Request, claim: Claim, ending: Ending
+    ) -> RequestState:
+        action = actions.get(request.action)
+        if ending.state is RequestState.CANCELLED:
+            requests.serve_cancellation(session, request.id)
+        if ending.state is None or _is_doubtful(action, request, ending):
+            return self._lost(session, request, claim, ending)
+        requests.finish(session, claim, ending.state, error=ending.error)
+        return ending.state
+
+    def _lost(
+        self, session: Session, request: Request, claim: Claim, ending: Ending
+    ) -> RequestState:
+        policy = actions.get(request.action).on_lost
+        if ending.is_unbegun and not (policy is OnLost.UNKNOWN and request.attempts > 1):
+            requests.give_back(session, claim, error=ending.error, delay_seconds=_BACK_OFF_SECONDS)
+            return RequestState.QUEUED
+        delay = 0.0 if ending.is_handed_back else _back_off(request.attempts)
+        if policy is OnLost.UNKNOWN:
+            requests.put_off(session, claim, error=ending.error, delay_seconds=delay)
+            return RequestState.UNKNOWN
+        if policy is OnLost.RERUN and request.attempts < self.settings.max_attempts:
+            requests.give_back(session, claim, error=ending.error, delay_seconds=delay)
+            return RequestState.QUEUED
+        requests.finish(session, claim, RequestState.FAILED, error=ending.error)
+        return RequestState.FAILED
+
+    def _end_cancelled(self, session: Session) -> None:
+        self._announce(session, requests.cancel_waiting(session))
+
+    def _announce(self, session: Session, ended: Sequence[Request]) -> None:
+        """Commit, with the events of the requests that ended without their flow saying so."""
+        announced: list[events.NewEvent] = []
+        for request in ended:
+            session.refresh(request)
+            if request.state not in (*HELD, RequestState.QUEUED):
+                announced.extend(actions.get(request.action).ended(session, request))
+        if announced:
+            events.commit(session, announced)
+
+
+def _room_below(session: Session, ceiling: int | None) -> int:
+    """How many more may be held below the ceiling; whoever asks comes after whoever takes now."""
+    if ceiling is None:
+        return _NO_CEILING
+    session.execute(select(func.pg_advisory_xact_lock(_CEILING_LOCK)))
+    held = session.scalar(select(func.count()).where(Request.state.in_(HELD)))
+    return ceiling - (held or 0)
+
+
+def _is_doubtful(action: Action, request: Request, ending: Ending) -> bool:
+    """Whether a run that failed or was ended may have had its effect: it is not for us to say."""
+    may_have_begun = not ending.is_unbegun or request.attempts > 1
+    is_said = ending.state is RequestState.COMPLETED
+    return action.on_lost is OnLost.UNKNOWN and may_have_begun and not is_said
+
+
+def _back_off(attempts: int) -> float:
+    # The first attempt was lost by whatever killed it, most likely not by its work: at once again.
+    if attempts <= 1:
+        return 0.0
+    return float(min(_MAX_BACK_OFF_SECONDS, _BACK_OFF_SECONDS * 2 ** (attempts - 2)))

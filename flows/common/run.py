@@ -1,0 +1,253 @@
+"""A run of an action: what it works with, and the only three ways in which it writes.
+
+Each way is one transaction with the events that it announces, fenced by the run's claim, and
+repeated through an outage of the database.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar, cast
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.orm import Session
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_exponential
+
+from blocks.errors import ProdOpsError
+from flows.common import events, requests
+from flows.common.database import DatabaseUnavailable, make_engine, transaction
+from flows.common.events import NewEvent
+from flows.common.models import RequestState
+from flows.common.requests import Claim, ClaimLost
+from flows.common.settings import Settings, settings
+
+_OUTAGE_SECONDS: Final = 300.0
+_CONNECTIONS: Final = 2  # a long reading holds one while its progress is written with another
+
+_T = TypeVar("_T")
+Announce = Callable[[NewEvent], None]
+"""Takes an event, which is appended as the transaction commits."""
+Work = Callable[[Session, Announce], _T]
+"""What one transaction does; it may be done again where the database was away."""
+
+
+class RunPutOff(ProdOpsError):
+    """The truth is not known yet: the request waits, and a later run goes on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """How a request ends: completed with a result, or failed or cancelled with an error."""
+
+    state: RequestState = RequestState.COMPLETED
+    result: dict[str, Any] | None = None
+    error: str | None = None
+
+    @classmethod
+    def failed(cls, error: str) -> Ending:
+        """A failure, with its reason."""
+        return cls(state=RequestState.FAILED, error=error)
+
+
+@dataclass
+class Run:
+    """One attempt at a request, under way in this process."""
+
+    settings: Settings
+    engine: Engine
+    claim: Claim
+    _began: float = field(default_factory=time.monotonic)
+    _limit: tuple[float, Callable[[float], ProdOpsError]] | None = None
+    _ending: Ending | None = None  # what this process last tried to end the request with
+    _adapters: dict[Any, Any] = field(default_factory=dict)
+    _open: ExitStack = field(default_factory=ExitStack)
+
+    # ------------------------------------------------------------------ what it works with
+
+    def adapter(self, opener: Callable[[Run], AbstractContextManager[_T]]) -> _T:
+        """The adapter that `opener` makes: opened when it is first asked for, closed at the end."""
+        if opener not in self._adapters:
+            self._adapters[opener] = self._open.enter_context(opener(self))
+        return cast("_T", self._adapters[opener])
+
+    def limit_to(self, seconds: float, expired: Callable[[float], ProdOpsError]) -> None:
+        """Set how long the run may take from its begin on; `expired` makes the error for later."""
+        self._limit = (seconds, expired)
+
+    def remaining(self) -> float:
+        """Seconds that are left of the run's limit.
+
+        Raises:
+            ProdOpsError: None are, as `limit_to` says it.
+        """
+        if self._limit is None:
+            return float("inf")
+        seconds, expired = self._limit
+        if (left := seconds - self.elapsed()) <= 0:
+            raise expired(seconds)
+        return left
+
+    def elapsed(self) -> float:
+        """Seconds since the run began."""
+        return time.monotonic() - self._began
+
+    # ------------------------------------------------------------------ what it writes
+
+    def write(self, work: Work[_T], *, connection: Connection | None = None) -> _T:
+        """Write in one transaction, as the attempt that owns the request.
+
+        Args:
+            work: Writes and announces; gives what this gives.
+            connection: To do it on, once: what is staged there would not outlive an outage.
+
+        Raises:
+            ClaimLost: The request is no longer ours.
+            DatabaseUnavailable: The database stayed away; or, on a connection, was away.
+        """
+
+        def fenced(session: Session, announce: Announce) -> _T:
+            requests.fence(session, self.claim)
+            return work(session, announce)
+
+        if connection is not None:
+            return self._transact(fenced, connection)
+        return _persistently(lambda: self._transact(fenced))
+
+    def finish(
+        self, ending: Ending | Work[Ending | None], *, connection: Connection | None = None
+    ) -> bool:
+        """End the request, with what the run still writes; its row is locked before.
+
+        A commit whose answer was lost is found to have happened.
+
+        Args:
+            ending: How, or the work that gives it; where that gives None, the request goes on.
+            connection: To do it on, once.
+
+        Returns:
+            Whether the request has ended.
+
+        Raises:
+            ClaimLost: The request is no longer ours.
+            DatabaseUnavailable: As for :meth:`write`.
+        """
+
+        def ended(session: Session, announce: Announce) -> bool:
+            requests.lock_for_end(session, self.claim)
+            how = ending if isinstance(ending, Ending) else ending(session, announce)
+            if how is None:
+                return False
+            self._ending = how
+            requests.finish(session, self.claim, how.state, result=how.result, error=how.error)
+            return True
+
+        try:
+            if connection is not None:
+                return self._transact(ended, connection)
+            return _persistently(lambda: self._transact(ended))
+        except ClaimLost:
+            if self.read(self._has_ended):
+                return True
+            raise
+
+    def put_off(
+        self,
+        reason: str,
+        *,
+        delay_seconds: float,
+        is_unknown: bool = True,
+        work: Work[None] | None = None,
+    ) -> None:
+        """End the run and not the request: a later run goes on.
+
+        Args:
+            reason: What is not known, or not recorded.
+            delay_seconds: When that run begins.
+            is_unknown: Whether an outside effect may have happened; else the request is queued.
+            work: What is written with it.
+
+        Raises:
+            ClaimLost: The request is no longer ours.
+        """
+        release = requests.put_off if is_unknown else requests.give_back
+
+        def put_off(session: Session, announce: Announce) -> None:
+            if work is not None:
+                work(session, announce)
+            release(session, self.claim, error=reason, delay_seconds=delay_seconds)
+
+        self.write(put_off)
+
+    # ------------------------------------------------------------------ what it reads
+
+    def read(self, work: Callable[[Session], _T]) -> _T:
+        """Read in one transaction, repeated through an outage of the database."""
+
+        def reading() -> _T:
+            with transaction(self.engine) as session:
+                return work(session)
+
+        return _persistently(reading)
+
+    def is_cancelled(self) -> bool:
+        """Whether somebody wants the request to end."""
+        return self.read(
+            lambda session: requests.cancellation_of(session, self.claim.request_id) is not None
+        )
+
+    def _has_ended(self, session: Session) -> bool:
+        """Whether a commit of this process whose answer was lost has ended the request."""
+        request = requests.get(session, self.claim.request_id)
+        is_ours = request.attempts == self.claim.attempt
+        return is_ours and self._ending is not None and request.state == self._ending.state
+
+    def _transact(self, work: Work[_T], connection: Connection | None = None) -> _T:
+        announced: list[NewEvent] = []
+        with transaction(connection or self.engine) as session:
+            value = work(session, announced.append)
+            events.commit(session, announced)
+        return value
+
+    def close(self) -> None:
+        """Close what was opened."""
+        self._open.close()
+        self.engine.dispose()
+
+
+_current: ContextVar[Run] = ContextVar("prodops_run")
+
+
+def current() -> Run:
+    """The present run."""
+    return _current.get()
+
+
+@contextmanager
+def opened() -> Iterator[Run]:
+    """Make a run of the claim that this process holds.
+
+    Raises:
+        ClaimLost: It holds none.
+    """
+    claim = requests.held()
+    run = Run(settings(), make_engine(pool_size=_CONNECTIONS), claim)
+    token = _current.set(run)
+    try:
+        yield run
+    finally:
+        _current.reset(token)
+        run.close()
+
+
+def _persistently(do: Callable[[], _T]) -> _T:
+    patient = retry(
+        retry=retry_if_exception_type(DatabaseUnavailable),
+        wait=wait_exponential(multiplier=0.2, max=5.0),
+        stop=stop_after_delay(_OUTAGE_SECONDS),
+        reraise=True,
+    )
+    return patient(do)()

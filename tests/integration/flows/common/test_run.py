@@ -1,0 +1,124 @@
+"""The three ways in which a run writes: fenced, whole, and through an outage."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from blocks.errors import ProdOpsError
+from flows.common import actions, events, requests, run
+from flows.common.database import transaction
+from flows.common.models import Event, Request, RequestState
+from flows.common.requests import Claim, ClaimLost
+from flows.common.run import Ending, Run
+from tests.databases import Database
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def present(database: Database) -> Iterator[Run]:
+    action = actions.get("check_pipeline")
+    with transaction(database.ops_engine) as session:
+        form = action.parse({})
+        requests.accept(session, action, form, requested_by="me", source="test")
+        [row] = requests.claim(session, worker="w", limit=1, lease_seconds=60)
+    requests.hold(Claim(row.id, row.attempts))
+    with run.opened() as opened:
+        yield opened
+    requests.hold(None)
+
+
+def request_of(present: Run) -> Request:
+    return present.read(lambda session: requests.get(session, present.claim.request_id))
+
+
+def kinds_of(present: Run) -> list[str]:
+    found = select(Event.msg_type).order_by(Event.id)
+    return present.read(lambda session: list(session.scalars(found)))
+
+
+def event(kind: str) -> events.NewEvent:
+    return events.message_event({"msg_type": kind})
+
+
+def lose_the_first_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the first commit happen, and its answer be lost."""
+    committed, tries = Session.commit, itertools.count()
+
+    def commit(session: Session) -> None:
+        committed(session)
+        if next(tries) == 0:
+            raise OperationalError("COMMIT", {}, Exception("the connection broke"))
+
+    monkeypatch.setattr(Session, "commit", commit)
+
+
+def test_what_is_written_and_its_events_are_one_transaction(present: Run):
+    def fail(session: Session, announce: run.Announce) -> None:
+        announce(event("told"))
+        raise ProdOpsError("no")
+
+    with pytest.raises(ProdOpsError, match="no"):
+        present.write(fail)
+    assert kinds_of(present) == []
+    assert present.write(lambda _, announce: announce(event("told")) or 7) == 7
+    assert kinds_of(present) == ["told"]
+
+
+def test_a_run_that_lost_its_claim_writes_nothing(present: Run):
+    present.put_off("later", delay_seconds=0, is_unknown=False)
+    for way in (
+        lambda: present.write(lambda _, announce: announce(event("told"))),
+        lambda: present.finish(Ending()),
+        lambda: present.put_off("again", delay_seconds=0),
+    ):
+        with pytest.raises(ClaimLost):
+            way()
+    assert kinds_of(present) == []
+    assert request_of(present).state == RequestState.QUEUED
+
+
+def test_an_end_whose_answer_was_lost_is_found_to_have_happened(present: Run, monkeypatch):
+    def ending(_: Session, announce: run.Announce) -> Ending:
+        announce(event("done"))
+        return Ending(result={"found": 1})
+
+    lose_the_first_answer(monkeypatch)
+    assert present.finish(ending)
+    assert kinds_of(present) == ["done"]
+    assert request_of(present).result == {"found": 1}
+
+
+def test_an_end_by_another_hand_is_not_taken_for_ours(present: Run):
+    present.write(
+        lambda session, _: requests.finish(session, present.claim, RequestState.CANCELLED)
+    )
+    with pytest.raises(ClaimLost):
+        present.finish(Ending.failed("broken"))
+
+
+def test_work_that_gives_no_ending_leaves_the_request_open(present: Run):
+    assert not present.finish(lambda _session, _announce: None)
+    assert request_of(present).state == RequestState.CLAIMED
+
+
+def test_what_is_put_off_is_unknown_or_queued(present: Run):
+    present.put_off("who knows", delay_seconds=600)
+    row = request_of(present)
+    assert (row.state, row.error) == (RequestState.UNKNOWN, "who knows")
+    assert row.not_before is not None
+
+
+def test_a_limit_ends_with_the_error_of_its_maker(present: Run):
+    assert present.remaining() == float("inf")
+    present.limit_to(60, lambda seconds: ProdOpsError(f"over after {seconds:g} s"))
+    assert 0 < present.remaining() <= 60
+    present.limit_to(0, lambda seconds: ProdOpsError(f"over after {seconds:g} s"))
+    with pytest.raises(ProdOpsError, match="over after 0 s"):
+        present.remaining()
