@@ -12,16 +12,20 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from flows.common.database import now
 
+if TYPE_CHECKING:
+    from flows.common.requests import Claim
+
 CHANNEL: Final = "prodops_event"
 _LOCK: Final = 0x70726F64  # "prod": the advisory lock that orders event ids by commit
 _QUEUE_NAME: Final = "epictopic"
+_OURS: Final = "prodops"
 
 _ORDER = text("SELECT pg_advisory_xact_lock(:lock), pg_notify(:channel, '')")
 # One JSON text is a third of the cost of an array a column, under the lock that all writers share;
@@ -81,6 +85,29 @@ def message_event(
         subject=subject,
         request_id=request_id,
         flow_run_id=flow_run_id,
+    )
+
+
+def announcement(msg_type: str, claim: Claim, subject: str | None, **fields: Any) -> NewEvent:
+    """The event of something that an attempt at a request did, in the form of the peers' messages.
+
+    Args:
+        msg_type: Its name.
+        claim: The attempt.
+        subject: What it is about, for the stream's filter.
+        fields: What it says, in the order of the payload.
+    """
+    body = {
+        "msg_type": msg_type,
+        "namespace": _OURS,
+        "sender": _OURS,
+        "processed_by": _OURS,
+        **fields,
+        "request_id": claim.request_id,
+        "timestamp": now().isoformat(),
+    }
+    return message_event(
+        body, subject=subject, request_id=claim.request_id, flow_run_id=claim.flow_run_id
     )
 
 
