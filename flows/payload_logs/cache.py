@@ -49,8 +49,11 @@ def left_of(pandaid: int) -> str:
 
 
 def is_done(directory: Path) -> bool:
-    """Whether a log is there."""
-    return (directory / DONE).is_file()
+    """Whether a log is there: its `.done` alone says so."""
+    try:
+        return stat.S_ISREG((directory / DONE).stat().st_mode)
+    except OSError:
+        return False
 
 
 def members_in(directory: Path, order: Sequence[str]) -> list[dict[str, Any]]:

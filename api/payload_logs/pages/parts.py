@@ -8,7 +8,6 @@ from typing import Final, Self
 from fastapi import Request
 
 from api.payload_logs.queries import MAX_ID, NotItsRequest, Standing
-from flows.payload_logs import messages
 from flows.payload_logs.models import Step
 
 STEPS: Final[dict[Step, str]] = {
@@ -20,7 +19,6 @@ STEPS: Final[dict[Step, str]] = {
     Step.PUBLISH: "Put them where they can be read",
 }
 """The steps of a fetch in their order, as pages list them."""
-EVENTS: Final = (messages.READY, messages.FAILED, messages.PROGRESS)
 _YES: Final = frozenset({"1", "true", "yes", "on"})
 
 
