@@ -160,10 +160,8 @@ def reason_of(row: PayloadLog | None, pandaid: int) -> str:
     if row is not None and row.state == LogState.NO_LOG:
         return noted if NO_LOG_TEXT in noted else NO_LOG_TEXT
     if row is not None and row.state == LogState.NO_JOB:
-        label = f"job {pandaid}"
-        return (
-            noted if noted.startswith(label) else f"{label}: {noted or 'PanDA knows no such job'}"
-        )
+        label, fact = f"job {pandaid}", noted or "PanDA knows no such job"
+        return fact if fact.startswith(label) else f"{label}: {fact}"
     return noted or "the reason was not noted"
 
 

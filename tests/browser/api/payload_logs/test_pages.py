@@ -37,8 +37,8 @@ def visit(chromium, logs, served_api):
     visit = begin_visit(chromium, served_api.url)
     yield visit
     visit.page.context.close()
-    told = [each for each in visit.complaints if not NOT_FOUND.search(each)]
-    assert (told, visit.strangers) == ([], [])
+    complaints = [each for each in visit.complaints if not NOT_FOUND.search(each)]
+    assert (complaints, visit.strangers) == ([], [])
 
 
 def extent(page: Page):
@@ -66,7 +66,7 @@ def test_the_log_comes_by_itself_with_its_steps_and_is_asked_for_once(visit, log
     visit.open(PAGE)
     visit.expect_live()
     logs.progress(Step.COPY, "copying 12 of 100 MB from BNL-XRD")
-    expect(page.locator("#told")).to_have_text("copying 12 of 100 MB from BNL-XRD")
+    expect(page.locator("#step-text")).to_have_text("copying 12 of 100 MB from BNL-XRD")
     expect(page.locator("[aria-current=step]")).to_have_text("Copy it from storage")
     logs.finish(MEMBERS)
     await_lines(page, "4\u202f019")
@@ -87,7 +87,7 @@ def test_a_reload_while_it_is_fetched_asks_for_nothing_more(visit, logs):
     assert len(logs.requests()) == 1
 
 
-def test_a_failure_is_told_and_the_log_is_fetched_again_by_the_button(visit, logs):
+def test_a_failure_is_shown_and_the_log_is_fetched_again_by_the_button(visit, logs):
     page = visit.page
     logs.row(state=LogState.FAILED, attempts=3, last_error="EIC-XRD: stalled", jeditaskid=TASK)
     visit.open(PAGE)
@@ -117,7 +117,7 @@ def test_a_newer_fetch_takes_the_place_of_what_is_read_and_the_tab_stays(visit, 
     expect(page.locator(".line")).to_have_text("newer")
 
 
-def test_a_job_without_a_log_is_told_and_looked_for_again(visit, logs):
+def test_a_job_without_a_log_is_shown_and_looked_for_again(visit, logs):
     page = visit.page
     visit.open(PAGE)
     visit.expect_live()
@@ -276,7 +276,9 @@ def test_the_page_that_waits_becomes_the_text_when_it_is_there(visit, logs):
     page = visit.page
     visit.open(f"{TEXT}?force=1")
     logs.progress(Step.RESOLVE, "asking Rucio")
-    expect(page.locator("#told")).to_have_text("It will appear shortly — step 2 of 6: asking Rucio")
+    expect(page.locator("#step-text")).to_have_text(
+        "It will appear shortly — step 2 of 6: asking Rucio"
+    )
     logs.finish(MEMBERS)
     expect(page.locator("body")).to_contain_text("===== payload.stdout =====", timeout=15_000)
     assert re.search(r"\?request=\d+$", page.url)
@@ -294,11 +296,11 @@ def test_behind_the_proxy_the_waiting_page_shows_a_failure_and_the_log(
         visit: Visit = begin_visit(chromium, url)
         page = visit.page
         visit.open(TEXT)
-        expect(page.locator("#told")).to_contain_text("waiting for the ops side")
+        expect(page.locator("#step-text")).to_contain_text("waiting for the ops side")
         logs.fail("EIC-XRD: the door is closed")
         expect(page.locator("body")).to_contain_text("Append ?force=1 to retry", timeout=15_000)
         visit.open(f"{TEXT}?force=1")
-        expect(page.locator("#told")).to_contain_text("waiting for the ops side")
+        expect(page.locator("#step-text")).to_contain_text("waiting for the ops side")
         logs.finish(MEMBERS)
         expect(page.locator("body")).to_contain_text("===== pilotlog.txt =====", timeout=15_000)
         visit.open(PAGE)

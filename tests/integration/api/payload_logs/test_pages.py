@@ -10,7 +10,7 @@ import httpx
 import pytest
 from sqlalchemy import insert
 
-from api.payload_logs import queries as payload_log_standing
+from api.payload_logs import queries
 from api.payload_logs.pages.parts import STEPS
 from api.pcs.models import Association, Attempt, ProdTask
 from flows.common.database import DatabaseUnavailable, now, transaction
@@ -180,7 +180,7 @@ def test_a_request_that_cannot_be_kept_is_502_with_the_reason(visitor, logs, mon
     def away(*_: object, **__: object) -> None:
         raise DatabaseUnavailable("the database is unavailable: no answer")
 
-    monkeypatch.setattr(payload_log_standing, "ask", away)
+    monkeypatch.setattr(queries.requests, "accept", away)
     answer = visitor.get(TEXT)
     assert (answer.status_code, "no answer" in answer.text) == (502, True)
     assert answer.headers["content-type"].startswith("text/plain")

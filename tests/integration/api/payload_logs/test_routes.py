@@ -12,6 +12,7 @@ import pytest
 
 from api.payload_logs import files
 from flows.common.settings import settings
+from flows.payload_logs import cache
 from flows.payload_logs.models import LogState
 from tests.support.payload_logs.ready import JOB, NO_LOG, TASK, Logs
 
@@ -196,7 +197,7 @@ def test_without_done_there_is_no_log(logs):
     logs.put(MEMBERS)
     (logs.directory() / ".done").unlink()
     assert files.open_log(logs.directory()) is None
-    assert files.is_cached(logs.directory()) is False
+    assert cache.is_done(logs.directory()) is False
 
 
 def test_a_reader_has_the_old_or_the_new_fetch_whole_while_they_change_places(logs):
