@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from deployments.bench.common.stack import BenchBroken
-from deployments.bench.log_page import LogPage
-from deployments.bench.log_shelf import archive_of, made_up_log
+from deployments.bench.payload_logs.logs import archive_of, made_up_log
+from deployments.bench.payload_logs.page import LogPage
 
 WAITING = (
     '<body data-stream="/s/"><section id="live" data-event-id="7" data-phase="waiting" '
@@ -45,7 +45,7 @@ def server(monkeypatch: pytest.MonkeyPatch, after: str, events: str) -> Iterator
 
     client = httpx.Client
     monkeypatch.setattr(
-        "deployments.bench.log_page.httpx.Client",
+        "deployments.bench.payload_logs.page.httpx.Client",
         lambda **given: client(transport=httpx.MockTransport(answer), **given),
     )
     yield asked

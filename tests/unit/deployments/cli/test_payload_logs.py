@@ -19,8 +19,8 @@ from typer.testing import CliRunner, Result
 from blocks.monitor_api import StreamEvent
 from blocks.monitor_api.actions import ActionState
 from blocks.monitor_api.payload_logs import PayloadLogState
-from deployments.cli import logs_of, logs_of_wait
-from deployments.cli.logs_of_wait import Outcome, Told, result_of
+from deployments.cli.payload_logs import command, waiting
+from deployments.cli.payload_logs.waiting import FetchEvent, Outcome, result_of
 from flows.payload_logs import messages
 from flows.payload_logs.models import Step
 from tests.fake_monitor import frame
@@ -54,14 +54,14 @@ class FakeLogs:
         ready = {"pandaid": JOB, "state": "ready", "is_cached": True, "version": "v1"}
         self.log = {**ready, "members": members, **fields}
 
-    def end(self, state: str, event: Told, **told: Any) -> None:
+    def end(self, state: str, event: FetchEvent, **fields: Any) -> None:
         self.request["state"] = state
-        self.request["error"] = told.get("reason")
-        self.tell(event, **told)
+        self.request["error"] = fields.get("reason")
+        self.tell(event, **fields)
 
-    def tell(self, event: Told, **told: Any) -> None:
+    def tell(self, event: FetchEvent, **fields: Any) -> None:
         for listener in self.listeners:
-            listener.put(frame(event, {"msg_type": event, "pandaid": str(JOB), **told}))
+            listener.put(frame(event, {"msg_type": event, "pandaid": str(JOB), **fields}))
 
 
 @contextmanager
@@ -140,7 +140,7 @@ def monitor() -> Iterator[FakeLogs]:
 
 
 app = typer.Typer()
-app.command()(logs_of.print_log)
+app.command()(command.print_log)
 
 
 def run(monitor: FakeLogs, *words: str, token: str | None = "good") -> Result:
@@ -182,7 +182,7 @@ def test_an_empty_log_says_so(monitor):
 
 def test_a_terminal_gets_no_control_sequences_of_a_payload():
     chunks = [b"a\x1b[2J", b"\xc3", b"\xa9\tb\n\xff"]
-    assert b"".join(logs_of._harmless(chunks)).decode() == "a[2Jé\tb\n\ufffd"
+    assert b"".join(command._harmless(chunks)).decode() == "a[2Jé\tb\n\ufffd"
 
 
 def test_output_writes_each_member_and_prints_its_path(monitor, tmp_path):
@@ -208,8 +208,8 @@ def test_a_directory_that_cannot_be_written_is_a_wrong_usage(monitor, tmp_path):
 
 def test_json_describes_the_log_and_prints_nothing_of_it(monitor):
     monitor.put(rse="EIC-XRD")
-    told = json.loads(run(monitor, "--json").stdout)
-    assert (told["pandaid"], told["outcome"], told["log"]["rse"]) == (JOB, "ready", "EIC-XRD")
+    shown = json.loads(run(monitor, "--json").stdout)
+    assert (shown["pandaid"], shown["outcome"], shown["log"]["rse"]) == (JOB, "ready", "EIC-XRD")
 
 
 # ------------------------------------------------------------------ what has to be fetched
@@ -217,9 +217,9 @@ def test_json_describes_the_log_and_prints_nothing_of_it(monitor):
 
 def test_a_log_that_is_not_there_is_asked_for_and_printed_when_it_comes(monitor):
     def fetch() -> None:
-        monitor.tell(Told.PROGRESS, step_number=3, text="copying")
+        monitor.tell(FetchEvent.PROGRESS, step_number=3, text="copying")
         monitor.put()
-        monitor.end("completed", Told.READY)
+        monitor.end("completed", FetchEvent.READY)
 
     monitor.on_ask = fetch
     result = run(monitor)
@@ -229,7 +229,7 @@ def test_a_log_that_is_not_there_is_asked_for_and_printed_when_it_comes(monitor)
 
 
 def test_the_stream_is_open_before_the_log_is_asked_for(monitor):
-    monitor.on_ask = lambda: monitor.end("failed", Told.FAILED, reason="no")
+    monitor.on_ask = lambda: monitor.end("failed", FetchEvent.FAILED, reason="no")
     run(monitor)
     order = [path for _, path, _ in monitor.asked]
     assert order.index(STREAM) < order.index(LOGS)
@@ -237,13 +237,13 @@ def test_the_stream_is_open_before_the_log_is_asked_for(monitor):
 
 def test_force_fetches_anew_what_is_there(monitor):
     monitor.put()
-    monitor.on_ask = lambda: monitor.end("completed", Told.READY)
+    monitor.on_ask = lambda: monitor.end("completed", FetchEvent.READY)
     assert run(monitor, "--force").exit_code == 0
     assert posts(monitor) == [{"pandaid": JOB, "force": True}]
 
 
 def test_a_fetch_that_failed_ends_with_5_and_the_reason(monitor):
-    monitor.on_ask = lambda: monitor.end("failed", Told.FAILED, reason="EIC-XRD: closed")
+    monitor.on_ask = lambda: monitor.end("failed", FetchEvent.FAILED, reason="EIC-XRD: closed")
     result = run(monitor, "--follow")
     assert (result.exit_code, result.stdout) == (5, "")
     assert result.stderr == f"prodops: job {JOB}: EIC-XRD: closed\n"
@@ -251,7 +251,7 @@ def test_a_fetch_that_failed_ends_with_5_and_the_reason(monitor):
 
 def test_a_forced_fetch_that_failed_prints_no_older_log(monitor):
     monitor.put(state="failed", request_id=7)
-    monitor.on_ask = lambda: monitor.end("failed", Told.FAILED, reason="truncated")
+    monitor.on_ask = lambda: monitor.end("failed", FetchEvent.FAILED, reason="truncated")
     result = run(monitor, "--force")
     assert (result.exit_code, result.stdout) == (5, "")
 
@@ -260,7 +260,7 @@ def test_a_forced_fetch_that_failed_prints_no_older_log(monitor):
 def test_what_panda_does_not_know_ends_with_3(monitor, state):
     def end() -> None:
         monitor.log = {"pandaid": JOB, "state": state, "request_id": 7, "last_error": "none"}
-        monitor.end("failed", Told.FAILED, reason=f"job {JOB}: none")
+        monitor.end("failed", FetchEvent.FAILED, reason=f"job {JOB}: none")
 
     monitor.on_ask = end
     result = run(monitor, "--json")
@@ -289,7 +289,7 @@ def test_without_waiting_it_is_asked_for_and_ends_with_6_at_once(monitor):
 
 
 def test_an_event_that_never_came_is_no_loss(monitor, monkeypatch):
-    monkeypatch.setattr(logs_of_wait, "_LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(waiting, "_LOOK_SECONDS", 0.05)
 
     def end() -> None:
         monitor.put()
@@ -303,7 +303,7 @@ def test_ctrl_c_ends_with_130_and_says_that_the_fetch_goes_on(monitor, monkeypat
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(logs_of_wait, "follow", interrupt)
+    monkeypatch.setattr(waiting, "follow", interrupt)
     result = run(monitor)
     assert (result.exit_code, "the fetch goes on" in result.stderr) == (130, True)
 
@@ -333,7 +333,7 @@ def test_nobody_at_the_address_ends_with_7_and_one_line():
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_the_help_tells_the_exit_codes():
+def test_the_help_names_the_exit_codes():
     text = " ".join(CliRunner().invoke(app, ["--help"]).stdout.replace("│", " ").split())
     assert "5 the fetch failed" in text
     assert "7 not reachable" in text
@@ -342,10 +342,10 @@ def test_the_help_tells_the_exit_codes():
 # ------------------------------------------------------------------ judging
 
 
-def test_the_events_and_steps_are_those_that_the_flow_tells():
-    assert set(Told) == {messages.PROGRESS, messages.READY, messages.FAILED}
-    event = StreamEvent(1, Told.PROGRESS, {"step_number": 3, "text": "copying\x1b[2J"})
-    assert logs_of_wait.step_text(event) == f"step 3 of {len(Step)}: copying\ufffd[2J"
+def test_the_events_and_steps_are_those_that_the_flow_has():
+    assert set(FetchEvent) == {messages.PROGRESS, messages.READY, messages.FAILED}
+    event = StreamEvent(1, FetchEvent.PROGRESS, {"step_number": 3, "text": "copying\x1b[2J"})
+    assert waiting.step_text(event) == f"step 3 of {len(Step)}: copying\ufffd[2J"
 
 
 def test_a_log_that_left_the_cache_meanwhile_is_a_failure():

@@ -19,8 +19,8 @@ from deployments.bench.chaos.victims import Victims
 from deployments.bench.common.figures import Report, at_least, at_most
 from deployments.bench.common.machine import machine
 from deployments.bench.common.stack import BenchBroken, BenchStack, bench_stack, say
-from deployments.bench.log_page import LogPage, Shown
-from deployments.bench.log_shelf import Shelf, Shelved
+from deployments.bench.payload_logs.logs import JobLog, LogMaker
+from deployments.bench.payload_logs.page import LogPage, Shown
 from flows.payload_logs import cache
 
 RUNS: Final = 2
@@ -87,64 +87,64 @@ class _Bench:
     def __init__(self, running: BenchStack) -> None:
         self.found = _Found()
         self._running = running
-        self._shelf = Shelf(running)
+        self._maker = LogMaker(running)
         self._victims = Victims(running)
-        self._logs: dict[tuple[str, ...], Shelved] = {}
+        self._logs: dict[tuple[str, ...], JobLog] = {}
 
     def measure(self, moment: Moment, rses: tuple[str, ...]) -> None:
         """Click on a log at these RSEs, of which the first one's door stands still."""
         for _ in range(_TRIES):
-            shelved = self._job(rses)
+            made = self._job(rses)
             self._running.wait_calm(_CALM_SECONDS)
-            shown = self._read_stopped(shelved, moment)
+            shown = self._read_stopped(made, moment)
             if shown is not None:
                 break
         else:
             raise BenchBroken("the door could not be stopped in the middle of a copy")
-        self._judge(shelved, shown, has_other=len(rses) > 1)
+        self._judge(made, shown, has_other=len(rses) > 1)
         say(f"{moment}, {len(rses)} replicas: {shown.phase} after {shown.seconds:.1f} s")
         say(f"  {shown.reason}" if shown.reason else "  the log is there")
         self._note_left_over()
 
-    def _judge(self, shelved: Shelved, shown: Shown, *, has_other: bool) -> None:
-        wanted = next(iter(shelved.members.values()))
+    def _judge(self, made: JobLog, shown: Shown, *, has_other: bool) -> None:
+        wanted = next(iter(made.members.values()))
         if not has_other and shown.phase == _FAILED and _RSE in shown.reason:
             self.found.reported.append(shown.seconds)
         elif has_other and shown.phase == _READY and wanted.startswith(shown.content):
             self.found.arrived.append(shown.seconds)
 
-    def _job(self, rses: tuple[str, ...]) -> Shelved:
+    def _job(self, rses: tuple[str, ...]) -> JobLog:
         """A job of its own; the log is made once."""
         if rses not in self._logs:
-            self._logs[rses] = self._shelf.put(_LARGE_BYTES, rses=rses)
-        return self._shelf.again(self._logs[rses])
+            self._logs[rses] = self._maker.make(_LARGE_BYTES, rses=rses)
+        return self._maker.another(self._logs[rses])
 
-    def _read_stopped(self, shelved: Shelved, moment: Moment) -> Shown | None:
+    def _read_stopped(self, made: JobLog, moment: Moment) -> Shown | None:
         """What the page shows; None where the copy was faster than the stopping."""
         door = _Door(psutil.Process(self._running.stack.pid(_DOOR)))
         page = LogPage(self._running.stack.api_url, seconds=_PATIENCE_SECONDS)
         with door.going_on_at_last():
             if moment is Moment.BEFORE:
                 door.stop()
-                return page.read(shelved.panda_id)
+                return page.read(made.panda_id)
             with self._stopped_at_a_part(door):
-                shown = page.read(shelved.panda_id)
-            return shown if door.is_stopped and self._was_stalled(shown, shelved) else None
+                shown = page.read(made.panda_id)
+            return shown if door.is_stopped and self._was_stalled(shown, made) else None
 
-    def _was_stalled(self, shown: Shown, shelved: Shelved) -> bool:
+    def _was_stalled(self, shown: Shown, made: JobLog) -> bool:
         """Whether the copy was not whole when the door stood still."""
-        at = self._running.http.get(f"/api/payload-logs/{shelved.panda_id}/").json()
+        at = self._running.http.get(f"/api/payload-logs/{made.panda_id}/").json()
         return shown.phase == _FAILED or at["rse"] != _RSE
 
     @contextmanager
     def _stopped_at_a_part(self, door: _Door) -> Iterator[None]:
         """Stop the door, from a thread, as soon as a copy has got some of its bytes."""
-        place = self._running.stack.state_dir / "payload-logs"
+        path = self._running.stack.state_dir / "payload-logs"
         ended = threading.Event()
 
         def look() -> None:
             while not ended.is_set():
-                if _largest(place) >= _PART_BYTES:
+                if _largest(path) >= _PART_BYTES:
                     door.stop()
                     return
 
@@ -207,10 +207,10 @@ class _Door:
                 each.send_signal(signal.SIGCONT)
 
 
-def _largest(place: Path) -> int:
+def _largest(directory: Path) -> int:
     """Size of the largest file below a directory that others change meanwhile."""
     sizes = [0]
-    for path in _below(place):
+    for path in _below(directory):
         try:
             sizes.append(path.stat().st_size)
         except OSError:
@@ -218,8 +218,8 @@ def _largest(place: Path) -> int:
     return max(sizes)
 
 
-def _below(place: Path) -> list[Path]:
-    return [Path(at) / name for at, _, names in os.walk(place) for name in names]
+def _below(directory: Path) -> list[Path]:
+    return [Path(at) / name for at, _, names in os.walk(directory) for name in names]
 
 
 def _command(process: psutil.Process) -> list[str]:

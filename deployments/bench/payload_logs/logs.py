@@ -37,7 +37,7 @@ _DIRECTORY: Final = "tarball_PandaJob"
 
 
 @dataclass(frozen=True)
-class Shelved:
+class JobLog:
     """A job and its log."""
 
     panda_id: int
@@ -46,7 +46,7 @@ class Shelved:
     members: Mapping[str, bytes]
 
 
-class Shelf:
+class LogMaker:
     """Makes logs with jobs at the sandbox of one stack."""
 
     def __init__(self, running: BenchStack) -> None:
@@ -54,19 +54,19 @@ class Shelf:
         self._panda = sandbox_panda_url(running.stack.settings)
         self._tasks = itertools.count(_FIRST_TASK)
 
-    def put(self, size_bytes: int, *, rses: tuple[str, ...] = ("BNL-XRD",)) -> Shelved:
+    def make(self, size_bytes: int, *, rses: tuple[str, ...] = ("BNL-XRD",)) -> JobLog:
         """Make a log whose archive is about so large, at these RSEs, and a job of it."""
         task = next(self._tasks)
         members = made_up_log(size_bytes, seed=task)
         lfn = f"group.EIC.bench.log.{task}.000001.log.tgz"
         content = archive_of(members)
         log = make_log(self.grid, scope=SCOPE, lfn=lfn, content=content, rses=rses)
-        return Shelved(self._job(task, log), task, log, members)
+        return JobLog(self._job(task, log), task, log, members)
 
-    def again(self, shelved: Shelved) -> Shelved:
+    def another(self, made: JobLog) -> JobLog:
         """Another job with the same log."""
         task = next(self._tasks)
-        return Shelved(self._job(task, shelved.log), task, shelved.log, shelved.members)
+        return JobLog(self._job(task, made.log), task, made.log, made.members)
 
     def _job(self, task: int, log: Log) -> int:
         body: dict[str, Any] = {"jedi_task_id": task, "log": [log.scope, log.lfn]}

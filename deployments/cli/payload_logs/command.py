@@ -17,16 +17,16 @@ from blocks import monitor_api
 from blocks.errors import OutsideUnavailable, ProdOpsError
 from blocks.monitor_api import StreamFilter, TokenRefused
 from blocks.monitor_api.payload_logs import PayloadLogApi, PayloadLogState
-from deployments.cli import logs_of_wait
-from deployments.cli.logs_of_wait import EXIT_CODES, Outcome, Result, Told
 from deployments.cli.monitor_access import Token, Url, monitor_url
+from deployments.cli.payload_logs import waiting
+from deployments.cli.payload_logs.waiting import EXIT_CODES, FetchEvent, Outcome, Result
 from deployments.cli.tasks_display import clean
 from flows.common.settings import BadSetting, settings
 
 _WAIT_SECONDS: Final = 200.0  # a fetch may take 180 s
 _INTERRUPTED: Final = 130
 _MAX_ID: Final = 2**63 - 1
-_STEERING: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _EMPTY: Final = b"(log cached but empty)\n"
 
 
@@ -105,7 +105,7 @@ def _find(
     if known is not None and not force:
         is_given_up = known.state == Outcome.FAILED and known.attempts >= known.max_attempts
         if known.is_cached:
-            return logs_of_wait.result_of(known)
+            return waiting.result_of(known)
         if is_given_up:
             text = f"{known.last_error} ({known.attempts} attempts failed; --force tries again)"
             return Result(Outcome.FAILED, text, known)
@@ -115,13 +115,13 @@ def _find(
     if seconds == 0:
         asked = api.fetch(pandaid, force=force)
         return Result(Outcome.PENDING, f"request {asked.id} is {asked.state}", request_id=asked.id)
-    wanted = StreamFilter(msg_types=tuple(Told), subject=str(pandaid))
+    wanted = StreamFilter(msg_types=tuple(FetchEvent), subject=str(pandaid))
     with monitor_api.MonitorApi(monitor_url(url), token) as monitor:
         stream = monitor.follow(wanted, report=_tell)
-        with logs_of_wait.listening(stream, tell=_tell) as ear:
+        with waiting.listening(stream, tell=_tell) as ear:
             asked = api.fetch(pandaid, force=force)
-            with logs_of_wait.shown(f"job {pandaid}: request {asked.id}") as show:
-                return logs_of_wait.follow(
+            with waiting.shown(f"job {pandaid}: request {asked.id}") as show:
+                return waiting.follow(
                     api, pandaid, asked, ear=ear, show=show, timeout_seconds=seconds
                 )
 
@@ -170,8 +170,8 @@ def _print(
 def _harmless(chunks: Iterable[bytes]) -> Iterator[bytes]:
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
     for chunk in chunks:
-        yield _STEERING.sub("", decoder.decode(chunk)).encode()
-    yield _STEERING.sub("", decoder.decode(b"", final=True)).encode()
+        yield _CONTROLS.sub("", decoder.decode(chunk)).encode()
+    yield _CONTROLS.sub("", decoder.decode(b"", final=True)).encode()
 
 
 def _write(
@@ -196,14 +196,15 @@ def _write(
         yield path
 
 
-# ------------------------------------------------------------------ telling
+# ------------------------------------------------------------------ its end
 
 
 def _conclude(pandaid: int, result: Result, *, as_json: bool) -> None:
     if as_json:
         log = result.log.model_dump(mode="json") if result.log is not None else None
-        told = {"pandaid": pandaid, "outcome": result.outcome, "reason": result.reason or None}
-        typer.echo(json.dumps({**told, "request_id": result.request_id, "log": log}))
+        outcome = {"outcome": result.outcome, "reason": result.reason or None}
+        about = {"request_id": result.request_id, "log": log}
+        typer.echo(json.dumps({"pandaid": pandaid, **outcome, **about}))
     elif result.outcome is not Outcome.READY:
         label = f"job {pandaid}: "
         _tell(result.reason if result.reason.startswith(label) else label + result.reason)

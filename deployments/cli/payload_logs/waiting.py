@@ -21,9 +21,10 @@ _LOOK_SECONDS: Final = 5.0
 _TICK_SECONDS: Final = 0.25
 _OPEN: Final = frozenset({"queued", "claimed", "running", "unknown"})
 _COMPLETED: Final = "completed"
+_STEPS: Final = 6  # as flows.payload_logs.models.Step, which is slow to import
 
 
-class Told(StrEnum):
+class FetchEvent(StrEnum):
     """The events of a fetch."""
 
     PROGRESS = "payload_log_progress"
@@ -100,18 +101,18 @@ def follow(
             reason = f"request {present.id} has not ended after {elapsed:.0f} s"
             return Result(Outcome.PENDING, reason, request_id=present.id)
         event = ear.next(min(_TICK_SECONDS, left))
-        if event is not None and event.event == Told.PROGRESS:
+        if event is not None and event.event == FetchEvent.PROGRESS:
             show(step_text(event))
-        is_end = event is not None and event.event != Told.PROGRESS
+        is_end = event is not None and event.event != FetchEvent.PROGRESS
         if is_end or time.monotonic() - looked_at >= _LOOK_SECONDS:
             present, looked_at = _look(api, present), time.monotonic()
     return result_of(api.log(pandaid), present)
 
 
 def step_text(event: StreamEvent) -> str:
-    """The step that an event tells of, in a line."""
+    """The step that an event is about, in a line."""
     number, text = event.data.get("step_number"), event.data.get("text")
-    return clean(f"step {number} of 6: {text}")
+    return clean(f"step {number} of {_STEPS}: {text}")
 
 
 def _look(api: PayloadLogApi, request: ActionState) -> ActionState:

@@ -17,8 +17,8 @@ from sqlalchemy import select
 from deployments.bench.common.figures import Report, at_least, at_most, columns, median
 from deployments.bench.common.machine import machine
 from deployments.bench.common.stack import BenchBroken, BenchStack, bench_stack, say
-from deployments.bench.log_page import LogPage, Shown
-from deployments.bench.log_shelf import Shelf, Shelved
+from deployments.bench.payload_logs.logs import JobLog, LogMaker
+from deployments.bench.payload_logs.page import LogPage, Shown
 from flows.common.database import transaction
 from flows.common.models import Event, Request
 from flows.payload_logs import messages
@@ -92,7 +92,7 @@ class _Bench:
         self.large_bytes = 0
         self._running = running
         self._xrdcp = xrdcp
-        self._shelf = Shelf(running)
+        self._maker = LogMaker(running)
         self._steps: dict[str, dict[str, list[float]]] = {"large": {}, "small": {}}
 
     # -------------------------------------------------------------- one large log
@@ -100,15 +100,15 @@ class _Bench:
     def compare(self, runs: int) -> None:
         """Bare xrdcp with tar and the fetch in turns; nothing else is open meanwhile."""
         say(f"making a log of {LARGE_BYTES} bytes")
-        shelved = self._shelf.put(LARGE_BYTES)
-        self.large_bytes = shelved.log.size_bytes
-        if not self._is_right(shelved):
+        made = self._maker.make(LARGE_BYTES)
+        self.large_bytes = made.log.size_bytes
+        if not self._is_right(made):
             raise BenchBroken("the large log did not come right")
         for number in range(runs + _WARM_UP):
             self._running.wait_calm(_CALM_SECONDS)
-            bare = self._copy_and_unpack(shelved)
+            bare = self._copy_and_unpack(made)
             self._running.wait_calm(_CALM_SECONDS)
-            again = self._shelf.again(shelved)
+            again = self._maker.another(made)
             shown = self._read(again)
             fetched = self._run_seconds(again.panda_id)
             say(f"xrdcp and tar {bare:.3f} s, fetch {fetched:.3f} s, shown {shown.seconds:.3f} s")
@@ -117,26 +117,24 @@ class _Bench:
                 self.fetched.append(fetched)
                 self._note_steps("large", again.panda_id)
 
-    def _read(self, shelved: Shelved) -> Shown:
+    def _read(self, made: JobLog) -> Shown:
         """Click on a job's log, and see that what is shown is its."""
-        shown = LogPage(self._running.stack.api_url, seconds=_PATIENCE_SECONDS).read(
-            shelved.panda_id
-        )
-        if not shown.content or not _first(shelved).startswith(shown.content):
-            raise BenchBroken(f"the log of job {shelved.panda_id} is not right: {shown.reason}")
+        shown = LogPage(self._running.stack.api_url, seconds=_PATIENCE_SECONDS).read(made.panda_id)
+        if not shown.content or not _first(made).startswith(shown.content):
+            raise BenchBroken(f"the log of job {made.panda_id} is not right: {shown.reason}")
         return shown
 
-    def _copy_and_unpack(self, shelved: Shelved) -> float:
+    def _copy_and_unpack(self, made: JobLog) -> float:
         """Seconds of xrdcp and tar, which leave nothing."""
-        grid = self._shelf.grid
+        grid = self._maker.grid
         given = {"X509_USER_PROXY": os.fspath(grid.proxy), "X509_CERT_DIR": os.fspath(grid.ca_dir)}
         environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8", **given}
-        with tempfile.TemporaryDirectory(dir=self._running.stack.state_dir) as place:
+        with tempfile.TemporaryDirectory(dir=self._running.stack.state_dir) as path:
             began = time.monotonic()
-            copy = [self._xrdcp, "--silent", grid.pfn(_RSE, shelved.log.lfn), f"{place}/log.tgz"]
+            copy = [self._xrdcp, "--silent", grid.pfn(_RSE, made.log.lfn), f"{path}/log.tgz"]
             for command in (copy, ["tar", "xzf", "log.tgz"]):
                 done = subprocess.run(
-                    command, cwd=place, env=environment, stdin=subprocess.DEVNULL,
+                    command, cwd=path, env=environment, stdin=subprocess.DEVNULL,
                     capture_output=True, text=True, timeout=_PATIENCE_SECONDS, check=False,
                 )  # fmt: skip
                 if done.returncode != 0:
@@ -148,31 +146,31 @@ class _Bench:
     def click(self, clicks: int) -> None:
         """Small logs of different jobs, one after the other."""
         for number in range(clicks + _WARM_UP):
-            shelved = self._shelf.put(SMALL_BYTES)
+            made = self._maker.make(SMALL_BYTES)
             self._running.wait_calm(_CALM_SECONDS)
-            shown = self._read(shelved)
+            shown = self._read(made)
             if number >= _WARM_UP:
                 self.clicked.append(shown.seconds)
-                self.small.append(self._run_seconds(shelved.panda_id))
-                self._note_steps("small", shelved.panda_id)
+                self.small.append(self._run_seconds(made.panda_id))
+                self._note_steps("small", made.panda_id)
         say(f"click to text: {median(self.clicked):.3f} s")
 
     def together(self, number: int) -> tuple[int, float]:
         """Different jobs' logs at once: how many came right, and seconds until the last."""
-        shelved = [self._shelf.put(SMALL_BYTES * (index + 1)) for index in range(number)]
+        made = [self._maker.make(SMALL_BYTES * (index + 1)) for index in range(number)]
         self._running.wait_calm(_CALM_SECONDS)
         say(f"{number} logs at once")
         began = time.monotonic()
         with ThreadPoolExecutor(number) as pool:
-            right = sum(pool.map(self._is_right, shelved))
+            right = sum(pool.map(self._is_right, made))
         return right, time.monotonic() - began
 
-    def _is_right(self, shelved: Shelved) -> bool:
+    def _is_right(self, made: JobLog) -> bool:
         """Whether the page shows the first file, and the API gives each file as it was made."""
-        self._read(shelved)
+        self._read(made)
         kept = self._running.stack.settings.payload_logs.members
-        wanted = {PurePosixPath(path).name: content for path, content in shelved.members.items()}
-        base = f"/api/payload-logs/{shelved.panda_id}/members/"
+        wanted = {PurePosixPath(path).name: content for path, content in made.members.items()}
+        base = f"/api/payload-logs/{made.panda_id}/members/"
         http = self._running.http
         return all(http.get(f"{base}{name}").content == wanted[name] for name in kept)
 
@@ -181,17 +179,17 @@ class _Bench:
     def steps(self) -> str:
         """Median seconds up to each event of a fetch, from the one before."""
         rows = [
-            (label, *(_shown(self._steps[size].get(label)) for size in ("large", "small")))
+            (label, *(_in_words(self._steps[size].get(label)) for size in ("large", "small")))
             for label in self._steps["large"]
         ]
         return columns(("up to", "large s", "small s"), rows)
 
     def _note_steps(self, size: str, panda_id: int) -> None:
-        request, told = self._told(panda_id)
+        request, events = self._events_of(panda_id)
         marks = [("the worker claims it", request.claimed_at)]
         marks.append(("its process is asked for", request.started_at))
-        marks += [(f"{_label(each)} begins", each.at) for each in told[:-1]]
-        marks.append((messages.READY, told[-1].at))
+        marks += [(f"{_label(each)} begins", each.at) for each in events[:-1]]
+        marks.append((messages.READY, events[-1].at))
         before = request.created_at
         for label, at in marks:
             if at is not None:
@@ -200,12 +198,12 @@ class _Bench:
 
     def _run_seconds(self, panda_id: int) -> float:
         """Seconds from the start of the run to its last event."""
-        request, told = self._told(panda_id)
+        request, events = self._events_of(panda_id)
         if request.started_at is None:
             raise BenchBroken(f"request {request.id} has ended, and was not started")
-        return (told[-1].at - request.started_at).total_seconds()
+        return (events[-1].at - request.started_at).total_seconds()
 
-    def _told(self, panda_id: int) -> tuple[Request, list[Event]]:
+    def _events_of(self, panda_id: int) -> tuple[Request, list[Event]]:
         """The last request of a job's log, and its events."""
         latest = (
             select(Request)
@@ -220,9 +218,9 @@ class _Bench:
             return request, list(session.scalars(of_it.order_by(Event.id)))
 
 
-def _first(shelved: Shelved) -> bytes:
+def _first(made: JobLog) -> bytes:
     """The file that the page opens."""
-    return next(iter(shelved.members.values()))
+    return next(iter(made.members.values()))
 
 
 def _label(event: Event) -> str:
@@ -230,5 +228,5 @@ def _label(event: Event) -> str:
     return str(payload["step"])
 
 
-def _shown(values: list[float] | None) -> str:
+def _in_words(values: list[float] | None) -> str:
     return f"{median(values):.3f}" if values else ""
