@@ -80,16 +80,9 @@ class OpenLog:
         return sum(each.size_bytes for each in self.members)
 
 
-def directory_of(row: PayloadLog | None, settings: Settings) -> Path | None:
-    """Where the job's log is, or would be; None as long as its task is not known."""
-    if row is None or row.jeditaskid is None:
-        return None
-    return cache.directory_of(settings.stack.tmp_dir, row.jeditaskid, row.pandaid)
-
-
 def open_of(row: PayloadLog | None, settings: Settings) -> OpenLog | None:
     """Open the log of a row; None where it is not in the cache. Whoever takes it closes it."""
-    directory = directory_of(row, settings)
+    directory = cache.directory_for(row, settings)
     return open_log(directory) if directory is not None else None
 
 

@@ -14,7 +14,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.http.access import Caller
-from api.payload_logs.files import directory_of
 from api.pcs.models import Attempt, ProdTask
 from blocks.errors import ProdOpsError
 from flows.common import requests
@@ -88,11 +87,17 @@ def job_id(text: str) -> int:
     Raises:
         NotAJobId: It is none.
     """
-    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_ID))
-    if not is_number or not 1 <= int(text) <= MAX_ID:
+    number = number_of(text)
+    if number is None:
         shown = text if len(text) <= 100 else f"{text[:100]}…"  # noqa: PLR2004
         raise NotAJobId(f"job {shown}: a PanDA job is named by a positive whole number")
-    return int(text)
+    return number
+
+
+def number_of(text: str) -> int | None:
+    """The positive number that the text is, as databases hold them; None: it is none."""
+    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_ID))
+    return int(text) if is_number and 1 <= int(text) <= MAX_ID else None
 
 
 # ------------------------------------------------------------------ looking
@@ -108,7 +113,7 @@ def look(
     """
     row = session.get(PayloadLog, pandaid)
     # After the row: a fetch that ends meanwhile has filled the cache before.
-    path = directory_of(row, settings)
+    path = cache.directory_for(row, settings)
     is_cached = path is not None and cache.is_done(path)
     if request_id is not None:
         return _of_request(_latest(session, request_id, pandaid), pandaid, row, is_cached=is_cached)

@@ -17,7 +17,9 @@ from typing import Any, Final
 
 from flows.common import directories
 from flows.common.database import now
+from flows.common.settings import Settings
 from flows.payload_logs.errors import CacheUnwritable
+from flows.payload_logs.models import PayloadLog
 
 DONE: Final = ".done"
 ERROR: Final = ".error"
@@ -41,6 +43,13 @@ def copies_of(state_dir: Path) -> Path:
 def directory_of(tmp_dir: Path, jeditaskid: int, pandaid: int) -> Path:
     """The directory of a job's log."""
     return root_of(tmp_dir) / str(jeditaskid) / str(pandaid)
+
+
+def directory_for(log: PayloadLog | None, settings: Settings) -> Path | None:
+    """Where a row's log is, or would be; None as long as its task is not known."""
+    if log is None or log.jeditaskid is None:
+        return None
+    return directory_of(settings.stack.tmp_dir, log.jeditaskid, log.pandaid)
 
 
 def left_of(pandaid: int) -> str:
@@ -86,15 +95,12 @@ def publish(private: Path, directory: Path, names: Sequence[str], origin: dict[s
     """Put a private directory with the members in it where the log is read.
 
     Raises:
-        CacheUnwritable: It cannot be written.
+        OSError: It cannot be written.
     """
-    try:
-        directories.write_file(private / ORIGIN, json.dumps(origin) + "\n")
-        directories.write_file(private / DONE, ",".join(sorted(names)) + "\n")
-        private.chmod(_SHARED)
-        directories.publish(private, directory)
-    except OSError as error:
-        raise CacheUnwritable(directory, error) from error
+    directories.write_file(private / ORIGIN, json.dumps(origin) + "\n")
+    directories.write_file(private / DONE, ",".join(sorted(names)) + "\n")
+    private.chmod(_SHARED)
+    directories.publish(private, directory)
 
 
 def note_failure(directory: Path, attempts: int, reason: str) -> None:

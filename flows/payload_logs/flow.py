@@ -155,11 +155,10 @@ def _fail(pandaid: int, failure: ProdOpsError) -> str:
 
 def _mark_failure(log: PayloadLog, attempts: int, reason: str) -> str:
     """Leave the mark that peers read; gives what is to be added to the reason."""
-    if log.jeditaskid is None:
+    directory = cache.directory_for(log, run.current().settings)
+    if directory is None:
         return ""
-    tmp_dir = run.current().settings.stack.tmp_dir
     try:
-        directory = cache.directory_of(tmp_dir, log.jeditaskid, log.pandaid)
         cache.note_failure(directory, attempts, reason)
     except CacheUnwritable as error:
         return f"; {error}"

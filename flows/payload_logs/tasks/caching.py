@@ -53,9 +53,8 @@ def publish_log(archive: Archive) -> Published:
         FetchTimedOut: The time of the whole fetch is over.
     """
     log = archive.log
-    assert log.jeditaskid is not None  # noqa: S101 - the look-up found it
-    tmp_dir = run.current().settings.stack.tmp_dir
-    directory = cache.directory_of(tmp_dir, log.jeditaskid, log.pandaid)
+    directory = cache.directory_for(log, run.current().settings)
+    assert directory is not None  # noqa: S101 - the look-up found its task
     prefix = cache.left_of(log.pandaid)
     note(log.pandaid, Step.UNPACK, "unpacking the log")
     try:

@@ -78,10 +78,11 @@ def find_log(order: FetchPayloadLog) -> Located | Cached:
 def _find(order: FetchPayloadLog) -> Located | Cached:
     given = order.model_dump(include={"jeditaskid", "scope", "lfn"}, exclude_none=True)
     log = note(order.pandaid, Step.LOOK_UP, "looking up the job's log", **given)
-    if not order.force and (hit := _in_cache(log)):
-        return hit
     if not order.force:
-        _check_attempts(log)
+        if hit := _in_cache(log):
+            return hit
+        if log.attempts >= run.current().settings.payload_logs.max_attempts:
+            raise AttemptsExhausted(log.attempts, log.last_error)
     if None in (log.jeditaskid, log.scope, log.lfn):
         log = _look_up(log)
         if not order.force and (hit := _in_cache(log)):
@@ -90,11 +91,8 @@ def _find(order: FetchPayloadLog) -> Located | Cached:
 
 
 def _in_cache(log: PayloadLog) -> Cached | None:
-    if log.jeditaskid is None:
-        return None
-    tmp_dir = run.current().settings.stack.tmp_dir
-    directory = cache.directory_of(tmp_dir, log.jeditaskid, log.pandaid)
-    return Cached(log, directory) if cache.is_done(directory) else None
+    directory = cache.directory_for(log, run.current().settings)
+    return Cached(log, directory) if directory and cache.is_done(directory) else None
 
 
 def _fetched_by_this_request(log: PayloadLog) -> Cached | None:
@@ -102,11 +100,6 @@ def _fetched_by_this_request(log: PayloadLog) -> Cached | None:
     hit = _in_cache(log)
     ours = run.current().claim.request_id
     return hit if hit and cache.origin_of(hit.directory).get("request_id") == ours else None
-
-
-def _check_attempts(log: PayloadLog) -> None:
-    if log.attempts >= run.current().settings.payload_logs.max_attempts:
-        raise AttemptsExhausted(log.attempts, log.last_error)
 
 
 def _look_up(log: PayloadLog) -> PayloadLog:
