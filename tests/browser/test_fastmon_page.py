@@ -106,7 +106,7 @@ def post(served_api, messages):
 def play(database, messages, *, seconds: float, fraction: float = 1.0):
     """Take messages in and sample them bit by bit, over some seconds."""
     take_in(database.ops_engine, messages[:3])
-    sampler = begin_sampling(database.ops_engine, fraction)
+    sampler = begin_sampling(database.ops_engine, selection_fraction=fraction)
     rest, steps = messages[3:], 20
     size = -(-len(rest) // steps)
     for start in range(0, len(rest), size):
