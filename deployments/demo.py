@@ -21,7 +21,7 @@ from api import auth
 from blocks import monitor_api
 from blocks.errors import ProdOpsError
 from deployments import demo_campaign, demo_log, demo_submission
-from deployments.cli import run_player
+from deployments.cli.fastmon import run_player
 from deployments.stack.running import StartProgress, addresses
 from deployments.stack.stack import Stack
 from flows.common.database import make_engine, transaction

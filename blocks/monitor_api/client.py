@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Self
 
 import httpx
@@ -55,8 +56,14 @@ class Connection:
         self._client.close()
 
     def _exchange(self, method: str, path: str, **parts: Any) -> httpx.Response:
-        try:
+        with self._reached():
             return self._client.request(method, self.url + path, **parts)
+
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
+        """Give a lost connection as MonitorUnavailable."""
+        try:
+            yield
         except httpx.RequestError as error:
             reason = str(error) or type(error).__name__
             raise MonitorUnavailable(f"no answer from {self.url}: {reason}") from error

@@ -141,13 +141,13 @@ def _latency(runs: int | None) -> Report:
 
 
 def _sampling(seconds: float | None) -> Report:
-    from deployments.bench import sampling as bench  # noqa: PLC0415
+    from deployments.bench.fastmon import sampling as bench  # noqa: PLC0415
 
     return bench.run(seconds=seconds or bench.SECONDS)
 
 
 def _stream(seconds: float | None) -> Report:
-    from deployments.bench import stream as bench  # noqa: PLC0415
+    from deployments.bench.fastmon import stream as bench  # noqa: PLC0415
 
     return bench.run(seconds=seconds or bench.SECONDS)
 

@@ -16,9 +16,9 @@ from typer.testing import CliRunner
 
 from blocks import monitor_api
 from blocks.monitor_api import BackOff, EventStream, MonitorApi, StreamEvent, StreamFilter
-from deployments.cli import run_player
-from deployments.cli.daq import daq_app
-from deployments.cli.fastmon import fastmon_app
+from deployments.cli.fastmon import run_player
+from deployments.cli.fastmon.daq import daq_app
+from deployments.cli.fastmon.watch import fastmon_app
 from flows.fastmon import daq
 from tests.fake_monitor import FakeMonitor, Stream, fake_monitor, frame, tf_frame
 from tests.waiting import PATIENCE, wait_until
@@ -211,7 +211,7 @@ def started(app: str, *arguments: str, **parts: object) -> subprocess.Popen[str]
 
 
 def watcher(monitor: FakeMonitor, *arguments: str) -> subprocess.Popen[str]:
-    app = "deployments.cli.fastmon:fastmon_app"
+    app = "deployments.cli.fastmon.watch:fastmon_app"
     return started(app, "watch", "--url", monitor.url, *arguments)
 
 
@@ -350,7 +350,7 @@ def test_simulate_ends_with_one_line_where_the_monitor_refuses(status, code):
 def test_ctrl_c_ends_a_simulated_run_with_its_end_run():
     with fake_monitor() as monitor:
         arguments = ["simulate", "--run", "7", "--rate", "50", "--stfs", "5000"]
-        client = started("deployments.cli.daq:daq_app", *arguments, "--url", monitor.url)
+        client = started("deployments.cli.fastmon.daq:daq_app", *arguments, "--url", monitor.url)
         with client:
             wait_until(lambda: len(monitor.messages) > 10)
             client.send_signal(signal.SIGINT)

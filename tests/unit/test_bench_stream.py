@@ -1,10 +1,9 @@
-"""The benches' byte-level listening: frames in any pieces, and what a listener missed."""
+"""The benches' byte-level listening: frames in any pieces, and what a client missed."""
 
 import pytest
 
 from api.stream import encode, heartbeat
-from deployments.bench.crowd import differences
-from deployments.bench.frames import Frames
+from deployments.bench.fastmon.clients import Frames, differences
 
 STREAM = b"".join(
     f"{len(chunk):x}\r\n".encode() + chunk + b"\r\n"  # as HTTP's chunked encoding wraps it
@@ -30,7 +29,7 @@ def test_frames_with_an_id_are_found_in_pieces_of_any_size(size: int):
     assert [event for piece in pieces for event in frames.feed(piece)] == EVENTS
 
 
-def test_nothing_differs_for_a_listener_that_got_all():
+def test_nothing_differs_for_a_client_that_got_all():
     assert set(differences([3, 5, 6, 8], 4, {5, 6, 8}).values()) == {0}
 
 

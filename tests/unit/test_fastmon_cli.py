@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from blocks.monitor_api import StreamEvent
-from deployments.cli import fastmon_display
-from deployments.cli.fastmon import fastmon_app
+from deployments.cli.fastmon import display
+from deployments.cli.fastmon.watch import fastmon_app
 from flows.common.settings import settings
 
 NOWHERE = "http://127.0.0.1:1"
@@ -38,19 +38,19 @@ def tf(**changed: Any) -> StreamEvent:
         "status": "registered",
         "timestamp": "2026-01-02T03:04:05",
     }
-    return StreamEvent(1, fastmon_display.TF_EVENT, data | changed)
+    return StreamEvent(1, display.TF_EVENT, data | changed)
 
 
 def test_a_tf_file_is_shown_in_one_line_as_the_original_does(monkeypatch):
     monkeypatch.setenv("NO_COLOR", "1")
-    assert fastmon_display.line_of(tf()) == (
+    assert display.line_of(tf()) == (
         "[03:04:05] TF: swf.1.000001_tf_001.tf    | Size:    3.0MB"
         " | STF: swf.1.000001.stf     | Run: 100010 | Status: registered"
     )
 
 
 def test_a_status_is_coloured_and_still_in_words():
-    assert "\x1b[92mregistered\x1b[0m" in fastmon_display.line_of(tf())
+    assert "\x1b[92mregistered\x1b[0m" in display.line_of(tf())
 
 
 texts = st.text("a7é\x1b\n:-", max_size=9) | st.just("9" * 5000)
@@ -61,19 +61,19 @@ fields = st.sampled_from(["tf_filename", "file_size_bytes", "run_number", "statu
 @given(st.dictionaries(fields, json_values), st.sampled_from(["tf_file_registered", "connected"]))
 def test_whatever_a_message_holds_is_shown_and_summed_up(data, kind):
     event = StreamEvent(None, kind, tf().data | data)
-    tally = fastmon_display.Tally(STARTED)
+    tally = display.Tally(STARTED)
     tally.count(event)
-    assert fastmon_display.line_of(event)
+    assert display.line_of(event)
     assert list(tally.summary(STARTED))
 
 
 def test_a_message_cannot_send_control_sequences_to_the_terminal():
-    line = fastmon_display.line_of(tf(tf_filename="\x1b]0;owned\x07", status="\n[00:00:00]"))
+    line = display.line_of(tf(tf_filename="\x1b]0;owned\x07", status="\n[00:00:00]"))
     assert not {"\x1b", "\x07", "\n"} & set(line)
 
 
 def test_runs_are_counted_together_whether_they_come_as_text_or_number():
-    tally = fastmon_display.Tally(STARTED)
+    tally = display.Tally(STARTED)
     for run in ("9", 100010, "100010", None):
         tally.count(tf(run_number=run))
     assert list(tally.summary(STARTED + timedelta(seconds=61))) == [
@@ -88,27 +88,27 @@ def test_runs_are_counted_together_whether_they_come_as_text_or_number():
 
 
 def test_a_file_without_size_is_shown_and_adds_nothing():
-    tally = fastmon_display.Tally(STARTED)
+    tally = display.Tally(STARTED)
     tally.count(tf(file_size_bytes=None))
     assert (tally.tf_files, tally.size_bytes) == (1, 0)
-    assert "Size:        -" in fastmon_display.line_of(tf(file_size_bytes=None))
+    assert "Size:        -" in display.line_of(tf(file_size_bytes=None))
 
 
 @pytest.mark.parametrize(
     ("size", "shown"), [(0, "0B"), (1024, "1024B"), (1536, "1.5KB"), (5 * 1024**3, "5.0GB")]
 )
 def test_sizes_are_written_for_people(size, shown):
-    assert fastmon_display.human_size(size) == shown
+    assert display.human_size(size) == shown
 
 
 def test_another_event_is_named_with_its_run():
     event = StreamEvent(1, "end_run", {"run_id": "7", "timestamp": "2026-01-02T03:04:05"})
-    assert fastmon_display.line_of(event) == "[03:04:05] Other message: end_run | Run: 7"
+    assert display.line_of(event) == "[03:04:05] Other message: end_run | Run: 7"
 
 
 def test_a_message_time_with_a_zone_is_shown_as_local_time(monkeypatch):
     local = datetime.fromisoformat("2026-01-02T03:04:05Z").astimezone()
-    assert fastmon_display.clock_time("2026-01-02T03:04:05Z") == f"{local:%H:%M:%S}"
+    assert display.clock_time("2026-01-02T03:04:05Z") == f"{local:%H:%M:%S}"
 
 
 @pytest.mark.parametrize("command", ["watch", "start"])

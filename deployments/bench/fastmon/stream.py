@@ -11,8 +11,8 @@ from typing import Any, Final
 from sqlalchemy import Engine
 
 from deployments.bench import usage
+from deployments.bench.fastmon.load import LoadProcess
 from deployments.bench.figures import Report, at_least, at_most
-from deployments.bench.load_process import LoadProcess
 from deployments.bench.machine import machine
 from deployments.bench.stage import BenchBroken, Stage, say, stage
 from flows.common import events
@@ -57,7 +57,7 @@ def _measure(
     played: Stage, load: LoadProcess, seconds: float, clients: int
 ) -> tuple[dict[str, Any], list[float], dict[str, Any], float]:
     before = played.last_event_id()
-    took = load.ask("connect", door=played.door, clients=clients)["seconds"]
+    took = load.ask("connect", address=played.address, clients=clients)["seconds"]
     say(f"{clients} clients connected in {took:.1f} s; {_RATE:g} events/s for {seconds:g} s")
     with _writing(played.engine):
         time.sleep(_SETTLE_SECONDS)

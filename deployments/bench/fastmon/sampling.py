@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from deployments.bench import usage
+from deployments.bench.fastmon.load import LoadProcess
 from deployments.bench.figures import Report, at_least, at_most, median, percentile
-from deployments.bench.load_process import LoadProcess
 from deployments.bench.machine import machine
 from deployments.bench.stage import BenchBroken, Stage, say, stage
 
@@ -110,7 +110,7 @@ class _Bench:
         }
 
     def _connect(self, clients: int) -> None:
-        self._load.ask("connect", door=self._played.door, clients=clients)
+        self._load.ask("connect", address=self._played.address, clients=clients)
 
     def _order(self, stfs: int, *, rate: float) -> dict[str, Any]:
         self._run += 1

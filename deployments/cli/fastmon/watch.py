@@ -1,4 +1,4 @@
-"""`prodops fastmon`: the fast-monitoring client, on a monitor's event stream alone."""
+"""`prodops fastmon`: the client of the fast monitoring, on a monitor's event stream alone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import typer
 
 from blocks import monitor_api
 from blocks.errors import ProdOpsError
-from deployments.cli import fastmon_display
+from deployments.cli.fastmon import display
 from deployments.cli.monitor_access import (
     Token,
     Url,
@@ -139,7 +139,7 @@ class _Stop:
 
 
 def _show(stream: monitor_api.EventStream, *, as_json: bool) -> None:
-    stop, tally = _Stop(), fastmon_display.Tally(started=datetime.now(UTC))
+    stop, tally = _Stop(), display.Tally(started=datetime.now(UTC))
     _accept_any_letter()
     try:
         with stop.on_signals():
@@ -159,7 +159,7 @@ def _show_event(event: monitor_api.StreamEvent, *, as_json: bool) -> None:
     if event.event == "heartbeat":
         return
     if not as_json:
-        typer.echo(fastmon_display.line_of(event))
+        typer.echo(display.line_of(event))
     elif event.event not in monitor_api.CONTROL_EVENTS:
         typer.echo(json.dumps({"id": event.id, "event": event.event, "data": event.data}))
 

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from blocks import monitor_api
-from deployments.cli import run_player
+from deployments.cli.fastmon import run_player
 from deployments.cli.monitor_access import (
     Token,
     Url,
