@@ -11,7 +11,7 @@ from typing import Final
 import httpx
 
 from blocks.monitor_api import frames_of
-from deployments.bench.stage import BenchBroken
+from deployments.bench.common.stack import BenchBroken
 from flows.payload_logs import messages
 
 _ENDS: Final = (messages.READY, messages.FAILED)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Final, cast
 
-from deployments.bench.figures import percentile
+from deployments.bench.common.figures import percentile
 
 _RECONNECT_SECONDS: Final = 0.1
 _POLL_SECONDS: Final = 0.02

@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from blocks.errors import ProdOpsError
+from deployments.bench.common.stack import BenchBroken
 from deployments.bench.fastmon.clients import Address, Clients
-from deployments.bench.stage import BenchBroken
 from flows.fastmon import daq
 
 _LINE_BYTES: Final = 64 << 20

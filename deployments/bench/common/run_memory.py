@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from deployments.bench.chaos.victims import Victims
-from deployments.bench.stage import Stage
+from deployments.bench.common.stack import BenchStack
 from flows.common.sessions import members
 
 _SAMPLE_SECONDS: Final = 0.05
@@ -19,9 +19,9 @@ _KIB_PER_MIB: Final = 1024
 class RunMemory:
     """The largest resident set that a run had, with all processes of its session, in MiB."""
 
-    def __init__(self, played: Stage) -> None:
+    def __init__(self, running: BenchStack) -> None:
         self.mib = 0.0
-        self._victims = Victims(played)
+        self._victims = Victims(running)
 
     @contextmanager
     def watching(self) -> Iterator[None]:
