@@ -256,7 +256,7 @@ class Clients:
 
 async def _until(is_so: Callable[[], bool], seconds: float) -> None:
     deadline = time.monotonic() + seconds
-    while not is_so() and time.monotonic() < deadline:
+    while not is_so() and time.monotonic() < deadline:  # noqa: ASYNC110 - rarely waits
         await asyncio.sleep(_POLL_SECONDS)
 
 
