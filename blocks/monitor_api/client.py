@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Self
+from typing import Any
 
 import httpx
 import tenacity
 
+from blocks.closing import Closing
 from blocks.monitor_api.back_off import BackOff
 from blocks.monitor_api.errors import (
     BadMonitorAddress,
@@ -20,6 +21,7 @@ from blocks.monitor_api.errors import (
     fields_of,
 )
 from blocks.monitor_api.stream import EventStream, StreamFilter
+from blocks.tls import without_strict_form
 
 MESSAGES = "/api/messages/"
 RUNS = "/api/runs/"
@@ -28,7 +30,7 @@ STREAM_STATUS = "/api/messages/stream/status/"
 FIRST_RUN_NUMBER = 100_010
 
 
-class Connection:
+class Connection(Closing):
     """Connections to a monitor at one address, with one token; closed by :meth:`close`."""
 
     def __init__(self, url: str, token: str | None, *, timeout_seconds: float) -> None:
@@ -42,14 +44,9 @@ class Connection:
         self._client = httpx.Client(
             headers=_authorization(token),
             timeout=timeout_seconds,
+            verify=without_strict_form(httpx.create_ssl_context()),
             limits=httpx.Limits(max_connections=100, max_keepalive_connections=100),
         )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the connections."""

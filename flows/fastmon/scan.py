@@ -19,7 +19,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from blocks.errors import ProdOpsError
+from blocks.errors import Invalid, ProdOpsError
 from flows.common.database import now, transaction
 from flows.common.settings import FastmonSettings
 from flows.fastmon import intake, schemas
@@ -191,7 +191,7 @@ def _take(engine: Engine, batch: Sequence[Sighting], configured: FastmonSettings
         body = message_of(sighting, configured)
         try:
             incoming.append(Incoming(body, schemas.parse(body), configured.agent_name))
-        except schemas.MessageRefused as error:
+        except Invalid as error:
             refused[str(sighting.path)] = f"refused: {error}"
     if incoming:
         intake.take_in(engine, incoming, source="scan")
