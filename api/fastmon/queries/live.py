@@ -1,4 +1,4 @@
-"""What the live page shows, read in one snapshot of the database together with the last event's id.
+"""What the live page shows, read in one state of the database together with the last event's id.
 
 The rows of a batch commit with its events, so a reader that counts the events after that id, and
 only those, misses nothing and counts nothing twice. Nothing here commits.
@@ -8,13 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from api.fastmon import views
+from api.fastmon.views import (
+    RATE_SECONDS,
+    Bin,
+    InboxView,
+    Key,
+    LiveRun,
+    Reason,
+    RunState,
+    Second,
+    Series,
+    Snapshot,
+    TfView,
+    Wanted,
+)
 from flows.common import events
 from flows.common.database import now
 from flows.common.models import Request
@@ -26,150 +39,8 @@ SAMPLING_SHOWN: Final = 15
 REASONS_SHOWN: Final = 12
 WINDOW_SECONDS: Final = 900
 """How far the plot looks back where no single run is asked for."""
-QUIET_SECONDS: Final = 30
-"""A run that has not ended is idle after so long without a file."""
-RATE_SECONDS: Final = 10
-"""The present rate is that of so many seconds."""
-
 _BINS: Final = 180
 _STEPS: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 86400)
-
-Key = tuple[str, int]
-
-
-class RunState(StrEnum):
-    """How a data-taking run stands, in words."""
-
-    EXPECTED = "expected"
-    TAKING_DATA = "taking data"
-    PAUSED = "paused"
-    IDLE = "idle"
-    ENDED = "ended"
-
-
-class Wanted(BaseModel):
-    """What is shown: everything, a namespace, a run of it."""
-
-    model_config = ConfigDict(frozen=True)
-
-    namespace: str | None = None
-    run: int | None = None
-
-
-class _View(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class Second(_View):
-    """What one second brought a run; `at` is in epoch seconds."""
-
-    at: int
-    stfs: int = 0
-    tfs: int = 0
-
-
-class RunView(_View):
-    """A data-taking run's numbers. `lifecycle` is the last message of its beginning or end."""
-
-    namespace: str
-    run_number: int
-    announced: int = 0
-    sampled: int = 0
-    tfs: int = 0
-    volume_bytes: int = 0
-    first_seen: datetime | None = None
-    last_seen: datetime | None = None
-    lifecycle: str | None = None
-    lifecycle_at: datetime | None = None
-    state: RunState = RunState.IDLE
-    recent: tuple[Second, ...] = ()
-
-    @property
-    def key(self) -> Key:
-        """What the run is known by: two namespaces may use one run number."""
-        return self.namespace, self.run_number
-
-    @property
-    def active_at(self) -> datetime | None:
-        """When something was last heard of the run."""
-        times = [at for at in (self.last_seen, self.lifecycle_at) if at is not None]
-        return max(times, default=None)
-
-    @property
-    def rate(self) -> float:
-        """STFs per second: now where it takes data, else over its whole time."""
-        if self.state is RunState.TAKING_DATA:
-            return sum(second.stfs for second in self.recent) / RATE_SECONDS
-        if self.first_seen is None or self.last_seen is None:
-            return 0.0
-        seconds = (self.last_seen - self.first_seen).total_seconds()
-        return (self.announced - 1) / seconds if seconds > 0 else 0.0
-
-
-class Bin(_View):
-    """What arrived in one step of the plot; `at` is its beginning in epoch seconds."""
-
-    at: int
-    stfs: int = 0
-    tfs: int = 0
-    volume_bytes: int = 0
-
-
-class Series(_View):
-    """The plot's steps between two times; a step without anything is left out."""
-
-    since: datetime
-    step_seconds: int
-    bins: tuple[Bin, ...]
-
-
-class TfView(_View):
-    """A registered TF file."""
-
-    tf_filename: str
-    stf_filename: str
-    namespace: str
-    run_number: int
-    tf_first: int | None
-    tf_last: int | None
-    file_size_bytes: int | None
-    created_at: datetime
-
-
-class Reason(_View):
-    """Why STFs were set aside, how many, and when last."""
-
-    reason: str
-    count: int
-    last_at: datetime
-
-
-class InboxView(_View):
-    """What waits to be sampled, and what never will be."""
-
-    waiting: int
-    set_aside: int
-    not_served: int
-    reasons: tuple[Reason, ...]
-
-
-class Snapshot(_View):
-    """Everything of the page, as it was when `last_event_id` was the newest event."""
-
-    taken_at: datetime
-    last_event_id: int
-    wanted: Wanted
-    namespaces: tuple[str, ...]
-    runs: tuple[RunView, ...]
-    series: Series
-    files: tuple[TfView, ...]
-    inbox: InboxView
-
-    @property
-    def current(self) -> RunView | None:
-        """The run of which something was heard last."""
-        heard = [run for run in self.runs if run.active_at is not None]
-        return max(heard, key=lambda run: run.active_at or self.taken_at, default=None)
 
 
 def take(session: Session, wanted: Wanted) -> Snapshot:
@@ -266,7 +137,7 @@ _ENDED = text("""
 """)
 
 
-def _runs(session: Session, wanted: Wanted, at: datetime) -> tuple[RunView, ...]:
+def _runs(session: Session, wanted: Wanted, at: datetime) -> tuple[LiveRun, ...]:
     asked = {"namespace": wanted.namespace, "run": wanted.run, "limit": RUNS_SHOWN}
     numbers: dict[Key, dict[str, Any]] = {
         (row.namespace, row.run_number): {} for row in session.execute(_LISTED, asked)
@@ -274,9 +145,9 @@ def _runs(session: Session, wanted: Wanted, at: datetime) -> tuple[RunView, ...]
     if not wanted.namespace:
         _merge(numbers, session.execute(_REGISTERED, asked).mappings(), is_open=True)
     lifecycle = _lifecycle(session, wanted, since=at - timedelta(seconds=WINDOW_SECONDS))
-    for key, told in lifecycle.items():
-        if key in numbers or told["is_news"]:
-            numbers.setdefault(key, {}).update(told)
+    for key, last in lifecycle.items():
+        if key in numbers or last["is_news"]:
+            numbers.setdefault(key, {}).update(last)
     newest = sorted(numbers, key=lambda key: (-key[1], key[0]))[:RUNS_SHOWN]
     numbers = {key: numbers[key] for key in newest}
     _merge(numbers, session.execute(_STFS, _columns(newest)).mappings())
@@ -316,25 +187,12 @@ def _end(session: Session, numbers: dict[Key, dict[str, Any]]) -> None:
             found |= {"lifecycle": "end_run", "lifecycle_at": ended[run]}
 
 
-def _run(key: Key, found: dict[str, Any], recent: Sequence[Second], at: datetime) -> RunView:
+def _run(key: Key, found: dict[str, Any], recent: Sequence[Second], at: datetime) -> LiveRun:
     last_seen = max(filter(None, (found.get("last_seen"), found.get("last_tf"))), default=None)
-    named = {name: found[name] for name in RunView.model_fields if name in found}
+    named = {name: found[name] for name in LiveRun.model_fields if name in found}
     shown = {**named, "namespace": key[0], "run_number": key[1], "last_seen": last_seen}
-    run = RunView.model_validate({**shown, "recent": tuple(recent)})
-    return run.model_copy(update={"state": state_of(run, at)})
-
-
-def state_of(run: RunView, at: datetime) -> RunState:
-    """How the run stands at a time. Data after a run's end is late, and does not reopen it."""
-    if run.lifecycle == "end_run":
-        return RunState.ENDED
-    if run.lifecycle == "pause_run":
-        return RunState.PAUSED
-    if run.lifecycle == "run_imminent" and not run.announced:
-        return RunState.EXPECTED
-    heard = run.active_at
-    is_quiet = heard is None or at - heard > timedelta(seconds=QUIET_SECONDS)
-    return RunState.IDLE if is_quiet else RunState.TAKING_DATA
+    run = LiveRun.model_validate({**shown, "recent": tuple(recent)})
+    return run.model_copy(update={"state": views.state_of(run, at)})
 
 
 # ------------------------------------------------------------------ the plot
@@ -354,7 +212,7 @@ _TF_STEPS = text(f"""
 """)  # noqa: S608 - constants
 
 
-def _since(runs: Sequence[RunView], wanted: Wanted, at: datetime) -> datetime:
+def _since(runs: Sequence[LiveRun], wanted: Wanted, at: datetime) -> datetime:
     """Where the plot begins: with the run that is asked for, else some minutes before the end."""
     until = _until(runs, at)
     firsts = [run.first_seen for run in runs if run.first_seen is not None]
@@ -365,13 +223,13 @@ def _since(runs: Sequence[RunView], wanted: Wanted, at: datetime) -> datetime:
     return max(edge, min(shown, default=edge))
 
 
-def _until(runs: Sequence[RunView], at: datetime) -> datetime:
+def _until(runs: Sequence[LiveRun], at: datetime) -> datetime:
     if any(run.state is RunState.TAKING_DATA for run in runs):
         return at
     return max((run.last_seen for run in runs if run.last_seen is not None), default=at)
 
 
-def _series(session: Session, runs: Sequence[RunView], since: datetime, at: datetime) -> Series:
+def _series(session: Session, runs: Sequence[LiveRun], since: datetime, at: datetime) -> Series:
     seconds = (_until(runs, at) - since).total_seconds()
     step = next((step for step in _STEPS if seconds / step <= _BINS), _STEPS[-1])
     found = _steps(session, [run.key for run in runs], since, step)

@@ -23,7 +23,7 @@ from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
-_TRANSCRIPT = Path(__file__).parents[3] / "shared/contracts/fixtures/sse_idle_stream.txt"
+_TRANSCRIPT = Path(__file__).parents[5] / "shared/contracts/fixtures/sse_idle_stream.txt"
 _CONNECTED = re.compile(
     rb'event: connected\ndata: \{"client_id": "[0-9a-f-]{36}", "status": "connected"\}\n\n'
 )

@@ -2,91 +2,26 @@
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 import time
 import uuid
-from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import expect
 
+from api.fastmon.queries import live
+from api.fastmon.views import Wanted
 from api.http import wording
 from flows.common import events
 from flows.common.database import now, transaction
-from flows.fastmon import overview
+from tests.browser import visits
+from tests.browser.visits import OVERFLOW, PHONE, begin_visit
 from tests.sampled_run import begin_sampling, messages_of, sample, take_in
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-SHOTS = Path(os.environ.get("SHOTS_DIR", "/tmp/shots"))
-PHONE = {"width": 390, "height": 844}
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    if not CHROMIUM.exists():
-        pytest.skip("chromium is not installed")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@dataclass
-class Visit:
-    """A page that is looked at, and what its browser complained about or asked of others."""
-
-    page: Page
-    url: str
-    complaints: list[str] = field(default_factory=list)
-    strangers: list[str] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
-
-    def open(self, path: str) -> None:
-        self.page.goto(self.url + path)
-
-    def run(self, name: str):
-        return self.page.locator(f'#runs [data-f="{name}"]').first
-
-    def expect_live(self) -> None:
-        expect(self.page.locator("#connection-words")).to_have_text("Live", timeout=15_000)
-
-    def expect_numbers(self, **numbers: str) -> None:
-        for name, text in numbers.items():
-            expect(self.run(name)).to_have_text(text, timeout=15_000)
-
-    def expect_plot(self) -> None:
-        expect(self.page.locator("#plot .main-svg").first).to_be_visible(timeout=20_000)
-
-    def shot(self, name: str) -> None:
-        SHOTS.mkdir(parents=True, exist_ok=True)
-        self.page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
-
-
-def begin_visit(chromium: Browser, url: str, **context: object) -> Visit:
-    options = {"viewport": {"width": 1280, "height": 900}, **context}
-    visit = Visit(chromium.new_context(**options).new_page(), url)
-
-    def note(request):
-        visit.asked.append(request.url.removeprefix(url))
-        if not request.url.startswith((url, "data:", "blob:")):
-            visit.strangers.append(request.url)
-
-    visit.page.on("request", note)
-    visit.page.on("pageerror", lambda error: visit.complaints.append(str(error)))
-    visit.page.on(
-        "console",
-        lambda told: told.type in {"error", "warning"} and visit.complaints.append(told.text),
-    )
-    return visit
+chromium = visits.chromium
 
 
 @pytest.fixture
@@ -146,9 +81,9 @@ def test_live_numbers_are_those_of_the_server(visit, database):
     messages = messages_of(100123, 120)
     sampler = play(database, messages, seconds=6, fraction=0.4)
     take_in(database.ops_engine, messages[:10])
-    sampler.close_if_empty(sampler.serve_batch())
+    sampler.close(sampler.serve_batch(), if_empty=True)
     with transaction(database.web_engine) as session:
-        [run] = overview.take(session, overview.Wanted()).runs
+        [run] = live.take(session, Wanted()).runs
     visit.expect_numbers(announced="120", sampled=str(run.sampled), tfs=str(run.tfs))
     visit.page.reload()
     visit.expect_numbers(announced="120", sampled=str(run.sampled), tfs=str(run.tfs))
@@ -215,7 +150,7 @@ def test_a_heavy_stream_leaves_the_page_responsive(visit, database):
     visit.page.locator("input[name=run]").fill("100123")
     feeder.join()
     visit.expect_numbers(tfs="5\u202f600", sampled="800", announced="800")
-    expect(visit.page.locator("#files tbody tr")).to_have_count(overview.FILES_SHOWN)
+    expect(visit.page.locator("#files tbody tr")).to_have_count(live.FILES_SHOWN)
     longest = visit.page.evaluate("window.longestFrame")
     assert longest < 500, f"a frame took {longest:.0f} ms"
 
@@ -372,6 +307,3 @@ def test_the_pages_are_seen(chromium, served_api, database, look):
         assert visit.page.evaluate(OVERFLOW) <= 0
     assert (visit.complaints, visit.strangers) == ([], [])
     visit.page.context.close()
-
-
-OVERFLOW = "document.documentElement.scrollWidth - window.innerWidth"

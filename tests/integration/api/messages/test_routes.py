@@ -18,7 +18,7 @@ from tests.databases import Database
 
 pytestmark = pytest.mark.integration
 
-_FIXTURES = Path(__file__).parents[3] / "shared/contracts/fixtures"
+_FIXTURES = Path(__file__).parents[5] / "shared/contracts/fixtures"
 
 
 def stf(number: int = 1, **fields: Any) -> dict[str, Any]:
