@@ -131,8 +131,8 @@ def everything(*, as_json: AsJson = False) -> None:
 _MODULES: Final = {
     "latency": "requests.latency",
     "idle": "stack.idle",
-    "stream": "stream",
-    "sampling": "sampling",
+    "stream": "fastmon.stream",
+    "sampling": "fastmon.sampling",
     "submit": "submit",
     "sweep": "sweep",
     "fetch": "payload_logs.fetch",

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Final
 
 import httpx
 
-from blocks.monitor_api import EventDecoder
+from blocks.monitor_api import frames_of
 from deployments.bench.common.stack import BenchBroken
 from flows.payload_logs import messages
 
@@ -96,8 +95,9 @@ class LogPage:
         asked = {"msg_types": ",".join(_FOLLOWED), "after": page.live["event-id"]}
         pandaid, search = page.live["pandaid"], {"request": page.live["request"]}
         with http.stream("GET", page.stream, params=asked, timeout=self._seconds) as stream:
-            for event, data in _events(stream.raise_for_status()):
-                if event != "connected" and (event not in _ENDS or data.get("pandaid") != pandaid):
+            for frame in frames_of(stream.raise_for_status()):
+                is_of_job = json.loads(frame.data).get("pandaid") == pandaid
+                if frame.event != "connected" and not (frame.event in _ENDS and is_of_job):
                     continue
                 page = _page(http, path, search)
                 if not page.is_waiting:
@@ -105,13 +105,6 @@ class LogPage:
                 if time.monotonic() > deadline:
                     break
         raise BenchBroken(f"the page of job {pandaid} waits for request {search['request']} still")
-
-
-def _events(stream: httpx.Response) -> Iterator[tuple[str, dict[str, object]]]:
-    decoder = EventDecoder()
-    for chunk in stream.iter_bytes():
-        for frame in decoder.feed(chunk):
-            yield frame.event, json.loads(frame.data)
 
 
 def _page(http: httpx.Client, path: str, search: dict[str, str]) -> Page:

@@ -9,14 +9,14 @@ from playwright.sync_api import Page, expect
 
 from flows.common.settings import settings
 from flows.payload_logs.models import LogState, Step
-from tests.browser import test_fastmon_page as pages
-from tests.browser.test_fastmon_page import OVERFLOW, PHONE, Visit, begin_visit
+from tests.browser import visits
+from tests.browser.visits import OVERFLOW, PHONE, Visit, begin_visit
 from tests.nginx_proxy import proxied
 from tests.support.payload_logs.ready import JOB, NO_LOG, TASK, Logs, realistic_stdout
 
 pytestmark = pytest.mark.browser
 
-chromium = pages.chromium
+chromium = visits.chromium
 TEXT = f"/panda/jobs/{JOB}/payload-log/"
 PAGE = f"/panda/jobs/{JOB}/log/"
 STDOUT = realistic_stdout(4000)
