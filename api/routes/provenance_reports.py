@@ -12,7 +12,7 @@ from api.provenance import asking, reports, shown, views
 from api.routes.provenance import SOURCE, Reader, Writer, triggered
 from api.routes.requests import Triggered
 from flows.common.text import Text
-from flows.provenance.reports import as_csv
+from flows.provenance.domain.reports import as_csv
 
 router = APIRouter(prefix="/api/provenance", tags=["provenance"])
 

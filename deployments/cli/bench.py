@@ -165,7 +165,7 @@ def _submit(runs: int | None) -> Report:
 
 
 def _sweep(listings: Sequence[Path], requests: Path | None) -> Report:
-    from deployments.bench import sweep as bench  # noqa: PLC0415
+    from deployments.bench.provenance import sweep as bench  # noqa: PLC0415
 
     return bench.run(listings=listings, requests_csv=requests)
 

@@ -12,16 +12,20 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from flows.common.database import now
 
+if TYPE_CHECKING:
+    from flows.common.requests import Claim  # which needs actions, and these their events
+
 CHANNEL: Final = "prodops_event"
 _LOCK: Final = 0x70726F64  # "prod": the advisory lock that orders event ids by commit
 _QUEUE_NAME: Final = "epictopic"
+_OURSELVES: Final = "prodops"
 
 _ORDER = text("SELECT pg_advisory_xact_lock(:lock), pg_notify(:channel, '')")
 # One JSON text is a third of the cost of an array a column, under the lock that all writers share;
@@ -81,6 +85,29 @@ def message_event(
         subject=subject,
         request_id=request_id,
         flow_run_id=flow_run_id,
+    )
+
+
+def announcement(msg_type: str, claim: Claim, subject: str | None, /, **fields: Any) -> NewEvent:
+    """The event of a message from prodops itself, about a request.
+
+    Args:
+        msg_type: Of the message.
+        claim: The attempt at the request.
+        subject: What it is about, for the stream's `subject` filter.
+        fields: What the message says, in this order.
+    """
+    body = {
+        "msg_type": msg_type,
+        "namespace": _OURSELVES,
+        "sender": _OURSELVES,
+        "processed_by": _OURSELVES,
+        **fields,
+        "request_id": claim.request_id,
+        "timestamp": now().isoformat(),
+    }
+    return message_event(
+        body, subject=subject, request_id=claim.request_id, flow_run_id=claim.flow_run_id
     )
 
 

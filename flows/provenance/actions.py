@@ -89,9 +89,9 @@ class ReadDid(_Form):
 
 
 def _lost(_session: Session, request: Request) -> Sequence[NewEvent]:
-    """The flows announce their own ends; here are those of runs that were lost or called off."""
-    told = messages.lost(request) if request.state in _ENDED_BADLY else None
-    return (told,) if told is not None else ()
+    """The flows announce their own ends; here are those of runs that were lost or cancelled."""
+    event = messages.lost(request) if request.state in _ENDED_BADLY else None
+    return (event,) if event is not None else ()
 
 
 def _action(
@@ -113,59 +113,79 @@ def _action(
     )
 
 
-def _about_campaign(parameters: Any) -> str:
+def _campaign_of(parameters: Any) -> str:
     return parameters.campaign or "current"
 
 
+def _did_of(parameters: Any) -> str:
+    return f"{parameters.scope}:{parameters.name}"
+
+
+UPDATE_SNAPSHOT = _action(
+    "rucio_snapshot_update",
+    "Look at every producing campaign in Rucio, and write its snapshot.",
+    UpdateSnapshot,
+)
+
+SWEEP_CAMPAIGN = _action(
+    "campaign_provenance_sweep",
+    "Find at Rucio what was produced of what was requested, for one campaign.",
+    SweepCampaign,
+    dedup_key=_campaign_of,
+    subject=_campaign_of,
+)
+
+SWEEP_PRODUCING = _action(
+    "sweep_producing_campaigns",
+    "Look at the producing campaigns, their inputs and their arrivals, one after another.",
+    Nothing,
+    schedule="47 2 * * *",
+    runs_at_a_time=1,
+)
+
+SWEEP_ARRIVALS = _action(
+    "sweep_arrivals",
+    "Count the files that arrived at Rucio since the last look, by campaign.",
+    UpdateSnapshot,
+)
+
+UPDATE_EVGEN = _action(
+    "evgen_rucio_update",
+    "Find which requested inputs are registered at Rucio, and write the snapshot of /EVGEN.",
+    UpdateEvgen,
+)
+
+REGISTER_EVGEN = _action(
+    "register_evgen",
+    "Register requested inputs that Rucio lacks, from what the storage holds.",
+    RegisterEvgen,
+)
+
+REPORT_COMPLETION = _action(
+    "report_completion",
+    "Report how complete a campaign is, keep the report, and mail it.",
+    ReportCompletion,
+    schedule="0 6 1 * *",
+    dedup_key=_campaign_of,
+    subject=_campaign_of,
+)
+
+READ_DID = _action(
+    "read_did",
+    "Read a dataset or file from Rucio now: metadata, files, replicas, rules.",
+    ReadDid,
+    timeout_seconds=120.0,
+    dedup_key=_did_of,
+    subject=_did_of,
+)
+
 ACTIONS = (
-    _action(
-        "rucio_snapshot_update",
-        "Look at every producing campaign in Rucio, and write its snapshot.",
-        UpdateSnapshot,
-    ),
-    _action(
-        "campaign_provenance_sweep",
-        "Find at Rucio what was produced of what was requested, for one campaign.",
-        SweepCampaign,
-        dedup_key=_about_campaign,
-        subject=_about_campaign,
-    ),
-    _action(
-        "sweep_producing_campaigns",
-        "Look at the producing campaigns, their inputs and their arrivals, one after another.",
-        Nothing,
-        schedule="47 2 * * *",
-        runs_at_a_time=1,
-    ),
-    _action(
-        "sweep_arrivals",
-        "Count the files that arrived at Rucio since the last look, by campaign.",
-        UpdateSnapshot,
-    ),
-    _action(
-        "evgen_rucio_update",
-        "Find which requested inputs are registered at Rucio, and write the snapshot of /EVGEN.",
-        UpdateEvgen,
-    ),
-    _action(
-        "register_evgen",
-        "Register requested inputs that Rucio lacks, from what the storage holds.",
-        RegisterEvgen,
-    ),
-    _action(
-        "report_completion",
-        "Report how complete a campaign is, keep the report, and mail it.",
-        ReportCompletion,
-        schedule="0 6 1 * *",
-        dedup_key=_about_campaign,
-        subject=_about_campaign,
-    ),
-    _action(
-        "read_did",
-        "Read a dataset or file from Rucio now: metadata, files, replicas, rules.",
-        ReadDid,
-        timeout_seconds=120.0,
-        dedup_key=lambda parameters: f"{parameters.scope}:{parameters.name}",
-        subject=lambda parameters: f"{parameters.scope}:{parameters.name}",
-    ),
+    UPDATE_SNAPSHOT,
+    SWEEP_CAMPAIGN,
+    SWEEP_PRODUCING,
+    SWEEP_ARRIVALS,
+    UPDATE_EVGEN,
+    REGISTER_EVGEN,
+    REPORT_COMPLETION,
+    READ_DID,
 )

@@ -9,9 +9,10 @@ from sqlalchemy import select
 
 from deployments.sandbox.grid.seed import seed
 from flows.common.database import transaction
-from flows.provenance.arrivals import look
-from flows.provenance.arrivals.counting import OVERLAP
+from flows.provenance import flow
+from flows.provenance.domain.arrivals import OVERLAP
 from flows.provenance.models import ArrivalsSweep
+from flows.provenance.tasks import arrivals
 from tests.input_runs import Runs, rucio, runs
 from tests.sweeps import known, listed
 
@@ -80,7 +81,7 @@ def test_a_file_whose_transaction_took_long_is_counted_late_and_once(runs, rucio
 def test_a_file_that_comes_while_rucio_is_asked_is_counted_by_the_next_look(
     runs, rucio, campaign, monkeypatch
 ):
-    ask = look._files_since
+    ask = arrivals.files_since
     asked = []
 
     def ask_while_files_come(since):
@@ -89,7 +90,7 @@ def test_a_file_that_comes_while_rucio_is_asked_is_counted_by_the_next_look(
             arrive(rucio, campaign, "DIS/NC", files=2)
         return ask(since)
 
-    monkeypatch.setattr(look, "_files_since", ask_while_files_come)
+    monkeypatch.setattr(arrivals, "files_since", ask_while_files_come)
     assert told_of(runs.run(SWEEP), campaign)["files"] == 0
     assert told_of(runs.run(SWEEP), campaign)["files"] == 2
     assert asked[2] == asked[1]
@@ -98,15 +99,15 @@ def test_a_file_that_comes_while_rucio_is_asked_is_counted_by_the_next_look(
 
 def test_of_two_looks_at_once_the_slower_looks_again(runs, rucio, campaign, monkeypatch):
     arrive(rucio, campaign, "DIS/NC", files=2)
-    ask = look._files_since
+    ask = arrivals.files_since
     told = []
 
     def ask_while_another_looks(since):
-        monkeypatch.setattr(look, "_files_since", ask)
-        told.append(look.sweep())
+        monkeypatch.setattr(arrivals, "files_since", ask)
+        told.append(flow._sweep_arrivals())
         return ask(since)
 
-    monkeypatch.setattr(look, "_files_since", ask_while_another_looks)
+    monkeypatch.setattr(arrivals, "files_since", ask_while_another_looks)
     slower = runs.run(SWEEP)
     assert told_of(told[0], campaign)["files"] == 2
     assert told_of(slower, campaign)["files"] == 0

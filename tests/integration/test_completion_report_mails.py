@@ -12,7 +12,7 @@ import pytest
 from blocks.notification import MailRelay
 from flows.common.settings import settings
 from flows.provenance.models import CompletionReport
-from flows.provenance.reports import posting
+from flows.provenance.tasks import reports
 from tests.input_runs import Runs, runs
 from tests.mail_relay import Relay, free_port, relay
 from tests.produced import SweptCampaign
@@ -55,7 +55,7 @@ def through(monkeypatch, port: int, *recipients: str) -> None:
         recipients=list(recipients or ("team@example.org",)),
         timeout_seconds=1.0,
     )
-    monkeypatch.setattr(posting, "load_sender", lambda _name: block)
+    monkeypatch.setattr(reports, "load_sender", lambda _name: block)
 
 
 def newest(runs: Runs) -> CompletionReport:
@@ -130,7 +130,7 @@ def test_a_mail_tells_all_changes_since_the_last_mail(mailing, swept):
 def test_a_run_lost_after_the_relay_took_the_mail_sends_no_second(mailing, taker, monkeypatch):
     attempt = mailing.hold(REPORT, {"campaign": CAMPAIGN})
     with monkeypatch.context() as broken:
-        broken.setattr("flows.provenance.reports.posting._noted", _killed)
+        broken.setattr("flows.provenance.tasks.reports.note_mailing", _killed)
         with pytest.raises(KeyboardInterrupt):
             mailing.end(attempt, REPORT, campaign=CAMPAIGN)
     ended = mailing.end(mailing.lose(attempt), REPORT, campaign=CAMPAIGN)

@@ -115,7 +115,7 @@ def test_a_pcs_that_is_away_fails_the_report_and_is_told(runs, swept):
 def test_a_run_that_goes_on_after_a_lost_one_makes_no_second_report(runs, swept, monkeypatch):
     attempt = runs.hold(REPORT, {"campaign": CAMPAIGN})
     with monkeypatch.context() as broken:
-        broken.setattr("flows.provenance.reports.report._mail", _killed)
+        broken.setattr("flows.provenance.tasks.reports.mail", _killed)
         with pytest.raises(KeyboardInterrupt):
             runs.end(attempt, REPORT, campaign=CAMPAIGN)
     ended = runs.end(runs.lose(attempt), REPORT, campaign=CAMPAIGN)

@@ -9,13 +9,12 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from deployments.cli.provenance_check import check
+from deployments.cli.provenance.check import check, marks_of
 from deployments.sandbox.grid.listing import parse_listing
 from deployments.sandbox.grid.seed import seed
+from flows.common.adapters import produced_catalog
 from flows.common.settings import settings
-from flows.provenance.hand_script.check import check_campaign
-from flows.provenance.hand_script.marks import read_requests
-from flows.provenance.workplace import catalog_of
+from flows.provenance.domain.marks import read_requests
 from tests.input_runs import rucio, runs
 from tests.produced import SHARED
 from tests.sweeps import ROOT, listed
@@ -51,8 +50,8 @@ def one_query_each(rucio, campaign: str, paths: list[str]) -> set[str]:
 
 
 def marks(campaign: str, paths: list[str]) -> set[str]:
-    with catalog_of(settings()) as catalog:
-        return set(check_campaign(catalog, "epic", campaign, paths))
+    with produced_catalog(settings()) as catalog:
+        return set(marks_of(catalog, "epic", campaign, paths))
 
 
 def run(*arguments: str):

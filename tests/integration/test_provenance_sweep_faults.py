@@ -14,14 +14,15 @@ import psutil
 import pytest
 
 from deployments.sandbox.grid import catalogue
-from flows.common import requests
+from flows.common import requests, run
 from flows.common.database import transaction
 from flows.common.models import RequestState
 from flows.common.requests import Claim
 from flows.common.settings import settings
-from flows.provenance import flow, reading, repository, staging, sweep
 from flows.provenance.models import Finding, SweepState
-from flows.provenance.workplace import workplace
+from flows.provenance.repository import staging
+from flows.provenance.repository import sweeps as repository
+from flows.provenance.tasks import access, pcs, rucio
 from tests.cutting_proxy import CuttingProxy, cutting_proxy
 from tests.sweeps import Sweeps, asking, known, listed, sweeps
 
@@ -71,14 +72,14 @@ def through(monkeypatch: pytest.MonkeyPatch, proxy: CuttingProxy) -> None:
 
 def once_listed(monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) -> None:
     """Let something happen when the datasets are listed, and nothing else was asked."""
-    original = reading.list_names
+    original = rucio.list_names
 
     def list_names(*given: Any) -> Any:
         listed = original(*given)
         act()
         return listed
 
-    monkeypatch.setattr(reading, "list_names", list_names)
+    monkeypatch.setattr(rucio, "list_names", list_names)
 
 
 def test_a_closed_rucio_changes_nothing(sweeps, campaign, standing, monkeypatch, free_port):
@@ -155,7 +156,7 @@ def test_an_identity_that_is_refused_in_the_middle_changes_nothing(
 
 def spoil_token() -> None:
     """Let the token in use be one that Rucio never gave."""
-    tokens = workplace().catalog._sessions._tokens
+    tokens = access.catalog()._sessions._tokens
     tokens._token = "spoilt"
 
 
@@ -186,7 +187,7 @@ def test_pcs_that_does_not_answer_changes_nothing(
 ):
     monkeypatch.setenv("PRODOPS_PCS_URL", f"http://127.0.0.1:{free_port}")
     settings.cache_clear()
-    monkeypatch.setattr(flow, "ask_pcs", sweep.survey)
+    monkeypatch.setattr(pcs, "ask_pcs", lambda: access.pcs().catalogue.survey())
     assert sweeps.sweep(campaign).state == RequestState.FAILED
     require_stands(sweeps, campaign, standing, "no answer from")
 
@@ -194,7 +195,7 @@ def test_pcs_that_does_not_answer_changes_nothing(
 def test_a_sweep_waits_for_another_of_the_family(sweeps, campaign, standing):
     family = campaign.rsplit(".", 1)[0]
     ended = []
-    with staging.swept(sweeps.database.ops_engine, campaign, patience_seconds=5):
+    with staging.sweep_connection(sweeps.database.ops_engine, campaign, patience_seconds=5):
         running = threading.Thread(target=lambda: ended.append(sweeps.sweep(family)))
         running.start()
         running.join(1.0)
@@ -205,7 +206,7 @@ def test_a_sweep_waits_for_another_of_the_family(sweeps, campaign, standing):
 
 def test_a_run_that_was_given_up_writes_nothing(sweeps, campaign, standing, monkeypatch):
     def give_up() -> None:
-        holder = workplace().holder
+        holder = run.current().claim
         with transaction(sweeps.database.ops_engine) as session:
             requests.give_back(session, holder, error=None, delay_seconds=60)
 
@@ -220,7 +221,9 @@ import sys, time
 from prefect.logging import disable_run_logger
 from blocks.pcs_service import Campaign, Survey
 from flows.common import requests
-from flows.provenance import flow, {module}
+from flows.provenance import flow
+from flows.provenance.repository import {module}
+from flows.provenance.tasks import pcs, sweep
 from tests.sweeps import asking, known
 original = {module}.{function}
 def stop(*given, **more):
@@ -231,18 +234,18 @@ def stop(*given, **more):
 campaign, request_id, attempt = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 asked = (asking("one", "DIS/NC", campaign), asking("two", "DIS/CC"))
 requests.hold(requests.Claim(request_id, attempt))
-flow.ask_pcs = lambda: Survey((known(campaign),), asked)
-flow.sweep_rucio = flow.sweep_rucio.fn
+pcs.ask_pcs = lambda: Survey((known(campaign),), asked)
+sweep.sweep_rucio = sweep.sweep_rucio.fn
 with disable_run_logger():
     flow.campaign_provenance_sweep.fn(campaign=campaign)
 """
 
 
-@pytest.mark.parametrize(("module", "function"), [("staging", "_add"), ("repository", "replace")])
+@pytest.mark.parametrize(("module", "function"), [("staging", "_add"), ("sweeps", "replace")])
 def test_a_run_that_is_killed_leaves_what_stood_and_the_next_is_whole(
     sweeps, campaign, standing, module, function
 ):
-    assert hasattr({"staging": staging, "repository": repository}[module], function)
+    assert hasattr({"staging": staging, "sweeps": repository}[module], function)
     holder = sweeps.hold("campaign_provenance_sweep", {"campaign": campaign})
     code = _KILLED_RUN.format(module=module, function=function)
     arguments = [campaign, str(holder.request_id), str(holder.attempt)]

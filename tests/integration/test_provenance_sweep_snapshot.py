@@ -11,10 +11,9 @@ from blocks.errors import ProdOpsError
 from blocks.rucio_catalog import RucioUnavailable
 from flows.common.models import RequestState
 from flows.common.settings import settings
-from flows.provenance import reading
-from flows.provenance.arrivals import look
-from flows.provenance.evgen import update
+from flows.provenance import flow
 from flows.provenance.models import DetectedRelease, LiveDid, SweepState
+from flows.provenance.tasks import rucio
 from tests.fake_pcs import fake_pcs
 from tests.sweeps import Sweeps, asking, known, listed, sweeps
 
@@ -33,14 +32,14 @@ def file_of(sweeps: Sweeps, name: str) -> dict[str, Any]:
 
 def failing(monkeypatch: pytest.MonkeyPatch, campaign: str) -> None:
     """Let Rucio not answer for one campaign."""
-    original = reading.list_names
+    original = rucio.list_names
 
     def list_names(catalog: Any, scope: str, wanted: str, stages: Any) -> Any:
         if wanted == campaign:
             raise RucioUnavailable("no answer")
         return original(catalog, scope, wanted, stages)
 
-    monkeypatch.setattr(reading, "list_names", list_names)
+    monkeypatch.setattr(rucio, "list_names", list_names)
 
 
 # ------------------------------------------------------------------ snapshots
@@ -142,8 +141,8 @@ def test_a_step_that_fails_stops_no_other_and_the_end_names_it(
     def broken() -> dict[str, Any]:
         raise ProdOpsError("no inputs")
 
-    monkeypatch.setattr(update, "update_evgen", broken)
-    monkeypatch.setattr(look, "sweep", lambda: done.append("arrivals") or {"files": 0})
+    monkeypatch.setattr(flow, "_update_evgen", broken)
+    monkeypatch.setattr(flow, "_sweep_arrivals", lambda: done.append("arrivals") or {"files": 0})
     sweeps.campaigns = [known(campaign)]
     ended = sweeps.run("sweep_producing_campaigns")
     assert (ended.state, ended.error) == ("failed", "evgen_rucio_update: no inputs")

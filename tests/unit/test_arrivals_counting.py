@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.provenance.arrivals.counting import (
+from flows.provenance.domain.arrivals import (
     OVERLAP,
-    Look,
+    PreviousSweep,
     asked_since,
     campaign_of,
     count_arrivals,
@@ -54,7 +54,7 @@ def test_no_file_is_missed_and_none_counted_twice(arrivals, looks):
         return [n for n, (made, late) in files.items() if made >= since and made + late <= now]
 
     counted = 0
-    before: Look | None = None
+    before: PreviousSweep | None = None
     for minute in [*looks, 700]:
         now = START + timedelta(minutes=minute)
         told = count_arrivals(
@@ -64,5 +64,5 @@ def test_no_file_is_missed_and_none_counted_twice(arrivals, looks):
             known_campaigns=[],
         )
         counted += told.files
-        before = Look(now, frozenset(told.recent))
+        before = PreviousSweep(now, frozenset(told.recent))
     assert counted == len(files)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from deployments.bench.sweep_differences import Facts
-from deployments.bench.sweep_hand_script import Asked, expected_markers
-from deployments.bench.sweep_markers import OneByOne
+from deployments.bench.provenance.comparison import Facts
+from deployments.bench.provenance.hand_script import Asked, expected_markers
+from deployments.bench.provenance.markers import OneByOne
 from deployments.sandbox.grid.listing import ListedDataset
 from deployments.sandbox.grid.made_up import (
     EVGEN_ROOT,

@@ -6,6 +6,10 @@ import csv
 import io
 from datetime import UTC, datetime, timedelta
 
+from flows.provenance.domain.reports import as_csv, as_markdown
+from flows.provenance.domain.reports.body import make_body
+from flows.provenance.domain.reports.changes import Changed
+from flows.provenance.domain.reports.evidence import Evidence
 from flows.provenance.models import (
     CampaignSweep,
     Finding,
@@ -15,10 +19,6 @@ from flows.provenance.models import (
     Rule,
     SweepState,
 )
-from flows.provenance.reports import as_csv, as_markdown
-from flows.provenance.reports.body import make_body
-from flows.provenance.reports.changes import Changed
-from flows.provenance.reports.evidence import Evidence
 from tests.produced import produced
 
 NOW = datetime(2026, 6, 1, 6, tzinfo=UTC)

@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flows.provenance.domain.inputs import asked_for_files, follows, join_inputs, q2_of
 from flows.provenance.domain.join import Requested, TaskOf
-from flows.provenance.evgen.matching import asked_for_files, join_inputs
-from flows.provenance.evgen.names import follows, q2_of
 from flows.provenance.models import Finding, Rule
 
 ROOT = "/volatile/eic/EPIC/EVGEN"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flows.provenance.domain.join import Requested
-from flows.provenance.evgen.plan import (
+from flows.provenance.domain.registration import (
     AtRucio,
     StoredInput,
     Verdict,
