@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -77,6 +77,7 @@ class Sweeps:
     place: Path
     campaigns: list[Campaign] = field(default_factory=list)
     requested: list[RequestedInput] = field(default_factory=list)
+    ask_pcs_itself: Callable[[], Survey] = pcs.ask_pcs.fn
 
     def ask_pcs(self) -> Survey:
         return Survey(tuple(self.campaigns), tuple(self.requested))

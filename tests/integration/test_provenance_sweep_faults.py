@@ -187,7 +187,7 @@ def test_pcs_that_does_not_answer_changes_nothing(
 ):
     monkeypatch.setenv("PRODOPS_PCS_URL", f"http://127.0.0.1:{free_port}")
     settings.cache_clear()
-    monkeypatch.setattr(pcs, "ask_pcs", lambda: access.pcs().catalogue.survey())
+    monkeypatch.setattr(pcs, "ask_pcs", sweeps.ask_pcs_itself)
     assert sweeps.sweep(campaign).state == RequestState.FAILED
     require_stands(sweeps, campaign, standing, "no answer from")
 

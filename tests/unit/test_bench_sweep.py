@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from deployments.bench.provenance.comparison import Facts
-from deployments.bench.provenance.hand_script import Asked, expected_markers
-from deployments.bench.provenance.markers import OneByOne
+from deployments.bench.provenance.markers import Asked, OneByOne, expected_markers
 from deployments.sandbox.grid.listing import ListedDataset
 from deployments.sandbox.grid.made_up import (
     EVGEN_ROOT,

@@ -1,21 +1,30 @@
-"""The found/not-found markers of a campaign alone: by names from Rucio, and one process each."""
+"""The found/not-found markers of a campaign: by names alone, and as the hand script finds them.
+
+That asks `rucio` in a process for each request (check_campaign.py, ops contract section 3.6).
+"""
 
 from __future__ import annotations
 
+import os
 import random
+import re
+import subprocess
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
 from blocks.rucio_catalog import RucioAccess, RucioCatalog
-from deployments.bench.figures import median
-from deployments.bench.stage import say
-from deployments.bench.provenance.hand_script import Asked, HandScript
-from deployments.sandbox.grid import access, seed
+from deployments.bench.common.figures import median
+from deployments.bench.common.stack import BenchBroken, say
+from deployments.sandbox.grid import access
 from deployments.sandbox.grid.grid import Grid
-from deployments.sandbox.grid.made_up import EVGEN_ROOT, Campaign
+from deployments.sandbox.grid.listing import ListedDataset
+from deployments.sandbox.grid.made_up import EVGEN_ROOT, FILE_DIRECTORY, INPUT_ENDING, Campaign
+from deployments.sandbox.grid.seed import SCOPE, files_of
 from flows.provenance.domain.join import Requested, asked_for_files, markers
 from flows.provenance.domain.names import RECO, suffix_of, trimmed
 from flows.provenance.tasks.rucio import list_names
@@ -25,6 +34,21 @@ LEAST_PROCESSES: Final = 60
 _PROCESSES_SECONDS: Final = 300.0
 _SEED: Final = 4
 _SAY_EVERY: Final = 100
+_PATIENCE_SECONDS: Final = 30.0
+_OUTPUT_ENDING: Final = ".eicrecon.edm4eic.root"
+_PRODUCED: Final = f"{SCOPE}:/RECO/"
+_CONFIGURATION: Final = """\
+[client]
+rucio_host = {url}
+auth_host = {url}
+auth_type = userpass
+username = {account}
+password = {password}
+account = {account}
+ca_cert = {ca_file}
+request_retries = 1
+auth_token_file_path = {token}
+"""
 
 
 @dataclass(frozen=True)
@@ -118,8 +142,112 @@ def _requested(path: str) -> Requested:
 
 
 def _found(catalog: RucioCatalog, campaign: str, requested: Sequence[Requested]) -> set[str]:
-    listed = list_names(catalog, seed.SCOPE, campaign, [RECO])
+    listed = list_names(catalog, SCOPE, campaign, [RECO])
     files: dict[str, list[str]] = {}
-    for each in catalog.files_of(seed.SCOPE, sorted(asked_for_files(requested, listed))):
+    for each in catalog.files_of(SCOPE, sorted(asked_for_files(requested, listed))):
         files.setdefault(each.dataset, []).append(each.name)
     return markers(requested, listed, files)
+
+
+# ------------------------------------------------------------------ the hand script
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What came of one request: whether it was found, and what its `rucio did list` took."""
+
+    is_found: bool
+    seconds: float
+
+
+def expected_markers(
+    campaign: str, datasets: Sequence[ListedDataset], paths: Iterable[str]
+) -> set[str]:
+    """The paths that the script must find where Rucio holds just these datasets."""
+    holding = {dataset.name: dataset for dataset in datasets}
+    return {path for path in paths if _is_held(campaign, holding, path)}
+
+
+def _is_held(campaign: str, holding: dict[str, ListedDataset], path: str) -> bool:
+    asked = _tail(path)
+    if asked is None:
+        return False
+    pattern = re.compile(f"/RECO.*{re.escape(campaign)}.*/{re.escape(asked)}")
+    matching = [dataset for name, dataset in holding.items() if pattern.fullmatch(name)]
+    if not is_of_file(path):
+        return bool(matching)
+    files = [each.name for dataset in matching for each in files_of(dataset)]
+    return _is_made(path, files)
+
+
+def is_of_file(path: str) -> bool:
+    """Whether the request names a single file, which the script looks for in its own way."""
+    return f"/{FILE_DIRECTORY}/" in path
+
+
+def _tail(path: str) -> str | None:
+    """What the names of datasets that count must end with; None: the script asks nothing."""
+    if not path.startswith(f"{EVGEN_ROOT}/"):
+        return None
+    if is_of_file(path):
+        return FILE_DIRECTORY
+    return path.removeprefix(f"{EVGEN_ROOT}/").strip("/")
+
+
+def _is_made(path: str, files: Iterable[str]) -> bool:
+    base = path.rpartition("/")[2].removesuffix(INPUT_ENDING)
+    return any(base in each and each.endswith(_OUTPUT_ENDING) for each in files)
+
+
+class HandScript:
+    """The script's way to look: a process of `rucio` for each request.
+
+    Args:
+        grid: The grid, running.
+        place: A private directory for its configuration, which is made.
+    """
+
+    def __init__(self, grid: Grid, place: Path) -> None:
+        (place / "etc").mkdir(parents=True, mode=0o700)
+        configuration = place / "etc" / "rucio.cfg"
+        configuration.touch(mode=0o600)
+        configuration.write_text(
+            _CONFIGURATION.format(
+                url=grid.url,
+                account=access.READER,
+                password=grid.password_file().read_text().strip(),
+                ca_file=grid.ca_file,
+                token=place / "token",
+            )
+        )
+        path = os.environ.get("PATH", os.defpath)
+        self._environment = {"PATH": path, "HOME": str(place), "RUCIO_HOME": str(place)}
+
+    def ask(self, campaign: str, path: str) -> Asked:
+        """Look for one request; what is looked at beyond the first process is not timed."""
+        tail = _tail(path)
+        if tail is None:
+            return Asked(is_found=False, seconds=0.0)
+        began = time.monotonic()
+        listed = self._run("did", "list", "--short", f"{SCOPE}:/RECO*{campaign}*/{tail}")
+        seconds = time.monotonic() - began
+        found = [line for line in listed if line.startswith(_PRODUCED)]
+        if not is_of_file(path):
+            return Asked(bool(found), seconds)
+        files = (self._run("did", "content", "list", "--short", did) for did in found)
+        return Asked(_is_made(path, chain.from_iterable(files)), seconds)
+
+    def _run(self, *arguments: str) -> list[str]:
+        program = Path(sys.prefix) / "bin" / "rucio"
+        done = subprocess.run(
+            [program, *arguments],
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE_SECONDS,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise BenchBroken(f"rucio {' '.join(arguments)}: {done.stderr.strip()[-300:]}")
+        return [line.strip() for line in done.stdout.splitlines()]
