@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
@@ -17,26 +17,21 @@ from flows.provenance import messages
 _ENDED_BADLY = {RequestState.CANCELLED, RequestState.FAILED}
 
 
-def _checked(check: Any, value: str) -> str:
-    try:
-        return str(check(value))
-    except did_names.BadDidName as error:
-        raise ValueError(str(error)) from None
+def _checked(check: Callable[[str], str]) -> AfterValidator:
+    def validate(value: str) -> str:
+        try:
+            return check(value)
+        except did_names.BadDidName as error:
+            raise ValueError(str(error)) from None
 
-
-def _did_name(value: str) -> str:
-    return _checked(did_names.check_name, value)
-
-
-def _scope(value: str) -> str:
-    return _checked(did_names.check_scope, value)
+    return AfterValidator(validate)
 
 
 CampaignName = Annotated[
     str, StringConstraints(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]*$")
 ]
-Scope = Annotated[str, AfterValidator(_scope)]
-DidName = Annotated[str, AfterValidator(_did_name)]
+Scope = Annotated[str, _checked(did_names.check_scope)]
+DidName = Annotated[str, _checked(did_names.check_name)]
 
 
 class _Form(BaseModel):
@@ -52,7 +47,7 @@ class UpdateSnapshot(_Form):
 
 
 class SweepCampaign(_Form):
-    """Which campaign to look at."""
+    """Which campaign to sweep."""
 
     campaign: CampaignName = Field(description="Name of the campaign, e.g. 26.05.0.")
 

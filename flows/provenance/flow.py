@@ -119,7 +119,7 @@ def _sweep(campaign: str, survey: Survey | None = None) -> Swept:
         raise
     except ProdOpsError as error:
         sweep.record_failure(campaign, error, attempted_at, requested)
-        raise sweep.SweepFailed(campaign, str(error)) from error
+        raise sweep.SweepFailed(f"{campaign}: {error}") from error
     pcs.send_outputs(campaign, survey.requested)
     return swept
 

@@ -83,7 +83,7 @@ def pattern_of(campaign: str) -> str:
 
 
 def file_datasets(campaign: str, names: Iterable[str]) -> list[str]:
-    """The datasets whose files are looked at, for the requests that name a file."""
+    """The datasets whose files are listed, for the requests that name a file."""
     return [name for name in names if name.endswith(_FILES_OF) and _has(campaign, name, _FILES_OF)]
 
 

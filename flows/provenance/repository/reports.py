@@ -40,7 +40,7 @@ def evidence_of(session: Session, campaign: str) -> Evidence:
 
 
 def campaigns(session: Session) -> list[str]:
-    """The campaigns that can be reported on."""
+    """The campaigns that were ever swept: those that can be reported on."""
     return list(session.scalars(select(CampaignSweep.campaign).order_by(CampaignSweep.campaign)))
 
 

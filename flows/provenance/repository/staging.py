@@ -1,4 +1,4 @@
-"""The files of a sweep on their way from Rucio to the tables, without being kept in memory.
+"""The files of a sweep on their way from Rucio to the tables, without staying in memory.
 
 One connection belongs to the sweep: it holds the campaign's lock and the staged rows, and both are
 gone when it closes, however that comes about.
@@ -46,13 +46,13 @@ def sweep_connection(
     Raises:
         DatabaseUnavailable: The database is away, or another sweep took longer than the patience.
     """
-    with _as_ours(), engine.connect() as connection:
+    with _outages(), engine.connect() as connection:
         connection.detach()  # closed at the end, and not given to anybody else
         connection.execute(
             text("SELECT set_config('lock_timeout', :patience, false)"),
             {"patience": f"{int(patience_seconds * 1000)}ms"},
         )
-        # Kept until the connection closes, over all of its transactions.
+        # Held until the connection closes, over all of its transactions.
         connection.execute(
             text("SELECT pg_advisory_lock(:space, :family)"),
             {"space": _LOCK_SPACE, "family": _number(family_of(campaign))},
@@ -74,15 +74,15 @@ def stage(
 
     Args:
         connection: of :func:`sweep_connection`.
-        names: of the datasets; a row's dataset is its place in here.
+        names: of the datasets; a row's dataset is its index in here.
         files: of those datasets.
-        wanted: the datasets whose files' names are to be kept.
+        wanted: the datasets whose files' names are to be given.
         report: Called with the number of datasets that were begun.
     """
     staged = Staged([Sum()] * len(names))
     number = {name: index for index, name in enumerate(names)}
     begun = 0
-    with _as_ours(), connection.begin():
+    with _outages(), connection.begin():
         connection.execute(text("TRUNCATE staged_file"))
         with _cursor(connection) as cursor, cursor.copy(_COPY) as copy:
             for each in files:
@@ -111,8 +111,8 @@ def _cursor(connection: Connection) -> Iterator[Any]:
 
 
 @contextmanager
-def _as_ours() -> Iterator[None]:
-    """Let the driver's own errors, too, tell that the database is away."""
+def _outages() -> Iterator[None]:
+    """Give the driver's own errors, too, as :class:`DatabaseUnavailable`."""
     try:
         yield
     except DBAPIError as error:

@@ -1,4 +1,4 @@
-"""The SQL of provenance: a campaign's rows are replaced as a whole. Nothing here commits."""
+"""The SQL of sweeps: a campaign's rows are replaced as a whole. Nothing here commits."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from flows.provenance.models import (
     SweepState,
 )
 
-# Rows of `staged_file` name their dataset by its place; `:ids` are the datasets' keys, in order.
+# Rows of `staged_file` name their dataset by its index; `:ids` are the datasets' keys, in order.
 _GONE_FILES = text("""
     DELETE FROM provenance_file f USING unnest(cast(:ids AS bigint[])) WITH ORDINALITY d(id, place)
     WHERE f.dataset_id = d.id AND NOT EXISTS (
@@ -103,7 +103,7 @@ def note_failure(
     request_id: int,
     requested: Sequence[Requested] = (),
 ) -> None:
-    """Note that a look failed: what stands stays, and paths without an answer are unknown."""
+    """Note that a sweep failed: what stands stays, and paths without an answer are unknown."""
     _upsert(
         session,
         CampaignSweep,
@@ -123,11 +123,6 @@ def note_failure(
     ]
     if rows:
         session.execute(insert(RequestedPath).values(rows).on_conflict_do_nothing())
-
-
-def known_campaigns(session: Session) -> list[str]:
-    """The campaigns that were ever looked at."""
-    return list(session.scalars(select(CampaignSweep.campaign).order_by(CampaignSweep.campaign)))
 
 
 def outputs_of(session: Session, tasks: Sequence[str]) -> list[ProducedDataset]:

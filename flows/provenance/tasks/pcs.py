@@ -35,7 +35,7 @@ _THIS_HOST: Final = ("127.0.0.1", "::1", "localhost")
 
 
 class NoCurrentCampaign(ProdOpsError):
-    """PCS has no campaign to look at (the words are the original's)."""
+    """PCS has no campaign to sweep (the words are the original's)."""
 
     def __init__(self) -> None:
         super().__init__("No current Campaign defined in PCS.")

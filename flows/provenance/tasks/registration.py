@@ -73,7 +73,7 @@ def make_plan(storage: InputStorage, paths: Sequence[str]) -> list[PlannedDatase
 
 
 def _chosen(paths: Sequence[str]) -> list[Requested]:
-    """The requested paths to look at: those that are named, else those that are not registered."""
+    """The requested paths to plan for: those that are named, else those that are not registered."""
     requested = {each.path: each for each in read_requested() if each.suffix}
     if paths:
         asked = dict.fromkeys(trimmed(each) for each in paths)

@@ -38,10 +38,9 @@ _UNKNOWN: Final = "not known to be mailed: a run ended while the relay had the m
 
 
 class CampaignNeverSwept(ProdOpsError):
-    """There is nothing to report: nobody has looked at the campaign."""
+    """There is nothing to report: the campaign was never swept."""
 
     def __init__(self, campaign: str, known: Sequence[str]) -> None:
-        self.campaign = campaign
         shown = ", ".join(known[:_MOST_NAMED]) or "none"
         super().__init__(f"campaign {campaign!r} was never looked at; there are: {shown}")
 

@@ -34,7 +34,7 @@ _TIME: Final = "%Y-%m-%dT%H:%M:%S%z"
 
 
 class FilesNotWritten(ProdOpsError):
-    """A file of the snapshot could not be written; what was swept is kept all the same."""
+    """A file of the snapshot could not be written; what was swept stands all the same."""
 
 
 @task("write the snapshot's files")
@@ -156,7 +156,7 @@ def record_snapshot(
     """Record the releases, and announce how the snapshot ended.
 
     Args:
-        failures: Of campaigns and of the look for releases, each naming what failed.
+        failures: Of campaigns and of the detection of releases, each naming what failed.
         swept: The campaigns that were read.
         releases: None: they could not be read, and those that stand stay.
         checked_at: When the releases were read.

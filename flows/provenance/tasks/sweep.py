@@ -31,8 +31,6 @@ class UnknownCampaign(ProdOpsError):
     """Neither PCS nor Rucio knows the campaign."""
 
     def __init__(self, campaign: str, known: Sequence[str]) -> None:
-        self.campaign = campaign
-        self.known = tuple(known)
         shown = ", ".join(known[:_MOST_NAMED]) or "none"
         super().__init__(
             f"no campaign {campaign!r}: PCS does not know it, and Rucio has nothing of it; "
@@ -42,11 +40,6 @@ class UnknownCampaign(ProdOpsError):
 
 class SweepFailed(ProdOpsError):
     """A campaign could not be swept; that is recorded and announced."""
-
-    def __init__(self, campaign: str, reason: str) -> None:
-        self.campaign = campaign
-        self.reason = reason
-        super().__init__(f"{campaign}: {reason}")
 
 
 @task("sweep Rucio")

@@ -28,13 +28,13 @@ def text(body: _Row) -> str:
 def headline(body: _Row) -> str:
     """The report in one line, as the mail's subject."""
     counts = body["counts"]
-    told = (
+    numbers = (
         f"{counts['found']} of {counts['requested']} found, {counts['complete']} complete, "
         f"{counts['incomplete']} incomplete, {counts['missing']} missing"
     )
     unknown = f", {counts['unknown']} unknown" if counts["unknown"] else ""
     stale = "; NOT UP TO DATE" if body["evidence"]["warning"] else ""
-    return f"Completion of campaign {body['campaign']}: {told}{unknown}{stale}"
+    return f"Completion of campaign {body['campaign']}: {numbers}{unknown}{stale}"
 
 
 def _lines(body: _Row) -> Iterator[str]:
@@ -43,20 +43,21 @@ def _lines(body: _Row) -> Iterator[str]:
     yield from _evidence(body)
     yield from _summary(body)
     yield from _changes(body["changes"])
-    yield from _places(body)
+    yield from _groups(body)
     yield from _incomplete(body["incomplete"])
     yield from _unmatched(body["unmatched"])
     yield from _paths(body["paths"])
 
 
 def _evidence(body: _Row) -> Iterator[str]:
-    told = body["evidence"]
-    if told["warning"]:
-        yield f"> **WARNING: {_cell(told['warning'])}**"
-        if told["error"]:
-            yield f"> The error: {_cell(told['error'])}"
+    evidence = body["evidence"]
+    if evidence["warning"]:
+        yield f"> **WARNING: {_cell(evidence['warning'])}**"
+        if evidence["error"]:
+            yield f"> The error: {_cell(evidence['error'])}"
         yield ""
-    yield f"Made at {body['made_at']}; Rucio was asked at {told['checked_at'] or 'no time yet'}."
+    asked_at = evidence["checked_at"] or "no time yet"
+    yield f"Made at {body['made_at']}; Rucio was asked at {asked_at}."
     yield ""
 
 
@@ -77,75 +78,67 @@ def _summary(body: _Row) -> Iterator[str]:
     yield from _table(("", "Number", "Part"), rows)
 
 
-def _changes(told: _Row) -> Iterator[str]:
-    if told["since_id"] is None:
+def _changes(changed: _Row) -> Iterator[str]:
+    if changed["since_id"] is None:
         yield "This is the first report of the campaign: there is nothing to compare it with."
         yield ""
         return
-    yield f"## Since report {told['since_id']} of {told['since']}"
+    yield f"## Since report {changed['since_id']} of {changed['since']}"
     yield ""
-    if changes.are_none(told):
+    if changes.are_none(changed):
         yield "Nothing changed."
         yield ""
     for name, title in _NAMED:
-        if told[name]:
-            yield f"**{title}** ({len(told[name])}):"
+        if changed[name]:
+            yield f"**{title}** ({len(changed[name])}):"
             yield ""
-            yield from (f"- {_code(path)}" for path in told[name])
+            yield from (f"- {_code(path)}" for path in changed[name])
             yield ""
-    if told["files"]:
+    if changed["files"]:
         yield "**Other numbers of files**:"
         yield ""
-        rows = [(_code(each["path"]), each["before"], each["after"]) for each in told["files"]]
+        rows = [(_code(each["path"]), each["before"], each["after"]) for each in changed["files"]]
         yield from _table(("Path", "Before", "Now"), rows)
 
 
-def _places(body: _Row) -> Iterator[str]:
-    yield "## By detector configuration"
-    yield ""
+def _groups(body: _Row) -> Iterator[str]:
     names = ("detector_config", "stage", "paths", "datasets", "complete", "incomplete", "files")
-    rows = [
-        (*(each[name] for name in names), _size(each["size_bytes"]))
-        for each in body["by_detector_config"]
-    ]
     head = ("Configuration", "Stage", "Paths", "Datasets", "Complete", "Incomplete", "Files")
-    yield from _table((*head, "Size"), rows)
-    yield "## By RSE"
-    yield ""
+    rows = _sized(body["by_detector_config"], names)
+    yield from _section("By detector configuration", (*head, "Size"), rows)
     names = ("rse", "stage", "datasets", "complete", "incomplete", "files", "total")
-    rows = [(*(each[name] for name in names), _size(each["size_bytes"])) for each in body["by_rse"]]
     head = ("RSE", "Stage", "Datasets", "Complete", "Incomplete", "Files", "Of")
-    yield from _table((*head, "Size"), rows)
+    yield from _section("By RSE", (*head, "Size"), _sized(body["by_rse"], names))
+
+
+def _sized(groups: Iterable[_Row], names: Sequence[str]) -> list[Sequence[Any]]:
+    return [(*(each[name] for name in names), _size(each["size_bytes"])) for each in groups]
 
 
 def _incomplete(datasets: Sequence[_Row]) -> Iterator[str]:
-    yield f"## Incomplete datasets ({len(datasets)})"
-    yield ""
     rows = [
         (
             _code(each["did"]),
-            ", ".join(_rse(place) for place in each["rses"]) or "no replicas",
+            ", ".join(_rse(replica) for replica in each["rses"]) or "no replicas",
             "open" if each["is_open"] else "",
             _code(each["path"]) if each["path"] else "nobody requested it",
         )
         for each in datasets
     ]
-    yield from _table(("DID", "Files at", "", "Requested path"), rows)
+    title = f"Incomplete datasets ({len(datasets)})"
+    yield from _section(title, ("DID", "Files at", "", "Requested path"), rows)
 
 
 def _unmatched(datasets: Sequence[_Row]) -> Iterator[str]:
-    yield f"## Datasets that nobody requested ({len(datasets)})"
-    yield ""
     rows = [
         (_code(each["did"]), each["files"], _size(each["size_bytes"]), ", ".join(each["rses"]))
         for each in datasets
     ]
-    yield from _table(("DID", "Files", "Size", "RSEs"), rows)
+    title = f"Datasets that nobody requested ({len(datasets)})"
+    yield from _section(title, ("DID", "Files", "Size", "RSEs"), rows)
 
 
 def _paths(paths: Sequence[_Row]) -> Iterator[str]:
-    yield f"## Requested paths ({len(paths)})"
-    yield ""
     rows = [
         (
             _code(each["path"]),
@@ -156,13 +149,20 @@ def _paths(paths: Sequence[_Row]) -> Iterator[str]:
         )
         for each in paths
     ]
-    yield from _table(("Path", "State", "Files", "Configuration", "Note"), rows)
+    head = ("Path", "State", "Files", "Configuration", "Note")
+    yield from _section(f"Requested paths ({len(paths)})", head, rows)
 
 
 def _state(path: _Row) -> str:
     if path["is_complete"]:
         return "complete"
     return "incomplete" if path["dids"] else str(path["finding"])
+
+
+def _section(title: str, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
+    yield f"## {title}"
+    yield ""
+    yield from _table(head, rows)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
@@ -178,7 +178,7 @@ def _line(cells: Iterable[Any]) -> str:
 
 
 def _cell(value: Any) -> str:
-    """A text that keeps its place in a table, and is no markup."""
+    """A text that stays in its cell of a table, and is no markup."""
     line = " ".join(str(value).split())
     for sign in "\\|`*_<>[]":
         line = line.replace(sign, f"\\{sign}")
@@ -193,8 +193,8 @@ def _is_code(cell: Any) -> bool:
     return isinstance(cell, str) and len(cell) > 1 and cell[0] == cell[-1] == "`"
 
 
-def _rse(place: _Row) -> str:
-    return f"{place['rse']} {place['files']}/{place['total']}"
+def _rse(replica: _Row) -> str:
+    return f"{replica['rse']} {replica['files']}/{replica['total']}"
 
 
 def _percent(value: float | None) -> str:

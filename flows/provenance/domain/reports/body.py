@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flows.provenance.domain.reports.changes import Changed, changes
-from flows.provenance.domain.reports.evidence import STAGE, Evidence, available, did, finding_of
+from flows.provenance.domain.reports.evidence import STAGE, Evidence, available, finding_of
 from flows.provenance.models import Finding, ProducedDataset, RequestedPath, SweepState
 
 Body = dict[str, Any]
@@ -71,14 +71,14 @@ def _trust(evidence: Evidence, made_at: datetime, stale_after: timedelta) -> dic
 def _warning(
     failed_at: datetime | None, age: timedelta | None, stale_after: timedelta
 ) -> str | None:
-    told = []
+    sentences = []
     if failed_at is not None:
-        told.append(f"The last look at Rucio, of {failed_at:%Y-%m-%d %H:%M} UTC, FAILED.")
+        sentences.append(f"The last look at Rucio, of {failed_at:%Y-%m-%d %H:%M} UTC, FAILED.")
     if age is None:
-        told.append("Rucio has never answered for this campaign: nothing is known of it.")
+        sentences.append("Rucio has never answered for this campaign: nothing is known of it.")
     elif failed_at is not None or age > stale_after:
-        told.append(f"What follows is {age / timedelta(hours=1):.0f} hours old.")
-    return " ".join(told) or None
+        sentences.append(f"What follows is {age / timedelta(hours=1):.0f} hours old.")
+    return " ".join(sentences) or None
 
 
 def _path(evidence: Evidence, path: RequestedPath) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def _path(evidence: Evidence, path: RequestedPath) -> dict[str, Any]:
         "files": sum(each.files for each in outputs),
         "total_files": sum(each.total_files for each in outputs),
         "size_bytes": sum(each.size_bytes for each in outputs),
-        "dids": [did(each.dataset) for each in outputs],
+        "dids": [each.dataset.did for each in outputs],
         "suggestions": evidence.suggestions(path.path) if finding is Finding.MISSING else [],
     }
 
@@ -143,8 +143,8 @@ def _by_detector_config(
     rows = []
     for (config, stage), members in _grouped(evidence.datasets.values(), key):
         of = [each for each in paths if stage == STAGE and config in each["detector_configs"]]
-        told = {"detector_config": config, "stage": stage, "paths": len(of)}
-        rows.append(told | _sums(members))
+        head = {"detector_config": config, "stage": stage, "paths": len(of)}
+        rows.append(head | _sums(members))
     return rows
 
 
@@ -161,26 +161,26 @@ def _sums(members: Sequence[ProducedDataset]) -> dict[str, Any]:
 def _by_rse(evidence: Evidence) -> list[dict[str, Any]]:
     held: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
     for dataset in evidence.datasets.values():
-        for place in dataset.rses:
-            held[place["rse"], dataset.stage].append(place)
+        for replica in dataset.rses:
+            held[replica["rse"], dataset.stage].append(replica)
     return [
         {
             "rse": rse,
             "stage": stage,
-            "datasets": len(places),
-            "complete": sum(bool(each["complete"]) for each in places),
-            "incomplete": sum(not each["complete"] for each in places),
-            "files": sum(int(each["files"]) for each in places),
-            "total": sum(int(each["total"]) for each in places),
-            "size_bytes": sum(int(each["bytes"] or 0) for each in places),
+            "datasets": len(replicas),
+            "complete": sum(bool(each["complete"]) for each in replicas),
+            "incomplete": sum(not each["complete"] for each in replicas),
+            "files": sum(int(each["files"]) for each in replicas),
+            "total": sum(int(each["total"]) for each in replicas),
+            "size_bytes": sum(int(each["bytes"] or 0) for each in replicas),
         }
-        for (rse, stage), places in sorted(held.items())
+        for (rse, stage), replicas in sorted(held.items())
     ]
 
 
 def _incomplete(evidence: Evidence, dataset: ProducedDataset) -> dict[str, Any]:
     return {
-        "did": did(dataset),
+        "did": dataset.did,
         "path": evidence.path_of(dataset),
         "detector_config": dataset.detector_config,
         "is_open": dataset.is_open,
@@ -190,7 +190,7 @@ def _incomplete(evidence: Evidence, dataset: ProducedDataset) -> dict[str, Any]:
 
 def _unmatched(dataset: ProducedDataset) -> dict[str, Any]:
     return {
-        "did": did(dataset),
+        "did": dataset.did,
         "stage": dataset.stage,
         "files": dataset.file_count,
         "size_bytes": dataset.file_bytes,

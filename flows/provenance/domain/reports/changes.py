@@ -54,9 +54,9 @@ def changes(paths: _Paths, before: Changed | None) -> dict[str, Any]:
     }
 
 
-def are_none(told: Mapping[str, Any]) -> bool:
+def are_none(changed: Mapping[str, Any]) -> bool:
     """Whether nothing changed."""
-    return not any(value for value in told.values() if isinstance(value, list))
+    return not any(value for value in changed.values() if isinstance(value, list))
 
 
 def _is(path: Mapping[str, Any]) -> bool:

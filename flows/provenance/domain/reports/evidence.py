@@ -1,4 +1,4 @@
-"""What a completion report is made of: the rows of one campaign, as one look left them. Pure."""
+"""What a completion report is made of: the rows of one campaign, as one sweep left them. Pure."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Output:
 
     @property
     def files(self) -> int:
-        """The files at the place that has most of them."""
+        """The files at the RSE that has most of them."""
         return min(self.total_files, available(self.dataset))
 
     @property
@@ -74,7 +74,7 @@ class Evidence:
         """DIDs that are near to the path, by name."""
         if path not in self._matches_of:
             return []
-        return sorted(did(dataset) for match, dataset in self._of(path) if is_suggested(match))
+        return sorted(dataset.did for match, dataset in self._of(path) if is_suggested(match))
 
     def unmatched(self) -> list[ProducedDataset]:
         """Datasets that count for no requested path, by name."""
@@ -108,11 +108,6 @@ class Evidence:
 def is_suggested(match: PathMatch) -> bool:
     """Whether the match is only a suggestion."""
     return match.rule not in _FINDING
-
-
-def did(dataset: ProducedDataset) -> str:
-    """The DID: scope and name."""
-    return f"{dataset.scope}:{dataset.name}"
 
 
 def available(dataset: ProducedDataset) -> int:

@@ -249,7 +249,7 @@ def test_a_run_that_is_killed_leaves_what_stood_and_the_next_is_whole(
     holder = sweeps.hold("campaign_provenance_sweep", {"campaign": campaign})
     code = _KILLED_RUN.format(module=module, function=function)
     arguments = [campaign, str(holder.request_id), str(holder.attempt)]
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[5]
     with subprocess.Popen(
         [sys.executable, "-c", code, *arguments],
         stdout=subprocess.PIPE, cwd=root, env={**os.environ, "PYTHONPATH": str(root)},

@@ -12,7 +12,7 @@ from flows.provenance.domain import names
 from flows.provenance.domain.join import Requested, join, markers
 from flows.provenance.models import Rule
 
-DATA = Path(__file__).parents[3] / "shared" / "data"
+DATA = Path(__file__).parents[6] / "shared" / "data"
 ROOT = "/volatile/eic/EPIC/EVGEN"
 LISTINGS = sorted((DATA / "produced").glob("RECO-*.txt")) if DATA.is_dir() else []
 
