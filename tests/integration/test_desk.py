@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import Engine, func, select
 
+from blocks.errors import Invalid
 from deployments.worker.request_store import (
     Ending,
     NoRoom,
@@ -18,7 +19,6 @@ from deployments.worker.request_store import (
     idempotency_key,
 )
 from flows.common import actions, requests
-from flows.common.actions import BadParameters
 from flows.common.database import make_engine, now, transaction
 from flows.common.models import HELD, Event, Request, RequestState
 from flows.common.requests import Claim
@@ -156,7 +156,7 @@ def adopt(store: RequestStore, **parameters: str) -> Request | None:
 
 
 def test_a_run_with_parameters_of_no_form_is_not_adopted(engine: Engine, store: RequestStore):
-    with pytest.raises(BadParameters, match="surprise"):
+    with pytest.raises(Invalid, match="surprise"):
         adopt(store, surprise="1")
     with transaction(engine) as session:
         assert session.scalar(select(Request.id)) is None

@@ -1,0 +1,143 @@
+"""The REST collections of runs, STF files and TF files, and their deletion. Nothing here commits.
+
+Source: fastmon contract sections 3.6 to 3.8.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Final
+
+from sqlalchemy import ColumnElement, delete, exists, func, select
+from sqlalchemy.orm import Session
+
+from api.http.collections.store import Collection, Key, RecordNotFound, as_uuid, table_of
+from blocks.errors import Refused
+from flows.fastmon.models import FastmonFile, Run, StfFile
+
+
+class MadeBySampler(Refused):
+    """The sampler made these TF files, so that only the ops role may write them."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        files = "1 TF file was" if count == 1 else f"{count} TF files were"
+        super().__init__(f"{files} made by the sampler, which alone may change or delete them.")
+
+
+_RUNS: Final = table_of(Run)
+_STFS: Final = table_of(StfFile)
+_TFS: Final = table_of(FastmonFile)
+
+
+RUNS: Final = Collection(
+    table=_RUNS,
+    rows=select(_RUNS),
+    order=(_RUNS.c.run_id,),
+    filters={"run_number": _RUNS.c.run_number},
+)
+
+STF_FILES: Final = Collection(
+    table=_STFS,
+    rows=select(
+        *(column for column in _STFS.c if column.name != "run_id"), _STFS.c.run_id.label("run")
+    ).join(_RUNS, _RUNS.c.run_id == _STFS.c.run_id),
+    order=(_STFS.c.created_at, _STFS.c.file_id),
+    filters={
+        "stf_filename": _STFS.c.stf_filename,
+        "run_number": _RUNS.c.run_number,
+        "status": _STFS.c.status,
+        "workflow_id": _STFS.c.workflow_id,
+    },
+)
+
+
+def _refuse_sampled(session: Session, which: ColumnElement[bool]) -> None:
+    query = select(func.count()).select_from(_TFS).where(_TFS.c.sampled_by.is_not(None), which)
+    if sampled := session.scalar(query):
+        raise MadeBySampler(sampled)
+
+
+TF_FILES: Final = Collection(
+    table=_TFS,
+    rows=select(
+        *(column for column in _TFS.c if column.name not in {"stf_file_id", "sampled_by"}),
+        _STFS.c.stf_filename.label("stf_file"),
+    )
+    .join(_STFS, _STFS.c.file_id == _TFS.c.stf_file_id)
+    .join(_RUNS, _RUNS.c.run_id == _STFS.c.run_id),
+    order=(_TFS.c.created_at, _TFS.c.tf_file_id),
+    filters={
+        "tf_filename": _TFS.c.tf_filename,
+        "stf_filename": _STFS.c.stf_filename,
+        "status": _TFS.c.status,
+        # The messages' run_id is the run's number, and so it is here.
+        "run_id": _RUNS.c.run_number,
+        "run_number": _RUNS.c.run_number,
+    },
+    guard=_refuse_sampled,
+)
+
+
+def find_stf(session: Session, name_or_id: str) -> uuid.UUID | None:
+    """Key of the STF file of that name, else of that id; None where there is none."""
+    by_name = select(StfFile.file_id).where(StfFile.stf_filename == name_or_id)
+    found = session.scalar(by_name)
+    if found is None and (key := as_uuid(name_or_id)) is not None:
+        found = session.scalar(select(StfFile.file_id).where(StfFile.file_id == key))
+    return found
+
+
+# ------------------------------------------------------------------ writing
+
+
+def remove_run(session: Session, key: Key) -> None:
+    """Delete a run with its STF files and their TF files.
+
+    Raises:
+        RecordNotFound: There is no such run.
+        MadeBySampler: Some of the TF files are the sampler's; nothing is deleted.
+    """
+    # Locked from the parent down: no child can be added until the commit.
+    _lock(session, RUNS, _RUNS.c.run_id == key)
+    _remove_stfs(session, _STFS.c.run_id == key)
+    session.execute(delete(_RUNS).where(_RUNS.c.run_id == key))
+
+
+def remove_stf(session: Session, key: Key) -> None:
+    """Delete an STF file with its TF files.
+
+    Raises:
+        RecordNotFound: There is no such STF file.
+        MadeBySampler: Some of the TF files are the sampler's; nothing is deleted.
+    """
+    _lock(session, STF_FILES, _STFS.c.file_id == key)
+    _remove_stfs(session, _STFS.c.file_id == key)
+
+
+def remove_tf(session: Session, key: Key) -> None:
+    """Delete a TF file.
+
+    Raises:
+        RecordNotFound: There is no such TF file.
+        MadeBySampler: It is the sampler's.
+    """
+    _refuse_sampled(session, _TFS.c.tf_file_id == key)
+    gone = session.scalar(delete(_TFS).where(_TFS.c.tf_file_id == key).returning(_TFS.c.tf_file_id))
+    if gone is None:
+        raise RecordNotFound(f"{_TFS.name} has no row {key}")
+
+
+def _lock(session: Session, collection: Collection, which: ColumnElement[bool]) -> None:
+    found = session.scalar(select(collection.key).where(which).with_for_update())
+    if found is None:
+        raise RecordNotFound(f"{collection.table.name} has no such row")
+
+
+def _remove_stfs(session: Session, which: ColumnElement[bool]) -> None:
+    locked = select(_STFS.c.file_id).where(which).order_by(_STFS.c.file_id).with_for_update()
+    session.execute(select(func.count()).select_from(locked.subquery()))
+    theirs = exists().where(which, _STFS.c.file_id == _TFS.c.stf_file_id)
+    _refuse_sampled(session, theirs)
+    session.execute(delete(_TFS).where(theirs))
+    session.execute(delete(_STFS).where(which))

@@ -1,0 +1,177 @@
+"""The kinds of fields in the agents' REST bodies: what each takes, and how it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, Final
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    PlainValidator,
+    StringConstraints,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticCustomError
+
+MAX_INTEGER: Final = 2**31 - 1
+MAX_BIG_INTEGER: Final = 2**63 - 1
+_LONGEST: Final = 255  # characters of a name
+_MAX_DEPTH: Final = 64
+_FIRST_PRINTABLE: Final = 32
+_DELETE: Final = 127
+_YEARS: Final = range(2, 9999)  # so that no time zone takes a time out of the calendar
+
+NULL: Final = "This field may not be null."
+NO_NUL: Final = "Null characters are not allowed."
+NO_SURROGATES: Final = "Surrogate characters are not allowed."
+INTEGER: Final = "A valid integer is required."
+UUID: Final = "Must be a valid UUID."
+_TIME: Final = (
+    "Datetime has wrong format. Use one of these formats instead: "
+    "YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z]."
+)
+
+
+def refuse(text: str) -> PydanticCustomError:
+    """A refusal in these words, whatever braces a caller's value brings into them."""
+    return PydanticCustomError("refused", "{text}", {"text": text})
+
+
+def shown(value: object) -> str:
+    """A caller's value, as an answer may repeat it."""
+    return str(value)[:_LONGEST].encode(errors="replace").decode()
+
+
+def _no_nul(value: str) -> str:
+    if "\x00" in value:
+        raise refuse(NO_NUL)
+    return value
+
+
+def _plain_file_name(value: str) -> str:
+    if any(ord(each) < _FIRST_PRINTABLE or ord(each) == _DELETE for each in value):
+        raise refuse("Control characters are not allowed.")
+    if "/" in value or "\\" in value or value in {".", ".."}:
+        raise refuse("Enter a file name without a path.")
+    return value
+
+
+def _no_bool(value: object) -> object:
+    if isinstance(value, bool):
+        raise refuse(INTEGER)
+    return value
+
+
+def choice(words: type[StrEnum]) -> tuple[Any, Any]:
+    """What a field is annotated with that takes one of `words`."""
+
+    def chosen(value: object) -> StrEnum:
+        try:
+            return words(value)  # type: ignore[arg-type]
+        except ValueError:
+            raise refuse(f'"{shown(value)}" is not a valid choice.') from None
+
+    schema = {"type": "string", "enum": [word.value for word in words]}
+    return PlainValidator(chosen), WithJsonSchema(schema)
+
+
+def _utc(value: object) -> datetime:
+    """The time in UTC; one without a zone is taken to be in UTC."""
+    try:
+        time = datetime.fromisoformat(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise refuse(_TIME) from None
+    if time.year not in _YEARS:
+        raise refuse(f"Ensure the year is between {_YEARS[0]} and {_YEARS[-1]}.")
+    return time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
+
+
+def _object(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        kind = type(value).__name__
+        raise refuse(f'Expected a dictionary of items but got type "{kind}".')
+    for text in _strings(value):
+        _no_nul(text)
+        if not text.isascii() and any("\ud800" <= each <= "\udfff" for each in text):
+            raise refuse(NO_SURROGATES)
+    return value
+
+
+def _strings(value: Any, depth: int = 0) -> Iterator[str]:
+    if depth > _MAX_DEPTH:
+        raise refuse(f"Ensure this value is nested no deeper than {_MAX_DEPTH} levels.")
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        yield from value
+        for item in value.values():
+            yield from _strings(item, depth + 1)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _strings(item, depth + 1)
+
+
+def _parent_name(value: object) -> str:
+    if value is None or value == "":
+        raise refuse(NULL)
+    if not isinstance(value, str):
+        raise refuse("Invalid value.")
+    if not value.isascii() and shown(value) != value[:_LONGEST]:
+        raise refuse(NO_SURROGATES)
+    return _no_nul(value)
+
+
+def _parent_key(value: object) -> int:
+    if value is None or value == "":
+        raise refuse(NULL)
+    digits = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
+    if not (digits.isascii() and digits.removeprefix("-").isdecimal()):
+        kind = type(value).__name__
+        raise refuse(f"Incorrect type. Expected pk value, received {kind}.")
+    if digits.startswith("-") or len(digits) > len(str(MAX_INTEGER)) or int(digits) > MAX_INTEGER:
+        raise refuse(no_such_key(digits))
+    return int(digits)
+
+
+def no_such_key(key: object) -> str:
+    """That a parent's key names nothing."""
+    return f'Invalid pk "{shown(key)}" - object does not exist.'
+
+
+def _text(max_length: int, min_length: int = 0) -> Any:
+    return StringConstraints(
+        strict=True, strip_whitespace=True, min_length=min_length, max_length=max_length
+    )
+
+
+FileName = Annotated[
+    str, _text(_LONGEST, 1), AfterValidator(_no_nul), AfterValidator(_plain_file_name)
+]
+Word64 = Annotated[str, _text(64, 1), AfterValidator(_no_nul)]
+Text64 = Annotated[str, _text(64), AfterValidator(_no_nul)]
+Text30 = Annotated[str, _text(30), AfterValidator(_no_nul)]
+Text20 = Annotated[str, _text(20), AfterValidator(_no_nul)]
+Count = Annotated[int, Field(ge=0, le=MAX_INTEGER), BeforeValidator(_no_bool)]
+SizeBytes = Annotated[int, Field(ge=0, le=MAX_BIG_INTEGER), BeforeValidator(_no_bool)]
+Time = Annotated[
+    datetime, PlainValidator(_utc), WithJsonSchema({"type": "string", "format": "date-time"})
+]
+JsonObject = Annotated[
+    dict[str, Any],
+    PlainValidator(_object),
+    WithJsonSchema({"type": "object", "additionalProperties": True}),
+]
+ParentName = Annotated[
+    str, PlainValidator(_parent_name), WithJsonSchema({"type": "string", "minLength": 1})
+]
+ParentKey = Annotated[
+    int,
+    PlainValidator(_parent_key),
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_INTEGER}),
+]
+UtcTime = Annotated[datetime, AfterValidator(lambda time: time.astimezone(UTC))]
+"""A time as an answer shows it."""
