@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from sqlalchemy import Engine
 
-from api.provenance import campaigns, rows, shown, views
-from api.provenance.selection import Selection
+from api.provenance import schemas, views
+from api.provenance.queries import campaigns, rows
+from api.provenance.queries.selection import Selection
 from flows.common.database import transaction
 
 COLUMNS: Final = (
@@ -41,12 +42,12 @@ def as_json(engine: Engine, wanted: Selection, stale_before: datetime) -> Iterat
     by_path = replace(wanted, sort="path")
     with transaction(engine) as session:
         found = campaigns.standing(session, wanted.campaign, stale_before=stale_before)
-        standing = views.StandingView(**shown.standing(found))
+        standing = schemas.StandingView(**views.standing(found))
         suggested = rows.suggestions(session, wanted.campaign)
         each = rows.every(session, by_path, stale_before=stale_before)
         yield f'{{"campaign": {standing.model_dump_json()}, "selection": '
         yield f'{json.dumps(wanted.query())}, "results": ['
-        for number, path in enumerate(shown.paths(each, suggested, standing.error)):
+        for number, path in enumerate(views.paths(each, suggested, standing.error)):
             yield f"{',' if number else ''}\n{path.model_dump_json()}"
         yield "\n]}\n"
 

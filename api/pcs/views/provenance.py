@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from api.pcs.models import Campaign, Lifecycle
-from api.provenance import counts
+from api.provenance.queries import counts
 from flows.provenance.models import (
     EVGEN,
     ArrivalsSweep,

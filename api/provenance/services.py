@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from api.pcs.models import Campaign
-from api.provenance import campaigns
+from api.provenance.queries import campaigns
 from flows.common import actions, requests
 from flows.common.requests import Accepted
 from flows.common.settings import Settings

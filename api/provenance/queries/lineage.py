@@ -89,7 +89,7 @@ def _inputs(session: Session, dataset: ProducedDataset) -> list[Input]:
     ]
     if dataset.stage == _RECO:
         found += [
-            Input(f"{each.scope}:{each.name}", is_registered=True, file_count=each.file_count)
+            Input(each.did, is_registered=True, file_count=each.file_count)
             for each in _siblings(session, dataset)
         ]
     return found

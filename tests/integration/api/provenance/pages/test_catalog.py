@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 import pytest
 from sqlalchemy import text
 
-from api.provenance.selection import Selection
+from api.provenance.queries.selection import Selection
 from flows.common.database import now, transaction
 from flows.provenance.models import (
     SweepState,

@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Integer, case, func, literal_column, or_, select
 from sqlalchemy.orm import Session
 
-from api.provenance.selection import SUGGESTING
+from api.provenance.queries.selection import SUGGESTING
 from flows.provenance.models import (
     EVGEN,
     Finding,

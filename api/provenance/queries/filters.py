@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Integer, case, cast, exists, func, or_, select, type_coerce
 from sqlalchemy.dialects.postgresql import JSONB
 
-from api.provenance.selection import NO_REQUESTOR, Selection
+from api.provenance.queries.selection import NO_REQUESTOR, Selection
 from flows.provenance.models import (
     CampaignSweep,
     Finding,

@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from api.provenance.lineage import Lineage, dataset_named, lineage_of
+from api.provenance.queries.lineage import Lineage, dataset_named, lineage_of
 from blocks import did_names
 from blocks.errors import ProdOpsError
 from flows.common.database import now
@@ -28,10 +28,6 @@ _MOST_SHOWN: Final = 200
 
 class BadDid(ProdOpsError):
     """A text that names no DID; the message says why."""
-
-
-class DidUnknown(ProdOpsError):
-    """Nothing is known of the DID."""
 
 
 class Knowledge(StrEnum):

@@ -18,8 +18,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from api.provenance.filters import conditions, order
-from api.provenance.selection import SUGGESTING, Selection
+from api.provenance.queries.filters import conditions, order
+from api.provenance.queries.selection import SUGGESTING, Selection
 from flows.provenance.models import (
     Finding,
     PathMatch,
