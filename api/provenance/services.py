@@ -24,7 +24,7 @@ def sweep(session: Session, name: str, *, by: str, source: str, settings: Settin
     if name == EVGEN:
         return _accept(session, "evgen_rucio_update", {}, by=by, source=source)
     form = {"campaign": name}
-    actions.get("campaign_provenance_sweep").parse(form)  # a bad name is told before an unknown
+    actions.get("campaign_provenance_sweep").parse(form)  # a bad name is refused before an unknown
     if settings.pcs.url is None:
         campaigns.require(session, name)
     return _accept(session, "campaign_provenance_sweep", form, by=by, source=source)

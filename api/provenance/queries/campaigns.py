@@ -31,8 +31,8 @@ class CampaignNotFound(NotFound):
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
         self.known = list(known)
-        told = ", ".join(self.known[:_MOST_NAMED]) or "none"
-        super().__init__(f"No campaign '{name[:100]}'; known are: {told}")
+        named = ", ".join(self.known[:_MOST_NAMED]) or "none"
+        super().__init__(f"No campaign '{name[:100]}'; known are: {named}")
 
 
 class NoCurrentCampaign(ProdOpsError):

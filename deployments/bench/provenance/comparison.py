@@ -93,7 +93,7 @@ def _swept(row: Mapping[Any, Any]) -> Facts:
 
 def _listed(dataset: ListedDataset) -> Facts:
     files = files_of(dataset)
-    told = ",".join(sorted(f"{each.name} {each.size_bytes} {each.adler32}" for each in files))
+    listed = ",".join(sorted(f"{each.name} {each.size_bytes} {each.adler32}" for each in files))
     counts = dataset.rses.values()
     return Facts(
         files=dataset.files,
@@ -103,5 +103,5 @@ def _listed(dataset: ListedDataset) -> Facts:
         # As listings put "(complete)": also of a dataset without files.
         is_complete=bool(counts) and all(available == total for available, total in counts),
         rses=dict(dataset.rses),
-        digest=hashlib.md5(told.encode()).hexdigest() if files else "",  # noqa: S324 - no secret
+        digest=hashlib.md5(listed.encode()).hexdigest() if files else "",  # noqa: S324 - no secret
     )
