@@ -66,7 +66,7 @@ def conclude(
         announce(messages.ended(action.name, present.claim, subject, **fields))
         return _ending(result or {}, error)
 
-    if present.action is action:
+    if present.action is not None and present.action.name == action.name:
         present.finish(work, connection=connection)
     else:
         present.write(work, connection=connection)

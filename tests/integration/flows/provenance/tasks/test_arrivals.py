@@ -8,8 +8,10 @@ import pytest
 from sqlalchemy import select
 
 from deployments.sandbox.grid.seed import seed
+from flows.common import run
 from flows.common.database import transaction
 from flows.provenance import flow
+from flows.provenance.actions import SWEEP_PRODUCING
 from flows.provenance.domain.arrivals import OVERLAP
 from flows.provenance.models import ArrivalsSweep
 from flows.provenance.tasks import arrivals
@@ -104,7 +106,9 @@ def test_of_two_looks_at_once_the_slower_looks_again(runs, rucio, campaign, monk
 
     def ask_while_another_looks(since):
         monkeypatch.setattr(arrivals, "files_since", ask)
-        told.append(flow._sweep_arrivals())
+        with monkeypatch.context() as night:
+            night.setattr(run.current(), "action", SWEEP_PRODUCING)
+            told.append(flow._sweep_arrivals())
         return ask(since)
 
     monkeypatch.setattr(arrivals, "files_since", ask_while_another_looks)
