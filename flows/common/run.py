@@ -104,7 +104,8 @@ class Run:
 
         Args:
             work: Writes and announces; gives what this gives.
-            connection: To do it on, once: what is staged there would not outlive an outage.
+            connection: To do it on, once: what is staged there would not outlive an outage. It is
+                in no transaction.
 
         Raises:
             ClaimLost: The request is no longer ours.
@@ -208,6 +209,8 @@ class Run:
         return is_ours and self._ending is not None and request.state == self._ending.state
 
     def _transact(self, work: Work[_T], connection: Connection | None = None) -> _T:
+        if connection is not None and connection.in_transaction():
+            raise ValueError("the connection is in a transaction, which would not be committed")
         announced: list[NewEvent] = []
         with transaction(connection or self.engine) as session:
             value = work(session, announced.append)

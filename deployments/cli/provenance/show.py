@@ -15,13 +15,13 @@ from deployments.cli.monitor_access import Token, Url, failures_in_one_line, mon
 from deployments.cli.provenance.follow import Campaign
 from deployments.cli.tasks_display import clean
 from flows.common.settings import settings
+from flows.common.spreadsheet import cell
 
 _COLUMNS: Final = (
     "requested_path", "detector_config", "finding", "complete", "files", "total", "rses", "dids",
     "rules", "reason", "priority", "requestor", "tasks", "checked_at",
 )  # fmt: skip
 _SHOWN: Final = ("requested_path", "detector_config", "finding", "complete", "files", "rses")
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def show(
@@ -79,9 +79,7 @@ def _print_csv(rows: list[dict[str, Any]]) -> None:
 
 
 def _cell(value: Any) -> str:
-    """A value as text that no spreadsheet takes for a formula."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return str(value) if isinstance(value, bool) else cell(value)
 
 
 def _summary(standing: dict[str, Any]) -> str:

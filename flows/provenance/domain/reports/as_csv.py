@@ -7,6 +7,8 @@ import io
 from collections.abc import Mapping
 from typing import Any, Final
 
+from flows.common.spreadsheet import cell
+
 _COLUMNS: Final = (
     "path",
     "finding",
@@ -23,7 +25,6 @@ _COLUMNS: Final = (
     "requestor",
     "tasks",
 )
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def table(body: Mapping[str, Any]) -> str:
@@ -31,19 +32,8 @@ def table(body: Mapping[str, Any]) -> str:
     out = io.StringIO(newline="")
     writer = csv.writer(out)
     writer.writerow(["campaign", *_COLUMNS, "checked_at"])
-    checked = _text(body["evidence"]["checked_at"])
+    checked = cell(body["evidence"]["checked_at"])
     for path in body["paths"]:
-        cells = [_text(path[column]) for column in _COLUMNS]
-        writer.writerow([_text(body["campaign"]), *cells, checked])
+        cells = [cell(path[column]) for column in _COLUMNS]
+        writer.writerow([cell(body["campaign"]), *cells, checked])
     return out.getvalue()
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, int | float):
-        return str(value)
-    text = " ".join(str(each) for each in value) if isinstance(value, list) else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
