@@ -23,8 +23,8 @@ from blocks.notification import (
     RelayUnavailable,
     load_sender,
 )
-from flows.common import run
-from flows.common.database import now
+from flows.common import requests, run
+from flows.common.database import now, transaction
 from flows.provenance.actions import ReportCompletion
 from flows.provenance.domain.reports import as_csv, as_markdown
 from flows.provenance.domain.reports.body import make_body
@@ -124,11 +124,16 @@ def mail(report: CompletionReport) -> Mailing:
 
 @task("mail the report")
 def _hand_over(report: CompletionReport, block: str) -> dict[str, str]:
-    sender = load_sender(block)
+    sender, present = load_sender(block), run.current()
+
+    def handing_over() -> None:
+        # Once: the relay waits, and would not wait through an outage of the database.
+        with transaction(present.engine) as session:
+            requests.fence(session, present.claim)
+            reports.note_mail(session, report.id, mail_begun_at=now())
+
     try:
-        return sender.send(
-            _mail_of(report), handing_over=lambda: _note(report.id, mail_begun_at=now())
-        )
+        return sender.send(_mail_of(report), handing_over=handing_over)
     except RelayUnavailable:
         _note(report.id, mail_begun_at=None)  # this task is repeated
         raise
