@@ -111,10 +111,10 @@ class CountsView(BaseModel):
 
 
 class StandingView(BaseModel):
-    """A campaign, and how the last look at it ended.
+    """A campaign, and how its last sweep ended.
 
     `state`: `ok`, `stale` (older than it should be), `failed` (what stands is of `checked_at`)
-    or `never`. `request_id`: the look that is under way or waits.
+    or `never`. `request_id`: the sweep that is under way or waits.
     """
 
     campaign: str
@@ -150,7 +150,7 @@ class ArrivalView(BaseModel):
 
 
 class ArrivalsView(BaseModel):
-    """The files that arrived between two looks, by campaign."""
+    """The files that arrived between two sweeps of the arrivals, by campaign."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -172,7 +172,7 @@ class FileView(BaseModel):
 
 
 class LiveView(BaseModel):
-    """What Rucio said when somebody looked."""
+    """What Rucio said when it was last asked for the DID."""
 
     model_config = ConfigDict(from_attributes=True)
 

@@ -1,4 +1,4 @@
-"""Asking the ops side to look: gates that the web tier can judge, and the request that stands."""
+"""What is asked of the ops side: the gates that the web tier can judge, and the request."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from flows.provenance.models import EVGEN
 
 
 def sweep(session: Session, name: str, *, by: str, source: str, settings: Settings) -> Accepted:
-    """Ask for a look at a campaign, or at the registered inputs where it is `EVGEN`.
+    """Ask for the sweep of a campaign, or of the registered inputs where it is `EVGEN`.
 
     Raises:
         CampaignNotFound: Nobody knows the campaign; an external PCS may know more than we do.
@@ -31,7 +31,7 @@ def sweep(session: Session, name: str, *, by: str, source: str, settings: Settin
 
 
 def snapshot(session: Session, *, by: str, source: str, settings: Settings) -> Accepted:
-    """Ask for a look at every producing campaign (ops contract section 1.8).
+    """Ask for the sweep of every producing campaign (ops contract section 1.8).
 
     Raises:
         NoCurrentCampaign: PCS has none.
@@ -42,7 +42,7 @@ def snapshot(session: Session, *, by: str, source: str, settings: Settings) -> A
 
 
 def evgen(session: Session, *, by: str, source: str) -> Accepted:
-    """Ask for a look at the registered inputs."""
+    """Ask for the sweep of the registered inputs."""
     return _accept(session, "evgen_rucio_update", {}, by=by, source=source)
 
 
@@ -71,7 +71,7 @@ def read_did(session: Session, scope: str, name: str, *, by: str, source: str) -
 
 
 def require_producing(session: Session) -> None:
-    """Make sure that PCS has a campaign that is looked at every night.
+    """Make sure that PCS has a campaign that is swept every night.
 
     Raises:
         NoCurrentCampaign: It has none.

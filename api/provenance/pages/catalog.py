@@ -1,4 +1,4 @@
-"""The catalog of a campaign: requested against produced, live while Rucio is looked at."""
+"""The catalog of a campaign: requested against produced, live while it is swept."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def _stale_before(request: Request) -> Any:
 
 
 def shared(request: Request, viewer: Caller) -> dict[str, Any]:
-    """What the templates of provenance share: who looks, and links."""
+    """What the templates of provenance share: the viewer, and links."""
     prefix = pages.prefix_of(request)
     settings = settings_of(request)
     monitor = settings.pcs.panda_monitor_url

@@ -1,4 +1,4 @@
-"""Campaigns as provenance sees them: which there are, how the last look ended, what it counted."""
+"""Campaigns as provenance sees them: which there are, how the last sweep ended, what it counted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from flows.provenance.models import (
 )
 
 PRODUCING: Final = (Lifecycle.CURRENT, Lifecycle.LAST, Lifecycle.PRODUCING)
-"""Lifecycles whose campaigns are looked at every night."""
+"""Lifecycles whose campaigns are swept every night."""
 _MOST_NAMED: Final = 20
 
 
@@ -36,7 +36,7 @@ class CampaignNotFound(NotFound):
 
 
 class NoCurrentCampaign(ProdOpsError):
-    """PCS has no campaign that is current, or none that is looked at every night."""
+    """PCS has no campaign that is current, or none that is swept every night."""
 
     def __init__(self) -> None:
         super().__init__("No current Campaign defined in PCS.")
@@ -48,9 +48,9 @@ class Standing:
 
     Attributes:
         lifecycle: As PCS has it; None where the embedded PCS does not know the campaign.
-        sweep: The last look at it; None where there was none.
+        sweep: The last sweep of it; None where there was none.
         is_stale: What stands is older than it should be.
-        request: The look that is under way or waits.
+        request: The sweep that is under way or waits.
     """
 
     name: str
@@ -75,7 +75,7 @@ class Standing:
 
 
 def known(session: Session) -> list[str]:
-    """Names of all campaigns: of PCS, and of those that were looked at; newest name first."""
+    """Names of all campaigns: of PCS, and of those that were swept; newest name first."""
     names = set(session.scalars(select(Campaign.name)))
     names |= set(session.scalars(select(CampaignSweep.campaign)))
     return sorted(names, reverse=True)
@@ -132,7 +132,7 @@ def shown_by_itself(session: Session) -> str | None:
 
 
 def oldest_good(stale_hours: float) -> datetime:
-    """The time before which a look is stale."""
+    """The time before which a sweep is stale."""
     return now() - timedelta(hours=stale_hours)
 
 
@@ -153,7 +153,7 @@ def _lifecycles() -> Any:
 
 
 def _open_requests(session: Session) -> dict[str, Request]:
-    """The looks that are under way or wait, by campaign."""
+    """The sweeps that are under way or wait, by campaign."""
     asked = session.scalars(
         select(Request)
         .where(Request.action.in_(("campaign_provenance_sweep", "evgen_rucio_update")))

@@ -60,8 +60,8 @@ class Detail:
         dataset: As the last sweep saw it; of a file, the dataset that holds it.
         file: The file, where the DID is one's.
         files: A page of the dataset's files.
-        live: What Rucio said when somebody looked.
-        request: The look that is under way.
+        live: What Rucio said when it was last asked for it.
+        request: The reading that is under way.
     """
 
     did: Did
@@ -154,7 +154,7 @@ def read(session: Session, did: Did, *, page: int = 1) -> Detail:
 
 
 def is_due(detail: Detail, at: datetime | None = None) -> bool:
-    """Whether Rucio should be asked, now that somebody looks."""
+    """Whether Rucio should be asked, now that somebody opens its page."""
     if detail.request is not None:
         return False
     live = detail.live

@@ -54,7 +54,7 @@ def _says(word: str) -> ColumnElement[bool]:
 
 
 def _is_stale(before: datetime) -> ColumnElement[bool]:
-    """Not looked at since `before`, or not since Rucio failed to answer."""
+    """Not swept since `before`, or not since Rucio failed to answer."""
     failed = exists().where(
         CampaignSweep.campaign == RequestedPath.campaign,
         CampaignSweep.state == SweepState.FAILED,

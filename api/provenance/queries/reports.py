@@ -48,7 +48,7 @@ def open_requests(session: Session) -> list[Request]:
 
 
 def arrivals(session: Session, *, limit: int = 100) -> list[ArrivalsSweep]:
-    """The newest looks at what arrived."""
+    """The newest sweeps of the arrivals."""
     return list(
         session.scalars(select(ArrivalsSweep).order_by(ArrivalsSweep.id.desc()).limit(limit))
     )

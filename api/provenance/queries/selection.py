@@ -33,7 +33,7 @@ class Selection:
         campaign: Its name; empty: the one that is shown by itself.
         text: Words that the requested path or the produced name holds, in any case.
         completeness: `complete` or `incomplete`.
-        is_stale: Only what was not looked at lately, or not since Rucio failed to answer.
+        is_stale: Only what was not swept lately, or not since Rucio failed to answer.
     """
 
     campaign: str = ""

@@ -1,4 +1,4 @@
-"""Provenance for programs: what was produced of what was requested, and asking for a new look."""
+"""Provenance for programs: what was produced of what was requested, and asking for a sweep."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CampaignName = Annotated[
 
 
 def stale_before(request: Request) -> datetime:
-    """The time before which a look is stale."""
+    """The time before which a sweep is stale."""
     return campaigns.oldest_good(settings_of(request).provenance.stale_hours)
 
 
@@ -36,7 +36,7 @@ def stale_before(request: Request) -> datetime:
 
 @router.get("/campaigns/", summary="How campaigns stand", responses=reading())
 def list_campaigns(request: Request, _reader: Reader) -> list[schemas.StandingView]:
-    """Every campaign of PCS, and every one that was looked at, with how the last look ended."""
+    """Every campaign of PCS, and every one that was swept, with how the last sweep ended."""
     with session_of(request) as session:
         found = campaigns.standings(session, stale_before=stale_before(request))
         return [schemas.StandingView(**views.standing(each)) for each in found]
@@ -122,18 +122,18 @@ def list_campaign_arrivals(
 @router.post(
     "/campaigns/{name}/sweep/",
     status_code=202,
-    summary="Look at a campaign in Rucio",
+    summary="Sweep a campaign",
     responses=writing(),
 )
 def sweep_campaign(name: CampaignName, request: Request, caller: Writer) -> Triggered:
-    """Ends with the event `campaign_provenance_ready`, good or not; an open look is joined."""
+    """Ends with the event `campaign_provenance_ready`, good or not; an open sweep is joined."""
     settings = settings_of(request)
     with session_of(request) as session:
         accepted = services.sweep(session, name, by=caller.name, source=SOURCE, settings=settings)
     return triggered(accepted, settings)
 
 
-@router.get("/arrivals/", summary="What arrived between the last looks", responses=reading())
+@router.get("/arrivals/", summary="What arrived between the last sweeps", responses=reading())
 def list_arrivals(
     request: Request, _reader: Reader, limit: Annotated[int, Query(ge=1, le=1000)] = 100
 ) -> list[schemas.ArrivalsView]:

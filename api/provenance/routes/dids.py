@@ -35,7 +35,7 @@ def get_did(
     did: DidText,
     page: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = 1,
 ) -> schemas.DidView:
-    """As the last sweep and the last live look have it, with 100 files a page, and its lineage."""
+    """As the last sweep and the last reading have it, with 100 files a page, and its lineage."""
     wanted = dids.parse(did)
     with session_of(request) as session:
         found = dids.read(session, wanted, page=page)
@@ -56,7 +56,7 @@ def read_did(request: Request, caller: Writer, did: DidText) -> Triggered:
 
 
 def _live(found: dids.Detail) -> dict[str, Any]:
-    """Whether somebody looked, so that `unknown` is not taken for `absent`."""
+    """Whether it was read, so that `unknown` is not taken for `absent`."""
     live = found.live
     if live is None:
         return {"live": None}
