@@ -13,8 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
 from deployments.reference import ROOT
 
 ORDINARY = "nobody"
@@ -26,7 +24,7 @@ UNIT_SECONDS = 1200
 _STOP_SECONDS = 60
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _REGISTRIES = ("PIP_", "UV_", "SSL_", "REQUESTS_CA_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
-_NOT_SOURCES = (".git", ".venv", ".env", "__pycache__", ".*_cache", ".hypothesis", "build", "dist")
+_NOT_SOURCES = (".git", ".venv", ".env", "__pycache__", ".*_cache", ".hypothesis")
 
 
 @dataclass(frozen=True)
@@ -34,7 +32,7 @@ class Newcomer:
     """Runs commands in the copy.
 
     Attributes:
-        home: An empty directory, and beside it what may be shared with others of the same user.
+        home: An empty directory.
         sources: The copy.
         entering: What a command is preceded by: who runs it, and where.
         root: The directory that is the root for the commands.
@@ -122,12 +120,6 @@ def give(place: Path, uid: int, gid: int) -> None:
     """Let all below `place` belong to another."""
     for path in (place, *place.rglob("*")):
         os.chown(path, uid, gid, follow_symlinks=False)
-
-
-def skip_unless_root() -> None:
-    """Skip where nobody else can be become."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can run it as somebody else")
 
 
 def _wait(process: subprocess.Popen[bytes], seconds: float) -> int | str:

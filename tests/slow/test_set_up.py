@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import re
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from deployments.reference import ROOT
-from tests.slow.newcomer import ORDINARY, Newcomer, newcomer, skip_unless_root
+from tests.slow.newcomer import ORDINARY, Newcomer, newcomer
 
 pytestmark = pytest.mark.slow
 
+# At a directory that others may not enter, one that holds the Python alone: its paths stay.
+OPEN_UP = """
+bare=$(mktemp -d) && mount --bind "$1" "$bare" && mount -t tmpfs -o mode=755 tmpfs "$2" &&
+  mkdir -p "$1" && mount --move "$bare" "$1" && rmdir "$bare" && exec "${@:3}"
+"""
 _DECLARED = re.compile(r'^requires-python = ">=3\.(\d+),<3\.(\d+)"$', re.MULTILINE)
 _LOOK = "import ensurepip, platform, sys; print(platform.python_version(), sys.base_prefix)"
 
@@ -66,36 +69,20 @@ def look(program: str) -> Python | None:
     return Python(version, Path(prefix.strip()))
 
 
-@contextmanager
-def this_user(python: Python) -> Iterator[tuple[Newcomer, Path]]:
-    """Who runs the tests, and where the Python is."""
-    with newcomer() as made:
-        yield made, python.program
-
-
-@contextmanager
-def ordinary_user(python: Python) -> Iterator[tuple[Newcomer, Path]]:
-    """An ordinary user, and where the Python is for that user.
-
-    What is in a home that is closed to others is mounted where they can see it.
-    """
-    skip_unless_root()
+def ordinary_user(python: Python) -> AbstractContextManager[Newcomer]:
+    """An ordinary user; for that user a home that is closed to others holds the Python alone."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can run it as somebody else")
     become = ["setpriv", f"--reuid={ORDINARY}", "--regid=nogroup", "--clear-groups"]
-    is_open = subprocess.run([*become, "test", "-x", python.program], check=False).returncode == 0
-    with newcomer(ORDINARY, entering=become) as made:
-        if is_open:
-            yield made, python.program
-            return
-        seen = made.home.with_name("python")
-        seen.mkdir()
-        mount = 'mount --bind "$1" "$2" && exec "${@:3}"'
-        enter = ["unshare", "--mount", "bash", "-c", mount, "enter", str(python.prefix), str(seen)]
-        if subprocess.run([*enter, "true"], check=False, capture_output=True).returncode != 0:
-            pytest.skip(f"{ORDINARY} may not read {python.prefix}, nor may it be mounted elsewhere")
-        yield (
-            dataclasses.replace(made, entering=[*enter, *become]),
-            seen / python.program.relative_to(python.prefix),
-        )
+    closed = [path for path in reversed(python.program.parents) if not path.stat().st_mode & 0o001]
+    if not closed:
+        return newcomer(ORDINARY, entering=become)
+    open_up = ["unshare", "--mount", "bash", "-c", OPEN_UP, "open-up", python.prefix, closed[0]]
+    entering = [*map(str, open_up), *become]
+    tried = subprocess.run([*entering, python.program, "-V"], check=False, capture_output=True)
+    if tried.returncode != 0:
+        pytest.skip(f"{ORDINARY} may not read {python.prefix}, nor may a mount change that")
+    return newcomer(ORDINARY, entering=entering)
 
 
 @pytest.mark.parametrize("user", ["this-user", "ordinary-user"])
@@ -103,7 +90,6 @@ def ordinary_user(python: Python) -> Iterator[tuple[Newcomer, Path]]:
 def test_set_up_demo_and_unit_tests(python, user):
     if python.prefix is None:
         pytest.skip(f"no python{python.version} on this machine")
-    as_user = this_user(python) if user == "this-user" else ordinary_user(python)
-    with as_user as (made, program):
-        made.try_all(f"PYTHON={program}")
+    with newcomer() if user == "this-user" else ordinary_user(python) as made:
+        made.try_all(f"PYTHON={python.program}")
         assert python.version in made.run(".venv/bin/python", "--version", seconds=20)
