@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from sqlalchemy import make_url
 
-from api import auth
+from api.http import access
 from blocks import monitor_api
 from blocks.errors import ProdOpsError
 from deployments import demo_campaign, demo_log, demo_submission
@@ -102,7 +102,7 @@ def _token(stack: Stack) -> str:
     )
     try:
         with transaction(engine) as session:
-            return auth.create_token(session, "demo", "made for the demonstration")
+            return access.create_token(session, "demo", "made for the demonstration")
     finally:
         engine.dispose()
 

@@ -21,9 +21,9 @@ from fastapi import FastAPI
 from pydantic_settings import BaseSettings
 from starlette.requests import HTTPConnection
 
-from api.app import create_app
-from api.auth import Caller, Gatekeeper
-from api.errors import Refusal
+from api.http.access import Caller, Gatekeeper
+from api.http.app import create_app
+from api.http.errors import Refusal
 from deployments import catalogue
 from deployments.cli import app as command
 from deployments.stack.temporary import temporary_settings

@@ -10,7 +10,7 @@ import structlog
 import uvicorn
 from sqlalchemy import text
 
-from api.app import create_app
+from api.http.app import create_app
 from flows.common.database import DatabaseUnavailable, make_engine, transaction
 from flows.common.settings import Settings
 

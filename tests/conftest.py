@@ -15,7 +15,7 @@ import uvicorn
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
-from api.app import equip, routed
+from api.http.app import equip, routed
 from deployments.stack.credentials import Credentials
 from deployments.stack.stack import Stack
 from flows.common.settings import known_names, settings

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
 
-from api import auth
+from api.http import access
 from deployments.stack.credentials import Credentials
 from flows.common.database import make_engine, transaction
 
@@ -83,7 +83,7 @@ class Database:
 
     def create_token(self, owner: str = "tester") -> str:
         with transaction(self.ops_engine) as session:
-            return auth.create_token(session, owner)
+            return access.create_token(session, owner)
 
     def dispose(self) -> None:
         self.ops_engine.dispose()

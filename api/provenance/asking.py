@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from api.errors import Refusal
+from api.http.errors import Refusal
 from api.pcs.models import Campaign
 from api.provenance import campaigns
 from flows.common import actions, requests

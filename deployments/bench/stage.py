@@ -15,7 +15,7 @@ import httpx
 import typer
 from sqlalchemy import Engine, make_url, text
 
-from api import auth
+from api.http import access
 from blocks.errors import ProdOpsError
 from deployments.stack.control import Control
 from deployments.stack.stack import Stack
@@ -130,7 +130,7 @@ def stage(overrides: Mapping[str, str] | None = None) -> Iterator[Stage]:
             pool_size=2,
         )
         with transaction(engine) as session:
-            token = auth.create_token(session, "bench")
+            token = access.create_token(session, "bench")
         headers = {"Authorization": f"Token {token}"}
         with httpx.Client(base_url=stack.api_url, headers=headers, timeout=30) as http:
             ready = Stage(stack, token, engine, http)

@@ -22,19 +22,19 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Make a token and print it: it is shown this once."""
-    from api import auth  # noqa: PLC0415
+    from api.http import access  # noqa: PLC0415
     from deployments.access import ops_engine  # noqa: PLC0415
     from flows.common.database import transaction  # noqa: PLC0415
 
     with transaction(ops_engine()) as session:
-        key = auth.create_token(session, owner, note)
+        key = access.create_token(session, owner, note)
     typer.echo(json.dumps({"owner": owner, "token": key}) if as_json else key)
 
 
 @app.command("list")
 def list_all(*, as_json: AsJson = False) -> None:
     """List the tokens, without their keys."""
-    from api import auth  # noqa: PLC0415
+    from api.http import access  # noqa: PLC0415
     from deployments.access import ops_engine  # noqa: PLC0415
     from deployments.cli.tables import show  # noqa: PLC0415
     from flows.common.database import transaction  # noqa: PLC0415
@@ -48,7 +48,7 @@ def list_all(*, as_json: AsJson = False) -> None:
                 "created": token.created_at,
                 "revoked": token.revoked_at,
             }
-            for token in auth.list_tokens(session)
+            for token in access.list_tokens(session)
         ]
     show(rows, columns=["id", "owner", "note", "created", "revoked"], as_json=as_json)
 
@@ -56,12 +56,12 @@ def list_all(*, as_json: AsJson = False) -> None:
 @app.command()
 def revoke(token_id: Annotated[int, typer.Argument(help="Its id, as `list` shows it.")]) -> None:
     """Revoke a token; within a few seconds it opens nothing."""
-    from api import auth  # noqa: PLC0415
+    from api.http import access  # noqa: PLC0415
     from deployments.access import ops_engine  # noqa: PLC0415
     from flows.common.database import transaction  # noqa: PLC0415
 
     with transaction(ops_engine()) as session:
-        token = auth.revoke_token(session, token_id)
+        token = access.revoke_token(session, token_id)
     if token is None:
         raise ProdOpsError(f"there is no token {token_id}; see `prodops token list`")
     typer.echo(f"token {token_id} of {token.owner} is revoked")

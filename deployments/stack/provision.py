@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from api import auth
+from api.http import access
 from blocks.errors import OutsideUnavailable, ProdOpsError
 from deployments.stack.credentials import (
     OPS_ROLE,
@@ -132,7 +132,7 @@ def know_ops_token(configured: Settings) -> None:
     engine = database.make_engine(pool_size=1)
     try:
         with database.transaction(engine) as session:
-            auth.keep_token(session, OPS_USER, key, OPS_PURPOSE)
+            access.keep_token(session, OPS_USER, key, OPS_PURPOSE)
     finally:
         engine.dispose()
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from api.pages import wording
+from api.http import wording
 from flows.common import events
 from flows.common.database import now, transaction
 from flows.fastmon import overview

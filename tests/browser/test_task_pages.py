@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from api.pages import wording
+from api.http import wording
 from deployments.stack.stack import Stack
 from tests.browser import test_fastmon_page as pages
 from tests.browser.test_fastmon_page import OVERFLOW, PHONE, Visit, begin_visit

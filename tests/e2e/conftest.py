@@ -21,7 +21,7 @@ import psutil
 import pytest
 from sqlalchemy import Engine, make_url, select
 
-from api import auth
+from api.http import access
 from deployments.stack.errors import StackDown
 from deployments.stack.stack import Stack
 from flows.common.database import DatabaseUnavailable, make_engine, transaction
@@ -206,7 +206,7 @@ def site_of(stack: Stack) -> Iterator[Site]:
         pool_size=4,
     )
     with transaction(engine) as session:
-        token = auth.create_token(session, "tester")
+        token = access.create_token(session, "tester")
     authorization = {"Authorization": f"Token {token}"}
     user, _, secret = password.partition(":")
     with (

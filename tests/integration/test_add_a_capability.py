@@ -29,7 +29,7 @@ from prefect.testing.utilities import prefect_test_harness
 from sqlalchemy import text
 
 import flows
-from api.app import create_app
+from api.http.app import create_app
 from deployments import catalogue, local_run
 from flows.common.database import database_url, make_engine, migrate, transaction
 from flows.common.settings import settings

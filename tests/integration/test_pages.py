@@ -10,8 +10,8 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from api.app import create_app
-from api.auth import COOKIE
+from api.http.access import COOKIE
+from api.http.app import create_app
 from flows.common import events
 from flows.common.database import DatabaseUnavailable, transaction
 from flows.common.settings import settings

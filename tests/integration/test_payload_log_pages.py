@@ -10,9 +10,9 @@ import httpx
 import pytest
 from sqlalchemy import insert
 
-from api.pages.payload_log_parts import STEPS
+from api.payload_logs import queries as payload_log_standing
+from api.payload_logs.pages.parts import STEPS
 from api.pcs.models import Association, Attempt, ProdTask
-from api.routes import payload_log_standing
 from flows.common.database import DatabaseUnavailable, now, transaction
 from flows.common.settings import settings
 from flows.payload_logs.models import LogState, Step

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from api.routes import payload_log_files as files
+from api.payload_logs import files
 from flows.common.settings import settings
 from flows.payload_logs.models import LogState
 from tests.ready_logs import JOB, NO_LOG, TASK, Logs

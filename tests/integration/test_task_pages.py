@@ -12,13 +12,14 @@ import pytest
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.orm import Session
 
-from api.auth import NOBODY, Caller, Kind
-from api.pages import tasks_detail, wording
-from api.pages.tasks_gate import Operation, Standing, hindrances
-from api.pages.tasks_list import PAGE_SIZE, Filter
+from api.http import wording
+from api.http.access import NOBODY, Caller, Kind
 from api.pcs.models import Attempt, Dataset, ProdTask, TaskStatus
 from api.pcs.services import submission, tasks
 from api.pcs.services.access import Actor
+from api.submission.pages import detail as tasks_detail
+from api.submission.pages.gate import Operation, Standing, hindrances
+from api.submission.pages.list import PAGE_SIZE, Filter
 from blocks.errors import ProdOpsError
 from flows.common import events, requests
 from flows.common.database import now, transaction

@@ -2,7 +2,7 @@
 
 import pytest
 
-from api.stream import encode, heartbeat
+from api.http.stream import encode, heartbeat
 from deployments.bench.crowd import differences
 from deployments.bench.frames import Frames
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.errors import Refusal
-from api.testbed.fastmon_files import FastMonFileForm
-from api.testbed.forms import Body, partial
-from api.testbed.runs import RunForm
-from api.testbed.stf_files import StfFileForm
+from api.fastmon.routes.fastmon_files import FastMonFileForm
+from api.fastmon.routes.runs import RunForm
+from api.fastmon.routes.stf_files import StfFileForm
+from api.http.errors import Refusal
+from api.http.forms import Body, partial
 
 RUN = {"run_number": 100123, "start_time": "2026-08-01T12:00:00Z"}
 STF = {"run": 1, "stf_filename": "swf.100123.000001.stf"}

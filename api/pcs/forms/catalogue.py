@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, Field
 
+from api.http.fields import JsonObject, refuse
 from api.pcs.domain import value_forms
 from api.pcs.forms.kinds import (
     Key,
@@ -19,7 +20,6 @@ from api.pcs.forms.kinds import (
     of_form,
 )
 from api.pcs.models import Lifecycle
-from api.testbed.fields import JsonObject, refuse
 
 
 class CategoryForm(BaseModel):

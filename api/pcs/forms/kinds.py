@@ -7,8 +7,8 @@ from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
+from api.http.fields import MAX_INTEGER, NO_NUL, refuse
 from api.pcs.domain import effective, names, value_forms
-from api.testbed.fields import MAX_INTEGER, NO_NUL, refuse
 from flows.common.text import HALF, NUL, unkeepable
 
 MAX_ID: Final = 2**63 - 1

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
+from api.http.fields import MAX_INTEGER, JsonObject
 from api.pcs.domain import effective, value_forms
 from api.pcs.forms.kinds import MAX_ID, Anything, Flag, Hours, Line, Long, ReadOnly, Whole, of_form
-from api.testbed.fields import MAX_INTEGER, JsonObject
 
 
 class ProdConfigForm(BaseModel):

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
+from api.http.fields import Time
 from api.pcs.domain import value_forms
 from api.pcs.forms.kinds import JediTaskId, Key, Line, Long, RowId, Segment, of_form
-from api.testbed.fields import Time
 
 
 class SubmissionForm(BaseModel):

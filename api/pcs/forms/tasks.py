@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
+from api.http.fields import MAX_INTEGER, JsonObject
 from api.pcs.forms.kinds import (
     Did,
     Flag,
@@ -18,7 +19,6 @@ from api.pcs.forms.kinds import (
     TaskName,
     Whole,
 )
-from api.testbed.fields import MAX_INTEGER, JsonObject
 
 
 class TaskForm(BaseModel):

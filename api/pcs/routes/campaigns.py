@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import Request
 
+from api.http.forms import partial
 from api.pcs import forms, views
 from api.pcs.models import Lifecycle
 from api.pcs.routes.common import (
@@ -19,7 +20,6 @@ from api.pcs.routes.common import (
     writing,
 )
 from api.pcs.services import campaigns
-from api.testbed.forms import partial
 
 router = PcsRouter(prefix=f"{PREFIX}/campaigns", tags=["campaigns"])
 

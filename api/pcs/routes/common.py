@@ -11,11 +11,11 @@ from pydantic import AfterValidator, BaseModel
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from api.auth import Caller, gatekeeper
-from api.errors import Refusal
+from api.http.access import Caller, gatekeeper
+from api.http.errors import Refusal
+from api.http.forms import Body, Errors, read_body
 from api.pcs.services.access import Actor
 from api.pcs.services.errors import Conflict
-from api.testbed.forms import Body, Errors, read_body
 from flows.common.database import transaction
 from flows.common.settings import Settings
 from flows.common.text import keepable

@@ -6,6 +6,7 @@ from typing import Final
 
 from fastapi import Request
 
+from api.http.forms import partial
 from api.pcs import views
 from api.pcs.forms import ProdConfigForm
 from api.pcs.routes.common import (
@@ -21,7 +22,6 @@ from api.pcs.routes.common import (
     writing,
 )
 from api.pcs.services import configs
-from api.testbed.forms import partial
 
 router = PcsRouter(prefix=f"{PREFIX}/prod-configs", tags=["production configurations"])
 

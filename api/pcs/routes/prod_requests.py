@@ -6,6 +6,7 @@ from typing import Final
 
 from fastapi import Request
 
+from api.http.forms import partial
 from api.pcs import views
 from api.pcs.forms import ProdRequestForm
 from api.pcs.routes.common import (
@@ -22,7 +23,6 @@ from api.pcs.routes.common import (
     writing,
 )
 from api.pcs.services import prod_requests
-from api.testbed.forms import partial
 
 router = PcsRouter(prefix=f"{PREFIX}/prod-requests", tags=["production requests"])
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import Path, Request
 from pydantic import BaseModel
 
+from api.http.forms import partial
 from api.pcs import forms, views
 from api.pcs.models import TagKind
 from api.pcs.routes.common import (
@@ -22,7 +23,6 @@ from api.pcs.routes.common import (
     writing,
 )
 from api.pcs.services import tags
-from api.testbed.forms import partial
 
 router = PcsRouter(prefix=PREFIX)
 

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import Request
 from pydantic import BaseModel
 
-from api.errors import Refusal
+from api.http.errors import Refusal
 from api.pcs import forms, views
 from api.pcs.routes.common import (
     PREFIX,

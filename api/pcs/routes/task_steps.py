@@ -8,7 +8,8 @@ from fastapi import Request
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
-from api.errors import Refusal
+from api.http.errors import Refusal
+from api.http.forms import Body
 from api.pcs import forms, views
 from api.pcs.routes.common import (
     PREFIX,
@@ -23,7 +24,6 @@ from api.pcs.routes.common import (
 )
 from api.pcs.services import submission, task_writes
 from api.pcs.services.access import Actor
-from api.testbed.forms import Body
 from flows.submission.actions import TaskOperation
 
 router = PcsRouter(prefix=f"{PREFIX}/prod-tasks/{{name:path}}", tags=["production tasks"])

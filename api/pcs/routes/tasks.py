@@ -7,7 +7,9 @@ from typing import Annotated, Any, Final
 
 from fastapi import Query, Request, Response
 
-from api.errors import Refusal
+from api.http.errors import Refusal
+from api.http.fields import MAX_INTEGER
+from api.http.forms import partial
 from api.pcs import views
 from api.pcs.forms import TaskForm, TaskIntakeForm
 from api.pcs.routes.common import (
@@ -26,8 +28,6 @@ from api.pcs.routes.common import (
     writing,
 )
 from api.pcs.services import intake, plans, task_writes, tasks
-from api.testbed.fields import MAX_INTEGER
-from api.testbed.forms import partial
 
 # A stored name may hold slashes (imported rows do), so `name` takes the rest of the path.
 router = PcsRouter(prefix=f"{PREFIX}/prod-tasks", tags=["production tasks"])

@@ -1,4 +1,4 @@
-"""What stops a service of the embedded PCS; `api/errors.py` gives each its status."""
+"""What stops a service of the embedded PCS; `api/http/errors.py` gives each its status."""
 
 from __future__ import annotations
 

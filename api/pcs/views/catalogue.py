@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from api.http.fields import UtcTime
 from api.pcs.models import (
     Campaign,
     Dataset,
@@ -19,7 +20,6 @@ from api.pcs.models import (
 )
 from api.pcs.views import provenance
 from api.pcs.views.rows import RowView, columns
-from api.testbed.fields import UtcTime
 
 
 class CategoryView(RowView):

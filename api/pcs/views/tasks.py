@@ -8,10 +8,10 @@ from typing import Any
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
+from api.http.fields import UtcTime
 from api.pcs.models import Attempt, ProdTask
 from api.pcs.services import open_requests, plans
 from api.pcs.views.rows import RowView, columns
-from api.testbed.fields import UtcTime
 from flows.common.models import Request
 from flows.common.settings import Settings
 from flows.provenance.schemas import did_of, output_entry

@@ -1,0 +1,141 @@
+"""Fast monitoring, live: a snapshot made here, which the page then follows by the stream."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Query, Request, Response
+from sqlalchemy import Engine
+from starlette.concurrency import run_in_threadpool
+
+from api.http import pages
+from api.http.access import gatekeeper
+from api.requests.routes import RequestView, view
+from flows.common import models
+from flows.common.database import transaction
+from flows.fastmon import overview
+from flows.fastmon.overview import Snapshot, Wanted
+
+router = APIRouter(route_class=pages.PageRoute, prefix="/fastmon")
+
+NO_NAMESPACE: Final = "-"
+"""What stands in a page's address for STFs without a namespace; an empty one means all."""
+_LARGEST_RUN: Final = 2**31 - 1
+_KEPT_SECONDS: Final = 0.5
+_KEPT_SHOTS: Final = 100
+
+
+@dataclass(frozen=True)
+class _Shot:
+    snapshot: Snapshot
+    sampling: tuple[models.Request, ...]
+    at: float
+
+
+@dataclass
+class _Shots:
+    """Snapshots, taken once for all the pages that ask at a time.
+
+    All pages ask when a sampling run ends. A kept snapshot serves as well as a new one, for a page
+    goes on from its event; unless the page knows of a later event.
+    """
+
+    kept: dict[Wanted, _Shot] = field(default_factory=dict)
+    locks: dict[Wanted, asyncio.Lock] = field(default_factory=dict)
+
+    async def take(self, engine: Engine, wanted: Wanted, known: int) -> _Shot:
+        async with self.locks.setdefault(wanted, asyncio.Lock()):
+            shot = self.kept.get(wanted)
+            if shot is None or not _is_good(shot, known):
+                shot = await run_in_threadpool(_take, engine, wanted)
+                if len(self.kept) >= _KEPT_SHOTS:
+                    self.kept.clear()
+                    self.locks.clear()
+                self.kept[wanted] = shot
+            return shot
+
+
+def _is_good(shot: _Shot, known: int) -> bool:
+    is_fresh = time.monotonic() - shot.at < _KEPT_SECONDS
+    return is_fresh and shot.snapshot.last_event_id >= known
+
+
+def _take(engine: Engine, wanted: Wanted) -> _Shot:
+    with transaction(engine) as session:
+        snapshot = overview.take(session, wanted)
+        sampling = overview.sampling_runs(session, wanted.namespace)
+    return _Shot(snapshot, tuple(sampling), time.monotonic())
+
+
+@router.get("/", include_in_schema=False)
+async def live_page(
+    request: Request, namespace: str = "", run: str = "", after: int = 0
+) -> Response:
+    """The page. `after` is the event that a page which asks again has got to."""
+    viewer = await pages.viewer_of(request)
+    number, problem = _run_number(run)
+    wanted = Wanted(namespace=_namespace(namespace), run=number)
+    shot = await _shots(request).take(request.app.state.engine, wanted, after)
+    return await pages.show(
+        request,
+        "fastmon.html",
+        viewer,
+        status=400 if problem else 200,
+        shot=shot.snapshot,
+        problem=problem,
+        asked={"namespace": namespace, "run": run},
+        no_namespace=NO_NAMESPACE,
+        sampling=[_sampling(request, row) for row in shot.sampling],
+        words={
+            "quiet_seconds": overview.QUIET_SECONDS,
+            "rate_seconds": overview.RATE_SECONDS,
+            "files_shown": overview.FILES_SHOWN,
+        },
+    )
+
+
+@router.get("/snapshot.json", summary="Fast monitoring's numbers", tags=["fastmon"])
+async def snapshot(
+    request: Request,
+    response: Response,
+    namespace: str = "",
+    run: Annotated[int | None, Query(ge=0, le=_LARGEST_RUN)] = None,
+    after: int = 0,
+) -> Snapshot:
+    """The live page's numbers; follow the stream from `last_event_id` on to keep them true.
+
+    `namespace` is `-` for STFs that have none. With `after`, no older state than that event's.
+    """
+    pages.admit(request, response, await gatekeeper(request).reader(request))
+    response.headers["Cache-Control"] = "no-store"
+    wanted = Wanted(namespace=_namespace(namespace), run=run)
+    return (await _shots(request).take(request.app.state.engine, wanted, after)).snapshot
+
+
+def _shots(request: Request) -> _Shots:
+    state = request.app.state
+    if not hasattr(state, "fastmon_shots"):
+        state.fastmon_shots = _Shots()
+    shots: _Shots = state.fastmon_shots
+    return shots
+
+
+def _namespace(text: str) -> str | None:
+    return "" if text == NO_NAMESPACE else text or None
+
+
+def _run_number(text: str) -> tuple[int | None, str]:
+    """The run's number in the address, and what is wrong with it."""
+    wanted = text.strip()
+    if not wanted:
+        return None, ""
+    if wanted.isascii() and wanted.isdecimal() and int(wanted[:11]) <= _LARGEST_RUN:
+        return int(wanted), ""
+    return None, f"“{wanted[:40]}” is no run number; all runs are shown."
+
+
+def _sampling(request: Request, row: models.Request) -> RequestView:
+    return view(row, request.app.state.settings)

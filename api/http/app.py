@@ -1,0 +1,98 @@
+"""The web tier: REST, pages and the stream. It holds no grid credential and no Prefect key."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+import structlog
+from fastapi import FastAPI
+from starlette.datastructures import State
+
+from api.http import assets, errors, folders, pages
+from api.http.access import Gatekeeper, read_cookie_key
+from api.http.bodies import BodyLimit, SlashTolerant
+from api.http.stream import Feed
+from api.messages.intake import Intake
+from flows.common.database import make_engine
+from flows.common.settings import Settings
+
+_log = structlog.get_logger("api")
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application, as these settings want it."""
+    app = routed(settings.stack.root_path)
+    equip(app, settings)
+    return app
+
+
+def routed(prefix: str) -> FastAPI:
+    """Every router of `api.<capability>.routes` and `.pages`, with nothing to work with yet.
+
+    Raises:
+        NameTaken: Two static files, or two templates, have one name.
+    """
+    app = FastAPI(
+        title="prodops",
+        summary="ePIC production operations and fast monitoring",
+        version=version("epic-prodops"),
+        docs_url=None,  # api/site/pages/docs.py: the same, without a CDN
+        redoc_url=None,
+        openapi_url=f"{prefix}/openapi.json",
+        redirect_slashes=False,
+        lifespan=_lifespan,
+    )
+    errors.install(app)
+    assets.find()
+    pages.environment()
+    app.include_router(assets.router, prefix=prefix)
+    for module in (*folders.modules("routes"), *folders.modules("pages")):
+        if hasattr(module, "router"):
+            app.include_router(module.router, prefix=prefix)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(SlashTolerant)
+    return app
+
+
+def equip(app: FastAPI, settings: Settings) -> None:
+    """Give the application what its routes work with; its prefix is that of the settings."""
+    app.state = State({"settings": settings})  # nothing that was kept for others is left
+    app.state.engine = make_engine(pool_size=settings.database.pool_size)
+    app.state.gatekeeper = Gatekeeper(
+        app.state.engine,
+        settings.api,
+        read_cookie_key(settings.api.cookie_key_file),
+        services=settings.pcs.services,
+    )
+    app.state.feed = Feed(settings.stream)
+    app.state.intake = Intake(app.state.engine)
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    feed: Feed = app.state.feed
+    work = [
+        asyncio.create_task(feed.run()),
+        asyncio.create_task(feed.beat()),
+        asyncio.create_task(app.state.intake.run()),
+    ]
+    for task in work:
+        task.add_done_callback(_end_with)
+    try:
+        yield
+    finally:
+        for task in work:
+            task.cancel()
+        await asyncio.gather(*work, return_exceptions=True)
+        app.state.engine.dispose()
+
+
+def _end_with(task: asyncio.Task[None]) -> None:
+    """End the process when one of its works broke: half an API would look like a whole one."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.error("the API ends: a part of it broke", exc_info=error)
+        signal.raise_signal(signal.SIGTERM)

@@ -1,0 +1,182 @@
+"""The routes of one collection that agents read and write: list, detail, POST, PUT, PATCH, DELETE.
+
+A resource says what is particular to it; the codes and texts are those of Django REST framework
+(fastmon contract section 3.1).
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel
+
+from api.fastmon.queries import collections as catalogue
+from api.http import lists
+from api.http.access import Caller, gatekeeper
+from api.http.collections.resource import Resource
+from api.http.forms import Body, Errors, partial, read_body
+
+_DETAIL: Final = "/{key}/"
+_MERGED: Final = ("metadata",)
+
+
+class Problem(BaseModel):
+    """Why a request was refused."""
+
+    detail: str
+
+
+# ------------------------------------------------------------------ routes
+
+
+async def _reader(request: Request) -> Caller:
+    return await gatekeeper(request).reader(request)
+
+
+async def _writer(request: Request) -> Caller:
+    return await gatekeeper(request).writer(request)
+
+
+Reader = Annotated[Caller, Depends(_reader)]
+Writer = Annotated[Caller, Depends(_writer)]
+Sent = Annotated[Body, Depends(read_body)]
+
+
+def make_router(resource: Resource) -> APIRouter:
+    """The resource's routes."""
+    router = APIRouter(prefix=f"/api/{resource.path}", tags=[resource.path])
+    _add_reading(router, resource)
+    _add_writing(router, resource)
+    return router
+
+
+def _add_reading(router: APIRouter, resource: Resource) -> None:
+    view: Any = resource.view
+
+    @router.get(
+        "/",
+        summary=f"List {resource.words}s",
+        response_model=list[view] | lists.Page[view],
+        responses=_refusals(400, 403),
+        openapi_extra={"parameters": lists.parameters(resource.collection, resource.filters)},
+    )
+    def list_rows(request: Request, _caller: Reader) -> Response:
+        """All as a bare array, oldest first; with `limit`, a page with its links."""
+        return lists.answer(request, resource.collection, resource.view)
+
+    @router.get(
+        _DETAIL,
+        summary=f"One {resource.words}",
+        response_model=view,
+        responses=_refusals(403, 404),
+        openapi_extra=_key_parameter(resource),
+    )
+    def get_row(request: Request, _caller: Reader) -> BaseModel:
+        with resource.session(request) as session:
+            row = catalogue.get(session, resource.collection, resource.key(request))
+        return resource.shown(row)
+
+
+def _add_writing(router: APIRouter, resource: Resource) -> None:
+    @router.post(
+        "/",
+        status_code=201,
+        summary=f"Register one {resource.words}",
+        response_model=resource.view,
+        responses=_refusals(400, 403, 415),
+        openapi_extra=_body(resource.form, resource.example),
+    )
+    def add_row(request: Request, _caller: Writer, body: Sent) -> BaseModel:
+        """Unknown keys are ignored. Times without a zone are taken to be in UTC."""
+        sent = body.read(resource.form)
+        with resource.session(request) as session:
+            values = resource.columns_of(session, sent)
+            row = catalogue.add(session, resource.collection, values)
+        return resource.shown(row)
+
+    @router.put(
+        _DETAIL,
+        summary=f"Set the fields of one {resource.words}",
+        response_model=resource.view,
+        responses=_refusals(400, 403, 404, 409, 415),
+        openapi_extra=_key_parameter(resource) | _body(resource.form, resource.example),
+    )
+    def replace_row(request: Request, _caller: Writer, body: Sent) -> BaseModel:
+        """JSON objects are replaced. Optional fields that were not sent keep their values."""
+        return _write(request, resource, body, resource.form, merge=())
+
+    @router.patch(
+        _DETAIL,
+        summary=f"Change one {resource.words}",
+        response_model=resource.view,
+        responses=_refusals(400, 403, 404, 409, 415),
+        openapi_extra=_key_parameter(resource)
+        | _body(partial(resource.form), resource.changes_example),
+    )
+    def change_row(request: Request, _caller: Writer, body: Sent) -> BaseModel:
+        """Only what was sent changes; a `metadata` object is merged into the one that is there."""
+        merge = [name for name in _MERGED if name in resource.form.model_fields]
+        return _write(request, resource, body, partial(resource.form), merge=merge)
+
+    @router.delete(
+        _DETAIL,
+        status_code=204,
+        summary=f"Delete one {resource.words}",
+        responses=_refusals(403, 404, 409),
+        openapi_extra=_key_parameter(resource),
+    )
+    def delete_row(request: Request, _caller: Writer) -> None:
+        """Files below it go too. 409 where the sampler made one: nothing is deleted then."""
+        with resource.session(request) as session:
+            resource.remove(session, resource.key(request))
+
+
+def _write(
+    request: Request,
+    resource: Resource,
+    body: Body,
+    form: type[BaseModel],
+    *,
+    merge: Sequence[str],
+) -> BaseModel:
+    key = resource.key(request)
+    with resource.session(request) as session:
+        catalogue.get(session, resource.collection, key)
+        values = resource.columns_of(session, body.read(form))
+        row = catalogue.change(session, resource.collection, key, values, merge=merge)
+    return resource.shown(row)
+
+
+# ------------------------------------------------------------------ OpenAPI
+
+
+_REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
+    400: {"model": Errors | Problem, "description": "What is wrong, by field."},
+    403: {"model": Problem, "description": "No right to do this, or a token that is not good."},
+    404: {"model": Problem, "description": "There is none of that key."},
+    409: {"model": Problem, "description": "The sampler made it, or a file below it."},
+    415: {"model": Problem, "description": "The body is not sent as application/json."},
+    503: {"model": Problem, "description": "The database is away; try again."},
+}
+
+
+def _refusals(*codes: int) -> dict[int | str, dict[str, Any]]:
+    return {code: _REFUSALS[code] for code in (*codes, 503)}
+
+
+def _key_parameter(resource: Resource) -> dict[str, Any]:
+    is_uuid = resource.collection.key.type.python_type is uuid.UUID
+    schema = {"type": "string", "format": "uuid"} if is_uuid else {"type": "integer", "minimum": 1}
+    text = f"`{resource.collection.key.name}` of the {resource.words}."
+    parameter = {
+        "name": "key", "in": "path", "required": True, "description": text, "schema": schema
+    }  # fmt: skip
+    return {"parameters": [parameter]}
+
+
+def _body(form: type[BaseModel], example: dict[str, Any]) -> dict[str, Any]:
+    content = {"schema": form.model_json_schema(), "example": example}
+    return {"requestBody": {"required": True, "content": {"application/json": content}}}

@@ -1,0 +1,171 @@
+"""Lists of a collection's rows: the filters, the page with its links, and the whole list.
+
+The whole list is read and sent a thousand rows at a time, and holds no connection between: its
+length is the table's, and its reader may be slow.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
+from typing import Any, Final, Generic, TypeVar
+
+from fastapi import Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, TypeAdapter
+from sqlalchemy import Engine
+from starlette.datastructures import URL
+
+from api.fastmon.queries import collections as catalogue
+from api.fastmon.queries.collections import Collection, Record, Values
+from api.http import fields
+from api.http.errors import Refusal
+from flows.common.database import transaction
+from flows.fastmon.schemas import MAX_SIZE_BYTES
+
+_CHUNK_ROWS: Final = 1000
+_MAX_LIMIT: Final = 10_000
+_JSON: Final = "application/json"
+
+View = TypeVar("View", bound=BaseModel)
+
+
+class Page(BaseModel, Generic[View]):
+    """A page of a list that was asked for with `limit`."""
+
+    count: int
+    next: str | None
+    previous: str | None
+    results: list[View]
+
+
+def answer(request: Request, collection: Collection, view: type[BaseModel]) -> Response:
+    """The list that the request asks for: a page where it says `limit`, else all as a bare array.
+
+    Raises:
+        Refusal: 400, naming the query parameter that cannot be read.
+    """
+    engine: Engine = request.app.state.engine
+    wanted = _filters(request, collection)
+    offset = _whole_number(request, "offset", 0, MAX_SIZE_BYTES) or 0
+    limit = _whole_number(request, "limit", 1, MAX_SIZE_BYTES)
+    if limit is not None:
+        page = _page(engine, collection, wanted, request.url, min(limit, _MAX_LIMIT), offset)
+        return Response(Page[view].model_validate(page).model_dump_json(), media_type=_JSON)  # type: ignore[valid-type]
+    return _whole(engine, collection, wanted, view)
+
+
+def parameters(collection: Collection, descriptions: dict[str, str]) -> list[dict[str, Any]]:
+    """The OpenAPI description of the query parameters."""
+    paging = {
+        "limit": f"Answer a page of this many rows, at most {_MAX_LIMIT}.",
+        "offset": "Rows to leave out before the page.",
+    }
+    number = {"type": "integer", "minimum": 0}
+    kinds = {name: _KINDS[kind.type.python_type][1] for name, kind in collection.filters.items()}
+    kinds |= {"limit": {**number, "minimum": 1}, "offset": number}
+    return [
+        {"name": name, "in": "query", "required": False, "description": text, "schema": kinds[name]}
+        for name, text in (descriptions | paging).items()
+    ]
+
+
+# ------------------------------------------------------------------ filters
+
+
+def _filters(request: Request, collection: Collection) -> Values:
+    wanted = {}
+    for name, column in collection.filters.items():
+        if text := request.query_params.get(name):
+            read, _schema = _KINDS[column.type.python_type]
+            wanted[name] = read(name, text)
+    return wanted
+
+
+def _integer(name: str, text: str, least: int = 0, most: int = fields.MAX_INTEGER) -> int:
+    digits = text if text.isascii() and text.isdecimal() else ""
+    if not digits:
+        raise Refusal(400, {name: ["Enter a number."]})
+    if len(digits) > len(str(most)) or not least <= int(digits) <= most:
+        raise Refusal(400, {name: [f"Ensure this value is between {least} and {most}."]})
+    return int(digits)
+
+
+def _uuid(name: str, text: str) -> uuid.UUID:
+    value = catalogue.as_uuid(text)
+    if value is None:
+        raise Refusal(400, {name: [fields.UUID]})
+    return value
+
+
+def _text(name: str, text: str) -> str:
+    if "\x00" in text:
+        raise Refusal(400, {name: [fields.NO_NUL]})
+    return text
+
+
+def _whole_number(request: Request, name: str, least: int, most: int) -> int | None:
+    text = request.query_params.get(name)
+    return _integer(name, text, least, most) if text is not None else None
+
+
+_KINDS: Final[dict[type, tuple[Callable[[str, str], Any], dict[str, Any]]]] = {
+    int: (_integer, {"type": "integer", "minimum": 0, "maximum": fields.MAX_INTEGER}),
+    uuid.UUID: (_uuid, {"type": "string", "format": "uuid"}),
+    str: (_text, {"type": "string"}),
+}
+
+
+# ------------------------------------------------------------------ rows
+
+
+def _page(
+    engine: Engine, collection: Collection, wanted: Values, url: URL, limit: int, offset: int
+) -> dict[str, Any]:
+    with transaction(engine) as session:
+        count = catalogue.count(session, collection, wanted)
+        rows = catalogue.page(session, collection, wanted, limit=limit, offset=offset)
+    return {
+        "count": count,
+        "next": _link(url, limit, offset + limit) if offset + limit < count else None,
+        "previous": _link(url, limit, offset - limit) if offset else None,
+        "results": rows,
+    }
+
+
+def _link(url: URL, limit: int, offset: int) -> str:
+    placed = url.include_query_params(limit=limit)
+    if offset <= 0:
+        return str(placed.remove_query_params("offset"))
+    return str(placed.include_query_params(offset=offset))
+
+
+def _whole(
+    engine: Engine, collection: Collection, wanted: Values, view: type[BaseModel]
+) -> Response:
+    chunks = _encoded(_chunks(engine, collection, wanted), TypeAdapter(list[view]))  # type: ignore[valid-type]
+    # The first chunk is read before the answer begins, so that a lost database is a 503.
+    first, second = next(chunks), next(chunks, None)
+    if second is None:
+        return Response(b"[" + first + b"]", media_type=_JSON)
+    return StreamingResponse(chain((b"[", first, second), chunks, (b"]",)), media_type=_JSON)
+
+
+def _chunks(engine: Engine, collection: Collection, wanted: Values) -> Iterator[Sequence[Record]]:
+    last: Record | None = None
+    while True:
+        with transaction(engine) as session:
+            rows = catalogue.rows_after(session, collection, wanted, last=last, limit=_CHUNK_ROWS)
+        if rows or last is None:
+            yield rows
+        if len(rows) < _CHUNK_ROWS:
+            return
+        last = rows[-1]
+
+
+def _encoded(chunks: Iterator[Sequence[Record]], adapter: TypeAdapter[Any]) -> Iterator[bytes]:
+    comma = b""
+    for rows in chunks:
+        yield comma + adapter.dump_json(adapter.validate_python(rows))[1:-1]
+        comma = b","

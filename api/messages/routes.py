@@ -1,0 +1,177 @@
+"""Messages in, events out: the REST door of the bus, and the live stream."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from pydantic import BaseModel
+from sse_starlette.sse import EventSourceResponse
+
+from api.http.access import Caller, Gatekeeper, gatekeeper
+from api.http.errors import Refusal
+from api.http.stream import Feed, Wanted
+from api.messages.intake import Intake
+from flows.common.database import now
+from flows.fastmon import schemas
+from flows.fastmon.intake import Taken
+
+router = APIRouter(prefix="/api/messages", tags=["messages"])
+
+_SEND_TIMEOUT: Final = 60.0
+_FEED_SECONDS: Final = 10.0
+_STREAM_HEADERS: Final = {
+    "Content-Type": "text/event-stream",
+    "Cache-Control": "no-cache",
+    "X-Accel-Buffering": "no",
+    "Access-Control-Allow-Origin": "*",
+}
+
+
+class StoredMessage(BaseModel):
+    """A message as it was stored and relayed."""
+
+    message_id: int
+    message_type: str
+    sender_agent: str | None
+    namespace: str | None
+    execution_id: str | None
+    run_id: str | None
+    message_content: dict[str, Any]
+    sent_at: datetime
+    is_successful: bool
+    outcome: Taken
+    reason: str | None
+
+
+_EXAMPLE: Final = {
+    "msg_type": "stf_ready",
+    "namespace": "testbed",
+    "run_id": "100123",
+    "filename": "swf.100123.000001.stf",
+    "sequence": 1,
+    "size_bytes": 2147483648,
+    "tf_count": 1000,
+}
+
+
+@router.post(
+    "/",
+    status_code=201,
+    summary="Send a message",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": {"type": "object"}, "example": _EXAMPLE}},
+        }
+    },
+)
+async def send_message(
+    request: Request, keeper: Annotated[Gatekeeper, Depends(gatekeeper)]
+) -> StoredMessage:
+    """Store a bus message, relay it to the stream and, if it announces an STF, queue that.
+
+    Takes any JSON object with a `msg_type`. What is answered 201 survives anything.
+    """
+    caller = await keeper.token_writer(request)
+    body = schemas.decode(await request.body())
+    message = schemas.parse(body)
+    intake: Intake = request.app.state.intake
+    outcome = await intake.take(body, message, caller.name)
+    return StoredMessage(
+        message_id=outcome.event_id,
+        message_type=message.msg_type,
+        sender_agent=message.sender,
+        namespace=message.namespace,
+        execution_id=message.execution_id,
+        run_id=None if message.run_id is None else str(message.run_id),
+        message_content=body,
+        sent_at=now(),
+        is_successful=True,
+        outcome=outcome.taken,
+        reason=outcome.reason,
+    )
+
+
+async def _listener(request: Request) -> Caller:
+    return await gatekeeper(request).listener(request)
+
+
+# The original answers any method alike (contract section 3.11).
+@router.api_route("/stream/", methods=["POST", "OPTIONS"], include_in_schema=False)
+@router.get(
+    "/stream/",
+    summary="Follow the live stream",
+    response_class=Response,
+    responses={200: {"content": {"text/event-stream": {}}}},
+)
+async def stream(
+    request: Request,
+    _caller: Annotated[Caller, Depends(_listener)],
+    msg_types: Annotated[str | None, Query(description="Comma list of message types.")] = None,
+    agents: Annotated[str | None, Query(description="Comma list of `processed_by`.")] = None,
+    run_ids: Annotated[str | None, Query(description="Comma list of `run_id`.")] = None,
+    namespaces: Annotated[str | None, Query(description="Comma list of namespaces.")] = None,
+    subject: Annotated[str | None, Query(description="Comma list of subjects.")] = None,
+    after: Annotated[str | None, Query(description="Id of the last event that is known.")] = None,
+    last_event_id: Annotated[str | None, Header()] = None,
+) -> EventSourceResponse:
+    """Server-sent events: `connected`, then each event with its id, a heartbeat every 30 s.
+
+    With `Last-Event-ID` (or `after`) it begins with what was missed since that event.
+    """
+    feed: Feed = request.app.state.feed
+    position = _position(last_event_id or after)
+    if not await feed.ready(_FEED_SECONDS):
+        raise Refusal(503, {"detail": "the event table cannot be read; try again"})
+    if len(feed.clients) >= request.app.state.settings.stream.max_clients:
+        raise Refusal(503, {"detail": "too many clients follow the stream; try again later"})
+    wanted = Wanted.of(
+        {
+            "msg_types": msg_types,
+            "agents": agents,
+            "run_ids": run_ids,
+            "namespaces": namespaces,
+            "subject": subject,
+        }
+    )
+    return EventSourceResponse(
+        feed.listen(wanted, position),
+        headers={**_STREAM_HEADERS, "X-Last-Event-Id": str(feed.last_id)},
+        ping=0,
+        sep="\n",
+        send_timeout=_SEND_TIMEOUT,
+    )
+
+
+class StreamStatus(BaseModel):
+    """Who follows the stream of this API process."""
+
+    connected_clients: int
+    client_ids: list[str]
+    client_filters: dict[str, dict[str, list[str]]]
+    last_event_id: int
+
+
+@router.get("/stream/status/", summary="Who follows the stream")
+async def stream_status(
+    request: Request, keeper: Annotated[Gatekeeper, Depends(gatekeeper)]
+) -> StreamStatus:
+    """The connected clients and their filters. JSON, whatever `Accept` says."""
+    caller = await keeper.caller(request)
+    if not caller.name:
+        raise Refusal(403, {"detail": "Authentication credentials were not provided."})
+    feed: Feed = request.app.state.feed
+    clients = feed.clients
+    return StreamStatus(
+        connected_clients=len(clients),
+        client_ids=[client.id for client in clients],
+        client_filters={client.id: client.wanted.as_dict() for client in clients},
+        last_event_id=feed.last_id,
+    )
+
+
+def _position(text: str | None) -> int | None:
+    """The id in `text`; one that is no number asks for nothing that was missed."""
+    return int(text) if text and text.isdecimal() and len(text) < 19 else None  # noqa: PLR2004

@@ -1,0 +1,105 @@
+"""The log of a job as one text, fetched when it is asked for (ops contract section 1.4.4).
+
+A GET that triggers: the shape that gets through a proxy without sessions (section 4.5).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import PlainTextResponse
+
+from api.http import pages
+from api.http.access import Caller
+from api.payload_logs import files
+from api.payload_logs.bodies import text_answer
+from api.payload_logs.pages.parts import Asked, step_of
+from api.payload_logs.queries import (
+    NotAJobId,
+    NotItsRequest,
+    Phase,
+    Standing,
+    directory,
+    job_id,
+    look_and_ask,
+)
+from blocks.errors import OutsideUnavailable
+from flows.common.settings import Settings
+
+router = APIRouter(route_class=pages.PageRoute, prefix="/panda/jobs", include_in_schema=False)
+
+_HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_TRIES: Final = 3
+
+
+@router.get("/{pandaid}/payload-log/")
+async def payload_log(request: Request, pandaid: str) -> Response:
+    """The text, or 202 and a page that waits for it, or in a line why there is none.
+
+    `?force=1` has it fetched anew; `?request=N` asks for nothing, and shows what comes of that
+    request.
+    """
+    viewer = await pages.viewer_of(request)
+    try:
+        number, asked = job_id(pandaid), Asked.of(request)
+        answer = await run_in_threadpool(_answer, request, number, viewer, asked)
+    except (NotAJobId, NotItsRequest) as error:
+        return _line(404, str(error))
+    except OutsideUnavailable as error:
+        return _line(502, f"job {pandaid}: its log could not be asked for: {error}; try again")
+    pages.admit(request, answer, viewer)
+    return answer
+
+
+def _answer(request: Request, pandaid: int, viewer: Caller, asked: Asked) -> Response:
+    settings: Settings = request.app.state.settings
+    engine = request.app.state.engine
+    for _ in range(_TRIES):
+        standing = look_and_ask(
+            engine, pandaid, settings, viewer, force=asked.force, request_id=asked.request_id
+        )
+        if standing.phase is not Phase.READY:
+            break
+        place = directory(standing.row, settings)
+        if place is not None and (log := files.open_log(place)) is not None:
+            return text_answer(log)
+        # The cache lost it between the look and the opening: look again.
+    return _without(request, standing, viewer, settings.payload_logs.max_attempts)
+
+
+def _without(request: Request, standing: Standing, viewer: Caller, most: int) -> Response:
+    match standing.phase:
+        case Phase.WAITING:
+            return pages.render(
+                request,
+                "payload_log_pending.html",
+                status=202,
+                viewer=viewer,
+                standing=standing,
+                step=step_of(standing),
+            )
+        case Phase.NO_JOB | Phase.NO_LOG:
+            return _line(404, standing.reason)
+        case Phase.FAILED:
+            return _line(502, failure_text(standing, most))
+        case _:
+            label = f"job {standing.pandaid}"
+            return _line(404, f"{label}: its log has left the cache; ask for it without ?request")
+
+
+def failure_text(standing: Standing, most: int) -> str:
+    """What happened, how often, and what to do."""
+    tried = f"attempt {standing.attempts} of {most}" if standing.attempts else "not attempted"
+    if standing.attempts >= most:
+        tried = f"{standing.attempts} attempts failed, and no more than {most} are made"
+    return (
+        f"the payload log of job {standing.pandaid} could not be fetched ({tried}).\n"
+        f"Last error: {standing.reason}\n"
+        "Append ?force=1 to retry."
+    )
+
+
+def _line(status: int, text: str) -> Response:
+    return PlainTextResponse(f"{text}\n", status, _HEADERS)

@@ -1,0 +1,256 @@
+"""How a job's payload log stands, by its row, its requests and the cache; and asking for it.
+
+The web tier only reads the row: what it wants, it requests of the ops side.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
+from api.http.access import Caller
+from api.payload_logs import files
+from blocks.errors import ProdOpsError
+from flows.common import requests
+from flows.common.database import now, transaction
+from flows.common.models import OPEN, Request, RequestState
+from flows.common.settings import Settings
+from flows.payload_logs import cache
+from flows.payload_logs.actions import FETCH_PAYLOAD_LOG, FetchPayloadLog
+from flows.payload_logs.models import LogState, PayloadLog
+
+MAX_ID: Final = 2**63 - 1
+NO_LOG_TEXT: Final = "no Rucio log dataset registered (job may not be complete yet)"
+_AGAIN: Final = timedelta(seconds=60)
+_VISITOR: Final = "visitor"
+
+
+class Phase(StrEnum):
+    """What can be said of a job's log just now."""
+
+    UNKNOWN = "unknown"
+    """Nobody asked for it yet, or the cache lost it."""
+    WAITING = "waiting"
+    """A request for it is open."""
+    READY = "ready"
+    """Its members are in the cache."""
+    NO_JOB = "no_job"
+    NO_LOG = "no_log"
+    FAILED = "failed"
+
+
+class NotAJobId(ProdOpsError):
+    """The text is no id of a PanDA job."""
+
+
+class NotItsRequest(ProdOpsError):
+    """There is no such request for the log of that job."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """How a job's log stands.
+
+    Attributes:
+        row: What the ops side noted; None where it was never asked.
+        request: The request that is waited for, or that was named.
+        is_cached: Whether the members of some fetch are there to read.
+        reason: Why there is nothing to show, in words.
+    """
+
+    pandaid: int
+    phase: Phase
+    row: PayloadLog | None = None
+    request: Request | None = None
+    is_cached: bool = False
+    reason: str = ""
+
+    @property
+    def attempts(self) -> int:
+        """Fetches that failed since the last that did not."""
+        return self.row.attempts if self.row is not None else 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its request has not ended."""
+        return self.request is not None and self.request.state in OPEN
+
+
+def job_id(text: str) -> int:
+    """The id of a job.
+
+    Raises:
+        NotAJobId: It is none.
+    """
+    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_ID))
+    if not is_number or not 1 <= int(text) <= MAX_ID:
+        shown = text if len(text) <= 100 else f"{text[:100]}…"  # noqa: PLR2004
+        raise NotAJobId(f"job {shown}: a PanDA job is named by a positive whole number")
+    return int(text)
+
+
+# ------------------------------------------------------------------ looking
+
+
+def look(
+    session: Session, pandaid: int, settings: Settings, *, request_id: int | None = None
+) -> Standing:
+    """How the log stands; with `request_id`, what came, or comes, of that request.
+
+    Raises:
+        NotItsRequest: No such request is about this job's log.
+    """
+    row = session.get(PayloadLog, pandaid)
+    # After the row: a fetch that ends meanwhile has filled the cache before.
+    is_cached = files.is_cached(place) if (place := directory(row, settings)) else False
+    if request_id is not None:
+        return _of_request(_latest(session, request_id, pandaid), pandaid, row, is_cached=is_cached)
+    request = _open_request(session, pandaid)
+    phase = _phase(row, request, is_cached=is_cached)
+    reason = reason_of(row, pandaid) if phase in _WITHOUT.values() else ""
+    return Standing(
+        pandaid=pandaid, phase=phase, row=row, request=request, is_cached=is_cached, reason=reason
+    )
+
+
+_WITHOUT: Final = {
+    LogState.NO_JOB: Phase.NO_JOB,
+    LogState.NO_LOG: Phase.NO_LOG,
+    LogState.FAILED: Phase.FAILED,
+}
+
+
+def _phase(row: PayloadLog | None, request: Request | None, *, is_cached: bool) -> Phase:
+    if is_cached:
+        return Phase.READY
+    if request is not None:
+        return Phase.WAITING
+    return _WITHOUT.get(row.state, Phase.UNKNOWN) if row is not None else Phase.UNKNOWN
+
+
+def _of_request(
+    request: Request, pandaid: int, row: PayloadLog | None, *, is_cached: bool
+) -> Standing:
+    reason = ""
+    if request.state in OPEN:
+        phase = Phase.WAITING
+    elif request.state == RequestState.COMPLETED:
+        phase = Phase.READY if is_cached else Phase.UNKNOWN
+    else:
+        is_its = row is not None and row.request_id == request.id
+        phase = (
+            _WITHOUT.get(row.state, Phase.FAILED) if row is not None and is_its else Phase.FAILED
+        )
+        reason = reason_of(row, pandaid) if is_its else (request.error or str(request.state))
+    return Standing(
+        pandaid=pandaid, phase=phase, row=row, request=request, is_cached=is_cached, reason=reason
+    )
+
+
+def reason_of(row: PayloadLog | None, pandaid: int) -> str:
+    """Why there is nothing, or nothing new, to show (texts: ops contract section 1.4.4)."""
+    told = (row.last_error if row is not None else None) or ""
+    if row is not None and row.state == LogState.NO_LOG:
+        return told if NO_LOG_TEXT in told else NO_LOG_TEXT
+    if row is not None and row.state == LogState.NO_JOB:
+        label = f"job {pandaid}"
+        return told if told.startswith(label) else f"{label}: {told or 'PanDA knows no such job'}"
+    return told or "the reason was not noted"
+
+
+def directory(row: PayloadLog | None, settings: Settings) -> Path | None:
+    """Where the job's log is, or would be; None as long as its task is not known."""
+    if row is None or row.jeditaskid is None:
+        return None
+    return cache.directory_of(settings.stack.tmp_dir, row.jeditaskid, row.pandaid)
+
+
+def _open_request(session: Session, pandaid: int) -> Request | None:
+    key = FETCH_PAYLOAD_LOG.dedup_key(FetchPayloadLog(pandaid=pandaid))
+    return session.scalar(
+        select(Request)
+        .where(Request.action == FETCH_PAYLOAD_LOG.name, Request.dedup_key == key)
+        .where(Request.state.in_(OPEN))
+        .order_by(Request.id.desc())
+        .limit(1)
+    )
+
+
+def _latest(session: Session, request_id: int, pandaid: int) -> Request:
+    """The request, or the one that took its place."""
+    found = session.get(Request, request_id)
+    while found is not None and found.successor_id not in {None, found.id}:
+        found = session.get(Request, found.successor_id)
+    is_its = found is not None and found.action == FETCH_PAYLOAD_LOG.name
+    if found is None or not is_its or found.subject != str(pandaid):
+        raise NotItsRequest(f"request {request_id} does not fetch the log of job {pandaid}")
+    return found
+
+
+# ------------------------------------------------------------------ asking
+
+
+def is_worth_asking(standing: Standing, max_attempts: int) -> bool:
+    """Whether somebody who wants the log, and does not insist, has it fetched."""
+    match standing.phase:
+        case Phase.READY | Phase.WAITING:
+            return False
+        case Phase.NO_JOB | Phase.NO_LOG:
+            looked_at = standing.row.looked_up_at if standing.row is not None else None
+            return looked_at is None or now() - looked_at > _AGAIN
+        case Phase.FAILED:
+            return standing.attempts < max_attempts
+        case _:
+            return True
+
+
+def ask(engine: Engine, pandaid: int, caller: Caller, *, force: bool) -> int:
+    """Request the log, or join who did; gives the request's id.
+
+    Raises:
+        DatabaseUnavailable: It is not known whether it was accepted.
+    """
+    form = FetchPayloadLog(pandaid=pandaid, force=force)
+    with transaction(engine) as session:
+        accepted = requests.accept(
+            session,
+            FETCH_PAYLOAD_LOG,
+            form,
+            requested_by=caller.name or _VISITOR,
+            source="page",
+        )
+    return accepted.id
+
+
+def look_and_ask(
+    engine: Engine,
+    pandaid: int,
+    settings: Settings,
+    caller: Caller,
+    *,
+    force: bool = False,
+    request_id: int | None = None,
+) -> Standing:
+    """How the log stands, once it has been asked for where that is worth it.
+
+    With `request_id` nothing is asked for, whatever `force` says: who waits does not ask again.
+
+    Raises:
+        NotItsRequest: No such request is about this job's log.
+        DatabaseUnavailable: Nothing is known, or not whether it was asked for.
+    """
+    with transaction(engine) as session:
+        standing = look(session, pandaid, settings, request_id=request_id)
+    if request_id is not None:
+        return standing
+    if not force and not is_worth_asking(standing, settings.payload_logs.max_attempts):
+        return standing
+    asked = ask(engine, pandaid, caller, force=force)
+    with transaction(engine) as session:
+        return look(session, pandaid, settings, request_id=asked)

@@ -1,0 +1,280 @@
+"""Payload logs for programs: asked for, followed by their row, read member by member."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Path, Query, Request
+from pydantic import BaseModel
+from sqlalchemy import Engine
+from starlette.responses import StreamingResponse
+
+from api.http.access import Caller, gatekeeper
+from api.http.errors import Refusal
+from api.payload_logs import files
+from api.payload_logs.bodies import Part, archive_answer, member_answer
+from api.payload_logs.queries import MAX_ID, directory, look
+from flows.common import requests
+from flows.common.database import transaction
+from flows.common.models import RequestState
+from flows.common.settings import Settings
+from flows.payload_logs.actions import FETCH_PAYLOAD_LOG, FetchPayloadLog
+from flows.payload_logs.models import LogState, PayloadLog, Step
+
+router = APIRouter(prefix="/api/payload-logs", tags=["payload logs"])
+
+
+async def _writer(request: Request) -> Caller:
+    return await gatekeeper(request).token_writer(request)
+
+
+async def _reader(request: Request) -> Caller:
+    return await gatekeeper(request).reader(request)
+
+
+Writer = Annotated[Caller, Depends(_writer)]
+Reader = Annotated[Caller, Depends(_reader)]
+PandaId = Annotated[int, Path(ge=1, le=MAX_ID, description="The job at PanDA.", examples=[1001])]
+Offset = Annotated[
+    int | None, Query(ge=0, le=MAX_ID, description="First byte, where a proxy drops `Range`.")
+]
+Length = Annotated[int | None, Query(ge=0, le=MAX_ID, description="How many bytes from there on.")]
+
+_NOT_THERE: Final = "There is no such job's log here, or no such member of it."
+_DENIED: Final = {"description": "Reads are closed, and nobody is known."}
+_BYTES: Final[dict[int | str, dict[str, Any]]] = {
+    403: _DENIED,
+    404: {"description": _NOT_THERE},
+    409: {"description": "A newer fetch has taken the place of `version`."},
+}
+_EXAMPLES: Final[dict[str, Any]] = {
+    "by id": {
+        "summary": "By the job alone: task and log are looked up at PanDA",
+        "value": {"pandaid": 1001},
+    },
+    "whole": {
+        "summary": "All that PanDA knows of it, and fetched anew",
+        "value": {
+            "pandaid": 1001,
+            "jeditaskid": 501,
+            "scope": "group.EIC",
+            "lfn": "group.EIC.example.log.501.000001.log.tgz",
+            "force": True,
+        },
+    },
+}
+
+
+class LogRequested(BaseModel):
+    """The request that stands for what was asked."""
+
+    pandaid: int
+    request_id: int
+    state: RequestState
+    is_new: bool
+    url: str
+    log_url: str
+
+
+class MemberView(BaseModel):
+    """A file of a log: its name in the cache, and its path in the archive where it is known."""
+
+    name: str
+    path: str | None
+    size_bytes: int
+    url: str
+
+
+class LogView(BaseModel):
+    """What is known of a job's log; `members` is what can be read now, whatever the state."""
+
+    pandaid: int
+    jeditaskid: int | None
+    scope: str | None
+    lfn: str | None
+    state: LogState
+    step: str
+    step_number: int
+    steps: int
+    step_text: str
+    request_id: int | None
+    request_url: str | None
+    attempts: int
+    max_attempts: int
+    last_error: str | None
+    rse: str | None
+    size_bytes: int | None
+    adler32: str | None
+    looked_up_at: datetime | None
+    fetched_at: datetime | None
+    updated_at: datetime
+    is_cached: bool
+    version: str | None
+    members: list[MemberView]
+    archive_url: str | None
+    page_url: str
+
+
+# ------------------------------------------------------------------ asking
+
+
+@router.post(
+    "/",
+    status_code=202,
+    summary="Ask for the log of a job",
+    responses={
+        400: {"description": "A field is not of its form; the answer names it."},
+        401: {"description": "Who asks is not known."},
+    },
+    openapi_extra={
+        "requestBody": {"content": {"application/json": {"examples": _EXAMPLES}}},
+    },
+)
+def ask(request: Request, caller: Writer, form: FetchPayloadLog) -> LogRequested:
+    """Accept a request for a log, or join the open one for the same job.
+
+    `payload_log_progress`, `payload_log_ready` or `payload_log_failed` tell what comes of it, with
+    the job's id as the stream's `subject`.
+    """
+    engine: Engine = request.app.state.engine
+    with transaction(engine) as session:
+        accepted = requests.accept(
+            session, FETCH_PAYLOAD_LOG, form, requested_by=caller.name, source="rest"
+        )
+    prefix = _prefix(request)
+    return LogRequested(
+        pandaid=form.pandaid,
+        request_id=accepted.id,
+        state=accepted.state,
+        is_new=accepted.is_new,
+        url=f"{prefix}/api/requests/{accepted.id}/",
+        log_url=f"{prefix}/api/payload-logs/{form.pandaid}/",
+    )
+
+
+# ------------------------------------------------------------------ reading
+
+
+@router.get(
+    "/{pandaid}/",
+    summary="How a job's log stands",
+    responses={403: _DENIED, 404: {"description": "Nobody has asked for it yet."}},
+)
+def get_log(pandaid: PandaId, request: Request, _reader: Reader) -> LogView:
+    """The state of the log, the step that its fetch is at, and what can be read of it."""
+    settings: Settings = request.app.state.settings
+    with transaction(request.app.state.engine) as session:
+        row = look(session, pandaid, settings).row
+    if row is None:
+        raise Refusal(404, {"detail": f"job {pandaid}: nobody has asked for its log yet"})
+    place = directory(row, settings)
+    log = files.open_log(place) if place is not None else None
+    if log is None:
+        return _view(request, row, None)
+    with log:
+        return _view(request, row, log)
+
+
+@router.get(
+    "/{pandaid}/members/{name}",
+    summary="Read a member of a log",
+    response_class=StreamingResponse,
+    responses={
+        200: {"content": {"text/plain": {}}},
+        206: {"description": "The part that `Range` named.", "content": {"text/plain": {}}},
+        416: {"description": "The part begins beyond the end."},
+        **_BYTES,
+    },
+)
+@router.get("/{pandaid}/members/{name}/", include_in_schema=False)
+def get_member(
+    pandaid: PandaId,
+    name: str,
+    request: Request,
+    _reader: Reader,
+    download: bool = False,  # noqa: FBT001, FBT002 - the query's word
+    offset: Offset = None,
+    length: Length = None,
+    version: str = "",
+) -> StreamingResponse:
+    """The bytes of a member as they were in the archive; `version` wants those of one fetch."""
+    log = opened(request, pandaid)
+    member = log.member(name)
+    if member is None or version not in {"", log.version}:
+        log.close()
+        raise _no_member(pandaid, name) if member is None else _outdated(pandaid)
+    part = Part(offset, length, request.headers.get("range"))
+    kept_as = f"{pandaid}.{name}" if download else None
+    return member_answer(log, member, part, download_as=kept_as)
+
+
+@router.get(
+    "/{pandaid}/archive/",
+    summary="Read all members as an archive",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"application/gzip": {}}}, **_BYTES},
+)
+def get_archive(pandaid: PandaId, request: Request, _reader: Reader) -> StreamingResponse:
+    """All members as one .tar.gz, packed while it is sent."""
+    log = opened(request, pandaid)
+    return archive_answer(log, f"payload-log-{pandaid}")
+
+
+def opened(request: Request, pandaid: int) -> files.OpenLog:
+    """The log of a job, open to read; whoever takes it closes it.
+
+    Raises:
+        Refusal: 404, where it is not in the cache.
+    """
+    settings: Settings = request.app.state.settings
+    with transaction(request.app.state.engine) as session:
+        place = directory(session.get(PayloadLog, pandaid), settings)
+    log = files.open_log(place) if place is not None else None
+    if log is None:
+        raise Refusal(404, {"detail": f"job {pandaid}: its log is not in the cache"})
+    return log
+
+
+def _no_member(pandaid: int, name: str) -> Refusal:
+    return Refusal(404, {"detail": f"the log of job {pandaid} has no member {name[:200]!r}"})
+
+
+def _outdated(pandaid: int) -> Refusal:
+    return Refusal(409, {"detail": f"the log of job {pandaid} was fetched anew meanwhile"})
+
+
+def _view(request: Request, row: PayloadLog, log: files.OpenLog | None) -> LogView:
+    base = f"{_prefix(request)}/api/payload-logs/{row.pandaid}/"
+    known = {name: getattr(row, name) for name in LogView.model_fields if hasattr(row, name)}
+    known["members"] = _members(row, log, base)
+    return LogView(
+        **known,
+        step_number=Step(row.step).number if row.step in set(Step) else 0,
+        steps=len(Step),
+        max_attempts=request.app.state.settings.payload_logs.max_attempts,
+        request_url=(
+            f"{_prefix(request)}/api/requests/{row.request_id}/" if row.request_id else None
+        ),
+        is_cached=log is not None,
+        version=log.version if log is not None else None,
+        archive_url=f"{base}archive/" if log is not None else None,
+        page_url=f"{_prefix(request)}/panda/jobs/{row.pandaid}/log/",
+    )
+
+
+def _members(row: PayloadLog, log: files.OpenLog | None, base: str) -> list[MemberView]:
+    paths = {each.get("name"): each.get("path") for each in row.members}
+    return [
+        MemberView(
+            name=each.name,
+            path=paths.get(each.name),
+            size_bytes=each.size_bytes,
+            url=f"{base}members/{each.name}",
+        )
+        for each in (log.members if log is not None else ())
+    ]
+
+
+def _prefix(request: Request) -> str:
+    return str(request.app.state.settings.stack.root_path)

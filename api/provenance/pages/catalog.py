@@ -1,0 +1,175 @@
+"""The catalog of a campaign: requested against produced, live while Rucio is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
+from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
+
+from api.http import pages, wording
+from api.http.access import Caller, Kind, gatekeeper
+from api.pcs.services.errors import RecordNotFound
+from api.provenance import campaigns, counts, export, rows
+from api.provenance.selection import NO_REQUESTOR, Selection
+from flows.common.database import now, transaction
+from flows.common.settings import Settings
+from flows.fastmon import overview
+from flows.provenance.models import EVGEN, Finding, Rule
+
+router = APIRouter(route_class=pages.PageRoute, prefix="/pcs", include_in_schema=False)
+
+T = TypeVar("T")
+
+
+@router.get("/catalog/")
+async def catalog_page(request: Request) -> Response:
+    """The rows of a selection, a page at a time; everything is in the address."""
+    viewer = await pages.viewer_of(request)
+    wanted = Selection.of(dict(request.query_params))
+    try:
+        found = await read(request, lambda session: _page(session, wanted, settings_of(request)))
+    except RecordNotFound as error:
+        return await pages.show(
+            request, "catalog_none.html", viewer, status=404, problem=str(error),
+            known=getattr(error, "known", []),
+        )  # fmt: skip
+    if found is None:
+        return await pages.show(request, "catalog_none.html", viewer, problem="", known=[])
+    return await pages.show(
+        request, "catalog.html", viewer, **found, **shared(request, viewer),
+        page_size=rows.PAGE_SIZE, no_requestor=NO_REQUESTOR, evgen=EVGEN,
+        findings=[each.value for each in Finding], rules=list(Rule)[:3],
+    )  # fmt: skip
+
+
+@router.get("/catalog.csv")
+async def catalog_csv(request: Request) -> Response:
+    """All rows of a selection as CSV."""
+    wanted = await _exported(request)
+    if isinstance(wanted, Response):
+        return wanted
+    lines = export.as_csv(request.app.state.engine, wanted, _stale_before(request))
+    return StreamingResponse(
+        lines, media_type="text/csv; charset=utf-8", headers=_attached(wanted, "csv")
+    )
+
+
+@router.get("/catalog.json")
+async def catalog_json(request: Request) -> Response:
+    """All rows of a selection as JSON."""
+    wanted = await _exported(request)
+    if isinstance(wanted, Response):
+        return wanted
+    lines = export.as_json(request.app.state.engine, wanted, _stale_before(request))
+    return StreamingResponse(
+        lines, media_type="application/json", headers=_attached(wanted, "json")
+    )
+
+
+async def _exported(request: Request) -> Selection | Response:
+    """The selection with its campaign; 404 as text where there is none."""
+    await gatekeeper(request).reader(request)
+    wanted = Selection.of(dict(request.query_params))
+    try:
+        named = await read(request, lambda session: _named(session, wanted))
+    except RecordNotFound as error:
+        return Response(f"{error}\n", 404, media_type="text/plain")
+    return named or Response("There is no campaign yet.\n", 404, media_type="text/plain")
+
+
+def _named(session: Session, wanted: Selection) -> Selection | None:
+    name = wanted.campaign or campaigns.shown_by_itself(session)
+    if name is None:
+        return None
+    campaigns.require(session, name)
+    return replace(wanted, campaign=name)
+
+
+def _page(session: Session, asked: Selection, settings: Settings) -> dict[str, Any] | None:
+    last_event_id = overview.freeze(session)
+    wanted = _named(session, asked)
+    if wanted is None:
+        return None
+    name = wanted.campaign
+    stale_before = campaigns.oldest_good(settings.provenance.stale_hours)
+    return {
+        "last_event_id": last_event_id,
+        "wanted": wanted,
+        "stale_before": stale_before,
+        "standing": campaigns.standing(session, name, stale_before=stale_before),
+        "names": _offered(session, name),
+        "summary": counts.summary(session, name),
+        "choices": counts.choices(session, name),
+        "listing": rows.page(session, wanted, stale_before=stale_before),
+        "unmatched": counts.unmatched(session, name),
+        "arrivals": [
+            {"at": each.at.isoformat(), "stage": each.stage, "datasets": each.datasets,
+             "files": each.files, "bytes": each.size_bytes}
+            for each in counts.arrivals(session, name)
+        ],
+    }  # fmt: skip
+
+
+def _offered(session: Session, name: str) -> list[str]:
+    names = [each for each in campaigns.known(session) if each != EVGEN]
+    return [*names, EVGEN] if name in {*names, EVGEN} else [name, *names, EVGEN]
+
+
+def _attached(wanted: Selection, kind: str) -> dict[str, str]:
+    name = "".join(each if each.isalnum() or each in "._-" else "_" for each in wanted.campaign)
+    return {
+        "Content-Disposition": f'attachment; filename="catalog-{name}.{kind}"',
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+    }
+
+
+def _stale_before(request: Request) -> Any:
+    return campaigns.oldest_good(settings_of(request).provenance.stale_hours)
+
+
+# ------------------------------------------------------------------ shared with the DID's page
+
+
+def settings_of(request: Request) -> Settings:
+    """The settings of the app that serves the request."""
+    settings: Settings = request.app.state.settings
+    return settings
+
+
+async def read(request: Request, work: Callable[[Session], T]) -> T:
+    """Do some reading in one transaction, off the event loop."""
+
+    def in_transaction() -> T:
+        with transaction(request.app.state.engine) as session:
+            return work(session)
+
+    return await run_in_threadpool(in_transaction)
+
+
+def shared(request: Request, viewer: Caller) -> dict[str, Any]:
+    """What the templates of provenance share: who looks, and links."""
+    prefix = pages.prefix_of(request)
+    settings = settings_of(request)
+    monitor = settings.pcs.panda_monitor_url
+    return {
+        "known": {
+            "name": viewer.name if viewer.kind is not Kind.NOBODY else "",
+            "kind": viewer.kind.value,
+            "may_write": viewer.may_write,
+        },
+        "has_tasks": settings.pcs.url is None,
+        "did_path": lambda did: f"{prefix}/pcs/did/?did={quote(did, safe=':/')}",
+        "task_path": lambda name: f"{prefix}/pcs/tasks/{quote(name, safe='')}/",
+        "monitor": lambda key: monitor.replace("{id}", str(key)) if monitor else "",
+        "pcs_api": f"{prefix}/pcs/api/",
+        "segment": lambda text: quote(text, safe=""),
+        "wording": wording,
+        "time_now": now(),
+    }

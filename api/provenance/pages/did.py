@@ -1,0 +1,93 @@
+"""The page of a DID: what the last sweep knows, its lineage, and what Rucio says now."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request, Response
+from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
+
+from api.http import pages
+from api.http.access import VISITOR
+from api.provenance import asking, dids
+from api.provenance.dids import BadDid, Detail, Did, Knowledge
+from api.provenance.pages.catalog import read, shared
+from flows.common.database import transaction
+from flows.fastmon import overview
+
+router = APIRouter(route_class=pages.PageRoute, prefix="/pcs/did", include_in_schema=False)
+
+_STATUS: Final = {
+    Knowledge.KNOWN: 200,
+    Knowledge.ASKED: 202,
+    Knowledge.ABSENT: 404,
+    Knowledge.UNANSWERED: 502,
+}
+_LARGEST_PAGE: Final = 100_000
+_SOURCE: Final = "page"
+
+
+@router.get("/")
+async def did_page(request: Request, did: str = "", files: str = "", after: str = "") -> Response:
+    """The DID of `did=scope:/name`. Opening it asks Rucio, unless it was asked just now.
+
+    `after` is the event that a page which asks again has got to: that asks Rucio nothing.
+    """
+    try:
+        wanted = dids.parse(did)
+    except BadDid as error:
+        return await _refused(request, str(error))
+    return await _shown(request, wanted, files=files, is_again=bool(after))
+
+
+@router.get("/{scope}/{name:path}")
+async def did_at_path(
+    request: Request, scope: str, name: str, files: str = "", after: str = ""
+) -> Response:
+    """The same by path: `/pcs/did/epic/RECO/...`, with one slash or two before the name."""
+    try:
+        wanted = dids.checked(scope, f"/{name.strip('/')}")
+    except BadDid as error:
+        return await _refused(request, str(error))
+    return await _shown(request, wanted, files=files, is_again=bool(after))
+
+
+async def _refused(request: Request, problem: str) -> Response:
+    viewer = await pages.viewer_of(request)
+    return await pages.show(request, "did_bad.html", viewer, status=400, problem=problem)
+
+
+async def _shown(request: Request, did: Did, *, files: str, is_again: bool) -> Response:
+    viewer = await pages.viewer_of(request)
+    if not is_again:
+        await run_in_threadpool(_ask, request, did, viewer.name or VISITOR)
+    found = await read(request, lambda session: _found(session, did, _number(files)))
+    detail: Detail = found["detail"]
+    return await pages.show(
+        request,
+        "did.html",
+        viewer,
+        status=_STATUS[detail.knowledge],
+        **found,
+        **shared(request, viewer),
+        Knowledge=Knowledge,
+        here_query=f"did={quote(str(did), safe=':/')}",
+    )
+
+
+def _ask(request: Request, did: Did, by: str) -> None:
+    with transaction(request.app.state.engine) as session:
+        if dids.is_due(dids.read(session, did)):
+            asking.read_did(session, did.scope, did.name, by=by, source=_SOURCE)
+
+
+def _found(session: Session, did: Did, page: int) -> dict[str, Any]:
+    last_event_id = overview.freeze(session)
+    return {"last_event_id": last_event_id, "detail": dids.read(session, did, page=page)}
+
+
+def _number(text: str) -> int:
+    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(_LARGEST_PAGE))
+    return max(1, min(int(text), _LARGEST_PAGE)) if is_number else 1

@@ -1,0 +1,160 @@
+"""Provenance for programs: what was produced of what was requested, and asking for a new look."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Path, Query, Request
+
+from api.http.access import Caller, gatekeeper
+from api.pcs.routes.common import reading, session_of, settings_of, writing
+from api.provenance import asking, campaigns, counts, reports, rows, shown, views
+from api.provenance.selection import Selection
+from api.requests.routes import Triggered
+from flows.common.requests import Accepted
+from flows.common.text import Text
+
+router = APIRouter(prefix="/api/provenance", tags=["provenance"])
+
+SOURCE: Final = "rest"
+
+
+async def _reader(request: Request) -> Caller:
+    return await gatekeeper(request).reader(request)
+
+
+async def _writer(request: Request) -> Caller:
+    return await gatekeeper(request).writer(request)
+
+
+Reader = Annotated[Caller, Depends(_reader)]
+Writer = Annotated[Caller, Depends(_writer)]
+CampaignName = Annotated[
+    Text, Path(max_length=5000, examples=["26.05.0"], description="Its name; `EVGEN`: the inputs.")
+]
+
+
+def stale_before(request: Request) -> datetime:
+    """The time before which a look is stale."""
+    return campaigns.oldest_good(settings_of(request).provenance.stale_hours)
+
+
+# ------------------------------------------------------------------ campaigns
+
+
+@router.get("/campaigns/", summary="How campaigns stand", responses=reading())
+def list_campaigns(request: Request, _reader: Reader) -> list[views.StandingView]:
+    """Every campaign of PCS, and every one that was looked at, with how the last look ended."""
+    with session_of(request) as session:
+        found = campaigns.standings(session, stale_before=stale_before(request))
+        return [views.StandingView(**shown.standing(each)) for each in found]
+
+
+# Without their slash too: a campaign's name holds dots, and then none is put after it.
+@router.get("/campaigns/{name}", include_in_schema=False)
+@router.get("/campaigns/{name}/", summary="How one campaign stands", responses=reading(404))
+def get_campaign(name: CampaignName, request: Request, _reader: Reader) -> views.CampaignView:
+    """What was requested, found and complete; when that was so, and what went wrong since."""
+    with session_of(request) as session:
+        found = campaigns.standing(session, name, stale_before=stale_before(request))
+        offered = counts.choices(session, name)
+        return views.CampaignView(
+            **shown.standing(found),
+            counts=views.CountsView.model_validate(counts.summary(session, name)),
+            detector_configs=offered.detectors,
+            stages=offered.stages,
+            rses=offered.rses,
+        )
+
+
+@router.get(
+    "/campaigns/{name}/paths/", summary="Requested against produced", responses=reading(404)
+)
+def list_paths(
+    name: CampaignName,
+    request: Request,
+    _reader: Reader,
+    q: Annotated[Text, Query(description="Words that path or DID hold.")] = "",
+    finding: Annotated[Text, Query(description="found, missing or unknown")] = "",
+    completeness: Annotated[Text, Query(description="complete or incomplete")] = "",
+    rse: Text = "",
+    requestor: Text = "",
+    priority: Text = "",
+    detector: Text = "",
+    rule: Text = "",
+    stage: Text = "",
+    stale: Text = "",
+) -> views.PathsView:
+    """Each requested path, once for each detector configuration that was found."""
+    asked = {
+        "q": q, "finding": finding, "completeness": completeness, "rse": rse, "rule": rule,
+        "requestor": requestor, "priority": priority, "detector": detector, "stage": stage,
+        "stale": stale, "campaign": name,
+    }  # fmt: skip
+    before = stale_before(request)
+    with session_of(request) as session:
+        standing = campaigns.standing(session, name, stale_before=before)
+        found = rows.every(session, Selection.of(asked), stale_before=before)
+        error = shown.standing(standing)["error"]
+        results = list(shown.paths(found, rows.suggestions(session, name), error))
+    return views.PathsView(count=len(results), results=results)
+
+
+@router.get(
+    "/campaigns/{name}/unmatched/", summary="Produced, but not requested", responses=reading(404)
+)
+def list_unmatched(
+    name: CampaignName, request: Request, _reader: Reader
+) -> list[views.ProducedView]:
+    """The campaign's datasets that count for no requested path."""
+    with session_of(request) as session:
+        campaigns.require(session, name)
+        return [shown.produced(each) for each in counts.unmatched(session, name)]
+
+
+@router.get(
+    "/campaigns/{name}/arrivals/", summary="What arrived, over time", responses=reading(404)
+)
+def list_campaign_arrivals(
+    name: CampaignName, request: Request, _reader: Reader
+) -> list[views.ArrivalView]:
+    """The campaign's datasets in bins of 12 h, by when the first replica was made."""
+    with session_of(request) as session:
+        campaigns.require(session, name)
+        found = counts.arrivals(session, name)
+        return [views.ArrivalView.model_validate(each) for each in found]
+
+
+@router.post(
+    "/campaigns/{name}/sweep/",
+    status_code=202,
+    summary="Look at a campaign in Rucio",
+    responses=writing(),
+)
+def sweep_campaign(name: CampaignName, request: Request, caller: Writer) -> Triggered:
+    """Ends with the event `campaign_provenance_ready`, good or not; an open look is joined."""
+    settings = settings_of(request)
+    with session_of(request) as session:
+        accepted = asking.sweep(session, name, by=caller.name, source=SOURCE, settings=settings)
+    return triggered(request, accepted)
+
+
+@router.get("/arrivals/", summary="What arrived between the last looks", responses=reading())
+def list_arrivals(
+    request: Request, _reader: Reader, limit: Annotated[int, Query(ge=1, le=1000)] = 100
+) -> list[views.ArrivalsView]:
+    """Newest first, by campaign; one that PCS does not know is there too, and is said so."""
+    with session_of(request) as session:
+        return [shown.arrivals(each) for each in reports.arrivals(session, limit=limit)]
+
+
+def triggered(request: Request, accepted: Accepted) -> Triggered:
+    """The answer to what was asked for."""
+    prefix = settings_of(request).stack.root_path
+    return Triggered(
+        request_id=accepted.id,
+        state=accepted.state,
+        url=f"{prefix}/api/requests/{accepted.id}/",
+        is_new=accepted.is_new,
+    )

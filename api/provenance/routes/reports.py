@@ -1,0 +1,89 @@
+"""Completion reports for programs: those that were made, in three forms, and asking for one."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.pcs.routes.common import reading, session_of, settings_of, writing
+from api.provenance import asking, reports, shown, views
+from api.provenance.routes.campaigns import SOURCE, Reader, Writer, triggered
+from api.requests.routes import Triggered
+from flows.common.text import Text
+from flows.provenance.reports import as_csv
+
+router = APIRouter(prefix="/api/provenance", tags=["provenance"])
+
+_MAX_ID: Final = 2**63 - 1
+ReportId = Annotated[int, Path(ge=1, le=_MAX_ID)]
+
+
+class ReportWish(BaseModel):
+    """Which campaign to report on; none: the current one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    campaign: Text | None = Field(None, max_length=100, examples=["26.05.0"])
+    mail: bool = Field(True, description="Send it, where a notification block is set.")
+
+
+@router.get("/reports/", summary="Completion reports", responses=reading())
+def list_reports(
+    request: Request,
+    _reader: Reader,
+    campaign: Text | None = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> list[views.ReportView]:
+    """Newest first, without what they say."""
+    with session_of(request) as session:
+        found = reports.reports(session, campaign=campaign, limit=limit)
+        return [views.ReportView.model_validate(each) for each in found]
+
+
+@router.post("/reports/", status_code=202, summary="Make a report", responses=writing())
+def make_report(request: Request, caller: Writer, wish: ReportWish | None = None) -> Triggered:
+    """Ends with the event `completion_report_ready`."""
+    asked, settings = wish or ReportWish.model_validate({}), settings_of(request)
+    with session_of(request) as session:
+        accepted = asking.report(
+            session, asked.campaign, by=caller.name, source=SOURCE, settings=settings,
+            mail=asked.mail,
+        )  # fmt: skip
+    return triggered(request, accepted)
+
+
+@router.get(
+    "/reports/{report_id}.md",
+    summary="A report as Markdown",
+    response_class=Response,
+    responses=reading(404) | {200: {"content": {"text/markdown": {}}}},
+)
+def report_markdown(report_id: ReportId, request: Request, _reader: Reader) -> Response:
+    """As it was mailed."""
+    with session_of(request) as session:
+        text = reports.report(session, report_id).markdown
+    return Response(text, media_type="text/markdown; charset=utf-8")
+
+
+@router.get(
+    "/reports/{report_id}.csv",
+    summary="A report as CSV",
+    response_class=Response,
+    responses=reading(404) | {200: {"content": {"text/csv": {}}}},
+)
+def report_table(report_id: ReportId, request: Request, _reader: Reader) -> Response:
+    """A row for each requested path."""
+    with session_of(request) as session:
+        found = reports.report(session, report_id)
+        name, text = f"completion-{found.campaign}-{found.id}.csv", as_csv.table(found.body)
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
+
+
+@router.get("/reports/{report_id}/", summary="One report", responses=reading(404))
+def get_report(report_id: ReportId, request: Request, _reader: Reader) -> views.ReportDetailView:
+    """With all that it says."""
+    with session_of(request) as session:
+        return shown.report(reports.report(session, report_id))

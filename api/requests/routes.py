@@ -1,0 +1,200 @@
+"""Triggering actions, and following the requests that they become."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Body, Depends, Path, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Engine, func, select
+from sqlalchemy.orm import Session
+
+from api.http.access import Caller, gatekeeper
+from flows.common import actions, models, requests
+from flows.common.database import transaction
+from flows.common.models import RequestState
+from flows.common.settings import Settings
+from flows.common.text import Text
+
+router = APIRouter(prefix="/api", tags=["requests"])
+
+
+async def _writer(request: Request) -> Caller:
+    return await gatekeeper(request).token_writer(request)
+
+
+async def _reader(request: Request) -> Caller:
+    return await gatekeeper(request).reader(request)
+
+
+_MAX_ID: Final = 2**63 - 1
+RequestId = Annotated[int, Path(ge=1, le=_MAX_ID)]
+Writer = Annotated[Caller, Depends(_writer)]
+Reader = Annotated[Caller, Depends(_reader)]
+
+
+class ActionView(BaseModel):
+    """An action that may be requested."""
+
+    name: str
+    summary: str
+    parameters: dict[str, Any]
+    timeout_seconds: float
+
+
+class Triggered(BaseModel):
+    """The request that stands for what was asked."""
+
+    request_id: int
+    state: RequestState
+    url: str
+    is_new: bool
+
+
+class RequestView(BaseModel):
+    """A request, as anybody may see it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: int
+    action: str
+    parameters: dict[str, Any]
+    subject: str | None
+    requested_by: str
+    source: str
+    state: RequestState
+    attempts: int
+    successor_id: int | None
+    flow_run_id: uuid.UUID | None
+    flow_run_url: str | None = None
+    result: dict[str, Any] | None
+    error: str | None
+    created_at: datetime
+    claimed_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class RequestPage(BaseModel):
+    """A page of requests, newest first."""
+
+    count: int
+    next: str | None
+    previous: str | None
+    results: list[RequestView]
+
+
+class CancelWish(BaseModel):
+    """Why a request is to end."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Text = Field("", max_length=1000)
+
+
+@router.get("/actions/", summary="What may be requested")
+def list_actions(_reader: Reader) -> list[ActionView]:
+    """Every action with the JSON schema of its parameters."""
+    return [
+        ActionView(
+            name=action.name,
+            summary=action.summary,
+            parameters=action.parameters.model_json_schema(),
+            timeout_seconds=action.timeout_seconds,
+        )
+        for action in actions.all_actions().values()
+    ]
+
+
+@router.post("/actions/{action}/", status_code=202, summary="Request an action")
+def trigger(
+    action: str,
+    request: Request,
+    caller: Writer,
+    parameters: Annotated[dict[str, Any] | None, Body(examples=[{"namespace": "testbed"}])] = None,
+) -> Triggered:
+    """Accept a request: 202 means that it survives anything. An open equal one is joined."""
+    wanted = actions.get(action)
+    form = wanted.parse(parameters or {})
+    with transaction(request.app.state.engine) as session:
+        accepted = requests.accept(session, wanted, form, requested_by=caller.name, source="rest")
+    return Triggered(
+        request_id=accepted.id,
+        state=accepted.state,
+        url=f"{_prefix(request)}/api/requests/{accepted.id}/",
+        is_new=accepted.is_new,
+    )
+
+
+@router.get("/requests/", summary="List requests")
+def list_requests(
+    request: Request,
+    _reader: Reader,
+    action: Text | None = None,
+    state: RequestState | None = None,
+    subject: Text | None = None,
+    requested_by: Text | None = None,
+    open: bool = False,  # noqa: A002, FBT001, FBT002 - the query's word
+    limit: Annotated[int, Query(ge=1, le=1000)] = 50,
+    offset: Annotated[int, Query(ge=0, le=_MAX_ID)] = 0,
+) -> RequestPage:
+    """Requests by action, state, subject or requester, newest first, a page at a time."""
+    wanted = requests.Filter(
+        action=action, state=state, subject=subject, requested_by=requested_by, is_open=open
+    )
+    with transaction(request.app.state.engine) as session:
+        count, rows = _page(session, wanted, limit, offset)
+        views = [view(row, request.app.state.settings) for row in rows]
+    return RequestPage(
+        count=count,
+        next=_link(request, limit, offset + limit) if offset + limit < count else None,
+        previous=_link(request, limit, max(0, offset - limit)) if offset else None,
+        results=views,
+    )
+
+
+@router.get("/requests/{request_id}/", summary="One request")
+def get_request(request_id: RequestId, request: Request, _reader: Reader) -> RequestView:
+    """The request's state, result or error, and its flow run."""
+    with transaction(request.app.state.engine) as session:
+        return view(requests.get(session, request_id), request.app.state.settings)
+
+
+@router.post("/requests/{request_id}/cancel/", status_code=202, summary="Cancel a request")
+def cancel_request(
+    request_id: RequestId, request: Request, caller: Writer, wish: CancelWish | None = None
+) -> RequestView:
+    """Ask that the request end. The ops side carries it out; one that has ended stays as it is."""
+    engine: Engine = request.app.state.engine
+    with transaction(engine) as session:
+        row = requests.ask_to_cancel(
+            session, request_id, requested_by=caller.name, reason=wish.reason if wish else ""
+        )
+        return view(row, request.app.state.settings)
+
+
+def view(row: models.Request, settings: Settings) -> RequestView:
+    """The request with a link to its flow run in Prefect's UI, where one is configured."""
+    shown = RequestView.model_validate(row)
+    ui = settings.prefect.ui_url
+    if ui and row.flow_run_id:
+        shown.flow_run_url = f"{ui.rstrip('/')}/runs/flow-run/{row.flow_run_id}"
+    return shown
+
+
+def _page(
+    session: Session, wanted: requests.Filter, limit: int, offset: int
+) -> tuple[int, list[models.Request]]:
+    query = requests.matching(wanted)
+    count = session.scalar(select(func.count()).select_from(query.order_by(None).subquery()))
+    return count or 0, list(session.scalars(query.limit(limit).offset(offset)))
+
+
+def _prefix(request: Request) -> str:
+    return str(request.app.state.settings.stack.root_path)
+
+
+def _link(request: Request, limit: int, offset: int) -> str:
+    return str(request.url.include_query_params(limit=limit, offset=offset))
