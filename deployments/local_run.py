@@ -36,7 +36,7 @@ def run(engine: Engine, name: str, parameters: dict[str, Any], *, requested_by: 
     Raises:
         AlreadyOpen: An equal request is open; the message names it.
         NoRoom: As many of the action's requests are worked on as may be at a time.
-        BadParameters: The parameters are not of the action's form.
+        Invalid: The parameters are not of the action's form.
     """
     action = actions.get(name)
     attempt = _claim(engine, action, parameters, requested_by)

@@ -23,7 +23,7 @@ from starlette.requests import HTTPConnection
 
 from api.http.access import Caller, Gatekeeper
 from api.http.app import create_app
-from api.http.errors import Refusal
+from api.http.errors import Rejection
 from deployments import catalogue
 from deployments.cli import app as command
 from deployments.stack.temporary import temporary_settings
@@ -226,7 +226,7 @@ class _Asking(Gatekeeper):
 
     def _refuse(self, right: str) -> NoReturn:
         self.asked = right
-        raise Refusal(403, {"detail": right})
+        raise Rejection(403, {"detail": right})
 
     async def caller(self, connection: HTTPConnection) -> Caller:  # noqa: ARG002
         self._refuse("caller")

@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from api.http import pages
 from api.http.access import gatekeeper
-from api.requests.routes import RequestView, view
+from api.requests.views import RequestView, view
 from flows.common import models
 from flows.common.database import transaction
 from flows.fastmon import overview

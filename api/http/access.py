@@ -14,15 +14,16 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
+from fastapi import Depends, Request
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
-from api.http.errors import Refusal
+from api.http.errors import Rejection
 from flows.common.database import now, transaction
 from flows.common.models import ApiToken
 from flows.common.settings import ApiSettings, BadSetting
@@ -154,14 +155,14 @@ class Gatekeeper:
         """Who calls.
 
         Raises:
-            Refusal: 403, where a token was sent that is not good.
+            Rejection: 403, where a token was sent that is not good.
         """
         token = _token_of(connection)
         user = connection.headers.get("x-remote-user", "").strip()
         if token is not None:
             owner = await self._tokens.owner(token)
             if owner is None:
-                raise Refusal(403, {"detail": INVALID})
+                raise Rejection(403, {"detail": INVALID})
             if owner in self._services:
                 return Caller(user[:150] or owner, Kind.TOKEN, service=owner)
             return Caller(owner, Kind.TOKEN)
@@ -173,34 +174,34 @@ class Gatekeeper:
         """Who reads; anyone may where reads are open.
 
         Raises:
-            Refusal: 403, where reads are closed and nobody is known.
+            Rejection: 403, where reads are closed and nobody is known.
         """
         caller = await self.caller(connection)
         if caller is NOBODY and not self._settings.has_open_reads:
-            raise Refusal(403, {"detail": NOT_PROVIDED})
+            raise Rejection(403, {"detail": NOT_PROVIDED})
         return caller
 
     async def writer(self, connection: HTTPConnection) -> Caller:
         """Who writes.
 
         Raises:
-            Refusal: 403, where nobody with that right is known.
+            Rejection: 403, where nobody with that right is known.
         """
         caller = await self.caller(connection)
         if not caller.may_write:
-            raise Refusal(403, {"detail": NOT_PROVIDED})
+            raise Rejection(403, {"detail": NOT_PROVIDED})
         return caller
 
     async def token_writer(self, connection: HTTPConnection) -> Caller:
         """Who writes where the contract wants a token: 401 names the scheme.
 
         Raises:
-            Refusal: 401.
+            Rejection: 401.
         """
         try:
             return await self.writer(connection)
-        except Refusal as refusal:
-            raise Refusal(401, refusal.body, {"WWW-Authenticate": "Token"}) from None
+        except Rejection as refusal:
+            raise Rejection(401, refusal.body, {"WWW-Authenticate": "Token"}) from None
 
     async def listener(self, connection: HTTPConnection) -> Caller:
         """Who listens to the stream: 401 for all others, whatever they sent.
@@ -208,14 +209,14 @@ class Gatekeeper:
         Source: fastmon contract section 3.11.
 
         Raises:
-            Refusal: 401.
+            Rejection: 401.
         """
         try:
             caller = await self.caller(connection)
-        except Refusal:
+        except Rejection:
             caller = NOBODY
         if caller is NOBODY:
-            raise Refusal(401, {"detail": NOT_PROVIDED})
+            raise Rejection(401, {"detail": NOT_PROVIDED})
         return caller
 
     def reading_cookie(self, name: str) -> str:
@@ -277,3 +278,24 @@ def gatekeeper(connection: HTTPConnection) -> Gatekeeper:
     keeper: Any = connection.app.state.gatekeeper
     assert isinstance(keeper, Gatekeeper)  # noqa: S101
     return keeper
+
+
+# ------------------------------------------------------------------ what a route asks for
+
+
+async def _reader(request: Request) -> Caller:
+    return await gatekeeper(request).reader(request)
+
+
+async def _writer(request: Request) -> Caller:
+    return await gatekeeper(request).writer(request)
+
+
+async def _token_writer(request: Request) -> Caller:
+    return await gatekeeper(request).token_writer(request)
+
+
+Reader = Annotated[Caller, Depends(_reader)]
+Writer = Annotated[Caller, Depends(_writer)]
+TokenWriter = Annotated[Caller, Depends(_token_writer)]
+"""A writer where the contract answers everybody else 401."""

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
-import structlog
 from fastapi import FastAPI
 from starlette.datastructures import State
 
 from api.http import assets, errors, folders, pages
 from api.http.access import Gatekeeper, read_cookie_key
+from api.http.background import running
 from api.http.bodies import BodyLimit, SlashTolerant
 from api.http.stream import Feed
-from api.messages.intake import Intake
 from flows.common.database import make_engine
 from flows.common.settings import Settings
-
-_log = structlog.get_logger("api")
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -69,30 +64,13 @@ def equip(app: FastAPI, settings: Settings) -> None:
         services=settings.pcs.services,
     )
     app.state.feed = Feed(settings.stream)
-    app.state.intake = Intake(app.state.engine)
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     feed: Feed = app.state.feed
-    work = [
-        asyncio.create_task(feed.run()),
-        asyncio.create_task(feed.beat()),
-        asyncio.create_task(app.state.intake.run()),
-    ]
-    for task in work:
-        task.add_done_callback(_end_with)
     try:
-        yield
+        async with running(feed.run(), feed.beat()):
+            yield
     finally:
-        for task in work:
-            task.cancel()
-        await asyncio.gather(*work, return_exceptions=True)
         app.state.engine.dispose()
-
-
-def _end_with(task: asyncio.Task[None]) -> None:
-    """End the process when one of its works broke: half an API would look like a whole one."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        _log.error("the API ends: a part of it broke", exc_info=error)
-        signal.raise_signal(signal.SIGTERM)

@@ -17,7 +17,7 @@ from typing import Final
 from fastapi import APIRouter, Request, Response
 
 from api.http import folders
-from api.http.errors import Refusal
+from api.http.errors import Rejection
 
 router = APIRouter(prefix="/static", include_in_schema=False)
 
@@ -45,7 +45,7 @@ def get_asset(wanted: str, name: str, request: Request) -> Response:
     """A file; one of another version than asked for (a page from before an upgrade) is not kept."""
     path = find().get(name)
     if path is None:
-        raise Refusal(404, {"detail": f"there is no file {name}"})
+        raise Rejection(404, {"detail": f"there is no file {name}"})
     headers = {
         "Cache-Control": _FOREVER if wanted == _version() else "no-store",
         "Vary": "Accept-Encoding",

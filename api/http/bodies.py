@@ -8,7 +8,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.http.errors import Refusal
+from api.http.errors import Rejection
 
 _TOO_LARGE: Final = 413
 
@@ -42,7 +42,7 @@ def _counted(receive: Receive, most: int) -> Receive:
         message = await receive()
         read += len(message.get("body", b""))
         if read > most:
-            raise Refusal(_TOO_LARGE, _refusal(most))
+            raise Rejection(_TOO_LARGE, _refusal(most))
         return message
 
     return counting

@@ -1,24 +1,47 @@
-"""How the web tier says no: one place that knows HTTP, for the errors that the rest raises."""
+"""How the web tier says no: the one place that knows what an error is in HTTP."""
 
 from __future__ import annotations
+
+from functools import partial
+from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
-from api.pcs.domain.effective import ConfigNotOfForm
-from api.pcs.services import errors as pcs
-from blocks.errors import OutsideUnavailable, ProdOpsError
-from flows.common import actions, requests
-from flows.fastmon import schemas
+from blocks.errors import (
+    Forbidden,
+    Invalid,
+    NotFound,
+    OutsideUnavailable,
+    ProdOpsError,
+    Refused,
+)
 
-_RETRY_SECONDS = "2"
+Errors = dict[str, list[str]]
+"""What is wrong, by field."""
+
+_STATUS: Final[dict[type[ProdOpsError], int]] = {
+    ProdOpsError: 400,
+    Forbidden: 403,
+    NotFound: 404,
+    Refused: 409,
+}
+"""Status of each kind of error; the nearest class of an error counts."""
+RETRY_SECONDS: Final = "2"
 
 
-class Refusal(ProdOpsError):
-    """An answer other than success, with its body."""
+class Problem(BaseModel):
+    """Why a request was refused."""
+
+    detail: str
+
+
+class Rejection(ProdOpsError):
+    """An answer other than success, with its body; raised by what speaks HTTP anyway."""
 
     def __init__(
         self, status: int, body: dict[str, object], headers: dict[str, str] | None = None
@@ -31,40 +54,33 @@ class Refusal(ProdOpsError):
 
 def install(app: FastAPI) -> None:
     """Answer every error of ours, and every bad request, as JSON that names what is wrong."""
-    app.add_exception_handler(Refusal, _refusal)
+    for kind, status in _STATUS.items():
+        app.add_exception_handler(kind, partial(_of_kind, status))
+    app.add_exception_handler(Rejection, _rejection)
+    app.add_exception_handler(Invalid, _fields)
     app.add_exception_handler(OutsideUnavailable, _unavailable)
-    app.add_exception_handler(ProdOpsError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(DataError, _unstorable)
     app.add_exception_handler(HTTPException, _http)
 
 
-def _refusal(_request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, Refusal)  # noqa: S101 - what the handler is registered for
+def _of_kind(status: int, _request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ProdOpsError)  # noqa: S101 - what the handler is registered for
+    return JSONResponse({"detail": str(error), **error.details}, status)
+
+
+def _rejection(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Rejection)  # noqa: S101
     return JSONResponse(error.body, error.status, error.headers)
 
 
+def _fields(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Invalid)  # noqa: S101
+    return JSONResponse(error.fields, 400)
+
+
 def _unavailable(_request: Request, error: Exception) -> JSONResponse:
-    return JSONResponse({"detail": str(error)}, 503, {"Retry-After": _RETRY_SECONDS})
-
-
-def _ours(_request: Request, error: Exception) -> JSONResponse:
-    if isinstance(error, schemas.MessageRefused | actions.BadParameters | pcs.BadFields):
-        return JSONResponse(error.fields, 400)
-    body: dict[str, object] = {"detail": str(error)}
-    if isinstance(error, ConfigNotOfForm):
-        body |= {name: [why] for name, why in error.problems.items()}
-    if isinstance(error, pcs.AmbiguousIdentity):
-        body["candidates"] = error.candidates
-    return JSONResponse(body, _status(error))
-
-
-def _status(error: Exception) -> int:
-    if isinstance(error, requests.RequestNotFound | actions.UnknownAction | pcs.RecordNotFound):
-        return 404
-    if isinstance(error, pcs.NotOwner):
-        return 403
-    return 409 if isinstance(error, actions.Refused | pcs.Conflict) else 400
+    return JSONResponse({"detail": str(error)}, 503, {"Retry-After": RETRY_SECONDS})
 
 
 def _unstorable(_request: Request, error: Exception) -> JSONResponse:
@@ -76,7 +92,7 @@ def _unstorable(_request: Request, error: Exception) -> JSONResponse:
 
 def _invalid(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101
-    fields: dict[str, list[str]] = {}
+    fields: Errors = {}
     for item in error.errors():
         name = ".".join(str(part) for part in item["loc"][1:]) or str(item["loc"][0])
         fields.setdefault(name, []).append(str(item["msg"]).removeprefix("Value error, "))
@@ -86,3 +102,26 @@ def _invalid(_request: Request, error: Exception) -> JSONResponse:
 def _http(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101
     return JSONResponse({"detail": error.detail}, error.status_code, error.headers)
+
+
+# ------------------------------------------------------------------ OpenAPI
+
+
+_REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
+    400: {"model": Errors | Problem, "description": "What is wrong, by field where it is one's."},
+    403: {"model": Problem, "description": "No right to do this, or a token that is not good."},
+    404: {"model": Problem, "description": "There is none of that name or key."},
+    409: {"model": Problem, "description": "It contradicts what is recorded, or is ambiguous."},
+    415: {"model": Problem, "description": "The body is not sent as application/json."},
+    503: {"model": Problem, "description": "The database is away; try again."},
+}
+
+
+def reading(*codes: int) -> dict[int | str, dict[str, Any]]:
+    """The refusals of a route that reads."""
+    return {code: _REFUSALS[code] for code in (400, 403, *codes, 503)}
+
+
+def writing(*codes: int) -> dict[int | str, dict[str, Any]]:
+    """The refusals of a route that writes."""
+    return {code: _REFUSALS[code] for code in (400, 403, 404, 409, 415, *codes, 503)}

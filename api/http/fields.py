@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Annotated, Any, Final
 
 from pydantic import (
@@ -16,10 +17,9 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from flows.fastmon.models import FileStatus
-from flows.fastmon.schemas import MAX_FILENAME, MAX_SIZE_BYTES
-
 MAX_INTEGER: Final = 2**31 - 1
+MAX_BIG_INTEGER: Final = 2**63 - 1
+_LONGEST: Final = 255  # characters of a name
 _MAX_DEPTH: Final = 64
 _FIRST_PRINTABLE: Final = 32
 _DELETE: Final = 127
@@ -43,7 +43,7 @@ def refuse(text: str) -> PydanticCustomError:
 
 def shown(value: object) -> str:
     """A caller's value, as an answer may repeat it."""
-    return str(value)[:MAX_FILENAME].encode(errors="replace").decode()
+    return str(value)[:_LONGEST].encode(errors="replace").decode()
 
 
 def _no_nul(value: str) -> str:
@@ -66,11 +66,17 @@ def _no_bool(value: object) -> object:
     return value
 
 
-def _status(value: object) -> FileStatus:
-    try:
-        return FileStatus(value)  # type: ignore[arg-type]
-    except ValueError:
-        raise refuse(f'"{shown(value)}" is not a valid choice.') from None
+def choice(words: type[StrEnum]) -> tuple[Any, Any]:
+    """What a field is annotated with that takes one of `words`."""
+
+    def chosen(value: object) -> StrEnum:
+        try:
+            return words(value)  # type: ignore[arg-type]
+        except ValueError:
+            raise refuse(f'"{shown(value)}" is not a valid choice.') from None
+
+    schema = {"type": "string", "enum": [word.value for word in words]}
+    return PlainValidator(chosen), WithJsonSchema(schema)
 
 
 def _utc(value: object) -> datetime:
@@ -114,7 +120,7 @@ def _parent_name(value: object) -> str:
         raise refuse(NULL)
     if not isinstance(value, str):
         raise refuse("Invalid value.")
-    if not value.isascii() and shown(value) != value[:MAX_FILENAME]:
+    if not value.isascii() and shown(value) != value[:_LONGEST]:
         raise refuse(NO_SURROGATES)
     return _no_nul(value)
 
@@ -143,19 +149,14 @@ def _text(max_length: int, min_length: int = 0) -> Any:
 
 
 FileName = Annotated[
-    str, _text(MAX_FILENAME, 1), AfterValidator(_no_nul), AfterValidator(_plain_file_name)
+    str, _text(_LONGEST, 1), AfterValidator(_no_nul), AfterValidator(_plain_file_name)
 ]
 Word64 = Annotated[str, _text(64, 1), AfterValidator(_no_nul)]
 Text64 = Annotated[str, _text(64), AfterValidator(_no_nul)]
 Text30 = Annotated[str, _text(30), AfterValidator(_no_nul)]
 Text20 = Annotated[str, _text(20), AfterValidator(_no_nul)]
 Count = Annotated[int, Field(ge=0, le=MAX_INTEGER), BeforeValidator(_no_bool)]
-SizeBytes = Annotated[int, Field(ge=0, le=MAX_SIZE_BYTES), BeforeValidator(_no_bool)]
-Status = Annotated[
-    FileStatus,
-    PlainValidator(_status),
-    WithJsonSchema({"type": "string", "enum": [status.value for status in FileStatus]}),
-]
+SizeBytes = Annotated[int, Field(ge=0, le=MAX_BIG_INTEGER), BeforeValidator(_no_bool)]
 Time = Annotated[
     datetime, PlainValidator(_utc), WithJsonSchema({"type": "string", "format": "date-time"})
 ]

@@ -20,7 +20,7 @@ class NameTaken(ProdOpsError):
 def modules(room: str) -> Iterator[ModuleType]:
     """`api.<capability>.<room>` of every capability that has it, each with the modules in it."""
     for folder in _capabilities():
-        name = f"{api.__name__}.{folder}.{room}"
+        name = f"{api.__name__}.{folder.name}.{room}"
         if find_spec(name) is None:
             continue
         module = importlib.import_module(name)
@@ -37,12 +37,18 @@ def files(room: str) -> dict[str, Path]:
     """
     found: dict[str, Path] = {}
     for folder in _capabilities():
-        for path in sorted(Path(*api.__path__, folder, room).glob("*.*")):
+        for path in sorted((folder / room).glob("*.*")):
             if path.name in found:
                 raise NameTaken(f"{path} has the name of {found[path.name]}; rename one of them")
             found[path.name] = path
     return found
 
 
-def _capabilities() -> list[str]:
-    return [found.name for found in pkgutil.iter_modules(api.__path__) if found.ispkg]
+def _capabilities() -> list[Path]:
+    packages = (
+        Path(root, found.name)
+        for root in api.__path__
+        for found in pkgutil.iter_modules([root])
+        if found.ispkg
+    )
+    return sorted(packages, key=lambda folder: folder.name)

@@ -9,16 +9,14 @@ import json
 import math
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final, NoReturn
+from typing import Annotated, Any, Final, NoReturn
 
-from fastapi import Request
+from fastapi import Depends, Request
 from pydantic import BaseModel, Field, ValidationError, create_model
 from pydantic_core import ErrorDetails
 
 from api.http import fields
-from api.http.errors import Refusal
-
-Errors = dict[str, list[str]]
+from api.http.errors import Errors, Rejection
 
 _TEXTS: Final = {
     "missing": "This field is required.",
@@ -48,22 +46,22 @@ class Body:
         """The fields of `form` that were sent, checked; what the form does not know is ignored.
 
         Raises:
-            Refusal: 400, naming the field; 415, where the body does not say that it is JSON.
+            Rejection: 400, naming the field; 415, where the body does not say that it is JSON.
         """
         try:
             checked = form.model_validate(self._object())
         except ValidationError as error:
-            raise Refusal(400, {**_errors_of(error)}) from None
+            raise Rejection(400, {**_errors_of(error)}) from None
         return checked.model_dump(exclude_unset=True)
 
     def _object(self) -> dict[str, Any]:
         value = self._json() if self.raw else {}
         if value is None:
-            raise Refusal(400, {"non_field_errors": ["No data provided"]})
+            raise Rejection(400, {"non_field_errors": ["No data provided"]})
         if not isinstance(value, dict):
             kind = type(value).__name__
             text = f"Invalid data. Expected a dictionary, but got {kind}."
-            raise Refusal(400, {"non_field_errors": [text]})
+            raise Rejection(400, {"non_field_errors": [text]})
         return value
 
     def _json(self) -> Any:
@@ -71,18 +69,29 @@ class Body:
         # A page of another site can make a proxy's user post a form, but not JSON.
         if kind != "application/json" and not kind.endswith("+json"):
             text = f'Unsupported media type "{self.content_type}" in request.'
-            raise Refusal(415, {"detail": text})
+            raise Rejection(415, {"detail": text})
         try:
             return json.loads(self.raw, parse_constant=_no_number, parse_float=_finite)
         except RecursionError:
-            raise Refusal(400, {"detail": "JSON parse error - nested too deeply"}) from None
+            raise Rejection(400, {"detail": "JSON parse error - nested too deeply"}) from None
         except ValueError as error:
-            raise Refusal(400, {"detail": f"JSON parse error - {error}"}) from None
+            raise Rejection(400, {"detail": f"JSON parse error - {error}"}) from None
 
 
 async def read_body(request: Request) -> Body:
     """The request's body, to be judged once it is known who sends it, and to what."""
     return Body(request.headers.get("content-type", ""), await request.body())
+
+
+Sent = Annotated[Body, Depends(read_body)]
+
+
+def body(form: type[BaseModel], example: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The OpenAPI description of a body that a form reads."""
+    content: dict[str, Any] = {"schema": form.model_json_schema()}
+    if example is not None:
+        content["example"] = example
+    return {"requestBody": {"required": True, "content": {"application/json": content}}}
 
 
 @cache

@@ -17,12 +17,11 @@ from pydantic import BaseModel, TypeAdapter
 from sqlalchemy import Engine
 from starlette.datastructures import URL
 
-from api.fastmon.queries import collections as catalogue
-from api.fastmon.queries.collections import Collection, Record, Values
 from api.http import fields
-from api.http.errors import Refusal
+from api.http.collections import store
+from api.http.collections.store import Collection, Record, Values
+from api.http.errors import Rejection
 from flows.common.database import transaction
-from flows.fastmon.schemas import MAX_SIZE_BYTES
 
 _CHUNK_ROWS: Final = 1000
 _MAX_LIMIT: Final = 10_000
@@ -44,12 +43,12 @@ def answer(request: Request, collection: Collection, view: type[BaseModel]) -> R
     """The list that the request asks for: a page where it says `limit`, else all as a bare array.
 
     Raises:
-        Refusal: 400, naming the query parameter that cannot be read.
+        Rejection: 400, naming the query parameter that cannot be read.
     """
     engine: Engine = request.app.state.engine
     wanted = _filters(request, collection)
-    offset = _whole_number(request, "offset", 0, MAX_SIZE_BYTES) or 0
-    limit = _whole_number(request, "limit", 1, MAX_SIZE_BYTES)
+    offset = _whole_number(request, "offset", 0, fields.MAX_BIG_INTEGER) or 0
+    limit = _whole_number(request, "limit", 1, fields.MAX_BIG_INTEGER)
     if limit is not None:
         page = _page(engine, collection, wanted, request.url, min(limit, _MAX_LIMIT), offset)
         return Response(Page[view].model_validate(page).model_dump_json(), media_type=_JSON)  # type: ignore[valid-type]
@@ -86,22 +85,22 @@ def _filters(request: Request, collection: Collection) -> Values:
 def _integer(name: str, text: str, least: int = 0, most: int = fields.MAX_INTEGER) -> int:
     digits = text if text.isascii() and text.isdecimal() else ""
     if not digits:
-        raise Refusal(400, {name: ["Enter a number."]})
+        raise Rejection(400, {name: ["Enter a number."]})
     if len(digits) > len(str(most)) or not least <= int(digits) <= most:
-        raise Refusal(400, {name: [f"Ensure this value is between {least} and {most}."]})
+        raise Rejection(400, {name: [f"Ensure this value is between {least} and {most}."]})
     return int(digits)
 
 
 def _uuid(name: str, text: str) -> uuid.UUID:
-    value = catalogue.as_uuid(text)
+    value = store.as_uuid(text)
     if value is None:
-        raise Refusal(400, {name: [fields.UUID]})
+        raise Rejection(400, {name: [fields.UUID]})
     return value
 
 
 def _text(name: str, text: str) -> str:
     if "\x00" in text:
-        raise Refusal(400, {name: [fields.NO_NUL]})
+        raise Rejection(400, {name: [fields.NO_NUL]})
     return text
 
 
@@ -124,8 +123,8 @@ def _page(
     engine: Engine, collection: Collection, wanted: Values, url: URL, limit: int, offset: int
 ) -> dict[str, Any]:
     with transaction(engine) as session:
-        count = catalogue.count(session, collection, wanted)
-        rows = catalogue.page(session, collection, wanted, limit=limit, offset=offset)
+        count = store.count(session, collection, wanted)
+        rows = store.page(session, collection, wanted, limit=limit, offset=offset)
     return {
         "count": count,
         "next": _link(url, limit, offset + limit) if offset + limit < count else None,
@@ -156,7 +155,7 @@ def _chunks(engine: Engine, collection: Collection, wanted: Values) -> Iterator[
     last: Record | None = None
     while True:
         with transaction(engine) as session:
-            rows = catalogue.rows_after(session, collection, wanted, last=last, limit=_CHUNK_ROWS)
+            rows = store.rows_after(session, collection, wanted, last=last, limit=_CHUNK_ROWS)
         if rows or last is None:
             yield rows
         if len(rows) < _CHUNK_ROWS:

@@ -19,12 +19,11 @@ from starlette.responses import HTMLResponse
 from api.http import folders, wording
 from api.http.access import COOKIE, NOBODY, VISITOR, Caller, gatekeeper
 from api.http.assets import asset_path
-from api.http.errors import Refusal
+from api.http.errors import RETRY_SECONDS, Rejection
 from blocks.errors import OutsideUnavailable, ProdOpsError
 from flows.common.database import now
 from flows.common.settings import Settings
 
-_RETRY_SECONDS: Final = "2"
 _HEADERS: Final = {
     # Plotly sets styles of its elements; scripts come from our own files only.
     "Content-Security-Policy": (
@@ -77,7 +76,7 @@ async def viewer_of(request: Request) -> Caller:
     """
     try:
         return await gatekeeper(request).reader(request)
-    except Refusal:
+    except Rejection:
         raise LoginNeeded from None
 
 
@@ -99,7 +98,7 @@ class PageRoute(APIRoute):
                 return login_page(request, status=401, target=_address(request))
             except OutsideUnavailable as error:
                 page = render(request, "unavailable.html", status=503, reason=str(error))
-                page.headers["Retry-After"] = _RETRY_SECONDS
+                page.headers["Retry-After"] = RETRY_SECONDS
                 return page
 
         return guarded

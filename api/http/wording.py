@@ -6,22 +6,7 @@ import json
 from datetime import datetime
 from typing import Final
 
-from flows.submission.models import Step
-
 ABSENT: Final = "–"  # noqa: RUF001 - what a table shows where there is nothing
-STEPS: Final[dict[str, str]] = {
-    Step.CLAIM: "Claim the attempt",
-    Step.COMMAND: "Fetch the prun command from PCS",
-    Step.TOKEN: "Check the token for PanDA",
-    Step.SANDBOX: "Make an empty sandbox",
-    Step.SEND: "Send it with prun",
-    Step.CLASSIFY: "Read what prun said",
-    Step.RECONCILE: "Find out what PanDA has",
-    Step.CONFIRM: "Confirm that one task bears the name",
-    Step.RECORD: "Record the id at PCS",
-    Step.CLOSE: "Announce the outcome",
-}
-"""The steps of a submission in their order, as pages list them."""
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 _STEP: Final = 1000
 _WHOLE: Final = 100

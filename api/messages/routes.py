@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request, Response
 from pydantic import BaseModel
 from sse_starlette.sse import EventSourceResponse
 
 from api.http.access import Caller, Gatekeeper, gatekeeper
-from api.http.errors import Refusal
+from api.http.background import running
+from api.http.errors import Rejection
 from api.http.stream import Feed, Wanted
 from api.messages.intake import Intake
 from flows.common.database import now
 from flows.fastmon import schemas
 from flows.fastmon.intake import Taken
 
-router = APIRouter(prefix="/api/messages", tags=["messages"])
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    app.state.intake = Intake(app.state.engine)
+    async with running(app.state.intake.run()):
+        yield
+
+
+router = APIRouter(prefix="/api/messages", tags=["messages"], lifespan=_lifespan)
 
 _SEND_TIMEOUT: Final = 60.0
 _FEED_SECONDS: Final = 10.0
@@ -124,9 +135,9 @@ async def stream(
     feed: Feed = request.app.state.feed
     position = _position(last_event_id or after)
     if not await feed.ready(_FEED_SECONDS):
-        raise Refusal(503, {"detail": "the event table cannot be read; try again"})
+        raise Rejection(503, {"detail": "the event table cannot be read; try again"})
     if len(feed.clients) >= request.app.state.settings.stream.max_clients:
-        raise Refusal(503, {"detail": "too many clients follow the stream; try again later"})
+        raise Rejection(503, {"detail": "too many clients follow the stream; try again later"})
     wanted = Wanted.of(
         {
             "msg_types": msg_types,
@@ -161,7 +172,7 @@ async def stream_status(
     """The connected clients and their filters. JSON, whatever `Accept` says."""
     caller = await keeper.caller(request)
     if not caller.name:
-        raise Refusal(403, {"detail": "Authentication credentials were not provided."})
+        raise Rejection(403, {"detail": "Authentication credentials were not provided."})
     feed: Feed = request.app.state.feed
     clients = feed.clients
     return StreamStatus(

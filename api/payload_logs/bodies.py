@@ -16,7 +16,7 @@ from urllib.parse import quote
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from api.http.errors import Refusal
+from api.http.errors import Rejection
 from api.payload_logs.files import CHUNK_BYTES, EMPTY, Member, OpenLog, as_utf8
 
 TEXT: Final = "text/plain; charset=utf-8"
@@ -118,7 +118,7 @@ class Part:
         """First byte, byte after the last, and whether it is answered as a range.
 
         Raises:
-            Refusal: 416, where it begins beyond the end.
+            Rejection: 416, where it begins beyond the end.
         """
         if self.offset is not None or self.length is not None:
             start = min(self.offset or 0, size_bytes)
@@ -137,7 +137,7 @@ def _bounds(first: str, last: str, size_bytes: int) -> tuple[int, int]:
         start, stop = int(first), min(size_bytes, int(last) + 1 if last else size_bytes)
     if start >= stop:
         told: dict[str, object] = {"detail": f"the member ends at byte {size_bytes}"}
-        raise Refusal(416, told, {"Content-Range": f"bytes */{size_bytes}"})
+        raise Rejection(416, told, {"Content-Range": f"bytes */{size_bytes}"})
     return start, stop
 
 
@@ -147,11 +147,11 @@ def member_answer(
     """A member, or a part of it, as it is; to be kept as a file where `download_as` names one.
 
     Raises:
-        Refusal: 416, where the part begins beyond the end.
+        Rejection: 416, where the part begins beyond the end.
     """
     try:
         start, stop, is_range = part.of(member.size_bytes)
-    except Refusal:
+    except Rejection:
         log.close()
         raise
     headers = {

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel
 from sqlalchemy import Engine
 from starlette.responses import StreamingResponse
 
-from api.http.access import Caller, gatekeeper
-from api.http.errors import Refusal
+from api.http.access import Reader, TokenWriter
+from api.http.errors import Rejection
 from api.payload_logs import files
 from api.payload_logs.bodies import Part, archive_answer, member_answer
 from api.payload_logs.queries import MAX_ID, directory, look
@@ -25,16 +25,6 @@ from flows.payload_logs.models import LogState, PayloadLog, Step
 router = APIRouter(prefix="/api/payload-logs", tags=["payload logs"])
 
 
-async def _writer(request: Request) -> Caller:
-    return await gatekeeper(request).token_writer(request)
-
-
-async def _reader(request: Request) -> Caller:
-    return await gatekeeper(request).reader(request)
-
-
-Writer = Annotated[Caller, Depends(_writer)]
-Reader = Annotated[Caller, Depends(_reader)]
 PandaId = Annotated[int, Path(ge=1, le=MAX_ID, description="The job at PanDA.", examples=[1001])]
 Offset = Annotated[
     int | None, Query(ge=0, le=MAX_ID, description="First byte, where a proxy drops `Range`.")
@@ -131,7 +121,7 @@ class LogView(BaseModel):
         "requestBody": {"content": {"application/json": {"examples": _EXAMPLES}}},
     },
 )
-def ask(request: Request, caller: Writer, form: FetchPayloadLog) -> LogRequested:
+def ask(request: Request, caller: TokenWriter, form: FetchPayloadLog) -> LogRequested:
     """Accept a request for a log, or join the open one for the same job.
 
     `payload_log_progress`, `payload_log_ready` or `payload_log_failed` tell what comes of it, with
@@ -167,7 +157,7 @@ def get_log(pandaid: PandaId, request: Request, _reader: Reader) -> LogView:
     with transaction(request.app.state.engine) as session:
         row = look(session, pandaid, settings).row
     if row is None:
-        raise Refusal(404, {"detail": f"job {pandaid}: nobody has asked for its log yet"})
+        raise Rejection(404, {"detail": f"job {pandaid}: nobody has asked for its log yet"})
     place = directory(row, settings)
     log = files.open_log(place) if place is not None else None
     if log is None:
@@ -225,23 +215,23 @@ def opened(request: Request, pandaid: int) -> files.OpenLog:
     """The log of a job, open to read; whoever takes it closes it.
 
     Raises:
-        Refusal: 404, where it is not in the cache.
+        Rejection: 404, where it is not in the cache.
     """
     settings: Settings = request.app.state.settings
     with transaction(request.app.state.engine) as session:
         place = directory(session.get(PayloadLog, pandaid), settings)
     log = files.open_log(place) if place is not None else None
     if log is None:
-        raise Refusal(404, {"detail": f"job {pandaid}: its log is not in the cache"})
+        raise Rejection(404, {"detail": f"job {pandaid}: its log is not in the cache"})
     return log
 
 
-def _no_member(pandaid: int, name: str) -> Refusal:
-    return Refusal(404, {"detail": f"the log of job {pandaid} has no member {name[:200]!r}"})
+def _no_member(pandaid: int, name: str) -> Rejection:
+    return Rejection(404, {"detail": f"the log of job {pandaid} has no member {name[:200]!r}"})
 
 
-def _outdated(pandaid: int) -> Refusal:
-    return Refusal(409, {"detail": f"the log of job {pandaid} was fetched anew meanwhile"})
+def _outdated(pandaid: int) -> Rejection:
+    return Rejection(409, {"detail": f"the log of job {pandaid} was fetched anew meanwhile"})
 
 
 def _view(request: Request, row: PayloadLog, log: files.OpenLog | None) -> LogView:

@@ -7,15 +7,12 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from api.http.errors import Refusal
 from api.pcs.models import Campaign
 from api.provenance import campaigns
 from flows.common import actions, requests
 from flows.common.requests import Accepted
 from flows.common.settings import Settings
 from flows.provenance.models import EVGEN
-
-NO_CURRENT = "No current Campaign defined in PCS."
 
 
 def sweep(session: Session, name: str, *, by: str, source: str, settings: Settings) -> Accepted:
@@ -37,7 +34,7 @@ def snapshot(session: Session, *, by: str, source: str, settings: Settings) -> A
     """Ask for a look at every producing campaign (ops contract section 1.8).
 
     Raises:
-        Refusal: 400, PCS has none.
+        NoCurrentCampaign: PCS has none.
     """
     if settings.pcs.url is None:
         require_producing(session)
@@ -56,7 +53,7 @@ def report(
 
     Raises:
         CampaignNotFound: Nobody knows the campaign.
-        Refusal: 400, none is named and PCS has no current one.
+        NoCurrentCampaign: None is named and PCS has no current one.
     """
     form = {"campaign": name, "mail": mail}
     actions.get("report_completion").parse(form)
@@ -64,7 +61,7 @@ def report(
         if name is not None:
             campaigns.require(session, name)
         elif campaigns.shown_by_itself(session) is None:
-            raise Refusal(400, {"detail": NO_CURRENT})
+            raise campaigns.NoCurrentCampaign
     return _accept(session, "report_completion", form, by=by, source=source)
 
 
@@ -77,11 +74,11 @@ def require_producing(session: Session) -> None:
     """Make sure that PCS has a campaign that is looked at every night.
 
     Raises:
-        Refusal: 400, it has none.
+        NoCurrentCampaign: It has none.
     """
     producing = select(func.count()).where(Campaign.lifecycle.in_(campaigns.PRODUCING))
     if not session.scalar(producing):
-        raise Refusal(400, {"detail": NO_CURRENT})
+        raise campaigns.NoCurrentCampaign
 
 
 def _accept(

@@ -11,7 +11,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from api.pcs.models import Campaign, Lifecycle
-from api.pcs.services.errors import RecordNotFound
+from blocks.errors import NotFound, ProdOpsError
 from flows.common.database import now
 from flows.common.models import OPEN, Request
 from flows.provenance.models import (
@@ -26,13 +26,20 @@ PRODUCING: Final = (Lifecycle.CURRENT, Lifecycle.LAST, Lifecycle.PRODUCING)
 _MOST_NAMED: Final = 20
 
 
-class CampaignNotFound(RecordNotFound):
+class CampaignNotFound(NotFound):
     """Neither PCS nor Rucio, as last seen, knows a campaign of that name."""
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
         self.known = list(known)
         told = ", ".join(self.known[:_MOST_NAMED]) or "none"
         super().__init__(f"No campaign '{name[:100]}'; known are: {told}")
+
+
+class NoCurrentCampaign(ProdOpsError):
+    """PCS has no campaign that is current, or none that is looked at every night."""
+
+    def __init__(self) -> None:
+        super().__init__("No current Campaign defined in PCS.")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.orm import Session, defer
 
-from api.pcs.services.errors import RecordNotFound
+from blocks.errors import NotFound
 from flows.common.models import OPEN, Request
 from flows.provenance.models import ArrivalsSweep, CompletionReport
 
@@ -25,11 +25,11 @@ def report(session: Session, key: int) -> CompletionReport:
     """One report.
 
     Raises:
-        RecordNotFound: There is none of that key.
+        NotFound: There is none of that key.
     """
     found = session.get(CompletionReport, key)
     if found is None:
-        raise RecordNotFound(f"No completion report {key}")
+        raise NotFound(f"No completion report {key}")
     return found
 
 

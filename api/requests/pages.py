@@ -10,11 +10,10 @@ from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from api.http import pages
-from api.requests.routes import RequestView, view
-from flows.common import actions, models, requests
+from api.requests.views import RequestView, view
+from flows.common import actions, events, models, requests
 from flows.common.database import transaction
 from flows.common.models import RequestState
-from flows.fastmon import overview
 
 router = APIRouter(route_class=pages.PageRoute, prefix="/requests", include_in_schema=False)
 
@@ -60,7 +59,7 @@ async def show_request(request: Request, request_id: int) -> Response:
 def _list(request: Request, wanted: requests.Filter, before: int) -> dict[str, Any]:
     query = requests.matching(wanted).where(models.Request.id < before).limit(_SHOWN + 1)
     with transaction(_engine(request)) as session:
-        last_event_id = overview.freeze(session)
+        last_event_id = events.freeze(session)
         rows = [_view(request, row) for row in session.scalars(query)]
     older = rows[_SHOWN - 1].id if len(rows) > _SHOWN else None
     return {"last_event_id": last_event_id, "rows": rows[:_SHOWN], "older": older}
@@ -70,7 +69,7 @@ def _get(request: Request, request_id: int) -> dict[str, Any]:
     if not 0 <= request_id <= _LARGEST_ID:
         return {}
     with transaction(_engine(request)) as session:
-        last_event_id = overview.freeze(session)
+        last_event_id = events.freeze(session)
         row = _find(session, request_id)
         return {"last_event_id": last_event_id, "row": _view(request, row)} if row else {}
 

@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
-import uuid
-from datetime import datetime
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Body, Depends, Path, Query, Request
+from fastapi import APIRouter, Body, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from api.http.access import Caller, gatekeeper
+from api.http.access import Reader, TokenWriter
+from api.requests.views import RequestView, Triggered, view
 from flows.common import actions, models, requests
 from flows.common.database import transaction
 from flows.common.models import RequestState
-from flows.common.settings import Settings
 from flows.common.text import Text
 
 router = APIRouter(prefix="/api", tags=["requests"])
 
 
-async def _writer(request: Request) -> Caller:
-    return await gatekeeper(request).token_writer(request)
-
-
-async def _reader(request: Request) -> Caller:
-    return await gatekeeper(request).reader(request)
-
-
 _MAX_ID: Final = 2**63 - 1
 RequestId = Annotated[int, Path(ge=1, le=_MAX_ID)]
-Writer = Annotated[Caller, Depends(_writer)]
-Reader = Annotated[Caller, Depends(_reader)]
 
 
 class ActionView(BaseModel):
@@ -42,39 +30,6 @@ class ActionView(BaseModel):
     summary: str
     parameters: dict[str, Any]
     timeout_seconds: float
-
-
-class Triggered(BaseModel):
-    """The request that stands for what was asked."""
-
-    request_id: int
-    state: RequestState
-    url: str
-    is_new: bool
-
-
-class RequestView(BaseModel):
-    """A request, as anybody may see it."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    id: int
-    action: str
-    parameters: dict[str, Any]
-    subject: str | None
-    requested_by: str
-    source: str
-    state: RequestState
-    attempts: int
-    successor_id: int | None
-    flow_run_id: uuid.UUID | None
-    flow_run_url: str | None = None
-    result: dict[str, Any] | None
-    error: str | None
-    created_at: datetime
-    claimed_at: datetime | None
-    started_at: datetime | None
-    finished_at: datetime | None
 
 
 class RequestPage(BaseModel):
@@ -112,7 +67,7 @@ def list_actions(_reader: Reader) -> list[ActionView]:
 def trigger(
     action: str,
     request: Request,
-    caller: Writer,
+    caller: TokenWriter,
     parameters: Annotated[dict[str, Any] | None, Body(examples=[{"namespace": "testbed"}])] = None,
 ) -> Triggered:
     """Accept a request: 202 means that it survives anything. An open equal one is joined."""
@@ -164,7 +119,7 @@ def get_request(request_id: RequestId, request: Request, _reader: Reader) -> Req
 
 @router.post("/requests/{request_id}/cancel/", status_code=202, summary="Cancel a request")
 def cancel_request(
-    request_id: RequestId, request: Request, caller: Writer, wish: CancelWish | None = None
+    request_id: RequestId, request: Request, caller: TokenWriter, wish: CancelWish | None = None
 ) -> RequestView:
     """Ask that the request end. The ops side carries it out; one that has ended stays as it is."""
     engine: Engine = request.app.state.engine
@@ -173,15 +128,6 @@ def cancel_request(
             session, request_id, requested_by=caller.name, reason=wish.reason if wish else ""
         )
         return view(row, request.app.state.settings)
-
-
-def view(row: models.Request, settings: Settings) -> RequestView:
-    """The request with a link to its flow run in Prefect's UI, where one is configured."""
-    shown = RequestView.model_validate(row)
-    ui = settings.prefect.ui_url
-    if ui and row.flow_run_id:
-        shown.flow_run_url = f"{ui.rstrip('/')}/runs/flow-run/{row.flow_run_id}"
-    return shown
 
 
 def _page(

@@ -96,7 +96,7 @@ class Desk:
         """A request for a run that Prefect started; None where one with its key is open.
 
         Raises:
-            BadParameters: The parameters are not of the action's form.
+            Invalid: The parameters are not of the action's form.
             Refused: The action's gate refuses.
             NoRoom: As many requests are held as the `ceiling` allows.
         """

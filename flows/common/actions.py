@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 from sqlalchemy.orm import Session
 
-from blocks.errors import ProdOpsError
+from blocks.errors import Invalid, NotFound
 from flows.common import capabilities
 from flows.common.events import NewEvent
 from flows.common.models import Request
@@ -29,21 +29,8 @@ class OnLost(StrEnum):
     """Say that it failed: the caller decides."""
 
 
-class UnknownAction(ProdOpsError):
+class UnknownAction(NotFound):
     """There is no action of that name."""
-
-
-class BadParameters(ProdOpsError):
-    """The parameters are not of the action's form; `fields` tells what is wrong with each."""
-
-    def __init__(self, action: str, fields: dict[str, list[str]]) -> None:
-        self.fields = fields
-        summary = "; ".join(f"{name}: {' '.join(texts)}" for name, texts in fields.items())
-        super().__init__(f"{action}: {summary}")
-
-
-class Refused(ProdOpsError):
-    """The action's gate refuses the request, with the reason."""
 
 
 class Nothing(BaseModel):
@@ -111,10 +98,10 @@ class Action:
         """The parameters in their form.
 
         Raises:
-            BadParameters: They are not of it.
+            Invalid: They are not of it.
         """
         if bad := {path or "parameters": [why] for path, why in unkeepable(parameters)}:
-            raise BadParameters(self.name, bad)
+            raise Invalid(bad, of=self.name)
         try:
             return self.parameters.model_validate(parameters)
         except ValidationError as error:
@@ -122,7 +109,7 @@ class Action:
             for item in error.errors():
                 name = ".".join(str(part) for part in item["loc"]) or "parameters"
                 fields.setdefault(name, []).append(item["msg"])
-            raise BadParameters(self.name, fields) from None
+            raise Invalid(fields, of=self.name) from None
 
 
 @lru_cache(maxsize=1)

@@ -34,6 +34,7 @@ _APPEND = text("""
         subject text, request_id bigint, flow_run_id uuid, payload json)
     RETURNING id
 """)
+_LAST = text("SELECT max(id) FROM event")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,6 +99,15 @@ def commit(session: Session, events: Sequence[NewEvent]) -> list[int]:
         ids = list(session.scalars(_APPEND, {"rows": rows}))
     session.commit()
     return ids
+
+
+def freeze(session: Session) -> int:
+    """Make the fresh session see one state of the database; gives its last event's id.
+
+    Whoever shows that state and follows the events after that id counts everything once.
+    """
+    session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+    return session.scalar(_LAST) or 0
 
 
 def _row(event: NewEvent) -> str:

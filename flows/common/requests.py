@@ -19,7 +19,7 @@ from sqlalchemy import ColumnElement, Select, and_, func, insert, or_, select, t
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session
 
-from blocks.errors import ProdOpsError
+from blocks.errors import NotFound, ProdOpsError
 from flows.common.actions import Action, all_actions
 from flows.common.database import now
 from flows.common.models import HELD, OPEN, Cancellation, Request, RequestState
@@ -30,7 +30,7 @@ _NO_CEILING: Final = 1_000_000
 _LIMITS_LOCK: Final = 0x6C696D69  # "limi": the advisory lock of those who count what is held
 
 
-class RequestNotFound(ProdOpsError):
+class RequestNotFound(NotFound):
     """There is no request with that id."""
 
 

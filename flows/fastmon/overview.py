@@ -12,11 +12,12 @@ from enum import StrEnum
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import func, select, text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from flows.common import events
 from flows.common.database import now
-from flows.common.models import Event, Request
+from flows.common.models import Request
 from flows.fastmon.actions import SAMPLE_STFS
 
 RUNS_SHOWN: Final = 50
@@ -171,15 +172,9 @@ class Snapshot(_View):
         return max(heard, key=lambda run: run.active_at or self.taken_at, default=None)
 
 
-def freeze(session: Session) -> int:
-    """Make the fresh session see one state of the database; gives its last event's id."""
-    session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
-    return session.scalar(select(func.max(Event.id))) or 0
-
-
 def take(session: Session, wanted: Wanted) -> Snapshot:
     """Read the page's numbers; the session must be fresh."""
-    last_event_id = freeze(session)
+    last_event_id = events.freeze(session)
     at = now()
     runs = _runs(session, wanted, at)
     return Snapshot(

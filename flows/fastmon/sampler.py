@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from blocks.errors import Invalid
 from flows.common import events, requests
 from flows.common.database import now, transaction
 from flows.common.models import RequestState
@@ -25,7 +26,7 @@ from flows.fastmon import domain, messages, repository
 from flows.fastmon.domain import Sampling, Stf
 from flows.fastmon.models import InboxState, InboxStf, StfFile
 from flows.fastmon.repository import Decision, NewStf, NewTf
-from flows.fastmon.schemas import MessageRefused, StfReady, parse
+from flows.fastmon.schemas import StfReady, parse
 
 
 @dataclass
@@ -106,7 +107,7 @@ class Sampler:
         """
         try:
             return self._serve(self.batch_size)
-        except (DBAPIError, MessageRefused):
+        except (DBAPIError, Invalid):
             # Something in the batch cannot be written. Alone, it is set aside with the reason.
             return self._serve_one_by_one()
 
@@ -162,7 +163,7 @@ class Sampler:
                 one = self._serve(1)
             except DBAPIError as error:
                 one = self._set_first_aside(str(error.orig).split("\n", maxsplit=1)[0])
-            except MessageRefused as error:
+            except Invalid as error:
                 one = self._set_first_aside(str(error))
             if not (one.stfs or one.set_aside):
                 break
@@ -285,12 +286,12 @@ def _check_owners(session: Session, known: Sequence[NewTf]) -> None:
     """See that the TFs that were there before are their own STF's.
 
     Raises:
-        MessageRefused: An agent registered one for another STF since the look; look again.
+        Invalid: An agent registered one for another STF since the look; look again.
     """
     owners = repository.tf_owners(session, [new.tf.name for new in known]) if known else {}
     for new in known:
         if _is_foreign(owners, new):
-            raise MessageRefused({"filename": [f"TF file name {new.tf.name} was just taken"]})
+            raise Invalid({"filename": [f"TF file name {new.tf.name} was just taken"]})
 
 
 def _is_foreign(owners: dict[str, uuid.UUID], new: NewTf) -> bool:
@@ -323,13 +324,13 @@ def _tally(plans: Sequence[_Plan], tfs: int) -> Tally:
 def _told(row: InboxStf) -> StfReady:
     message = parse(row.message)
     if not isinstance(message, StfReady):
-        raise MessageRefused({"msg_type": [f"{message.msg_type!r} announces no STF"]})
+        raise Invalid({"msg_type": [f"{message.msg_type!r} announces no STF"]})
     return message
 
 
 def _run_of(row: InboxStf) -> int:
     if row.run_number is None:
-        raise MessageRefused({"run_id": ["is no integer"]})
+        raise Invalid({"run_id": ["is no integer"]})
     return row.run_number
 
 

@@ -19,7 +19,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from blocks.errors import ProdOpsError
+from blocks.errors import Invalid, ProdOpsError
 from flows.common.database import now, transaction
 from flows.common.settings import FastmonSettings
 from flows.fastmon import intake, schemas
@@ -190,7 +190,7 @@ def _take(engine: Engine, batch: Sequence[Sighting], configured: FastmonSettings
         body = message_of(sighting, configured)
         try:
             messages.append((body, schemas.parse(body)))
-        except schemas.MessageRefused as error:
+        except Invalid as error:
             outcomes[str(sighting.path)] = f"refused: {error}"
     if messages:
         intake.take_in(engine, messages, requested_by=configured.agent_name, source="scan")

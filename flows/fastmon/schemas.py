@@ -22,7 +22,7 @@ from pydantic import (
     ValidationError,
 )
 
-from blocks.errors import ProdOpsError
+from blocks.errors import Invalid
 from flows.common.text import keepable, unkeepable
 
 STF_READY: Final = frozenset({"stf_ready", "data_ready"})
@@ -31,14 +31,6 @@ STF_READY: Final = frozenset({"stf_ready", "data_ready"})
 MAX_RUN_NUMBER: Final = 2**31 - 1
 MAX_SIZE_BYTES: Final = 2**63 - 1
 MAX_FILENAME: Final = 255
-
-
-class MessageRefused(ProdOpsError):
-    """A message is not of its form; `fields` says what is wrong with each field."""
-
-    def __init__(self, fields: dict[str, list[str]]) -> None:
-        self.fields = fields
-        super().__init__("; ".join(f"{name}: {' '.join(why)}" for name, why in fields.items()))
 
 
 def _plain_file_name(value: str) -> str:
@@ -108,18 +100,18 @@ def decode(text: bytes) -> dict[str, Any]:
     """The JSON object in `text`.
 
     Raises:
-        MessageRefused: It is not JSON, not an object, or holds what PostgreSQL cannot keep.
+        Invalid: It is not JSON, not an object, or holds what PostgreSQL cannot keep.
     """
     try:
         body = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
     except RecursionError:
-        raise MessageRefused({"body": ["is nested too deeply"]}) from None
+        raise Invalid({"body": ["is nested too deeply"]}) from None
     except ValueError as error:
-        raise MessageRefused({"body": [f"is not JSON: {error}"]}) from None
+        raise Invalid({"body": [f"is not JSON: {error}"]}) from None
     if not isinstance(body, dict):
-        raise MessageRefused({"body": ["must be a JSON object"]})
+        raise Invalid({"body": ["must be a JSON object"]})
     for path, why in unkeepable(body):
-        raise MessageRefused({path: [why]})
+        raise Invalid({path: [why]})
     return body
 
 
@@ -127,7 +119,7 @@ def parse(body: dict[str, Any]) -> Message:
     """The message in `body`: a :class:`StfReady` where its type says so.
 
     Raises:
-        MessageRefused: A field is missing, or not of its form.
+        Invalid: A field is missing, or not of its form.
     """
     form = StfReady if body.get("msg_type") in STF_READY else Message
     try:
@@ -137,7 +129,7 @@ def parse(body: dict[str, Any]) -> Message:
         for item in error.errors():
             texts = fields.setdefault(str(item["loc"][0]), [])
             texts.append(_in_words(item["type"], item["msg"]))
-        raise MessageRefused(fields) from None
+        raise Invalid(fields) from None
 
 
 def _in_words(kind: str, message: str) -> str:

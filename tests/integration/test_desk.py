@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import Engine, func, select
 
+from blocks.errors import Invalid
 from deployments.worker.desk import Desk, Ending, NoRoom, attempt_of, idempotency_key
 from flows.common import actions, requests
-from flows.common.actions import BadParameters
 from flows.common.database import make_engine, now, transaction
 from flows.common.models import HELD, Event, Request, RequestState
 from flows.common.requests import Claim
@@ -150,7 +150,7 @@ def adopt(desk: Desk, **parameters: str) -> Request | None:
 
 
 def test_a_run_with_parameters_of_no_form_is_not_adopted(engine: Engine, desk: Desk):
-    with pytest.raises(BadParameters, match="surprise"):
+    with pytest.raises(Invalid, match="surprise"):
         adopt(desk, surprise="1")
     with transaction(engine) as session:
         assert session.scalar(select(Request.id)) is None

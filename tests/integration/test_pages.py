@@ -154,14 +154,14 @@ def test_a_run_is_expected_before_its_first_stf(database):
 def test_the_snapshot_and_the_events_after_it_count_everything_once(database, monkeypatch):
     """Rows and events that commit while it is being read are not in it; they come after it."""
     take_in(database.ops_engine, messages_of(1, 2))
-    freeze = overview.freeze
+    freeze = events.freeze
 
     def disturbed(session):
         last_event_id = freeze(session)
         take_in(database.ops_engine, messages_of(2, 3))
         return last_event_id
 
-    monkeypatch.setattr(overview, "freeze", disturbed)
+    monkeypatch.setattr(events, "freeze", disturbed)
     snapshot = snapshot_of(database.web_engine)
     with database.ops_engine.connect() as connection:
         later = connection.scalar(
@@ -175,7 +175,7 @@ def test_a_kept_snapshot_is_not_given_to_a_page_that_knows_more(client, database
     first = client.get("/fastmon/snapshot.json").json()
     take_in(database.ops_engine, messages_of(1, 1))
     with transaction(database.ops_engine) as session:
-        newest = overview.freeze(session)
+        newest = events.freeze(session)
     after = client.get("/fastmon/snapshot.json", params={"after": newest}).json()
     assert (first["last_event_id"], after["last_event_id"]) == (0, newest)
     assert after["runs"][0]["announced"] == 1

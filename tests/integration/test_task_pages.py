@@ -12,7 +12,6 @@ import pytest
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.orm import Session
 
-from api.http import wording
 from api.http.access import NOBODY, Caller, Kind
 from api.pcs.models import Attempt, Dataset, ProdTask, TaskStatus
 from api.pcs.services import submission, tasks
@@ -439,10 +438,6 @@ def test_operations_and_those_that_wait_are_shown_with_who_and_why(asked, reader
     assert "lost &lt;jobs&gt;" in page
     assert 'data-state="verified"' in page
     assert "waiting for the ops side for" not in page
-
-
-def test_the_page_lists_the_steps_of_the_flow():
-    assert list(wording.STEPS) == [step.value for step in ledger.Step]
 
 
 # ------------------------------------------------------------------ gates

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blocks import xrootd_storage as storage
+from blocks.errors import Invalid
 from blocks.rucio_catalog import Replica
-from flows.common.actions import BadParameters
 from flows.payload_logs import domain
 from flows.payload_logs.actions import FETCH_PAYLOAD_LOG, FetchPayloadLog
 
@@ -85,6 +85,6 @@ def test_peers_may_send_ids_as_text_and_nothing_as_empty_text():
      {"lfn": "a%b"}, {"other": 1}],
 )  # fmt: skip
 def test_what_is_no_job_or_no_name_is_refused_with_its_field(bad):
-    with pytest.raises(BadParameters) as refused:
+    with pytest.raises(Invalid) as refused:
         FETCH_PAYLOAD_LOG.parse({"pandaid": 17, **bad})
     assert list(refused.value.fields) == list(bad)

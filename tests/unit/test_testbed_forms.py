@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from api.fastmon.routes.fastmon_files import FastMonFileForm
 from api.fastmon.routes.runs import RunForm
 from api.fastmon.routes.stf_files import StfFileForm
-from api.http.errors import Refusal
+from api.http.errors import Rejection
 from api.http.forms import Body, partial
 
 RUN = {"run_number": 100123, "start_time": "2026-08-01T12:00:00Z"}
@@ -26,8 +26,8 @@ def sent(value: object) -> Body:
     return Body("application/json; charset=utf-8", json.dumps(value).encode())
 
 
-def refusal(body: Body, form: type = RunForm) -> Refusal:
-    with pytest.raises(Refusal) as caught:
+def refusal(body: Body, form: type = RunForm) -> Rejection:
+    with pytest.raises(Rejection) as caught:
         body.read(form)
     return caught.value
 
@@ -178,7 +178,7 @@ def test_any_json_in_any_field_is_read_or_refused_naming_the_field(form, data):
     body = sent({**good, field: data.draw(JSON)})
     try:
         assert field in body.read(model)
-    except Refusal as error:
+    except Rejection as error:
         refused = error
     else:
         return

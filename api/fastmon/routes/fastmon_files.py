@@ -8,21 +8,21 @@ from typing import Any, Final
 from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
-from api.fastmon.queries import collections as catalogue
+from api.fastmon.queries import collections
+from api.fastmon.schemas import CONFLICT, REMOVAL, Status
 from api.http.collections.resource import Resource
 from api.http.collections.routes import make_router
-from api.http.errors import Refusal
 from api.http.fields import (
     Count,
     FileName,
     JsonObject,
     ParentName,
     SizeBytes,
-    Status,
     Text64,
     UtcTime,
     shown,
 )
+from blocks.errors import Invalid
 from flows.fastmon.models import FileStatus
 
 
@@ -61,10 +61,10 @@ def _with_parent(session: Session, values: dict[str, Any]) -> dict[str, Any]:
     """The values with the parent's key: agents name it, and older ones send its id."""
     if "stf_file" not in values:
         return values
-    key = catalogue.find_stf(session, values["stf_file"])
+    key = collections.find_stf(session, values["stf_file"])
     if key is None:
         text = f"Object with stf_filename={shown(values['stf_file'])} does not exist."
-        raise Refusal(400, {"stf_file": [text]})
+        raise Invalid({"stf_file": [text]})
     return {**values, "stf_file": key}
 
 
@@ -81,11 +81,11 @@ router = make_router(
         path="fastmon-files",
         name="FastMonFile",
         words="fast mon file",
-        collection=catalogue.TF_FILES,
+        collection=collections.TF_FILES,
         view=FastMonFileView,
         form=FastMonFileForm,
         filters=_FILTERS,
-        remove=catalogue.remove_tf,
+        remove=collections.remove_tf,
         resolve=_with_parent,
         columns={"stf_file": "stf_file_id"},
         example={
@@ -97,6 +97,8 @@ router = make_router(
             "tf_count": 21,
             "metadata": {"created_by": "fastmon-agent-1"},
         },
+        removal=REMOVAL,
+        conflict=CONFLICT,
         changes_example={"status": "processed"},
     )
 )

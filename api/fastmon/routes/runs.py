@@ -6,7 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from api.fastmon.queries import collections as catalogue
+from api.fastmon.queries import collections
+from api.fastmon.schemas import CONFLICT, REMOVAL
 from api.http.collections.resource import Resource
 from api.http.collections.routes import make_router
 from api.http.fields import Count, JsonObject, Time, UtcTime
@@ -36,16 +37,18 @@ router = make_router(
         path="runs",
         name="Run",
         words="run",
-        collection=catalogue.RUNS,
+        collection=collections.RUNS,
         view=RunView,
         form=RunForm,
         filters={"run_number": "The run's number."},
-        remove=catalogue.remove_run,
+        remove=collections.remove_run,
         example={
             "run_number": 100123,
             "start_time": "2026-08-01T12:00:00Z",
             "run_conditions": {"beam": "18x275"},
         },
+        removal=REMOVAL,
+        conflict=CONFLICT,
         changes_example={"end_time": "2026-08-01T13:00:00Z"},
     )
 )

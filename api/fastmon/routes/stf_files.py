@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
-from api.fastmon.queries import collections as catalogue
+from api.fastmon.queries import collections
+from api.fastmon.schemas import CONFLICT, REMOVAL, Status
 from api.http.collections.resource import Resource
 from api.http.collections.routes import make_router
 from api.http.fields import (
@@ -16,7 +17,6 @@ from api.http.fields import (
     JsonObject,
     ParentKey,
     SizeBytes,
-    Status,
     Text20,
     Text30,
     Text64,
@@ -74,11 +74,11 @@ router = make_router(
         path="stf-files",
         name="StfFile",
         words="stf file",
-        collection=catalogue.STF_FILES,
+        collection=collections.STF_FILES,
         view=StfFileView,
         form=StfFileForm,
         filters=_FILTERS,
-        remove=catalogue.remove_stf,
+        remove=collections.remove_stf,
         columns={"run": "run_id"},
         example={
             "run": 1,
@@ -89,6 +89,8 @@ router = make_router(
             "tf_count": 1000,
             "metadata": {"created_by": "data-agent-1", "sequence": 1},
         },
+        removal=REMOVAL,
+        conflict=CONFLICT,
         changes_example={"status": "processed", "metadata": {"processed_by": "data-agent-1"}},
     )
 )

@@ -12,10 +12,11 @@ from fastapi import Request
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
-from api.fastmon.queries import collections as catalogue
-from api.fastmon.queries.collections import Collection, Key, Record
 from api.http import fields
-from api.http.errors import Refusal
+from api.http.collections import store
+from api.http.collections.store import Collection, Key, Record
+from api.http.errors import Rejection
+from blocks.errors import Invalid
 from flows.common.database import transaction
 
 
@@ -39,6 +40,10 @@ class Resource:
     remove: Callable[[Session, Key], None]
     example: dict[str, Any]
     changes_example: dict[str, Any]
+    removal: str
+    """What else its deletion deletes, and when it may not be."""
+    conflict: str
+    """Why a row may not be written: the description of 409."""
     columns: Mapping[str, str] = field(default_factory=dict)
     """Columns of the fields that are called otherwise in the table."""
     resolve: Callable[[Session, dict[str, Any]], dict[str, Any]] = _as_sent
@@ -48,11 +53,11 @@ class Resource:
         """The key in the request's path.
 
         Raises:
-            Refusal: 404, where it cannot be one.
+            Rejection: 404, where it cannot be one.
         """
         text = request.path_params["key"]
         if self.collection.key.type.python_type is uuid.UUID:
-            key: Key | None = catalogue.as_uuid(text)
+            key: Key | None = store.as_uuid(text)
         else:
             small = text.isascii() and text.isdecimal() and len(text) <= len(str(2**31))
             key = int(text) if small and int(text) <= fields.MAX_INTEGER else None
@@ -60,9 +65,9 @@ class Resource:
             raise self.not_found()
         return key
 
-    def not_found(self) -> Refusal:
+    def not_found(self) -> Rejection:
         """404: there is none of that key."""
-        return Refusal(404, {"detail": f"No {self.name} matches the given query."})
+        return Rejection(404, {"detail": f"No {self.name} matches the given query."})
 
     def columns_of(self, session: Session, sent: dict[str, Any]) -> dict[str, Any]:
         """The values that were sent, by column."""
@@ -79,14 +84,12 @@ class Resource:
         try:
             with transaction(request.app.state.engine) as session:
                 yield session
-        except catalogue.RecordNotFound:
+        except store.RecordNotFound:
             raise self.not_found() from None
-        except catalogue.AlreadyExists as error:
+        except store.AlreadyExists as error:
             text = f"{self.words} with this {error.column.replace('_', ' ')} already exists."
-            raise Refusal(400, {error.column: [text]}) from None
-        except catalogue.NoSuchParent as error:
+            raise Invalid({error.column: [text]}) from None
+        except store.NoSuchParent as error:
             field_of = {column: name for name, column in self.columns.items()}
             text = fields.no_such_key(error.value)
-            raise Refusal(400, {field_of[error.column]: [text]}) from None
-        except catalogue.MadeBySampler as error:
-            raise Refusal(409, {"detail": str(error)}) from None
+            raise Invalid({field_of[error.column]: [text]}) from None

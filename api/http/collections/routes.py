@@ -8,41 +8,24 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
-from api.fastmon.queries import collections as catalogue
 from api.http import lists
-from api.http.access import Caller, gatekeeper
+from api.http.access import Reader, Writer
+from api.http.collections import store
 from api.http.collections.resource import Resource
-from api.http.forms import Body, Errors, partial, read_body
+from api.http.errors import Errors, Problem
+from api.http.forms import Body, Sent, partial
+from api.http.forms import body as _body
 
 _DETAIL: Final = "/{key}/"
 _MERGED: Final = ("metadata",)
 
 
-class Problem(BaseModel):
-    """Why a request was refused."""
-
-    detail: str
-
-
 # ------------------------------------------------------------------ routes
-
-
-async def _reader(request: Request) -> Caller:
-    return await gatekeeper(request).reader(request)
-
-
-async def _writer(request: Request) -> Caller:
-    return await gatekeeper(request).writer(request)
-
-
-Reader = Annotated[Caller, Depends(_reader)]
-Writer = Annotated[Caller, Depends(_writer)]
-Sent = Annotated[Body, Depends(read_body)]
 
 
 def make_router(resource: Resource) -> APIRouter:
@@ -76,7 +59,7 @@ def _add_reading(router: APIRouter, resource: Resource) -> None:
     )
     def get_row(request: Request, _caller: Reader) -> BaseModel:
         with resource.session(request) as session:
-            row = catalogue.get(session, resource.collection, resource.key(request))
+            row = store.get(session, resource.collection, resource.key(request))
         return resource.shown(row)
 
 
@@ -94,14 +77,14 @@ def _add_writing(router: APIRouter, resource: Resource) -> None:
         sent = body.read(resource.form)
         with resource.session(request) as session:
             values = resource.columns_of(session, sent)
-            row = catalogue.add(session, resource.collection, values)
+            row = store.add(session, resource.collection, values)
         return resource.shown(row)
 
     @router.put(
         _DETAIL,
         summary=f"Set the fields of one {resource.words}",
         response_model=resource.view,
-        responses=_refusals(400, 403, 404, 409, 415),
+        responses=_refusals(400, 403, 404, 415, conflict=resource.conflict),
         openapi_extra=_key_parameter(resource) | _body(resource.form, resource.example),
     )
     def replace_row(request: Request, _caller: Writer, body: Sent) -> BaseModel:
@@ -112,7 +95,7 @@ def _add_writing(router: APIRouter, resource: Resource) -> None:
         _DETAIL,
         summary=f"Change one {resource.words}",
         response_model=resource.view,
-        responses=_refusals(400, 403, 404, 409, 415),
+        responses=_refusals(400, 403, 404, 415, conflict=resource.conflict),
         openapi_extra=_key_parameter(resource)
         | _body(partial(resource.form), resource.changes_example),
     )
@@ -125,11 +108,11 @@ def _add_writing(router: APIRouter, resource: Resource) -> None:
         _DETAIL,
         status_code=204,
         summary=f"Delete one {resource.words}",
-        responses=_refusals(403, 404, 409),
+        description=resource.removal,
+        responses=_refusals(403, 404, conflict=resource.conflict),
         openapi_extra=_key_parameter(resource),
     )
     def delete_row(request: Request, _caller: Writer) -> None:
-        """Files below it go too. 409 where the sampler made one: nothing is deleted then."""
         with resource.session(request) as session:
             resource.remove(session, resource.key(request))
 
@@ -144,9 +127,9 @@ def _write(
 ) -> BaseModel:
     key = resource.key(request)
     with resource.session(request) as session:
-        catalogue.get(session, resource.collection, key)
+        store.get(session, resource.collection, key)
         values = resource.columns_of(session, body.read(form))
-        row = catalogue.change(session, resource.collection, key, values, merge=merge)
+        row = store.change(session, resource.collection, key, values, merge=merge)
     return resource.shown(row)
 
 
@@ -157,14 +140,16 @@ _REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
     400: {"model": Errors | Problem, "description": "What is wrong, by field."},
     403: {"model": Problem, "description": "No right to do this, or a token that is not good."},
     404: {"model": Problem, "description": "There is none of that key."},
-    409: {"model": Problem, "description": "The sampler made it, or a file below it."},
     415: {"model": Problem, "description": "The body is not sent as application/json."},
     503: {"model": Problem, "description": "The database is away; try again."},
 }
 
 
-def _refusals(*codes: int) -> dict[int | str, dict[str, Any]]:
-    return {code: _REFUSALS[code] for code in (*codes, 503)}
+def _refusals(*codes: int, conflict: str = "") -> dict[int | str, dict[str, Any]]:
+    found: dict[int | str, dict[str, Any]] = {code: _REFUSALS[code] for code in (*codes, 503)}
+    if conflict:
+        found[409] = {"model": Problem, "description": conflict}
+    return found
 
 
 def _key_parameter(resource: Resource) -> dict[str, Any]:
@@ -175,8 +160,3 @@ def _key_parameter(resource: Resource) -> dict[str, Any]:
         "name": "key", "in": "path", "required": True, "description": text, "schema": schema
     }  # fmt: skip
     return {"parameters": [parameter]}
-
-
-def _body(form: type[BaseModel], example: dict[str, Any]) -> dict[str, Any]:
-    content = {"schema": form.model_json_schema(), "example": example}
-    return {"requestBody": {"required": True, "content": {"application/json": content}}}

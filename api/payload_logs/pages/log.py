@@ -31,9 +31,9 @@ from api.payload_logs.queries import (
     look_and_ask,
 )
 from api.pcs.models import Attempt, ProdTask
+from flows.common import events
 from flows.common.database import transaction
 from flows.common.settings import Settings
-from flows.fastmon import overview
 
 router = APIRouter(route_class=pages.PageRoute, prefix="/panda/jobs", include_in_schema=False)
 
@@ -104,7 +104,7 @@ def _read(request: Request, pandaid: int, viewer: Caller, asked: Asked) -> dict[
     if waited_for is None and standing.phase is Phase.WAITING and standing.request is not None:
         waited_for = standing.request.id
     with transaction(engine) as session:
-        last_event_id = overview.freeze(session)
+        last_event_id = events.freeze(session)
         standing = look(session, pandaid, settings, request_id=waited_for)
         task_name = _task_name(session, standing)
     detail = _detail(standing, settings, task_name)

@@ -94,6 +94,7 @@ class ConfigNotOfForm(ProdOpsError):
 
     def __init__(self, problems: Mapping[str, str]) -> None:
         self.problems = dict(problems)
+        self.details = {name: [why] for name, why in problems.items()}
         super().__init__("; ".join(f"{name} {why}" for name, why in problems.items()))
 
 

@@ -4,21 +4,13 @@ from __future__ import annotations
 
 from fastapi import Request
 
-from api.http.forms import partial
+from api.http.access import Reader
+from api.http.errors import reading, writing
+from api.http.forms import Sent, body, partial
+from api.http.sessions import session_of
 from api.pcs import forms, views
 from api.pcs.models import Lifecycle
-from api.pcs.routes.common import (
-    PREFIX,
-    Name,
-    PcsRouter,
-    Reader,
-    Sent,
-    Writer,
-    body,
-    reading,
-    session_of,
-    writing,
-)
+from api.pcs.routes.common import PREFIX, Name, PcsRouter, Writer
 from api.pcs.services import campaigns
 
 router = PcsRouter(prefix=f"{PREFIX}/campaigns", tags=["campaigns"])

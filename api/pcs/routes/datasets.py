@@ -6,20 +6,12 @@ from typing import Final
 
 from fastapi import Request, Response
 
+from api.http.access import Reader
+from api.http.errors import reading, writing
+from api.http.forms import Sent, body
+from api.http.sessions import session_of
 from api.pcs import forms, views
-from api.pcs.routes.common import (
-    PREFIX,
-    Filter,
-    PcsRouter,
-    Reader,
-    RowKey,
-    Sent,
-    Writer,
-    body,
-    reading,
-    session_of,
-    writing,
-)
+from api.pcs.routes.common import PREFIX, Filter, PcsRouter, RowKey, Writer
 from api.pcs.services import datasets
 
 router = PcsRouter(prefix=f"{PREFIX}/datasets", tags=["datasets"])

@@ -6,21 +6,13 @@ from typing import Final
 
 from fastapi import Request
 
-from api.http.forms import partial
+from api.http.access import Reader
+from api.http.errors import reading, writing
+from api.http.forms import Sent, body, partial
+from api.http.sessions import session_of
 from api.pcs import views
 from api.pcs.forms import ProdConfigForm
-from api.pcs.routes.common import (
-    PREFIX,
-    PcsRouter,
-    Reader,
-    RowKey,
-    Sent,
-    Writer,
-    body,
-    reading,
-    session_of,
-    writing,
-)
+from api.pcs.routes.common import PREFIX, PcsRouter, RowKey, Writer
 from api.pcs.services import configs
 
 router = PcsRouter(prefix=f"{PREFIX}/prod-configs", tags=["production configurations"])

@@ -10,15 +10,9 @@ from typing import Literal
 from fastapi import Request
 from pydantic import BaseModel
 
-from api.pcs.routes.common import (
-    PREFIX,
-    Name,
-    PcsRouter,
-    Writer,
-    session_of,
-    settings_of,
-    writing,
-)
+from api.http.errors import writing
+from api.http.sessions import session_of, settings_of
+from api.pcs.routes.common import PREFIX, Name, PcsRouter, Writer
 from api.provenance import asking
 
 router = PcsRouter(prefix=PREFIX, tags=["provenance"])

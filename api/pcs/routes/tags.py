@@ -7,21 +7,13 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import Path, Request
 from pydantic import BaseModel
 
-from api.http.forms import partial
+from api.http.access import Reader
+from api.http.errors import reading, writing
+from api.http.forms import Sent, body, partial
+from api.http.sessions import session_of
 from api.pcs import forms, views
 from api.pcs.models import TagKind
-from api.pcs.routes.common import (
-    PREFIX,
-    PcsRouter,
-    Reader,
-    RowKey,
-    Sent,
-    Writer,
-    body,
-    reading,
-    session_of,
-    writing,
-)
+from api.pcs.routes.common import PREFIX, PcsRouter, RowKey, Writer
 from api.pcs.services import tags
 
 router = PcsRouter(prefix=PREFIX)

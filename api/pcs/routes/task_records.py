@@ -7,20 +7,11 @@ from typing import Any
 from fastapi import Request
 from pydantic import BaseModel
 
-from api.http.errors import Refusal
+from api.http.errors import Rejection, writing
+from api.http.forms import Sent, body
+from api.http.sessions import session_of, settings_of
 from api.pcs import forms, views
-from api.pcs.routes.common import (
-    PREFIX,
-    Filter,
-    PcsRouter,
-    Sent,
-    Writer,
-    body,
-    required,
-    session_of,
-    settings_of,
-    writing,
-)
+from api.pcs.routes.common import PREFIX, Filter, PcsRouter, Writer, required
 from api.pcs.services import attempts, imports, panda_states
 
 router = PcsRouter(prefix=f"{PREFIX}/prod-tasks", tags=["production tasks"])
@@ -142,7 +133,7 @@ def import_catalog(request: Request, actor: Writer, sent: Sent) -> Imported:
     text = form.get("csv_text")
     if text is None:
         if not form.get("source"):
-            raise Refusal(400, {"source": ["This field is required, or csv_text."]})
+            raise Rejection(400, {"source": ["This field is required, or csv_text."]})
         text = imports.published(settings_of(request).stack.tmp_dir, form["source"])
     wanted = imports.Wanted(
         campaign=form.get("campaign"),

@@ -8,20 +8,11 @@ from fastapi import Request
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
-from api.http.errors import Refusal
-from api.http.forms import Body
+from api.http.errors import Rejection, writing
+from api.http.forms import Body, Sent, body
+from api.http.sessions import session_of, settings_of
 from api.pcs import forms, views
-from api.pcs.routes.common import (
-    PREFIX,
-    Name,
-    PcsRouter,
-    Sent,
-    Writer,
-    body,
-    session_of,
-    settings_of,
-    writing,
-)
+from api.pcs.routes.common import PREFIX, Name, PcsRouter, Writer
 from api.pcs.services import submission, task_writes
 from api.pcs.services.access import Actor
 from flows.submission.actions import TaskOperation
@@ -89,7 +80,7 @@ def link_input(name: Name, request: Request, actor: Writer, sent: Sent) -> views
     values = sent.read(forms.InputForm)
     dids = values.get("dids") or ([values["did"]] if values.get("did") else [])
     if not dids:
-        raise Refusal(400, {"did": ["This field is required."]})
+        raise Rejection(400, {"did": ["This field is required."]})
     with session_of(request) as session:
         task = task_writes.link_input(session, name, dids, actor)
         return views.task_view(session, task, settings_of(request))

@@ -7,26 +7,14 @@ from typing import Annotated, Any, Final
 
 from fastapi import Query, Request, Response
 
-from api.http.errors import Refusal
+from api.http.access import Reader
+from api.http.errors import Rejection, reading, writing
 from api.http.fields import MAX_INTEGER
-from api.http.forms import partial
+from api.http.forms import Sent, body, partial
+from api.http.sessions import session_of, settings_of
 from api.pcs import views
 from api.pcs.forms import TaskForm, TaskIntakeForm
-from api.pcs.routes.common import (
-    PREFIX,
-    Filter,
-    Name,
-    PcsRouter,
-    Reader,
-    Sent,
-    Writer,
-    body,
-    reading,
-    required,
-    session_of,
-    settings_of,
-    writing,
-)
+from api.pcs.routes.common import PREFIX, Filter, Name, PcsRouter, Writer, required
 from api.pcs.services import intake, plans, task_writes, tasks
 
 # A stored name may hold slashes (imported rows do), so `name` takes the rest of the path.
@@ -84,7 +72,7 @@ def command(
     """`fmt=panda` is the prun command as text; `jedi` and `dump` are JSON. Nothing is written."""
     named = required(name)
     if fmt not in plans.FORMATS:
-        raise Refusal(400, {"detail": f"fmt must be one of: {', '.join(plans.FORMATS)}"})
+        raise Rejection(400, {"detail": f"fmt must be one of: {', '.join(plans.FORMATS)}"})
     with session_of(request) as session:
         task = tasks.resolve(session, named, attempt_id=panda_tasks_id)
         if fmt == "panda":

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from api.pcs.domain import names
 from api.pcs.models import Association, Attempt, ProdTask, TaskStatus
 from api.pcs.services import plans, task_writes, tasks
-from api.pcs.services.errors import BadFields, BadTransition, Conflict
+from api.pcs.services.errors import BadTransition
+from blocks.errors import Invalid, Refused
 from flows.common.database import now
 
 SUBMIT_FAILED: Final = "submit_failed"
@@ -21,7 +22,7 @@ def allocate(session: Session, task: ProdTask, source: Association) -> Attempt:
     """Make the task's next attempt, under a name that no other ever had.
 
     Raises:
-        Conflict: An attempt of another task has that name.
+        Refused: An attempt of another task has that name.
     """
     number = plans.next_try(task)
     return _insert(session, task, number, _attempt_name(task, number), source)
@@ -43,7 +44,7 @@ def _insert(
         with session.begin_nested():
             session.add(made)
     except IntegrityError:
-        raise Conflict(f"The name {name} is that of another attempt; PanDA knows it.") from None
+        raise Refused(f"The name {name} is that of another attempt; PanDA knows it.") from None
     return made
 
 
@@ -55,15 +56,15 @@ def insert_named(session: Session, task: ProdTask, named: str) -> Attempt:
     """Make the attempt of a task that was submitted under a name, by whomever.
 
     Raises:
-        BadFields: The name is none of the task's.
-        Conflict: The attempt of that number has another name.
+        Invalid: The name is none of the task's.
+        Refused: The attempt of that number has another name.
     """
     physical = names.parse_physical(named)
     if physical.logical != task.dataset.composed_name:
-        raise BadFields({"panda_task_name": [f"is no name of task '{task.name}': {named[:300]}"]})
+        raise Invalid({"panda_task_name": [f"is no name of task '{task.name}': {named[:300]}"]})
     number = physical.try_number
     if any(each.try_number == number for each in task.attempts):
-        raise Conflict(f"Attempt {number} of task '{task.name}' has another name.")
+        raise Refused(f"Attempt {number} of task '{task.name}' has another name.")
     return _insert(session, task, number, named, Association.RECORD_SUBMISSION)
 
 
@@ -88,16 +89,16 @@ def set_jedi_id(
     """Give the attempt its id at PanDA; another one only where it replaces the recorded one.
 
     Raises:
-        Conflict: The attempt has another id, or another attempt has this one.
+        Refused: The attempt has another id, or another attempt has this one.
     """
     former = attempt.jedi_task_id
     if former is not None and replaces != former:
-        raise Conflict(f"Attempt {attempt.task_name} is recorded as jediTaskID {former}.")
+        raise Refused(f"Attempt {attempt.task_name} is recorded as jediTaskID {former}.")
     taken = select(Attempt.task_name).where(
         Attempt.jedi_task_id == jedi_task_id, Attempt.id != attempt.id
     )
     if (other := session.scalar(taken)) is not None:
-        raise Conflict(f"jediTaskID {jedi_task_id} is that of attempt {other}.")
+        raise Refused(f"jediTaskID {jedi_task_id} is that of attempt {other}.")
     if former is not None:
         replaced = [*attempt.meta.get("replaced_jedi_task_ids", []), former]
         attempt.meta = attempt.meta | {"replaced_jedi_task_ids": replaced}
@@ -108,7 +109,7 @@ def set_jedi_id(
             if attempt.status_snapshot in {"", SUBMIT_FAILED}:
                 attempt.status_snapshot = TaskStatus.SUBMITTED
     except IntegrityError:
-        raise Conflict(f"jediTaskID {jedi_task_id} is that of another attempt.") from None
+        raise Refused(f"jediTaskID {jedi_task_id} is that of another attempt.") from None
 
 
 def point(session: Session, task: ProdTask, attempt: Attempt) -> ProdTask:

@@ -11,7 +11,8 @@ from api.pcs.domain import names
 from api.pcs.models import Attempt, ProdTask, TaskStatus
 from api.pcs.services import attempt_rows, plans, task_writes, tasks
 from api.pcs.services.access import Actor
-from api.pcs.services.errors import AlreadySubmitted, BadTransition, Conflict
+from api.pcs.services.errors import AlreadySubmitted, BadTransition
+from blocks.errors import Refused
 from flows.common.database import now
 
 SUBMIT_FAILED: Final = attempt_rows.SUBMIT_FAILED
@@ -42,7 +43,7 @@ def record_submission(session: Session, name: str, told: Submission, actor: Acto
         AttemptNotFound: The task has no such attempt.
         NotOwner: Neither the owner nor a service of ours tells it.
         BadTransition: The task is not ready.
-        Conflict: The attempt has another id, or another task's attempt has this one.
+        Refused: The attempt has another id, or another task's attempt has this one.
     """
     task = tasks.resolve(session, name, attempt_id=told.panda_tasks_id, is_locked=True)
     actor.require_recorder(task.created_by)
@@ -106,7 +107,7 @@ def _is_relaxed_draft(task: ProdTask, actor: Actor) -> bool:
 
 def _require_same_name(attempt: Attempt, told: str | None) -> None:
     if told is not None and names.panda_name(told) != attempt.task_name:
-        raise Conflict(f"Attempt {attempt.id} is named {attempt.task_name}, not {told[:300]}.")
+        raise Refused(f"Attempt {attempt.id} is named {attempt.task_name}, not {told[:300]}.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,13 +126,13 @@ def record_failure(session: Session, name: str, told: Failure, actor: Actor) -> 
         TaskNotFound: There is no such task.
         AttemptNotFound: The task has no such attempt.
         NotOwner: Neither the owner nor a service of ours tells it.
-        Conflict: The attempt has an id.
+        Refused: The attempt has an id.
     """
     task = tasks.resolve(session, name, attempt_id=told.panda_tasks_id, is_locked=True)
     actor.require_recorder(task.created_by)
     attempt = plans.attempt(task, told.panda_tasks_id)
     if attempt.jedi_task_id is not None:
-        raise Conflict(f"Attempt {attempt.task_name} is at PanDA: {attempt.jedi_task_id}.")
+        raise Refused(f"Attempt {attempt.task_name} is at PanDA: {attempt.jedi_task_id}.")
     attempt.status_snapshot = SUBMIT_FAILED
     attempt.meta = attempt.meta | {"submit_failure": told.reason}
     if told.is_superseded:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from api.pcs.models import Campaign, Lifecycle
 from api.pcs.services.access import Actor
-from api.pcs.services.errors import BadFields, RecordNotFound
+from blocks.errors import Invalid, NotFound
 from flows.common.database import now
 
 
@@ -26,14 +26,14 @@ def campaign(session: Session, key: str | int, *, is_locked: bool = False) -> Ca
     """The campaign of that name or key.
 
     Raises:
-        RecordNotFound: There is none.
+        NotFound: There is none.
     """
     for condition in _conditions(key):
         query = select(Campaign).where(condition)
         found = session.scalar(query.with_for_update() if is_locked else query)
         if found is not None:
             return found
-    raise RecordNotFound(f"No campaign '{key}'")
+    raise NotFound(f"No campaign '{key}'")
 
 
 def current(session: Session) -> Campaign | None:
@@ -45,19 +45,19 @@ def named(session: Session, key: str | int, field: str = "campaign") -> Campaign
     """The campaign that a field of something else names.
 
     Raises:
-        BadFields: There is none.
+        Invalid: There is none.
     """
     try:
         return campaign(session, key)
-    except RecordNotFound as error:
-        raise BadFields({field: [f"{error}."]}) from None
+    except NotFound as error:
+        raise Invalid({field: [f"{error}."]}) from None
 
 
 def add(session: Session, values: Mapping[str, Any], actor: Actor) -> Campaign:
     """Make a campaign; a current one by `set_current` only.
 
     Raises:
-        BadFields: Its name is taken, its dates are the wrong way round, or it is to be current.
+        Invalid: Its name is taken, its dates are the wrong way round, or it is to be current.
     """
     _check(session, values)
     added = Campaign(**_columns(session, values), created_by=actor.name)
@@ -70,8 +70,8 @@ def change(session: Session, key: str, values: Mapping[str, Any]) -> Campaign:
     """Change a campaign.
 
     Raises:
-        RecordNotFound: There is none.
-        BadFields: As for `add`.
+        NotFound: There is none.
+        Invalid: As for `add`.
     """
     found = campaign(session, key, is_locked=True)
     kept = {"start_date": found.start_date, "end_date": found.end_date}
@@ -87,7 +87,7 @@ def set_current(session: Session, key: str) -> Campaign:
     """Make a campaign the current one; the one that was is past.
 
     Raises:
-        RecordNotFound: There is none.
+        NotFound: There is none.
     """
     found = campaign(session, key)
     locked = select(Campaign).where(
@@ -114,15 +114,15 @@ def _conditions(key: str | int) -> list[Any]:
 def _check(session: Session, values: Mapping[str, Any], of: Campaign | None = None) -> None:
     start, end = values.get("start_date"), values.get("end_date")
     if start and end and end < start:
-        raise BadFields({"end_date": ["is before start_date."]})
+        raise Invalid({"end_date": ["is before start_date."]})
     kept = of.lifecycle if of is not None else None
     wanted = values.get("lifecycle", kept)
     if wanted != kept and Lifecycle.CURRENT in {wanted, kept}:
-        raise BadFields({"lifecycle": ["The current campaign is switched by set-current/ only."]})
+        raise Invalid({"lifecycle": ["The current campaign is switched by set-current/ only."]})
     name = values.get("name")
     taken = session.scalar(select(Campaign.id).where(Campaign.name == name)) if name else None
     if taken is not None and (of is None or taken != of.id):
-        raise BadFields({"name": ["campaign with this name already exists."]})
+        raise Invalid({"name": ["campaign with this name already exists."]})
 
 
 def _columns(session: Session, values: Mapping[str, Any]) -> dict[str, Any]:

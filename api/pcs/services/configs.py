@@ -12,7 +12,7 @@ from api.pcs.domain import effective
 from api.pcs.models import ProdConfig, ProdTask, TaskStatus
 from api.pcs.services import open_requests
 from api.pcs.services.access import Actor
-from api.pcs.services.errors import BadFields, Conflict, RecordNotFound
+from blocks.errors import Invalid, NotFound, Refused
 from flows.common.database import now
 
 _SHOWN = 3
@@ -27,12 +27,12 @@ def config(session: Session, key: int, *, is_locked: bool = False) -> ProdConfig
     """The configuration of that key.
 
     Raises:
-        RecordNotFound: There is none.
+        NotFound: There is none.
     """
     query = select(ProdConfig).where(ProdConfig.id == key)
     found = session.scalar(query.with_for_update() if is_locked else query)
     if found is None:
-        raise RecordNotFound("No ProdConfig matches the given query.")
+        raise NotFound("No ProdConfig matches the given query.")
     return found
 
 
@@ -40,14 +40,14 @@ def named(session: Session, key: str | int) -> ProdConfig:
     """The configuration that a task's field names: by key or by name.
 
     Raises:
-        BadFields: There is none.
+        Invalid: There is none.
     """
     text = str(key)
     is_key = text.isascii() and text.isdecimal() and len(text) < len(str(2**31))
     condition = ProdConfig.id == int(text) if is_key else ProdConfig.name == text
     found = session.scalar(select(ProdConfig).where(condition))
     if found is None:
-        raise BadFields({"prod_config": [f'Invalid pk "{text[:200]}" - object does not exist.']})
+        raise Invalid({"prod_config": [f'Invalid pk "{text[:200]}" - object does not exist.']})
     return found
 
 
@@ -55,7 +55,7 @@ def add(session: Session, values: Mapping[str, Any], actor: Actor) -> ProdConfig
     """Make a configuration.
 
     Raises:
-        BadFields: A value is not of its form, or the name is taken.
+        Invalid: A value is not of its form, or the name is taken.
     """
     _check(session, values)
     added = ProdConfig(**values, created_by=actor.name)
@@ -67,10 +67,10 @@ def change(session: Session, key: int, values: Mapping[str, Any], actor: Actor) 
     """Change a configuration that no locked or waiting task runs with.
 
     Raises:
-        RecordNotFound: There is none.
+        NotFound: There is none.
         NotOwner: Somebody else made it.
-        Conflict: A ready task, or one whose submission is open, runs with it.
-        BadFields: A value is not of its form, or the name is taken.
+        Refused: A ready task, or one whose submission is open, runs with it.
+        Invalid: A value is not of its form, or the name is taken.
     """
     found = config(session, key, is_locked=True)
     actor.require_owner(found.created_by)
@@ -86,9 +86,9 @@ def delete(session: Session, key: int, actor: Actor) -> None:
     """Delete a configuration that no task has.
 
     Raises:
-        RecordNotFound: There is none.
+        NotFound: There is none.
         NotOwner: Somebody else made it.
-        Conflict: A task has it.
+        Refused: A task has it.
     """
     found = config(session, key, is_locked=True)
     actor.require_owner(found.created_by)
@@ -96,7 +96,7 @@ def delete(session: Session, key: int, actor: Actor) -> None:
         select(ProdTask.name).where(ProdTask.prod_config_id == found.id).limit(_SHOWN)
     ).all()
     if users:
-        raise Conflict(f"{found.name} is the configuration of {_some(users)}.")
+        raise Refused(f"{found.name} is the configuration of {_some(users)}.")
     session.delete(found)
     session.flush()
 
@@ -112,11 +112,11 @@ def _check(session: Session, values: Mapping[str, Any], of: ProdConfig | None = 
     if data := values.get("data"):
         problems = effective.data_problems(data)
         if problems:
-            raise BadFields({"data": [f"{key} {why}" for key, why in problems.items()]})
+            raise Invalid({"data": [f"{key} {why}" for key, why in problems.items()]})
     name = values.get("name")
     taken = session.scalar(select(ProdConfig.id).where(ProdConfig.name == name)) if name else None
     if taken is not None and (of is None or taken != of.id):
-        raise BadFields({"name": ["prod config with this name already exists."]})
+        raise Invalid({"name": ["prod config with this name already exists."]})
 
 
 def _require_unused(session: Session, found: ProdConfig, actor: Actor) -> None:
@@ -127,7 +127,7 @@ def _require_unused(session: Session, found: ProdConfig, actor: Actor) -> None:
     locked = [task.name for task in tasks if task.status == TaskStatus.READY]
     users = busy if actor.is_relaxed else [*busy, *locked]
     if users:
-        raise Conflict(
+        raise Refused(
             f"{_some(list(dict.fromkeys(users)))} would run otherwise than locked: "
             "set it back to draft first, or make another configuration."
         )

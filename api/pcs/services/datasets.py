@@ -13,7 +13,7 @@ from api.pcs.domain import names
 from api.pcs.models import Dataset, Tag, TagKind
 from api.pcs.services import campaigns
 from api.pcs.services.access import Actor
-from api.pcs.services.errors import BadFields, Conflict, RecordNotFound
+from blocks.errors import Invalid, NotFound, Refused
 
 TAG_FIELDS: Final = {
     "physics_tag": TagKind.PHYSICS,
@@ -60,11 +60,11 @@ def dataset(session: Session, key: int) -> Dataset:
     """The dataset of that key.
 
     Raises:
-        RecordNotFound: There is none.
+        NotFound: There is none.
     """
     found = session.scalar(select(Dataset).where(Dataset.id == key).options(*_loaded()))
     if found is None:
-        raise RecordNotFound("No Dataset matches the given query.")
+        raise NotFound("No Dataset matches the given query.")
     return found
 
 
@@ -72,7 +72,7 @@ def named(session: Session, key: str | int) -> Dataset:
     """The dataset that a task's field names: by key, or by its name or DID.
 
     Raises:
-        BadFields: There is none, or several blocks bear the name.
+        Invalid: There is none, or several blocks bear the name.
     """
     text = str(key)
     is_key = text.isascii() and text.isdecimal() and int(text[:11]) <= _MAX_KEY
@@ -85,20 +85,20 @@ def named(session: Session, key: str | int) -> Dataset:
     if len(found) == 1:
         return found[0]
     if found:
-        raise BadFields({"dataset": [f"Several blocks are named {text!r}: name one by its DID."]})
-    raise BadFields({"dataset": [f'Invalid pk "{text[:300]}" - object does not exist.']})
+        raise Invalid({"dataset": [f"Several blocks are named {text!r}: name one by its DID."]})
+    raise Invalid({"dataset": [f'Invalid pk "{text[:300]}" - object does not exist.']})
 
 
 def add(session: Session, values: Mapping[str, Any], actor: Actor) -> Dataset:
     """Make the first block of a dataset, under the name that its tags compose.
 
     Raises:
-        BadFields: A tag or the campaign is unknown, or the name cannot be or is taken.
+        Invalid: A tag or the campaign is unknown, or the name cannot be or is taken.
     """
     tags = _tags(session, values)
     for name in _NAMING:
         if tags.get(name) is None:
-            raise BadFields({name: ["This field is required."]})
+            raise Invalid({name: ["This field is required."]})
     composed = compose(values, tags)
     return insert(session, values, tags, dataset_name=composed, composed=composed, actor=actor)
 
@@ -115,12 +115,12 @@ def insert(
     """Make a block under given names.
 
     Raises:
-        BadFields: The name is taken, or the campaign is unknown.
+        Invalid: The name is taken, or the campaign is unknown.
     """
     key = values.get("campaign")
     campaign_id = None if key is None else campaigns.named(session, key).id
     if session.scalar(select(Dataset.id).where(Dataset.dataset_name == dataset_name).limit(1)):
-        raise BadFields(
+        raise Invalid(
             {"non_field_errors": [f"dataset {dataset_name} already exists; add a block to it."]}
         )
     meta = values.get("metadata")
@@ -150,7 +150,7 @@ def add_block(session: Session, key: int, actor: Actor) -> Dataset:
     """Add a block to the dataset of a block; all its blocks then count one more.
 
     Raises:
-        RecordNotFound: There is none.
+        NotFound: There is none.
     """
     first = dataset(session, key)
     of_name = Dataset.dataset_name == first.dataset_name
@@ -177,8 +177,8 @@ def take_in(session: Session, values: Mapping[str, Any], actor: Actor) -> tuple[
     Without all its tags it gets a name of its source's hash, and no task on it can be ready.
 
     Raises:
-        BadFields: A tag is unknown.
-        Conflict: A dataset of that name came from another source.
+        Invalid: A tag is unknown.
+        Refused: A dataset of that name came from another source.
     """
     kind, location = values["source_kind"], values["source_location"]
     found = session.scalar(
@@ -199,8 +199,8 @@ def take_in(session: Session, values: Mapping[str, Any], actor: Actor) -> tuple[
     )
     try:
         added = insert(session, columns, tags, dataset_name=name, composed=name, actor=actor)
-    except BadFields:
-        raise Conflict(f"dataset {name} exists already, and came from another source") from None
+    except Invalid:
+        raise Refused(f"dataset {name} exists already, and came from another source") from None
     return added, True
 
 
@@ -208,11 +208,11 @@ def compose(values: Mapping[str, Any], tags: Mapping[str, Tag | None]) -> str:
     """The name that scope, detector, tags and sample compose.
 
     Raises:
-        BadFields: It would be too long, or the sample would be read as a tag or a suffix.
+        Invalid: It would be too long, or the sample would be read as a tag or a suffix.
     """
     sample = values.get("sample_name", "")
     if sample and (why := names.sample_problem(sample)):
-        raise BadFields({"sample_name": [why]})
+        raise Invalid({"sample_name": [why]})
     labels = {name: tag.tag_label if tag is not None else "" for name, tag in tags.items()}
     composed = names.NameParts(
         scope=values["scope"],
@@ -222,7 +222,7 @@ def compose(values: Mapping[str, Any], tags: Mapping[str, Tag | None]) -> str:
         **{name.removesuffix("_tag"): labels.get(name, "") for name in TAG_FIELDS},
     ).composed()
     if len(composed) > names.MAX_NAME:
-        raise BadFields({"sample_name": [f"makes a name of more than {names.MAX_NAME} characters"]})
+        raise Invalid({"sample_name": [f"makes a name of more than {names.MAX_NAME} characters"]})
     return composed
 
 
@@ -237,7 +237,7 @@ def _tag(session: Session, field: str, kind: TagKind, key: str | int) -> Tag:
     condition = Tag.tag_label == key if isinstance(key, str) else Tag.id == key
     found = session.scalar(select(Tag).where(condition, Tag.kind == kind))
     if found is None:
-        raise BadFields({field: [f'Invalid pk "{key}" - object does not exist.']})
+        raise Invalid({field: [f'Invalid pk "{key}" - object does not exist.']})
     return found
 
 

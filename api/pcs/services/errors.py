@@ -1,34 +1,22 @@
-"""What stops a service of the embedded PCS; `api/http/errors.py` gives each its status."""
+"""What stops a service of the embedded PCS; each is of a kind in `blocks/errors.py`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from blocks.errors import ProdOpsError
+from blocks.errors import Forbidden, NotFound, ProdOpsError, Refused
 
 
-class RecordNotFound(ProdOpsError):
-    """There is no record of that key."""
-
-
-class TaskNotFound(RecordNotFound):
+class TaskNotFound(NotFound):
     """There is no production task of that name or key."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"No task '{name}'")
 
 
-class AttemptNotFound(RecordNotFound):
+class AttemptNotFound(NotFound):
     """The task has no such attempt."""
-
-
-class BadFields(ProdOpsError):
-    """Fields of what was sent cannot be taken; `fields` says why, by name."""
-
-    def __init__(self, fields: Mapping[str, Sequence[str]]) -> None:
-        self.fields = {name: list(texts) for name, texts in fields.items()}
-        super().__init__("; ".join(f"{name}: {' '.join(texts)}" for name, texts in fields.items()))
 
 
 class NotReady(ProdOpsError):
@@ -39,18 +27,14 @@ class BadTransition(ProdOpsError):
     """The record's status does not permit what is asked."""
 
 
-class NotOwner(ProdOpsError):
+class NotOwner(Forbidden):
     """Only who made the record may change it."""
 
     def __init__(self) -> None:
         super().__init__("You do not have permission to perform this action.")
 
 
-class Conflict(ProdOpsError):
-    """What is asked contradicts what is recorded."""
-
-
-class AlreadySubmitted(Conflict):
+class AlreadySubmitted(Refused):
     """The task has an id at PanDA."""
 
     def __init__(self, jedi_task_id: int) -> None:
@@ -58,13 +42,14 @@ class AlreadySubmitted(Conflict):
         super().__init__(f"Already submitted as jediTaskID {jedi_task_id}.")
 
 
-class SubmissionOpen(Conflict):
+class SubmissionOpen(Refused):
     """A submission of the task is on its way, so nothing of it may change."""
 
 
-class AmbiguousIdentity(Conflict):
+class AmbiguousIdentity(Refused):
     """Several tasks bear the name; `candidates` tells them apart."""
 
     def __init__(self, name: str, candidates: Sequence[Mapping[str, Any]]) -> None:
         self.candidates = [dict(candidate) for candidate in candidates]
+        self.details = {"candidates": self.candidates}
         super().__init__(f"{len(candidates)} tasks are named '{name}'; ask by id or stored name.")

@@ -22,8 +22,8 @@ from api.pcs.models import (
 )
 from api.pcs.services import campaigns, configs
 from api.pcs.services.access import Actor
-from api.pcs.services.errors import BadFields
 from api.pcs.services.import_rows import RowImport, Target
+from blocks.errors import Invalid
 
 DETECTOR_CONFIG: Final = "epic_craterlake"
 _CONFIG: Final = "catalog_import"
@@ -54,24 +54,24 @@ def published(tmp_dir: Path, source: str) -> str:
     """The text of a source that is published for the web tier, as ``catalog/<source>.csv``.
 
     Raises:
-        BadFields: There is none, or it cannot be read.
+        Invalid: There is none, or it cannot be read.
     """
     path = tmp_dir / "catalog" / f"{source}.csv"
     try:
         if path.stat().st_size > _MAX_SOURCE_BYTES:
-            raise BadFields({"source": [f"{path} is too large."]})
+            raise Invalid({"source": [f"{path} is too large."]})
         return path.read_text(encoding="utf-8").replace("\x00", "")
     except FileNotFoundError:
-        raise BadFields({"source": [f"There is no source {source!r}: {path}."]}) from None
+        raise Invalid({"source": [f"There is no source {source!r}: {path}."]}) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise BadFields({"source": [f"{path} cannot be read: {error}"]}) from None
+        raise Invalid({"source": [f"{path} cannot be read: {error}"]}) from None
 
 
 def import_catalog(session: Session, text: str, wanted: Wanted, actor: Actor) -> Done:
     """Import every good row of the catalog.
 
     Raises:
-        BadFields: It is no catalog, or the campaign or configuration is unknown.
+        Invalid: It is no catalog, or the campaign or configuration is unknown.
     """
     session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
     done = Done()
@@ -88,7 +88,7 @@ def import_catalog(session: Session, text: str, wanted: Wanted, actor: Actor) ->
             else:
                 _import_row(work, row, done)
     except CatalogUnreadable as error:
-        raise BadFields({"csv_text": [str(error)]}) from None
+        raise Invalid({"csv_text": [str(error)]}) from None
     session.flush()
     return done
 
@@ -107,7 +107,7 @@ def _campaign(session: Session, key: str | int | None) -> Campaign:
         return campaigns.named(session, key)
     found = campaigns.current(session)
     if found is None:
-        raise BadFields({"campaign": ["No campaign is current; name one."]})
+        raise Invalid({"campaign": ["No campaign is current; name one."]})
     return found
 
 

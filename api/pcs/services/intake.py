@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from api.pcs.models import ProdTask
 from api.pcs.services import task_writes, tasks
 from api.pcs.services.access import Actor
-from api.pcs.services.errors import AmbiguousIdentity, BadFields
+from api.pcs.services.errors import AmbiguousIdentity
+from blocks.errors import Invalid
 
 _NEEDED = ("name", "dataset", "prod_config")
 _LOCK = 0x70637369  # "pcsi": two intakes of one row find each other
@@ -23,7 +24,7 @@ def take_task_in(
     """The task of a catalog's row, made where there is none; and whether it was made.
 
     Raises:
-        BadFields: The row is not told, or what a new task needs is missing.
+        Invalid: The row is not told, or what a new task needs is missing.
         AmbiguousIdentity: Several tasks stand for the row.
         NotOwner, BadTransition, SubmissionOpen: Something would change that may not.
     """
@@ -48,7 +49,7 @@ def _row(values: Mapping[str, Any]) -> ColumnElement[bool]:
     """The condition that finds the row's task.
 
     Raises:
-        BadFields: The row is not told.
+        Invalid: The row is not told.
     """
     overrides: Any = ProdTask.overrides
     issue = values.get("public_catalog_issue")
@@ -57,7 +58,7 @@ def _row(values: Mapping[str, Any]) -> ColumnElement[bool]:
     path, key = values.get("public_catalog_csv_path"), values.get("public_catalog_row_key")
     if not (path and key):
         text = "This field is required, or public_catalog_csv_path and public_catalog_row_key."
-        raise BadFields({"public_catalog_issue": [text]})
+        raise Invalid({"public_catalog_issue": [text]})
     by_path = _is(overrides["public_catalog_csv_path"].astext, path)
     return by_path & _is(overrides["public_catalog_row_key"].astext, key)
 
@@ -79,7 +80,7 @@ def _made(
     session: Session, values: Mapping[str, Any], overrides: dict[str, Any], actor: Actor
 ) -> ProdTask:
     if missing := [name for name in _NEEDED if not values.get(name)]:
-        raise BadFields({name: ["This field is required."] for name in missing})
+        raise Invalid({name: ["This field is required."] for name in missing})
     columns = {name: values[name] for name in _NEEDED}
     columns |= {"description": values.get("description") or "", "overrides": overrides}
     return task_writes.add(session, columns, actor)

@@ -82,7 +82,7 @@ def associate(session: Session, found: Found, actor: Actor) -> ProdTask:
         TaskNotFound: No attempt and no task has that name.
         NotOwner: Neither the owner nor a service of ours tells it.
         AmbiguousIdentity: Several tasks have it.
-        Conflict: The attempt has another id, or another attempt has this one.
+        Refused: The attempt has another id, or another attempt has this one.
     """
     name = names.panda_name(found.panda_task_name)
     task = _named(session, name)

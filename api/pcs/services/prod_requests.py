@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from api.pcs.models import ProdRequest
 from api.pcs.services.access import Actor
-from api.pcs.services.errors import RecordNotFound
+from blocks.errors import NotFound
 from flows.common.database import now
 
 
@@ -26,12 +26,12 @@ def prod_request(session: Session, key: int, *, is_locked: bool = False) -> Prod
     """The request of that key.
 
     Raises:
-        RecordNotFound: There is none.
+        NotFound: There is none.
     """
     query = select(ProdRequest).where(ProdRequest.id == key)
     found = session.scalar(query.with_for_update() if is_locked else query)
     if found is None:
-        raise RecordNotFound("No ProdRequest matches the given query.")
+        raise NotFound("No ProdRequest matches the given query.")
     return found
 
 
@@ -47,7 +47,7 @@ def change(session: Session, key: int, values: Mapping[str, Any], actor: Actor) 
     """Change a request.
 
     Raises:
-        RecordNotFound: There is none.
+        NotFound: There is none.
         NotOwner: Somebody else made it.
     """
     found = prod_request(session, key, is_locked=True)
@@ -63,7 +63,7 @@ def delete(session: Session, key: int, actor: Actor) -> None:
     """Delete a request; tasks that were made for it stay.
 
     Raises:
-        RecordNotFound: There is none.
+        NotFound: There is none.
         NotOwner: Somebody else made it.
     """
     found = prod_request(session, key, is_locked=True)

@@ -12,13 +12,8 @@ from api.pcs.domain import lifecycle
 from api.pcs.models import Association, ProdConfig, ProdTask, TaskStatus
 from api.pcs.services import attempt_rows, open_requests, plans, task_writes, tasks
 from api.pcs.services.access import Actor
-from api.pcs.services.errors import (
-    AlreadySubmitted,
-    BadFields,
-    BadTransition,
-    Conflict,
-    NotReady,
-)
+from api.pcs.services.errors import AlreadySubmitted, BadTransition, NotReady
+from blocks.errors import Invalid, Refused
 from flows.common import actions, requests
 from flows.submission.actions import OperateTask, SubmitTask
 
@@ -66,7 +61,7 @@ def _status(wanted: str) -> TaskStatus:
     try:
         return TaskStatus(wanted)
     except ValueError:
-        raise BadFields({"status": [f'"{wanted[:50]}" is not a valid choice.']}) from None
+        raise Invalid({"status": [f'"{wanted[:50]}" is not a valid choice.']}) from None
 
 
 def _no_way(current: TaskStatus, target: TaskStatus) -> str:
@@ -121,14 +116,14 @@ def rerun(session: Session, name: str, actor: Actor) -> Submitted:
     Raises:
         TaskNotFound: There is none.
         NotOwner: Somebody else made it.
-        Conflict: It was never submitted.
+        Refused: It was never submitted.
         NotReady: Something has changed so that it is not ready.
         ConfigNotOfForm: A value may not stand in a command.
     """
     task = tasks.resolve(session, name, is_locked=True)
     actor.require_owner(task.created_by)
     if task.panda_task_id is None or task.status not in _OVER:
-        raise Conflict("No recorded submission to rerun.")
+        raise Refused("No recorded submission to rerun.")
     warnings = _gate(session, task, actor)
     _request(session, task, actor)
     return Submitted(tasks.load(session, task.id), tuple(warnings))
@@ -194,16 +189,16 @@ def operate(session: Session, name: str, wanted: dict[str, Any], actor: Actor) -
     Raises:
         TaskNotFound: There is none.
         NotOwner: Somebody else made it.
-        Conflict: It has no id, or the id is not of one of its attempts.
-        BadParameters: A value is not of its form.
+        Refused: It has no id, or the id is not of one of its attempts.
+        Invalid: A value is not of its form.
     """
     task = tasks.resolve(session, name, is_locked=True)
     actor.require_owner(task.created_by)
     jedi_task_id = wanted.get("jedi_task_id") or task.panda_task_id
     if jedi_task_id is None:
-        raise Conflict(f"Task '{task.name}' has no jediTaskID.")
+        raise Refused(f"Task '{task.name}' has no jediTaskID.")
     if not any(attempt.jedi_task_id == jedi_task_id for attempt in task.attempts):
-        raise Conflict(f"jediTaskID {jedi_task_id} is not of task '{task.name}'.")
+        raise Refused(f"jediTaskID {jedi_task_id} is not of task '{task.name}'.")
     action = actions.get("panda_task_operation")
     parameters = wanted | {
         "jedi_task_id": jedi_task_id,

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session, selectinload
 from api.pcs.domain import tag_rules
 from api.pcs.models import PhysicsCategory, Tag, TagCounter, TagKind, TagStatus
 from api.pcs.services.access import Actor
-from api.pcs.services.errors import BadFields, BadTransition, NotOwner, RecordNotFound
+from api.pcs.services.errors import BadTransition, NotOwner
+from blocks.errors import Invalid, NotFound
 from flows.common.database import now
 
 _UNIQUE_CATEGORY = "physics category with this {} already exists."
@@ -36,19 +37,19 @@ def category(session: Session, digit: int) -> tuple[PhysicsCategory, int]:
     """A category with the count of its tags.
 
     Raises:
-        RecordNotFound: There is none of that digit.
+        NotFound: There is none of that digit.
     """
     for found, count in categories(session):
         if found.digit == digit:
             return found, count
-    raise RecordNotFound("No PhysicsCategory matches the given query.")
+    raise NotFound("No PhysicsCategory matches the given query.")
 
 
 def add_category(session: Session, values: Mapping[str, Any], actor: Actor) -> PhysicsCategory:
     """Make a category.
 
     Raises:
-        BadFields: Its digit or name is taken.
+        Invalid: Its digit or name is taken.
     """
     _refuse_taken_category(session, values)
     added = PhysicsCategory(**values, created_by=actor.name)
@@ -61,12 +62,12 @@ def change_category(session: Session, digit: int, values: Mapping[str, Any]) -> 
     """Change a category's name or description.
 
     Raises:
-        RecordNotFound: There is none of that digit.
-        BadFields: The digit itself is to change, or the name is taken.
+        NotFound: There is none of that digit.
+        Invalid: The digit itself is to change, or the name is taken.
     """
     found, _ = category(session, digit)
     if values.get("digit", digit) != digit:
-        raise BadFields({"digit": ["A category's digit cannot change."]})
+        raise Invalid({"digit": ["A category's digit cannot change."]})
     if values.get("name", found.name) != found.name:
         _refuse_taken_category(session, {"name": values["name"]})
     for name, value in values.items():
@@ -80,7 +81,7 @@ def _refuse_taken_category(session: Session, values: Mapping[str, Any]) -> None:
         if name in values and session.scalar(
             select(PhysicsCategory.digit).where(column == values[name])
         ):
-            raise BadFields({name: [_UNIQUE_CATEGORY.format(name)]})
+            raise Invalid({name: [_UNIQUE_CATEGORY.format(name)]})
 
 
 # ------------------------------------------------------------------ tags
@@ -98,12 +99,12 @@ def tag(session: Session, kind: TagKind, number: int, *, is_locked: bool = False
     """A tag, its row locked where it is to change.
 
     Raises:
-        RecordNotFound: There is none of that number.
+        NotFound: There is none of that number.
     """
     query = select(Tag).where(Tag.kind == kind, Tag.tag_number == number)
     found = session.scalar(query.with_for_update() if is_locked else query)
     if found is None:
-        raise RecordNotFound(f"No {kind.name.lower()} tag {number}.")
+        raise NotFound(f"No {kind.name.lower()} tag {number}.")
     return found
 
 
@@ -111,7 +112,7 @@ def add_tag(session: Session, kind: TagKind, values: Mapping[str, Any], actor: A
     """Make a draft tag with the next number of its kind.
 
     Raises:
-        BadFields: A required parameter is missing, or there is no such category.
+        Invalid: A required parameter is missing, or there is no such category.
     """
     parameters = dict(values.get("parameters") or {})
     _check_parameters(kind, parameters)
@@ -136,13 +137,13 @@ def change_tag(session: Session, kind: TagKind, number: int, values: Mapping[str
     """Change a draft tag's description or parameters.
 
     Raises:
-        RecordNotFound: There is none of that number.
+        NotFound: There is none of that number.
         BadTransition: It is locked.
-        BadFields: A required parameter is missing, or its category is to change.
+        Invalid: A required parameter is missing, or its category is to change.
     """
     found = _draft(session, kind, number)
     if values.get("category", found.category_digit) != found.category_digit:
-        raise BadFields({"category": ["A tag's category is in its number, and cannot change."]})
+        raise Invalid({"category": ["A tag's category is in its number, and cannot change."]})
     if "parameters" in values:
         _check_parameters(kind, values["parameters"])
         found.parameters = values["parameters"]
@@ -156,7 +157,7 @@ def lock_tag(session: Session, kind: TagKind, number: int) -> Tag:
     """Lock a tag for good.
 
     Raises:
-        RecordNotFound: There is none of that number.
+        NotFound: There is none of that number.
         BadTransition: It is locked already.
     """
     found = _draft(session, kind, number, "Tag {} is already locked.")
@@ -171,7 +172,7 @@ def delete_tag(session: Session, kind: TagKind, number: int, actor: Actor) -> Ta
     """Delete a draft tag that no dataset bears.
 
     Raises:
-        RecordNotFound: There is none of that number.
+        NotFound: There is none of that number.
         BadTransition: It is locked.
         NotOwner: Somebody else made it.
         IntegrityError: A dataset bears it.
@@ -195,7 +196,7 @@ def _draft(
 
 def _check_parameters(kind: TagKind, parameters: dict[str, Any]) -> None:
     if problems := tag_rules.parameter_problems(kind, parameters):
-        raise BadFields({"parameters": problems})
+        raise Invalid({"parameters": problems})
 
 
 def _category_of(session: Session, kind: TagKind, values: Mapping[str, Any]) -> int | None:
@@ -203,9 +204,9 @@ def _category_of(session: Session, kind: TagKind, values: Mapping[str, Any]) -> 
         return None
     digit: int | None = values.get("category")
     if digit is None:
-        raise BadFields({"category": ["This field is required."]})
+        raise Invalid({"category": ["This field is required."]})
     if session.get(PhysicsCategory, digit) is None:
-        raise BadFields({"category": [f'Invalid pk "{digit}" - object does not exist.']})
+        raise Invalid({"category": [f'Invalid pk "{digit}" - object does not exist.']})
     return digit
 
 

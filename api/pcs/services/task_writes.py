@@ -12,7 +12,8 @@ from api.pcs.domain import effective, names
 from api.pcs.models import Dataset, ProdRequest, ProdTask, TaskStatus
 from api.pcs.services import campaigns, configs, datasets, open_requests, tasks
 from api.pcs.services.access import Actor
-from api.pcs.services.errors import BadFields, BadTransition, Conflict, SubmissionOpen
+from api.pcs.services.errors import BadTransition, SubmissionOpen
+from blocks.errors import Invalid, Refused
 from flows.common.database import now
 
 
@@ -20,7 +21,7 @@ def add(session: Session, values: Mapping[str, Any], actor: Actor) -> ProdTask:
     """Make a draft task.
 
     Raises:
-        BadFields: What it names is unknown, a value is not of its form, or its name is taken.
+        Invalid: What it names is unknown, a value is not of its form, or its name is taken.
     """
     columns = _columns(session, values)
     _refuse_name(session, columns["name"])
@@ -40,7 +41,7 @@ def change(session: Session, name: str, values: Mapping[str, Any], actor: Actor)
         NotOwner: Somebody else made it.
         SubmissionOpen: Its submission is on its way.
         BadTransition: It is no draft.
-        BadFields: As for `add`.
+        Invalid: As for `add`.
     """
     task = tasks.resolve(session, name, is_locked=True)
     require_changeable(session, task, actor)
@@ -58,15 +59,15 @@ def delete(session: Session, name: str, actor: Actor) -> None:
     Raises:
         TaskNotFound: There is none.
         NotOwner: Somebody else made it.
-        Conflict: It has attempts, or it is more than ready.
+        Refused: It has attempts, or it is more than ready.
     """
     task = tasks.resolve(session, name, is_locked=True)
     actor.require_owner(task.created_by)
     require_no_request(session, task)
     if task.attempts:
-        raise Conflict(f"Task '{task.name}' has attempts; what was submitted stays on record.")
+        raise Refused(f"Task '{task.name}' has attempts; what was submitted stays on record.")
     if task.status not in {TaskStatus.DRAFT, TaskStatus.READY}:
-        raise Conflict(f"Task '{task.name}' is {task.status}; only drafts are deleted.")
+        raise Refused(f"Task '{task.name}' is {task.status}; only drafts are deleted.")
     session.delete(task)
     session.flush()
 
@@ -142,20 +143,20 @@ def check_overrides(overrides: Mapping[str, Any]) -> None:
     """Let only overrides that can be kept pass.
 
     Raises:
-        BadFields: They hold outputs, an unknown key, or a value that is not of its form.
+        Invalid: They hold outputs, an unknown key, or a value that is not of its form.
     """
     if problems := effective.override_problems(overrides):
-        raise BadFields({"overrides": [f"{key} {why}" for key, why in problems.items()]})
+        raise Invalid({"overrides": [f"{key} {why}" for key, why in problems.items()]})
 
 
 def _request_key(session: Session, key: int | None) -> int | None:
     if key is not None and session.get(ProdRequest, key) is None:
-        raise BadFields({"prod_request": [f'Invalid pk "{key}" - object does not exist.']})
+        raise Invalid({"prod_request": [f'Invalid pk "{key}" - object does not exist.']})
     return key
 
 
 def _refuse_name(session: Session, name: str) -> None:
     if why := names.task_name_problem(name):
-        raise BadFields({"name": [why]})
+        raise Invalid({"name": [why]})
     if session.scalar(select(ProdTask.id).where(ProdTask.name == name)) is not None:
-        raise BadFields({"name": ["prod task with this name already exists."]})
+        raise Invalid({"name": ["prod task with this name already exists."]})

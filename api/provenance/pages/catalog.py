@@ -14,12 +14,12 @@ from starlette.concurrency import run_in_threadpool
 
 from api.http import pages, wording
 from api.http.access import Caller, Kind, gatekeeper
-from api.pcs.services.errors import RecordNotFound
 from api.provenance import campaigns, counts, export, rows
 from api.provenance.selection import NO_REQUESTOR, Selection
+from blocks.errors import NotFound
+from flows.common import events
 from flows.common.database import now, transaction
 from flows.common.settings import Settings
-from flows.fastmon import overview
 from flows.provenance.models import EVGEN, Finding, Rule
 
 router = APIRouter(route_class=pages.PageRoute, prefix="/pcs", include_in_schema=False)
@@ -34,7 +34,7 @@ async def catalog_page(request: Request) -> Response:
     wanted = Selection.of(dict(request.query_params))
     try:
         found = await read(request, lambda session: _page(session, wanted, settings_of(request)))
-    except RecordNotFound as error:
+    except NotFound as error:
         return await pages.show(
             request, "catalog_none.html", viewer, status=404, problem=str(error),
             known=getattr(error, "known", []),
@@ -78,7 +78,7 @@ async def _exported(request: Request) -> Selection | Response:
     wanted = Selection.of(dict(request.query_params))
     try:
         named = await read(request, lambda session: _named(session, wanted))
-    except RecordNotFound as error:
+    except NotFound as error:
         return Response(f"{error}\n", 404, media_type="text/plain")
     return named or Response("There is no campaign yet.\n", 404, media_type="text/plain")
 
@@ -92,7 +92,7 @@ def _named(session: Session, wanted: Selection) -> Selection | None:
 
 
 def _page(session: Session, asked: Selection, settings: Settings) -> dict[str, Any] | None:
-    last_event_id = overview.freeze(session)
+    last_event_id = events.freeze(session)
     wanted = _named(session, asked)
     if wanted is None:
         return None

@@ -14,8 +14,8 @@ from api.http.access import VISITOR
 from api.provenance import asking, dids
 from api.provenance.dids import BadDid, Detail, Did, Knowledge
 from api.provenance.pages.catalog import read, shared
+from flows.common import events
 from flows.common.database import transaction
-from flows.fastmon import overview
 
 router = APIRouter(route_class=pages.PageRoute, prefix="/pcs/did", include_in_schema=False)
 
@@ -84,7 +84,7 @@ def _ask(request: Request, did: Did, by: str) -> None:
 
 
 def _found(session: Session, did: Did, page: int) -> dict[str, Any]:
-    last_event_id = overview.freeze(session)
+    last_event_id = events.freeze(session)
     return {"last_event_id": last_event_id, "detail": dids.read(session, did, page=page)}
 
 

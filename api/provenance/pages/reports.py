@@ -8,11 +8,11 @@ from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.orm import Session
 
 from api.http import pages
-from api.pcs.services.errors import RecordNotFound
 from api.provenance import campaigns, reports
 from api.provenance.pages.catalog import read, shared
+from blocks.errors import NotFound
+from flows.common import events
 from flows.common.text import unkeepable
-from flows.fastmon import overview
 from flows.provenance.models import EVGEN
 
 router = APIRouter(route_class=pages.PageRoute, prefix="/pcs/reports", include_in_schema=False)
@@ -56,7 +56,7 @@ async def report_page(request: Request, report_id: str) -> Response:
 
 
 def _listed(session: Session, campaign: str) -> dict[str, Any]:
-    last_event_id = overview.freeze(session)
+    last_event_id = events.freeze(session)
     asked = reports.open_requests(session)
     known = [name for name in campaigns.known(session) if name != EVGEN]
     by_itself = campaigns.shown_by_itself(session)
@@ -74,7 +74,7 @@ def _detail(session: Session, key: str) -> dict[str, Any]:
     is_key = key.isascii() and key.isdecimal() and len(key) < len(str(_LARGEST_ID))
     try:
         found = reports.report(session, int(key)) if is_key else None
-    except RecordNotFound:
+    except NotFound:
         found = None
     if found is None:
         return {}

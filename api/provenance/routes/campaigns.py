@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 
-from api.http.access import Caller, gatekeeper
-from api.pcs.routes.common import reading, session_of, settings_of, writing
+from api.http.access import Reader, Writer
+from api.http.errors import reading, writing
+from api.http.sessions import session_of, settings_of
 from api.provenance import asking, campaigns, counts, reports, rows, shown, views
 from api.provenance.selection import Selection
-from api.requests.routes import Triggered
+from api.requests.views import Triggered
 from flows.common.requests import Accepted
 from flows.common.text import Text
 
@@ -20,16 +21,6 @@ router = APIRouter(prefix="/api/provenance", tags=["provenance"])
 SOURCE: Final = "rest"
 
 
-async def _reader(request: Request) -> Caller:
-    return await gatekeeper(request).reader(request)
-
-
-async def _writer(request: Request) -> Caller:
-    return await gatekeeper(request).writer(request)
-
-
-Reader = Annotated[Caller, Depends(_reader)]
-Writer = Annotated[Caller, Depends(_writer)]
 CampaignName = Annotated[
     Text, Path(max_length=5000, examples=["26.05.0"], description="Its name; `EVGEN`: the inputs.")
 ]

@@ -6,12 +6,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
-from api.http.errors import Refusal
-from api.pcs.routes.common import reading, session_of, writing
+from api.http.access import Reader, Writer
+from api.http.errors import Rejection, reading, writing
+from api.http.sessions import session_of
 from api.provenance import asking, dids, shown, views
-from api.provenance.routes.campaigns import SOURCE, Reader, Writer, triggered
+from api.provenance.routes.campaigns import SOURCE, triggered
 from api.provenance.selection import LARGEST_PAGE
-from api.requests.routes import Triggered
+from api.requests.views import Triggered
 from flows.common.text import Text
 
 router = APIRouter(prefix="/api/provenance", tags=["provenance"])
@@ -38,7 +39,7 @@ def get_did(
     with session_of(request) as session:
         found = dids.read(session, wanted, page=page)
         if found.knowledge is not dids.Knowledge.KNOWN:
-            raise Refusal(404, {"detail": f"Nothing is known of {wanted}", **_live(found)})
+            raise Rejection(404, {"detail": f"Nothing is known of {wanted}", **_live(found)})
         return shown.did(found)
 
 

@@ -7,10 +7,12 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.pcs.routes.common import reading, session_of, settings_of, writing
+from api.http.access import Reader, Writer
+from api.http.errors import reading, writing
+from api.http.sessions import session_of, settings_of
 from api.provenance import asking, reports, shown, views
-from api.provenance.routes.campaigns import SOURCE, Reader, Writer, triggered
-from api.requests.routes import Triggered
+from api.provenance.routes.campaigns import SOURCE, triggered
+from api.requests.views import Triggered
 from flows.common.text import Text
 from flows.provenance.reports import as_csv
 

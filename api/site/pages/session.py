@@ -10,7 +10,7 @@ from starlette.datastructures import Headers
 
 from api.http import pages
 from api.http.access import NOBODY, VISITOR, Caller, gatekeeper
-from api.http.errors import Refusal
+from api.http.errors import Rejection
 
 router = APIRouter(route_class=pages.PageRoute, include_in_schema=False)
 
@@ -66,6 +66,6 @@ async def _owner(request: Request, token: str) -> Caller | None:
     asked = Request({**request.scope, "headers": headers.raw})
     try:
         caller = await gatekeeper(request).caller(asked)
-    except Refusal:
+    except Rejection:
         return None
     return None if caller is NOBODY or caller.name == VISITOR else caller

@@ -15,7 +15,7 @@ from api.pcs.domain.effective import CONFIG_FIELDS, ConfigNotOfForm
 from api.pcs.models import Attempt, ProdRequest, ProdTask, Tag, TagKind, TaskStatus
 from api.pcs.services import open_requests, plans
 from api.pcs.services.datasets import TAG_FIELDS
-from api.requests.routes import RequestView, view
+from api.requests.views import RequestView, view
 from api.submission.pages import list as tasks_list
 from api.submission.pages.gate import Operation, Standing, hindrances
 from api.submission.pages.submission import Submission, attempts_of, submission_of

@@ -22,9 +22,9 @@ from api.submission.pages import list as tasks_list
 from api.submission.pages.gate import Operation, hindrances
 from api.submission.pages.list import Filter
 from api.submission.pages.submission import Phase, submission_of
+from flows.common import events
 from flows.common.database import now, transaction
 from flows.common.settings import Settings
-from flows.fastmon import overview
 
 router = APIRouter(route_class=pages.PageRoute, prefix="/pcs/tasks", include_in_schema=False)
 
@@ -57,7 +57,7 @@ async def list_page(request: Request) -> Response:
 
 
 def _listing(session: Session, wanted: Filter) -> dict[str, Any]:
-    last_event_id = overview.freeze(session)
+    last_event_id = events.freeze(session)
     return {"last_event_id": last_event_id, "listing": tasks_list.read(session, wanted)}
 
 
@@ -210,7 +210,7 @@ async def task_page(request: Request, name: str) -> Response:
 
 
 def _detail(session: Session, name: str, viewer: Caller, settings: Settings) -> dict[str, Any]:
-    last_event_id = overview.freeze(session)
+    last_event_id = events.freeze(session)
     task = tasks.resolve(session, name)
     detail = tasks_detail.read(session, task, caller=viewer, settings=settings)
     return {"last_event_id": last_event_id, "detail": detail}

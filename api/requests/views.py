@@ -1,0 +1,55 @@
+"""Requests as every capability shows them."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from flows.common import models
+from flows.common.models import RequestState
+from flows.common.settings import Settings
+
+
+class Triggered(BaseModel):
+    """The request that stands for what was asked."""
+
+    request_id: int
+    state: RequestState
+    url: str
+    is_new: bool
+
+
+class RequestView(BaseModel):
+    """A request, as anybody may see it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: int
+    action: str
+    parameters: dict[str, Any]
+    subject: str | None
+    requested_by: str
+    source: str
+    state: RequestState
+    attempts: int
+    successor_id: int | None
+    flow_run_id: uuid.UUID | None
+    flow_run_url: str | None = None
+    result: dict[str, Any] | None
+    error: str | None
+    created_at: datetime
+    claimed_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+def view(row: models.Request, settings: Settings) -> RequestView:
+    """The request with a link to its flow run in Prefect's UI, where one is configured."""
+    shown = RequestView.model_validate(row)
+    ui = settings.prefect.ui_url
+    if ui and row.flow_run_id:
+        shown.flow_run_url = f"{ui.rstrip('/')}/runs/flow-run/{row.flow_run_id}"
+    return shown
