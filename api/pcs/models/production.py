@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
-from api.pcs.models.catalogue import NO_OBJECT, NO_TEXT, Campaign, Dataset
+from api.pcs.models.datasets import NO_OBJECT, NO_TEXT, Campaign, Dataset
 from flows.common.database import AwareTime, Base, now
 from flows.provenance.models import ProducedDataset
 

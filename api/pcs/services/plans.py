@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.pcs.domain import effective, jedi, lifecycle, names, prun
 from api.pcs.domain.effective import EffectiveConfig
+from api.pcs.errors import AttemptNotFound
 from api.pcs.models import Attempt, Dataset, ProdConfig, ProdTask, Tag, TagKind
-from api.pcs.services.datasets import TAG_FIELDS
-from api.pcs.services.errors import AttemptNotFound
+from api.pcs.queries.datasets import TAG_FIELDS
+from api.pcs.queries.tasks import sharing_names
 
 FORMATS: Final = ("panda", "jedi", "dump")
 
@@ -32,7 +31,7 @@ def readiness(
     session: Session, tasks: Sequence[ProdTask], *, is_relaxed: bool
 ) -> dict[int, list[str]]:
     """Why each task is not ready, by its key; an empty list says that it is."""
-    sharing = _sharing(session, tasks)
+    sharing = sharing_names(session, tasks)
     return {
         task.id: lifecycle.reasons_against(_plan(task, sharing[task.id], is_relaxed=is_relaxed))
         for task in tasks
@@ -65,23 +64,6 @@ def _plan(task: ProdTask, sharing: tuple[str, ...], *, is_relaxed: bool) -> life
 def _tags(dataset: Dataset) -> dict[TagKind, Tag]:
     tags = {kind: getattr(dataset, field) for field, kind in TAG_FIELDS.items()}
     return {kind: tag for kind, tag in tags.items() if tag is not None}
-
-
-def _sharing(session: Session, tasks: Sequence[ProdTask]) -> dict[int, tuple[str, ...]]:
-    composed = {task.dataset.composed_name for task in tasks}
-    rows = session.execute(
-        select(Dataset.composed_name, ProdTask.id, ProdTask.name)
-        .join(ProdTask.dataset)
-        .where(Dataset.composed_name.in_(composed))
-        .order_by(ProdTask.id)
-    )
-    bearers: dict[str, list[tuple[int, str]]] = defaultdict(list)
-    for name, key, task_name in rows:
-        bearers[name].append((key, task_name))
-    return {
-        task.id: tuple(name for key, name in bearers[task.dataset.composed_name] if key != task.id)
-        for task in tasks
-    }
 
 
 # ------------------------------------------------------------------ artifacts
