@@ -1,24 +1,30 @@
 # `make demo` and `make test` are all that a new user needs; each sets up what it needs first.
 SHELL := /bin/bash
-PYTHON ?= python3.11
+# Which Python makes the environment; unset: the first of the declared ones that is here.
+PYTHON ?=
 VENV := .venv
 UV_VERSION := 0.13.9
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SYNC := UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --frozen --inexact
 
-.PHONY: setup demo up test lint bench docs test-system clean
+.PHONY: setup requirements demo up test lint bench docs test-system clean
 
 setup: $(READY)
 
 $(READY): uv.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-	  || { echo "prodops needs Python 3.11 or newer as $(PYTHON); set PYTHON=..."; exit 2; }
-	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/pip || { \
+	  python="$$($(SHELL) deployments/find-python.sh $(PYTHON))" && "$$python" -m venv $(VENV); }
 	@$(BIN)/pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
 	@# Where a proxy signs for the registries, its authority is in the system's store only.
 	@$(SYNC) --quiet 2>/dev/null || $(SYNC) --quiet --system-certs
 	@touch $@
+
+# The lists of other environments than prodops' own; what they pin already stays, if it can.
+requirements: setup
+	@cd deployments/sandbox/grid/rucio-server && \
+	  $(CURDIR)/$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	    --custom-compile-command 'make requirements' requirements.in --output-file requirements.txt
 
 # XRootD's server from Debian makes the sandbox's doors real; without it they are plain files.
 demo: setup
@@ -34,7 +40,7 @@ CHAOS := tests/e2e/test_chaos.py
 test: setup test-system
 	@PRODOPS_TEST_TIERS="$$($(BIN)/python -m tests.tiers)" && \
 	  echo "tiers: $$PRODOPS_TEST_TIERS" && \
-	  $(BIN)/python -m pytest tests $$PRODOPS_TEST_TIERS --ignore=tests/unit --ignore=$(CHAOS) \
+	  $(BIN)/python -m pytest tests $$PRODOPS_TEST_TIERS --ignore=tests/slow --ignore=tests/unit --ignore=$(CHAOS) \
 	    --numprocesses=3 $(SPREAD) && \
 	  $(BIN)/python -m pytest $(CHAOS) tests/unit --numprocesses=2 $(SPREAD)
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what Debian has for the sandbox (`demo`) or for the tests (`test`), where this user may.
+# Installs what Debian has for the sandbox (`demo`), for the tests (`test`) or for the slow ones too
+# (`slow`), where this user may.
 # Says what it could not do: the sandbox's doors are then plain files, and `tests/tiers.py` leaves
 # out what needs it, which it refuses to under CI=true.
 set -uo pipefail
@@ -8,10 +9,14 @@ needed=()
 # Debian puts servers where only root's PATH looks.
 PATH="$PATH:/usr/sbin"
 command -v xrootd >/dev/null || needed+=(xrootd-server)
-if [ "${1:-test}" = test ]; then
+if [ "${1:-test}" != demo ]; then
   command -v chromium >/dev/null || needed+=(chromium)
   command -v nginx >/dev/null || needed+=(nginx-light)
   command -v xrdcp >/dev/null || needed+=(xrootd-client)
+  command -v curl >/dev/null || needed+=(curl)
+fi
+if [ "${1:-test}" = slow ]; then
+  command -v mmdebstrap >/dev/null || needed+=(mmdebstrap)
 fi
 
 if [ ${#needed[@]} -eq 0 ]; then

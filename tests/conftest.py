@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import os
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 import uvicorn
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
+from sqlalchemy import URL, Engine
 
 from api.http.app import equip, routed
 from deployments.stack.credentials import Credentials
-from deployments.stack.stack import Stack
+from flows.common.database import make_engine
 from flows.common.settings import known_names, settings
 from tests.databases import Database, Pool, Server
-from tests.grid import campaign, grid  # noqa: F401 - fixtures of every tier
+from tests.e2e.production import production, shared_production
+from tests.grid import campaign, grid
+from tests.stacks import running_stack
+from tests.waiting import PATIENCE, wait_until
+from tests.whole_stack import whole_stack
+
+__all__ = ["campaign", "grid", "production", "shared_production", "whole_stack"]
+"""Fixtures of every tier that stand in a module of their own."""
 
 hypothesis_settings.register_profile(
     "prodops", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
@@ -54,7 +64,7 @@ def no_settings_from_outside() -> None:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
-    with Stack.temporary(parts=("postgres",)) as stack:
+    with running_stack(parts=("postgres",)) as stack:
         yield Server(stack.settings.database.port, Credentials(stack.state_dir / "secrets"))
 
 
@@ -66,13 +76,41 @@ def databases(postgres: Server) -> Pool:
 @pytest.fixture
 def database(databases: Pool, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     """A fresh database; this process's settings point to it, with the ops role's rights."""
-    fresh = Database.of(databases.server, databases.take())
+    fresh = databases.take()
     monkeypatch.setenv("PRODOPS_DATABASE_URL", str(fresh.ops_url))
     monkeypatch.setenv("PRODOPS_DATABASE_PASSFILE", str(fresh.ops_passfile))
     settings.cache_clear()
     yield fresh
-    fresh.dispose()
-    databases.give_back(fresh.name)
+    databases.give_back(fresh)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn that ends when it is told to, not at the next tenth of a second."""
+
+    def end(self) -> None:
+        self._loop.call_soon_threadsafe(self._ending.set)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop, self._ending = asyncio.get_running_loop(), asyncio.Event()
+        await self.on_tick(0)  # the headers of every answer
+        await super().startup(sockets)
+
+    async def main_loop(self) -> None:
+        await self._ending.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        deadline = time.monotonic() + 1
+        while self.server_state.connections or self.server_state.tasks:
+            if time.monotonic() > deadline:
+                for task in self.server_state.tasks:
+                    task.cancel()
+                break
+            await asyncio.sleep(0.005)
+        await self.lifespan.shutdown()
 
 
 class ServedApi:
@@ -81,7 +119,7 @@ class ServedApi:
     def __init__(self, token: str, port: int) -> None:
         self.token = token
         self.port = port
-        self._server: uvicorn.Server | None = None
+        self._server: _Server | None = None
         self._thread: threading.Thread | None = None
 
     @property
@@ -103,21 +141,18 @@ class ServedApi:
         equip(app, settings())
         config = uvicorn.Config(
             app, host="127.0.0.1", port=self.port, log_level="warning",
-            proxy_headers=False, timeout_keep_alive=75, timeout_graceful_shutdown=1,
+            proxy_headers=False, timeout_keep_alive=75,
         )  # fmt: skip
-        self._server = uvicorn.Server(config)
+        self._server = _Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
         self._thread.start()
-        deadline = time.monotonic() + 20
-        while not self._server.started:
-            assert time.monotonic() < deadline, "the API did not start"
-            time.sleep(0.01)
+        wait_until(lambda: self._server.started, pause=0.002)
 
     def stop(self) -> None:
         assert self._server is not None
         assert self._thread is not None
-        self._server.should_exit = True
-        self._thread.join(20)
+        self._server.end()
+        self._thread.join(PATIENCE)
 
     def restart(self) -> None:
         self.stop()
@@ -131,11 +166,19 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
+@functools.cache
+def _kept_engine(url: URL, passfile: Path, pool_size: int) -> Engine:
+    """One for all tests with that database: it keeps the statements that it has compiled."""
+    return make_engine(url, passfile=passfile, pool_size=pool_size)
+
+
 @pytest.fixture
 def served_api(
     database: Database, monkeypatch: pytest.MonkeyPatch, free_port: int
 ) -> Iterator[ServedApi]:
     token = database.create_token()
+    kept = functools.partial(_kept_engine, database.web_url, database.web_passfile)
+    monkeypatch.setattr("api.app.make_engine", kept)
     monkeypatch.setenv("PRODOPS_API_TRUSTED_PROXIES", "127.0.0.1")
     monkeypatch.setenv("PRODOPS_DATABASE_URL", str(database.web_url))
     monkeypatch.setenv("PRODOPS_DATABASE_PASSFILE", str(database.web_passfile))

@@ -85,7 +85,8 @@ class Database:
         with transaction(self.ops_engine) as session:
             return access.create_token(session, owner)
 
-    def dispose(self) -> None:
+    def close(self) -> None:
+        """Close every connection; the engines keep the statements that they have compiled."""
         self.ops_engine.dispose()
         self.web_engine.dispose()
 
@@ -95,24 +96,25 @@ class Pool:
     """The databases of a server, each in use by one test at a time."""
 
     server: Server
-    _idle: list[str] = field(default_factory=list)
+    _idle: list[Database] = field(default_factory=list)
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
     _fresh: _Fresh | None = None
 
-    def take(self) -> str:
+    def take(self) -> Database:
         """A database in which nobody has been, or of which nothing is left."""
         if self._idle:
             return self._idle.pop()
         name = f"test_{next(self._numbers)}"
         self._do(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE} OWNER prodops_ops")
-        return name
+        return Database.of(self.server, name)
 
-    def give_back(self, name: str) -> None:
+    def give_back(self, used: Database) -> None:
         """Empty it for the next test; one whose schema is not what it was is dropped."""
-        if self._is_emptied(name):
-            self._idle.append(name)
+        used.close()
+        if self._is_emptied(used.name):
+            self._idle.append(used)
         else:
-            self._do(f"DROP DATABASE {name} WITH (FORCE)")
+            self._do(f"DROP DATABASE {used.name} WITH (FORCE)")
 
     def _is_emptied(self, name: str) -> bool:
         if self._fresh is None:

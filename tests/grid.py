@@ -15,6 +15,7 @@ import pytest
 from deployments.sandbox.grid.grid import Grid
 from deployments.sandbox.grid.programs import xrootd_program
 from deployments.stack.stack import Stack
+from tests.stacks import running_stack
 
 GRID_PARTS = ("postgres", "rucio", "door", "door-open")
 _campaigns = itertools.count(1)
@@ -66,7 +67,7 @@ def require_grid() -> None:
 def running_grid(**overrides: str) -> Iterator[RunningGrid]:
     """A grid of its own, for a test that breaks it, with these settings."""
     given = {"PRODOPS_SANDBOX_GRID": "true", **overrides}
-    with Stack.temporary(given, parts=GRID_PARTS, is_migrated=False) as stack:
+    with running_stack(given, parts=GRID_PARTS) as stack:
         yield RunningGrid(stack.settings, stack)
 
 

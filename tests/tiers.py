@@ -10,7 +10,11 @@ import shutil
 import sys
 
 _NEEDS = {"browser": "chromium"}
-_TESTS_NEED = {"the sandbox's grid": ("xrootd", "xrdcp"), "the external proxy": ("nginx",)}
+_TESTS_NEED = {
+    "the sandbox's grid": ("xrootd", "xrdcp"),
+    "the external proxy": ("nginx",),
+    "the tutorial": ("curl",),
+}
 _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin"
 
 

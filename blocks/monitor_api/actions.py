@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from blocks.monitor_api.client import MonitorApi
 from blocks.monitor_api.errors import MonitorUnavailable, RequestRefused, check_answer
+from blocks.tls import without_strict_form
 
 _OPEN: Final = frozenset({"queued", "claimed", "running", "unknown"})
 _OK: Final = 200
@@ -55,7 +56,11 @@ class ActionApi:
         with MonitorApi(url, token) as checked:
             self._url = checked.url
         headers = {"Authorization": f"Token {token}"} if token else {}
-        self._client = httpx.Client(headers=headers, timeout=timeout_seconds)
+        self._client = httpx.Client(
+            headers=headers,
+            timeout=timeout_seconds,
+            verify=without_strict_form(httpx.create_ssl_context()),
+        )
 
     def __enter__(self) -> Self:
         return self

@@ -20,6 +20,7 @@ from blocks.monitor_api.errors import (
     fields_of,
 )
 from blocks.monitor_api.stream import EventStream, StreamFilter
+from blocks.tls import without_strict_form
 
 MESSAGES = "/api/messages/"
 RUNS = "/api/runs/"
@@ -54,6 +55,7 @@ class MonitorApi:
         self._client = httpx.Client(
             headers=_authorization(token),
             timeout=timeout_seconds,
+            verify=without_strict_form(httpx.create_ssl_context()),
             limits=httpx.Limits(max_connections=100, max_keepalive_connections=100),
         )
         self._retries = tenacity.Retrying(

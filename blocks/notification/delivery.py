@@ -18,6 +18,7 @@ from socket import SHUT_RDWR
 from typing import Final
 
 from blocks.notification.errors import DeliveryUnknown, MailRefused, RelayUnavailable
+from blocks.tls import without_strict_form
 
 _ACCEPTED: Final = range(250, 260)
 _PERMANENT: Final = 500
@@ -103,7 +104,8 @@ def _agree(
     """Everything before the content; what was said of recipients that are refused."""
     smtp.ehlo_or_helo_if_needed()
     if relay.starttls:
-        smtp.starttls(context=ssl.create_default_context(cafile=relay.ca_file))
+        context = ssl.create_default_context(cafile=relay.ca_file)
+        smtp.starttls(context=without_strict_form(context))
         smtp.ehlo()
     if relay.username is not None:
         if not relay.starttls and relay.host not in _LOOPBACK:

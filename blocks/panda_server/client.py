@@ -6,12 +6,12 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
+from blocks.closing import Closing
 from blocks.panda_server.answers import Answer, read_answer
 from blocks.panda_server.errors import PandaRefused, PandaUnavailable
 from blocks.panda_server.jobs import PandaJob
@@ -23,7 +23,7 @@ _REACTIVATED = 3
 _MOST_NAMESAKES = 100
 
 
-class PandaServer:
+class PandaServer(Closing):
     """A PanDA server at one address, spoken to with one token; nothing is tried again here.
 
     Every method raises PandaUnavailable, PandaRefused or TokenRefused as its answer says.
@@ -55,17 +55,6 @@ class PandaServer:
         self._client = httpx.Client(
             verify=trust(ca, base_url), timeout=timeout_seconds, transport=transport
         )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the connections."""

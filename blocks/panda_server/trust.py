@@ -5,6 +5,8 @@ from __future__ import annotations
 import ssl
 from pathlib import Path
 
+from blocks.tls import without_strict_form
+
 GRID_CERTIFICATES = Path("/etc/grid-security/certificates")
 """Where panda-client 2.2.0 looks unless X509_CERT_DIR says otherwise."""
 
@@ -22,7 +24,7 @@ def trust(ca: Path | None, url: str, *, and_system: bool = False) -> ssl.SSLCont
     if url.startswith("http://"):
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     directory = ca or (GRID_CERTIFICATES if GRID_CERTIFICATES.is_dir() else None)
-    context = ssl.create_default_context(capath=directory)
+    context = without_strict_form(ssl.create_default_context(capath=directory))
     if and_system:
         context.load_default_certs()
     return context

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote
 
 import httpx
 from pydantic import TypeAdapter
 
+from blocks.closing import Closing
 from blocks.pcs_service.catalogue import PcsCatalogue
 from blocks.pcs_service.connection import PcsConnection, checked
 from blocks.pcs_service.errors import PcsUnavailable, RouteMissing, TaskUnknown
@@ -23,7 +23,7 @@ _TASK = TypeAdapter(ProdTask)
 _DOTS = frozenset({".", ".."})
 
 
-class PcsService:
+class PcsService(Closing):
     """A PCS at one address, spoken to with one token; nothing is tried again here.
 
     Every method raises PcsUnavailable, or PcsRefused in one of its forms, as its answer says.
@@ -55,17 +55,6 @@ class PcsService:
         self.url = self._connection.url
         self.catalogue = PcsCatalogue(self._connection)
         """Campaigns and what is requested."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the connections."""

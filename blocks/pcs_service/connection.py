@@ -8,6 +8,7 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from blocks.pcs_service.errors import PcsRefused, PcsUnavailable, check_answer
+from blocks.tls import without_strict_form
 
 API_PATH = "/pcs/api"
 _T = TypeVar("_T")
@@ -32,6 +33,7 @@ class PcsConnection:
             headers={"Accept": "application/json", **authorization},
             timeout=timeout_seconds,
             transport=transport,
+            verify=without_strict_form(httpx.create_ssl_context()),
         )
 
     def close(self) -> None:

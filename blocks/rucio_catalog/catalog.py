@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
+from blocks.closing import Closing
 from blocks.rucio_catalog.access import RucioAccess
 from blocks.rucio_catalog.errors import DidNotFound, NoReplicas
 from blocks.rucio_catalog.names import about, check_did, check_pattern
@@ -34,7 +34,7 @@ with 10 or with one ``/files`` each; with 200 no less, and all of an answer is i
 _T = TypeVar("_T")
 
 
-class RucioCatalog:
+class RucioCatalog(Closing):
     """One catalogue and one identity, for any number of threads.
 
     Every method raises RucioUnavailable, RucioUnauthorized or RucioRefused as Rucio answers, and
@@ -52,17 +52,6 @@ class RucioCatalog:
         self._sessions = SessionPool(access)
         self._threads = threads
         self._dids_per_call = min(dids_per_call, _MOST_METADATA)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the connections."""

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util.ssl_ import create_urllib3_context
 
 from blocks.rucio_catalog.access import RucioAccess
 from blocks.rucio_catalog.answers import BROKEN, RucioAnswer, reason_of
 from blocks.rucio_catalog.deadline import Deadline
 from blocks.rucio_catalog.errors import RucioUnauthorized, RucioUnavailable
 from blocks.rucio_catalog.tokens import TOKEN_HEADER, Tokens
+from blocks.tls import without_strict_form
 
 _UNAUTHORIZED = 401
 _CLIENT_ALERTS = ("certificate expired", "certificate revoked", "bad certificate", "unknown ca")
@@ -26,7 +29,7 @@ class RucioConnection:
         self.origin = access.origin
         self._access = access
         self._tokens = tokens
-        self._session = requests.Session()
+        self._session = _session()
 
     def close(self) -> None:
         """Close what is kept."""
@@ -54,7 +57,7 @@ class RucioConnection:
         self, path: str, headers: Mapping[str, str], proxy: Path | None
     ) -> Mapping[str, str]:
         # A connection on which a client certificate was shown must not serve other requests.
-        with requests.Session() as self_contained:
+        with _session() as self_contained:
             url, certificate = f"{self.origin}/{path}", str(proxy) if proxy else None
             answer = self._ask("GET", url, headers, session=self_contained, cert=certificate)
             answer.require_success()
@@ -102,6 +105,26 @@ class RucioConnection:
         if any(f"alert {alert}" in reason.lower() for alert in _CLIENT_ALERTS):
             return RucioUnauthorized(f"the server refuses the x509 proxy: {reason}")
         return RucioUnavailable(f"no answer from {self.origin}: {reason}")
+
+
+class _Adapter(HTTPAdapter):
+    """requests' own, but for the TLS context; of one session, since it keeps the client's proxy."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._context = without_strict_form(create_urllib3_context())
+
+    def build_connection_pool_key_attributes(
+        self, *request: Any, **more: Any
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        host, pool = super().build_connection_pool_key_attributes(*request, **more)
+        return host, {**pool, "ssl_context": self._context}
+
+
+def _session() -> requests.Session:
+    session = requests.Session()
+    session.mount("https://", _Adapter())
+    return session
 
 
 def _was_closed(error: BaseException | None) -> bool:

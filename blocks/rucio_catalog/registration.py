@@ -6,9 +6,9 @@ Everything here may be done again: what is there already is left as it is.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from blocks.closing import Closing
 from blocks.rucio_catalog.access import RucioAccess
 from blocks.rucio_catalog.catalog import RucioCatalog
 from blocks.rucio_catalog.errors import (
@@ -28,23 +28,12 @@ _ALREADY = "DataIdentifierAlreadyExists"
 _DATASET, _FILE = "DATASET", "FILE"
 
 
-class RucioRegistration:
+class RucioRegistration(Closing):
     """One catalogue and one identity that may write to it; errors as of :class:`RucioCatalog`."""
 
     def __init__(self, access: RucioAccess) -> None:
         self._sessions = SessionPool(access)
         self._catalog = RucioCatalog(access)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the connections."""

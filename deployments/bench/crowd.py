@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Final
 
-from deployments.bench.figures import percentile
+from deployments.bench.common.figures import percentile
 from deployments.bench.listener import Door, Listener
 
 _STAMP: Final = re.compile(rb'"stamp": ([0-9.]+)')

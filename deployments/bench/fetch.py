@@ -14,11 +14,11 @@ from typing import Any, Final
 
 from sqlalchemy import select
 
-from deployments.bench.figures import Report, at_least, at_most, columns, median
+from deployments.bench.common.figures import Report, at_least, at_most, columns, median
+from deployments.bench.common.machine import machine
+from deployments.bench.common.stack import BenchBroken, BenchStack, bench_stack, say
 from deployments.bench.log_page import LogPage, Shown
 from deployments.bench.log_shelf import Shelf, Shelved
-from deployments.bench.machine import machine
-from deployments.bench.stage import BenchBroken, Stage, say, stage
 from flows.common.database import transaction
 from flows.common.models import Event, Request
 from flows.payload_logs import messages
@@ -51,8 +51,8 @@ def run(*, runs: int = RUNS, clicks: int = CLICKS, at_once: int = AT_ONCE) -> Re
     if xrdcp is None:
         raise XrdcpMissing("xrdcp is not installed; Debian's xrootd-client has it")
     report = Report("fetch", machine())
-    with stage(SETTINGS) as played:
-        bench = _Bench(played, xrdcp)
+    with bench_stack(SETTINGS) as running:
+        bench = _Bench(running, xrdcp)
         bench.compare(runs)
         bench.click(clicks)
         right, seconds = bench.together(at_once)
@@ -84,15 +84,15 @@ def _span(values: Sequence[float]) -> str:
 class _Bench:
     """The three measurements, on one stack."""
 
-    def __init__(self, played: Stage, xrdcp: str) -> None:
+    def __init__(self, running: BenchStack, xrdcp: str) -> None:
         self.bare: list[float] = []
         self.fetched: list[float] = []
         self.clicked: list[float] = []
         self.small: list[float] = []
         self.large_bytes = 0
-        self._stage = played
+        self._running = running
         self._xrdcp = xrdcp
-        self._shelf = Shelf(played)
+        self._shelf = Shelf(running)
         self._steps: dict[str, dict[str, list[float]]] = {"large": {}, "small": {}}
 
     # -------------------------------------------------------------- one large log
@@ -105,9 +105,9 @@ class _Bench:
         if not self._is_right(shelved):
             raise BenchBroken("the large log did not come right")
         for number in range(runs + _WARM_UP):
-            self._stage.wait_calm(_CALM_SECONDS)
+            self._running.wait_calm(_CALM_SECONDS)
             bare = self._copy_and_unpack(shelved)
-            self._stage.wait_calm(_CALM_SECONDS)
+            self._running.wait_calm(_CALM_SECONDS)
             again = self._shelf.again(shelved)
             shown = self._read(again)
             fetched = self._run_seconds(again.panda_id)
@@ -119,7 +119,9 @@ class _Bench:
 
     def _read(self, shelved: Shelved) -> Shown:
         """Click on a job's log, and see that what is shown is its."""
-        shown = LogPage(self._stage.stack.api_url, seconds=_PATIENCE_SECONDS).read(shelved.panda_id)
+        shown = LogPage(self._running.stack.api_url, seconds=_PATIENCE_SECONDS).read(
+            shelved.panda_id
+        )
         if not shown.content or not _first(shelved).startswith(shown.content):
             raise BenchBroken(f"the log of job {shelved.panda_id} is not right: {shown.reason}")
         return shown
@@ -129,7 +131,7 @@ class _Bench:
         grid = self._shelf.grid
         given = {"X509_USER_PROXY": os.fspath(grid.proxy), "X509_CERT_DIR": os.fspath(grid.ca_dir)}
         environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8", **given}
-        with tempfile.TemporaryDirectory(dir=self._stage.stack.state_dir) as place:
+        with tempfile.TemporaryDirectory(dir=self._running.stack.state_dir) as place:
             began = time.monotonic()
             copy = [self._xrdcp, "--silent", grid.pfn(_RSE, shelved.log.lfn), f"{place}/log.tgz"]
             for command in (copy, ["tar", "xzf", "log.tgz"]):
@@ -147,7 +149,7 @@ class _Bench:
         """Small logs of different jobs, one after the other."""
         for number in range(clicks + _WARM_UP):
             shelved = self._shelf.put(SMALL_BYTES)
-            self._stage.wait_calm(_CALM_SECONDS)
+            self._running.wait_calm(_CALM_SECONDS)
             shown = self._read(shelved)
             if number >= _WARM_UP:
                 self.clicked.append(shown.seconds)
@@ -158,7 +160,7 @@ class _Bench:
     def together(self, number: int) -> tuple[int, float]:
         """Different jobs' logs at once: how many came right, and seconds until the last."""
         shelved = [self._shelf.put(SMALL_BYTES * (index + 1)) for index in range(number)]
-        self._stage.wait_calm(_CALM_SECONDS)
+        self._running.wait_calm(_CALM_SECONDS)
         say(f"{number} logs at once")
         began = time.monotonic()
         with ThreadPoolExecutor(number) as pool:
@@ -168,10 +170,10 @@ class _Bench:
     def _is_right(self, shelved: Shelved) -> bool:
         """Whether the page shows the first file, and the API gives each file as it was made."""
         self._read(shelved)
-        kept = self._stage.stack.settings.payload_logs.members
+        kept = self._running.stack.settings.payload_logs.members
         wanted = {PurePosixPath(path).name: content for path, content in shelved.members.items()}
         base = f"/api/payload-logs/{shelved.panda_id}/members/"
-        http = self._stage.http
+        http = self._running.http
         return all(http.get(f"{base}{name}").content == wanted[name] for name in kept)
 
     # -------------------------------------------------------------- where the time goes
@@ -212,7 +214,7 @@ class _Bench:
             .limit(1)
         )
         types = (messages.PROGRESS, messages.READY, messages.FAILED)
-        with transaction(self._stage.engine) as session:
+        with transaction(self._running.engine) as session:
             request = session.scalars(latest).one()
             of_it = select(Event).where(Event.request_id == request.id, Event.msg_type.in_(types))
             return request, list(session.scalars(of_it.order_by(Event.id)))

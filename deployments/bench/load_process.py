@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from deployments.bench.stage import BenchBroken
+from deployments.bench.common.stack import BenchBroken
 
 _NO_ANSWER: Final = '{"error": "it ended, or took too long"}'
 

@@ -12,7 +12,7 @@ from typing import Final
 import httpx
 
 from blocks.monitor_api import EventDecoder
-from deployments.bench.stage import BenchBroken
+from deployments.bench.common.stack import BenchBroken
 from flows.payload_logs import messages
 
 _ENDS: Final = (messages.READY, messages.FAILED)

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import httpx
 
-from deployments.bench.stage import Stage
+from deployments.bench.common.stack import BenchStack
 from deployments.sandbox.grid.grid import Grid
 from deployments.sandbox.grid.logs import Log, make_log
 from deployments.stack.environment import sandbox_panda_url
@@ -49,9 +49,9 @@ class Shelved:
 class Shelf:
     """Makes logs with jobs at the sandbox of one stack."""
 
-    def __init__(self, played: Stage) -> None:
-        self.grid = Grid(played.stack.settings)
-        self._panda = sandbox_panda_url(played.stack.settings)
+    def __init__(self, running: BenchStack) -> None:
+        self.grid = Grid(running.stack.settings)
+        self._panda = sandbox_panda_url(running.stack.settings)
         self._tasks = itertools.count(_FIRST_TASK)
 
     def put(self, size_bytes: int, *, rses: tuple[str, ...] = ("BNL-XRD",)) -> Shelved:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from deployments.bench import usage
-from deployments.bench.figures import Report, at_least, at_most, median, percentile
+from deployments.bench.common import usage
+from deployments.bench.common.figures import Report, at_least, at_most, median, percentile
+from deployments.bench.common.machine import machine
+from deployments.bench.common.stack import BenchBroken, BenchStack, bench_stack, say
 from deployments.bench.load_process import LoadProcess
-from deployments.bench.machine import machine
-from deployments.bench.stage import BenchBroken, Stage, say, stage
 
 SECONDS: Final = 60.0
 LONE: Final = 12
@@ -38,8 +38,8 @@ _OVERRIDES: Final = {
 def run(*, seconds: float = SECONDS, lone: int = LONE) -> Report:
     """Measure; about 3 minutes by default."""
     report = Report("sampling", machine())
-    with stage(_OVERRIDES) as played, LoadProcess.started() as load:
-        bench = _Bench(played, load)
+    with bench_stack(_OVERRIDES) as running, LoadProcess.started() as load:
+        bench = _Bench(running, load)
         alone = bench.lone(lone)
         steady = bench.play(_STEADY_RATE, min(_STEADY_SECONDS, seconds), clients=1)
         full = bench.full(seconds)
@@ -62,8 +62,8 @@ def run(*, seconds: float = SECONDS, lone: int = LONE) -> Report:
 class _Bench:
     """The three measurements, on one stack."""
 
-    def __init__(self, played: Stage, load: LoadProcess) -> None:
-        self._played = played
+    def __init__(self, running: BenchStack, load: LoadProcess) -> None:
+        self._played = running
         self._load = load
         self._run = _FIRST_RUN
 
@@ -86,17 +86,17 @@ class _Bench:
 
     def full(self, seconds: float) -> dict[str, Any]:
         """The sustained rate, with everything that must hold under it."""
-        played, stfs = self._played, round(_OFFERED_RATE * seconds)
-        played.wait_calm(1.0)
-        before = played.last_event_id()
+        running, stfs = self._played, round(_OFFERED_RATE * seconds)
+        running.wait_calm(1.0)
+        before = running.last_event_id()
         cpu = self._cpu()
         found = self.play(_OFFERED_RATE, seconds, clients=_CLIENTS)
         taken_s = found["last_arrival"] - found["first_sent"]
         cpu_used = usage.growth(cpu, self._cpu())
         say("comparing what each client got with the event table")
-        ids = played.event_ids(before)
+        ids = running.event_ids(before)
         compared = self._load.ask("compare", after=before, ids=ids, patience=20)
-        rows = played.count(_TF_ROWS, run=self._run)
+        rows = running.count(_TF_ROWS, run=self._run)
         return {
             "stf_per_s": len(found["delays"]) / taken_s,
             "remark": f"{len(found['delays'])} of {stfs} STFs in {taken_s:.1f} s",

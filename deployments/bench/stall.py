@@ -16,11 +16,11 @@ from typing import Final
 import psutil
 
 from deployments.bench.chaos.victims import Victims
-from deployments.bench.figures import Report, at_least, at_most
+from deployments.bench.common.figures import Report, at_least, at_most
+from deployments.bench.common.machine import machine
+from deployments.bench.common.stack import BenchBroken, BenchStack, bench_stack, say
 from deployments.bench.log_page import LogPage, Shown
 from deployments.bench.log_shelf import Shelf, Shelved
-from deployments.bench.machine import machine
-from deployments.bench.stage import BenchBroken, Stage, say, stage
 from flows.payload_logs import cache
 
 RUNS: Final = 2
@@ -56,8 +56,8 @@ class _Found:
 def run(*, runs: int = RUNS) -> Report:
     """Measure; about 3 minutes by default."""
     report = Report("stall", machine())
-    with stage(_SETTINGS) as played:
-        bench = _Bench(played)
+    with bench_stack(_SETTINGS) as running:
+        bench = _Bench(running)
         for _ in range(runs):
             for moment in Moment:
                 bench.measure(moment, (_RSE,))
@@ -84,18 +84,18 @@ def run(*, runs: int = RUNS) -> Report:
 class _Bench:
     """The measurement, on one stack."""
 
-    def __init__(self, played: Stage) -> None:
+    def __init__(self, running: BenchStack) -> None:
         self.found = _Found()
-        self._stage = played
-        self._shelf = Shelf(played)
-        self._victims = Victims(played)
+        self._running = running
+        self._shelf = Shelf(running)
+        self._victims = Victims(running)
         self._logs: dict[tuple[str, ...], Shelved] = {}
 
     def measure(self, moment: Moment, rses: tuple[str, ...]) -> None:
         """Click on a log at these RSEs, of which the first one's door stands still."""
         for _ in range(_TRIES):
             shelved = self._job(rses)
-            self._stage.wait_calm(_CALM_SECONDS)
+            self._running.wait_calm(_CALM_SECONDS)
             shown = self._read_stopped(shelved, moment)
             if shown is not None:
                 break
@@ -121,8 +121,8 @@ class _Bench:
 
     def _read_stopped(self, shelved: Shelved, moment: Moment) -> Shown | None:
         """What the page shows; None where the copy was faster than the stopping."""
-        door = _Door(psutil.Process(self._stage.stack.pid(_DOOR)))
-        page = LogPage(self._stage.stack.api_url, seconds=_PATIENCE_SECONDS)
+        door = _Door(psutil.Process(self._running.stack.pid(_DOOR)))
+        page = LogPage(self._running.stack.api_url, seconds=_PATIENCE_SECONDS)
         with door.going_on_at_last():
             if moment is Moment.BEFORE:
                 door.stop()
@@ -133,13 +133,13 @@ class _Bench:
 
     def _was_stalled(self, shown: Shown, shelved: Shelved) -> bool:
         """Whether the copy was not whole when the door stood still."""
-        at = self._stage.http.get(f"/api/payload-logs/{shelved.panda_id}/").json()
+        at = self._running.http.get(f"/api/payload-logs/{shelved.panda_id}/").json()
         return shown.phase == _FAILED or at["rse"] != _RSE
 
     @contextmanager
     def _stopped_at_a_part(self, door: _Door) -> Iterator[None]:
         """Stop the door, from a thread, as soon as a copy has got some of its bytes."""
-        place = self._stage.stack.state_dir / "payload-logs"
+        place = self._running.stack.state_dir / "payload-logs"
         ended = threading.Event()
 
         def look() -> None:
@@ -166,7 +166,7 @@ class _Bench:
         self.found.left_over += found
 
     def _processes(self) -> Iterator[str]:
-        mark = os.fspath(self._stage.stack.state_dir)
+        mark = os.fspath(self._running.stack.state_dir)
         for run in self._victims.runs():
             yield f"process {run.pid} of a run"
         for process in psutil.process_iter():
@@ -175,7 +175,7 @@ class _Bench:
                 yield f"process {process.pid}: {words[:200]}"
 
     def _files(self) -> Iterator[str]:
-        stack = self._stage.stack
+        stack = self._running.stack
         for path in _below(stack.state_dir / "payload-logs"):
             yield f"file {path}"
         for path in _below(stack.settings.stack.tmp_dir / "panda-logs"):

@@ -10,11 +10,11 @@ from typing import Any, Final
 
 from sqlalchemy import Engine
 
-from deployments.bench import usage
-from deployments.bench.figures import Report, at_least, at_most
+from deployments.bench.common import usage
+from deployments.bench.common.figures import Report, at_least, at_most
+from deployments.bench.common.machine import machine
+from deployments.bench.common.stack import BenchBroken, BenchStack, bench_stack, say
 from deployments.bench.load_process import LoadProcess
-from deployments.bench.machine import machine
-from deployments.bench.stage import BenchBroken, Stage, say, stage
 from flows.common import events
 from flows.common.database import transaction
 
@@ -32,10 +32,10 @@ def run(*, seconds: float = SECONDS, clients: int = CLIENTS) -> Report:
     """Measure; about 2 minutes by default."""
     report = Report("stream", machine())
     peak = usage.Peak()
-    with stage() as played, LoadProcess.started() as load:
-        played.wait_calm()
-        with peak.watching(played.stack.pid("api")):
-            delays, recoveries, compared, cpu = _measure(played, load, seconds, clients)
+    with bench_stack() as running, LoadProcess.started() as load:
+        running.wait_calm()
+        with peak.watching(running.stack.pid("api")):
+            delays, recoveries, compared, cpu = _measure(running, load, seconds, clients)
     report.add("clients", clients, at_least(CLIENTS))
     report.add("lost", compared["lost"], at_most(0), remark="steady phase and storms, all clients")
     report.add("doubled", compared["doubled"], at_most(0))
@@ -54,24 +54,24 @@ def run(*, seconds: float = SECONDS, clients: int = CLIENTS) -> Report:
 
 
 def _measure(
-    played: Stage, load: LoadProcess, seconds: float, clients: int
+    running: BenchStack, load: LoadProcess, seconds: float, clients: int
 ) -> tuple[dict[str, Any], list[float], dict[str, Any], float]:
-    before = played.last_event_id()
-    took = load.ask("connect", door=played.door, clients=clients)["seconds"]
+    before = running.last_event_id()
+    took = load.ask("connect", door=running.door, clients=clients)["seconds"]
     say(f"{clients} clients connected in {took:.1f} s; {_RATE:g} events/s for {seconds:g} s")
-    with _writing(played.engine):
+    with _writing(running.engine):
         time.sleep(_SETTLE_SECONDS)
         load.ask("time", is_timed=True)
-        used = _api_cpu(played)
+        used = _api_cpu(running)
         time.sleep(seconds)
-        used = (_api_cpu(played) - used) / seconds
+        used = (_api_cpu(running) - used) / seconds
         delays = load.ask("time", is_timed=False)
         recoveries = []
         for number in range(_STORMS):
             recoveries.append(load.ask("storm", patience=_STORM_SECONDS)["recovery_s"])
             say(f"storm {number + 1} of {_STORMS}: all have news after {recoveries[-1]:.2f} s")
             time.sleep(_BETWEEN_SECONDS)
-    ids = played.event_ids(before)
+    ids = running.event_ids(before)
     say(f"comparing the {len(ids)} ids of the table with what each client got")
     compared = load.ask("compare", after=before, ids=ids, patience=20)
     return delays, recoveries, compared, used
@@ -113,8 +113,8 @@ def _commit(engine: Engine, number: int) -> None:
         events.commit(session, [events.message_event({**body, "padding": padding})])
 
 
-def _api_cpu(played: Stage) -> float:
-    return usage.cpu_seconds(played.stack.pid("api"), {}, "api")["api"]
+def _api_cpu(running: BenchStack) -> float:
+    return usage.cpu_seconds(running.stack.pid("api"), {}, "api")["api"]
 
 
 def _listed(seconds: list[float]) -> str:

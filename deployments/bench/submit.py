@@ -14,17 +14,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+import psutil
 from sqlalchemy import bindparam, text
 
 from blocks.panda_server import CachedToken, prun_environment, run_prun
 from deployments.bench.chaos.follower import Follower, Told
-from deployments.bench.figures import Report, at_least, at_most, columns, median
-from deployments.bench.machine import machine
-from deployments.bench.stage import BenchBroken, Stage, say, stage, until
+from deployments.bench.common.figures import Report, at_least, at_most, columns, median
+from deployments.bench.common.machine import machine
+from deployments.bench.common.stack import BenchBroken, BenchStack, bench_stack, say, until
 from deployments.sandbox.campaign import CampaignMaker
 from flows.common.database import transaction
 from flows.common.models import Request
-from flows.common.sessions import PROC, processes
 from flows.submission import domain, messages
 from flows.submission.domain import Verdict
 from flows.submission.models import Step
@@ -48,9 +48,9 @@ _RECORDED: Final = text("""
 def run(*, runs: int = RUNS, at_once: int = AT_ONCE) -> Report:
     """Measure; about 2 minutes by default."""
     report = Report("submit", machine())
-    with stage(_SETTINGS) as played:
-        bench = _Bench(played)
-        with Follower(played.stack, after=played.last_event_id(), hear=bench.hear):
+    with bench_stack(_SETTINGS) as running:
+        bench = _Bench(running)
+        with Follower(running.stack, after=running.last_event_id(), hear=bench.hear):
             bench.compare(runs)
             together = bench.together(at_once)
             spent = bench.steps()
@@ -88,12 +88,12 @@ class _Together:
 class _Bench:
     """The two measurements, on one stack."""
 
-    def __init__(self, played: Stage) -> None:
+    def __init__(self, running: BenchStack) -> None:
         self.bare: list[float] = []
         self.recorded: list[float] = []
         self.announced: list[float] = []
-        self.limit = played.stack.settings.submission.limit
-        self._stage = played
+        self.limit = running.stack.settings.submission.limit
+        self._running = running
         self._told: dict[str, list[Told]] = defaultdict(list)
         self._ended: dict[str, float] = {}
         self._pressed: dict[str, float] = {}
@@ -110,9 +110,9 @@ class _Bench:
         """Bare prun and the button in turns; nothing else is open meanwhile."""
         names = self._made("one", 2 * (runs + _WARM_UP))
         for number in range(runs + _WARM_UP):
-            self._stage.wait_calm(_CALM_SECONDS)
+            self._running.wait_calm(_CALM_SECONDS)
             bare = self._prun(names[2 * number])
-            self._stage.wait_calm(_CALM_SECONDS)
+            self._running.wait_calm(_CALM_SECONDS)
             recorded, announced = self._submit(names[2 * number + 1])
             say(f"bare prun {bare:.3f} s, button to id {recorded:.3f} s, to event {announced:.3f}")
             if number >= _WARM_UP:
@@ -125,13 +125,13 @@ class _Bench:
     def _prun(self, name: str) -> float:
         """Seconds of a bare prun with the task's own command."""
         query = {"name": name, "fmt": "panda"}
-        answer = self._stage.http.get("/pcs/api/prod-tasks/command/", params=query)
+        answer = self._running.http.get("/pcs/api/prod-tasks/command/", params=query)
         command = domain.parse_command(answer.raise_for_status().text)
-        given = self._stage.stack.environment("ops")
+        given = self._running.stack.environment("ops")
         url = given["PRODOPS_PANDA_URL_SSL"]
-        vo = self._stage.stack.settings.panda.auth_vo
+        vo = self._running.stack.settings.panda.auth_vo
         tokens = CachedToken(Path(given["PRODOPS_PANDA_CONFIG_ROOT"]), server_url=url, vo=vo)
-        place = self._stage.stack.state_dir / "bare" / name
+        place = self._running.stack.state_dir / "bare" / name
         for directory in (place / "home", place / "work"):
             directory.mkdir(parents=True)
         environment = prun_environment(
@@ -161,7 +161,7 @@ class _Bench:
             if time.monotonic() > deadline:
                 raise BenchBroken(f"{name} was not recorded: {self._told[name][-1:]}")
             time.sleep(_LOOK_SECONDS)
-        shown = self._stage.http.get(f"/pcs/api/prod-tasks/{name}/").raise_for_status().json()
+        shown = self._running.http.get(f"/pcs/api/prod-tasks/{name}/").raise_for_status().json()
         recorded = time.monotonic() - pressed
         if shown["panda_task_id"] is None:
             raise BenchBroken(f"PCS does not show the id of {name}")
@@ -171,15 +171,15 @@ class _Bench:
     def _press(self, name: str) -> float:
         self._pressed[name] = time.time()
         pressed = time.monotonic()
-        self._stage.http.post(f"/pcs/api/prod-tasks/{name}/submit/").raise_for_status()
+        self._running.http.post(f"/pcs/api/prod-tasks/{name}/submit/").raise_for_status()
         return pressed
 
     def _made(self, sample: str, number: int) -> list[str]:
-        with CampaignMaker(self._stage.stack.api_url, self._stage.token) as maker:
+        with CampaignMaker(self._running.stack.api_url, self._running.token) as maker:
             return maker.make([f"{sample}{index:03d}" for index in range(number)])
 
     def _count(self, names: Sequence[str]) -> int:
-        with transaction(self._stage.engine) as session:
+        with transaction(self._running.engine) as session:
             return int(session.scalar(_RECORDED, {"names": list(names)}) or 0)
 
     # -------------------------------------------------------------- many at once
@@ -187,7 +187,7 @@ class _Bench:
     def together(self, number: int) -> _Together:
         """Submit many at once, and count the pruns meanwhile."""
         names = self._made("many", number)
-        self._stage.wait_calm(_CALM_SECONDS)
+        self._running.wait_calm(_CALM_SECONDS)
         say(f"{number} submissions at once")
         found = _Together()
         began = time.monotonic()
@@ -243,7 +243,7 @@ class _Bench:
 
     def _handed_on(self, request_id: int) -> list[tuple[datetime, str]]:
         """When a request was committed, claimed, and its process asked for."""
-        with transaction(self._stage.engine) as session:
+        with transaction(self._running.engine) as session:
             request = session.get_one(Request, request_id)
         reached = [(request.created_at, "the request is made")]
         if request.claimed_at is not None:
@@ -276,13 +276,6 @@ def _counted_pruns(found: _Together) -> Iterator[None]:
 
 
 def _pruns() -> int:
-    """The living pruns of the submissions at once."""
-    count = 0
-    for pid, state, _ in processes():
-        try:
-            words = (PROC / str(pid) / "cmdline").read_bytes()
-        except OSError:
-            continue
-        is_prun = b"pandaclient.PrunScript" in words and b".many" in words
-        count += is_prun and state not in "ZX"
-    return count
+    """The living pruns of the submissions at once; a zombie has no command line."""
+    lines = (" ".join(each.info["cmdline"] or ()) for each in psutil.process_iter(["cmdline"]))
+    return sum("pandaclient.PrunScript" in line and ".many" in line for line in lines)

@@ -10,10 +10,10 @@ from typing import Final
 from sqlalchemy import select
 
 from deployments.bench import sweep_differences, sweep_markers
-from deployments.bench.figures import Report, at_least, at_most, median
-from deployments.bench.machine import machine
-from deployments.bench.run_memory import RunMemory
-from deployments.bench.stage import BenchBroken, Stage, say, stage, until
+from deployments.bench.common.figures import Report, at_least, at_most, median
+from deployments.bench.common.machine import machine
+from deployments.bench.common.run_memory import RunMemory
+from deployments.bench.common.stack import BenchBroken, BenchStack, bench_stack, say, until
 from deployments.bench.sweep_hand_script import expected_markers
 from deployments.bench.sweep_markers import Markers, OneByOne
 from deployments.sandbox.grid import seed
@@ -70,8 +70,8 @@ def run(
     report = Report("sweep", machine())
     campaign = made_up(requests=requests, datasets=datasets, files=files)
     others = [given(path, requests_csv, most_files=files) for path in listings]
-    with stage(_SETTINGS) as played:
-        bench = _Bench(played)
+    with bench_stack(_SETTINGS) as running:
+        bench = _Bench(running)
         bench.measure(campaign)
         for other in others:
             bench.compare(other)
@@ -106,10 +106,10 @@ def _judge(report: Report, found: _Found, campaign: Campaign) -> None:
 class _Bench:
     """The measurement, on one stack."""
 
-    def __init__(self, played: Stage) -> None:
+    def __init__(self, running: BenchStack) -> None:
         self.found = _Found()
-        self._stage = played
-        self._grid = Grid(played.stack.settings)
+        self._running = running
+        self._grid = Grid(running.stack.settings)
         self._paths: list[str] = []
 
     # -------------------------------------------------------------- the made-up campaign
@@ -117,9 +117,9 @@ class _Bench:
     def measure(self, campaign: Campaign) -> None:
         """Sweep the campaign, then look for its requests in the two other ways."""
         self._prepare(campaign)
-        self._stage.check_pipeline()
-        self._stage.wait_calm()
-        memory = RunMemory(self._stage)
+        self._running.check_pipeline()
+        self._running.wait_calm()
+        memory = RunMemory(self._running)
         with memory.watching():
             request = self._sweep(campaign.name)
         self.found.mib = memory.mib
@@ -133,10 +133,10 @@ class _Bench:
 
     def _compare_markers(self, campaign: Campaign) -> None:
         """Find the markers alone, then by a process for each request."""
-        self._stage.wait_calm()
+        self._running.wait_calm()
         found = self.found
         found.markers = sweep_markers.alone(self._grid, campaign)
-        place = self._stage.stack.state_dir / "hand-script"
+        place = self._running.stack.state_dir / "hand-script"
         found.one_by_one = sweep_markers.one_by_one(self._grid, campaign, place)
         wanted = expected_markers(campaign.name, campaign.datasets, campaign.paths)
         found.differences += found.one_by_one.differences(found.markers.found)
@@ -154,7 +154,7 @@ class _Bench:
 
     def _prepare(self, campaign: Campaign) -> None:
         """Let PCS know the campaign and its requests, and Rucio its datasets."""
-        http = self._stage.http
+        http = self._running.http
         http.post("/pcs/api/campaigns/", json={"name": campaign.name}).raise_for_status()
         http.post(f"/pcs/api/campaigns/{campaign.name}/set-current/").raise_for_status()
         body = {"csv_text": campaign.requests_csv}
@@ -171,7 +171,7 @@ class _Bench:
         Raises:
             BenchBroken: It failed.
         """
-        stage = self._stage
+        stage = self._running
         stage.http.post(f"/pcs/api/campaigns/{campaign}/sweep/").raise_for_status()
         until(
             lambda: self._latest(campaign).finished_at is not None, _PATIENCE_SECONDS, "the sweep"
@@ -188,7 +188,7 @@ class _Bench:
             .order_by(Request.id.desc())
             .limit(1)
         )
-        with transaction(self._stage.engine) as session:
+        with transaction(self._running.engine) as session:
             return session.scalars(query).one()
 
     def _times(self, request: Request) -> tuple[float, float]:
@@ -196,7 +196,7 @@ class _Bench:
         query = select(Event.at).where(
             Event.request_id == request.id, Event.msg_type == messages.SWEPT
         )
-        with transaction(self._stage.engine) as session:
+        with transaction(self._running.engine) as session:
             ended = session.scalars(query).one()
         if request.started_at is None:
             raise BenchBroken(f"request {request.id} has ended, and was not started")
@@ -206,7 +206,7 @@ class _Bench:
         )
 
     def _note_differences(self, campaign: Campaign) -> None:
-        engine, name = self._stage.engine, campaign.name
+        engine, name = self._running.engine, campaign.name
         wanted = expected_markers(name, campaign.datasets, self._paths)
         found = sweep_differences.of_datasets(engine, name, campaign.datasets)
         found += sweep_differences.of_markers(engine, name, self._paths, wanted)

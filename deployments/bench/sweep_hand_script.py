@@ -16,7 +16,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
-from deployments.bench.stage import BenchBroken
+from deployments.bench.common.stack import BenchBroken
 from deployments.sandbox.grid import access
 from deployments.sandbox.grid.grid import Grid
 from deployments.sandbox.grid.listing import ListedDataset

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from blocks.rucio_catalog import RucioAccess, RucioCatalog
-from deployments.bench.figures import median
-from deployments.bench.stage import say
+from deployments.bench.common.figures import median
+from deployments.bench.common.stack import say
 from deployments.bench.sweep_hand_script import Asked, HandScript
 from deployments.sandbox.grid import access, seed
 from deployments.sandbox.grid.grid import Grid

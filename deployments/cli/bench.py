@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import importlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 if TYPE_CHECKING:
-    from deployments.bench.figures import Report
+    from deployments.bench.common.figures import Report
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -29,25 +29,25 @@ def latency(
     runs: Annotated[int | None, typer.Option(min=1, help="Runs that are measured.")] = None,
 ) -> None:
     """From an accepted trigger to the flow's first line, beside Prefect's stock worker."""
-    _show(_latency(runs), as_json=as_json)
+    _show("latency", as_json=as_json, runs=runs)
 
 
 @app.command()
 def sampling(*, as_json: AsJson = False, seconds: Seconds = None) -> None:
     """STFs a second, and from a message to a client of the stream."""
-    _show(_sampling(seconds), as_json=as_json)
+    _show("sampling", as_json=as_json, seconds=seconds)
 
 
 @app.command()
 def stream(*, as_json: AsJson = False, seconds: Seconds = None) -> None:
     """A thousand clients of the stream, and reconnect storms."""
-    _show(_stream(seconds), as_json=as_json)
+    _show("stream", as_json=as_json, seconds=seconds)
 
 
 @app.command()
 def idle(*, as_json: AsJson = False, seconds: Seconds = None) -> None:
     """What the whole stack uses when it has nothing to do."""
-    _show(_idle(seconds), as_json=as_json)
+    _show("idle", as_json=as_json, seconds=seconds)
 
 
 @app.command()
@@ -57,7 +57,7 @@ def submit(
     runs: Annotated[int | None, typer.Option(min=1, help="Submissions that are measured.")] = None,
 ) -> None:
     """From the button to the recorded id, beside bare prun; and twenty submissions at once."""
-    _show(_submit(runs), as_json=as_json)
+    _show("submit", as_json=as_json, runs=runs)
 
 
 @app.command()
@@ -74,7 +74,7 @@ def sweep(
     ] = None,
 ) -> None:
     """A campaign of 1e5 files against 405 requests, beside one `rucio did list` for each."""
-    _show(_sweep(listing or [], requests), as_json=as_json)
+    _show("sweep", as_json=as_json, listings=listing, requests_csv=requests)
 
 
 @app.command()
@@ -87,7 +87,7 @@ def fetch(
 
     Where xrdcp is not installed it says so, with exit 2.
     """
-    _show(_fetch(runs), as_json=as_json)
+    _show("fetch", as_json=as_json, runs=runs)
 
 
 @app.command()
@@ -97,7 +97,7 @@ def stall(
     runs: Annotated[int | None, typer.Option(min=1, help="Times that each case is tried.")] = None,
 ) -> None:
     """Storage doors that stand still: when the page says so, and what is left over."""
-    _show(_stall(runs), as_json=as_json)
+    _show("stall", as_json=as_json, runs=runs)
 
 
 @app.command()
@@ -114,80 +114,46 @@ def chaos(
 
     200 schedules take about 20 minutes. `bench all` leaves it out.
     """
-    from deployments.bench.chaos import bench  # noqa: PLC0415 - slow to import
-
-    report = bench.run(only or range(seed, seed + runs))
-    _show(report, as_json=as_json)
-    if not report.is_met:
+    seeds = only or range(seed, seed + runs)
+    if not _show("chaos", as_json=as_json, seeds=seeds).is_met:
         raise typer.Exit(1)
 
 
 @app.command("all")
 def everything(*, as_json: AsJson = False) -> None:
     """Every bench but chaos, one after the other; with --json, a line for each at the end."""
-    benches: list[Callable[[float | None], Report]] = [_idle, _stream, _sampling]
-    reports = [_shown(_latency(None)), *[_shown(bench(None)) for bench in benches]]
-    reports += [_shown(_submit(None)), _shown(_sweep([], None))]
-    reports += [_shown(_fetch(None)), _shown(_stall(None))]
+    reports = [_measure(name) for name in _MODULES if name != "chaos"]
     if as_json:
         for report in reports:
             typer.echo(report.as_json())
 
 
-def _latency(runs: int | None) -> Report:
-    from deployments.bench import latency as bench  # noqa: PLC0415 - slow to import
-
-    return bench.run(runs=runs or bench.RUNS, stock_runs=min(runs or bench.RUNS, bench.STOCK_RUNS))
-
-
-def _sampling(seconds: float | None) -> Report:
-    from deployments.bench import sampling as bench  # noqa: PLC0415
-
-    return bench.run(seconds=seconds or bench.SECONDS)
-
-
-def _stream(seconds: float | None) -> Report:
-    from deployments.bench import stream as bench  # noqa: PLC0415
-
-    return bench.run(seconds=seconds or bench.SECONDS)
+_MODULES: Final = {
+    "latency": "requests.latency",
+    "idle": "stack.idle",
+    "stream": "stream",
+    "sampling": "sampling",
+    "submit": "submit",
+    "sweep": "sweep",
+    "fetch": "fetch",
+    "stall": "stall",
+    "chaos": "chaos.bench",
+}
+"""The module of each bench below `deployments.bench`, in the order of `bench all`."""
 
 
-def _idle(seconds: float | None) -> Report:
-    from deployments.bench import idle as bench  # noqa: PLC0415
-
-    return bench.run(seconds=seconds or bench.SECONDS)
-
-
-def _submit(runs: int | None) -> Report:
-    from deployments.bench import submit as bench  # noqa: PLC0415
-
-    return bench.run(runs=runs or bench.RUNS)
-
-
-def _sweep(listings: Sequence[Path], requests: Path | None) -> Report:
-    from deployments.bench import sweep as bench  # noqa: PLC0415
-
-    return bench.run(listings=listings, requests_csv=requests)
-
-
-def _fetch(runs: int | None) -> Report:
-    from deployments.bench import fetch as bench  # noqa: PLC0415
-
-    return bench.run(runs=runs or bench.RUNS)
-
-
-def _stall(runs: int | None) -> Report:
-    from deployments.bench import stall as bench  # noqa: PLC0415
-
-    return bench.run(runs=runs or bench.RUNS)
-
-
-def _show(report: Report, *, as_json: bool) -> None:
-    _shown(report)
+def _show(name: str, *, as_json: bool, **options: Any) -> Report:
+    report = _measure(name, **options)
     if as_json:
         typer.echo(report.as_json())
+    return report
 
 
-def _shown(report: Report) -> Report:
+def _measure(name: str, **options: Any) -> Report:
+    """Run a bench with those of its options that are given."""
+    # Benches are slow to import.
+    module = importlib.import_module(f"deployments.bench.{_MODULES[name]}")
+    given = {option: value for option, value in options.items() if value is not None}
+    report: Report = module.run(**given)
     typer.echo(report.as_text())
     return report

@@ -61,9 +61,9 @@ def panda() -> None:
 @app.command()
 def demo() -> None:
     """Start a whole stack of its own, play a data-taking run through it, and show what happens."""
-    from deployments import demo as demonstration  # noqa: PLC0415
+    from deployments.demo import play  # noqa: PLC0415
 
-    raise typer.Exit(demonstration.run())
+    raise typer.Exit(play.run())
 
 
 @app.command()

@@ -204,7 +204,7 @@ class _Service:
 
     async def _named_owner(self, client: Any, state: RunState) -> Belonging | None:
         """The request that the run's idempotency key names, before its row names the run."""
-        from deployments.worker.desk import attempt_of  # noqa: PLC0415
+        from deployments.worker.request_store import attempt_of  # noqa: PLC0415
 
         run = await _committed(client, state)
         attempt = attempt_of(run.idempotency_key) if run else None

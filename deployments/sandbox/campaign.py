@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import httpx
 
+from blocks.closing import Closing
 from blocks.errors import ProdOpsError
 
 DETECTOR_VERSION: Final = "26.11.0"
@@ -38,7 +38,7 @@ class CampaignNotMade(ProdOpsError):
     """PCS did not take a part of the campaign."""
 
 
-class CampaignMaker:
+class CampaignMaker(Closing):
     """Makes tags, a configuration and tasks at a PCS, in one user's name."""
 
     def __init__(self, api_url: str, token: str) -> None:
@@ -54,15 +54,8 @@ class CampaignMaker:
             timeout=30,
         )
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        _type: type[BaseException] | None,
-        _error: BaseException | None,
-        _trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Close the connections."""
         self._client.close()
 
     def make(

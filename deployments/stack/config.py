@@ -19,7 +19,7 @@ START_RETRIES = 8
 
 
 def supervisor_config(layout: Layout, parts: Iterable[Part]) -> str:
-    """The configuration that keeps `parts` alive; each is started through its leash.
+    """The configuration that keeps `parts` alive; each is started by `deployments.stack.child`.
 
     Paths are relative to the state directory (``%(here)s``), so that none has to be quoted.
     """
@@ -53,7 +53,7 @@ supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 def _program(part: Part) -> str:
     return f"""\
 [program:{part.name}]
-command = "{sys.executable.replace("%", "%%")}" -P -m deployments.stack.leash parts/{part.name}.json
+command = "{sys.executable.replace("%", "%%")}" -P -m deployments.stack.child parts/{part.name}.json
 directory = %(here)s
 priority = {part.priority}
 autostart = false

@@ -8,7 +8,7 @@ from collections import deque
 from pathlib import Path
 from typing import BinaryIO
 
-from deployments.stack.leash import MARK
+from deployments.stack.child import MARK
 
 _TAIL_BYTES = 256 * 1024
 _ERROR = re.compile(

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deployments.sandbox.grid.programs import has_doors, nginx_program
+from deployments.stack.child import Spec
 from deployments.stack.environment import Zone, environment_of
-from deployments.stack.leash import Spec
 from flows.common.settings import BadSetting, Settings
 
 GRID = ("rucio", "door", "door-open", "gateway")
@@ -49,7 +49,7 @@ class Part:
     death_signal: int = signal.SIGKILL
 
     def spec(self, supervisor_pid: Path) -> Spec:
-        """What the leash starts it from."""
+        """What `deployments.stack.child` starts it from."""
         return Spec(
             name=self.name,
             argv=self.argv,

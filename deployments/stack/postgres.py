@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from deployments.stack import leash
+from deployments import parent_death
 from deployments.stack.accounts import Account, claim, database_account, own_directory
 from deployments.stack.binaries import Binaries, find_binaries, reachable_by
 from deployments.stack.credentials import SUPERUSER, Credentials, password_in
@@ -105,10 +105,10 @@ def run(settings: Settings) -> NoReturn:
     instance.account.fork(lambda: claim(instance.base, instance.account)).wait()
     binaries = reachable_by(instance.account, instance.binaries, instance.base)
     password = password_in(credentials.superuser)
-    death_signal, parent = leash.death_signal(), os.getppid()
+    death_signal, parent = parent_death.death_signal(), os.getppid()
     instance.account.become()
     if death_signal:  # the kernel forgets it when the user changes
-        leash.die_with_parent(death_signal, parent)
+        parent_death.die_with_parent(parent, death_signal)
     prepare(instance, binaries, password)
     _exec_server(instance, binaries)
 

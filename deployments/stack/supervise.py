@@ -11,12 +11,12 @@ from collections.abc import Iterable
 
 import psutil
 
+from deployments.stack.child import Spec
 from deployments.stack.config import supervisor_config
 from deployments.stack.control import Control
 from deployments.stack.environment import Zone, environment_of
 from deployments.stack.errors import StackDown, SupervisorLost
 from deployments.stack.layout import Layout
-from deployments.stack.leash import Spec
 from deployments.stack.parts import NAMES, Part
 from flows.common.settings import Settings
 
@@ -66,7 +66,7 @@ class Supervisor:
         spec.write(layout.spec(spec.name))
         with (layout.logs / "supervisord.out").open("wb") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "deployments.stack.leash", layout.spec(spec.name)],
+                [sys.executable, "-P", "-m", "deployments.stack.child", layout.spec(spec.name)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

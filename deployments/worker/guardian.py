@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Final
 
+from deployments import parent_death
 from deployments.worker import session
 from deployments.worker.protocol import (
     Ended,
@@ -121,7 +122,7 @@ class Guardian:
         code = 1
         try:
             os.setsid()
-            session.die_with_parent(guardian)
+            parent_death.die_with_parent(guardian)
             signal.set_wakeup_fd(-1)
             for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, signal.SIG_DFL)
@@ -167,13 +168,13 @@ class Guardian:
         moment = time.monotonic()
         for run in list(self._runs.values()):
             if run.status is not None:
-                self._bury(run)
+                self._finalize(run)
             elif run.kill_at is not None and moment >= run.kill_at:
                 session.signal_session(run.pid, signal.SIGKILL)
             elif run.kill_at is None and moment >= run.stop_at:
                 self._terminate(run, EndReason.TIMED_OUT, Intent.RESCHEDULE, run.grace_seconds)
 
-    def _bury(self, run: _Run) -> None:
+    def _finalize(self, run: _Run) -> None:
         """Say that the run has ended, once nothing of its session is left."""
         if session.signal_session(run.pid, signal.SIGKILL):
             return
@@ -193,7 +194,7 @@ def _noted(_number: int, _frame: FrameType | None) -> None:
 def main() -> None:
     """Run the guardian on the socket whose descriptor is the argument."""
     marker = os.environ[MARKER]
-    session.adopt_orphans()
+    parent_death.adopt_orphans()
     for pid in session.kill_leftovers(marker):
         print(f"guardian: killed process {pid}, left by a former worker", flush=True)  # noqa: T201
     from deployments.worker import launch  # noqa: PLC0415 - slow, and not needed to clean up

@@ -23,12 +23,25 @@ from prefect.workers.base import (
     BaseWorker,
     BaseWorkerResult,
 )
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception,
+    stop_after_delay,
+    wait_fixed,
+)
 
 from blocks.errors import OutsideUnavailable, ProdOpsError
-from deployments.worker.desk import Desk, Ending, NoRoom, attempt_of, idempotency_key
-from deployments.worker.guard import Guard
+from deployments.worker.guardian_client import GuardianClient
 from deployments.worker.protocol import Ended, EndReason, Intent, Start
 from deployments.worker.registration import WORKER_TYPE
+from deployments.worker.request_store import (
+    Ending,
+    NoRoom,
+    RequestStore,
+    attempt_of,
+    idempotency_key,
+)
 from flows.common import actions
 from flows.common.actions import Action
 from flows.common.models import Request, RequestState
@@ -48,9 +61,10 @@ _log = structlog.get_logger("worker")
 class _Work:
     """A run that this worker has."""
 
-    holder: Claim
+    claim: Claim
     action: Action
     flow_run: FlowRun | None = None
+    slot: object = None
     is_parked: bool = False
     is_cancelled: bool = False
     is_handed_back: bool = False
@@ -69,13 +83,13 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
     _description = "Runs flow runs in fresh, warm processes of the production user."
     _display_name = "prodops"
 
-    desk: Desk
-    guard: Guard
+    store: RequestStore
+    guard: GuardianClient
     configured: WorkerSettings
 
-    def equip(self, desk: Desk, guard: Guard, configured: WorkerSettings) -> None:
-        """Give the worker its desk and its guardian, before it starts."""
-        self.desk = desk
+    def equip(self, store: RequestStore, guard: GuardianClient, configured: WorkerSettings) -> None:
+        """Give the worker its store and its guardian, before it starts."""
+        self.store = store
         self.guard = guard
         self.configured = configured
         self.is_draining = False
@@ -113,20 +127,21 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         free = self._room()
         if free <= 0:
             return 0
-        slots = [object() for _ in range(free)]  # or the poll takes them while the claim is made
+        # Taken before the claim, or the poll takes them while it is made; each goes to one request.
+        slots = [object() for _ in range(free)]
         for slot in slots:
             self.limiter.acquire_on_behalf_of_nowait(slot)
         try:
             ending = list(self._works)
-            claimed = await asyncio.to_thread(self.desk.claim, free, self._ceiling(), ending)
+            claimed = await asyncio.to_thread(self.store.claim, free, self._ceiling(), ending)
+            for request in claimed:
+                action = actions.get(request.action)
+                work = _Work(Claim(request.id, request.attempts), action, slot=slots.pop())
+                self._works[request.id] = work
+                self._tasks().start_soon(self._serve_request, request, work)
         finally:
             for slot in slots:
                 self.limiter.release_on_behalf_of(slot)
-        for request in claimed:
-            work = _Work(Claim(request.id, request.attempts), actions.get(request.action))
-            self._works[request.id] = work
-            self.limiter.acquire_on_behalf_of_nowait(request.id)
-            self._tasks().start_soon(self._serve_request, request, work)
         return len(claimed)
 
     async def _serve_request(self, request: Request, work: _Work) -> None:
@@ -140,21 +155,20 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
             reason = f"{type(error).__name__}: {error}"
             is_unbegun = not is_admitted and _is_outage(error)
             await self._conclude(work, Ending(state=None, error=reason, is_unbegun=is_unbegun))
-        if work.is_parked:
-            self.limiter.release_on_behalf_of(request.id)
-        else:
-            self._forget(work)
+        self.limiter.release_on_behalf_of(work.slot)
+        if not work.is_parked:
+            del self._works[request.id]
 
     async def _admit(self, request: Request, work: _Work) -> bool:
         """Create the request's flow run, and have Prefect admit it; parked, it waits for a slot."""
         flow_run = await self._create_run(request)
         work.flow_run = flow_run
-        work.holder = Claim(request.id, request.attempts, flow_run.id)
+        work.claim = Claim(request.id, request.attempts, flow_run.id)
         state = await self._propose_pending(flow_run)
         if state is not None and state.is_pending():
             return True
         if state is not None:
-            await asyncio.to_thread(self.desk.note_waiting, work.holder)
+            await asyncio.to_thread(self.store.note_waiting, work.claim)
             work.is_parked = True  # the poll brings it back
             return False
         state = await self._state_of(flow_run.id)
@@ -226,14 +240,14 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         try:
             await self._execute(work)
         finally:
-            self._works.pop(work.holder.request_id, None)
+            self._works.pop(work.claim.request_id, None)
 
     def _work_of(self, flow_run: FlowRun) -> _Work | None:
         attempt = attempt_of(flow_run.idempotency_key)
         for work in self.works:
             if work.flow_run is not None and work.flow_run.id == flow_run.id:
                 return work
-            held = (work.holder.request_id, work.holder.attempt)
+            held = (work.claim.request_id, work.claim.attempt)
             if attempt is not None and held == (attempt.request_id, attempt.attempt):
                 return work
         return None
@@ -242,13 +256,13 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         """A request for a run that was not triggered by one; None where it is not for us to run."""
         attempt = attempt_of(flow_run.idempotency_key)
         if attempt is not None:
-            if await asyncio.to_thread(self.desk.is_given_up, attempt):
+            if await asyncio.to_thread(self.store.is_given_up, attempt):
                 await self._force(flow_run.id, Cancelled(message="this attempt was given up"))
             return None  # or another worker has it
         try:
             action = await self._action_of(flow_run)
             request = await asyncio.to_thread(
-                self.desk.adopt, action, flow_run.parameters, flow_run.id, self._ceiling()
+                self.store.adopt, action, flow_run.parameters, flow_run.id, self._ceiling()
             )
         except (OutsideUnavailable, NoRoom):
             raise
@@ -258,12 +272,12 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         if request is None:
             await self._join(flow_run, action)
             return None
-        holder = Claim(request.id, request.attempts, flow_run.id)
-        work = self._works[request.id] = _Work(holder, action, flow_run)
+        claim = Claim(request.id, request.attempts, flow_run.id)
+        work = self._works[request.id] = _Work(claim, action, flow_run)
         return work
 
     async def _join(self, flow_run: FlowRun, action: Action) -> None:
-        joined = await asyncio.to_thread(self.desk.open_request, action, flow_run.parameters)
+        joined = await asyncio.to_thread(self.store.open_request, action, flow_run.parameters)
         text = f"joined request {joined}, which is open for the same thing"
         await self._force(flow_run.id, Completed(message=text))
 
@@ -290,13 +304,13 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
                 run=work.run,
                 flow_run=flow_run.model_dump(mode="json"),
                 entrypoint=actions.entrypoints()[work.action.name],
-                request_id=work.holder.request_id,
-                attempt=work.holder.attempt,
+                request_id=work.claim.request_id,
+                attempt=work.claim.attempt,
                 timeout_seconds=work.action.timeout_seconds,
                 grace_seconds=self.configured.stop_grace_seconds,
             )
             end, _ = await asyncio.gather(
-                self.guard.run(order), asyncio.to_thread(self.desk.note_running, work.holder)
+                self.guard.run(order), asyncio.to_thread(self.store.note_running, work.claim)
             )
             await self._conclude(work, await self._patiently(lambda: self._ending(work, end)))
         finally:
@@ -340,19 +354,18 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
 
     async def _conclude(self, work: _Work, ending: Ending) -> None:
         """Write the end down, however long the database takes to come back."""
-        await self._patiently(lambda: asyncio.to_thread(self.desk.conclude, work.holder, ending))
+        await self._patiently(lambda: asyncio.to_thread(self.store.conclude, work.claim, ending))
 
     async def _patiently(self, work: Callable[[], Awaitable[_T]]) -> _T:
         """Do `work`, waiting out an outage of Prefect or the database."""
-        give_up = time.monotonic() + _OUTAGE_SECONDS
-        while True:
-            try:
-                return await work()
-            except Exception as error:
-                if not _is_outage(error) or time.monotonic() > give_up:
-                    raise
-                _log.warning("an outage is waited out", reason=f"{type(error).__name__}: {error}")
-                await asyncio.sleep(_ASK_AGAIN_SECONDS)
+        patient = AsyncRetrying(
+            retry=retry_if_exception(_is_outage),
+            wait=wait_fixed(_ASK_AGAIN_SECONDS),
+            stop=stop_after_delay(_OUTAGE_SECONDS),
+            before_sleep=_log_outage,
+            reraise=True,
+        )
+        return await patient(work)
 
     # -------------------------------------------------------------- stopping
 
@@ -365,7 +378,7 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
     async def cancel_requests(self, ids: list[int]) -> None:
         """Stop the runs of requests that somebody cancelled."""
         for work in self.works:
-            if work.holder.request_id in ids:
+            if work.claim.request_id in ids:
                 await self._cancel(work)
 
     async def _cancel(self, work: _Work) -> None:
@@ -391,7 +404,7 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
     async def drop(self, request_ids: list[int]) -> None:
         """Stop the runs of requests that another attempt has by now."""
         for work in self.works:
-            if work.holder.request_id in request_ids:
+            if work.claim.request_id in request_ids:
                 self.guard.stop(work.run, Intent.RESCHEDULE, self.configured.stop_grace_seconds)
 
     async def hand_back(self, *, everything: bool) -> None:
@@ -416,7 +429,7 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         except BaseException:
             work.is_parked = True
             raise
-        self._works.pop(work.holder.request_id, None)
+        self._works.pop(work.claim.request_id, None)
 
     async def _end_unbegun(self, work: _Work) -> None:
         """End a run that has not begun: it was cancelled, or goes back into the queue."""
@@ -471,17 +484,18 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         self._queue = next((each for each in queues if each.id == pool.default_queue_id), None)
         self._snapshot_at = time.monotonic()
 
-    def _forget(self, work: _Work) -> None:
-        self._works.pop(work.holder.request_id, None)
-        self.limiter.release_on_behalf_of(work.holder.request_id)
-
     def _tasks(self) -> anyio.abc.TaskGroup:
         if self._runs_task_group is None:
             raise ProdOpsError("the worker is not set up")
         return self._runs_task_group
 
 
-def _is_outage(error: Exception) -> bool:
+def _log_outage(retry: RetryCallState) -> None:
+    error = retry.outcome.exception() if retry.outcome else None
+    _log.warning("an outage is waited out", reason=f"{type(error).__name__}: {error}")
+
+
+def _is_outage(error: BaseException) -> bool:
     """Whether Prefect or the database is away, rather than something wrong."""
     if isinstance(error, httpx.HTTPStatusError):
         return error.response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR

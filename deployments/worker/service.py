@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 import signal
 import socket
@@ -14,6 +13,7 @@ from typing import Any, Final
 
 import psycopg
 import structlog
+from filelock import FileLock, Timeout
 
 from blocks.errors import OutsideUnavailable, ProdOpsError
 from deployments.prefect_access import await_server, configure_client
@@ -49,36 +49,35 @@ def _only_one(settings: Settings) -> Iterator[None]:
     """
     path = settings.stack.state_dir / f"worker-{settings.worker.name}.lock"
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with path.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise WorkerRuns(
-                f"a worker named {settings.worker.name} runs already; "
-                "set PRODOPS_WORKER_NAME to start another"
-            ) from None
-        yield
+    try:
+        with FileLock(path, blocking=False):
+            yield
+    except Timeout:
+        raise WorkerRuns(
+            f"a worker named {settings.worker.name} runs already; "
+            "set PRODOPS_WORKER_NAME to start another"
+        ) from None
 
 
 class _Service:
     """One worker's life. Prefect is imported when its environment is set, so imports are inside."""
 
     def __init__(self, settings: Settings) -> None:
-        from deployments.worker.desk import Desk  # noqa: PLC0415
+        from deployments.worker.request_store import RequestStore  # noqa: PLC0415
 
         self.settings = settings
         self.configured = settings.worker
         # Leases and leftovers are told apart by this name: one worker of it on one machine.
         self.name = f"{settings.worker.name}@{socket.gethostname()}"
-        self.desk = Desk(make_engine(pool_size=5), settings.worker, self.name)
-        self.bell = asyncio.Event()
+        self.store = RequestStore(make_engine(pool_size=5), settings.worker, self.name)
+        self.notified = asyncio.Event()
         self.stopping = asyncio.Event()
 
     async def run(self) -> int:
         from prefect.client.orchestration import get_client  # noqa: PLC0415
 
         from deployments.worker import sweeper  # noqa: PLC0415
-        from deployments.worker.guard import Guard  # noqa: PLC0415
+        from deployments.worker.guardian_client import GuardianClient  # noqa: PLC0415
         from deployments.worker.pool import PoolWorker  # noqa: PLC0415
         from deployments.worker.registration import register  # noqa: PLC0415
 
@@ -87,17 +86,17 @@ class _Service:
             loop.add_signal_handler(number, self.stopping.set)
         async with get_client() as client:
             await register(client, self.settings.prefect.pool)
-        guard = await Guard.start(f"{self.settings.stack.state_dir}:{self.name}")
+        guard = await GuardianClient.start(f"{self.settings.stack.state_dir}:{self.name}")
         worker = PoolWorker(
             work_pool_name=self.settings.prefect.pool,
             name=self.name,
             limit=self.configured.limit,
             create_pool_if_not_found=False,
         )
-        worker.equip(self.desk, guard, self.configured)
+        worker.equip(self.store, guard, self.configured)
         async with worker:
             await worker.sync_with_backend()
-            await sweeper.recover_held(worker.client, self.desk)
+            await sweeper.recover_held(worker.client, self.store)
             Layout(self.settings.stack.state_dir).say_ready("worker")
             _log.info("the worker is ready", name=self.name, pid=os.getpid())
             chores = self._chores(worker, sweeper)
@@ -121,28 +120,28 @@ class _Service:
         pool = self.settings.prefect.pool
 
         def ours() -> list[int]:
-            return [work.holder.request_id for work in worker.works]
+            return [work.claim.request_id for work in worker.works]
 
         async def poll() -> None:
             if not worker.is_draining:
                 await worker.get_and_submit_flow_runs()
 
         async def renew() -> None:
-            holders = [work.holder for work in worker.works]
-            if holders:
-                cancelled, lost = await asyncio.to_thread(self.desk.renew, holders)
+            claims = [work.claim for work in worker.works]
+            if claims:
+                cancelled, lost = await asyncio.to_thread(self.store.renew, claims)
                 await worker.cancel_requests(cancelled)
                 await worker.drop(lost)
 
         async def recover() -> None:
-            await sweeper.recover_expired(worker.client, self.desk, ours())
-            await sweeper.open_owed(self.desk)
+            await sweeper.recover_expired(worker.client, self.store, ours())
+            await sweeper.open_owed(self.store)
 
         async def end_orphans() -> None:
             runs = {work.flow_run.id for work in worker.works if work.flow_run}
             age = 2 * configured.lease_seconds
             await sweeper.end_orphans(
-                worker.client, self.desk, pool=pool, ours=runs, age_seconds=age
+                worker.client, self.store, pool=pool, ours=runs, age_seconds=age
             )
 
         every = [
@@ -160,33 +159,33 @@ class _Service:
         ]
 
     async def _serve(self, worker: Any) -> None:
-        """Serve the queue when the bell rings, and by the clock."""
+        """Serve the queue when one is notified, and by the clock."""
         while True:
-            self.bell.clear()
+            self.notified.clear()
             await _carefully(self._serve_once(worker))
             try:
-                await asyncio.wait_for(self.bell.wait(), self.configured.poll_seconds)
+                await asyncio.wait_for(self.notified.wait(), self.configured.poll_seconds)
             except TimeoutError:
                 continue
 
     async def _serve_once(self, worker: Any) -> None:
         if worker.works:
-            ids = [work.holder.request_id for work in worker.works]
-            await worker.cancel_requests(await asyncio.to_thread(self.desk.cancelled, ids))
+            ids = [work.claim.request_id for work in worker.works]
+            await worker.cancel_requests(await asyncio.to_thread(self.store.cancelled, ids))
         while await worker.serve_queue():
             pass
 
     async def _listen(self) -> None:
-        """Ring the bell when the database says that a request waits."""
+        """Wake when the database says that a request waits."""
         while True:
             try:
                 async with await psycopg.AsyncConnection.connect(
                     listen_dsn(), autocommit=True
                 ) as connection:
                     await connection.execute(f"LISTEN {requests.CHANNEL}")
-                    self.bell.set()
+                    self.notified.set()
                     async for _ in connection.notifies():
-                        self.bell.set()
+                        self.notified.set()
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
                 _log.warning("the worker lost the database", reason=str(error).strip())
                 await asyncio.sleep(1.0)

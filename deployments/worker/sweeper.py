@@ -21,7 +21,7 @@ from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Crashed
 
-from deployments.worker.desk import Desk, Ending, attempt_of
+from deployments.worker.request_store import Ending, RequestStore, attempt_of
 from flows.common.database import now
 from flows.common.models import Request, RequestState
 from flows.common.requests import Claim
@@ -31,26 +31,31 @@ _UNFINISHED: Final = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING
 _log = structlog.get_logger("sweeper")
 
 
-async def recover_held(client: PrefectClient, desk: Desk) -> None:
+async def recover_held(client: PrefectClient, store: RequestStore) -> None:
     """Recover what a former worker of our name held: its guardian has ended its runs."""
-    for request in await asyncio.to_thread(desk.held):
-        await _recover(client, desk, request)
+    for request in await asyncio.to_thread(store.held):
+        await _recover(client, store, request)
 
 
-async def recover_expired(client: PrefectClient, desk: Desk, excluding: list[int]) -> None:
+async def recover_expired(client: PrefectClient, store: RequestStore, excluding: list[int]) -> None:
     """Recover the requests whose lease ran out."""
-    for request in await asyncio.to_thread(desk.expired, excluding):
-        await _recover(client, desk, request)
+    for request in await asyncio.to_thread(store.expired, excluding):
+        await _recover(client, store, request)
 
 
-async def open_owed(desk: Desk) -> None:
+async def open_owed(store: RequestStore) -> None:
     """Open the requests that something waits for although none is open."""
-    for request_id in await asyncio.to_thread(desk.open_owed):
+    for request_id in await asyncio.to_thread(store.open_owed):
         _log.warning("opened a request that was owed", request=request_id)
 
 
 async def end_orphans(
-    client: PrefectClient, desk: Desk, *, pool: str, ours: set[uuid.UUID], age_seconds: float
+    client: PrefectClient,
+    store: RequestStore,
+    *,
+    pool: str,
+    ours: set[uuid.UUID],
+    age_seconds: float,
 ) -> None:
     """End flow runs of the pool that stand unfinished although no request is held for them."""
     candidates = [
@@ -58,13 +63,13 @@ async def end_orphans(
         for run in await _unfinished(client, pool)
         if run.id not in ours and _is_older(run, age_seconds)
     ]
-    live = await asyncio.to_thread(desk.live_flow_runs, [run.id for run in candidates])
+    live = await asyncio.to_thread(store.live_flow_runs, [run.id for run in candidates])
     for run in candidates:
         if run.id not in live:
             await _end(client, run.id, run.state, "no worker runs it any more")
 
 
-async def _recover(client: PrefectClient, desk: Desk, request: Request) -> None:
+async def _recover(client: PrefectClient, store: RequestStore, request: Request) -> None:
     state = await _state_of(client, request.flow_run_id)
     if state is not None and state.is_completed():
         ending = Ending(state=RequestState.COMPLETED)
@@ -77,8 +82,8 @@ async def _recover(client: PrefectClient, desk: Desk, request: Request) -> None:
         error = f"worker {request.worker} was lost while it held the request"
         await _end(client, request.flow_run_id, state, error)
         ending = Ending(state=None, error=error)
-    holder = Claim(request.id, request.attempts, request.flow_run_id)
-    became = await asyncio.to_thread(desk.conclude, holder, ending)
+    claim = Claim(request.id, request.attempts, request.flow_run_id)
+    became = await asyncio.to_thread(store.conclude, claim, ending)
     _log.warning("recovered a request", request=request.id, became=became, error=ending.error)
 
 

@@ -1,35 +1,36 @@
 """OS sessions: every process of a run shares one, so that all of them can be found.
 
-What escaped its session is known by a marker in its environment. Needs Linux's /proc.
+What escaped its session is known by a marker in its environment.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
+
+import psutil
 
 MARKER: Final = "_PRODOPS_WORKER"
 """Environment variable that names the worker whose guardian started the process."""
 
-PROC: Final = Path("/proc")
+_ENDED: Final = {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}
 
 
 def members(session: int) -> list[int]:
     """The living processes of a session; zombies do not count."""
-    return [pid for pid, state, of in processes() if of == session and state not in "ZX"]
+    return [pid for pid in psutil.pids() if _session_of(pid) == session and is_alive(pid)]
 
 
-def processes() -> Iterator[tuple[int, str, int]]:
-    """Id, state and session of every process."""
-    for entry in os.listdir(PROC):  # noqa: PTH208 - thousands of entries, names suffice
-        if not entry.isdigit():
-            continue
-        try:
-            stat = (PROC / entry / "stat").read_text()
-        except OSError:
-            continue
-        # The command in parentheses may hold anything: fields follow its last parenthesis.
-        fields = stat.rpartition(")")[2].split()
-        yield int(entry), fields[0], int(fields[3])
+def is_alive(pid: int) -> bool:
+    """Whether there is such a process, and it is no zombie."""
+    try:
+        return psutil.Process(pid).status() not in _ENDED
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _session_of(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except ProcessLookupError:
+        return None

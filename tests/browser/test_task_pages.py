@@ -6,16 +6,14 @@ The stack is whole, with the sandbox's PanDA and unmodified prun, under a prefix
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from api.http import wording
-from deployments.stack.stack import Stack
 from tests.browser import test_fastmon_page as pages
 from tests.browser.test_fastmon_page import OVERFLOW, PHONE, Visit, begin_visit
-from tests.e2e.production import PRODUCTION, Production, production_of
+from tests.e2e.production import Production
 from tests.nginx_proxy import proxied
 from tests.waiting import wait_until
 
@@ -25,21 +23,6 @@ chromium = pages.chromium
 PATIENCE = 40_000  # ms, for what waits for prun on a busy machine
 OWNER = "tester"
 EXPECTED = re.compile(r"status of 40[0139]|status of 503|Password forms should have")
-
-
-@pytest.fixture(scope="module")
-def shared_production() -> Iterator[Production]:
-    prefixed = {**PRODUCTION, "PRODOPS_ROOT_PATH": "/prod"}
-    with Stack.temporary(prefixed) as stack, production_of(stack) as production:
-        yield production
-
-
-@pytest.fixture
-def production(shared_production: Production) -> Iterator[Production]:
-    """The module's stack, without faults, left quiet by each test for the next."""
-    yield shared_production
-    shared_production.panda.delete("faults")
-    wait_until(shared_production.site.is_quiet)
 
 
 @pytest.fixture

@@ -29,17 +29,6 @@ from flows.common.models import HELD, Event, Request, RequestState
 from flows.fastmon.models import FastmonFile, InboxStf
 from tests.waiting import PATIENCE, wait_until
 
-QUICK = {
-    "PRODOPS_FASTMON_IDLE_SECONDS": "1",
-    "PRODOPS_FASTMON_RUN_SECONDS": "5",
-    "PRODOPS_FASTMON_SELECTION_FRACTION": "1.0",
-    "PRODOPS_RELAY_REST_SECONDS": "3",
-    "PRODOPS_WORKER_DRAIN_SECONDS": "3",
-    "PRODOPS_WORKER_LEASE_SECONDS": "3",
-    "PRODOPS_WORKER_LIMIT": "3",
-    "PRODOPS_WORKER_PREFECT_POLL_SECONDS": "1",
-    "PRODOPS_WORKER_STOP_GRACE_SECONDS": "3",
-}
 ENDED = {"completed", "failed", "cancelled", "unknown"}
 TFS_PER_STF = 7
 
@@ -217,15 +206,15 @@ def site_of(stack: Stack) -> Iterator[Site]:
     engine.dispose()
 
 
-@pytest.fixture(scope="package")
-def shared_site() -> Iterator[Site]:
-    with Stack.temporary(QUICK) as stack, site_of(stack) as site:
+@pytest.fixture(scope="session")
+def shared_site(whole_stack: Stack) -> Iterator[Site]:
+    with site_of(whole_stack) as site:
         yield site
 
 
 @pytest.fixture
 def site(shared_site: Site) -> Iterator[Site]:
-    """The tier's stack, left quiet by each test for the next."""
+    """The shared stack, left quiet by each test for the next."""
     yield shared_site
     wait_until(shared_site.is_quiet)
 

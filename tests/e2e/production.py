@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import jwt
+import pytest
 from sqlalchemy import select
 
 from blocks.panda_server import CachedToken, prun_environment, run_prun
@@ -23,20 +24,9 @@ from deployments.stack.stack import Stack
 from flows.common.database import transaction
 from flows.common.models import Event
 from flows.submission.models import SubmissionAttempt
-from tests.e2e.conftest import QUICK, Site, site_of
+from tests.e2e.conftest import Site, site_of
 from tests.waiting import PATIENCE, wait_until
 
-PRODUCTION = {
-    **QUICK,
-    "PRODOPS_SANDBOX_PANDA": "true",
-    "PRODOPS_SANDBOX_PANDA_REFINE_SECONDS": "0.3",
-    "PRODOPS_SUBMISSION_TIMEOUT_SECONDS": "5",
-    "PRODOPS_SUBMISSION_SERVER_LIMIT_SECONDS": "2",
-    "PRODOPS_SUBMISSION_CHECK_SECONDS": "0.5",
-    "PRODOPS_SUBMISSION_CONFIRM_SECONDS": "3",
-    "PRODOPS_SUBMISSION_OPERATION_SECONDS": "5",
-    "PRODOPS_WORKER_LIMIT": "6",
-}
 _BY_HAND = ("--official", "--vo", "wlcg", "--prodSourceLabel", "test", "--noBuild", "--nJobs", "1")
 FINAL = ("prodtask_submitted", "prodtask_submit_failed")
 _numbers = itertools.count(1)
@@ -176,3 +166,17 @@ def production_of(stack: Stack) -> Iterator[Production]:
         httpx.Client(base_url=controls, timeout=20) as panda,
     ):
         yield Production(site, maker, panda)
+
+
+@pytest.fixture(scope="session")
+def shared_production(whole_stack: Stack) -> Iterator[Production]:
+    with production_of(whole_stack) as production:
+        yield production
+
+
+@pytest.fixture
+def production(shared_production: Production) -> Iterator[Production]:
+    """The shared stack, without faults, left quiet by each test for the next."""
+    yield shared_production
+    shared_production.panda.delete("faults")
+    wait_until(shared_production.site.is_quiet)

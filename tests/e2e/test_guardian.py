@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from deployments.worker import session
-from deployments.worker.guard import Guard
+from deployments.worker.guardian_client import GuardianClient
 from deployments.worker.protocol import Ended, EndReason, Intent, Start
 from tests.e2e.conftest import Site, is_alive
 from tests.waiting import PATIENCE, wait_until
@@ -31,7 +31,7 @@ GRACE_SECONDS = 0.5
 class Probe:
     """A run of a probe flow under a guardian of the test's."""
 
-    guard: Guard
+    guard: GuardianClient
     site: Site
     report: Path
     flow_run: dict[str, Any]
@@ -73,8 +73,8 @@ def name_of(site: Site) -> str:
 
 
 @asynccontextmanager
-async def guarding(site: Site) -> AsyncIterator[Guard]:
-    guard = await Guard.start(name_of(site))
+async def guarding(site: Site) -> AsyncIterator[GuardianClient]:
+    guard = await GuardianClient.start(name_of(site))
     try:
         yield guard
     finally:
@@ -89,7 +89,9 @@ async def probing(
         yield start(guard, site, where, flow, timeout_seconds)
 
 
-def start(guard: Guard, site: Site, where: Path, flow: str, timeout_seconds: float = 60.0) -> Probe:
+def start(
+    guard: GuardianClient, site: Site, where: Path, flow: str, timeout_seconds: float = 60.0
+) -> Probe:
     """Start a run of a probe flow, as the worker does: created, then Pending, then its process."""
     flow_id = site.ask("POST", "/flows/", name=flow.replace("_", "-"))["id"]
     report = where / flow
@@ -230,5 +232,5 @@ def test_a_run_does_not_inherit_prefects_password(site: Site, tmp_path: Path):
     assert asyncio.run(probe()) == []
 
 
-def guardian_pid(guard: Guard) -> int:
+def guardian_pid(guard: GuardianClient) -> int:
     return guard._process.pid

@@ -15,11 +15,12 @@ from typing import Any
 import pytest
 
 from deployments.sandbox.grid.seed import seed
-from deployments.stack.stack import Stack
-from tests.e2e.conftest import QUICK, Site, site_of
+from tests.e2e.conftest import Site, site_of
 from tests.grid import RunningGrid, require_grid
 from tests.mail_relay import Relay, relay
+from tests.stacks import running_stack
 from tests.sweeps import ROOT, listed
+from tests.whole_stack import QUICK
 
 pytestmark = pytest.mark.e2e
 
@@ -66,7 +67,7 @@ def operator() -> Iterator[Operator]:
             "PRODOPS_RUCIO_PRODUCED_USERNAME": "panda",
             "PRODOPS_RUCIO_PRODUCED_PASSWORD_FILE": str(state / "sandbox/rucio/panda.password"),
         }
-        with Stack.temporary(settings) as stack, site_of(stack) as site:
+        with running_stack(settings) as stack, site_of(stack) as site:
             grid = RunningGrid(stack.settings, stack)
             prepare(site, grid)
             yield Operator(site, grid, taker)

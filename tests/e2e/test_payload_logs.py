@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -15,29 +15,17 @@ import httpx
 import pytest
 
 from deployments.sandbox.grid.logs import make_log
-from deployments.stack.environment import sandbox_panda_url
-from deployments.stack.stack import Stack
 from flows.common.models import Request
 from flows.payload_logs import cache
-from tests.e2e.conftest import QUICK, Site, site_of
+from tests.e2e.conftest import Site
+from tests.e2e.production import Production
 from tests.grid import RunningGrid, require_grid
 from tests.payload_log_archives import STDOUT, archive
-from tests.payload_log_fetches import QUICK as QUICK_DOORS
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.e2e
 
 TASK = 4711
-WHOLE = {
-    **QUICK,
-    **QUICK_DOORS,
-    "PRODOPS_SANDBOX_PANDA": "true",
-    "PRODOPS_SANDBOX_GRID": "true",
-    "PRODOPS_XROOTD_STALL_SECONDS": "10",  # a door that a test stops stays stopped until the kill
-    "PRODOPS_XROOTD_STREAM_TIMEOUT_SECONDS": "10",
-    "PRODOPS_XROOTD_REQUEST_TIMEOUT_SECONDS": "10",
-    "PRODOPS_XROOTD_CONNECTION_WINDOW_SECONDS": "10",
-}
 _numbers = itertools.count(7_000_001)
 
 
@@ -83,12 +71,10 @@ class Logs:
 
 
 @pytest.fixture(scope="module")
-def logs() -> Iterator[Logs]:
+def logs(shared_production: Production) -> Logs:
     require_grid()
-    with Stack.temporary(WHOLE) as stack, site_of(stack) as site:
-        controls = f"{sandbox_panda_url(stack.settings)}/_sandbox/"
-        with httpx.Client(base_url=controls, timeout=20) as panda:
-            yield Logs(site, RunningGrid(stack.settings, stack), panda)
+    site = shared_production.site
+    return Logs(site, RunningGrid(site.stack.settings, site.stack), shared_production.panda)
 
 
 def test_a_log_that_is_asked_for_by_its_panda_id_is_published(logs: Logs) -> None:

@@ -14,11 +14,10 @@ import pytest
 from sqlalchemy import select
 
 from deployments.sandbox.grid.seed import seed
-from deployments.stack.stack import Stack
 from flows.common.database import transaction
 from flows.common.models import RequestState
 from flows.provenance.models import CampaignSweep, ProducedDataset, RequestedPath, SweepState
-from tests.e2e.conftest import QUICK, Site, site_of
+from tests.e2e.conftest import Site
 from tests.grid import RunningGrid, require_grid
 from tests.sweeps import ROOT, listed
 from tests.waiting import wait_until
@@ -59,26 +58,20 @@ class Provenance:
 
 
 @pytest.fixture(scope="module")
-def whole() -> Iterator[Provenance]:
+def whole(shared_site: Site) -> Provenance:
     require_grid()
-    settings = {
-        **QUICK,
-        "PRODOPS_SANDBOX_GRID": "true",
-        "PRODOPS_RUCIO_PRODUCED_TIMEOUT_SECONDS": "5",
-    }
-    with Stack.temporary(settings) as stack, site_of(stack) as site:
-        grid = RunningGrid(stack.settings, stack)
-        rows = "".join(f"inclusive,1,{ROOT}/{each},,,,,,,,,\n" for each in ASKED)
-        for path, body in (
-            ("campaigns/", {"name": CAMPAIGN}),
-            (f"campaigns/{CAMPAIGN}/set-current/", {}),
-            ("prod-tasks/catalog-import/", {"csv_text": HEADER + rows}),
-        ):
-            site.api.post(f"/pcs/api/{path}", json=body).raise_for_status()
-        complete = listed(f"{RECO}/{ASKED[0]}", files=4, BNL_XRD=4, JLAB_TAPE_SE=4)
-        partly = listed(f"{RECO}/Bkg_1S/GoldCt/10um/{ASKED[1]}", files=9, BNL_XRD=5)
-        seed(grid, [complete, partly])
-        yield Provenance(site, grid)
+    grid = RunningGrid(shared_site.stack.settings, shared_site.stack)
+    rows = "".join(f"inclusive,1,{ROOT}/{each},,,,,,,,,\n" for each in ASKED)
+    for path, body in (
+        ("campaigns/", {"name": CAMPAIGN}),
+        (f"campaigns/{CAMPAIGN}/set-current/", {}),
+        ("prod-tasks/catalog-import/", {"csv_text": HEADER + rows}),
+    ):
+        shared_site.api.post(f"/pcs/api/{path}", json=body).raise_for_status()
+    complete = listed(f"{RECO}/{ASKED[0]}", files=4, BNL_XRD=4, JLAB_TAPE_SE=4)
+    partly = listed(f"{RECO}/Bkg_1S/GoldCt/10um/{ASKED[1]}", files=9, BNL_XRD=5)
+    seed(grid, [complete, partly])
+    return Provenance(shared_site, grid)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import pytest
 from deployments.stack.errors import StackDown
 from deployments.stack.stack import Stack
 from deployments.stack.temporary import remove_state, temporary_settings
+from tests.stacks import running_stack
 from tests.waiting import PATIENCE, wait_until
 
 pytestmark = pytest.mark.e2e
@@ -24,8 +25,8 @@ _STATE_DIRS: list[Path] = []
 
 KEEPER = """
 import sys, time
-from deployments.stack.stack import Stack
-with Stack.temporary(parts=("postgres",), is_migrated=False) as stack:
+from tests.stacks import running_stack
+with running_stack(parts=("postgres",)) as stack:
     print(stack.state_dir, stack.pid("supervisord"), flush=True)
     time.sleep(600)
 """
@@ -51,7 +52,7 @@ def all_ended(processes: list[psutil.Process]) -> bool:
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    with Stack.temporary(parts=PARTS, is_migrated=False) as stack:
+    with running_stack(parts=PARTS) as stack:
         yield stack
 
 
@@ -117,7 +118,7 @@ def test_the_log_marks_each_start(stack: Stack):
 
 
 def test_killing_supervisord_leaves_no_process():
-    with Stack.temporary(parts=("postgres",), is_migrated=False) as stack:
+    with running_stack(parts=("postgres",)) as stack:
         processes = family(stack.pid("supervisord"))
         os.kill(stack.pid("supervisord"), signal.SIGKILL)
 
@@ -149,7 +150,7 @@ def test_an_error_ends_a_temporary_stack_without_a_trace():
     processes: list[psutil.Process] = []
 
     def fail_inside() -> None:
-        with Stack.temporary(parts=("postgres",), is_migrated=False) as stack:
+        with running_stack(parts=("postgres",)) as stack:
             processes.extend(family(stack.pid("supervisord")))
             raise RuntimeError("a test broke")
 

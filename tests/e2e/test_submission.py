@@ -4,32 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import psutil
 import pytest
 
-from deployments.stack.stack import Stack
-from tests.e2e.production import PRODUCTION, Production, production_of
+from tests.e2e.production import Production
 from tests.waiting import stays, wait_until
 
 pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture(scope="module")
-def shared_production() -> Iterator[Production]:
-    with Stack.temporary(PRODUCTION) as stack, production_of(stack) as production:
-        yield production
-
-
-@pytest.fixture
-def production(shared_production: Production) -> Iterator[Production]:
-    """The module's stack, without faults, left quiet by each test for the next."""
-    yield shared_production
-    shared_production.panda.delete("faults")
-    wait_until(shared_production.site.is_quiet)
 
 
 def pruns() -> list[int]:

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from deployments.stack.stack import Stack
 from tests.e2e.original_pcs import OriginalPcs, original_pcs
-from tests.e2e.production import PRODUCTION, Production, production_of
+from tests.e2e.production import Production, production_of
+from tests.stacks import running_stack
 from tests.waiting import wait_until
+from tests.whole_stack import PRODUCTION
 
 pytestmark = pytest.mark.e2e
 
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.e2e
 def elsewhere() -> Iterator[tuple[Production, OriginalPcs]]:
     with (
         original_pcs() as pcs,
-        Stack.temporary({**PRODUCTION, "PRODOPS_PCS_URL": pcs.url}) as stack,
+        running_stack({**PRODUCTION, "PRODOPS_PCS_URL": pcs.url}) as stack,
         production_of(stack) as production,
     ):
         yield production, pcs

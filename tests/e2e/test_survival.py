@@ -22,7 +22,6 @@ from deployments.stack.stack import Stack
 from flows.common.database import transaction
 from flows.common.models import Event
 from tests.e2e.conftest import (
-    QUICK,
     TFS_PER_STF,
     Feeder,
     Site,
@@ -30,7 +29,9 @@ from tests.e2e.conftest import (
     site_of,
     stf_message,
 )
+from tests.stacks import running_stack
 from tests.waiting import wait_until
+from tests.whole_stack import QUICK
 
 pytestmark = pytest.mark.e2e
 
@@ -47,7 +48,7 @@ SEED = 20261122
 
 @pytest.fixture(scope="module")
 def hard_site() -> Iterator[Site]:
-    with Stack.temporary(SETTINGS) as stack, site_of(stack) as site:
+    with running_stack(SETTINGS, is_durable=True) as stack, site_of(stack) as site:
         yield site
 
 

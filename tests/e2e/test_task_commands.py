@@ -4,21 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from deployments.stack.stack import Stack
-from tests.e2e.production import PRODUCTION, Production, production_of
+from tests.e2e.production import Production
 
 pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture(scope="module")
-def production() -> Iterator[Production]:
-    with Stack.temporary(PRODUCTION) as stack, production_of(stack) as production:
-        yield production
 
 
 def task(production: Production, *words: str) -> subprocess.CompletedProcess[str]:

@@ -188,11 +188,11 @@ def is_held_back(site: Site, request_id: int) -> bool:
     return stays(lambda: site.state(request_id) == RequestState.QUEUED, 1.5)
 
 
-@pytest.mark.parametrize(("pool_limit", "most"), [(2, 2), (None, 3)])
+@pytest.mark.parametrize(("pool_limit", "most"), [(2, 2), (None, 4)])
 def test_a_paused_pool_starts_nothing_and_resumed_keeps_its_limit_and_the_workers(
     site: Site, namespace: str, pool_limit: int | None, most: int
 ):
-    """Triggered and scheduled runs together; the worker's own limit is 3."""
+    """Triggered and scheduled runs together; the worker's own limit is 4."""
     site.configure_pool(is_paused=True, concurrency_limit=pool_limit)
     try:
         wait_until(lambda: is_held_back(site, site.trigger("check_pipeline")))

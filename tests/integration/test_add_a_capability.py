@@ -25,6 +25,7 @@ ADLER32 = "ad:062c0215"  # of b"hello"
 DRIVER = """
 import asyncio, json, sys
 import httpx
+import yaml
 from prefect.testing.utilities import prefect_test_harness
 from sqlalchemy import text
 
@@ -46,13 +47,14 @@ async def ask():
         told["actions"] = [each["name"] for each in listed]
         bad = await http.post("/api/actions/check_file/", json={"path": "relative"})
         good = await http.post("/api/actions/check_file/", json={"path": "/elsewhere"})
+        told["listed"] = (await http.get("/api/file-checks/")).json()
     told["bad"] = [bad.status_code, sorted(bad.json())]
     told["good"] = [good.status_code, good.json()["state"]]
     app.state.engine.dispose()
 
 migrate(database_url().render_as_string(hide_password=False), settings().database.passfile)
 asyncio.run(ask())
-told["deployments"] = [each.name for each in catalogue.entries()]
+told["deployments"] = list(yaml.safe_load(catalogue.prefect_yaml())["deployments"])
 engine = make_engine(pool_size=2)
 with prefect_test_harness(server_startup_timeout=120):
     parameters = {"path": path, "expected_adler32": expected}
@@ -107,10 +109,11 @@ def run(tree: Path, *command: str, **more: str) -> subprocess.CompletedProcess[s
 
 
 def test_the_page_holds_every_file_of_a_capability(tree):
-    names = {path.name for path in (tree / "flows" / "file_check").iterdir()}
-    wanted = {"actions", "domain", "flow", "models", "repository", "schemas", "tasks", "__init__"}
+    def names(layer: str) -> set[str]:
+        return {path.stem for path in (tree / layer / "file_check").iterdir()} - {"__init__"}
 
-    assert names == {f"{name}.py" for name in wanted}
+    assert names("flows") == {"actions", "domain", "flow", "models", "tasks"}
+    assert names("api") == {"queries", "routes"}
 
 
 def test_what_it_adds_keeps_the_house_style(tree):
@@ -121,7 +124,7 @@ def test_what_it_adds_keeps_the_house_style(tree):
 
 
 def test_its_domain_test_passes(tree):
-    test = "tests/unit/test_file_check_domain.py"
+    test = "tests/unit/flows/file_check/test_domain.py"
 
     run(tree, "-m", "pytest", "-q", "-p", "no:cacheprovider", test)
 
@@ -138,10 +141,11 @@ def test_the_capability_is_discovered_and_runs(tree, database, tmp_path):
 
     assert told["from"] == str(tree / "flows")
     assert "check_file" in told["actions"]
-    assert "check_file" in told["deployments"]
+    assert "check_file" in [each["name"] for each in told["deployments"]]
+    assert told["listed"] == []
     assert told["bad"] == [400, ["path"]]
     assert told["good"] == [202, "queued"]
-    found = {"path": str(file), "size_bytes": 5, "adler32": ADLER32, "verdict": "good"}
+    found = {"path": str(file), "adler32": ADLER32, "verdict": "good"}
     assert (told["state"], told["result"], told["rows"]) == ("completed", found, 1)
     assert found.items() <= told["event"].items()
 

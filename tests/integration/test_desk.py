@@ -11,7 +11,13 @@ import pytest
 from sqlalchemy import Engine, func, select
 
 from blocks.errors import Invalid
-from deployments.worker.desk import Desk, Ending, NoRoom, attempt_of, idempotency_key
+from deployments.worker.request_store import (
+    Ending,
+    NoRoom,
+    RequestStore,
+    attempt_of,
+    idempotency_key,
+)
 from flows.common import actions, requests
 from flows.common.database import make_engine, now, transaction
 from flows.common.models import HELD, Event, Request, RequestState
@@ -37,8 +43,8 @@ def engine(database: Database) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def desk(engine: Engine) -> Desk:
-    return Desk(engine, SETTINGS, "worker@here")
+def store(engine: Engine) -> RequestStore:
+    return RequestStore(engine, SETTINGS, "worker@here")
 
 
 def request(engine: Engine, action: str = "check_pipeline", **parameters: str) -> int:
@@ -48,8 +54,8 @@ def request(engine: Engine, action: str = "check_pipeline", **parameters: str) -
         return requests.accept(session, wanted, form, requested_by="me", source="test").id
 
 
-def take(desk: Desk) -> Claim:
-    (claimed,) = desk.claim(1, None)
+def take(store: RequestStore) -> Claim:
+    (claimed,) = store.claim(1, None)
     return Claim(claimed.id, claimed.attempts, uuid.uuid4())
 
 
@@ -64,36 +70,36 @@ def make_due(engine: Engine) -> None:
             each.not_before = None
 
 
-def test_an_attempts_key_comes_back_as_its_attempt(engine: Engine, desk: Desk):
+def test_an_attempts_key_comes_back_as_its_attempt(engine: Engine, store: RequestStore):
     request(engine)
-    (claimed,) = desk.claim(1, None)
+    (claimed,) = store.claim(1, None)
     assert attempt_of(idempotency_key(claimed)) == Claim(claimed.id, 1)
     assert [attempt_of(key) for key in (None, "", "x:1", "1:2:3")] == [None] * 4
 
 
 def test_what_was_not_begun_waits_again_whatever_its_action_and_however_often(
-    engine: Engine, desk: Desk
+    engine: Engine, store: RequestStore
 ):
     request_id = request(engine)
     for attempt in range(1, SETTINGS.max_attempts + 2):
-        assert desk.conclude(take(desk), NOTHING_DONE) == RequestState.QUEUED
+        assert store.conclude(take(store), NOTHING_DONE) == RequestState.QUEUED
         found = row(engine, request_id)
         assert (found.attempts, found.error) == (attempt, "Prefect was away")
         make_due(engine)
 
 
-def test_a_lost_run_that_may_not_be_repeated_fails(engine: Engine, desk: Desk):
+def test_a_lost_run_that_may_not_be_repeated_fails(engine: Engine, store: RequestStore):
     request(engine)
-    assert desk.conclude(take(desk), LOST) == RequestState.FAILED
+    assert store.conclude(take(store), LOST) == RequestState.FAILED
 
 
 def test_a_lost_run_is_repeated_up_to_its_attempts_and_its_failure_announced(
-    engine: Engine, desk: Desk
+    engine: Engine, store: RequestStore
 ):
     request(engine, "sample_stfs", namespace="ns")
     became = []
     for _ in range(SETTINGS.max_attempts):
-        became.append(desk.conclude(take(desk), LOST))
+        became.append(store.conclude(take(store), LOST))
         make_due(engine)
     assert became == [RequestState.QUEUED, RequestState.QUEUED, RequestState.FAILED]
     with transaction(engine) as session:
@@ -101,29 +107,29 @@ def test_a_lost_run_is_repeated_up_to_its_attempts_and_its_failure_announced(
     assert (event.msg_type, event.payload["status"]) == ("fastmon_status", "failed")
 
 
-def test_an_end_that_the_flow_wrote_itself_is_not_written_over(engine: Engine, desk: Desk):
+def test_an_end_that_the_flow_wrote_itself_is_not_written_over(engine: Engine, store: RequestStore):
     request_id = request(engine)
-    holder = take(desk)
+    holder = take(store)
     with transaction(engine) as session:
         requests.finish(session, holder, RequestState.COMPLETED, result={"done": 1})
-    assert desk.conclude(holder, LOST) is None
+    assert store.conclude(holder, LOST) is None
     assert row(engine, request_id).result == {"done": 1}
 
 
-def test_an_attempt_is_given_up_once_no_worker_holds_it(engine: Engine, desk: Desk):
+def test_an_attempt_is_given_up_once_no_worker_holds_it(engine: Engine, store: RequestStore):
     request(engine, "sample_stfs", namespace="ns")
-    first = take(desk)
-    other = Desk(engine, SETTINGS, "other@there")
+    first = take(store)
+    other = RequestStore(engine, SETTINGS, "other@there")
     assert not other.is_given_up(first)
-    desk.conclude(first, NOTHING_DONE)
+    store.conclude(first, NOTHING_DONE)
     assert other.is_given_up(first)
     make_due(engine)
     second = take(other)
-    assert (desk.is_given_up(first), desk.is_given_up(second)) == (True, False)
-    assert desk.is_given_up(Claim(99_999, 1))
+    assert (store.is_given_up(first), store.is_given_up(second)) == (True, False)
+    assert store.is_given_up(Claim(99_999, 1))
 
 
-def test_claimed_and_adopted_together_never_pass_the_ceiling(engine: Engine, desk: Desk):
+def test_claimed_and_adopted_together_never_pass_the_ceiling(engine: Engine, store: RequestStore):
     for _ in range(THREADS):
         request(engine)
     gate = threading.Barrier(THREADS)
@@ -131,9 +137,9 @@ def test_claimed_and_adopted_together_never_pass_the_ceiling(engine: Engine, des
     def work(index: int) -> int:
         gate.wait()
         if index % 2:
-            return len(desk.claim(2, CEILING))
+            return len(store.claim(2, CEILING))
         try:
-            return int(adopt(desk) is not None)
+            return int(adopt(store) is not None)
         except NoRoom:
             return 0
 
@@ -144,26 +150,26 @@ def test_claimed_and_adopted_together_never_pass_the_ceiling(engine: Engine, des
     assert taken == held == CEILING
 
 
-def adopt(desk: Desk, **parameters: str) -> Request | None:
+def adopt(store: RequestStore, **parameters: str) -> Request | None:
     action = actions.get("check_pipeline")
-    return desk.adopt(action, parameters, uuid.uuid4(), CEILING)
+    return store.adopt(action, parameters, uuid.uuid4(), CEILING)
 
 
-def test_a_run_with_parameters_of_no_form_is_not_adopted(engine: Engine, desk: Desk):
+def test_a_run_with_parameters_of_no_form_is_not_adopted(engine: Engine, store: RequestStore):
     with pytest.raises(Invalid, match="surprise"):
-        adopt(desk, surprise="1")
+        adopt(store, surprise="1")
     with transaction(engine) as session:
         assert session.scalar(select(Request.id)) is None
 
 
-def test_a_worker_recovers_only_what_nobody_renews(engine: Engine, desk: Desk):
+def test_a_worker_recovers_only_what_nobody_renews(engine: Engine, store: RequestStore):
     request(engine)
-    holder = take(desk)
-    other = Desk(engine, WorkerSettings(lease_seconds=60), "other@there")
+    holder = take(store)
+    other = RequestStore(engine, WorkerSettings(lease_seconds=60), "other@there")
     assert other.expired([]) == []
     with transaction(engine) as session:
         requests.get(session, holder.request_id).lease_until = None
-    desk.renew([holder])
+    store.renew([holder])
     assert other.expired([]) == []
     assert row(engine, holder.request_id).lease_until is not None
 
@@ -190,71 +196,73 @@ def due_now(engine: Engine) -> None:
     ],
 )
 def test_a_run_that_may_have_had_its_effect_leaves_the_request_unknown_not_failed(
-    engine: Engine, desk: Desk, ending: Ending
+    engine: Engine, store: RequestStore, ending: Ending
 ):
     request_id = doubtful(engine)
-    assert desk.conclude(take(desk), ending) == RequestState.UNKNOWN
+    assert store.conclude(take(store), ending) == RequestState.UNKNOWN
     found = row(engine, request_id)
     assert (found.state, found.error, found.finished_at) == ("unknown", ending.error, None)
 
 
 @pytest.mark.parametrize("sends", [0, 1])
 def test_a_lost_submission_is_told_unknown_once_something_may_have_been_sent(
-    engine: Engine, desk: Desk, sends: int
+    engine: Engine, store: RequestStore, sends: int
 ):
     request_id = doubtful(engine)
-    holder = take(desk)
+    holder = take(store)
     with transaction(engine) as session:
         names = {"task_name": "t", "panda_name": "p", "owner": "me"}
         session.add(SubmissionAttempt(request_id=request_id, sends=sends, **names))
-    desk.conclude(holder, LOST)
+    store.conclude(holder, LOST)
     with transaction(engine) as session:
         told = [event.msg_type for event in session.scalars(select(Event))]
     assert told == ["prodtask_submit_unknown"] * sends
 
 
-def test_what_is_unknown_is_looked_into_again_however_often(engine: Engine, desk: Desk):
+def test_what_is_unknown_is_looked_into_again_however_often(engine: Engine, store: RequestStore):
     request_id = doubtful(engine)
     for attempt in range(1, SETTINGS.max_attempts + 3):
-        holder = take(desk)
+        holder = take(store)
         assert holder == Claim(request_id, attempt, holder.flow_run_id)
-        assert desk.conclude(holder, LOST) == RequestState.UNKNOWN
+        assert store.conclude(holder, LOST) == RequestState.UNKNOWN
         due_now(engine)
 
 
-def test_what_is_unknown_waits_for_its_time(engine: Engine, desk: Desk):
+def test_what_is_unknown_waits_for_its_time(engine: Engine, store: RequestStore):
     doubtful(engine)
-    holder = take(desk)
+    holder = take(store)
     with transaction(engine) as session:
         requests.put_off(session, holder, error="not known", delay_seconds=60)
-    assert desk.claim(8, None) == []
+    assert store.claim(8, None) == []
 
 
-def test_an_unknown_request_is_joined_not_doubled(engine: Engine, desk: Desk):
+def test_an_unknown_request_is_joined_not_doubled(engine: Engine, store: RequestStore):
     request_id = doubtful(engine)
-    desk.conclude(take(desk), LOST)
+    store.conclude(take(store), LOST)
     assert doubtful(engine) == request_id
 
 
-def test_a_cancellation_ends_one_run_and_leaves_the_finding_out_alone(engine: Engine, desk: Desk):
+def test_a_cancellation_ends_one_run_and_leaves_the_finding_out_alone(
+    engine: Engine, store: RequestStore
+):
     request_id = doubtful(engine)
-    holder = take(desk)
+    holder = take(store)
     with transaction(engine) as session:
         requests.ask_to_cancel(session, request_id, requested_by="me", reason="no")
-    assert desk.cancelled([request_id]) == [request_id]
-    desk.conclude(holder, Ending(state=RequestState.CANCELLED, error="cancelled"))
+    assert store.cancelled([request_id]) == [request_id]
+    store.conclude(holder, Ending(state=RequestState.CANCELLED, error="cancelled"))
     due_now(engine)
-    take(desk)
-    assert desk.cancelled([request_id]) == []
+    take(store)
+    assert store.cancelled([request_id]) == []
 
 
 def test_a_queued_submission_is_called_off_for_good_before_anything_was_sent(
-    engine: Engine, desk: Desk
+    engine: Engine, store: RequestStore
 ):
     request_id = doubtful(engine)
     with transaction(engine) as session:
         requests.ask_to_cancel(session, request_id, requested_by="me", reason="no")
-    assert desk.claim(8, None) == []
+    assert store.claim(8, None) == []
     assert row(engine, request_id).state == RequestState.CANCELLED
     with transaction(engine) as session:
         (event,) = session.scalars(select(Event))
@@ -265,41 +273,41 @@ def test_a_queued_submission_is_called_off_for_good_before_anything_was_sent(
 # ------------------------------------------------------------------ ceilings of an action
 
 
-def test_no_more_submissions_are_held_than_may_be_at_a_time(engine: Engine, desk: Desk):
+def test_no_more_submissions_are_held_than_may_be_at_a_time(engine: Engine, store: RequestStore):
     limit = settings().submission.limit
     for number in range(limit + 3):
         request(engine, "submit_task", task_name=f"t{number}")
     other_work = request(engine)
-    claimed = desk.claim(100, None)
+    claimed = store.claim(100, None)
     assert [each.action for each in claimed].count("submit_task") == limit
     assert other_work in {each.id for each in claimed}
-    assert Desk(engine, SETTINGS, "other@there").claim(100, None) == []
+    assert RequestStore(engine, SETTINGS, "other@there").claim(100, None) == []
 
 
-def test_the_room_of_an_ended_submission_is_the_next_ones(engine: Engine, desk: Desk):
+def test_the_room_of_an_ended_submission_is_the_next_ones(engine: Engine, store: RequestStore):
     for number in range(settings().submission.limit + 1):
         request(engine, "submit_task", task_name=f"t{number}")
-    first, *_ = desk.claim(100, None)
+    first, *_ = store.claim(100, None)
     with transaction(engine) as session:
         holder = Claim(first.id, first.attempts)
         requests.finish(session, holder, RequestState.COMPLETED)
-    assert len(desk.claim(100, None)) == 1
+    assert len(store.claim(100, None)) == 1
 
 
 def test_concurrent_workers_together_hold_no_more_than_may_be_at_a_time(engine: Engine):
     for number in range(30):
         request(engine, "submit_task", task_name=f"t{number}")
-    desks = [Desk(engine, SETTINGS, f"worker{number}") for number in range(THREADS)]
+    desks = [RequestStore(engine, SETTINGS, f"worker{number}") for number in range(THREADS)]
     with ThreadPoolExecutor(THREADS) as pool:
-        claims = list(pool.map(lambda desk: desk.claim(8, None), desks))
+        claims = list(pool.map(lambda store: store.claim(8, None), desks))
     assert sum(map(len, claims)) == settings().submission.limit
 
 
 def test_a_request_is_not_claimed_again_while_the_process_of_its_last_run_is_ending(
-    engine: Engine, desk: Desk
+    engine: Engine, store: RequestStore
 ):
     request_id = doubtful(engine)
-    desk.conclude(take(desk), LOST)
+    store.conclude(take(store), LOST)
     due_now(engine)
-    assert desk.claim(8, None, ending=[request_id]) == []
-    assert [each.id for each in desk.claim(8, None)] == [request_id]
+    assert store.claim(8, None, ending=[request_id]) == []
+    assert [each.id for each in store.claim(8, None)] == [request_id]

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import ValidationError
 
 from blocks.notification import Mail, MailRefused, MailRelay, RelayUnavailable
+from tests.field_certificates import strict_contexts  # noqa: F401 - a fixture
 from tests.mail_relay import Relay, free_port
 
 pytestmark = pytest.mark.integration
@@ -104,6 +105,11 @@ def block(taker: Relay, tmp_path: Path, password: str = "right", **more) -> Mail
         "timeout_seconds": 5.0,
     }
     return MailRelay(**given | more)
+
+
+@pytest.mark.usefixtures("strict_contexts")
+def test_the_relays_certificate_need_not_have_the_strict_form(taker, tmp_path, certificate):
+    assert block(taker, tmp_path, ca_file=certificate).send(MAIL) == {}
 
 
 def test_mail_goes_over_tls_with_the_password_of_the_file(taker, tmp_path, certificate):

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
 from blocks.errors import ProdOpsError
-from deployments.worker.desk import Desk, Ending
+from deployments.worker.request_store import Ending, RequestStore
 from flows.common import requests
 from flows.common.database import transaction
 from flows.common.models import RequestState
@@ -202,8 +202,8 @@ def test_a_run_that_was_given_up_writes_nothing_more(fetches: Fetches) -> None:
     assert fetches.events("payload_log_progress") == []
 
 
-def desk(fetches: Fetches) -> Desk:
-    return Desk(fetches.database.ops_engine, settings().worker, "w")
+def store(fetches: Fetches) -> RequestStore:
+    return RequestStore(fetches.database.ops_engine, settings().worker, "w")
 
 
 def test_a_fetch_that_is_called_off_is_told_and_its_row_says_so(fetches: Fetches) -> None:
@@ -212,7 +212,7 @@ def test_a_fetch_that_is_called_off_is_told_and_its_row_says_so(fetches: Fetches
         fetches.run(lost_after("find"), **order)
     request = fetches.request()
     holder = requests.Claim(request.id, request.attempts)
-    desk(fetches).conclude(holder, Ending(state=RequestState.CANCELLED, error="cancelled by me"))
+    store(fetches).conclude(holder, Ending(state=RequestState.CANCELLED, error="cancelled by me"))
     row = fetches.row(order)
     assert (row.state, row.last_error, row.attempts) == ("failed", "cancelled by me", 0)
     (told,) = fetches.events("payload_log_failed")
@@ -225,7 +225,7 @@ def test_a_fetch_whose_runs_were_all_lost_has_failed_once(fetches: Fetches) -> N
         fetches.run(lost_after("find"), **order)
     request = fetches.request()
     holder = requests.Claim(request.id, request.attempts)
-    desk(fetches).conclude(holder, Ending(state=RequestState.FAILED, error="lost for good"))
+    store(fetches).conclude(holder, Ending(state=RequestState.FAILED, error="lost for good"))
     assert fetches.row(order).attempts == 1
     assert fetches.events("payload_log_failed")[0]["attempts"] == 1
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from deployments.bench.figures import (
+from deployments.bench.common.figures import (
     NoMeasurements,
     Report,
     at_least,

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 import httpx
 import pytest
 
+from deployments.bench.common.stack import BenchBroken
 from deployments.bench.log_page import LogPage
 from deployments.bench.log_shelf import archive_of, made_up_log
-from deployments.bench.stage import BenchBroken
 
 WAITING = (
     '<body data-stream="/s/"><section id="live" data-event-id="7" data-phase="waiting" '

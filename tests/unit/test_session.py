@@ -35,7 +35,7 @@ time.sleep(60)
 """
 ORPHAN = """
 import os, signal, sys
-from deployments.worker.session import die_with_parent
+from deployments.parent_death import die_with_parent
 parent = os.getpid()
 if os.fork() == 0:
     die_with_parent(parent, signal.SIGKILL)
@@ -114,7 +114,7 @@ def test_a_child_dies_with_its_parent():
         assert parent.stdout is not None
         child = int(parent.stdout.readline())
         parent.kill()
-        wait_until(lambda: not is_alive(child))
+        wait_until(lambda: not sessions.is_alive(child))
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,3 @@ def test_a_message_between_worker_and_guardian_is_one_line_and_comes_back(messag
     line = encode(message)
     assert line.count(b"\n") == 1
     assert decode(line.rstrip(b"\n")) == message
-
-
-def is_alive(pid: int) -> bool:
-    return any(each == pid and state not in "ZX" for each, state, _ in sessions.processes())

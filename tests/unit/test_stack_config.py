@@ -18,7 +18,7 @@ _PART = Part(
 )
 _PROGRAM = f"""\
 [program:relay]
-command = "{sys.executable}" -P -m deployments.stack.leash parts/relay.json
+command = "{sys.executable}" -P -m deployments.stack.child parts/relay.json
 directory = %(here)s
 priority = 40
 autostart = false

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from deployments.stack.leash import MARK
+from deployments.stack.child import MARK
 from deployments.stack.logs import Follower, last_error, last_lines, last_words
 from deployments.stack.watch import Happening, Kind, parse
 

@@ -19,9 +19,9 @@ from deployments.bench.chaos.intent import Intent
 from deployments.bench.chaos.leaks import Secrets
 from deployments.bench.chaos.schedule import PRUN_SECONDS, SERVER_LIMIT_SECONDS, draw
 from deployments.bench.chaos.victims import Victims
-from deployments.bench.figures import Report, at_most
-from deployments.bench.machine import machine
-from deployments.bench.stage import BenchBroken, Stage, say, stage
+from deployments.bench.common.figures import Report, at_most
+from deployments.bench.common.machine import machine
+from deployments.bench.common.stack import BenchBroken, BenchStack, bench_stack, say
 from deployments.sandbox.campaign import CampaignMaker
 from deployments.stack.environment import sandbox_panda_url
 from flows.common.database import DatabaseUnavailable, transaction
@@ -66,10 +66,13 @@ _OPEN_ATTEMPTS: Final = text("""
 def run(seeds: Sequence[int]) -> Report:
     """Play the schedules of the seeds, four intents at a time; about 5 s each."""
     report = Report("chaos", machine())
-    with stage(SETTINGS) as played, Panda(sandbox_panda_url(played.stack.settings)) as panda:
-        secrets = Secrets(played.stack)
-        bench = _Bench(played, panda, seeds)
-        with Follower(played.stack, after=played.last_event_id(), hear=bench.hear):
+    with (
+        bench_stack(SETTINGS) as running,
+        Panda(sandbox_panda_url(running.stack.settings)) as panda,
+    ):
+        secrets = Secrets(running.stack)
+        bench = _Bench(running, panda, seeds)
+        with Follower(running.stack, after=running.last_event_id(), hear=bench.hear):
             bench.play()
         secrets.note()
         say("looking for secrets in files and tables")
@@ -88,15 +91,15 @@ def run(seeds: Sequence[int]) -> Report:
 class _Bench:
     """Plays the schedules in waves, and keeps what went against the rules."""
 
-    def __init__(self, played: Stage, panda: Panda, seeds: Sequence[int]) -> None:
+    def __init__(self, running: BenchStack, panda: Panda, seeds: Sequence[int]) -> None:
         self.found: list[str] = []
         self.evidence: list[Evidence] = []
         self.schedules = 0
         self.kills = 0
         self.seconds = 0.0
-        self._stage = played
+        self._running = running
         self._panda = panda
-        self._victims = Victims(played)
+        self._victims = Victims(running)
         self._by_name: dict[str, Intent] = {}
         self._intents = self._made(seeds)
 
@@ -119,7 +122,7 @@ class _Bench:
     def _made(self, seeds: Sequence[int]) -> list[Intent]:
         """A production task for each seed, ready to be submitted."""
         say(f"making {len(seeds)} production tasks at PCS")
-        with CampaignMaker(self._stage.stack.api_url, self._stage.token) as maker:
+        with CampaignMaker(self._running.stack.api_url, self._running.token) as maker:
             tasks = maker.make([f"chaos{seed:05d}" for seed in seeds])
         intents = [
             Intent(draw(seed), task, self._composed(task))
@@ -130,7 +133,7 @@ class _Bench:
         return intents
 
     def _composed(self, task: str) -> str:
-        answer = self._stage.http.get(f"/pcs/api/prod-tasks/{task}/").raise_for_status()
+        answer = self._running.http.get(f"/pcs/api/prod-tasks/{task}/").raise_for_status()
         return str(answer.json()["composed_name"])
 
     # -------------------------------------------------------------- a wave
@@ -138,7 +141,7 @@ class _Bench:
     def _play_wave(self, wave: list[Intent]) -> None:
         self._victims.look()
         for intent in wave:
-            intent.begin(self._stage.http, self._panda)
+            intent.begin(self._running.http, self._panda)
         deadline = time.monotonic() + _WAVE_SECONDS
         while not self._is_over(wave) and time.monotonic() < deadline:
             self._victims.look()
@@ -159,14 +162,14 @@ class _Bench:
             is_quiet = not intent.is_busy and not {intent.task_name, intent.panda_name} & is_open
             intent.is_settled = is_quiet and intent.task_name in submitted
             if is_quiet and not intent.is_settled and len(intent.answers) < _MOST_PRESSES:
-                intent.ask_again(self._stage.http)
+                intent.ask_again(self._running.http)
         return all(intent.is_settled for intent in wave) and self._victims.are_back()
 
     def _states(self, wave: list[Intent]) -> tuple[set[str], set[str]]:
         """Names with an open request, and those of tasks that have an id."""
         names = [intent.task_name for intent in wave]
         subjects = [*names, *(intent.panda_name for intent in wave)]
-        with transaction(self._stage.engine) as session:
+        with transaction(self._running.engine) as session:
             counts = {row[0]: row[1] for row in session.execute(_OPEN_ATTEMPTS, {"names": names})}
             submitted = set(session.scalars(_SUBMITTED, {"names": names}))
             is_open = set(session.scalars(_OPEN_REQUESTS, {"names": subjects}))
@@ -199,7 +202,7 @@ class _Bench:
                 kills=tuple(intent.kills),
                 most_open=intent.most_open,
                 is_settled=intent.is_settled,
-                **rows_of(self._stage, intent.task_name, intent.panda_name),
+                **rows_of(self._running, intent.task_name, intent.panda_name),
             )
             self._judge(evidence)
 
@@ -220,7 +223,7 @@ class _Bench:
             time.sleep(_POLL_SECONDS)
         if runs := self._victims.runs():
             yield f"runs are left: {[run.pid for run in runs]}"
-        sandboxes = self._stage.stack.state_dir / "submissions"
+        sandboxes = self._running.stack.state_dir / "submissions"
         if sandboxes.exists() and (left := sorted(path.name for path in sandboxes.iterdir())):
             yield f"sandboxes are left: {shlex.join(left)}"
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from deployments.bench.chaos.follower import Told
 from deployments.bench.chaos.schedule import Schedule
-from deployments.bench.stage import Stage
+from deployments.bench.common.stack import BenchStack
 from flows.common.database import transaction
 from flows.common.models import Request
 from flows.submission.models import SubmissionAttempt
@@ -191,9 +191,9 @@ def is_of(name: str, logical: str) -> bool:
     return bare == logical or bare.startswith(f"{logical}.try")
 
 
-def rows_of(played: Stage, task_name: str, panda_name: str) -> dict[str, Any]:
+def rows_of(running: BenchStack, task_name: str, panda_name: str) -> dict[str, Any]:
     """What the database has of a task: fields of `Evidence`."""
-    with transaction(played.engine) as session:
+    with transaction(running.engine) as session:
         task = session.execute(_TASK, {"name": task_name}).one_or_none()
         rows = session.execute(_ROWS, {"name": task_name}).mappings()
         return {

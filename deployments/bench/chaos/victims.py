@@ -11,7 +11,7 @@ import psutil
 from sqlalchemy import select
 
 from deployments.bench.chaos.schedule import SERVER_LIMIT_SECONDS, Victim
-from deployments.bench.stage import Stage
+from deployments.bench.common.stack import BenchStack
 from deployments.stack.errors import StackDown
 from deployments.stack.readiness import answers
 from flows.common.database import DatabaseUnavailable, transaction
@@ -35,9 +35,9 @@ _SHELL: Final = "bin/prun"
 class Victims:
     """Finds and kills processes of one stack."""
 
-    def __init__(self, played: Stage) -> None:
-        self._stage = played
-        self._stack = played.stack
+    def __init__(self, running: BenchStack) -> None:
+        self._running = running
+        self._stack = running.stack
         self._known: dict[Victim, psutil.Process] = {}
         self._lock = threading.Lock()
 
@@ -130,7 +130,7 @@ class Victims:
         """The run of a request: by its session, else by when it was started."""
         runs = self.runs()
         try:
-            with transaction(self._stage.engine) as session:
+            with transaction(self._running.engine) as session:
                 request = session.get(Request, request_id)
                 leader = session.scalar(
                     select(SubmissionAttempt.sender_session).where(

@@ -201,7 +201,6 @@ def _signed(authority: Signer, common_name: str, *, is_host: bool = False) -> Si
     issuer = authority.certificate
     names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
     uses = [ExtendedKeyUsageOID.CLIENT_AUTH] + [ExtendedKeyUsageOID.SERVER_AUTH] * is_host
-    issued_by = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key())
     builder = (
         _builder(
             _name(common_name), issuer.subject, key, x509.random_serial_number(),
@@ -210,11 +209,15 @@ def _signed(authority: Signer, common_name: str, *, is_host: bool = False) -> Si
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_NOW_SIGNING, critical=True)
         .add_extension(x509.ExtendedKeyUsage(uses), critical=False)
-        .add_extension(issued_by, critical=False)
+        .add_extension(_issued_by(authority), critical=False)
     )  # fmt: skip
     if is_host:
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
     return Signer(builder.sign(authority.key, hashes.SHA256()), key)
+
+
+def _issued_by(signer: Signer) -> x509.AuthorityKeyIdentifier:
+    return x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.key.public_key())
 
 
 def _proxy(signer: Signer, life: timedelta) -> Signer:
@@ -224,6 +227,7 @@ def _proxy(signer: Signer, life: timedelta) -> Signer:
     builder = (
         _builder(subject, owner, key, serial, datetime.now(UTC) + life)
         .add_extension(_NOW_SIGNING, critical=True)
+        .add_extension(_issued_by(signer), critical=False)
         .add_extension(x509.UnrecognizedExtension(_PROXY_OID, _INHERIT_ALL), critical=True)
     )
     return Signer(builder.sign(signer.key, hashes.SHA256()), key)

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from deployments import parent_death
 from deployments.sandbox.grid.certificates import USERS, Certificates, subject_of
 from deployments.sandbox.grid.programs import has_doors, xrootd_program
-from deployments.stack import leash
 from deployments.stack.accounts import Account, claim, database_account, own_directory
 from deployments.stack.layout import Layout, private_directory
 from flows.common.settings import Settings
@@ -155,10 +155,10 @@ def run(settings: Settings, name: str, certificates: Certificates) -> NoReturn:
     host, key = certificates.host.read_bytes(), certificates.host_key.read_bytes()
     authority = {path.name: path.read_bytes() for path in certificates.ca_dir.iterdir()}
     door.claim()
-    death_signal, parent = leash.death_signal(), os.getppid()
+    death_signal, parent = parent_death.death_signal(), os.getppid()
     door.account.become()
     if death_signal:  # the kernel forgets it when the user changes
-        leash.die_with_parent(death_signal, parent)
+        parent_death.die_with_parent(parent, death_signal)
     _prepare(door)
     if door.is_guarded:
         _prepare_guard(door, host, key, authority)

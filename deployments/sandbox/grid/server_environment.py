@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -27,9 +28,12 @@ class ServerNotInstalled(OutsideUnavailable):
 
 
 def server_directory() -> Path:
-    """Where the environment is, or shall be: its name tells the requirements and the Python."""
+    """Where the environment is, or shall be: its name tells the requirements and the Python.
+
+    Of the Python, the whole version: some requirements depend on the micro version too.
+    """
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    python = f"{sys.implementation.cache_tag}:{sys.base_prefix}".encode()
+    python = f"{sys.implementation.name}:{platform.python_version()}:{sys.base_prefix}".encode()
     digest = hashlib.sha256(REQUIREMENTS.read_bytes() + python).hexdigest()[:12]
     return cache / "prodops" / f"rucio-server-{digest}"
 
@@ -64,7 +68,8 @@ def _make(target: Path) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     _uv("venv", "--quiet", "--relocatable", "--python", sys.executable, os.fspath(partial))
     python = os.fspath(partial / "bin" / "python")
-    _uv("pip", "install", "--quiet", "--no-deps", "--python", python, "-r", str(REQUIREMENTS))
+    listed = ("--no-deps", "--require-hashes", "--requirement", str(REQUIREMENTS))
+    _uv("pip", "install", "--quiet", "--python", python, *listed)
     _uv("pip", "check", "--quiet", "--python", python)
     partial.rename(target)
 

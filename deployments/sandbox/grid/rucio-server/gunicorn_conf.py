@@ -35,6 +35,9 @@ def ssl_context(
     del config
     context = default_ssl_context_factory()
     context.verify_flags |= ssl.VERIFY_ALLOW_PROXY_CERTS
+    # Python 3.13 sets it, Apache does not: user certificates of CILogon, and many proxies, have no
+    # authority key identifier (italiangrid/voms, pull request 120).
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     return context
 
 

@@ -8,9 +8,10 @@ import pytest
 from prefect.utilities.callables import parameter_schema
 from pydantic import BaseModel, ConfigDict, Field
 
+from blocks.errors import Invalid
 from flows.common import flow as flows
 from flows.common import requests
-from flows.common.actions import Action, BadParameters, OnLost
+from flows.common.actions import Action, OnLost
 from flows.common.requests import Claim, ClaimLost
 
 
@@ -59,7 +60,7 @@ def test_the_function_gets_the_form(claimed):
 
 @pytest.mark.parametrize("wrong", [{"kind": "late"}, {"kind": "slow", "number": 10}, {}])
 def test_what_is_not_of_the_form_is_refused_by_its_fields(claimed, wrong):
-    with pytest.raises(BadParameters, match="take_order"):
+    with pytest.raises(Invalid, match="take_order"):
         take_order.fn(**wrong)
 
 

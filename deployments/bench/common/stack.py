@@ -54,7 +54,7 @@ def until(is_so: Callable[[], bool], seconds: float, what: str) -> None:
 
 
 @dataclass(frozen=True)
-class Stage:
+class BenchStack:
     """A running stack and the ways into it."""
 
     stack: Stack
@@ -118,7 +118,7 @@ class Stage:
 
 
 @contextmanager
-def stage(overrides: Mapping[str, str] | None = None) -> Iterator[Stage]:
+def bench_stack(overrides: Mapping[str, str] | None = None) -> Iterator[BenchStack]:
     """A stack that has run its first two empty flows, so that all of it is warm."""
     _raise_file_limit()
     say("starting a stack in a temporary directory")
@@ -133,7 +133,7 @@ def stage(overrides: Mapping[str, str] | None = None) -> Iterator[Stage]:
             token = access.create_token(session, "bench")
         headers = {"Authorization": f"Token {token}"}
         with httpx.Client(base_url=stack.api_url, headers=headers, timeout=30) as http:
-            ready = Stage(stack, token, engine, http)
+            ready = BenchStack(stack, token, engine, http)
             warm = [ready.check_pipeline() for _ in range(2)]
             say(f"warm: two empty flows started after {warm[0]:.2f} and {warm[1]:.2f} s (dropped)")
             try:

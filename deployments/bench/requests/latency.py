@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from deployments.bench.figures import Report, at_least, at_most, median, percentile
-from deployments.bench.machine import machine
-from deployments.bench.stage import Stage, say, stage
-from deployments.bench.stock_worker import StockWorker
+from deployments.bench.common.figures import Report, at_least, at_most, median, percentile
+from deployments.bench.common.machine import machine
+from deployments.bench.common.stack import BenchStack, bench_stack, say
+from deployments.bench.requests.stock_worker import StockWorker
 
 RUNS: Final = 24
 STOCK_RUNS: Final = 8
@@ -18,15 +18,15 @@ _CALM_SECONDS: Final = 1.5
 def run(*, runs: int = RUNS, stock_runs: int = STOCK_RUNS) -> Report:
     """Measure; about 3 minutes by default."""
     report = Report("latency", machine())
-    with stage() as played, StockWorker.started(played.stack) as stock:
+    with bench_stack() as running, StockWorker.started(running.stack) as stock:
         say(f"the stock worker's first run took {stock.trigger_to_start():.2f} s (dropped)")
-        ours, theirs = _interleaved(played, stock, runs, stock_runs)
+        ours, theirs = _interleaved(running, stock, runs, stock_runs)
     _judge(report, ours, theirs)
     return report
 
 
 def _interleaved(
-    played: Stage, stock: StockWorker, runs: int, stock_runs: int
+    running: BenchStack, stock: StockWorker, runs: int, stock_runs: int
 ) -> tuple[list[float], list[float]]:
     ours: list[float] = []
     theirs: list[float] = []
@@ -34,8 +34,8 @@ def _interleaved(
         if len(theirs) < stock_runs * number / runs:
             theirs.append(stock.trigger_to_start())
             say(f"stock worker: {theirs[-1]:.3f} s")
-        played.wait_calm(_CALM_SECONDS)
-        ours.append(played.check_pipeline())
+        running.wait_calm(_CALM_SECONDS)
+        ours.append(running.check_pipeline())
         say(f"prodops {number + 1} of {runs}: {ours[-1]:.3f} s")
     while len(theirs) < stock_runs:
         theirs.append(stock.trigger_to_start())

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from blocks import monitor_api
 from blocks.errors import ProdOpsError
-from deployments.demo_stream import Heard, heard
+from deployments.demo.stream import Heard, heard
 from deployments.sandbox.grid.grid import Grid
 from deployments.sandbox.grid.logs import make_log
 from deployments.sandbox.grid.programs import DOORS_ARE_FILES, xrootd_program

@@ -1,4 +1,4 @@
-"""The worker's paperwork: requests claimed, renewed, ended and recovered. Plain, blocking code."""
+"""The requests of one worker: claimed, renewed, ended and recovered. Plain, blocking code."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ def attempt_of(key: str | None) -> Claim | None:
 
 
 @dataclass(frozen=True)
-class Desk:
-    """Does one worker's paperwork."""
+class RequestStore:
+    """Claims, renews, ends and recovers requests for one worker."""
 
     engine: Engine
     settings: WorkerSettings
@@ -129,37 +129,35 @@ class Desk:
                 )
             )
 
-    def is_given_up(self, attempt: Claim) -> bool:
-        """Whether no worker holds the request at that attempt any more."""
+    def is_given_up(self, claim: Claim) -> bool:
+        """Whether no worker holds the request under that claim any more."""
         with transaction(self.engine) as session:
-            request = session.get(Request, attempt.request_id)
-            return (
-                request is None or request.attempts != attempt.attempt or request.state not in HELD
-            )
+            request = session.get(Request, claim.request_id)
+            return request is None or request.attempts != claim.attempt or request.state not in HELD
 
     # -------------------------------------------------------------- holding it
 
-    def note_running(self, attempt: Claim) -> None:
+    def note_running(self, claim: Claim) -> None:
         """Note the attempt's flow run, and that it runs."""
         with transaction(self.engine) as session:
-            requests.note_flow_run(session, attempt, state=RequestState.RUNNING)
+            requests.note_flow_run(session, claim, state=RequestState.RUNNING)
 
-    def note_waiting(self, attempt: Claim) -> None:
+    def note_waiting(self, claim: Claim) -> None:
         """Note the attempt's flow run, which waits in the pool for a slot."""
         with transaction(self.engine) as session:
-            requests.note_flow_run(session, attempt, state=RequestState.CLAIMED)
+            requests.note_flow_run(session, claim, state=RequestState.CLAIMED)
 
-    def renew(self, holders: Sequence[Claim]) -> tuple[list[int], list[int]]:
+    def renew(self, claims: Sequence[Claim]) -> tuple[list[int], list[int]]:
         """Renew the leases.
 
         Returns:
             The requests among them that somebody wants to end, and those that another attempt has.
         """
-        ids = [each.request_id for each in holders]
+        ids = [each.request_id for each in claims]
         with transaction(self.engine) as session:
-            requests.renew(session, holders, lease_seconds=self.settings.lease_seconds)
+            requests.renew(session, claims, lease_seconds=self.settings.lease_seconds)
             cancelled = [each.request_id for each in requests.cancelled_among(session, ids)]
-            return cancelled, requests.given_up(session, holders)
+            return cancelled, requests.given_up(session, claims)
 
     def cancelled(self, ids: Sequence[int]) -> list[int]:
         """The requests among `ids` that somebody wants to end."""
@@ -168,14 +166,14 @@ class Desk:
 
     # -------------------------------------------------------------- ending it
 
-    def conclude(self, attempt: Claim, ending: Ending) -> RequestState | None:
+    def conclude(self, claim: Claim, ending: Ending) -> RequestState | None:
         """Bring the request to where its run's end leaves it; None where it is ended already."""
         with transaction(self.engine) as session:
-            request = session.get(Request, attempt.request_id)
+            request = session.get(Request, claim.request_id)
             if request is None:
                 return None
             try:
-                state = self._apply(session, request, attempt, ending)
+                state = self._apply(session, request, claim, ending)
             except ClaimLost:
                 return None  # the flow ended it itself, or another attempt has it
             self._announce(session, [request])
@@ -190,8 +188,8 @@ class Desk:
         """Requests whose holder went silent; this worker holds them now, to recover them."""
         with transaction(self.engine) as session:
             found = requests.expired(session, excluding=excluding)
-            holders = [Claim(each.id, each.attempts) for each in found]
-            requests.renew(session, holders, lease_seconds=self.settings.lease_seconds)
+            claims = [Claim(each.id, each.attempts) for each in found]
+            requests.renew(session, claims, lease_seconds=self.settings.lease_seconds)
             return found
 
     def open_owed(self) -> list[int]:
@@ -217,33 +215,31 @@ class Desk:
             return {row for row in rows if row is not None}
 
     def _apply(
-        self, session: Session, request: Request, attempt: Claim, ending: Ending
+        self, session: Session, request: Request, claim: Claim, ending: Ending
     ) -> RequestState:
         action = actions.get(request.action)
         if ending.state is RequestState.CANCELLED:
             requests.serve_cancellation(session, request.id)
         if ending.state is None or _is_doubtful(action, request, ending):
-            return self._lost(session, request, attempt, ending)
-        requests.finish(session, attempt, ending.state, error=ending.error)
+            return self._lost(session, request, claim, ending)
+        requests.finish(session, claim, ending.state, error=ending.error)
         return ending.state
 
     def _lost(
-        self, session: Session, request: Request, attempt: Claim, ending: Ending
+        self, session: Session, request: Request, claim: Claim, ending: Ending
     ) -> RequestState:
         policy = actions.get(request.action).on_lost
         if ending.is_unbegun and not (policy is OnLost.UNKNOWN and request.attempts > 1):
-            requests.give_back(
-                session, attempt, error=ending.error, delay_seconds=_BACK_OFF_SECONDS
-            )
+            requests.give_back(session, claim, error=ending.error, delay_seconds=_BACK_OFF_SECONDS)
             return RequestState.QUEUED
         delay = 0.0 if ending.is_handed_back else _back_off(request.attempts)
         if policy is OnLost.UNKNOWN:
-            requests.put_off(session, attempt, error=ending.error, delay_seconds=delay)
+            requests.put_off(session, claim, error=ending.error, delay_seconds=delay)
             return RequestState.UNKNOWN
         if policy is OnLost.RERUN and request.attempts < self.settings.max_attempts:
-            requests.give_back(session, attempt, error=ending.error, delay_seconds=delay)
+            requests.give_back(session, claim, error=ending.error, delay_seconds=delay)
             return RequestState.QUEUED
-        requests.finish(session, attempt, RequestState.FAILED, error=ending.error)
+        requests.finish(session, claim, RequestState.FAILED, error=ending.error)
         return RequestState.FAILED
 
     def _end_cancelled(self, session: Session) -> None:

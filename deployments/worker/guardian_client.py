@@ -33,7 +33,7 @@ class GuardianLost(ProdOpsError):
     """The guardian died; its runs are ended, and the worker must start anew."""
 
 
-class Guard:
+class GuardianClient:
     """One guardian process and the runs that it has."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
@@ -45,7 +45,7 @@ class Guard:
         self.lost = asyncio.Event()
 
     @classmethod
-    async def start(cls, name: str) -> Guard:
+    async def start(cls, name: str) -> GuardianClient:
         """Start the guardian of the worker `name`, and wait until it is warm.
 
         Raises:
@@ -111,7 +111,7 @@ class Guard:
                 self._note(decode(line))
         except OSError:
             pass  # reset: the guardian was killed with something of ours unread
-        self._bereaved()
+        self._on_guardian_exit()
 
     def _note(self, message: Message) -> None:
         if isinstance(message, Started):
@@ -119,7 +119,7 @@ class Guard:
         elif isinstance(message, Ended) and message.run in self._ends:
             self._ends[message.run].set_result(message)
 
-    def _bereaved(self) -> None:
+    def _on_guardian_exit(self) -> None:
         """The guardian died: its runs died with it, their children may not have."""
         self.lost.set()
         for run, end in self._ends.items():

@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 from deployments.bench.chaos.victims import Victims
-from deployments.bench.stage import Stage
-from flows.common.sessions import PROC, members
+from deployments.bench.common.stack import BenchStack
+from flows.common.sessions import members
 
 _SAMPLE_SECONDS: Final = 0.05
 _KIB_PER_MIB: Final = 1024
@@ -18,9 +19,9 @@ _KIB_PER_MIB: Final = 1024
 class RunMemory:
     """The largest resident set that a run had, with all processes of its session, in MiB."""
 
-    def __init__(self, played: Stage) -> None:
+    def __init__(self, running: BenchStack) -> None:
         self.mib = 0.0
-        self._victims = Victims(played)
+        self._victims = Victims(running)
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -44,7 +45,7 @@ class RunMemory:
 def _peak_mib(pid: int) -> float:
     """The most that a process ever had resident, what it shares included; 0 where it has ended."""
     try:
-        text = (PROC / str(pid) / "status").read_text()
+        text = Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return 0.0
     kib = next((line.split()[1] for line in text.splitlines() if line.startswith("VmHWM:")), "0")

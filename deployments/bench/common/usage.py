@@ -14,7 +14,7 @@ from typing import Final
 
 import psutil
 
-from deployments.bench.figures import columns
+from deployments.bench.common.figures import columns
 
 _KIB_PER_MIB: Final = 1024
 _SAMPLE_SECONDS: Final = 0.5

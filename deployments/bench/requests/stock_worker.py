@@ -14,13 +14,13 @@ from typing import Any, Final
 
 import httpx
 
-from deployments.bench.stage import BenchBroken, until
+from deployments.bench.common.stack import BenchBroken, until
 from deployments.stack.stack import Stack
 
 _POOL: Final = "stock"
 _START: Final = ("worker", "start", "--type", "process", "--pool", _POOL, "--name", "stock")
 _POLL_SECONDS: Final = "0.2"
-_ENTRYPOINT: Final = "deployments.bench.empty_flow:note_start"
+_ENTRYPOINT: Final = "deployments.bench.requests.empty_flow:note_start"
 _START_SECONDS: Final = 90.0
 _END_SECONDS: Final = 20.0
 _INHERITED: Final = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR")

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from blocks import monitor_api
 from blocks.errors import ProdOpsError
-from deployments.demo_stream import heard
+from deployments.demo.stream import heard
 from deployments.sandbox.grid.grid import Grid
 from deployments.sandbox.grid.made_up import Campaign, made_up
 from deployments.sandbox.grid.seed import seed

@@ -11,7 +11,7 @@ from rich.table import Table
 from blocks import monitor_api
 from blocks.errors import ProdOpsError
 from blocks.pcs_service import PcsService
-from deployments.demo_stream import Heard, heard
+from deployments.demo.stream import Heard, heard
 from deployments.sandbox.campaign import CampaignMaker
 from deployments.stack.stack import Stack
 

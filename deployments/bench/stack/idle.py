@@ -13,10 +13,10 @@ from typing import Final
 
 import psutil
 
-from deployments.bench import usage
-from deployments.bench.figures import Report, at_most
-from deployments.bench.machine import machine
-from deployments.bench.stage import BenchBroken, say
+from deployments.bench.common import usage
+from deployments.bench.common.figures import Report, at_most
+from deployments.bench.common.machine import machine
+from deployments.bench.common.stack import BenchBroken, say
 from deployments.stack.control import Control
 from deployments.stack.layout import Layout
 from deployments.stack.parts import command

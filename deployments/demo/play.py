@@ -20,8 +20,8 @@ from sqlalchemy import make_url
 from api.http import access
 from blocks import monitor_api
 from blocks.errors import ProdOpsError
-from deployments import demo_campaign, demo_log, demo_submission
 from deployments.cli import run_player
+from deployments.demo import payload_logs, provenance, submission
 from deployments.stack.running import StartProgress, addresses
 from deployments.stack.stack import Stack
 from flows.common.database import make_engine, transaction
@@ -82,10 +82,10 @@ def run() -> int:
         sent = _play(stack, token, viewer, console)
         console.print(_table(viewer, sent))
         _check(viewer)
-        jedi_task_id = demo_submission.show(stack, token, console)
+        jedi_task_id = submission.show(stack, token, console)
         pages = {
-            "job's log": demo_log.show(stack, token, console, jedi_task_id=jedi_task_id),
-            "catalog": demo_campaign.show(stack, token, console),
+            "job's log": payload_logs.show(stack, token, console, jedi_task_id=jedi_task_id),
+            "catalog": provenance.show(stack, token, console),
         }
         console.print(f"all of it in {time.monotonic() - began:.1f} s")
         for name, address in (addresses(stack) | pages).items():

@@ -1,0 +1,71 @@
+"""Certificates that are good but for RFC 5280's strict form pass; those of nobody known do not."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+
+import pytest
+
+from blocks.panda_server.trust import trust
+from blocks.tls import without_strict_form
+from tests.field_certificates import (
+    FieldCertificates,
+    field_certificates,
+    strict_contexts,  # noqa: F401 - a fixture
+)
+
+pytestmark = pytest.mark.usefixtures("strict_contexts")
+
+
+@pytest.fixture(scope="module")
+def field(tmp_path_factory) -> FieldCertificates:
+    return field_certificates(tmp_path_factory.mktemp("field"))
+
+
+def shake_hands(client_context: ssl.SSLContext, host: Path, name: str = "localhost") -> None:
+    """A TLS handshake in memory; raises as the client's side does."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(host)
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = client_context.wrap_bio(to_client, to_server, server_hostname=name)
+    server = context.wrap_bio(to_server, to_client, server_side=True)
+    is_done = False
+    while not is_done:
+        is_done = step(client)
+        step(server)
+
+
+def step(side: ssl.SSLObject) -> bool:
+    try:
+        side.do_handshake()
+    except ssl.SSLWantReadError:
+        return False
+    return True
+
+
+def test_the_usual_context_refuses_the_fields_certificates(field):
+    with pytest.raises(ssl.SSLCertVerificationError, match=r"(?i)key identifier|key usage"):
+        shake_hands(ssl.create_default_context(cafile=field.authority), field.host)
+
+
+def test_without_the_strict_form_they_pass(field):
+    context = without_strict_form(ssl.create_default_context(cafile=field.authority))
+    shake_hands(context, field.host)
+
+
+def test_nobody_elses_certificate_passes(field, tmp_path):
+    other = field_certificates(tmp_path)
+    context = without_strict_form(ssl.create_default_context(cafile=other.authority))
+    with pytest.raises(ssl.SSLCertVerificationError):
+        shake_hands(context, field.host)
+
+
+def test_no_other_hosts_certificate_passes(field):
+    context = without_strict_form(ssl.create_default_context(cafile=field.authority))
+    with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
+        shake_hands(context, field.host, "panda.example.org")
+
+
+def test_pandas_context_is_without_it(tmp_path):
+    assert not trust(tmp_path, "https://panda.example.org").verify_flags & ssl.VERIFY_X509_STRICT
