@@ -15,6 +15,13 @@ from api.pcs.queries.datasets import TAG_FIELDS
 from api.pcs.queries.tasks import sharing_names
 
 FORMATS: Final = ("panda", "jedi", "dump")
+_TASK_FIELDS: Final = (
+    "id", "name", "status", "description", "csv_file", "overrides", "created_by"
+)  # fmt: skip
+_DATASET_FIELDS: Final = (
+    "id", "dataset_name", "composed_name", "did", "scope", "detector_version", "detector_config",
+    "sample_name",
+)  # fmt: skip
 
 
 def config_of(task: ProdTask) -> EffectiveConfig:
@@ -104,26 +111,9 @@ def dump(task: ProdTask) -> dict[str, Any]:
     dataset = task.dataset
     tags = _tags(dataset)
     return {
-        "task": {
-            "id": task.id,
-            "name": task.name,
-            "status": task.status,
-            "description": task.description,
-            "csv_file": task.csv_file,
-            "overrides": task.overrides,
-            "created_by": task.created_by,
-        },
-        "dataset": {
-            "id": dataset.id,
-            "dataset_name": dataset.dataset_name,
-            "composed_name": dataset.composed_name,
-            "did": dataset.did,
-            "scope": dataset.scope,
-            "detector_version": dataset.detector_version,
-            "detector_config": dataset.detector_config,
-            "sample_name": dataset.sample_name,
-            "metadata": dataset.meta,
-        },
+        "task": {name: getattr(task, name) for name in _TASK_FIELDS},
+        "dataset": {name: getattr(dataset, name) for name in _DATASET_FIELDS}
+        | {"metadata": dataset.meta},
         "tags": {
             kind.name.lower(): {"label": tag.tag_label, "parameters": tag.parameters}
             for kind, tag in tags.items()
