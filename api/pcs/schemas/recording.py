@@ -1,4 +1,4 @@
-"""The bodies that record what became of submissions, and that import catalogs."""
+"""The bodies that record what became of submissions."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from api.http.fields import Time
-from api.pcs.domain import value_forms
-from api.pcs.forms.kinds import JediTaskId, Key, Line, Long, RowId, Segment, of_form
+from api.pcs.schemas.fields import JediTaskId, Line, Line300, Long, RowId
 
 
 class SubmissionForm(BaseModel):
@@ -18,10 +17,8 @@ class SubmissionForm(BaseModel):
     jedi_task_id: JediTaskId = Field(description="The id that PanDA gave.")
     status: Annotated[Line, Field(pattern="^submitted$")] = "submitted"
     panda_tasks_id: RowId | None = Field(None, description="Key of the attempt.")
-    panda_task_name: Annotated[Line, Field(max_length=300)] | None = Field(
-        None, description="Name of the attempt at PanDA."
-    )
-    task_name: Annotated[Line, Field(max_length=300)] | None = Field(
+    panda_task_name: Line300 | None = Field(None, description="Name of the attempt at PanDA.")
+    task_name: Line300 | None = Field(
         None, description="The same, under the original's other name."
     )
     replaces: JediTaskId | None = Field(
@@ -58,17 +55,3 @@ class AssociationForm(BaseModel):
     panda_task_name: Annotated[Line, Field(min_length=1, max_length=301)]
     jedi_task_id: JediTaskId
     panda_status: PandaStatus
-
-
-class CatalogForm(BaseModel):
-    """The requests to import: a published source, or their text itself."""
-
-    source: Annotated[Line, of_form(value_forms.FILE, may_be_empty=False)] | None = Field(
-        None, description="Name of a source that is published here."
-    )
-    csv_text: Line | None = Field(None, description="The rows themselves, in a datasets.csv.")
-    campaign: Key | None = Field(None, description="Campaign of the tasks; unset: the current.")
-    detector_config: Annotated[Segment, Field(max_length=100)] = "epic_craterlake"
-    prod_config: Key | None = Field(
-        None, description="Configuration of new tasks; unset: catalog_import."
-    )

@@ -1,4 +1,4 @@
-"""The bodies that make, change and move production tasks."""
+"""The bodies that make, change, move and import production tasks."""
 
 from __future__ import annotations
 
@@ -6,18 +6,24 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from api.http.fields import MAX_INTEGER, JsonObject
-from api.pcs.forms.kinds import (
+from api.http.fields import JsonObject
+from api.pcs.domain import value_forms
+from api.pcs.schemas.fields import (
     Did,
     Flag,
     JediTaskId,
     Key,
     Line,
+    Line100,
+    Line500,
     Long,
+    Priority,
     ReadOnly,
     RowId,
+    Segment,
     TaskName,
     Whole,
+    of_form,
 )
 
 
@@ -30,13 +36,13 @@ class TaskForm(BaseModel):
     prod_config: Key = Field(description="Its configuration, by key or name.")
     campaign: Key | None = Field(None, description="Its campaign; unset: its dataset's.")
     prod_request: RowId | None = Field(None, description="The request that it serves.")
-    requestor: Annotated[Line, Field(max_length=100)] = ""
-    priority: Annotated[Whole, Field(ge=-MAX_INTEGER, le=MAX_INTEGER)] | None = None
+    requestor: Line100 = ""
+    priority: Priority | None = None
     pre_tdr_use: Flag = False
     early_science_use: Flag = False
     other_use: Flag = False
     new_request: Flag = False
-    csv_file: Annotated[Line, Field(max_length=500)] = ""
+    csv_file: Line500 = ""
     overrides: JsonObject | None = Field(None, description="What this task has otherwise.")
     status: ReadOnly = None
     panda_task_id: ReadOnly = None
@@ -48,13 +54,13 @@ class TaskIntakeForm(BaseModel):
     """A row of the public catalog, and the task that stands for it."""
 
     public_catalog_issue: Key | None = Field(None, description="Number of the row's issue.")
-    public_catalog_csv_path: Annotated[Line, Field(max_length=500)] | None = None
-    public_catalog_row_key: Annotated[Line, Field(max_length=500)] | None = None
-    public_catalog_repo: Annotated[Line, Field(max_length=500)] | None = None
+    public_catalog_csv_path: Line500 | None = None
+    public_catalog_row_key: Line500 | None = None
+    public_catalog_repo: Line500 | None = None
     public_catalog_pr: Key | None = None
     public_catalog_row_index: Key | None = None
-    public_catalog_page_url: Annotated[Line, Field(max_length=500)] | None = None
-    public_catalog_commit_sha: Annotated[Line, Field(max_length=100)] | None = None
+    public_catalog_page_url: Line500 | None = None
+    public_catalog_commit_sha: Line100 | None = None
     name: TaskName | None = None
     dataset: Key | None = None
     prod_config: Key | None = None
@@ -92,3 +98,17 @@ class AddRetryForm(OperationForm):
     """How many attempts a task's jobs get more."""
 
     increase: Annotated[Whole, Field(ge=1, le=100)] = Field(1, description="Attempts to add.")
+
+
+class CatalogForm(BaseModel):
+    """The requests to import: a published source, or their text itself."""
+
+    source: Annotated[Line, of_form(value_forms.FILE, may_be_empty=False)] | None = Field(
+        None, description="Name of a source that is published here."
+    )
+    csv_text: Line | None = Field(None, description="The rows themselves, in a datasets.csv.")
+    campaign: Key | None = Field(None, description="Campaign of the tasks; unset: the current.")
+    detector_config: Annotated[Segment, Field(max_length=100)] = "epic_craterlake"
+    prod_config: Key | None = Field(
+        None, description="Configuration of new tasks; unset: catalog_import."
+    )

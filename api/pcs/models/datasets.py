@@ -54,7 +54,21 @@ class Lifecycle(StrEnum):
     PAST = "past"
 
 
-class PhysicsCategory(Base):
+class Owned:
+    """Columns of what somebody made."""
+
+    description: Mapped[str] = mapped_column(Text, default="", server_default=NO_TEXT)
+    created_by: Mapped[str] = mapped_column(String(150))
+    created_at: Mapped[datetime] = mapped_column(AwareTime, default=now)
+
+
+class Changeable(Owned):
+    """Columns of what somebody made and may change."""
+
+    updated_at: Mapped[datetime] = mapped_column(AwareTime, default=now)
+
+
+class PhysicsCategory(Owned, Base):
     """A family of physics processes; its digit begins the numbers of its physics tags."""
 
     __tablename__ = "pcs_physics_category"
@@ -62,12 +76,9 @@ class PhysicsCategory(Base):
 
     digit: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
     name: Mapped[str] = mapped_column(String(100), unique=True)
-    description: Mapped[str] = mapped_column(Text, default="", server_default=NO_TEXT)
-    created_by: Mapped[str] = mapped_column(String(150))
-    created_at: Mapped[datetime] = mapped_column(AwareTime, default=now)
 
 
-class Tag(Base):
+class Tag(Changeable, Base):
     """A named, numbered set of parameters."""
 
     __tablename__ = "pcs_tag"
@@ -82,11 +93,7 @@ class Tag(Base):
     tag_label: Mapped[str] = mapped_column(String(10), unique=True)
     status: Mapped[TagStatus] = mapped_column(String(10), default=TagStatus.DRAFT)
     category_digit: Mapped[int | None] = mapped_column(ForeignKey("pcs_physics_category.digit"))
-    description: Mapped[str] = mapped_column(Text, default="", server_default=NO_TEXT)
     parameters: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=NO_OBJECT)
-    created_by: Mapped[str] = mapped_column(String(150))
-    created_at: Mapped[datetime] = mapped_column(AwareTime, default=now)
-    updated_at: Mapped[datetime] = mapped_column(AwareTime, default=now)
 
     category: Mapped[PhysicsCategory | None] = relationship()
 
@@ -100,7 +107,7 @@ class TagCounter(Base):
     last_number: Mapped[int]
 
 
-class Campaign(Base):
+class Campaign(Changeable, Base):
     """A production campaign, named after its software release."""
 
     __tablename__ = "pcs_campaign"
@@ -116,17 +123,13 @@ class Campaign(Base):
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     name: Mapped[str] = mapped_column(String(100), unique=True)
     lifecycle: Mapped[Lifecycle] = mapped_column(String(20), default=Lifecycle.FUTURE)
-    description: Mapped[str] = mapped_column(Text, default="", server_default=NO_TEXT)
     start_date: Mapped[date | None]
     end_date: Mapped[date | None]
     clone_of_id: Mapped[int | None] = mapped_column(ForeignKey("pcs_campaign.id"))
     data: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict, server_default=NO_OBJECT)
-    created_by: Mapped[str] = mapped_column(String(150))
-    created_at: Mapped[datetime] = mapped_column(AwareTime, default=now)
-    updated_at: Mapped[datetime] = mapped_column(AwareTime, default=now)
 
 
-class Dataset(Base):
+class Dataset(Owned, Base):
     """A block of a dataset; one that lacks a tag was taken in from outside and names nothing."""
 
     __tablename__ = "pcs_dataset"
@@ -155,14 +158,11 @@ class Dataset(Base):
     did: Mapped[str] = mapped_column(String(400), unique=True)
     file_count: Mapped[int | None]
     data_size: Mapped[int | None] = mapped_column(BigInteger)
-    description: Mapped[str] = mapped_column(Text, default="", server_default=NO_TEXT)
     # "metadata" is taken by the models' base.
     meta: Mapped[dict[str, Any] | None] = mapped_column("metadata", JSONB)
     # Where it was taken in from, as in metadata.source, to find it by.
     source_kind: Mapped[str | None] = mapped_column(String(20))
     source_location: Mapped[str | None] = mapped_column(String(1000))
-    created_by: Mapped[str] = mapped_column(String(150))
-    created_at: Mapped[datetime] = mapped_column(AwareTime, default=now)
 
     campaign: Mapped[Campaign | None] = relationship()
     physics_tag: Mapped[Tag | None] = relationship(foreign_keys=[physics_tag_id])

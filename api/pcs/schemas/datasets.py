@@ -9,9 +9,11 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from api.http.fields import JsonObject, refuse
 from api.pcs.domain import value_forms
-from api.pcs.forms.kinds import (
+from api.pcs.models import Lifecycle
+from api.pcs.schemas.fields import (
     Key,
     Line,
+    Line100,
     Long,
     ReadOnly,
     SampleName,
@@ -19,7 +21,6 @@ from api.pcs.forms.kinds import (
     Whole,
     of_form,
 )
-from api.pcs.models import Lifecycle
 
 
 class CategoryForm(BaseModel):
@@ -111,7 +112,7 @@ class DatasetIntakeForm(BaseModel):
     scope: Segment = Field("group.EIC.evgen", description="Its scope.")
     stage: Segment = Field("evgen", description="Its stage of production.")
     detector_version: Annotated[Line, Field(max_length=50), of_form(value_forms.SEGMENT)] = ""
-    detector_config: Annotated[Line, Field(max_length=100), of_form(value_forms.SEGMENT)] = ""
+    detector_config: Annotated[Line100, of_form(value_forms.SEGMENT)] = ""
     physics_tag: Line = Field("", description="Label of its physics tag.")
     evgen_tag: Line = Field("", description="Label of its event generation tag.")
     simu_tag: Line = Field("", description="Label of its simulation tag.")
