@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 from api.http import pages, wording
 from api.http.access import Caller, Kind
 from api.http.sessions import read, settings_of
+from api.pcs.errors import AmbiguousIdentity, TaskNotFound
 from api.pcs.models import TaskStatus
-from api.pcs.services import tasks
-from api.pcs.services.errors import AmbiguousIdentity, TaskNotFound
+from api.pcs.queries import tasks
 from api.submission.domain import Operation, Phase
 from api.submission.queries import detail, listing
 from api.submission.queries.listing import Filter

@@ -20,12 +20,12 @@ from sqlalchemy.orm import Session
 from flows.common.database import now
 
 if TYPE_CHECKING:
-    from flows.common.requests import Claim  # which needs actions, and these their events
+    from flows.common.requests import Claim
 
 CHANNEL: Final = "prodops_event"
 _LOCK: Final = 0x70726F64  # "prod": the advisory lock that orders event ids by commit
 _QUEUE_NAME: Final = "epictopic"
-_OURSELVES: Final = "prodops"
+_OURS: Final = "prodops"
 
 _ORDER = text("SELECT pg_advisory_xact_lock(:lock), pg_notify(:channel, '')")
 # One JSON text is a third of the cost of an array a column, under the lock that all writers share;
@@ -89,20 +89,20 @@ def message_event(
     )
 
 
-def announcement(msg_type: str, claim: Claim, subject: str | None, /, **fields: Any) -> NewEvent:
-    """The event of a message from prodops itself, about a request.
+def announcement(msg_type: str, claim: Claim, subject: str | None, **fields: Any) -> NewEvent:
+    """The event of something that an attempt at a request did, in the form of the peers' messages.
 
     Args:
-        msg_type: Of the message.
-        claim: The attempt at the request.
-        subject: What it is about, for the stream's `subject` filter.
-        fields: What the message says, in this order.
+        msg_type: Its name.
+        claim: The attempt.
+        subject: What it is about, for the stream's filter.
+        fields: What it says, in the order of the payload.
     """
     body = {
         "msg_type": msg_type,
-        "namespace": _OURSELVES,
-        "sender": _OURSELVES,
-        "processed_by": _OURSELVES,
+        "namespace": _OURS,
+        "sender": _OURS,
+        "processed_by": _OURS,
         **fields,
         "request_id": claim.request_id,
         "timestamp": now().isoformat(),
@@ -134,6 +134,11 @@ def freeze(session: Session) -> int:
     Whoever shows that state and follows the events after that id counts everything once.
     """
     session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+    return last_id(session)
+
+
+def last_id(session: Session) -> int:
+    """The id of the last event; what is read after it may be newer, but nothing of it is older."""
     return session.scalar(_LAST) or 0
 
 
