@@ -12,16 +12,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from sqlalchemy import bindparam, text
 
-from deployments.bench.chaos.checks import breaches
-from deployments.bench.chaos.evidence import Evidence, Panda, is_of, journal_of, rows_of
-from deployments.bench.chaos.follower import Follower, Told
-from deployments.bench.chaos.intent import Intent
-from deployments.bench.chaos.leaks import Secrets
-from deployments.bench.chaos.schedule import PRUN_SECONDS, SERVER_LIMIT_SECONDS, draw
-from deployments.bench.chaos.victims import Victims
 from deployments.bench.common.figures import Report, at_most
 from deployments.bench.common.machine import machine
 from deployments.bench.common.stack import BenchBroken, BenchStack, bench_stack, say
+from deployments.bench.submission.chaos.checks import breaches
+from deployments.bench.submission.chaos.evidence import Evidence, Panda, is_of, journal_of, rows_of
+from deployments.bench.submission.chaos.follower import Follower, Told
+from deployments.bench.submission.chaos.intent import Intent
+from deployments.bench.submission.chaos.leaks import Secrets
+from deployments.bench.submission.chaos.schedule import PRUN_SECONDS, SERVER_LIMIT_SECONDS, draw
+from deployments.bench.submission.chaos.victims import Victims
 from deployments.sandbox.campaign import CampaignMaker
 from deployments.stack.environment import sandbox_panda_url
 from flows.common.database import DatabaseUnavailable, transaction

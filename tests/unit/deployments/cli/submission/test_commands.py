@@ -22,13 +22,13 @@ from blocks.pcs_service import (
     RouteMissing,
     TaskUnknown,
 )
-from deployments.cli import tasks, tasks_display, tasks_wait
-from deployments.cli.tasks_outcome import (
+from deployments.cli.submission import commands, display, waiting
+from deployments.cli.submission.outcome import (
     EXIT_CODES,
     STEPS,
     Outcome,
     Submission,
-    Told,
+    SubmissionEvent,
     exit_code,
     judge,
     outcome_of,
@@ -56,7 +56,7 @@ def begun(**fields: Any) -> Submission:
     return submission
 
 
-def event(told: Told, **data: Any) -> StreamEvent:
+def event(told: SubmissionEvent, **data: Any) -> StreamEvent:
     return StreamEvent(1, told.value, {"task_name": NAME, "request_id": 7, **data})
 
 
@@ -65,49 +65,55 @@ def event(told: Told, **data: Any) -> StreamEvent:
 
 def test_the_events_and_steps_are_those_that_the_flow_tells():
     told = {messages.PROGRESS, messages.SUBMITTED, messages.FAILED, messages.UNKNOWN}
-    assert set(Told) == {*told, messages.UNRECORDED}
+    assert set(SubmissionEvent) == {*told, messages.UNRECORDED}
     assert len(Step) == STEPS
 
 
 def test_a_submitted_task_has_its_id_from_the_event():
     submission = begun()
-    submission.hear(event(Told.SUBMITTED, jedi_task_id="1000"))
+    submission.take(event(SubmissionEvent.SUBMITTED, jedi_task_id="1000"))
     assert (submission.outcome, submission.jedi_task_id) == (Outcome.SUBMITTED, 1000)
 
 
 def test_a_failure_has_its_reason_from_the_event():
     submission = begun()
-    submission.hear(event(Told.FAILED, reason="the token expired"))
+    submission.take(event(SubmissionEvent.FAILED, reason="the token expired"))
     assert (submission.outcome, submission.reason) == (Outcome.FAILED, "the token expired")
 
 
 @pytest.mark.parametrize("change", [{"task_name": "another"}, {"request_id": 8}])
 def test_what_is_told_of_another_submission_changes_nothing(change):
     submission = begun()
-    submission.hear(event(Told.FAILED, reason="no", **change))
+    submission.take(event(SubmissionEvent.FAILED, reason="no", **change))
     assert submission.outcome is Outcome.ACCEPTED
 
 
 def test_an_event_without_a_request_is_taken_by_its_name():
     submission = begun()
-    submission.hear(StreamEvent(1, Told.SUBMITTED, {"task_name": NAME, "jedi_task_id": "5"}))
+    submission.take(
+        StreamEvent(1, SubmissionEvent.SUBMITTED, {"task_name": NAME, "jedi_task_id": "5"})
+    )
     assert submission.jedi_task_id == 5
 
 
 def test_unknown_stays_unknown_while_it_is_looked_into_and_may_end_well():
     submission = begun()
-    submission.hear(event(Told.UNKNOWN, reason="no answer", next_check_at="2026-01-02T03:04:05"))
-    submission.hear(event(Told.PROGRESS, step="reconcile", step_number=7, text="asking PanDA"))
+    submission.take(
+        event(SubmissionEvent.UNKNOWN, reason="no answer", next_check_at="2026-01-02T03:04:05")
+    )
+    submission.take(
+        event(SubmissionEvent.PROGRESS, step="reconcile", step_number=7, text="asking PanDA")
+    )
     assert submission.outcome is Outcome.UNKNOWN
-    assert tasks_display.stage(submission) == "unknown: 7/10 reconcile: asking PanDA"
-    submission.hear(event(Told.SUBMITTED, jedi_task_id="9"))
+    assert display.stage(submission) == "unknown: 7/10 reconcile: asking PanDA"
+    submission.take(event(SubmissionEvent.SUBMITTED, jedi_task_id="9"))
     assert submission.outcome is Outcome.SUBMITTED
 
 
 def test_nothing_comes_after_a_final_event():
     submission = begun()
-    submission.hear(event(Told.SUBMITTED, jedi_task_id="9"))
-    submission.hear(event(Told.FAILED, reason="late"))
+    submission.take(event(SubmissionEvent.SUBMITTED, jedi_task_id="9"))
+    submission.take(event(SubmissionEvent.FAILED, reason="late"))
     assert submission.outcome is Outcome.SUBMITTED
 
 
@@ -117,11 +123,11 @@ fields = st.sampled_from(
 )
 
 
-@given(st.sampled_from(Told), st.dictionaries(fields, json_values))
+@given(st.sampled_from(SubmissionEvent), st.dictionaries(fields, json_values))
 def test_whatever_an_event_holds_is_taken_and_shown_in_one_clean_line(told, data):
     submission = begun()
-    submission.hear(StreamEvent(1, told, {"task_name": NAME, **data}))
-    for line in (tasks_display.result_line(submission), *tasks_display.drawn_lines([submission])):
+    submission.take(StreamEvent(1, told, {"task_name": NAME, **data}))
+    for line in (display.result_line(submission), *display.drawn_lines([submission])):
         assert line.isprintable()
     json.dumps(submission.as_json())
 
@@ -176,7 +182,7 @@ def test_a_rerun_is_not_taken_for_the_task_that_it_reruns():
 
 def test_what_pcs_shows_as_unknown_does_not_hide_that_panda_has_it():
     submission = begun()
-    submission.hear(event(Told.UNRECORDED, jedi_task_id="5", reason="PCS is away"))
+    submission.take(event(SubmissionEvent.UNRECORDED, jedi_task_id="5", reason="PCS is away"))
     submission.look(task(request={"id": 7, "state": "unknown", "error": "PCS is away"}))
     assert (submission.outcome, submission.jedi_task_id) == (Outcome.UNRECORDED, 5)
 
@@ -226,7 +232,7 @@ def test_every_refusal_has_its_exit_code(error, code):
 def test_every_outcome_has_an_exit_code_and_a_line():
     for outcome in Outcome:
         assert outcome in EXIT_CODES
-        assert tasks_display.result_line(Submission(NAME, outcome)).startswith(f"{NAME}: ")
+        assert display.result_line(Submission(NAME, outcome)).startswith(f"{NAME}: ")
 
 
 @pytest.mark.parametrize(
@@ -246,13 +252,13 @@ def test_of_several_the_one_that_needs_most_care_counts(outcomes, code):
 
 @pytest.mark.parametrize("outcome", [Outcome.PENDING, Outcome.UNKNOWN, Outcome.UNRECORDED])
 def test_what_is_not_known_is_not_to_be_submitted_again(outcome):
-    assert "do not submit it again" in tasks_display.result_line(Submission(NAME, outcome))
+    assert "do not submit it again" in display.result_line(Submission(NAME, outcome))
 
 
 def test_many_are_drawn_in_a_dozen_lines_and_their_numbers():
     many = [begun() for _ in range(20)]
-    many[0].hear(event(Told.SUBMITTED, jedi_task_id="1"))
-    lines = tasks_display.drawn_lines(many)
+    many[0].take(event(SubmissionEvent.SUBMITTED, jedi_task_id="1"))
+    lines = display.drawn_lines(many)
     assert len(lines) == 13
     assert lines[-1] == "1 submitted, 19 under way"
 
@@ -275,7 +281,7 @@ def pcs() -> Iterator[FakePcs]:
 
 
 def run(pcs: FakePcs, *words: str, token: str = "good", **more: Any) -> Result:
-    return CliRunner().invoke(tasks.app, [*words, "-m", pcs.url, "-t", token], **more)
+    return CliRunner().invoke(commands.app, [*words, "-m", pcs.url, "-t", token], **more)
 
 
 def told_as_submitted(pcs: FakePcs) -> None:
@@ -286,8 +292,8 @@ def told_as_submitted(pcs: FakePcs) -> None:
             return
         id_ = 1000 + pcs.tasks[name]["id"]
         progress = {"step": "send", "step_number": 5, "text": "prun is sending the task to PanDA"}
-        pcs.tell(Told.PROGRESS, name, **progress)
-        pcs.tell(Told.SUBMITTED, name, jedi_task_id=str(id_))
+        pcs.tell(SubmissionEvent.PROGRESS, name, **progress)
+        pcs.tell(SubmissionEvent.SUBMITTED, name, jedi_task_id=str(id_))
 
     pcs.after_answer = tell
 
@@ -351,7 +357,9 @@ def test_what_the_gate_refuses_is_told_with_the_id_and_the_others_go_on(pcs):
 
 def test_a_failed_submission_ends_with_5_and_its_reason(pcs):
     pcs.add(NAME)
-    pcs.after_answer = lambda name, _: pcs.tell(Told.FAILED, name, reason="the token expired")
+    pcs.after_answer = lambda name, _: pcs.tell(
+        SubmissionEvent.FAILED, name, reason="the token expired"
+    )
     result = run(pcs, "submit", NAME, "--wait")
     assert result.exit_code == 5
     assert result.stdout.startswith(f"{NAME}: failed: the token expired")
@@ -378,8 +386,8 @@ def test_a_last_look_finds_what_no_event_told(pcs):
 
 
 def test_pcs_is_asked_again_while_no_event_comes(pcs, monkeypatch):
-    monkeypatch.setattr(tasks_wait, "_SHORTEST_LOOK_SECONDS", 0.05)
-    monkeypatch.setattr(tasks_wait, "_LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(waiting, "_SHORTEST_LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(waiting, "_LOOK_SECONDS", 0.05)
     pcs.add(NAME, panda_tasks=[attempt(1)], request={"id": 7, "state": "running"})
     ended = {"request": None, "panda_tasks": [attempt(1, jedi_task_id=42)]}
     pcs.after_answer = lambda name, _: pcs.tasks[name].update(ended)
@@ -392,7 +400,7 @@ def test_ctrl_c_ends_the_wait_and_says_that_the_submission_goes_on(pcs, monkeypa
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(tasks_wait, "follow", interrupt)
+    monkeypatch.setattr(waiting, "follow", interrupt)
     pcs.add(NAME)
     result = run(pcs, "submit", NAME, "--wait")
     assert result.exit_code == 130
@@ -409,20 +417,20 @@ def test_without_a_good_token_nothing_is_asked_for_and_it_ends_with_7(pcs):
 
 @pytest.mark.parametrize("words", [["submit", NAME], ["watch", NAME], ["lock", NAME]])
 def test_without_any_token_nothing_is_asked_for_at_all(pcs, words):
-    result = CliRunner().invoke(tasks.app, [*words, "-m", pcs.url])
+    result = CliRunner().invoke(commands.app, [*words, "-m", pcs.url])
     assert (result.exit_code, pcs.asked) == (7, [])
     assert "SWF_API_TOKEN" in result.stderr
 
 
 def test_what_is_open_to_read_needs_no_token(pcs):
     pcs.add(NAME)
-    result = CliRunner().invoke(tasks.app, ["show", NAME, "-m", pcs.url])
+    result = CliRunner().invoke(commands.app, ["show", NAME, "-m", pcs.url])
     assert result.exit_code == 0
 
 
 def test_nobody_at_the_address_ends_with_7():
     nowhere = ["-m", "http://127.0.0.1:1", "-t", "x"]
-    result = CliRunner().invoke(tasks.app, ["submit", "a", "b", *nowhere])
+    result = CliRunner().invoke(commands.app, ["submit", "a", "b", *nowhere])
     assert result.exit_code == 7
     assert "`prodops task show` will tell" in result.stdout
     assert "not asked for" in result.stdout
@@ -494,7 +502,7 @@ def test_lock_tells_the_new_status_or_what_is_missing(pcs):
 
 
 def test_the_help_tells_the_exit_codes():
-    text = " ".join(CliRunner().invoke(tasks.app, ["--help"]).stdout.replace("│", " ").split())
+    text = " ".join(CliRunner().invoke(commands.app, ["--help"]).stdout.replace("│", " ").split())
     assert "3 no such task" in text
     assert "must NOT be submitted again" in text
 

@@ -20,7 +20,7 @@ _SUBMIT_FAILED: Final = "submit_failed"
 _SUPERSEDED: Final = "superseded"
 
 
-class Told(StrEnum):
+class SubmissionEvent(StrEnum):
     """The events of a submission."""
 
     PROGRESS = "prodtask_submit_progress"
@@ -121,7 +121,7 @@ class Submission:
 
     @property
     def standing(self) -> tuple[object, ...]:
-        """All that is worth telling when it changes."""
+        """All that is shown when it changes."""
         return self.outcome, self.step_number, self.text, self.reason, self.next_check_at
 
     # -------------------------------------------------------------- how it begins
@@ -145,20 +145,20 @@ class Submission:
 
     # -------------------------------------------------------------- what comes then
 
-    def hear(self, event: StreamEvent) -> None:
+    def take(self, event: StreamEvent) -> None:
         """Take an event, if it is this submission's."""
         if not self.is_open or not self._is_about_this(event.data):
             return
         match event.event:
-            case Told.PROGRESS:
+            case SubmissionEvent.PROGRESS:
                 self.step = _text(event.data.get("step"))
                 self.step_number = _integer(event.data.get("step_number")) or 0
                 self.text = _text(event.data.get("text"))
-            case Told.SUBMITTED:
+            case SubmissionEvent.SUBMITTED:
                 self._end(Outcome.SUBMITTED, id_=_integer(event.data.get("jedi_task_id")))
-            case Told.FAILED:
+            case SubmissionEvent.FAILED:
                 self._end(Outcome.FAILED, reason=_text(event.data.get("reason")))
-            case Told.UNKNOWN | Told.UNRECORDED:
+            case SubmissionEvent.UNKNOWN | SubmissionEvent.UNRECORDED:
                 self._put_off(event)
 
     def look(self, task: ProdTask) -> None:
@@ -200,7 +200,7 @@ class Submission:
         self.next_check_at = ""
 
     def _put_off(self, event: StreamEvent) -> None:
-        is_created = event.event == Told.UNRECORDED
+        is_created = event.event == SubmissionEvent.UNRECORDED
         self.outcome = Outcome.UNRECORDED if is_created else Outcome.UNKNOWN
         self.jedi_task_id = _integer(event.data.get("jedi_task_id"))
         self.reason, self.step = _text(event.data.get("reason")), ""

@@ -18,10 +18,10 @@ import psutil
 from sqlalchemy import bindparam, text
 
 from blocks.panda_server import CachedToken, prun_environment, run_prun
-from deployments.bench.chaos.follower import Follower, Told
 from deployments.bench.common.figures import Report, at_least, at_most, columns, median
 from deployments.bench.common.machine import machine
 from deployments.bench.common.stack import BenchBroken, BenchStack, bench_stack, say, until
+from deployments.bench.submission.chaos.follower import Follower, Told
 from deployments.sandbox.campaign import CampaignMaker
 from flows.common.database import transaction
 from flows.common.models import Request

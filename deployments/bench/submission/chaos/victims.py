@@ -10,8 +10,8 @@ from typing import Final
 import psutil
 from sqlalchemy import select
 
-from deployments.bench.chaos.schedule import SERVER_LIMIT_SECONDS, Victim
 from deployments.bench.common.stack import BenchStack
+from deployments.bench.submission.chaos.schedule import SERVER_LIMIT_SECONDS, Victim
 from deployments.stack.errors import StackDown
 from deployments.stack.readiness import answers
 from flows.common.database import DatabaseUnavailable, transaction

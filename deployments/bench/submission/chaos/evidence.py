@@ -10,9 +10,9 @@ import httpx
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from deployments.bench.chaos.follower import Told
-from deployments.bench.chaos.schedule import Schedule
 from deployments.bench.common.stack import BenchStack
+from deployments.bench.submission.chaos.follower import Told
+from deployments.bench.submission.chaos.schedule import Schedule
 from flows.common.database import transaction
 from flows.common.models import Request
 from flows.submission.models import SubmissionAttempt

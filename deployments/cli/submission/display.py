@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import typer
 
 from blocks.pcs_service import Attempt, ProdTask
-from deployments.cli.tasks_outcome import STEPS, Outcome, Submission, newest_attempt
+from deployments.cli.submission.outcome import STEPS, Outcome, Submission, newest_attempt
+from deployments.cli.text import clean
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -214,14 +215,6 @@ def clock(time: str) -> str:
         return f"at {datetime.fromisoformat(time).astimezone():%H:%M:%S}"
     except ValueError:
         return time
-
-
-def clean(text: str) -> str:
-    """A line for a terminal: what comes from outside must not send it control sequences."""
-    flat = " ".join(text.split())
-    return "".join(
-        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in flat
-    )
 
 
 def _now() -> datetime:

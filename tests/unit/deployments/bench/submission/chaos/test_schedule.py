@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from deployments.bench.chaos.schedule import (
+from deployments.bench.submission.chaos.schedule import (
     PRUN_SECONDS,
     SERVER_LIMIT_SECONDS,
     SLOW_SECONDS,
@@ -14,7 +14,7 @@ from deployments.bench.chaos.schedule import (
 )
 from deployments.sandbox.panda.faults import Fault, FaultKind, When
 from flows.submission.models import Step
-from tests.e2e.test_chaos import EIGHT, SEEDS
+from tests.e2e.deployments.bench.submission.chaos.test_bench import EIGHT, SEEDS
 
 MANY = range(1, 201)
 

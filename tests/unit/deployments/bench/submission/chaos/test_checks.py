@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from deployments.bench.chaos.checks import breaches
-from deployments.bench.chaos.evidence import (
+from deployments.bench.submission.chaos.checks import breaches
+from deployments.bench.submission.chaos.evidence import (
     Answer,
     Asked,
     Evidence,
@@ -16,8 +16,8 @@ from deployments.bench.chaos.evidence import (
     Tried,
     is_of,
 )
-from deployments.bench.chaos.follower import Told
-from deployments.bench.chaos.schedule import draw
+from deployments.bench.submission.chaos.follower import Told
+from deployments.bench.submission.chaos.schedule import draw
 
 NAME = "group.EIC.26.11.0.epic.p1.e1.s1.r1.chaos"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deployments.bench.chaos import bench
+from deployments.bench.submission.chaos import bench
 from deployments.stack.temporary import temporary_environment, temporary_settings
 from tests.template import fill
 

@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
-from blocks import monitor_api
 from blocks.errors import ProdOpsError
+from blocks.monitor_api import MonitorApi, StreamFilter
 from blocks.pcs_service import PcsService
-from deployments.cli import tasks_wait
+from deployments.cli.events import EventReader, reading
 from deployments.cli.monitor_access import monitor_url
-from deployments.cli.tasks_display import clean
-from deployments.cli.tasks_outcome import EXIT_CODES, Outcome, outcome_of
+from deployments.cli.submission.outcome import EXIT_CODES, Outcome, SubmissionEvent, outcome_of
+from deployments.cli.text import clean
 from flows.common.settings import BadSetting, settings
 
 Name = Annotated[
@@ -33,7 +33,7 @@ def connected_pcs(
     """PCS at the monitor's address; an error of it ends the command with its exit code."""
     key = _key(token)
     if must_write and key is None:
-        tell("prodops: this needs a token: set SWF_API_TOKEN or give --token")
+        say("prodops: this needs a token: set SWF_API_TOKEN or give --token")
         raise typer.Exit(EXIT_CODES[Outcome.NOT_ALLOWED])
     try:
         with PcsService(
@@ -45,21 +45,22 @@ def connected_pcs(
     except ProdOpsError as error:
         outcome = outcome_of(error)
         hint = "; set SWF_API_TOKEN or give --token" if key is None else ""
-        tell(f"prodops: {error}{hint if outcome is Outcome.NOT_ALLOWED else ''}")
+        say(f"prodops: {error}{hint if outcome is Outcome.NOT_ALLOWED else ''}")
         raise typer.Exit(EXIT_CODES[outcome]) from None
 
 
 @contextmanager
-def opened_ear(url: str | None, token: str | None) -> Iterator[tasks_wait.Ear]:
+def submission_events(url: str | None, token: str | None) -> Iterator[EventReader]:
     """The events of submissions from now on, at the monitor's address."""
+    wanted = StreamFilter(msg_types=tuple(SubmissionEvent))
     with (
-        monitor_api.MonitorApi(monitor_url(url), _key(token)) as api,
-        tasks_wait.listening(api, tell=tell) as ear,
+        MonitorApi(monitor_url(url), _key(token)) as api,
+        reading(api.follow(wanted, report=say), report=say, instead="PCS") as events,
     ):
-        yield ear
+        yield events
 
 
-def tell(line: str) -> None:
+def say(line: str) -> None:
     """Say a line to people: on stderr."""
     typer.echo(clean(line), err=True)
 

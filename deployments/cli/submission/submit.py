@@ -13,10 +13,10 @@ import typer
 
 from blocks.errors import OutsideUnavailable
 from blocks.pcs_service import PcsRefused, PcsService, ProdTask
-from deployments.cli import tasks_display, tasks_wait
 from deployments.cli.monitor_access import Token, Url
-from deployments.cli.tasks_access import AsJson, Name, connected_pcs, opened_ear, tell
-from deployments.cli.tasks_outcome import Outcome, Submission, exit_code, judge
+from deployments.cli.submission import display, waiting
+from deployments.cli.submission.access import AsJson, Name, connected_pcs, say, submission_events
+from deployments.cli.submission.outcome import Outcome, Submission, exit_code, judge
 
 _INTERRUPTED = 130
 _WAIT_SECONDS = 310.0  # what the original's page waits
@@ -104,7 +104,7 @@ def _request(
     def begin(pcs: PcsService, name: str) -> Submission:
         task = ask(pcs, name)
         for warning in task.warnings:
-            tell(f"{name}: {warning}")
+            say(f"{name}: {warning}")
         begun = Submission(name)
         begun.begin(task)
         return begun
@@ -126,13 +126,14 @@ def _pursue(
     is_interrupted = False
     with ExitStack() as opened:
         pcs = opened.enter_context(connected_pcs(url, token, must_write=True))
-        ear = None if timeout is None else opened.enter_context(opened_ear(url, token))
+        reader = submission_events(url, token)
+        events = None if timeout is None else opened.enter_context(reader)
         submissions += _begun(pcs, names, begin)
-        if ear is not None and timeout is not None:
-            display = opened.enter_context(_display(is_one=len(submissions) == 1))
+        if events is not None and timeout is not None:
+            shown = opened.enter_context(_display(is_one=len(submissions) == 1))
             try:
-                tasks_wait.follow(
-                    submissions, ear=ear, pcs=pcs, display=display, timeout_seconds=timeout
+                waiting.follow(
+                    submissions, events=events, pcs=pcs, display=shown, timeout_seconds=timeout
                 )
             except KeyboardInterrupt:
                 is_interrupted = True
@@ -162,20 +163,20 @@ def _conclude(submissions: Sequence[Submission], *, as_json: bool, is_interrupte
     for each in submissions:
         if is_interrupted:
             each.end_wait()
-        line = json.dumps(each.as_json()) if as_json else tasks_display.result_line(each)
+        line = json.dumps(each.as_json()) if as_json else display.result_line(each)
         typer.echo(line)
     if is_interrupted:
-        tell("the submission goes on; `prodops task watch` follows it")
+        say("the submission goes on; `prodops task watch` follows it")
         raise typer.Exit(_INTERRUPTED)
     raise typer.Exit(exit_code(each.outcome for each in submissions))
 
 
 @contextmanager
-def _display(*, is_one: bool) -> Iterator[tasks_wait.Display]:
+def _display(*, is_one: bool) -> Iterator[waiting.Display]:
     if not sys.stderr.isatty():
-        yield tasks_display.Lines(is_one=is_one)
+        yield display.Lines(is_one=is_one)
         return
-    with tasks_display.LiveLines() as live:
+    with display.LiveLines() as live:
         yield live
 
 

@@ -10,10 +10,10 @@ from typing import Final
 
 import httpx
 
-from deployments.bench.chaos.evidence import Answer, Panda
-from deployments.bench.chaos.follower import Told
-from deployments.bench.chaos.schedule import Click, Door, Kill, Schedule
-from deployments.bench.chaos.victims import Victims
+from deployments.bench.submission.chaos.evidence import Answer, Panda
+from deployments.bench.submission.chaos.follower import Told
+from deployments.bench.submission.chaos.schedule import Click, Door, Kill, Schedule
+from deployments.bench.submission.chaos.victims import Victims
 from flows.submission import messages
 from flows.submission.models import Step
 

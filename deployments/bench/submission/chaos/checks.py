@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from deployments.bench.chaos.evidence import Answer, Evidence
-from deployments.bench.chaos.follower import Told
-from deployments.bench.chaos.schedule import Door
+from deployments.bench.submission.chaos.evidence import Answer, Evidence
+from deployments.bench.submission.chaos.follower import Told
+from deployments.bench.submission.chaos.schedule import Door
 from flows.submission import messages
 
 _ENDS: Final = {"completed": messages.SUBMITTED, "failed": messages.FAILED}

@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from blocks.pcs_service import PcsRefused, PcsService, ProdTask
-from deployments.cli import tasks_display, tasks_submit
 from deployments.cli.monitor_access import Token, Url
-from deployments.cli.tasks_access import AsJson, Name, connected_pcs
-from deployments.cli.tasks_outcome import newest_attempt
+from deployments.cli.submission import display, submit
+from deployments.cli.submission.access import AsJson, Name, connected_pcs
+from deployments.cli.submission.outcome import newest_attempt
+from deployments.cli.text import clean
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -24,7 +25,7 @@ app = typer.Typer(
     that one of them has.
     """,
 )
-app.registered_commands += tasks_submit.app.registered_commands
+app.registered_commands += submit.app.registered_commands
 
 
 # ------------------------------------------------------------------ looking
@@ -54,12 +55,12 @@ def list_tasks(
     if as_json:
         typer.echo(json.dumps([task.model_dump(mode="json") for task in found]))
         return
-    rows = [tasks_display.row_of(task) for task in found]
+    rows = [display.row_of(task) for task in found]
     if is_plain:
         for row in rows:
-            typer.echo("\t".join(tasks_display.cell(value) for value in row.values()))
+            typer.echo("\t".join(display.cell(value) for value in row.values()))
     else:
-        show_table(rows, columns=tasks_display.COLUMNS, as_json=False)
+        show_table(rows, columns=display.COLUMNS, as_json=False)
 
 
 @app.command()
@@ -71,13 +72,13 @@ def show(name: Name, *, url: Url = None, token: Token = None, as_json: AsJson = 
         task = pcs.task(name)
         command, problem = _command_of(pcs, task)
     if as_json:
-        told = {**task.model_dump(mode="json"), "command": command, "command_problem": problem}
-        typer.echo(json.dumps(told))
+        shown = {**task.model_dump(mode="json"), "command": command, "command_problem": problem}
+        typer.echo(json.dumps(shown))
         return
-    for label, value in tasks_display.facts_of(task):
-        typer.echo(f"{label:>14}  {tasks_display.clean(value)}")
+    for label, value in display.facts_of(task):
+        typer.echo(f"{label:>14}  {clean(value)}")
     if task.panda_tasks:
-        rows = [tasks_display.attempt_row(each) for each in task.panda_tasks]
+        rows = [display.attempt_row(each) for each in task.panda_tasks]
         typer.echo()
         show_table(rows, columns=list(rows[0]), as_json=False)
     typer.echo(f"\n{command or f'no command: {problem}'}")
@@ -98,7 +99,7 @@ def lock(name: Name, *, url: Url = None, token: Token = None) -> None:
     """Make a task ready, where nothing is missing."""
     with connected_pcs(url, token, must_write=True) as pcs:
         task = pcs.lock(name)
-    typer.echo(f"{tasks_display.clean(task.composed_name or task.name)}: {task.status}")
+    typer.echo(f"{clean(task.composed_name or task.name)}: {task.status}")
 
 
 def _command_of(pcs: PcsService, task: ProdTask) -> tuple[str | None, str | None]:
