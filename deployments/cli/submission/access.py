@@ -13,7 +13,7 @@ from blocks.monitor_api import MonitorApi, StreamFilter
 from blocks.pcs_service import PcsService
 from deployments.cli.events import EventReader, reading
 from deployments.cli.monitor_access import monitor_url
-from deployments.cli.submission.outcome import EXIT_CODES, Outcome, SubmissionEvent, outcome_of
+from deployments.cli.submission.outcome import EXIT_CODES, Event, Outcome, outcome_of
 from deployments.cli.text import clean
 from flows.common.settings import BadSetting, settings
 
@@ -52,7 +52,7 @@ def connected_pcs(
 @contextmanager
 def submission_events(url: str | None, token: str | None) -> Iterator[EventReader]:
     """The events of submissions from now on, at the monitor's address."""
-    wanted = StreamFilter(msg_types=tuple(SubmissionEvent))
+    wanted = StreamFilter(msg_types=tuple(Event))
     with (
         MonitorApi(monitor_url(url), _key(token)) as api,
         reading(api.follow(wanted, report=say), report=say, instead="PCS") as events,

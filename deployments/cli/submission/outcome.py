@@ -20,7 +20,7 @@ _SUBMIT_FAILED: Final = "submit_failed"
 _SUPERSEDED: Final = "superseded"
 
 
-class SubmissionEvent(StrEnum):
+class Event(StrEnum):
     """The events of a submission."""
 
     PROGRESS = "prodtask_submit_progress"
@@ -150,15 +150,15 @@ class Submission:
         if not self.is_open or not self._is_about_this(event.data):
             return
         match event.event:
-            case SubmissionEvent.PROGRESS:
+            case Event.PROGRESS:
                 self.step = _text(event.data.get("step"))
                 self.step_number = _integer(event.data.get("step_number")) or 0
                 self.text = _text(event.data.get("text"))
-            case SubmissionEvent.SUBMITTED:
+            case Event.SUBMITTED:
                 self._end(Outcome.SUBMITTED, id_=_integer(event.data.get("jedi_task_id")))
-            case SubmissionEvent.FAILED:
+            case Event.FAILED:
                 self._end(Outcome.FAILED, reason=_text(event.data.get("reason")))
-            case SubmissionEvent.UNKNOWN | SubmissionEvent.UNRECORDED:
+            case Event.UNKNOWN | Event.UNRECORDED:
                 self._put_off(event)
 
     def look(self, task: ProdTask) -> None:
@@ -200,7 +200,7 @@ class Submission:
         self.next_check_at = ""
 
     def _put_off(self, event: StreamEvent) -> None:
-        is_created = event.event == SubmissionEvent.UNRECORDED
+        is_created = event.event == Event.UNRECORDED
         self.outcome = Outcome.UNRECORDED if is_created else Outcome.UNKNOWN
         self.jedi_task_id = _integer(event.data.get("jedi_task_id"))
         self.reason, self.step = _text(event.data.get("reason")), ""

@@ -26,9 +26,9 @@ from deployments.cli.submission import commands, display, waiting
 from deployments.cli.submission.outcome import (
     EXIT_CODES,
     STEPS,
+    Event,
     Outcome,
     Submission,
-    SubmissionEvent,
     exit_code,
     judge,
     outcome_of,
@@ -56,7 +56,7 @@ def begun(**fields: Any) -> Submission:
     return submission
 
 
-def event(told: SubmissionEvent, **data: Any) -> StreamEvent:
+def event(told: Event, **data: Any) -> StreamEvent:
     return StreamEvent(1, told.value, {"task_name": NAME, "request_id": 7, **data})
 
 
@@ -65,55 +65,49 @@ def event(told: SubmissionEvent, **data: Any) -> StreamEvent:
 
 def test_the_events_and_steps_are_those_that_the_flow_tells():
     told = {messages.PROGRESS, messages.SUBMITTED, messages.FAILED, messages.UNKNOWN}
-    assert set(SubmissionEvent) == {*told, messages.UNRECORDED}
+    assert set(Event) == {*told, messages.UNRECORDED}
     assert len(Step) == STEPS
 
 
 def test_a_submitted_task_has_its_id_from_the_event():
     submission = begun()
-    submission.take(event(SubmissionEvent.SUBMITTED, jedi_task_id="1000"))
+    submission.take(event(Event.SUBMITTED, jedi_task_id="1000"))
     assert (submission.outcome, submission.jedi_task_id) == (Outcome.SUBMITTED, 1000)
 
 
 def test_a_failure_has_its_reason_from_the_event():
     submission = begun()
-    submission.take(event(SubmissionEvent.FAILED, reason="the token expired"))
+    submission.take(event(Event.FAILED, reason="the token expired"))
     assert (submission.outcome, submission.reason) == (Outcome.FAILED, "the token expired")
 
 
 @pytest.mark.parametrize("change", [{"task_name": "another"}, {"request_id": 8}])
 def test_what_is_told_of_another_submission_changes_nothing(change):
     submission = begun()
-    submission.take(event(SubmissionEvent.FAILED, reason="no", **change))
+    submission.take(event(Event.FAILED, reason="no", **change))
     assert submission.outcome is Outcome.ACCEPTED
 
 
 def test_an_event_without_a_request_is_taken_by_its_name():
     submission = begun()
-    submission.take(
-        StreamEvent(1, SubmissionEvent.SUBMITTED, {"task_name": NAME, "jedi_task_id": "5"})
-    )
+    submission.take(StreamEvent(1, Event.SUBMITTED, {"task_name": NAME, "jedi_task_id": "5"}))
     assert submission.jedi_task_id == 5
 
 
 def test_unknown_stays_unknown_while_it_is_looked_into_and_may_end_well():
     submission = begun()
-    submission.take(
-        event(SubmissionEvent.UNKNOWN, reason="no answer", next_check_at="2026-01-02T03:04:05")
-    )
-    submission.take(
-        event(SubmissionEvent.PROGRESS, step="reconcile", step_number=7, text="asking PanDA")
-    )
+    submission.take(event(Event.UNKNOWN, reason="no answer", next_check_at="2026-01-02T03:04:05"))
+    submission.take(event(Event.PROGRESS, step="reconcile", step_number=7, text="asking PanDA"))
     assert submission.outcome is Outcome.UNKNOWN
     assert display.stage(submission) == "unknown: 7/10 reconcile: asking PanDA"
-    submission.take(event(SubmissionEvent.SUBMITTED, jedi_task_id="9"))
+    submission.take(event(Event.SUBMITTED, jedi_task_id="9"))
     assert submission.outcome is Outcome.SUBMITTED
 
 
 def test_nothing_comes_after_a_final_event():
     submission = begun()
-    submission.take(event(SubmissionEvent.SUBMITTED, jedi_task_id="9"))
-    submission.take(event(SubmissionEvent.FAILED, reason="late"))
+    submission.take(event(Event.SUBMITTED, jedi_task_id="9"))
+    submission.take(event(Event.FAILED, reason="late"))
     assert submission.outcome is Outcome.SUBMITTED
 
 
@@ -123,7 +117,7 @@ fields = st.sampled_from(
 )
 
 
-@given(st.sampled_from(SubmissionEvent), st.dictionaries(fields, json_values))
+@given(st.sampled_from(Event), st.dictionaries(fields, json_values))
 def test_whatever_an_event_holds_is_taken_and_shown_in_one_clean_line(told, data):
     submission = begun()
     submission.take(StreamEvent(1, told, {"task_name": NAME, **data}))
@@ -182,7 +176,7 @@ def test_a_rerun_is_not_taken_for_the_task_that_it_reruns():
 
 def test_what_pcs_shows_as_unknown_does_not_hide_that_panda_has_it():
     submission = begun()
-    submission.take(event(SubmissionEvent.UNRECORDED, jedi_task_id="5", reason="PCS is away"))
+    submission.take(event(Event.UNRECORDED, jedi_task_id="5", reason="PCS is away"))
     submission.look(task(request={"id": 7, "state": "unknown", "error": "PCS is away"}))
     assert (submission.outcome, submission.jedi_task_id) == (Outcome.UNRECORDED, 5)
 
@@ -257,7 +251,7 @@ def test_what_is_not_known_is_not_to_be_submitted_again(outcome):
 
 def test_many_are_drawn_in_a_dozen_lines_and_their_numbers():
     many = [begun() for _ in range(20)]
-    many[0].take(event(SubmissionEvent.SUBMITTED, jedi_task_id="1"))
+    many[0].take(event(Event.SUBMITTED, jedi_task_id="1"))
     lines = display.drawn_lines(many)
     assert len(lines) == 13
     assert lines[-1] == "1 submitted, 19 under way"
@@ -292,8 +286,8 @@ def told_as_submitted(pcs: FakePcs) -> None:
             return
         id_ = 1000 + pcs.tasks[name]["id"]
         progress = {"step": "send", "step_number": 5, "text": "prun is sending the task to PanDA"}
-        pcs.tell(SubmissionEvent.PROGRESS, name, **progress)
-        pcs.tell(SubmissionEvent.SUBMITTED, name, jedi_task_id=str(id_))
+        pcs.tell(Event.PROGRESS, name, **progress)
+        pcs.tell(Event.SUBMITTED, name, jedi_task_id=str(id_))
 
     pcs.after_answer = tell
 
@@ -357,9 +351,7 @@ def test_what_the_gate_refuses_is_told_with_the_id_and_the_others_go_on(pcs):
 
 def test_a_failed_submission_ends_with_5_and_its_reason(pcs):
     pcs.add(NAME)
-    pcs.after_answer = lambda name, _: pcs.tell(
-        SubmissionEvent.FAILED, name, reason="the token expired"
-    )
+    pcs.after_answer = lambda name, _: pcs.tell(Event.FAILED, name, reason="the token expired")
     result = run(pcs, "submit", NAME, "--wait")
     assert result.exit_code == 5
     assert result.stdout.startswith(f"{NAME}: failed: the token expired")
