@@ -84,14 +84,9 @@ def read(session: Session, task: ProdTask, *, caller: Caller, settings: Settings
     """All of the task's page."""
     submission = submission_of(session, task)
     tries = _tries(session, task, submission, settings)
-    command, problem = _command(task, submission)
-    standing = standing_of(
-        task,
-        request=submission.request,
-        reasons=plans.readiness(session, [task], is_relaxed=False)[task.id],
-        to_lock=plans.readiness(session, [task], is_relaxed=settings.pcs.relaxed)[task.id],
-        command_problem=problem,
-    )
+    newest = task.attempts[-1].id if task.attempts and submission.is_open else None
+    command, problem = _command(task, newest)
+    [(_, standing)] = standings(session, [task], settings)
     against = {
         operation: refusals(operation, standing, caller=caller, is_relaxed=settings.pcs.relaxed)
         for operation in Operation
@@ -115,31 +110,10 @@ def read(session: Session, task: ProdTask, *, caller: Caller, settings: Settings
     )
 
 
-def standing_of(
-    task: ProdTask,
-    *,
-    request: Request | None,
-    reasons: Sequence[str],
-    to_lock: Sequence[str],
-    command_problem: str | None,
-) -> Standing:
-    """What counts of the task for its gates."""
-    return Standing(
-        status=TaskStatus(task.status),
-        owner=task.created_by,
-        jedi_task_id=task.panda_task_id,
-        request_id=request.id if request is not None else None,
-        reasons=tuple(reasons),
-        reasons_to_lock=tuple(to_lock),
-        command_problem=command_problem,
-    )
-
-
-def _command(task: ProdTask, submission: Submission) -> tuple[str, str | None]:
-    """The artifact's command, as of the attempt that is on its way; or why there is none."""
-    newest = task.attempts[-1].id if task.attempts and submission.is_open else None
+def _command(task: ProdTask, attempt_id: int | None = None) -> tuple[str, str | None]:
+    """The task's command, or that of an attempt; or why none can be composed."""
     try:
-        return plans.prun_command(task, attempt_id=newest), None
+        return plans.prun_command(task, attempt_id=attempt_id), None
     except ConfigNotOfForm as error:
         return "", str(error)
 
@@ -219,20 +193,16 @@ def standings(
     held = plans.readiness(session, tasks, is_relaxed=True) if settings.pcs.relaxed else strict
     asked = open_requests.of_tasks(session, [task.name for task in tasks])
     for task in tasks:
-        problem = _composing_problem(task) if settings.pcs.relaxed else None
-        standing = standing_of(
+        request = asked.get(task.name)
+        yield (
             task,
-            request=asked.get(task.name),
-            reasons=strict[task.id],
-            to_lock=held[task.id],
-            command_problem=problem,
+            Standing(
+                status=TaskStatus(task.status),
+                owner=task.created_by,
+                jedi_task_id=task.panda_task_id,
+                request_id=request.id if request is not None else None,
+                reasons=tuple(strict[task.id]),
+                reasons_to_lock=tuple(held[task.id]),
+                command_problem=_command(task)[1] if settings.pcs.relaxed else None,
+            ),
         )
-        yield task, standing
-
-
-def _composing_problem(task: ProdTask) -> str | None:
-    try:
-        plans.prun_command(task)
-    except ConfigNotOfForm as error:
-        return str(error)
-    return None

@@ -21,7 +21,7 @@ from blocks.panda_server import CachedToken, prun_environment, run_prun
 from deployments.bench.common.figures import Report, at_least, at_most, columns, median
 from deployments.bench.common.machine import machine
 from deployments.bench.common.stack import BenchBroken, BenchStack, bench_stack, say, until
-from deployments.bench.submission.chaos.follower import Follower, Told
+from deployments.bench.submission.chaos.follower import Announcement, Follower
 from deployments.sandbox.campaign import CampaignMaker
 from flows.common.database import transaction
 from flows.common.models import Request
@@ -51,7 +51,7 @@ def run(*, runs: int = RUNS, at_once: int = AT_ONCE) -> Report:
     report = Report("submit", machine())
     with bench_stack(_SETTINGS) as running:
         bench = _Bench(running)
-        with Follower(running.stack, after=running.last_event_id(), hear=bench.hear):
+        with Follower(running.stack, after=running.last_event_id(), handle=bench.take):
             bench.compare(runs)
             together = bench.together(at_once)
             spent = bench.steps()
@@ -95,15 +95,15 @@ class _Bench:
         self.announced: list[float] = []
         self.limit = running.stack.settings.submission.limit
         self._running = running
-        self._told: dict[str, list[Told]] = defaultdict(list)
+        self._events: dict[str, list[Announcement]] = defaultdict(list)
         self._ended: dict[str, float] = {}
         self._pressed: dict[str, float] = {}
 
-    def hear(self, told: Told) -> None:
+    def take(self, event: Announcement) -> None:
         """Take an event of a submission."""
-        self._told[told.task_name].append(told)
-        if told.is_final:
-            self._ended[told.task_name] = time.monotonic()
+        self._events[event.task_name].append(event)
+        if event.is_final:
+            self._ended[event.task_name] = time.monotonic()
 
     # -------------------------------------------------------------- one at a time
 
@@ -121,7 +121,7 @@ class _Bench:
                 self.recorded.append(recorded)
                 self.announced.append(announced)
             else:
-                del self._told[names[2 * number + 1]]
+                del self._events[names[2 * number + 1]]
 
     def _prun(self, name: str) -> float:
         """Seconds of a bare prun with the task's own command."""
@@ -160,7 +160,7 @@ class _Bench:
         deadline = pressed + _PATIENCE_SECONDS
         while self._count([name]) == 0:
             if time.monotonic() > deadline:
-                raise BenchBroken(f"{name} was not recorded: {self._told[name][-1:]}")
+                raise BenchBroken(f"{name} was not recorded: {self._events[name][-1:]}")
             time.sleep(_LOOK_SECONDS)
         shown = self._running.http.get(f"/pcs/api/prod-tasks/{name}/").raise_for_status().json()
         recorded = time.monotonic() - pressed
@@ -207,11 +207,11 @@ class _Bench:
         """The most submissions that were between the start of prun and its outcome."""
         edges = []
         for name in names:
-            for told in self._told[name]:
-                if _step_of(told) == Step.SEND:
-                    edges.append((told.at, 1))
-                elif _step_of(told) == Step.CLASSIFY:
-                    edges.append((told.at, -1))
+            for event in self._events[name]:
+                if _step_of(event) == Step.SEND:
+                    edges.append((event.at, 1))
+                elif _step_of(event) == Step.CLASSIFY:
+                    edges.append((event.at, -1))
         count = most = 0
         for _, change in sorted(edges):
             count += change
@@ -223,14 +223,14 @@ class _Bench:
     def steps(self) -> str:
         """Median seconds up to each event of the single submissions, from the one before."""
         spans: dict[str, list[float]] = defaultdict(list)
-        for name, told in self._told.items():
+        for name, events in self._events.items():
             if not name.startswith("one"):
                 continue
             before = self._pressed[name]
-            for moment, reached in self._handed_on(told[0].request_id):
+            for moment, reached in self._handed_on(events[0].request_id):
                 spans[reached].append(moment.timestamp() - before)
                 before = moment.timestamp()
-            for each in told:
+            for each in events:
                 what = _step_of(each) or each.msg_type
                 words = str(each.payload.get("text", "")).removesuffix(" at PCS")
                 label = f"{what}: {words.split(':', maxsplit=1)[0].rstrip('0123456789 ')[:40]}"
@@ -254,8 +254,8 @@ class _Bench:
         return reached
 
 
-def _step_of(told: Told) -> str | None:
-    return str(told.payload["step"]) if told.msg_type == messages.PROGRESS else None
+def _step_of(event: Announcement) -> str | None:
+    return str(event.payload["step"]) if event.msg_type == messages.PROGRESS else None
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from deployments.bench.common.machine import machine
 from deployments.bench.common.stack import BenchBroken, BenchStack, bench_stack, say
 from deployments.bench.submission.chaos.checks import breaches
 from deployments.bench.submission.chaos.evidence import Evidence, Panda, is_of, journal_of, rows_of
-from deployments.bench.submission.chaos.follower import Follower, Told
+from deployments.bench.submission.chaos.follower import Announcement, Follower
 from deployments.bench.submission.chaos.intent import Intent
 from deployments.bench.submission.chaos.leaks import Secrets
 from deployments.bench.submission.chaos.schedule import PRUN_SECONDS, SERVER_LIMIT_SECONDS, draw
@@ -72,7 +72,7 @@ def run(seeds: Sequence[int]) -> Report:
     ):
         secrets = Secrets(running.stack)
         bench = _Bench(running, panda, seeds)
-        with Follower(running.stack, after=running.last_event_id(), hear=bench.hear):
+        with Follower(running.stack, after=running.last_event_id(), handle=bench.take):
             bench.play()
         secrets.note()
         say("looking for secrets in files and tables")
@@ -103,11 +103,11 @@ class _Bench:
         self._by_name: dict[str, Intent] = {}
         self._intents = self._made(seeds)
 
-    def hear(self, told: Told) -> None:
+    def take(self, event: Announcement) -> None:
         """Hand an event to its intent."""
-        intent = self._by_name.get(told.task_name)
+        intent = self._by_name.get(event.task_name)
         if intent is not None:
-            intent.hear(told, self._victims)
+            intent.take(event, self._victims)
 
     def play(self) -> None:
         """Play all the schedules."""
@@ -195,7 +195,7 @@ class _Bench:
                 schedule=intent.schedule,
                 task_name=intent.task_name,
                 panda_name=intent.panda_name,
-                told=tuple(intent.told),
+                events=tuple(intent.events),
                 panda=tuple(each for each in tasks if is_of(each.name, intent.panda_name)),
                 answers=tuple(intent.answers),
                 journal=journal_of(journal, intent.panda_name),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from deployments.bench.submission.chaos.evidence import Answer, Evidence
-from deployments.bench.submission.chaos.follower import Told
+from deployments.bench.submission.chaos.follower import Announcement
 from deployments.bench.submission.chaos.schedule import Door
 from flows.submission import messages
 
@@ -46,53 +46,53 @@ def _the_task_is_submitted(found: Evidence) -> Iterator[str]:
 
 
 def _what_was_announced_is_so(found: Evidence) -> Iterator[str]:
-    for told in found.told:
-        if told.msg_type == messages.SUBMITTED:
-            yield from _submitted(found, told)
-        elif told.msg_type == messages.FAILED:
-            yield from _failed(found, told)
+    for event in found.events:
+        if event.msg_type == messages.SUBMITTED:
+            yield from _submitted(found, event)
+        elif event.msg_type == messages.FAILED:
+            yield from _failed(found, event)
 
 
-def _submitted(found: Evidence, told: Told) -> Iterator[str]:
-    said = f"request {told.request_id} announced {told.jedi_task_id}"
-    attempt = found.attempt_of(told.request_id)
+def _submitted(found: Evidence, event: Announcement) -> Iterator[str]:
+    said = f"request {event.request_id} announced {event.jedi_task_id}"
+    attempt = found.attempt_of(event.request_id)
     if attempt is None:
         yield f"{said} without an attempt"
         return
     live = found.live(attempt.panda_name)
-    if [each.id for each in live] != [told.jedi_task_id]:
+    if [each.id for each in live] != [event.jedi_task_id]:
         yield f"{said}; PanDA has of {attempt.panda_name}: {_listed(live) or 'none'}"
-    kept = [row.jedi_task_id for row in found.rows if row.task_name == attempt.panda_name]
-    if kept != [told.jedi_task_id]:
-        yield f"{said}; PCS has for {attempt.panda_name}: {kept}"
-    if attempt.jedi_task_id != told.jedi_task_id:
+    recorded = [row.jedi_task_id for row in found.rows if row.task_name == attempt.panda_name]
+    if recorded != [event.jedi_task_id]:
+        yield f"{said}; PCS has for {attempt.panda_name}: {recorded}"
+    if attempt.jedi_task_id != event.jedi_task_id:
         yield f"{said}; the attempt has {attempt.jedi_task_id}"
-    if told.is_kept is False:
+    if event.was_recorded is False:
         yield f"{said} before PCS had it"
 
 
-def _failed(found: Evidence, told: Told) -> Iterator[str]:
-    attempt = found.attempt_of(told.request_id)
+def _failed(found: Evidence, event: Announcement) -> Iterator[str]:
+    attempt = found.attempt_of(event.request_id)
     if attempt is None:
         return  # refused at the gate: it made none
     if live := found.live(attempt.panda_name):
-        said = f"request {told.request_id} announced a failure ({told.payload['reason']})"
+        said = f"request {event.request_id} announced a failure ({event.payload['reason']})"
         yield f"{said}; PanDA has of {attempt.panda_name}: {_listed(live)}"
 
 
 def _one_final_event_for_each_request(found: Evidence) -> Iterator[str]:
     for request in found.requests:
-        told = [each for each in found.told if each.request_id == request.id]
-        finals = [each for each in told if each.is_final]
+        events = [each for each in found.events if each.request_id == request.id]
+        finals = [each for each in events if each.is_final]
         if len(finals) != (0 if request.joined is not None else 1):
             joined = f", joined to {request.joined}" if request.joined is not None else ""
             yield f"request {request.id} ({request.state}{joined}) has {len(finals)} final events"
         elif finals and finals[0].msg_type != _ENDS.get(request.state):
             yield f"request {request.id} is {request.state} and announced {finals[0].msg_type}"
-        if finals and told[-1].id != finals[-1].id:
-            yield f"request {request.id} went on after its end: {told[-1].msg_type}"
+        if finals and events[-1].id != finals[-1].id:
+            yield f"request {request.id} went on after its end: {events[-1].msg_type}"
     known = {request.id for request in found.requests}
-    for stray in {each.request_id for each in found.told} - known:
+    for stray in {each.request_id for each in found.events} - known:
         yield f"events name request {stray}, which is not of the task"
 
 
@@ -104,8 +104,8 @@ def _every_answer_is_right(found: Evidence) -> Iterator[str]:
 
 def _is_conflict(found: Evidence, answer: Answer) -> bool:
     named = _HAS_ID.search(answer.text)
-    is_told = named is not None and int(named[1]) == found.panda_task_id
-    return answer.door == Door.BUTTON and answer.status == _CONFLICT and is_told
+    is_named = named is not None and int(named[1]) == found.panda_task_id
+    return answer.door == Door.BUTTON and answer.status == _CONFLICT and is_named
 
 
 def _listed(tasks: object) -> str:

@@ -11,7 +11,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from deployments.bench.common.stack import BenchStack
-from deployments.bench.submission.chaos.follower import Told
+from deployments.bench.submission.chaos.follower import Announcement
 from deployments.bench.submission.chaos.schedule import Schedule
 from flows.common.database import transaction
 from flows.common.models import Request
@@ -105,7 +105,7 @@ class Evidence:
     requests: tuple[Asked, ...] = ()
     attempts: tuple[Tried, ...] = ()
     rows: tuple[PcsAttempt, ...] = ()
-    told: tuple[Told, ...] = ()
+    events: tuple[Announcement, ...] = ()
     panda: tuple[PandaTask, ...] = ()
     answers: tuple[Answer, ...] = ()
     journal: tuple[str, ...] = ()
@@ -130,7 +130,7 @@ class Evidence:
             ("PCS", self.rows),
             ("PanDA", self.panda),
             ("answer", self.answers),
-            ("event", self.told),
+            ("event", self.events),
             ("journal", self.journal),
         ]
         lines = [f"  {title}: {each}" for title, found in parts for each in found]

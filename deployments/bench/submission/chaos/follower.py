@@ -20,17 +20,17 @@ _NEWS: Final = """
     SELECT id, at, msg_type, subject, request_id, payload, xmin::text::bigint FROM event
     WHERE id > %s AND msg_type LIKE 'prodtask\\_submit%%' ORDER BY id
 """
-_KEPT: Final = "SELECT xmin::text::bigint FROM pcs_panda_tasks WHERE jedi_task_id = %s"
+_RECORDED_ID: Final = "SELECT xmin::text::bigint FROM pcs_panda_tasks WHERE jedi_task_id = %s"
 _LOOK_SECONDS: Final = 0.25
 _AGAIN_SECONDS: Final = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class Announcement:
     """An event of a submission.
 
     Attributes:
-        is_kept: Whether PCS had the id in a transaction before the event's; None: not asked.
+        was_recorded: Whether PCS had the id in a transaction before the event's; None: not asked.
     """
 
     id: int
@@ -39,7 +39,7 @@ class Told:
     task_name: str
     request_id: int
     payload: dict[str, Any]
-    is_kept: bool | None = None
+    was_recorded: bool | None = None
 
     @property
     def is_final(self) -> bool:
@@ -54,8 +54,8 @@ class Told:
     def __str__(self) -> str:
         words = {"step", "text", "reason", "jedi_task_id"} & set(self.payload)
         said = ", ".join(str(self.payload[word]) for word in sorted(words, reverse=True))
-        kept = "" if self.is_kept is None else f" (PCS had it before: {self.is_kept})"
-        return f"{self.at:%H:%M:%S.%f} {self.id} r{self.request_id} {self.msg_type}: {said}{kept}"
+        before = "" if self.was_recorded is None else f" (PCS had it before: {self.was_recorded})"
+        return f"{self.at:%H:%M:%S.%f} {self.id} r{self.request_id} {self.msg_type}: {said}{before}"
 
 
 class Follower:
@@ -64,10 +64,10 @@ class Follower:
     Args:
         stack: The stack whose database is followed.
         after: Id of the last event that is not handed on.
-        hear: Gets each event, in order; it must return at once.
+        handle: Gets each event, in order; it must return at once.
     """
 
-    def __init__(self, stack: Stack, *, after: int, hear: Callable[[Told], None]) -> None:
+    def __init__(self, stack: Stack, *, after: int, handle: Callable[[Announcement], None]) -> None:
         given = stack.environment("ops")
         url = make_url(given["PRODOPS_DATABASE_URL"]).set(drivername="postgresql")
         self._dsn = psycopg.conninfo.make_conninfo(
@@ -76,7 +76,7 @@ class Follower:
             connect_timeout=2,
         )
         self._last = after
-        self._hear = hear
+        self._handle = handle
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="chaos-follower", daemon=True)
 
@@ -100,25 +100,25 @@ class Follower:
         connection.execute(f"LISTEN {CHANNEL}")
         while not self._stopping.is_set():
             for row in connection.execute(_NEWS, [self._last]).fetchall():
-                told = self._told(connection, row)
-                self._last = told.id
-                self._hear(told)
+                event = self._announcement(connection, row)
+                self._last = event.id
+                self._handle(event)
             for _ in connection.notifies(timeout=_LOOK_SECONDS, stop_after=1):
                 pass
 
     @staticmethod
-    def _told(connection: psycopg.Connection[TupleRow], row: TupleRow) -> Told:
+    def _announcement(connection: psycopg.Connection[TupleRow], row: TupleRow) -> Announcement:
         event_id, at, msg_type, subject, request_id, payload, transaction = row
-        is_kept = None
+        was_recorded = None
         if msg_type == messages.SUBMITTED:
-            kept = connection.execute(_KEPT, [int(payload["jedi_task_id"])]).fetchone()
-            is_kept = kept is not None and kept[0] < transaction
-        return Told(
+            row_of_id = connection.execute(_RECORDED_ID, [int(payload["jedi_task_id"])]).fetchone()
+            was_recorded = row_of_id is not None and row_of_id[0] < transaction
+        return Announcement(
             id=event_id,
             at=at,
             msg_type=msg_type,
             task_name=subject,
             request_id=request_id,
             payload=payload,
-            is_kept=is_kept,
+            was_recorded=was_recorded,
         )

@@ -1,4 +1,4 @@
-"""One intent in play: its clicks, its kills at their steps, and what it was answered and told."""
+"""One intent in play: its clicks, its kills at their steps, its answers and its events."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final
 import httpx
 
 from deployments.bench.submission.chaos.evidence import Answer, Panda
-from deployments.bench.submission.chaos.follower import Told
+from deployments.bench.submission.chaos.follower import Announcement
 from deployments.bench.submission.chaos.schedule import Click, Door, Kill, Schedule
 from deployments.bench.submission.chaos.victims import Victims
 from flows.submission import messages
@@ -29,7 +29,7 @@ class Intent:
     task_name: str
     panda_name: str
     answers: list[Answer] = field(default_factory=list)
-    told: list[Told] = field(default_factory=list)
+    events: list[Announcement] = field(default_factory=list)
     kills: list[str] = field(default_factory=list)
     most_open: int = 0
     is_settled: bool = False
@@ -62,12 +62,12 @@ class Intent:
         """Press the button once more: a submission was refused for good."""
         self._start(self._ask, http, Click(0.0, Door.BUTTON))
 
-    def hear(self, told: Told, victims: Victims) -> None:
+    def take(self, event: Announcement, victims: Victims) -> None:
         """Take an event, and kill what is to be killed at its step."""
-        self.told.append(told)
-        for kill in [kill for kill in self._to_come if _is_at(told, kill.step)]:
+        self.events.append(event)
+        for kill in [kill for kill in self._to_come if _is_at(event, kill.step)]:
             self._to_come.remove(kill)
-            self._start(self._strike, kill, told.request_id, victims)
+            self._start(self._strike, kill, event.request_id, victims)
 
     def end(self) -> None:
         """Ask for nothing more; wait for what is under way."""
@@ -118,8 +118,8 @@ class Intent:
         self.kills.append(f"{at} {kill}: {done}")
 
 
-def _is_at(told: Told, step: Step) -> bool:
-    """Whether the event tells that the step has come; the last one is told by its outcome."""
+def _is_at(event: Announcement, step: Step) -> bool:
+    """Whether the step has come with the event; the last one comes with the outcome."""
     if step is Step.CLOSE:
-        return told.is_final
-    return told.msg_type == messages.PROGRESS and told.payload["step"] == step
+        return event.is_final
+    return event.msg_type == messages.PROGRESS and event.payload["step"] == step

@@ -36,7 +36,7 @@ class Secrets:
         """Take note of the secrets as they are now."""
         token: Mapping[str, str] = json.loads((self._panda / "pathena" / ".token").read_text())
         for name in _TOKENS:
-            # A part of a token is told as the whole; its first part is the same in all.
+            # A part of a token counts as the whole; its first part is the same in all.
             for number, part in enumerate(token[name].split(".")[1:], start=2):
                 self._needles[part] = f"{name}, part {number}"
         self._needles[self._own.read_text().strip()] = "token of the ops side at PCS"

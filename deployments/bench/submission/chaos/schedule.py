@@ -137,7 +137,7 @@ def draw(seed: int) -> Schedule:
     chance = random.Random(f"schedule {seed}")  # noqa: S311 - no secret
     kills = _kills(seed, chance)
     faults = _faults(seed, chance)
-    # Nothing is reconciled where prun was told how it went.
+    # Nothing is reconciled where prun saw the answer.
     is_reconciled = any(kill.step is Step.RECONCILE for kill in kills)
     if is_reconciled and not any(fault.hides_the_outcome for fault in faults):
         hidden = PandaFault(SUBMIT, FaultKind.DROP, chance.choice(tuple(When)))

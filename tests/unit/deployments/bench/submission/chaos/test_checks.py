@@ -16,21 +16,21 @@ from deployments.bench.submission.chaos.evidence import (
     Tried,
     is_of,
 )
-from deployments.bench.submission.chaos.follower import Told
+from deployments.bench.submission.chaos.follower import Announcement
 from deployments.bench.submission.chaos.schedule import draw
 
 NAME = "group.EIC.26.11.0.epic.p1.e1.s1.r1.chaos"
 
 
-def told(number: int, msg_type: str, request_id: int, **payload: Any) -> Told:
-    return Told(
+def announced(number: int, msg_type: str, request_id: int, **payload: Any) -> Announcement:
+    return Announcement(
         id=number,
         at=datetime.now(UTC),
         msg_type=msg_type,
         task_name="chaos",
         request_id=request_id,
         payload=payload,
-        is_kept=True if msg_type == "prodtask_submitted" else None,
+        was_recorded=True if msg_type == "prodtask_submitted" else None,
     )
 
 
@@ -68,11 +68,11 @@ def good() -> Evidence:
                 status_snapshot="submitted",
             ),
         ),
-        told=(
-            told(1, "prodtask_submit_progress", 1, step="claim", text=""),
-            told(2, "prodtask_submit_failed", 1, reason="refused"),
-            told(3, "prodtask_submit_unknown", 2, reason="lost"),
-            told(4, "prodtask_submitted", 2, jedi_task_id="7"),
+        events=(
+            announced(1, "prodtask_submit_progress", 1, step="claim", text=""),
+            announced(2, "prodtask_submit_failed", 1, reason="refused"),
+            announced(3, "prodtask_submit_unknown", 2, reason="lost"),
+            announced(4, "prodtask_submitted", 2, jedi_task_id="7"),
         ),
         panda=(
             PandaTask(id=6, name=f"{NAME}.try2", status="aborted"),
@@ -126,25 +126,25 @@ def test_another_id_at_pcs_is_a_breach(good):
 
 
 def test_an_announcement_before_the_record_is_a_breach(good):
-    found = breaches(replace(good, told=changed(good.told, 3, is_kept=False)))
+    found = breaches(replace(good, events=changed(good.events, 3, was_recorded=False)))
     assert found == ["request 2 announced 7 before PCS had it"]
 
 
 def test_a_second_final_event_is_a_breach(good):
-    again = told(5, "prodtask_submitted", 2, jedi_task_id="7")
-    found = breaches(replace(good, told=(*good.told, again)))
+    again = announced(5, "prodtask_submitted", 2, jedi_task_id="7")
+    found = breaches(replace(good, events=(*good.events, again)))
     assert found == ["request 2 (completed) has 2 final events"]
 
 
 def test_no_final_event_is_a_breach(good):
-    assert breaches(replace(good, told=good.told[:3])) == [
+    assert breaches(replace(good, events=good.events[:3])) == [
         "request 2 (completed) has 0 final events"
     ]
 
 
 def test_a_final_event_of_a_joined_request_is_a_breach(good):
-    extra = told(5, "prodtask_submit_failed", 3, reason="joined")
-    found = breaches(replace(good, told=(*good.told, extra)))
+    extra = announced(5, "prodtask_submit_failed", 3, reason="joined")
+    found = breaches(replace(good, events=(*good.events, extra)))
     assert any("joined to 2" in text for text in found)
 
 
@@ -154,15 +154,15 @@ def test_a_final_event_that_is_not_the_requests_end_is_a_breach(good):
 
 
 def test_an_event_after_the_end_is_a_breach(good):
-    late = told(5, "prodtask_submit_unknown", 2, reason="lost")
-    assert breaches(replace(good, told=(*good.told, late))) == [
+    late = announced(5, "prodtask_submit_unknown", 2, reason="lost")
+    assert breaches(replace(good, events=(*good.events, late))) == [
         "request 2 went on after its end: prodtask_submit_unknown"
     ]
 
 
 def test_an_event_of_a_foreign_request_is_a_breach(good):
-    stray = told(5, "prodtask_submit_progress", 99, step="claim", text="")
-    assert breaches(replace(good, told=(*good.told, stray)))
+    stray = announced(5, "prodtask_submit_progress", 99, step="claim", text="")
+    assert breaches(replace(good, events=(*good.events, stray)))
 
 
 @pytest.mark.parametrize(
