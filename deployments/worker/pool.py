@@ -365,7 +365,12 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
             before_sleep=_log_outage,
             reraise=True,
         )
-        return await patient(work)
+
+        # A coroutine function: tenacity does not await what a plain callable returns.
+        async def attempt() -> _T:
+            return await work()
+
+        return await patient(attempt)
 
     # -------------------------------------------------------------- stopping
 

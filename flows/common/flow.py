@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Final, ParamSpec, TypeVar, cast
 
 import prefect
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from pydantic_core import PydanticUndefined
 
 from blocks.errors import OutsideUnavailable
@@ -76,7 +76,8 @@ def _signature(form: type[BaseModel]) -> inspect.Signature:
         inspect.Parameter(
             name,
             inspect.Parameter.KEYWORD_ONLY,
-            annotation=Annotated[field.rebuild_annotation(), field],
+            # Not the whole field: with its default, Prefect would show none of its schema.
+            annotation=Annotated[field.rebuild_annotation(), Field(description=field.description)],
             default=_default(field.get_default(call_default_factory=True)),
         )
         for name, field in form.model_fields.items()

@@ -1,9 +1,12 @@
 """The forms of submission: what a retry may change."""
 
 import pytest
+from prefect.utilities.callables import parameter_schema
 
 from blocks.errors import Invalid
 from flows.submission.actions import OPERATE_TASK
+from flows.submission.flow import panda_task_operation
+from flows.submission.schemas import RetryParameters
 
 RETRY = {"operation": "retry_failures", "jedi_task_id": 41}
 
@@ -20,3 +23,9 @@ def test_a_parameter_that_a_retry_does_not_change_is_refused_by_its_name(wrong):
     with pytest.raises(Invalid) as refused:
         OPERATE_TASK.parse({**RETRY, "new_parameters": wrong})
     assert list(refused.value.fields) == [f"new_parameters.{name}" for name in wrong]
+
+
+def test_prefects_own_form_shows_what_a_retry_may_change():
+    shown = parameter_schema(panda_task_operation).definitions["RetryParameters"]
+    assert set(shown["properties"]) == set(RetryParameters.model_fields)
+    assert shown["additionalProperties"] is False
