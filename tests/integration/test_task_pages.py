@@ -20,6 +20,7 @@ from api.pcs.services.access import Actor
 from api.submission.pages import detail as tasks_detail
 from api.submission.pages.gate import Operation, Standing, hindrances
 from api.submission.pages.list import PAGE_SIZE, Filter
+from api.submission.pages.submission import STEPS
 from blocks.errors import ProdOpsError
 from flows.common import events, requests
 from flows.common.database import now, transaction
@@ -439,6 +440,10 @@ def test_operations_and_those_that_wait_are_shown_with_who_and_why(asked, reader
     assert "lost &lt;jobs&gt;" in page
     assert 'data-state="verified"' in page
     assert "waiting for the ops side for" not in page
+
+
+def test_the_page_lists_the_steps_of_the_flow():
+    assert list(STEPS) == [step.value for step in ledger.Step]
 
 
 # ------------------------------------------------------------------ gates

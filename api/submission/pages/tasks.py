@@ -21,7 +21,7 @@ from api.submission.pages import detail as tasks_detail
 from api.submission.pages import list as tasks_list
 from api.submission.pages.gate import Operation, hindrances
 from api.submission.pages.list import Filter
-from api.submission.pages.submission import Phase, submission_of
+from api.submission.pages.submission import STEPS, Phase, submission_of
 from flows.common import events
 from flows.common.database import now, transaction
 from flows.common.settings import Settings
@@ -244,6 +244,7 @@ def _shared(request: Request, viewer: Caller) -> dict[str, Any]:
         "task_api": lambda reference: f"{prefix}/pcs/api/prod-tasks/{quote(reference, safe='')}/",
         "monitor_template": monitor or "",
         "wording": wording,
+        "step_labels": STEPS,
         "Phase": Phase,
         "Operation": Operation,
         "time_now": now(),
