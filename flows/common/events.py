@@ -134,6 +134,11 @@ def freeze(session: Session) -> int:
     Whoever shows that state and follows the events after that id counts everything once.
     """
     session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+    return last_id(session)
+
+
+def last_id(session: Session) -> int:
+    """The id of the last event; what is read after it may be newer, but nothing of it is older."""
     return session.scalar(_LAST) or 0
 
 

@@ -12,15 +12,15 @@ from flows.common.models import Request, RequestState
 from flows.common.requests import Claim
 from flows.provenance import messages
 from flows.provenance.models import CompletionReport, LiveDid, SweepState
-from tests.browser import test_fastmon_page as pages
-from tests.browser.test_fastmon_page import OVERFLOW, PHONE, begin_visit
+from tests.browser import visits
+from tests.browser.visits import OVERFLOW, PHONE, begin_visit
 from tests.integration.api.provenance.pages.test_did import body_of
 from tests.pcs_client import Pcs
 from tests.produced import SweptCampaign, load_listing
 
 pytestmark = pytest.mark.browser
 
-chromium = pages.chromium
+chromium = visits.chromium
 NAME = "26.05.0"
 CONFIG = "epic_craterlake"
 DID = f"epic:/RECO/{NAME}/{CONFIG}/DIS/NC/10x100/minQ2=1"
