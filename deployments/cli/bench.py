@@ -135,8 +135,8 @@ _MODULES: Final = {
     "sampling": "fastmon.sampling",
     "submit": "submit",
     "sweep": "sweep",
-    "fetch": "fetch",
-    "stall": "stall",
+    "fetch": "payload_logs.fetch",
+    "stall": "payload_logs.stall",
     "chaos": "chaos.bench",
 }
 """The module of each bench below `deployments.bench`, in the order of `bench all`."""
