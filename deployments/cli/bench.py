@@ -134,7 +134,7 @@ _MODULES: Final = {
     "stream": "fastmon.stream",
     "sampling": "fastmon.sampling",
     "submit": "submit",
-    "sweep": "sweep",
+    "sweep": "provenance.sweep",
     "fetch": "payload_logs.fetch",
     "stall": "payload_logs.stall",
     "chaos": "chaos.bench",

@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from api.http.access import NOBODY, Caller, Kind
 from api.pcs.models import Attempt, Dataset, ProdTask, TaskStatus
-from api.pcs.services import submission, tasks
+from api.pcs.queries import tasks
+from api.pcs.services import submission
 from api.pcs.services.access import Actor
 from api.submission.pages import detail as tasks_detail
 from api.submission.pages.gate import Operation, Standing, hindrances

@@ -13,8 +13,9 @@ from api.http.access import Caller
 from api.pcs.domain import names
 from api.pcs.domain.effective import CONFIG_FIELDS, ConfigNotOfForm
 from api.pcs.models import Attempt, ProdRequest, ProdTask, Tag, TagKind, TaskStatus
-from api.pcs.services import open_requests, plans
-from api.pcs.services.datasets import TAG_FIELDS
+from api.pcs.queries import open_requests
+from api.pcs.queries.datasets import TAG_FIELDS
+from api.pcs.services import plans
 from api.requests.views import RequestView, view
 from api.submission.pages import list as tasks_list
 from api.submission.pages.gate import Operation, Standing, hindrances

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Select, String, and_, exists, func, or_, s
 from sqlalchemy.orm import Session
 
 from api.pcs.models import Attempt, Campaign, Dataset, ProdTask, TaskStatus
-from api.pcs.services import open_requests
+from api.pcs.queries import open_requests
 from flows.common.models import OPEN, Request, RequestState
 from flows.common.text import unkeepable
 

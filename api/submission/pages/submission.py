@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from api.pcs.models import Attempt, ProdTask
-from api.pcs.services import open_requests
+from api.pcs.queries import open_requests
 from api.pcs.services.attempts import SUBMIT_FAILED, SUPERSEDED
 from flows.common.models import Event, Request, RequestState
 from flows.submission import messages

@@ -14,9 +14,9 @@ from starlette.concurrency import run_in_threadpool
 
 from api.http import pages, wording
 from api.http.access import Caller, Kind, gatekeeper
+from api.pcs.errors import AmbiguousIdentity, TaskNotFound
 from api.pcs.models import ProdTask, TaskStatus
-from api.pcs.services import tasks
-from api.pcs.services.errors import AmbiguousIdentity, TaskNotFound
+from api.pcs.queries import tasks
 from api.submission.pages import detail as tasks_detail
 from api.submission.pages import list as tasks_list
 from api.submission.pages.gate import Operation, hindrances
