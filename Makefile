@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SYNC := UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --frozen --inexact
 
-.PHONY: setup requirements demo up test lint bench docs test-system clean
+.PHONY: setup requirements demo up test test-fast test-all test-slow lint bench docs test-system clean
 
 setup: $(READY)
 
@@ -34,15 +34,26 @@ demo: setup
 up: setup
 	@$(BIN)/prodops up
 
-# Three processes for what mostly waits. The chaos bench has nothing beside it but the unit tests.
-SPREAD := --dist=loadfile --no-loadscope-reorder
-CHAOS := tests/e2e/test_chaos.py
+# Three processes, since much of it waits; the longest pieces first (tests/schedule.py).
+PYTEST := $(BIN)/python -m pytest --numprocesses=3 --dist=loadgroup --no-loadscope-reorder --durations=10
+HERE = $$($(BIN)/python -m tests.tiers)
 test: setup test-system
-	@PRODOPS_TEST_TIERS="$$($(BIN)/python -m tests.tiers)" && \
-	  echo "tiers: $$PRODOPS_TEST_TIERS" && \
-	  $(BIN)/python -m pytest tests $$PRODOPS_TEST_TIERS --ignore=tests/slow --ignore=tests/unit --ignore=$(CHAOS) \
-	    --numprocesses=3 $(SPREAD) && \
-	  $(BIN)/python -m pytest $(CHAOS) tests/unit --numprocesses=2 $(SPREAD)
+	@tiers="$(HERE)" && $(PYTEST) tests $$tiers
+
+# Unit and integration tests without whole stacks: for the loop at the desk.
+test-fast: setup test-system
+	@$(PYTEST) tests/unit tests/integration
+
+# With the slower tier: every case of what `make test` tries once for each kind, and set-ups anew.
+test-all: setup test-system
+	@tiers="$(HERE)" && $(PYTEST) tests $$tiers -m "slow or not slow"
+
+# As much of the slower tier as takes so many seconds, drawn by a seed.
+SLOW_SECONDS ?= 600
+SLOW_SEED ?=
+test-slow: setup test-system
+	@drawn=$$($(BIN)/python -m tests.slower $(SLOW_SECONDS) $(SLOW_SEED)) && \
+	  if [ -n "$$drawn" ]; then mapfile -t drawn <<<"$$drawn" && $(PYTEST) -m slow "$${drawn[@]}"; fi
 
 # What the tests need from Debian: installed where we may, else those tests are left out.
 test-system:

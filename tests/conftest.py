@@ -25,12 +25,22 @@ from flows.common.settings import known_names, settings
 from tests.databases import Database, Pool, Server
 from tests.e2e.production import production, shared_production
 from tests.grid import campaign, grid
+from tests.schedule import (
+    pytest_addoption,
+    pytest_collection_modifyitems,
+    pytest_runtest_logreport,
+    pytest_sessionfinish,
+    pytest_xdist_make_scheduler,
+)
 from tests.stacks import running_stack
 from tests.waiting import PATIENCE, wait_until
 from tests.whole_stack import whole_stack
 
-__all__ = ["campaign", "grid", "production", "shared_production", "whole_stack"]
-"""Fixtures of every tier that stand in a module of their own."""
+__all__ = [  # hooks, and fixtures of every tier, that stand in modules of their own
+    "campaign", "grid", "production", "pytest_addoption", "pytest_collection_modifyitems",
+    "pytest_runtest_logreport", "pytest_sessionfinish", "pytest_xdist_make_scheduler",
+    "shared_production", "whole_stack",
+]  # fmt: skip
 
 hypothesis_settings.register_profile(
     "prodops", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]

@@ -11,13 +11,14 @@ from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import Engine
 from starlette.concurrency import run_in_threadpool
 
+from api.fastmon import views
+from api.fastmon.queries import live
+from api.fastmon.views import Snapshot, Wanted
 from api.http import pages
 from api.http.access import gatekeeper
 from api.requests.views import RequestView, view
 from flows.common import models
 from flows.common.database import transaction
-from flows.fastmon import overview
-from flows.fastmon.overview import Snapshot, Wanted
 
 router = APIRouter(route_class=pages.PageRoute, prefix="/fastmon")
 
@@ -65,8 +66,8 @@ def _is_good(shot: _Shot, known: int) -> bool:
 
 def _take(engine: Engine, wanted: Wanted) -> _Shot:
     with transaction(engine) as session:
-        snapshot = overview.take(session, wanted)
-        sampling = overview.sampling_runs(session, wanted.namespace)
+        snapshot = live.take(session, wanted)
+        sampling = live.sampling_runs(session, wanted.namespace)
     return _Shot(snapshot, tuple(sampling), time.monotonic())
 
 
@@ -90,9 +91,9 @@ async def live_page(
         no_namespace=NO_NAMESPACE,
         sampling=[_sampling(request, row) for row in shot.sampling],
         words={
-            "quiet_seconds": overview.QUIET_SECONDS,
-            "rate_seconds": overview.RATE_SECONDS,
-            "files_shown": overview.FILES_SHOWN,
+            "quiet_seconds": views.QUIET_SECONDS,
+            "rate_seconds": views.RATE_SECONDS,
+            "files_shown": live.FILES_SHOWN,
         },
     )
 

@@ -89,9 +89,9 @@ async def send_message(
     body = schemas.decode(await request.body())
     message = schemas.parse(body)
     intake: Intake = request.app.state.intake
-    outcome = await intake.take(body, message, caller.name)
+    event_id, verdict = await intake.take(body, message, caller.name)
     return StoredMessage(
-        message_id=outcome.event_id,
+        message_id=event_id,
         message_type=message.msg_type,
         sender_agent=message.sender,
         namespace=message.namespace,
@@ -100,8 +100,8 @@ async def send_message(
         message_content=body,
         sent_at=now(),
         is_successful=True,
-        outcome=outcome.taken,
-        reason=outcome.reason,
+        outcome=verdict.taken,
+        reason=verdict.reason,
     )
 
 

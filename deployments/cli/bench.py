@@ -131,12 +131,12 @@ def everything(*, as_json: AsJson = False) -> None:
 _MODULES: Final = {
     "latency": "requests.latency",
     "idle": "stack.idle",
-    "stream": "stream",
-    "sampling": "sampling",
+    "stream": "fastmon.stream",
+    "sampling": "fastmon.sampling",
     "submit": "submit",
-    "sweep": "sweep",
-    "fetch": "fetch",
-    "stall": "stall",
+    "sweep": "provenance.sweep",
+    "fetch": "payload_logs.fetch",
+    "stall": "payload_logs.stall",
     "chaos": "chaos.bench",
 }
 """The module of each bench below `deployments.bench`, in the order of `bench all`."""

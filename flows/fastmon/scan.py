@@ -1,4 +1,4 @@
-"""The directory scan (continuous mode): new STF files in watched directories, through the door.
+"""The directory scan (continuous mode): new STF files in watched directories are taken in.
 
 A file is taken when its size has stood still; what was seen is remembered in the database, so that
 a restart neither takes a file twice nor waits for it anew.
@@ -23,6 +23,7 @@ from blocks.errors import Invalid, ProdOpsError
 from flows.common.database import now, transaction
 from flows.common.settings import FastmonSettings
 from flows.fastmon import intake, schemas
+from flows.fastmon.intake import Incoming
 from flows.fastmon.models import WatchedFile
 
 _CHUNK_BYTES: Final = 1 << 20
@@ -180,22 +181,22 @@ def _note(session: Session, sighting: Sighting, moment: datetime) -> WatchedFile
 
 
 def _take(engine: Engine, batch: Sequence[Sighting], configured: FastmonSettings) -> int:
-    """Bring a batch of files to the door, then remember that they were brought.
+    """Take in the STFs of a batch of files, then note that they were taken.
 
-    A crash between the two brings them again, which changes nothing: the inbox knows them.
+    A crash between the two takes them in again, which changes nothing: the inbox knows them.
     """
-    messages = []
-    outcomes: dict[str, str] = {}
+    incoming = []
+    refused: dict[str, str] = {}
     for sighting in batch:
         body = message_of(sighting, configured)
         try:
-            messages.append((body, schemas.parse(body)))
+            incoming.append(Incoming(body, schemas.parse(body), configured.agent_name))
         except Invalid as error:
-            outcomes[str(sighting.path)] = f"refused: {error}"
-    if messages:
-        intake.take_in(engine, messages, requested_by=configured.agent_name, source="scan")
+            refused[str(sighting.path)] = f"refused: {error}"
+    if incoming:
+        intake.take_in(engine, incoming, source="scan")
     with transaction(engine) as session:
         for row in _known(session, batch).values():
             row.taken_at = now()
-            row.outcome = outcomes.get(row.path, "taken")
-    return len(messages)
+            row.outcome = refused.get(row.path, "taken")
+    return len(incoming)

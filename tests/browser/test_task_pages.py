@@ -11,15 +11,15 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from api.http import wording
-from tests.browser import test_fastmon_page as pages
-from tests.browser.test_fastmon_page import OVERFLOW, PHONE, Visit, begin_visit
+from tests.browser import visits
+from tests.browser.visits import OVERFLOW, PHONE, Visit, begin_visit
 from tests.e2e.production import Production
 from tests.nginx_proxy import proxied
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.browser
 
-chromium = pages.chromium
+chromium = visits.chromium
 PATIENCE = 40_000  # ms, for what waits for prun on a busy machine
 OWNER = "tester"
 EXPECTED = re.compile(r"status of 40[0139]|status of 503|Password forms should have")

@@ -1,4 +1,4 @@
-"""Twenty fixed schedules of the chaos bench: every victim, step and kind of fault."""
+"""Fixed schedules of the chaos bench: eight with every victim and step, twenty with every fault."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from tests.template import fill
 pytestmark = pytest.mark.e2e
 
 SEEDS = range(56, 76)
+EIGHT = (56, 57, 58, 60, 63, 67, 68, 69)
+OTHERS = tuple(seed for seed in SEEDS if seed not in EIGHT)
 
 
 @pytest.fixture
@@ -24,9 +26,12 @@ def begun_stack(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("begun_stack")
-def test_no_schedule_loses_or_doubles_a_submission():
-    report = bench.run(SEEDS)
+@pytest.mark.parametrize(
+    "seeds", [EIGHT, pytest.param(OTHERS, marks=pytest.mark.slow)], ids=["eight", "others"]
+)
+def test_no_schedule_loses_or_doubles_a_submission(seeds: tuple[int, ...]):
+    report = bench.run(seeds)
     figures = {figure.name: figure.value for figure in report.figures}
     assert figures["violations"] == 0, report.as_text()
-    assert figures["schedules"] == len(SEEDS)
-    assert figures["kills"] >= len(SEEDS) / 2
+    assert figures["schedules"] == len(seeds)
+    assert figures["kills"] >= len(seeds) / 2

@@ -1,5 +1,7 @@
 """The schedules of the chaos bench: by their seed alone, and together of every kind."""
 
+from collections.abc import Iterable
+
 from deployments.bench.chaos.schedule import (
     PRUN_SECONDS,
     SERVER_LIMIT_SECONDS,
@@ -12,12 +14,12 @@ from deployments.bench.chaos.schedule import (
 )
 from deployments.sandbox.panda.faults import Fault, FaultKind, When
 from flows.submission.models import Step
-from tests.e2e.test_chaos import SEEDS
+from tests.e2e.test_chaos import EIGHT, SEEDS
 
 MANY = range(1, 201)
 
 
-def drawn(seeds: range) -> list[Schedule]:
+def drawn(seeds: Iterable[int]) -> list[Schedule]:
     return [draw(seed) for seed in seeds]
 
 
@@ -68,6 +70,12 @@ def test_two_hundred_seeds_have_every_fault_of_a_submission_before_and_after_the
 def test_two_hundred_seeds_have_faults_of_look_up_upload_and_parameters_too():
     endpoints = {fault.endpoint for each in drawn(MANY) for fault in each.faults}
     assert len(endpoints) == 5
+
+
+def test_the_eight_that_are_always_played_have_every_victim_and_step():
+    schedules = drawn(EIGHT)
+    assert victims(schedules) == set(Victim) - {Victim.NONE}
+    assert steps(schedules) == set(Step)
 
 
 def test_the_twenty_of_the_test_have_every_victim_step_and_kind_of_fault():

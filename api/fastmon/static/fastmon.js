@@ -1,6 +1,7 @@
 // The live page of fast monitoring: the server's snapshot, then the stream, drawn once per frame.
 
-import { fetchPage, Live, Once, replacePart } from "./live.js";
+import { Live } from "./follow.js";
+import { fetchPage, Once, replacePart } from "./live.js";
 import { Model, TYPES } from "./fastmon_model.js";
 import { Plot } from "./fastmon_plot.js";
 import { show, title } from "./fastmon_tables.js";

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from api.pcs.models import Campaign, Lifecycle
-from api.provenance import counts
+from api.provenance.queries import counts
 from flows.provenance.models import (
     EVGEN,
     ArrivalsSweep,
@@ -17,7 +17,7 @@ from flows.provenance.models import (
     DetectedRelease,
     ProducedDataset,
 )
-from flows.provenance.schemas import did_of, filters_of, is_complete, rses_of
+from flows.provenance.schemas import filters_of, is_complete, rses_of
 
 
 def campaign_data(session: Session, found: Sequence[Campaign]) -> dict[int, dict[str, Any]]:
@@ -79,7 +79,7 @@ def _unmatched(dataset: ProducedDataset) -> dict[str, Any]:
     lacks = int(not is_complete(dataset))
     of_stage = {"count": 1, **sizes, "rses": rses, "incomplete": lacks}
     return {
-        "did": did_of(dataset),
+        "did": dataset.did,
         "stage": dataset.stage,
         **sizes,
         "rse_names": sorted(rses),

@@ -15,7 +15,7 @@ from api.pcs.services import plans
 from api.pcs.views.catalogue import RowView, columns
 from flows.common.models import Request
 from flows.common.settings import Settings
-from flows.provenance.schemas import did_of, output_entry
+from flows.provenance.schemas import output_entry
 
 
 class AttemptView(RowView):
@@ -125,7 +125,7 @@ def task_views(session: Session, tasks: Sequence[ProdTask], settings: Settings) 
 def _task_fields(task: ProdTask) -> dict[str, Any]:
     overrides = task.overrides or {}
     one = overrides.get("input_dataset_did")
-    outputs = [did_of(output) for output in task.outputs]
+    outputs = [output.did for output in task.outputs]
     return columns(task) | {
         "composed_name": task.dataset.composed_name,
         "campaign": task.campaign.name if task.campaign is not None else None,

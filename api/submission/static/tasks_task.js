@@ -1,7 +1,8 @@
 // The page of a production task: submits it, follows the submission to its end, operates on it.
 
 import { fetchPage, Once, replacePart } from "./live.js";
-import { Follower, OPERATION, SUBMISSION } from "./tasks_follow.js";
+import { Follower } from "./follow.js";
+import { OPERATION, SUBMISSION } from "./tasks_events.js";
 import { mayWrite, post, showKept } from "./tasks_write.js";
 import { waited } from "./words.js";
 

@@ -14,7 +14,7 @@ from flows.common.settings import known_names
 from flows.payload_logs import messages as log_messages
 from flows.payload_logs.models import LogState, Step
 from flows.provenance import messages as provenance_messages
-from flows.provenance.evgen.plan import Verdict
+from flows.provenance.domain.registration import Verdict
 from flows.provenance.models import Finding, Rule, SweepState
 from flows.submission import messages as submission_messages
 

@@ -9,11 +9,14 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -25,8 +28,8 @@ pytestmark = [
 ]
 
 STREAM = "/api/messages/stream/"
+OF_PCS = "/pcs/api/"  # test_pcs_openapi.py sends to those, where there are rows
 EXAMPLES = 16
-WITH_ROWS = 4  # for routes of PCS: test_pcs_openapi.py sends them more, where there are rows
 
 
 @pytest.fixture
@@ -49,12 +52,25 @@ def operations(description: dict) -> Iterator[APIOperation]:
         yield found.ok()
 
 
+def without_pcs(description: dict) -> Iterator[APIOperation]:
+    return (each for each in operations(description) if not each.path.startswith(OF_PCS))
+
+
+@contextmanager
+def connection() -> Iterator[requests.Session]:
+    """A session that keeps its connection and no cookie; schemathesis' own connects each time."""
+    with requests.Session() as session:
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        yield session
+
+
 def test_no_answer_is_a_server_error(api, served_api, keys, subtests):
-    for operation in operations(api.get("/openapi.json").json()):
-        # The stream does not end for those who may listen.
-        who = {} if operation.path == STREAM else served_api.authorization
-        with subtests.test(operation.label):
-            attack(operation, Target(served_api.url, who, keys))
+    with connection() as session:
+        for operation in without_pcs(api.get("/openapi.json").json()):
+            # The stream does not end for those who may listen.
+            who = {} if operation.path == STREAM else served_api.authorization
+            with subtests.test(operation.label):
+                attack(operation, Target(served_api.url, session, who, keys))
 
 
 # What PostgreSQL cannot keep, Python cannot encode or JSON cannot say, and numbers too large.
@@ -90,7 +106,7 @@ def fields_of(described: dict[str, Any]) -> list[str]:
 def test_no_awkward_value_is_a_server_error(served_api, keys, subtests):
     with served_api.client() as client:
         description = client.get("/openapi.json").json()
-    for operation in operations(description):
+    for operation in without_pcs(description):
         token = None if operation.path == STREAM else "own"
         with subtests.test(operation.label), served_api.client(token=token) as client:
             for request in seams(operation, keys):
@@ -103,6 +119,7 @@ class Target:
     """Where requests go, who sends them, and a row's key for each path that takes one."""
 
     url: str
+    session: requests.Session
     headers: dict[str, str]
     keys: dict[str, str]
 
@@ -114,7 +131,7 @@ def attack(operation: APIOperation, target: Target) -> None:
     cases = [operation.as_strategy(generation_mode=mode) for mode in GenerationMode]
 
     @settings(
-        max_examples=WITH_ROWS if operation.path.startswith("/pcs/api/") else EXAMPLES,
+        max_examples=EXAMPLES,
         derandomize=True,
         deadline=None,
         database=None,
@@ -125,7 +142,7 @@ def attack(operation: APIOperation, target: Target) -> None:
     def send(case: schemathesis.Case, is_there: bool) -> None:  # noqa: FBT001
         if is_there and key:
             case.path_parameters = {"key": key}
-        answer = case.call(base_url=target.url, headers=target.headers)
+        answer = case.call(base_url=target.url, session=target.session, headers=target.headers)
         is_known = answer.status_code < 500 or str(answer.status_code) in documented
         assert is_known, f"{answer.text} for {case.as_curl_command()}"
 

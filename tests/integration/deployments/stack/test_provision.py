@@ -12,7 +12,6 @@ from sqlalchemy.exc import ProgrammingError
 from flows.common import events, requests
 from flows.common.database import transaction
 from flows.common.models import Request
-from flows.fastmon import intake, schemas
 from flows.fastmon.actions import SAMPLE_STFS, SampleStfs
 from tests.databases import Database
 from tests.sampled_run import begin_sampling, messages_of, take_in
@@ -22,7 +21,7 @@ pytestmark = pytest.mark.integration
 TF_ID = str(uuid.uuid4())
 REQUEST = "action, parameters, requested_by, source, created_at"
 REQUEST_VALUES = "'a', '{}', 'me', 'rest', now()"
-INBOX = "namespace, stf_filename, message, received_at, state"
+INBOX = "namespace, stf_filename, received_at, state"
 TF = "tf_file_id, stf_file_id, tf_filename, status, created_at, updated_at"
 TF_VALUES = "gen_random_uuid(), (SELECT file_id FROM swf_stf_files LIMIT 1), 'x.tf'"
 
@@ -50,11 +49,11 @@ FORBIDDEN = {
     "decide an inbox row": "UPDATE fastmon_inbox SET state = 'passed'",
     "delete an inbox row": "DELETE FROM fastmon_inbox",
     "insert a decided inbox row": (
-        f"INSERT INTO fastmon_inbox ({INBOX}) VALUES ('n', 'z.stf', '{{}}', now(), 'sampled')"
+        f"INSERT INTO fastmon_inbox ({INBOX}) VALUES ('n', 'z.stf', now(), 'sampled')"
     ),
     "insert an inbox row with a decision": (
         f"INSERT INTO fastmon_inbox ({INBOX}, request_id)"
-        " VALUES ('n', 'z.stf', '{}', now(), 'waiting', 1)"
+        " VALUES ('n', 'z.stf', now(), 'waiting', 1)"
     ),
     "move a run's first STF": "UPDATE fastmon_first_stf SET stf_filename = 'z.stf'",
     "take a namespace's lease": "UPDATE fastmon_lease SET request_id = 99",
@@ -117,13 +116,11 @@ def test_the_web_role_cannot_pass_its_own_tf_off_as_the_samplers(sampled: Databa
     assert do(sampled, "DELETE FROM swf_fastmon_files WHERE tf_filename = 'x.tf'") == 1
 
 
-def test_the_web_role_can_do_what_the_door_needs(database: Database):
+def test_the_web_role_can_do_what_intake_needs(database: Database):
     body: dict[str, Any] = {"msg_type": "stf_ready", "run_id": "1", "filename": "1.stf"}
     for taken in ("accepted", "repeated"):
-        (outcome,) = intake.take_in(
-            database.web_engine, [(body, schemas.parse(body))], requested_by="me", source="message"
-        )
-        assert outcome.taken == taken
+        [verdict] = take_in(database.web_engine, [body])
+        assert verdict.taken == taken
 
 
 def test_the_web_role_can_open_join_and_cancel_requests(database: Database):

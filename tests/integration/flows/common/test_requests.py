@@ -23,11 +23,14 @@ from flows.common.actions import Action, OnLost
 from flows.common.database import make_engine, transaction
 from flows.common.models import Request, RequestState
 from flows.common.requests import Accepted, Claim, ClaimLost
-from flows.common.settings import FastmonSettings
-from flows.fastmon import intake, repository, schemas
+from flows.fastmon import intake, repository
+from flows.fastmon.domain import Tally
+from flows.fastmon.intake import Incoming
 from flows.fastmon.models import InboxState, InboxStf
-from flows.fastmon.sampler import LeaseTaken, Sampler, Tally, sampling_of
+from flows.fastmon.tasks import LeaseTaken, Sampler
+from tests import sampled_run
 from tests.databases import Database
+from tests.sampled_run import incoming
 
 pytestmark = pytest.mark.integration
 
@@ -411,12 +414,12 @@ def test_a_sampling_request_never_closes_over_a_message(ops: Engine, web: Engine
 def test_a_close_waits_for_an_intake_that_joined_and_then_does_not_close(ops: Engine, web: Engine):
     send(web, ["1.stf"])
     (request,) = claim(ops)
-    sampler = sampler_of(ops, request)
+    sampler = begun(ops, request)
     sampler.serve_batch()
     with ThreadPoolExecutor(1) as pool:
         with transaction(web) as session:
-            intake._queue_stfs(session, announced(["2.stf"]), requested_by="me", source="test")
-            closing = pool.submit(sampler.close_if_empty, Tally())
+            intake._queue_stfs(session, announced(["2.stf"]), source="test")
+            closing = pool.submit(sampler.close, Tally(), if_empty=True)
             with pytest.raises(TimeoutError):
                 closing.result(0.3)
         assert closing.result(10) is False
@@ -425,29 +428,28 @@ def test_a_close_waits_for_an_intake_that_joined_and_then_does_not_close(ops: En
 def test_an_intake_waits_for_a_close_and_then_opens_the_next_request(ops: Engine, web: Engine):
     send(web, ["1.stf"])
     (request,) = claim(ops)
-    sampler = sampler_of(ops, request)
+    sampler = begun(ops, request)
     sampler.serve_batch()
     with ThreadPoolExecutor(1) as pool:
         with transaction(ops) as session:
-            requests.lock_for_end(session, sampler.holder)
+            requests.lock_for_end(session, sampler.run.claim)
             taking = pool.submit(send, web, ["2.stf"])
             with pytest.raises(TimeoutError):
                 taking.result(0.3)
-            requests.finish(session, sampler.holder, RequestState.COMPLETED)
+            requests.finish(session, sampler.run.claim, RequestState.COMPLETED)
         taking.result(10)
     assert [each.id > request.id for each in claim(ops)] == [True]
 
 
-def announced(names: Sequence[str]) -> list[tuple[dict[str, Any], schemas.Message]]:
-    bodies = [
+def announced(names: Sequence[str]) -> list[Incoming]:
+    return incoming(
         {"msg_type": "stf_ready", "run_id": "1", "namespace": "ns", "filename": name}
         for name in names
-    ]
-    return [(body, schemas.parse(body)) for body in bodies]
+    )
 
 
 def send(engine: Engine, names: Sequence[str]) -> None:
-    intake.take_in(engine, announced(names), requested_by="me", source="test")
+    intake.take_in(engine, announced(names), source="test")
 
 
 def unserved(engine: Engine) -> list[str]:
@@ -479,31 +481,30 @@ class Eager:
 
 
 def serve(engine: Engine, holder: Claim) -> None:
-    sampling = sampling_of(FastmonSettings(selection_fraction=1.0, tf_files_per_stf=1))
-    sampler = Sampler(engine, "ns", holder, sampling, batch_size=5)
-    assert sampler.begin()
+    sampler = sampled_run.sampler_of(engine, holder, "ns", tf_files_per_stf=1, batch_size=5)
+    sampler.begin()
     while True:
         while sampler.serve_batch().batches:
             pass
-        if sampler.close_if_empty(Tally()):
+        if sampler.close(Tally(), if_empty=True):
             return
 
 
 def test_a_predecessor_serves_until_its_successor_takes_the_lease(ops: Engine, web: Engine):
     send(web, ["1.stf"])
     (request,) = claim(ops)
-    first = sampler_of(ops, request)
+    first = begun(ops, request)
     with transaction(ops) as session:
-        requests.succeed(session, first.holder)
+        requests.succeed(session, first.run.claim)
     (heir,) = claim(ops)
     assert first.serve_batch().stfs == 1
-    second = sampler_of(ops, heir)
+    second = begun(ops, heir)
     send(web, ["2.stf"])
     with pytest.raises(LeaseTaken):
         first.serve_batch()
-    first.close_after_hand_over(Tally())
+    first.close(Tally())
     assert second.serve_batch().stfs == 1
-    assert second.close_if_empty(Tally())
+    assert second.close(Tally(), if_empty=True)
 
 
 def test_a_predecessor_that_comes_back_after_its_successor_began_serves_nothing(
@@ -511,22 +512,28 @@ def test_a_predecessor_that_comes_back_after_its_successor_began_serves_nothing(
 ):
     send(web, ["1.stf"])
     (request,) = claim(ops)
-    first = sampler_of(ops, request)
+    first = begun(ops, request)
     with transaction(ops) as session:
-        requests.succeed(session, first.holder)
+        requests.succeed(session, first.run.claim)
     (heir,) = claim(ops)
-    sampler_of(ops, heir)
-    give_back(ops, first.holder)
+    begun(ops, heir)
+    give_back(ops, first.run.claim)
     (again,) = claim(ops)
-    late = sampler_of(ops, again, is_first=False)
-    late.close_after_hand_over(Tally())
+    late = sampler_of(ops, again)
+    with pytest.raises(LeaseTaken):
+        late.begin()
+    late.close(Tally())
     assert row(ops, again.id).state == RequestState.COMPLETED
 
 
-def sampler_of(engine: Engine, request: Request, *, is_first: bool = True) -> Sampler:
+def sampler_of(engine: Engine, request: Request) -> Sampler:
     holder = Claim(request.id, request.attempts, uuid.uuid4())
-    sampler = Sampler(engine, "ns", holder, sampling_of(FastmonSettings()), batch_size=5)
-    assert sampler.begin() is is_first
+    return sampled_run.sampler_of(engine, holder, "ns", batch_size=5)
+
+
+def begun(engine: Engine, request: Request) -> Sampler:
+    sampler = sampler_of(engine, request)
+    sampler.begin()
     return sampler
 
 
