@@ -56,8 +56,10 @@ test-slow: setup slow-system
 	  if [ -n "$$drawn" ]; then mapfile -t drawn <<<"$$drawn" && $(PYTEST) -m slow "$${drawn[@]}"; fi
 
 # What the tests need from Debian: installed where we may, else those tests are left out.
+PACKAGES := test
+test-all test-slow: PACKAGES := slow
 test-system:
-	@$(SHELL) deployments/system-packages.sh test
+	@$(SHELL) deployments/system-packages.sh $(PACKAGES)
 
 slow-system:
 	@$(SHELL) deployments/system-packages.sh slow

@@ -11,6 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from blocks.monitor_api import BackOff, MonitorApi
+
 
 @dataclass
 class Stream:
@@ -145,3 +147,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(f"{len(chunk):x}\r\n".encode() + chunk + b"\r\n")
         if stream.is_held:
             self.monitor.ended.wait()
+
+
+SOON = BackOff(first_seconds=0.01, longest_seconds=0.05)
+
+
+def api_of(monitor: FakeMonitor, **parts: object) -> MonitorApi:
+    """A client of the monitor that waits next to nothing between its attempts."""
+    return MonitorApi(monitor.url + "/", "key", back_off=SOON, **parts)

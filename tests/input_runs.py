@@ -18,15 +18,10 @@ from flows.common.database import transaction
 from flows.common.models import Event, Request
 from flows.common.requests import Claim
 from flows.common.settings import settings
-from flows.provenance.arrivals import look
-from flows.provenance.evgen import planning, registration, update
-from flows.provenance.reports import posting, report
-from flows.provenance.workplace import Workplace
+from flows.provenance.tasks import access
 from tests.databases import Database
 from tests.grid import RunningGrid
-from tests.sweeps import plain_steps
-
-_MODULES = (look, update, planning, registration, report, posting)
+from tests.sweeps import without_prefect
 
 
 @dataclass
@@ -107,10 +102,8 @@ def runs(database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> 
     made = Runs(database)
     monkeypatch.setenv("SWF_TMP_DIR", str(tmp_path / "public"))
     settings.cache_clear()
-    for module in _MODULES:
-        plain_steps(monkeypatch, module)
-    monkeypatch.setattr(planning, "read_requested", update.read_requested)
-    monkeypatch.setattr(Workplace, "pcs", made)
+    without_prefect(monkeypatch)
+    monkeypatch.setattr(access, "pcs", lambda: made)
     return made
 
 

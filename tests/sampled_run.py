@@ -12,9 +12,12 @@ from flows.common import requests
 from flows.common.database import transaction
 from flows.common.models import Request, RequestState
 from flows.common.requests import Claim
-from flows.common.settings import FastmonSettings
+from flows.common.run import Run
+from flows.common.settings import FastmonSettings, settings
 from flows.fastmon import daq, intake, schemas
-from flows.fastmon.sampler import Sampler, Tally, sampling_of
+from flows.fastmon.domain import Tally
+from flows.fastmon.intake import Incoming, Verdict
+from flows.fastmon.tasks import Sampler
 
 
 def messages_of(run: int, stfs: int, **plan: Any) -> list[dict[str, Any]]:
@@ -23,31 +26,46 @@ def messages_of(run: int, stfs: int, **plan: Any) -> list[dict[str, Any]]:
     return [message for _, message in played if message["msg_type"] != "stf_gen"]
 
 
-def take_in(engine: Engine, messages: Iterable[dict[str, Any]]) -> None:
-    pairs = [(body, schemas.parse(body)) for body in messages]
-    intake.take_in(engine, pairs, requested_by="shifter", source="message")
+def incoming(bodies: Iterable[dict[str, Any]]) -> list[Incoming]:
+    """Message bodies, as a shifter brings them."""
+    return [Incoming(body, schemas.parse(body), "shifter") for body in bodies]
 
 
-def begin_sampling(engine: Engine, fraction: float = 1.0, namespace: str = "epic") -> Sampler:
-    """Claim the namespace's request, as the worker would, and take its inbox over."""
+def take_in(engine: Engine, bodies: Iterable[dict[str, Any]]) -> list[Verdict]:
+    taken = intake.take_in(engine, incoming(bodies), source="message")
+    return [verdict for _, verdict in taken]
+
+
+def claimed(engine: Engine, namespace: str) -> Claim:
+    """Claim the namespace's request, as the worker would."""
     with transaction(engine) as session:
-        claimed = requests.claim(session, worker="test", limit=10, lease_seconds=600)
-        [request] = [each for each in claimed if (each.subject or "") == namespace]
-        holder = Claim(request.id, request.attempts, uuid.uuid4())
-        requests.note_flow_run(session, holder, state=RequestState.RUNNING)
-    configured = FastmonSettings(selection_fraction=fraction)
-    sampler = Sampler(engine, namespace, holder, sampling_of(configured), batch_size=500)
+        found = requests.claim(session, worker="test", limit=10, lease_seconds=600)
+        [request] = [each for each in found if (each.subject or "") == namespace]
+        claim = Claim(request.id, request.attempts, uuid.uuid4())
+        requests.note_flow_run(session, claim, state=RequestState.RUNNING)
+    return claim
+
+
+def sampler_of(engine: Engine, claim: Claim, namespace: str = "epic", **configured: Any) -> Sampler:
+    """The sampler of a claimed request; every STF is sampled, where nothing else is configured."""
+    chosen = FastmonSettings(**{"selection_fraction": 1.0, **configured})
+    return Sampler(Run(settings(), engine, claim), namespace, chosen)
+
+
+def begin_sampling(engine: Engine, namespace: str = "epic", **configured: Any) -> Sampler:
+    """Claim the namespace's request, and take its inbox over."""
+    sampler = sampler_of(engine, claimed(engine, namespace), namespace, **configured)
     sampler.begin()
     return sampler
 
 
 def sample(engine: Engine, fraction: float = 1.0, namespace: str = "epic") -> Tally:
     """Sample what waits, and end the sampling run."""
-    sampler = begin_sampling(engine, fraction, namespace)
+    sampler = begin_sampling(engine, namespace, selection_fraction=fraction)
     total = Tally()
     while (batch := sampler.serve_batch()).batches:
         total.add(batch)
-    sampler.close_if_empty(total)
+    sampler.close(total, if_empty=True)
     return total
 
 

@@ -1,9 +1,9 @@
-"""Sweeps without a worker: a request, its flow's steps, and what the records then say."""
+"""Sweeps without a worker: a request, its flow's tasks, and what the records then say."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,9 +30,21 @@ from flows.provenance.models import (
     ProducedFile,
     RequestedPath,
 )
+from flows.provenance.tasks import (
+    arrivals,
+    common,
+    did,
+    evgen,
+    pcs,
+    registration,
+    reports,
+    snapshot,
+    sweep,
+)
 from tests.databases import Database
 from tests.grid import RunningGrid
 
+_TASKS = (arrivals, common, did, evgen, pcs, registration, reports, snapshot, sweep)
 ROOT = "/volatile/eic/EPIC/EVGEN"
 
 
@@ -65,6 +77,7 @@ class Sweeps:
     place: Path
     campaigns: list[Campaign] = field(default_factory=list)
     requested: list[RequestedInput] = field(default_factory=list)
+    ask_pcs_itself: Callable[[], Survey] = pcs.ask_pcs.fn
 
     def ask_pcs(self) -> Survey:
         return Survey(tuple(self.campaigns), tuple(self.requested))
@@ -143,11 +156,12 @@ class Sweeps:
         )
 
 
-def plain_steps(monkeypatch: pytest.MonkeyPatch, module: Any) -> None:
-    """Let a module's Prefect tasks be the functions that they wrap."""
-    for name, value in list(vars(module).items()):
-        if isinstance(value, Task):
-            monkeypatch.setattr(module, name, value.fn)
+def without_prefect(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let provenance's Prefect tasks be the functions that they wrap: done once, here."""
+    for module in (flow, *_TASKS):
+        for name, value in list(vars(module).items()):
+            if isinstance(value, Task):
+                monkeypatch.setattr(module, name, value.fn)
 
 
 @pytest.fixture
@@ -160,6 +174,6 @@ def sweeps(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     settings.cache_clear()
-    plain_steps(monkeypatch, flow)
-    monkeypatch.setattr(flow, "ask_pcs", made.ask_pcs)
+    without_prefect(monkeypatch)
+    monkeypatch.setattr(pcs, "ask_pcs", made.ask_pcs)
     return made

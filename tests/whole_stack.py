@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from deployments.stack.stack import Stack
-from tests.payload_log_fetches import QUICK as QUICK_DOORS
 from tests.stacks import running_stack
+from tests.support.payload_logs.fetches import QUICK as QUICK_DOORS
 
 QUICK = {
     "PRODOPS_FASTMON_IDLE_SECONDS": "1",

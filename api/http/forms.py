@@ -9,7 +9,7 @@ import json
 import math
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, Final, NoReturn
+from typing import Annotated, Any, Final, NoReturn, TypeVar
 
 from fastapi import Depends, Request
 from pydantic import BaseModel, Field, ValidationError, create_model
@@ -18,6 +18,7 @@ from pydantic_core import ErrorDetails
 from api.http import fields
 from api.http.errors import Errors, Rejection
 
+_Form = TypeVar("_Form", bound=BaseModel)
 _TEXTS: Final = {
     "missing": "This field is required.",
     "string_type": "Not a valid string.",
@@ -43,16 +44,19 @@ class Body:
     raw: bytes
 
     def read(self, form: type[BaseModel]) -> dict[str, Any]:
-        """The fields of `form` that were sent, checked; what the form does not know is ignored.
+        """The fields of `form` that were sent, checked, as :meth:`parse`."""
+        return self.parse(form).model_dump(exclude_unset=True)
+
+    def parse(self, form: type[_Form]) -> _Form:
+        """The body in its form; what the form does not know is ignored.
 
         Raises:
             Rejection: 400, naming the field; 415, where the body does not say that it is JSON.
         """
         try:
-            checked = form.model_validate(self._object())
+            return form.model_validate(self._object())
         except ValidationError as error:
             raise Rejection(400, {**_errors_of(error)}) from None
-        return checked.model_dump(exclude_unset=True)
 
     def _object(self) -> dict[str, Any]:
         value = self._json() if self.raw else {}

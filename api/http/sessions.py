@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, TypeVar
 
 from fastapi import Request
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
 
 from blocks.errors import Refused
 from flows.common.database import transaction
 from flows.common.settings import Settings
 
+T = TypeVar("T")
 _TAKEN: Final = "23505"  # PostgreSQL: unique_violation
 
 
@@ -35,6 +37,16 @@ def session_of(request: Request) -> Iterator[Session]:
             yield session
     except IntegrityError as error:
         raise Refused(_reason(error)) from None
+
+
+async def read(request: Request, work: Callable[[Session], T]) -> T:
+    """Do some reading in one transaction, off the event loop."""
+
+    def in_transaction() -> T:
+        with transaction(request.app.state.engine) as session:
+            return work(session)
+
+    return await run_in_threadpool(in_transaction)
 
 
 def _reason(error: IntegrityError) -> str:

@@ -6,7 +6,7 @@ A lone message pays nothing for it; a burst costs one transaction, not one each.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sqlalchemy import Engine
@@ -14,19 +14,22 @@ from starlette.concurrency import run_in_threadpool
 
 from blocks.errors import OutsideUnavailable
 from flows.fastmon import intake
-from flows.fastmon.intake import Outcome
+from flows.fastmon.intake import Incoming, Verdict
 from flows.fastmon.schemas import Message
 
 _BATCH: Final = 200
 _WAITING: Final = 5_000
 
+Outcome = tuple[int, Verdict]
+"""The id of a message's event, and what was done with the message."""
+
 
 @dataclass
 class _Waiting:
-    body: dict[str, Any]
-    message: Message
-    caller: str
-    answer: asyncio.Future[Outcome]
+    incoming: Incoming
+    answer: asyncio.Future[Outcome] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
 
 
 class IntakeOverloaded(OutsideUnavailable):
@@ -47,47 +50,39 @@ class Intake:
             DatabaseUnavailable: It is not stored.
             IntakeOverloaded: It is not stored; too many wait.
         """
-        answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        waiting = _Waiting(Incoming(body, message, caller))
         try:
-            self._queue.put_nowait(_Waiting(body, message, caller, answer))
+            self._queue.put_nowait(waiting)
         except asyncio.QueueFull:
             raise IntakeOverloaded("too many messages wait to be stored; send it again") from None
-        return await answer
+        return await waiting.answer
 
     async def run(self) -> None:
         """Store what waits, batch by batch, until cancelled."""
         while True:
             batch = [await self._queue.get()]
-            # One transaction opens requests in one caller's name.
             while len(batch) < _BATCH and not self._queue.empty():
                 batch.append(self._queue.get_nowait())
-            for caller in dict.fromkeys(waiting.caller for waiting in batch):
-                await self._store([each for each in batch if each.caller == caller], caller)
+            await self._store(batch)
 
-    async def _store(self, batch: list[_Waiting], caller: str) -> None:
+    async def _store(self, batch: list[_Waiting]) -> None:
         try:
-            outcomes = await run_in_threadpool(self._take_in, batch, caller)
+            outcomes = await run_in_threadpool(
+                intake.take_in, self._engine, [each.incoming for each in batch], source="message"
+            )
         except OutsideUnavailable as error:
             _fail(batch, error)
-        except Exception as error:  # noqa: BLE001 - told to whoever sent the message
+        except Exception as error:  # noqa: BLE001 - raised to whoever sent the message
             if len(batch) == 1:
                 _fail(batch, error)
                 return
             # One of them cannot be stored: alone, the others can.
             for waiting in batch:
-                await self._store([waiting], caller)
+                await self._store([waiting])
         else:
             for waiting, outcome in zip(batch, outcomes, strict=True):
                 if not waiting.answer.done():
                     waiting.answer.set_result(outcome)
-
-    def _take_in(self, batch: list[_Waiting], caller: str) -> list[Outcome]:
-        return intake.take_in(
-            self._engine,
-            [(waiting.body, waiting.message) for waiting in batch],
-            requested_by=caller,
-            source="message",
-        )
 
 
 def _fail(batch: list[_Waiting], error: Exception) -> None:

@@ -1,4 +1,4 @@
-"""Messages in, events out: the REST door of the bus, and the live stream."""
+"""Messages in over REST, events out over the live stream."""
 
 from __future__ import annotations
 
@@ -89,9 +89,9 @@ async def send_message(
     body = schemas.decode(await request.body())
     message = schemas.parse(body)
     intake: Intake = request.app.state.intake
-    outcome = await intake.take(body, message, caller.name)
+    event_id, verdict = await intake.take(body, message, caller.name)
     return StoredMessage(
-        message_id=outcome.event_id,
+        message_id=event_id,
         message_type=message.msg_type,
         sender_agent=message.sender,
         namespace=message.namespace,
@@ -100,8 +100,8 @@ async def send_message(
         message_content=body,
         sent_at=now(),
         is_successful=True,
-        outcome=outcome.taken,
-        reason=outcome.reason,
+        outcome=verdict.taken,
+        reason=verdict.reason,
     )
 
 

@@ -1,6 +1,6 @@
 """Answers made of a payload log's members: as one text, as an archive, or a part of one member.
 
-Nothing is read whole; what cannot be answered any more (a part beyond the end) is told before.
+Nothing is read whole; what cannot be answered any more (a part beyond the end) is said before.
 """
 
 from __future__ import annotations
@@ -136,8 +136,8 @@ def _bounds(first: str, last: str, size_bytes: int) -> tuple[int, int]:
     else:
         start, stop = int(first), min(size_bytes, int(last) + 1 if last else size_bytes)
     if start >= stop:
-        told: dict[str, object] = {"detail": f"the member ends at byte {size_bytes}"}
-        raise Rejection(416, told, {"Content-Range": f"bytes */{size_bytes}"})
+        body: dict[str, object] = {"detail": f"the member ends at byte {size_bytes}"}
+        raise Rejection(416, body, {"Content-Range": f"bytes */{size_bytes}"})
     return start, stop
 
 

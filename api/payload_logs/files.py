@@ -15,7 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
+from flows.common.settings import Settings
+from flows.payload_logs import cache
 from flows.payload_logs.cache import DONE
+from flows.payload_logs.models import PayloadLog
 
 FIRST: Final = ("payload.stdout", "payload.stderr", "pilotlog.txt", "pandatracerlog.txt")
 """The members in the order in which they are shown; others come after them, by name."""
@@ -77,12 +80,10 @@ class OpenLog:
         return sum(each.size_bytes for each in self.members)
 
 
-def is_cached(directory: Path) -> bool:
-    """Whether a fetch has ended there: its `.done` alone says so."""
-    try:
-        return stat.S_ISREG((directory / DONE).stat().st_mode)
-    except OSError:
-        return False
+def open_of(row: PayloadLog | None, settings: Settings) -> OpenLog | None:
+    """Open the log of a row; None where it is not in the cache. Whoever takes it closes it."""
+    directory = cache.directory_for(row, settings)
+    return open_log(directory) if directory is not None else None
 
 
 def open_log(directory: Path) -> OpenLog | None:
@@ -92,59 +93,59 @@ def open_log(directory: Path) -> OpenLog | None:
     """
     for attempt in range(_TRIES):
         try:
-            place = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            opened = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         except OSError:
             return None
         try:
-            log, is_whole = _open_in(place)
+            log, is_whole = _open_in(opened)
         except OSError:  # no `.done`: nothing is there, or what was there has just been replaced
-            if _is_still(directory, place):
+            if _is_still(directory, opened):
                 return None
             continue
         finally:
-            os.close(place)
-        # A member that is gone for good, not replaced, is told by its absence.
+            os.close(opened)
+        # A member that is gone for good, not replaced, shows by its absence.
         if is_whole or attempt == _TRIES - 1:
             return log
         log.close()
     return None
 
 
-def _open_in(place: int) -> tuple[OpenLog, bool]:
-    done = os.open(DONE, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=place)
+def _open_in(opened: int) -> tuple[OpenLog, bool]:
+    done = os.open(DONE, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=opened)
     with io.FileIO(done) as file:
-        told = os.fstat(done)
+        mark = os.fstat(done)
         names = file.readall().decode(errors="replace").strip().split(",")
-    wanted = sorted({each for each in names if _is_plain(each)}, key=_place)
-    found = tuple(each for name in wanted if (each := _open_member(place, name)) is not None)
-    version = f"{told.st_ino:x}-{told.st_mtime_ns:x}"
+    wanted = sorted({each for each in names if _is_plain(each)}, key=_rank)
+    found = tuple(each for name in wanted if (each := _open_member(opened, name)) is not None)
+    version = f"{mark.st_ino:x}-{mark.st_mtime_ns:x}"
     return OpenLog(found, version), len(found) == len(wanted)
 
 
-def _open_member(place: int, name: str) -> Member | None:
+def _open_member(opened: int, name: str) -> Member | None:
     try:
         # A FIFO would block, a link would lead elsewhere: neither is a member.
-        number = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=place)
+        number = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=opened)
     except OSError:
         return None
-    file, told = io.FileIO(number), os.fstat(number)
-    if not stat.S_ISREG(told.st_mode):
+    file, facts = io.FileIO(number), os.fstat(number)
+    if not stat.S_ISREG(facts.st_mode):
         file.close()
         return None
-    return Member(name, told.st_size, int(told.st_mtime), file)
+    return Member(name, facts.st_size, int(facts.st_mtime), file)
 
 
 def _is_plain(name: str) -> bool:
     return bool(name) and not name.startswith(".") and "/" not in name and "\0" not in name
 
 
-def _place(name: str) -> tuple[int, str]:
+def _rank(name: str) -> tuple[int, str]:
     return (FIRST.index(name) if name in FIRST else len(FIRST), name)
 
 
-def _is_still(directory: Path, place: int) -> bool:
+def _is_still(directory: Path, opened: int) -> bool:
     with suppress(OSError):
-        now, then = directory.stat(), os.fstat(place)
+        now, then = directory.stat(), os.fstat(opened)
         return (now.st_dev, now.st_ino) == (then.st_dev, then.st_ino)
     return True
 

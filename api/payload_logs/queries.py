@@ -5,20 +5,19 @@ The web tier only reads the row: what it wants, it requests of the ops side.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
-from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Engine, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.http.access import Caller
-from api.payload_logs import files
+from api.pcs.models import Attempt, ProdTask
 from blocks.errors import ProdOpsError
 from flows.common import requests
-from flows.common.database import now, transaction
+from flows.common.database import now
 from flows.common.models import OPEN, Request, RequestState
 from flows.common.settings import Settings
 from flows.payload_logs import cache
@@ -88,11 +87,17 @@ def job_id(text: str) -> int:
     Raises:
         NotAJobId: It is none.
     """
-    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_ID))
-    if not is_number or not 1 <= int(text) <= MAX_ID:
+    number = number_of(text)
+    if number is None:
         shown = text if len(text) <= 100 else f"{text[:100]}…"  # noqa: PLR2004
         raise NotAJobId(f"job {shown}: a PanDA job is named by a positive whole number")
-    return int(text)
+    return number
+
+
+def number_of(text: str) -> int | None:
+    """The positive number that the text is, as databases hold them; None: it is none."""
+    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_ID))
+    return int(text) if is_number and 1 <= int(text) <= MAX_ID else None
 
 
 # ------------------------------------------------------------------ looking
@@ -108,7 +113,8 @@ def look(
     """
     row = session.get(PayloadLog, pandaid)
     # After the row: a fetch that ends meanwhile has filled the cache before.
-    is_cached = files.is_cached(place) if (place := directory(row, settings)) else False
+    path = cache.directory_for(row, settings)
+    is_cached = path is not None and cache.is_done(path)
     if request_id is not None:
         return _of_request(_latest(session, request_id, pandaid), pandaid, row, is_cached=is_cached)
     request = _open_request(session, pandaid)
@@ -155,20 +161,24 @@ def _of_request(
 
 def reason_of(row: PayloadLog | None, pandaid: int) -> str:
     """Why there is nothing, or nothing new, to show (texts: ops contract section 1.4.4)."""
-    told = (row.last_error if row is not None else None) or ""
+    noted = (row.last_error if row is not None else None) or ""
     if row is not None and row.state == LogState.NO_LOG:
-        return told if NO_LOG_TEXT in told else NO_LOG_TEXT
+        return noted if NO_LOG_TEXT in noted else NO_LOG_TEXT
     if row is not None and row.state == LogState.NO_JOB:
-        label = f"job {pandaid}"
-        return told if told.startswith(label) else f"{label}: {told or 'PanDA knows no such job'}"
-    return told or "the reason was not noted"
+        label, fact = f"job {pandaid}", noted or "PanDA knows no such job"
+        return fact if fact.startswith(label) else f"{label}: {fact}"
+    return noted or "the reason was not noted"
 
 
-def directory(row: PayloadLog | None, settings: Settings) -> Path | None:
-    """Where the job's log is, or would be; None as long as its task is not known."""
+def task_name(session: Session, row: PayloadLog | None) -> str | None:
+    """The production task whose task at PanDA the job is of, if one is known."""
     if row is None or row.jeditaskid is None:
         return None
-    return cache.directory_of(settings.stack.tmp_dir, row.jeditaskid, row.pandaid)
+    return session.scalar(
+        select(ProdTask.name)
+        .join(Attempt, Attempt.prod_task_id == ProdTask.id)
+        .where(Attempt.jedi_task_id == row.jeditaskid)
+    )
 
 
 def _open_request(session: Session, pandaid: int) -> Request | None:
@@ -210,26 +220,8 @@ def is_worth_asking(standing: Standing, max_attempts: int) -> bool:
             return True
 
 
-def ask(engine: Engine, pandaid: int, caller: Caller, *, force: bool) -> int:
-    """Request the log, or join who did; gives the request's id.
-
-    Raises:
-        DatabaseUnavailable: It is not known whether it was accepted.
-    """
-    form = FetchPayloadLog(pandaid=pandaid, force=force)
-    with transaction(engine) as session:
-        accepted = requests.accept(
-            session,
-            FETCH_PAYLOAD_LOG,
-            form,
-            requested_by=caller.name or _VISITOR,
-            source="page",
-        )
-    return accepted.id
-
-
 def look_and_ask(
-    engine: Engine,
+    session: Session,
     pandaid: int,
     settings: Settings,
     caller: Caller,
@@ -243,14 +235,19 @@ def look_and_ask(
 
     Raises:
         NotItsRequest: No such request is about this job's log.
-        DatabaseUnavailable: Nothing is known, or not whether it was asked for.
     """
-    with transaction(engine) as session:
-        standing = look(session, pandaid, settings, request_id=request_id)
+    standing = look(session, pandaid, settings, request_id=request_id)
     if request_id is not None:
         return standing
     if not force and not is_worth_asking(standing, settings.payload_logs.max_attempts):
         return standing
-    asked = ask(engine, pandaid, caller, force=force)
-    with transaction(engine) as session:
-        return look(session, pandaid, settings, request_id=asked)
+    accepted = requests.accept(
+        session,
+        FETCH_PAYLOAD_LOG,
+        FetchPayloadLog(pandaid=pandaid, force=force),
+        requested_by=caller.name or _VISITOR,
+        source="page",
+    )
+    # It is open until the transaction ends: `accept` holds its row.
+    request = requests.get(session, accepted.id)
+    return replace(standing, phase=Phase.WAITING, request=request, reason="")

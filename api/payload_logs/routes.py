@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from contextlib import nullcontext
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query, Request
-from pydantic import BaseModel
-from sqlalchemy import Engine
 from starlette.responses import StreamingResponse
 
 from api.http.access import Reader, TokenWriter
 from api.http.errors import Rejection
-from api.payload_logs import files
+from api.payload_logs import files, views
 from api.payload_logs.bodies import Part, archive_answer, member_answer
-from api.payload_logs.queries import MAX_ID, directory, look
+from api.payload_logs.queries import MAX_ID
+from api.payload_logs.schemas import LogRequested, LogView
 from flows.common import requests
 from flows.common.database import transaction
-from flows.common.models import RequestState
 from flows.common.settings import Settings
 from flows.payload_logs.actions import FETCH_PAYLOAD_LOG, FetchPayloadLog
-from flows.payload_logs.models import LogState, PayloadLog, Step
+from flows.payload_logs.models import PayloadLog
 
 router = APIRouter(prefix="/api/payload-logs", tags=["payload logs"])
-
 
 PandaId = Annotated[int, Path(ge=1, le=MAX_ID, description="The job at PanDA.", examples=[1001])]
 Offset = Annotated[
@@ -56,56 +53,6 @@ _EXAMPLES: Final[dict[str, Any]] = {
 }
 
 
-class LogRequested(BaseModel):
-    """The request that stands for what was asked."""
-
-    pandaid: int
-    request_id: int
-    state: RequestState
-    is_new: bool
-    url: str
-    log_url: str
-
-
-class MemberView(BaseModel):
-    """A file of a log: its name in the cache, and its path in the archive where it is known."""
-
-    name: str
-    path: str | None
-    size_bytes: int
-    url: str
-
-
-class LogView(BaseModel):
-    """What is known of a job's log; `members` is what can be read now, whatever the state."""
-
-    pandaid: int
-    jeditaskid: int | None
-    scope: str | None
-    lfn: str | None
-    state: LogState
-    step: str
-    step_number: int
-    steps: int
-    step_text: str
-    request_id: int | None
-    request_url: str | None
-    attempts: int
-    max_attempts: int
-    last_error: str | None
-    rse: str | None
-    size_bytes: int | None
-    adler32: str | None
-    looked_up_at: datetime | None
-    fetched_at: datetime | None
-    updated_at: datetime
-    is_cached: bool
-    version: str | None
-    members: list[MemberView]
-    archive_url: str | None
-    page_url: str
-
-
 # ------------------------------------------------------------------ asking
 
 
@@ -127,20 +74,11 @@ def ask(request: Request, caller: TokenWriter, form: FetchPayloadLog) -> LogRequ
     `payload_log_progress`, `payload_log_ready` or `payload_log_failed` tell what comes of it, with
     the job's id as the stream's `subject`.
     """
-    engine: Engine = request.app.state.engine
-    with transaction(engine) as session:
+    with transaction(request.app.state.engine) as session:
         accepted = requests.accept(
             session, FETCH_PAYLOAD_LOG, form, requested_by=caller.name, source="rest"
         )
-    prefix = _prefix(request)
-    return LogRequested(
-        pandaid=form.pandaid,
-        request_id=accepted.id,
-        state=accepted.state,
-        is_new=accepted.is_new,
-        url=f"{prefix}/api/requests/{accepted.id}/",
-        log_url=f"{prefix}/api/payload-logs/{form.pandaid}/",
-    )
+    return views.requested(form.pandaid, accepted, request.app.state.settings)
 
 
 # ------------------------------------------------------------------ reading
@@ -155,15 +93,11 @@ def get_log(pandaid: PandaId, request: Request, _reader: Reader) -> LogView:
     """The state of the log, the step that its fetch is at, and what can be read of it."""
     settings: Settings = request.app.state.settings
     with transaction(request.app.state.engine) as session:
-        row = look(session, pandaid, settings).row
+        row = session.get(PayloadLog, pandaid)
     if row is None:
         raise Rejection(404, {"detail": f"job {pandaid}: nobody has asked for its log yet"})
-    place = directory(row, settings)
-    log = files.open_log(place) if place is not None else None
-    if log is None:
-        return _view(request, row, None)
-    with log:
-        return _view(request, row, log)
+    with files.open_of(row, settings) or nullcontext() as log:
+        return views.log(row, log, settings)
 
 
 @router.get(
@@ -217,10 +151,9 @@ def opened(request: Request, pandaid: int) -> files.OpenLog:
     Raises:
         Rejection: 404, where it is not in the cache.
     """
-    settings: Settings = request.app.state.settings
     with transaction(request.app.state.engine) as session:
-        place = directory(session.get(PayloadLog, pandaid), settings)
-    log = files.open_log(place) if place is not None else None
+        row = session.get(PayloadLog, pandaid)
+    log = files.open_of(row, request.app.state.settings)
     if log is None:
         raise Rejection(404, {"detail": f"job {pandaid}: its log is not in the cache"})
     return log
@@ -232,39 +165,3 @@ def _no_member(pandaid: int, name: str) -> Rejection:
 
 def _outdated(pandaid: int) -> Rejection:
     return Rejection(409, {"detail": f"the log of job {pandaid} was fetched anew meanwhile"})
-
-
-def _view(request: Request, row: PayloadLog, log: files.OpenLog | None) -> LogView:
-    base = f"{_prefix(request)}/api/payload-logs/{row.pandaid}/"
-    known = {name: getattr(row, name) for name in LogView.model_fields if hasattr(row, name)}
-    known["members"] = _members(row, log, base)
-    return LogView(
-        **known,
-        step_number=Step(row.step).number if row.step in set(Step) else 0,
-        steps=len(Step),
-        max_attempts=request.app.state.settings.payload_logs.max_attempts,
-        request_url=(
-            f"{_prefix(request)}/api/requests/{row.request_id}/" if row.request_id else None
-        ),
-        is_cached=log is not None,
-        version=log.version if log is not None else None,
-        archive_url=f"{base}archive/" if log is not None else None,
-        page_url=f"{_prefix(request)}/panda/jobs/{row.pandaid}/log/",
-    )
-
-
-def _members(row: PayloadLog, log: files.OpenLog | None, base: str) -> list[MemberView]:
-    paths = {each.get("name"): each.get("path") for each in row.members}
-    return [
-        MemberView(
-            name=each.name,
-            path=paths.get(each.name),
-            size_bytes=each.size_bytes,
-            url=f"{base}members/{each.name}",
-        )
-        for each in (log.members if log is not None else ())
-    ]
-
-
-def _prefix(request: Request) -> str:
-    return str(request.app.state.settings.stack.root_path)

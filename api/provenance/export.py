@@ -8,13 +8,15 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Engine
 
-from api.provenance import campaigns, rows, shown, views
-from api.provenance.selection import Selection
+from api.provenance import schemas, views
+from api.provenance.queries import campaigns, rows
+from api.provenance.queries.selection import Selection
 from flows.common.database import transaction
+from flows.common.spreadsheet import cell
 
 COLUMNS: Final = (
     "campaign", "requested_path", "suffix", "finding", "rule", "detector_config", "stage", "did",
@@ -22,7 +24,6 @@ COLUMNS: Final = (
     "owner_path", "owner_task", "tasks", "priority", "requestor", "arrived_at", "checked_at",
     "reason", "suggestions",
 )  # fmt: skip
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _CHUNK: Final = 200
 
 
@@ -41,12 +42,12 @@ def as_json(engine: Engine, wanted: Selection, stale_before: datetime) -> Iterat
     by_path = replace(wanted, sort="path")
     with transaction(engine) as session:
         found = campaigns.standing(session, wanted.campaign, stale_before=stale_before)
-        standing = views.StandingView(**shown.standing(found))
+        standing = schemas.StandingView(**views.standing(found))
         suggested = rows.suggestions(session, wanted.campaign)
         each = rows.every(session, by_path, stale_before=stale_before)
         yield f'{{"campaign": {standing.model_dump_json()}, "selection": '
         yield f'{json.dumps(wanted.query())}, "results": ['
-        for number, path in enumerate(shown.paths(each, suggested, standing.error)):
+        for number, path in enumerate(views.paths(each, suggested, standing.error)):
             yield f"{',' if number else ''}\n{path.model_dump_json()}"
         yield "\n]}\n"
 
@@ -72,24 +73,13 @@ def _cells(row: rows.Row, suggested: list[rows.Suggestion]) -> list[str]:
     has_dataset = row.name is not None
     rses = (f"{each['rse']} {each['files']}/{each['total']}" for each in row.rses or ())
     return [
-        _text(value)
+        cell(value)
         for value in (
             row.campaign, row.path, row.suffix, row.finding, row.rule, row.detector_config,
             row.stage, row.did, row.is_complete, row.available if has_dataset else None,
             row.wanted if has_dataset else None, row.files, row.size_bytes, "; ".join(rses),
-            row.is_open, row.owner_path, row.owner_task, " ".join(row.tasks), row.priority,
+            row.is_open, row.owner_path, row.owner_task, row.tasks, row.priority,
             row.requestor, row.arrived_at, row.checked_at, row.reason,
-            " ".join(each.did for each in suggested),
+            [each.did for each in suggested],
         )
     ]  # fmt: skip
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, datetime):
-        return value.isoformat()
-    text = str(value)
-    return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text

@@ -1,212 +1,77 @@
-"""The JSON of provenance (ops contract section 3.7)."""
+"""Rows of provenance as its JSON."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
-from flows.provenance.models import (
-    Finding,
-    Rule,
-)
+from api.provenance.queries import campaigns, dids, rows
+from api.provenance.schemas import DidView, FileView, LiveView, MatchView, PathView, ProducedView
+from flows.common.database import now
+from flows.provenance.models import Finding, SweepState
 
 
-class RseView(BaseModel):
-    """Files of a dataset at an RSE: available, and in all."""
-
-    rse: str
-    files: int | None
-    total: int | None
-    bytes: int | None = None
-    complete: bool | None
-
-
-class ProducedView(BaseModel):
-    """A produced dataset. `length` and `bytes` are null while Rucio has it open."""
-
-    did: str
-    stage: str
-    version: str
-    detector_config: str
-    background: str
-    rses: list[RseView]
-    file_count: int
-    bytes: int
-    length: int | None
-    is_open: bool | None
-    complete: bool
-    arrived_at: datetime | None
-    checked_at: datetime
-    owner_path: str | None
-    owner_task: str | None
+def standing(found: campaigns.Standing) -> dict[str, Any]:
+    """The fields of a `StandingView`."""
+    sweep = found.sweep
+    checked_at = sweep.checked_at if sweep is not None else None
+    failed = sweep is not None and sweep.state == SweepState.FAILED
+    return {
+        "campaign": found.name,
+        "lifecycle": found.lifecycle,
+        "state": found.word,
+        "error": sweep.error if failed and sweep is not None else None,
+        "checked_at": checked_at,
+        "attempted_at": sweep.attempted_at if sweep is not None else None,
+        "age_seconds": (now() - checked_at).total_seconds() if checked_at is not None else None,
+        "seconds": sweep.seconds if sweep is not None else None,
+        "request_id": found.request.id if found.request is not None else None,
+    }
 
 
-class MatchView(BaseModel):
-    """A produced dataset that counts for a path; `file_count`: its files that are the path's."""
-
-    did: str
-    rule: Rule
-    stage: str
-    version: str
-    background: str
-    rses: list[RseView]
-    file_count: int
-    bytes: int
-    is_open: bool | None
-    complete: bool
-    arrived_at: datetime | None
-    checked_at: datetime
-    owner_path: str | None
-    owner_task: str | None
-
-
-class PathView(BaseModel):
-    """A requested path under one detector configuration; null where nothing was found.
-
-    `suggestions`: the same path with another generator version, which finds nothing.
-    """
-
-    requested_path: str
-    suffix: str
-    campaign: str
-    detector_config: str | None
-    finding: Finding
-    found: bool
-    reason: str | None
-    dids: list[MatchView]
-    suggestions: list[str]
-    priority: int | None
-    requestor: str
-    tasks: list[str]
-    campaign_tasks: list[str]
-    checked_at: datetime | None
-    error: str | None
+def paths(
+    found: Iterable[rows.Row], suggested: dict[str, list[rows.Suggestion]], error: str | None
+) -> Iterator[PathView]:
+    """The rows, which come sorted by path, as one entry for each detector configuration."""
+    for (path, config), group in groupby(found, key=lambda row: (row.path, row.detector_config)):
+        each = list(group)
+        row = each[0]
+        yield PathView(
+            requested_path=path,
+            suffix=row.suffix,
+            campaign=row.campaign,
+            detector_config=config,
+            finding=row.finding,
+            found=row.finding == Finding.FOUND,
+            reason=row.reason,
+            dids=[MatchView.model_validate(one) for one in each if one.name is not None],
+            suggestions=[one.did for one in suggested.get(path, ())],
+            priority=row.priority,
+            requestor=row.requestor,
+            tasks=row.tasks,
+            campaign_tasks=row.campaign_tasks,
+            checked_at=row.checked_at,
+            error=error,
+        )
 
 
-class PathsView(BaseModel):
-    """The paths of a selection."""
-
-    count: int
-    results: list[PathView]
-
-
-class CountsView(BaseModel):
-    """What is counted of a campaign, in paths; then in datasets, files and bytes."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    requested: int
-    found: int
-    missing: int
-    unknown: int
-    complete: int
-    incomplete: int
-    datasets: int
-    unmatched: int
-    files: int
-    size_bytes: int
-
-
-class StandingView(BaseModel):
-    """A campaign, and how the last look at it ended.
-
-    `state`: `ok`, `stale` (older than it should be), `failed` (what stands is of `checked_at`)
-    or `never`. `request_id`: the look that is under way or waits.
-    """
-
-    campaign: str
-    lifecycle: str | None
-    state: str
-    error: str | None
-    checked_at: datetime | None
-    attempted_at: datetime | None
-    age_seconds: float | None
-    seconds: float | None
-    request_id: int | None
-
-
-class CampaignView(StandingView):
-    """A campaign with its counts, and what its rows may be filtered by."""
-
-    counts: CountsView
-    detector_configs: list[str]
-    stages: list[str]
-    rses: list[str]
-
-
-class ArrivalView(BaseModel):
-    """What arrived within the 12 h from `at` on."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    at: datetime
-    stage: str
-    datasets: int
-    files: int
-    size_bytes: int
-
-
-class ArrivalsView(BaseModel):
-    """The files that arrived between two looks, by campaign."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    id: int
-    window_start: datetime
-    swept_at: datetime
-    files: int
-    by_campaign: dict[str, Any]
-
-
-class FileView(BaseModel):
-    """A file of a dataset."""
-
-    name: str
-    bytes: int | None
-    adler32: str | None
-
-
-class LiveView(BaseModel):
-    """What Rucio said when somebody looked."""
-
-    is_there: bool
-    read_at: datetime | None
-    attempted_at: datetime
-    error: str | None
-    body: dict[str, Any]
-
-
-class DidView(BaseModel):
-    """All that is known of a DID; `dataset` is that of a file, where the DID is one's."""
-
-    did: str
-    dataset: ProducedView | None
-    files: list[FileView]
-    page: int
-    pages: int
-    requested_paths: list[dict[str, str]]
-    inputs: list[str]
-    outputs: list[str]
-    live: LiveView | None
-    request_id: int | None
-
-
-class ReportView(BaseModel):
-    """A completion report."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-    id: int
-    campaign: str
-    made_at: datetime
-    previous_id: int | None
-    mailed_at: datetime | None
-    mail_error: str | None
-
-
-class ReportDetailView(ReportView):
-    """A completion report with what it says."""
-
-    body: dict[str, Any]
+def did(found: dids.Detail) -> DidView:
+    """All of a DID."""
+    live, lineage = found.live, found.lineage
+    files = [found.file] if found.file is not None else found.files
+    return DidView(
+        did=str(found.did),
+        dataset=ProducedView.model_validate(found.dataset) if found.dataset is not None else None,
+        files=[FileView.model_validate(each) for each in files],
+        page=found.page,
+        pages=found.pages,
+        requested_paths=[
+            {"campaign": each.campaign, "path": each.path, "rule": each.rule}
+            for each in lineage.matches
+        ],
+        inputs=[each.did for each in lineage.inputs],
+        outputs=[each.did for each in lineage.outputs],
+        live=LiveView.model_validate(live) if live is not None else None,
+        request_id=found.request.id if found.request is not None else None,
+    )

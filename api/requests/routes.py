@@ -10,7 +10,7 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from api.http.access import Reader, TokenWriter
-from api.requests.views import RequestView, Triggered, view
+from api.requests.views import RequestView, Triggered, triggered, view
 from flows.common import actions, models, requests
 from flows.common.database import transaction
 from flows.common.models import RequestState
@@ -75,12 +75,7 @@ def trigger(
     form = wanted.parse(parameters or {})
     with transaction(request.app.state.engine) as session:
         accepted = requests.accept(session, wanted, form, requested_by=caller.name, source="rest")
-    return Triggered(
-        request_id=accepted.id,
-        state=accepted.state,
-        url=f"{_prefix(request)}/api/requests/{accepted.id}/",
-        is_new=accepted.is_new,
-    )
+    return triggered(accepted, request.app.state.settings)
 
 
 @router.get("/requests/", summary="List requests")
@@ -136,10 +131,6 @@ def _page(
     query = requests.matching(wanted)
     count = session.scalar(select(func.count()).select_from(query.order_by(None).subquery()))
     return count or 0, list(session.scalars(query.limit(limit).offset(offset)))
-
-
-def _prefix(request: Request) -> str:
-    return str(request.app.state.settings.stack.root_path)
 
 
 def _link(request: Request, limit: int, offset: int) -> str:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from flows.common import models
 from flows.common.models import RequestState
+from flows.common.requests import Accepted
 from flows.common.settings import Settings
 
 
@@ -44,6 +45,12 @@ class RequestView(BaseModel):
     claimed_at: datetime | None
     started_at: datetime | None
     finished_at: datetime | None
+
+
+def triggered(accepted: Accepted, settings: Settings) -> Triggered:
+    """The answer to what was asked for."""
+    url = f"{settings.stack.root_path}/api/requests/{accepted.id}/"
+    return Triggered(request_id=accepted.id, state=accepted.state, url=url, is_new=accepted.is_new)
 
 
 def view(row: models.Request, settings: Settings) -> RequestView:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from blocks.monitor_api.back_off import BackOff
 from blocks.monitor_api.client import STREAM_PATH, MonitorApi
-from blocks.monitor_api.decoder import EventDecoder, Frame
 from blocks.monitor_api.errors import (
     BadMonitorAddress,
     MessageRefused,
@@ -15,16 +14,20 @@ from blocks.monitor_api.errors import (
     RequestRefused,
     TokenRefused,
 )
-from blocks.monitor_api.stream import CONTROL_EVENTS, EventStream, StreamEvent, StreamFilter
+from blocks.monitor_api.stream import (
+    CONTROL_EVENTS,
+    EventStream,
+    StreamEvent,
+    StreamFilter,
+    frames_of,
+)
 
 __all__ = [
     "CONTROL_EVENTS",
     "STREAM_PATH",
     "BackOff",
     "BadMonitorAddress",
-    "EventDecoder",
     "EventStream",
-    "Frame",
     "MessageRefused",
     "MonitorApi",
     "MonitorUnavailable",
@@ -32,4 +35,5 @@ __all__ = [
     "StreamEvent",
     "StreamFilter",
     "TokenRefused",
+    "frames_of",
 ]

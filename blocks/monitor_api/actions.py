@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, TypeVar
 
-import httpx
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from blocks.monitor_api.client import MonitorApi
-from blocks.monitor_api.errors import MonitorUnavailable, RequestRefused, check_answer
-from blocks.tls import without_strict_form
+from blocks.monitor_api.client import Connection, json_of
+from blocks.monitor_api.errors import RequestRefused, check_answer
 
 _OPEN: Final = frozenset({"queued", "claimed", "running", "unknown"})
 _OK: Final = 200
@@ -37,7 +32,7 @@ class ActionState(BaseModel):
         return self.state in _OPEN
 
 
-class ActionApi:
+class ActionApi(Connection):
     """The actions of the monitor at one address, with one token.
 
     Every method raises TokenRefused (401, 403), RequestRefused (another 4xx, or an answer that is
@@ -47,36 +42,13 @@ class ActionApi:
     def __init__(
         self, url: str, token: str | None = None, *, timeout_seconds: float = 60.0
     ) -> None:
-        """Make the client; nothing is connected yet.
-
-        Raises:
-            BadMonitorAddress: `url` is no http or https URL.
-            TokenRefused: `token` cannot be sent in a header.
-        """
-        with MonitorApi(url, token) as checked:
-            self._url = checked.url
-        headers = {"Authorization": f"Token {token}"} if token else {}
-        self._client = httpx.Client(
-            headers=headers,
-            timeout=timeout_seconds,
-            verify=without_strict_form(httpx.create_ssl_context()),
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._client.close()
+        """Make the client, as :class:`Connection` does."""
+        super().__init__(url, token, timeout_seconds=timeout_seconds)
 
     def ask(self, action: str, parameters: dict[str, Any]) -> ActionState:
         """Request an action; an open equal request is joined."""
-        told = self._exchange("POST", f"/api/actions/{action}/", json=parameters)
-        return formed(ActionState, {**told, "id": told.get("request_id")})
+        answer = self._object("POST", f"/api/actions/{action}/", json=parameters)
+        return formed(ActionState, {**answer, "id": answer.get("request_id")})
 
     def request(self, request_id: int) -> ActionState:
         """How a request stands."""
@@ -84,49 +56,36 @@ class ActionApi:
 
     def get(self, path: str, **params: str) -> dict[str, Any]:
         """The JSON object that a GET answers."""
-        return self._exchange("GET", path, params=params)
+        return self._object("GET", path, params=params)
 
     def get_all(self, path: str, **params: str) -> list[Any]:
         """The JSON array that a GET answers."""
-        told = self._answer("GET", path, params=params)
-        if not isinstance(told, list):
-            raise RequestRefused(_OK, f"{self._url}{path} gave no JSON array")
-        return told
+        answer = self._answer("GET", path, params=params)
+        if not isinstance(answer, list):
+            raise RequestRefused(_OK, f"{self.url}{path} gave no JSON array")
+        return answer
 
-    def _exchange(self, method: str, path: str, **parts: Any) -> dict[str, Any]:
-        told = self._answer(method, path, **parts)
-        if not isinstance(told, dict):
-            raise RequestRefused(_OK, f"{self._url}{path} gave no JSON object")
-        return told
+    def _object(self, method: str, path: str, **parts: Any) -> dict[str, Any]:
+        answer = self._answer(method, path, **parts)
+        if not isinstance(answer, dict):
+            raise RequestRefused(_OK, f"{self.url}{path} gave no JSON object")
+        return answer
 
     def _answer(self, method: str, path: str, **parts: Any) -> Any:
-        with self._told():
-            response = self._client.request(method, self._url + path, **parts)
+        response = self._exchange(method, path, **parts)
         check_answer(response)
-        try:
-            return response.json()
-        except ValueError:
-            raise RequestRefused(response.status_code, f"{response.url} gave no JSON") from None
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Tell of a monitor that does not answer."""
-        try:
-            yield
-        except httpx.RequestError as error:
-            reason = str(error) or type(error).__name__
-            raise MonitorUnavailable(f"no answer from {self._url}: {reason}") from error
+        return json_of(response)
 
 
-def formed(form: type[Form], told: dict[str, Any]) -> Form:
+def formed(form: type[Form], answer: dict[str, Any]) -> Form:
     """An answer in its form.
 
     Raises:
         RequestRefused: It is not of it.
     """
     try:
-        return form.model_validate(told)
+        return form.model_validate(answer)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise RequestRefused(_OK, f"an answer of another form: {place}: {first['msg']}") from None
+        path = ".".join(str(part) for part in first["loc"])
+        raise RequestRefused(_OK, f"an answer of another form: {path}: {first['msg']}") from None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from types import TracebackType
-from typing import Any, Self
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import httpx
 import tenacity
 
+from blocks.closing import Closing
 from blocks.monitor_api.back_off import BackOff
 from blocks.monitor_api.errors import (
     BadMonitorAddress,
@@ -29,7 +30,43 @@ STREAM_STATUS = "/api/messages/stream/status/"
 FIRST_RUN_NUMBER = 100_010
 
 
-class MonitorApi:
+class Connection(Closing):
+    """Connections to a monitor at one address, with one token; closed by :meth:`close`."""
+
+    def __init__(self, url: str, token: str | None, *, timeout_seconds: float) -> None:
+        """Make the client; nothing is connected yet.
+
+        Raises:
+            BadMonitorAddress: ``url`` is no http or https URL.
+            TokenRefused: ``token`` cannot be sent in a header.
+        """
+        self.url = _address(url)
+        self._client = httpx.Client(
+            headers=_authorization(token),
+            timeout=timeout_seconds,
+            verify=without_strict_form(httpx.create_ssl_context()),
+            limits=httpx.Limits(max_connections=100, max_keepalive_connections=100),
+        )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _exchange(self, method: str, path: str, **parts: Any) -> httpx.Response:
+        with self._reached():
+            return self._client.request(method, self.url + path, **parts)
+
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
+        """Give a lost connection as MonitorUnavailable."""
+        try:
+            yield
+        except httpx.RequestError as error:
+            reason = str(error) or type(error).__name__
+            raise MonitorUnavailable(f"no answer from {self.url}: {reason}") from error
+
+
+class MonitorApi(Connection):
     """A monitor at one address, with one token; its methods may be called from many threads.
 
     What fails for a moment (no connection, 5xx) is tried again, ``attempts`` times in all: the
@@ -45,40 +82,14 @@ class MonitorApi:
         attempts: int = 8,
         back_off: BackOff | None = None,
     ) -> None:
-        """Make the client; nothing is connected yet.
-
-        Raises:
-            BadMonitorAddress: ``url`` is no http or https URL.
-            TokenRefused: ``token`` cannot be sent in a header.
-        """
-        self.url = _address(url)
-        self._client = httpx.Client(
-            headers=_authorization(token),
-            timeout=timeout_seconds,
-            verify=without_strict_form(httpx.create_ssl_context()),
-            limits=httpx.Limits(max_connections=100, max_keepalive_connections=100),
-        )
+        """Make the client, as :class:`Connection` does."""
+        super().__init__(url, token, timeout_seconds=timeout_seconds)
         self._retries = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(attempts),
             wait=_wait_by(back_off or BackOff(first_seconds=0.3, longest_seconds=5.0)),
             retry=tenacity.retry_if_exception_type(MonitorUnavailable),
             reraise=True,
         )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._client.close()
 
     def send(self, message: dict[str, Any]) -> dict[str, Any]:
         """Hand in one message, a JSON object with a ``msg_type``; return the monitor's answer.
@@ -125,7 +136,7 @@ class MonitorApi:
         Args:
             wanted: which events; default: all.
             after: number of the last event already seen.
-            report: is told of breaks and of frames that cannot be read, a line each.
+            report: takes a line about each break, and each frame that cannot be read.
             back_off: pauses between connections.
             silence_seconds: a stream that is silent so long is dead (heartbeats come every 30 s).
         """
@@ -147,20 +158,13 @@ class MonitorApi:
             raise
         except RequestRefused as error:
             raise MessageRefused(error.status, error.detail, fields_of(response)) from None
-        return _json_of(response)
+        return json_of(response)
 
     def _get(self, path: str) -> Any:
         # The original answers 406 to any other Accept.
         response = self._exchange("GET", path, headers={"Accept": "application/json"})
         check_answer(response)
-        return _json_of(response)
-
-    def _exchange(self, method: str, path: str, **parts: Any) -> httpx.Response:
-        try:
-            return self._client.request(method, self.url + path, **parts)
-        except httpx.RequestError as error:
-            reason = str(error) or type(error).__name__
-            raise MonitorUnavailable(f"no answer from {self.url}: {reason}") from error
+        return json_of(response)
 
 
 def _address(url: str) -> str:
@@ -181,7 +185,12 @@ def _authorization(token: str | None) -> dict[str, str]:
     return {"Authorization": f"Token {token}"}
 
 
-def _json_of(response: httpx.Response) -> Any:
+def json_of(response: httpx.Response) -> Any:
+    """The JSON of an answer.
+
+    Raises:
+        RequestRefused: It holds none.
+    """
     try:
         return response.json()
     except ValueError:

@@ -49,8 +49,9 @@ class PayloadLogApi(ActionApi):
 
     def fetch(self, pandaid: int, *, force: bool = False) -> ActionState:
         """Have the log fetched; a fetch that is under way is joined."""
-        told = self._exchange("POST", _LOGS, json={"pandaid": pandaid, "force": force})
-        return formed(ActionState, {**told, "id": told.get("request_id")})
+        asked = {"pandaid": pandaid, "force": force}
+        answer = self._object("POST", _LOGS, json=asked)
+        return formed(ActionState, {**answer, "id": answer.get("request_id")})
 
     def log(self, pandaid: int) -> PayloadLogState | None:
         """How the log of a job stands; None where nobody has asked for it."""
@@ -63,9 +64,9 @@ class PayloadLogApi(ActionApi):
 
     def member(self, log: PayloadLogState, name: str) -> Iterator[bytes]:
         """The bytes of a member, as they come."""
-        path = f"{self._url}{_LOGS}{log.pandaid}/members/{quote(name, safe='')}"
+        path = f"{self.url}{_LOGS}{log.pandaid}/members/{quote(name, safe='')}"
         asked = {"version": log.version or ""}
-        with self._told(), self._client.stream("GET", path, params=asked) as response:
+        with self._reached(), self._client.stream("GET", path, params=asked) as response:
             if not response.is_success:
                 response.read()
                 check_answer(response)

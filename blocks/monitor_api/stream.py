@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+from httpx_sse import EventSource, ServerSentEvent
 
 from blocks.monitor_api.back_off import BackOff
-from blocks.monitor_api.decoder import EventDecoder, Frame
 from blocks.monitor_api.errors import MonitorUnavailable, RequestRefused, TokenRefused, check_answer
 
 CONTROL_EVENTS = frozenset({"connected", "heartbeat"})
@@ -60,8 +60,8 @@ class StreamFilter:
 class EventStream:
     """Iterates over a monitor's events for ever, until :meth:`close` or a refusal.
 
-    Numbered events come once and in order. Breaks and frames that hold no JSON object are told to
-    ``report``, one line each, and are not the end.
+    Numbered events come once and in order. Of breaks and of frames that hold no JSON object,
+    ``report`` gets one line each; they are not the end.
 
     Raises (while iterating):
         TokenRefused: 401 or 403, at any connection.
@@ -77,7 +77,7 @@ class EventStream:
     silence_seconds: float = 75.0
     _is_closed: bool = field(default=False, init=False)
     _was_connected: bool = field(default=False, init=False)
-    _is_repeat_told: bool = field(default=False, init=False)
+    _is_repeat_reported: bool = field(default=False, init=False)
     _failures: int = field(default=0, init=False)
     _socket: socket.socket | None = field(default=None, init=False)
     # Held until close(): a bare lock, since a signal handler may run close() inside a wait for it.
@@ -153,17 +153,15 @@ class EventStream:
         return headers
 
     def _events(self, response: httpx.Response) -> Iterator[StreamEvent]:
-        decoder = EventDecoder()
-        for chunk in response.iter_bytes():
-            for frame in decoder.feed(chunk):
-                self._was_connected, self._failures = True, 0
-                event = self._parse(frame)
-                if event is not None and not self._is_closed and self._is_new(event):
-                    yield event
+        for frame in frames_of(response):
+            self._was_connected, self._failures = True, 0
+            event = self._parse(frame)
+            if event is not None and not self._is_closed and self._is_new(event):
+                yield event
             if self._is_closed:
                 return
 
-    def _parse(self, frame: Frame) -> StreamEvent | None:
+    def _parse(self, frame: ServerSentEvent) -> StreamEvent | None:
         try:
             data = json.loads(frame.data)
         except ValueError:
@@ -171,23 +169,29 @@ class EventStream:
         if not isinstance(data, dict):
             self.report(f"a {frame.event} event holds no JSON object: {frame.data[:80]!r}")
             return None
-        return StreamEvent(_number(frame.id), frame.event, data)
+        # A frame without an id has that of the frame before (WHATWG); control frames have none.
+        number = None if frame.event in CONTROL_EVENTS else _number(frame.id)
+        return StreamEvent(number, frame.event, data)
 
     def _is_new(self, event: StreamEvent) -> bool:
         if event.id is None:
             return True
-        is_new = self.last_id is None or event.id > self.last_id
-        if not is_new and event.event not in CONTROL_EVENTS:
+        if self.last_id is not None and event.id <= self.last_id:
             self._report_repeat(event.id)
             return False
-        self.last_id = max(event.id, self.last_id or 0)
+        self.last_id = event.id
         return True
 
     def _report_repeat(self, number: int) -> None:
-        if not self._is_repeat_told:  # a monitor with a new database sends many of them
-            self._is_repeat_told = True
+        if not self._is_repeat_reported:  # a monitor with a new database sends many of them
+            self._is_repeat_reported = True
             line = f"event {number} comes after {self.last_id}"
             self.report(f"{line}: passed over, as are all up to that number")
+
+
+def frames_of(response: httpx.Response) -> Iterator[ServerSentEvent]:
+    """The events of a stream as sent; one without data is none (WHATWG HTML, section 9.2)."""
+    return (frame for frame in EventSource(response).iter_sse() if frame.data)
 
 
 def _number(text: str | None) -> int | None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 
+from blocks.pcs_service import models
 from blocks.pcs_service.connection import PcsConnection, checked
 from blocks.pcs_service.errors import RouteMissing, TaskUnknown
 
@@ -56,49 +57,33 @@ class Survey:
     requested: tuple[RequestedInput, ...]
 
 
-def _mapping(value: Any) -> Any:
-    return {} if value is None else value
-
-
-def _text(value: Any) -> Any:
-    return "" if value is None else value
-
-
-_Mapping = Annotated[dict[str, Any], BeforeValidator(_mapping)]
-_Text = Annotated[str, BeforeValidator(_text)]
-
-
-class _Shown(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class _Campaign(_Shown):
+class _Campaign(models.Shown):
     name: str
-    lifecycle: _Text = ""
+    lifecycle: models.Text = ""
 
 
-class _Dataset(_Shown):
+class _Dataset(models.Shown):
     id: int
-    detector_version: _Text = ""
-    metadata: _Mapping = Field(default_factory=dict)
+    detector_version: models.Text = ""
+    metadata: models.JsonObject = Field(default_factory=dict)
 
 
-class _Request(_Shown):
+class _Request(models.Shown):
     id: int
-    simu_path: _Text = ""
+    simu_path: models.Text = ""
 
 
-class _Task(_Shown):
+class _Task(models.Shown):
     id: int
     name: str
-    status: _Text = ""
+    status: models.Text = ""
     dataset: int
     prod_request: int | None = None
     campaign: str | None = None
     priority: int | None = None
-    requestor: _Text = ""
-    overrides: _Mapping = Field(default_factory=dict)
-    created_by: _Text = ""
+    requestor: models.Text = ""
+    overrides: models.JsonObject = Field(default_factory=dict)
+    created_by: models.Text = ""
 
 
 _CAMPAIGNS: Final = TypeAdapter(list[_Campaign])

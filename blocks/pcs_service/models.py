@@ -8,43 +8,38 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 
-def _text(value: Any) -> Any:
-    return "" if value is None else value
+def _if_null(empty: Any) -> BeforeValidator:
+    """What is read where PCS has null: an original has it where ours has an empty value."""
+    return BeforeValidator(lambda value: empty if value is None else value)
 
 
-def _items(value: Any) -> Any:
-    return () if value is None else value
+Text = Annotated[str, _if_null("")]
+JsonObject = Annotated[dict[str, Any], _if_null({})]
+_Texts = Annotated[tuple[str, ...], _if_null(())]
 
 
-def _mapping(value: Any) -> Any:
-    return {} if value is None else value
+class Shown(BaseModel):
+    """What PCS shows; fields that are not known here are passed over."""
 
-
-_Text = Annotated[str, BeforeValidator(_text)]
-_Mapping = Annotated[dict[str, Any], BeforeValidator(_mapping)]
-_Texts = Annotated[tuple[str, ...], BeforeValidator(_items)]
-
-
-class _Shown(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-class Attempt(_Shown):
+class Attempt(Shown):
     """One intent to have the task at PanDA: a row of ``panda_tasks``."""
 
     id: int
     try_number: int = 1
-    task_name: _Text = ""
+    task_name: Text = ""
     jedi_task_id: int | None = None
-    status_snapshot: _Text = ""
-    association_source: _Text = ""
-    site: _Text = ""
-    metadata: _Mapping = Field(default_factory=dict)
+    status_snapshot: Text = ""
+    association_source: Text = ""
+    site: Text = ""
+    metadata: JsonObject = Field(default_factory=dict)
     created_at: datetime | None = None
     updated_at: datetime | None = None
 
 
-class ProdTask(_Shown):
+class ProdTask(Shown):
     """A production task.
 
     Attributes:
@@ -59,15 +54,15 @@ class ProdTask(_Shown):
     id: int
     name: str
     status: str
-    composed_name: _Text = ""
-    description: _Text = ""
-    dataset_name: _Text = ""
-    dataset_did: _Text = ""
-    prod_config_name: _Text = ""
-    overrides: _Mapping = Field(default_factory=dict)
+    composed_name: Text = ""
+    description: Text = ""
+    dataset_name: Text = ""
+    dataset_did: Text = ""
+    prod_config_name: Text = ""
+    overrides: JsonObject = Field(default_factory=dict)
     panda_task_id: int | None = None
-    panda_tasks: Annotated[tuple[Attempt, ...], BeforeValidator(_items)] = ()
-    created_by: _Text = ""
+    panda_tasks: Annotated[tuple[Attempt, ...], _if_null(())] = ()
+    created_by: Text = ""
     created_at: datetime | None = None
     updated_at: datetime | None = None
     campaign: str | None = None

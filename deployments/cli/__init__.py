@@ -11,13 +11,13 @@ import typer
 from blocks.errors import ProdOpsError
 from deployments.cli import parts, requests, tokens
 from deployments.cli.bench import app as bench_app
-from deployments.cli.daq import daq_app
-from deployments.cli.fastmon import fastmon_app
-from deployments.cli.logs_of import print_log
+from deployments.cli.fastmon.daq import daq_app
+from deployments.cli.fastmon.watch import fastmon_app
+from deployments.cli.payload_logs.command import print_log
 from deployments.cli.provenance import app as provenance_app
 from deployments.cli.sandbox import sandbox_app
 from deployments.cli.stack import app as stack_app
-from deployments.cli.tasks import app as task_app
+from deployments.cli.submission.commands import app as task_app
 from flows.common.settings import BadSetting
 
 app = typer.Typer(

@@ -131,13 +131,13 @@ def everything(*, as_json: AsJson = False) -> None:
 _MODULES: Final = {
     "latency": "requests.latency",
     "idle": "stack.idle",
-    "stream": "stream",
-    "sampling": "sampling",
-    "submit": "submit",
-    "sweep": "sweep",
-    "fetch": "fetch",
-    "stall": "stall",
-    "chaos": "chaos.bench",
+    "stream": "fastmon.stream",
+    "sampling": "fastmon.sampling",
+    "submit": "submission.submit",
+    "sweep": "provenance.sweep",
+    "fetch": "payload_logs.fetch",
+    "stall": "payload_logs.stall",
+    "chaos": "submission.chaos.bench",
 }
 """The module of each bench below `deployments.bench`, in the order of `bench all`."""
 

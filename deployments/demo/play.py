@@ -20,7 +20,7 @@ from sqlalchemy import make_url
 from api.http import access
 from blocks import monitor_api
 from blocks.errors import ProdOpsError
-from deployments.cli import run_player
+from deployments.cli.fastmon import run_player
 from deployments.demo import payload_logs, provenance, submission
 from deployments.stack.running import StartProgress, addresses
 from deployments.stack.stack import Stack

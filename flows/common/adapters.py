@@ -8,7 +8,7 @@ from typing import cast
 
 from blocks.panda_server import CachedToken, PandaServer, RobotToken, TokenSource
 from blocks.pcs_service import PcsService
-from blocks.rucio_catalog import AuthType, RucioAccess
+from blocks.rucio_catalog import AuthType, RucioAccess, RucioCatalog
 from blocks.xrootd_storage import XrootdAccess, XrootdLimits
 from flows.common.settings import (
     BadSetting,
@@ -107,6 +107,20 @@ def rucio_access(configured: RucioSettings, *, timeout_seconds: float | None = N
         token_file=configured.token_file,
         ca_file=configured.ca_file,
         timeout_seconds=min(longest, timeout_seconds or longest),
+    )
+
+
+def produced_catalog(settings: Settings) -> RucioCatalog:
+    """The catalogue of what was produced, to read; to be closed.
+
+    Raises:
+        BadSetting: None is set.
+    """
+    configured = settings.provenance
+    return RucioCatalog(
+        rucio_access(settings.rucio_produced),
+        threads=configured.threads,
+        dids_per_call=configured.dids_per_call,
     )
 
 

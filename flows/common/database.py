@@ -5,11 +5,12 @@ Repositories hold the SQL and never commit; the boundary that opens a session ow
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import psycopg
 from sqlalchemy import URL, Connection, DateTime, Engine, MetaData, create_engine, make_url
@@ -93,6 +94,42 @@ def listen_dsn() -> str:
     plain = database_url().set(drivername="postgresql").render_as_string(hide_password=False)
     arguments = {key: str(value) for key, value in connect_arguments(configured.passfile).items()}
     return psycopg.conninfo.make_conninfo(plain, **arguments)
+
+
+class NotificationListener:
+    """Waits for notifications on a channel; while the database is away, by the clock alone."""
+
+    def __init__(self, channel: str) -> None:
+        self._channel = channel
+        self._connection: psycopg.Connection[Any] | None = None
+
+    def __enter__(self) -> Self:
+        self._listen()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
+    def wait(self, seconds: float) -> None:
+        """Return at a notification, or after `seconds`."""
+        if self._connection is None or self._connection.closed:
+            self._listen()
+        if self._connection is None:
+            time.sleep(seconds)
+            return
+        try:
+            for _ in self._connection.notifies(timeout=seconds, stop_after=1):
+                return
+        except psycopg.OperationalError:
+            self._connection.close()
+
+    def _listen(self) -> None:
+        try:
+            self._connection = psycopg.connect(listen_dsn(), autocommit=True)
+            self._connection.execute(f"LISTEN {self._channel}")
+        except psycopg.OperationalError:
+            self._connection = None
 
 
 @contextmanager

@@ -12,16 +12,20 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from flows.common.database import now
 
+if TYPE_CHECKING:
+    from flows.common.requests import Claim
+
 CHANNEL: Final = "prodops_event"
 _LOCK: Final = 0x70726F64  # "prod": the advisory lock that orders event ids by commit
 _QUEUE_NAME: Final = "epictopic"
+_OURS: Final = "prodops"
 
 _ORDER = text("SELECT pg_advisory_xact_lock(:lock), pg_notify(:channel, '')")
 # One JSON text is a third of the cost of an array a column, under the lock that all writers share;
@@ -85,6 +89,29 @@ def message_event(
     )
 
 
+def announcement(msg_type: str, claim: Claim, subject: str | None, **fields: Any) -> NewEvent:
+    """The event of something that an attempt at a request did, in the form of the peers' messages.
+
+    Args:
+        msg_type: Its name.
+        claim: The attempt.
+        subject: What it is about, for the stream's filter.
+        fields: What it says, in the order of the payload.
+    """
+    body = {
+        "msg_type": msg_type,
+        "namespace": _OURS,
+        "sender": _OURS,
+        "processed_by": _OURS,
+        **fields,
+        "request_id": claim.request_id,
+        "timestamp": now().isoformat(),
+    }
+    return message_event(
+        body, subject=subject, request_id=claim.request_id, flow_run_id=claim.flow_run_id
+    )
+
+
 def commit(session: Session, events: Sequence[NewEvent]) -> list[int]:
     """Append `events` and commit the session, with nothing between: the lock is held that long.
 
@@ -107,6 +134,11 @@ def freeze(session: Session) -> int:
     Whoever shows that state and follows the events after that id counts everything once.
     """
     session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+    return last_id(session)
+
+
+def last_id(session: Session) -> int:
+    """The id of the last event; what is read after it may be newer, but nothing of it is older."""
     return session.scalar(_LAST) or 0
 
 

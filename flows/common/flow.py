@@ -28,7 +28,7 @@ def flow(action: Action) -> Callable[[Callable[[Any], _T]], prefect.Flow[..., _T
     def decorate(function: Callable[[Any], _T]) -> prefect.Flow[..., _T]:
         def start(**parameters: Any) -> _T:
             form = action.parse(parameters)
-            with run.opened():
+            with run.opened(action):
                 return function(form)
 
         start.__name__, start.__module__ = function.__name__, function.__module__

@@ -19,6 +19,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_expo
 
 from blocks.errors import ProdOpsError
 from flows.common import events, requests
+from flows.common.actions import Action
 from flows.common.database import DatabaseUnavailable, make_engine, transaction
 from flows.common.events import NewEvent
 from flows.common.models import RequestState
@@ -60,6 +61,7 @@ class Run:
     settings: Settings
     engine: Engine
     claim: Claim
+    action: Action | None = None
     _began: float = field(default_factory=time.monotonic)
     _limit: tuple[float, Callable[[float], ProdOpsError]] | None = None
     _ending: Ending | None = None  # what this process last tried to end the request with
@@ -102,7 +104,8 @@ class Run:
 
         Args:
             work: Writes and announces; gives what this gives.
-            connection: To do it on, once: what is staged there would not outlive an outage.
+            connection: To do it on, once: what is staged there would not outlive an outage. It is
+                in no transaction.
 
         Raises:
             ClaimLost: The request is no longer ours.
@@ -149,8 +152,8 @@ class Run:
             if connection is not None:
                 return self._transact(ended, connection)
             return _persistently(lambda: self._transact(ended))
-        except ClaimLost:
-            if self.read(self._has_ended):
+        except (ClaimLost, DatabaseUnavailable):
+            if self._ending is not None and self.read(self._has_ended):
                 return True
             raise
 
@@ -206,6 +209,8 @@ class Run:
         return is_ours and self._ending is not None and request.state == self._ending.state
 
     def _transact(self, work: Work[_T], connection: Connection | None = None) -> _T:
+        if connection is not None and connection.in_transaction():
+            raise ValueError("the connection is in a transaction, which would not be committed")
         announced: list[NewEvent] = []
         with transaction(connection or self.engine) as session:
             value = work(session, announced.append)
@@ -227,14 +232,14 @@ def current() -> Run:
 
 
 @contextmanager
-def opened() -> Iterator[Run]:
-    """Make a run of the claim that this process holds.
+def opened(action: Action | None = None) -> Iterator[Run]:
+    """Make a run, of the action, of the claim that this process holds.
 
     Raises:
         ClaimLost: It holds none.
     """
     claim = requests.held()
-    run = Run(settings(), make_engine(pool_size=_CONNECTIONS), claim)
+    run = Run(settings(), make_engine(pool_size=_CONNECTIONS), claim, action)
     token = _current.set(run)
     try:
         yield run

@@ -26,7 +26,7 @@ def _status_of_end(_session: Session, request: Request) -> Sequence[NewEvent]:
         return ()
     namespace = str(request.parameters.get("namespace", ""))
     text = f"sampling ended as {request.state}: {request.error or 'no reason was recorded'}"
-    return (messages.status_event(namespace, "failed", text, request_id=request.id),)
+    return (messages.fastmon_status(namespace, "failed", text, request_id=request.id),)
 
 
 def _unserved(session: Session) -> list[SampleStfs]:

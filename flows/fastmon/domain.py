@@ -9,10 +9,12 @@ from __future__ import annotations
 import hashlib
 import random
 import uuid
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Any, Final
+
+from flows.common.settings import FastmonSettings
 
 _SPREAD: Final = 0.1  # relative width of a block's length (source: TB-fu:69-136)
 _NAME_LIMIT: Final = 255
@@ -38,6 +40,11 @@ class Sampling:
     tf_count_per_stf: int
     stf_size_bytes: int
     seed: str
+
+    @classmethod
+    def of(cls, configured: FastmonSettings) -> Sampling:
+        """The sampling that the settings ask for."""
+        return cls(**{each.name: getattr(configured, each.name) for each in fields(cls)})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +78,27 @@ class TfFile:
     def tf_count(self) -> int:
         """Number of Time Frames in the block."""
         return self.tf_last - self.tf_first + 1
+
+
+@dataclass
+class Tally:
+    """What a sampling run has done so far; the result of its request."""
+
+    stfs: int = 0
+    sampled: int = 0
+    tfs: int = 0
+    set_aside: int = 0
+    batches: int = 0
+    reasons: list[str] = field(default_factory=list)
+
+    def add(self, other: Tally) -> None:
+        """Add another tally to this one; of its reasons the newest few are kept."""
+        self.stfs += other.stfs
+        self.sampled += other.sampled
+        self.tfs += other.tfs
+        self.set_aside += other.set_aside
+        self.batches += other.batches
+        self.reasons = (self.reasons + other.reasons)[-10:]
 
 
 def fill_gaps(

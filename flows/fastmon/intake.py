@@ -1,4 +1,4 @@
-"""The one door for bus messages: REST, the directory scan and (later) the bus bring them here.
+"""Where bus messages come in: REST and the directory scan bring them here.
 
 A message is relayed as an event; an announced STF goes into its namespace's inbox as well, and
 a sampling request is opened or joined. All of a batch commits together, then it is answered.
@@ -6,7 +6,7 @@ a sampling request is opened or joined. All of a batch commits together, then it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -23,9 +23,11 @@ from flows.fastmon.models import InboxState
 from flows.fastmon.repository import Arrival
 from flows.fastmon.schemas import Message, StfReady
 
+_Key = tuple[str, str]  # namespace, STF file name
+
 
 class Taken(StrEnum):
-    """What the door did with a message."""
+    """What intake did with a message."""
 
     RELAYED = "relayed"
     """Relayed to listeners; there was nothing to sample."""
@@ -38,64 +40,64 @@ class Taken(StrEnum):
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of one message: its event, and its STF if it announced one."""
+class Incoming:
+    """A message on its way in: its body as it came, its parsed form, and who brings it."""
 
-    event_id: int
+    body: dict[str, Any]
+    message: Message
+    requested_by: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is done with a message, and why where its STF is not sampled."""
+
     taken: Taken
     reason: str | None = None
 
 
 def take_in(
-    engine: Engine,
-    messages: Sequence[tuple[dict[str, Any], Message]],
-    *,
-    requested_by: str,
-    source: str,
-) -> list[Outcome]:
+    engine: Engine, messages: Sequence[Incoming], *, source: str
+) -> list[tuple[int, Verdict]]:
     """Store, relay and, where they announce STFs, queue `messages`, in one transaction.
 
     Args:
         engine: The database.
-        messages: Bodies as they came, each with its parsed form.
-        requested_by: Who brings them.
+        messages: What comes in.
         source: The surface that they came by.
+
+    Returns:
+        Of each message, in order: the id of its event, and what was done with it.
 
     Raises:
         DatabaseUnavailable: Nothing was stored.
     """
     at = now()
     with transaction(engine) as session:
-        outcomes = _queue_stfs(session, messages, requested_by=requested_by, source=source)
-        ids = events.commit(session, [events.message_event(body, at=at) for body, _ in messages])
-    return [
-        replace(outcome, event_id=event_id) for outcome, event_id in zip(outcomes, ids, strict=True)
-    ]
+        verdicts = _queue_stfs(session, messages, source=source)
+        ids = events.commit(session, [events.message_event(each.body, at=at) for each in messages])
+    return list(zip(ids, verdicts, strict=True))
 
 
-def _queue_stfs(
-    session: Session,
-    messages: Sequence[tuple[dict[str, Any], Message]],
-    *,
-    requested_by: str,
-    source: str,
-) -> list[Outcome]:
-    asked = [_arrivals(session, body, message) for body, message in messages]
-    verdicts = _store(session, [arrival for group in asked for arrival in group])
-    waiting = sorted({key[0] for key, found in verdicts.items() if found.taken is Taken.ACCEPTED})
-    for namespace in waiting:
-        requests.accept(
-            session,
-            SAMPLE_STFS,
-            SampleStfs(namespace=namespace),
-            requested_by=requested_by,
-            source=source,
-        )
-    repository.ring(session, waiting)
-    return [verdicts[group[0].key] if group else Outcome(0, Taken.RELAYED, None) for group in asked]
+def _queue_stfs(session: Session, messages: Sequence[Incoming], *, source: str) -> list[Verdict]:
+    """Put the STFs that `messages` announce into their inboxes, and have these served."""
+    arrivals = [_arrivals(session, each.message) for each in messages]
+    verdicts = _store(session, [arrival for group in arrivals for arrival in group])
+    requested_by: dict[str, str] = {}
+    for each, group in zip(messages, arrivals, strict=True):
+        for arrival in group:
+            if verdicts[arrival.key].taken is Taken.ACCEPTED:
+                requested_by.setdefault(arrival.namespace, each.requested_by)
+    # In name order, so that two transactions never wait for each other.
+    for namespace, caller in sorted(requested_by.items()):
+        form = SampleStfs(namespace=namespace)
+        accepted = requests.accept(session, SAMPLE_STFS, form, requested_by=caller, source=source)
+        if not accepted.is_new:  # of a new one the workers are notified
+            repository.notify_sampler(session, namespace)
+    return [verdicts[group[0].key] if group else Verdict(Taken.RELAYED) for group in arrivals]
 
 
-def _arrivals(session: Session, body: dict[str, Any], message: Message) -> list[Arrival]:
+def _arrivals(session: Session, message: Message) -> list[Arrival]:
     """The STFs that the message announces: its own, or those registered for its run.
 
     The real data agent names no file (contract section 1.6 b): then they are looked up.
@@ -103,21 +105,26 @@ def _arrivals(session: Session, body: dict[str, Any], message: Message) -> list[
     if not isinstance(message, StfReady):
         return []
     if message.filename is not None:
-        return [_arrival(body, message, message.filename)]
+        return [_arrival(message, message.filename)]
     if message.run_number is None:
         return []
     names = repository.registered_names(session, message.run_number)
-    return [_arrival({**body, "filename": name}, message, name) for name in names]
+    return [_arrival(message, name) for name in names]
 
 
-def _arrival(body: dict[str, Any], message: StfReady, name: str) -> Arrival:
+def _arrival(message: StfReady, name: str) -> Arrival:
     reason = _reason_against(message)
     return Arrival(
         namespace=message.namespace or "",
         stf_filename=name,
         run_number=message.run_number,
         is_first=message.sequence == 1,
-        message=body,
+        size_bytes=message.size_bytes,
+        tf_count=message.tf_count,
+        checksum=message.checksum,
+        daq_state=message.state,
+        daq_substate=message.substate,
+        execution_id=message.execution_id,
         state=InboxState.SET_ASIDE if reason else InboxState.WAITING,
         reason=reason,
     )
@@ -132,43 +139,39 @@ def _reason_against(message: StfReady) -> str | None:
     return None
 
 
-def _store(session: Session, arrivals: Sequence[Arrival]) -> dict[tuple[str, str], Outcome]:
+def _store(session: Session, arrivals: Iterable[Arrival]) -> dict[_Key, Verdict]:
     """Put each STF into the inbox once; gives the verdict on each by its key."""
-    distinct = {arrival.key: arrival for arrival in reversed(arrivals)}
+    distinct: dict[_Key, Arrival] = {}
+    for arrival in arrivals:
+        distinct.setdefault(arrival.key, arrival)
     verdicts = _already_known(session, list(distinct.values()))
     fresh = [arrival for key, arrival in distinct.items() if key not in verdicts]
-    fresh = _mark_first(session, list(reversed(fresh)))
-    stored = repository.arrive(session, fresh, now())
+    stored = repository.arrive(session, _mark_first(session, fresh), now())
     for arrival in fresh:
         if arrival.key in stored:
             taken = Taken.ACCEPTED if arrival.reason is None else Taken.SET_ASIDE
-            verdicts[arrival.key] = Outcome(0, taken, arrival.reason)
+            verdicts[arrival.key] = Verdict(taken, arrival.reason)
     # What was not stored met another's row between the look and the insert: look again.
     missed = [arrival for arrival in fresh if arrival.key not in stored]
-    if missed:
-        verdicts |= _already_known(session, missed)
-    return verdicts
+    return verdicts | _already_known(session, missed) if missed else verdicts
 
 
-def _already_known(session: Session, arrivals: Sequence[Arrival]) -> dict[tuple[str, str], Outcome]:
+def _already_known(session: Session, arrivals: Sequence[Arrival]) -> dict[_Key, Verdict]:
     """Verdicts on the STFs whose file name is in the inbox; a foreign name is set aside."""
     known = repository.known_names(session, [arrival.stf_filename for arrival in arrivals])
     own = {(row.namespace, row.stf_filename): row for row in known}
     owner = {row.stf_filename: row for row in known if row.state != InboxState.SET_ASIDE}
-    verdicts: dict[tuple[str, str], Outcome] = {}
+    verdicts: dict[_Key, Verdict] = {}
     foreign = []
     for arrival in arrivals:
-        if arrival.key in own:
-            row = own[arrival.key]
+        if (row := own.get(arrival.key)) is not None:
             is_aside = row.state == InboxState.SET_ASIDE
-            verdicts[arrival.key] = Outcome(
-                0, Taken.SET_ASIDE if is_aside else Taken.REPEATED, row.reason
-            )
+            taken = Taken.SET_ASIDE if is_aside else Taken.REPEATED
+            verdicts[arrival.key] = Verdict(taken, row.reason)
         elif arrival.stf_filename in owner and arrival.reason is None:
-            namespace = owner[arrival.stf_filename].namespace
-            reason = f"the file name belongs to namespace {namespace!r}"
+            reason = f"the file name belongs to namespace {owner[arrival.stf_filename].namespace!r}"
             foreign.append(replace(arrival, state=InboxState.SET_ASIDE, reason=reason))
-            verdicts[arrival.key] = Outcome(0, Taken.SET_ASIDE, reason)
+            verdicts[arrival.key] = Verdict(Taken.SET_ASIDE, reason)
     repository.arrive(session, foreign, now())
     return verdicts
 

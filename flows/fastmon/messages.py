@@ -7,31 +7,24 @@ They carry `processed_by`, never `agent_name`: the original monitor takes a mess
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
-from flows.common import events
 from flows.common.database import now
+from flows.common.events import NewEvent, message_event
+from flows.common.requests import Claim
 from flows.common.settings import settings
 from flows.fastmon.domain import TfFile, tf_file_id
+from flows.fastmon.models import InboxStf
 
 
-def tf_file_registered(
-    tf: TfFile,
-    *,
-    stf_filename: str,
-    namespace: str | None,
-    run_number: int,
-    execution_id: str | None,
-    at: datetime,
-) -> dict[str, Any]:
-    """The superset of what the original agents announce of a TF file."""
+def tf_file_registered(tf: TfFile, stf: InboxStf, *, claim: Claim, at: datetime) -> NewEvent:
+    """`tf_file_registered`: the superset of what the original agents announce of a TF file."""
     agent = settings().fastmon.agent_name
-    return {
+    body = {
         "msg_type": "tf_file_registered",
-        "namespace": namespace,
-        "run_id": str(run_number),
-        "run_number": str(run_number),
-        "execution_id": execution_id,
+        "namespace": stf.namespace or None,
+        "run_id": str(stf.run_number),
+        "run_number": str(stf.run_number),
+        "execution_id": stf.execution_id,
         "processed_by": agent,
         "tf_file_id": str(tf_file_id(tf.name)),
         "tf_filename": tf.name,
@@ -39,17 +32,22 @@ def tf_file_registered(
         "tf_last": tf.tf_last,
         "tf_count": tf.tf_count,
         "file_size_bytes": tf.size_bytes,
-        "stf_filename": stf_filename,
+        "stf_filename": stf.stf_filename,
         "status": "registered",
         "timestamp": at.isoformat(),
         "message": f"TF file {tf.name} registered for fast monitoring",
         "sender": agent,
     }
+    return message_event(
+        body,
+        at=at,
+        subject=stf.stf_filename,
+        request_id=claim.request_id,
+        flow_run_id=claim.flow_run_id,
+    )
 
 
-def status_event(
-    namespace: str, status: str, text: str, *, request_id: int | None = None
-) -> events.NewEvent:
+def fastmon_status(namespace: str, status: str, text: str, *, request_id: int) -> NewEvent:
     """`fastmon_status`: a sampling run began, ended or failed."""
     at = now()
     agent = settings().fastmon.agent_name
@@ -62,4 +60,4 @@ def status_event(
         "timestamp": at.isoformat(),
         "sender": agent,
     }
-    return events.message_event(body, at=at, subject=namespace or None, request_id=request_id)
+    return message_event(body, at=at, subject=namespace or None, request_id=request_id)

@@ -34,7 +34,10 @@ class FileStatus(StrEnum):
 
 
 class InboxStf(Base):
-    """An announced STF, once: a redelivery finds its row and changes nothing."""
+    """An announced STF, once: a redelivery finds its row and changes nothing.
+
+    What its message says of it, and sampling needs, is in columns; the body is in its event.
+    """
 
     __tablename__ = "fastmon_inbox"
     __table_args__ = (
@@ -61,7 +64,12 @@ class InboxStf(Base):
     stf_filename: Mapped[str] = mapped_column(String(255))
     run_number: Mapped[int | None]
     is_first: Mapped[bool] = mapped_column(server_default=text("false"))
-    message: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    size_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    tf_count: Mapped[int | None]
+    checksum: Mapped[str | None] = mapped_column(String(64))
+    daq_state: Mapped[str | None] = mapped_column(String(20))
+    daq_substate: Mapped[str | None] = mapped_column(String(20))
+    execution_id: Mapped[str | None] = mapped_column(String(100))
     state: Mapped[InboxState] = mapped_column(String(20))
     reason: Mapped[str | None] = mapped_column(Text)
     received_at: Mapped[datetime] = mapped_column(AwareTime)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -19,7 +19,15 @@ from sqlalchemy.orm import Session
 from flows.common.database import now
 from flows.common.requests import Claim
 from flows.fastmon.domain import TfFile, tf_file_id
-from flows.fastmon.models import FirstStf, InboxState, InboxStf, Run, SamplerLease, StfFile
+from flows.fastmon.models import (
+    FirstStf,
+    InboxState,
+    InboxStf,
+    Run,
+    SamplerLease,
+    StfFile,
+    WatchedFile,
+)
 
 CHANNEL: Final = "prodops_inbox"
 
@@ -32,7 +40,12 @@ class Arrival:
     stf_filename: str
     run_number: int | None
     is_first: bool
-    message: dict[str, Any]
+    size_bytes: int | None
+    tf_count: int | None
+    checksum: str | None
+    daq_state: str | None
+    daq_substate: str | None
+    execution_id: str | None
     state: InboxState
     reason: str | None = None
 
@@ -73,29 +86,24 @@ def claim_first(session: Session, candidates: Sequence[Arrival]) -> set[tuple[st
     return {(row.namespace, row.stf_filename) for row in rows}
 
 
-_ARRIVE = text("""
-    INSERT INTO fastmon_inbox (namespace, stf_filename, run_number, is_first, message, state,
-                               reason, received_at)
-    SELECT * FROM unnest(
-        cast(:namespace AS text[]), cast(:stf_filename AS text[]), cast(:run_number AS int[]),
-        cast(:is_first AS bool[]), cast(:message AS jsonb[]), cast(:state AS text[]),
-        cast(:reason AS text[]), cast(:received_at AS timestamptz[]))
+_ARRIVAL_COLUMNS: Final = ", ".join(Arrival.__slots__)
+_ARRIVE = text(f"""
+    INSERT INTO fastmon_inbox ({_ARRIVAL_COLUMNS}, received_at)
+    SELECT {_ARRIVAL_COLUMNS}, cast(:at AS timestamptz)
+    FROM json_populate_recordset(NULL::fastmon_inbox, cast(:rows AS json))
     ON CONFLICT DO NOTHING
     RETURNING namespace, stf_filename
-""")
+""")  # noqa: S608 - constants
 
 
 def arrive(session: Session, arrivals: Sequence[Arrival], at: datetime) -> set[tuple[str, str]]:
     """Put STFs into the inbox; gives the keys of those that are new there."""
     if not arrivals:
         return set()
-    ordered = sorted(arrivals, key=lambda arrival: arrival.key)
-    columns: dict[str, list[Any]] = {
-        name: [getattr(arrival, name) for arrival in ordered] for name in Arrival.__slots__
-    }
-    columns["message"] = [json.dumps(arrival.message) for arrival in ordered]
-    columns["received_at"] = [at] * len(ordered)
-    return {(row.namespace, row.stf_filename) for row in session.execute(_ARRIVE, columns)}
+    # In key order, so that two transactions never wait for each other.
+    rows = [asdict(arrival) for arrival in sorted(arrivals, key=lambda arrival: arrival.key)]
+    found = session.execute(_ARRIVE, {"rows": json.dumps(rows), "at": at})
+    return {(row.namespace, row.stf_filename) for row in found}
 
 
 def registered_names(session: Session, run_number: int, limit: int = 1000) -> list[str]:
@@ -112,10 +120,9 @@ def registered_names(session: Session, run_number: int, limit: int = 1000) -> li
     )
 
 
-def ring(session: Session, namespaces: Sequence[str]) -> None:
-    """Tell the samplers, at the commit, that their namespace's inbox has something."""
-    for namespace in namespaces:
-        session.execute(select(func.pg_notify(CHANNEL, namespace)))
+def notify_sampler(session: Session, namespace: str) -> None:
+    """Notify the namespace's sampling run, at the commit, that its inbox has something."""
+    session.execute(select(func.pg_notify(CHANNEL, namespace)))
 
 
 def unserved_namespaces(session: Session) -> list[str]:
@@ -217,33 +224,39 @@ def _runs(session: Session, numbers: Sequence[int]) -> dict[int, int]:
     return {row.run_number: row.run_id for row in rows}
 
 
-@dataclass(frozen=True, kw_only=True)
-class NewStf:
-    """An STF that a message told of."""
+def ensure_stfs(
+    session: Session, announced: Sequence[tuple[InboxStf, int]], at: datetime
+) -> dict[str, StfFile]:
+    """The STF rows by name, locked; one that is unknown is created as its message described it.
 
-    stf_filename: str
-    run_id: int
-    file_size_bytes: int | None
-    tf_count: int | None
-    checksum: str | None
-    daq_state: str | None
-    daq_substate: str | None
-
-
-def ensure_stfs(session: Session, stfs: Sequence[NewStf], at: datetime) -> dict[str, StfFile]:
-    """The STF rows by name, locked; one that is unknown is created as its message told."""
-    names = [stf.stf_filename for stf in stfs]
+    Each comes with its run's row key.
+    """
+    names = [stf.stf_filename for stf, _ in announced]
     known = _stfs(session, names)
-    missing = [stf for stf in stfs if stf.stf_filename not in known]
+    missing = [(stf, run) for stf, run in announced if stf.stf_filename not in known]
     if missing:
-        created = [
-            {**vars(stf), "file_id": uuid.uuid4(), "machine_state": "physics",
-             "status": "registered", "created_at": at}
-            for stf in sorted(missing, key=lambda each: each.stf_filename)
-        ]  # fmt: skip
+        # In name order, so that two transactions never wait for each other.
+        missing.sort(key=lambda each: each[0].stf_filename)
+        created = [_stf_row(stf, run_id, at) for stf, run_id in missing]
         session.execute(insert(StfFile).on_conflict_do_nothing(), created)
         known = _stfs(session, names)
     return known
+
+
+def _stf_row(stf: InboxStf, run_id: int, at: datetime) -> dict[str, Any]:
+    return {
+        "file_id": uuid.uuid4(),
+        "run_id": run_id,
+        "stf_filename": stf.stf_filename,
+        "file_size_bytes": stf.size_bytes,
+        "tf_count": stf.tf_count,
+        "checksum": stf.checksum,
+        "daq_state": stf.daq_state,
+        "daq_substate": stf.daq_substate,
+        "machine_state": "physics",
+        "status": "registered",
+        "created_at": at,
+    }
 
 
 def _stfs(session: Session, names: Sequence[str]) -> dict[str, StfFile]:
@@ -385,3 +398,23 @@ def set_aside(session: Session, inbox_id: int, reason: str, *, request_id: int) 
             state=InboxState.SET_ASIDE, reason=reason, decided_at=func.now(), request_id=request_id
         )
     )
+
+
+# ------------------------------------------------------------------ files that the scan has seen
+
+
+def watched_files(session: Session, paths: Sequence[str]) -> dict[str, WatchedFile]:
+    """What is known of these files, by path."""
+    rows = session.scalars(select(WatchedFile).where(WatchedFile.path.in_(paths)))
+    return {row.path: row for row in rows}
+
+
+def note_watched(session: Session, path: str, **seen: Any) -> WatchedFile:
+    """Note how a file was seen: size_bytes, modified_at, unchanged_since."""
+    return session.scalars(
+        insert(WatchedFile)
+        .values(path=path, **seen)
+        .on_conflict_do_update(index_elements=[WatchedFile.path], set_=seen)
+        .returning(WatchedFile)
+        .execution_options(populate_existing=True)
+    ).one()

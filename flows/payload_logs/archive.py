@@ -5,12 +5,15 @@ Log members: the original's cache-payload-log.py (ops contract section 1.4.1).
 
 from __future__ import annotations
 
+import gzip
 import os
 import tarfile
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, Final, Self
+from typing import IO, Any, BinaryIO, Final, Self
 
 from flows.payload_logs.errors import (
     ArchiveBroken,
@@ -18,12 +21,14 @@ from flows.payload_logs.errors import (
     CacheUnwritable,
     NoKnownMember,
 )
-from flows.payload_logs.inflation import TarStream
 
-_CHUNK: Final = 1 << 20
-_MOST_TOLD: Final = 20
+_CHUNK: Final = 1 << 18
+_MAGIC: Final = b"\x1f\x8b"
+_NO_NEXT_PART: Final = "Not a gzipped file"  # what gzip says of bytes after the last part
+_MOST_HEADER_BYTES: Final = 1 << 17  # of one entry: longest names, attributes
+_MOST_REFUSED: Final = 20
 _MOST_PATH: Final = 300
-_MALFORMED: Final = (tarfile.TarError, EOFError, ValueError, OverflowError, RecursionError)
+_MALFORMED: Final = (tarfile.TarError, ValueError, OverflowError, RecursionError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +65,7 @@ class Unpacked:
     refused: tuple[str, ...]
 
 
-def unpack(archive: Path, directory: Path, limits: Limits, *, tick: Callable[[], None]) -> Unpacked:
+def unpack(archive: Path, directory: Path, limits: Limits, *, tick: Callable[[], Any]) -> Unpacked:
     """Unpack the known members of an archive into a private, empty directory.
 
     Args:
@@ -78,7 +83,7 @@ def unpack(archive: Path, directory: Path, limits: Limits, *, tick: Callable[[],
     unpacking = _Unpacking(directory, limits)
     with archive.open("rb") as file:
         try:
-            _read(TarStream(file, max_bytes=limits.max_total_bytes, tick=tick), unpacking)
+            _read(_BoundedReader(file, max_bytes=limits.max_total_bytes, tick=tick), unpacking)
         except _MALFORMED as error:
             raise ArchiveBroken(f"the archive is no readable tar: {error}") from error
     if not unpacking.members:
@@ -92,24 +97,109 @@ class _Entry(tarfile.TarInfo):
     @classmethod
     def fromtarfile(cls, tarfile_: tarfile.TarFile) -> Self:
         """Read the next entry's headers."""
-        stream: Any = tarfile_.fileobj
+        reader: Any = tarfile_.fileobj
         try:
-            with stream.header():
+            with reader.header():
                 return super().fromtarfile(tarfile_)
         except (tarfile.InvalidHeaderError, tarfile.TruncatedHeaderError) as error:  # type: ignore[attr-defined]
             # In the middle of an archive, tarfile takes it for the end.
             raise tarfile.ReadError(str(error)) from error
 
 
-def _read(stream: TarStream, unpacking: _Unpacking) -> None:
-    source: Any = stream
+def _read(reader: _BoundedReader, unpacking: _Unpacking) -> None:
+    source: Any = reader
     most = unpacking.limits.max_members
     with tarfile.TarFile(fileobj=source, tarinfo=_Entry) as tar:
         for number, entry in enumerate(tar, start=1):
             if number > most:
                 raise ArchiveTooLarge(f"the archive has more than {most} entries")
             unpacking.take(tar, entry)
-    stream.drain()
+    reader.drain()
+
+
+class _BoundedReader:
+    """A gzip file as :class:`tarfile.TarFile` reads it: forward only, and only within the bounds.
+
+    Args:
+        file: The compressed file.
+        max_bytes: Most that is inflated, what is skipped included.
+        tick: Called for each piece that is read; may raise, to end the work.
+    """
+
+    def __init__(self, file: BinaryIO, *, max_bytes: int, tick: Callable[[], Any]) -> None:
+        self._max_bytes = max_bytes
+        self._tick = tick
+        self._position = 0
+        self._header_end: int | None = None
+        if (head := file.read(len(_MAGIC))) != _MAGIC:
+            raise ArchiveBroken("the archive is empty" if not head else "the archive is no gzip")
+        file.seek(0)
+        self._source = gzip.GzipFile(fileobj=file)
+
+    def tell(self) -> int:
+        """Bytes that were inflated."""
+        return self._position
+
+    def seek(self, position: int) -> int:
+        """Go forward.
+
+        Raises:
+            ReadError: It lies behind.
+        """
+        if position < self._position:
+            raise tarfile.ReadError("an entry begins within another")
+        while self._position < position and self._piece(position - self._position):
+            pass
+        return self._position
+
+    def read(self, size: int) -> bytes:
+        """The next bytes; fewer only at the end.
+
+        Raises:
+            ArchiveBroken: The file breaks off, or was damaged.
+            ArchiveTooLarge: More is inflated than may be.
+        """
+        pieces = []
+        while size > 0 and (piece := self._piece(size)):
+            pieces.append(piece)
+            size -= len(piece)
+        return b"".join(pieces)
+
+    def drain(self) -> None:
+        """Read to the end, which checks the last checksum."""
+        while self._piece(_CHUNK):
+            pass
+
+    @contextmanager
+    def header(self) -> Iterator[None]:
+        """Bound what is read within: tarfile keeps an entry's headers in memory."""
+        outer = self._header_end
+        if outer is None:
+            self._header_end = self._position + _MOST_HEADER_BYTES
+        try:
+            yield
+        finally:
+            self._header_end = outer
+
+    def _piece(self, size: int) -> bytes:
+        self._tick()
+        piece = self._inflated(min(size, _CHUNK))
+        self._position += len(piece)
+        if self._position > self._max_bytes:
+            raise ArchiveTooLarge(f"the archive unpacks to more than {self._max_bytes} bytes")
+        if self._header_end is not None and self._position > self._header_end:
+            raise ArchiveBroken("an entry's header is too long")
+        return piece
+
+    def _inflated(self, size: int) -> bytes:
+        try:
+            return self._source.read1(size)
+        except EOFError as error:
+            raise ArchiveBroken("the archive breaks off") from error
+        except (gzip.BadGzipFile, zlib.error) as error:
+            if str(error).startswith(_NO_NEXT_PART):
+                return b""  # as gzip itself, which ignores what follows
+            raise ArchiveBroken(f"the archive is damaged: {error}") from error
 
 
 @dataclass
@@ -125,7 +215,7 @@ class _Unpacking:
         if path.name not in self.limits.names:
             return
         if (reason := _reason_to_refuse(entry, path)) is not None:
-            if len(self.refused) < _MOST_TOLD:
+            if len(self.refused) < _MOST_REFUSED:
                 self.refused.append(f"{_printable(entry.name)} {reason}")
             return
         if entry.size > self.limits.max_member_bytes:

@@ -6,7 +6,6 @@ ours, and says where it came from.
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import stat
@@ -16,10 +15,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from flows.common import directories
 from flows.common.database import now
+from flows.common.settings import Settings
 from flows.payload_logs.errors import CacheUnwritable
-from flows.payload_logs.exchange import exchange
-from flows.payload_logs.private_directory import make_directories, remove
+from flows.payload_logs.models import PayloadLog
 
 DONE: Final = ".done"
 ERROR: Final = ".error"
@@ -28,8 +28,6 @@ LEFT: Final = ".left-"
 """What the names of directories begin with that nobody reads."""
 PUBLIC: Final = 0o755
 _SHARED: Final = 0o2775
-_READABLE: Final = 0o644
-_OVERTAKEN: Final = (errno.ENOENT, errno.EEXIST, errno.ENOTEMPTY)
 
 
 def root_of(tmp_dir: Path) -> Path:
@@ -37,9 +35,21 @@ def root_of(tmp_dir: Path) -> Path:
     return tmp_dir / "panda-logs"
 
 
+def copies_of(state_dir: Path) -> Path:
+    """The directory that archives are copied to, each into a private one."""
+    return state_dir / "payload-logs"
+
+
 def directory_of(tmp_dir: Path, jeditaskid: int, pandaid: int) -> Path:
     """The directory of a job's log."""
     return root_of(tmp_dir) / str(jeditaskid) / str(pandaid)
+
+
+def directory_for(log: PayloadLog | None, settings: Settings) -> Path | None:
+    """Where a row's log is, or would be; None as long as its task is not known."""
+    if log is None or log.jeditaskid is None:
+        return None
+    return directory_of(settings.stack.tmp_dir, log.jeditaskid, log.pandaid)
 
 
 def left_of(pandaid: int) -> str:
@@ -48,14 +58,17 @@ def left_of(pandaid: int) -> str:
 
 
 def is_done(directory: Path) -> bool:
-    """Whether a log is there."""
-    return (directory / DONE).is_file()
+    """Whether a log is there: its `.done` alone says so."""
+    try:
+        return stat.S_ISREG((directory / DONE).stat().st_mode)
+    except OSError:
+        return False
 
 
 def members_in(directory: Path, order: Sequence[str]) -> list[dict[str, Any]]:
     """The members that are there, in the order they are shown: name, path, size_bytes."""
     found = [each for each in directory.iterdir() if each.is_file() and each.name[0] != "."]
-    rank = {name: place for place, name in enumerate(order)}
+    rank = {name: number for number, name in enumerate(order)}
     found.sort(key=lambda each: (rank.get(_base(each.name, order), len(rank)), each.name))
     return [
         {"name": each.name, "path": each.name, "size_bytes": each.stat().st_size} for each in found
@@ -78,37 +91,16 @@ def fetched_at(directory: Path) -> datetime:
     return datetime.fromtimestamp(known[0] if known else 0.0, UTC)
 
 
-def complete(directory: Path, names: Sequence[str], origin: dict[str, Any]) -> None:
-    """Make a private directory with the members in it one that may be published.
+def publish(private: Path, directory: Path, names: Sequence[str], origin: dict[str, Any]) -> None:
+    """Put a private directory with the members in it where the log is read.
 
     Raises:
-        CacheUnwritable: It cannot be written.
+        OSError: It cannot be written.
     """
-    try:
-        _write(directory / ORIGIN, json.dumps(origin) + "\n")
-        _write(directory / DONE, ",".join(sorted(names)) + "\n")
-        directory.chmod(_SHARED)
-        _sync(directory)
-    except OSError as error:
-        raise CacheUnwritable(directory, error) from error
-
-
-def publish(private: Path, directory: Path) -> None:
-    """Put a complete directory in the place of the one that is there; the latter is removed.
-
-    A reader that opens the directory, and then its files in it, sees the old or the new one whole;
-    where a file is gone it begins again. Only where kernel or file system cannot exchange two names
-    is there a moment, of two renames, with neither. Of two publishers the later wins.
-
-    Raises:
-        CacheUnwritable: The place cannot be written.
-    """
-    try:
-        while not _put(private, directory):
-            pass
-        _sync(directory.parent)
-    except OSError as error:
-        raise CacheUnwritable(directory, error) from error
+    directories.write_file(private / ORIGIN, json.dumps(origin) + "\n")
+    directories.write_file(private / DONE, ",".join(sorted(names)) + "\n")
+    private.chmod(_SHARED)
+    directories.publish(private, directory)
 
 
 def note_failure(directory: Path, attempts: int, reason: str) -> None:
@@ -117,16 +109,12 @@ def note_failure(directory: Path, attempts: int, reason: str) -> None:
     Raises:
         CacheUnwritable: It cannot be written.
     """
-    told = {"attempts": attempts, "last_error": reason, "ts": now().isoformat()}
-    mark = directory / f"{ERROR}.{os.getpid()}"
+    mark = {"attempts": attempts, "last_error": reason, "ts": now().isoformat()}
     try:
-        make_directories(directory.parent, PUBLIC)
-        make_directories(directory, _SHARED)
-        _write(mark, json.dumps(told) + "\n")
-        mark.replace(directory / ERROR)
+        directories.make_directories(directory.parent, PUBLIC)
+        directories.make_directories(directory, _SHARED)
+        directories.write_file(directory / ERROR, json.dumps(mark) + "\n")
     except OSError as error:
-        with suppress(OSError):
-            mark.unlink()
         raise CacheUnwritable(directory, error) from error
 
 
@@ -151,33 +139,9 @@ def take_away(directory: Path) -> None:
     aside = directory.with_name(f"{left_of(int(directory.name))}{os.getpid()}.{now().timestamp()}")
     with suppress(FileNotFoundError):
         directory.rename(aside)
-        remove(aside)
+        directories.remove(aside)
     with suppress(OSError):
         directory.parent.rmdir()  # where it was the last of its task
-
-
-def _put(private: Path, directory: Path) -> bool:
-    """Whether the private directory has the name; else the name came or went meanwhile: again."""
-    try:
-        if directory.exists():
-            return _replace(private, directory)
-        private.rename(directory)
-    except OSError as error:
-        if error.errno not in _OVERTAKEN or not private.exists():
-            raise
-        return False
-    return True
-
-
-def _replace(private: Path, directory: Path) -> bool:
-    if exchange(private, directory):
-        remove(private)  # the old one
-        return True
-    aside = private.with_name(f"{private.name}.old")
-    directory.rename(aside)
-    private.rename(directory)
-    remove(aside)
-    return True
 
 
 def _base(name: str, order: Sequence[str]) -> str:
@@ -201,19 +165,3 @@ def _modified(path: Path) -> float | None:
         return path.lstat().st_mtime
     except FileNotFoundError:
         return None
-
-
-def _write(path: Path, text: str) -> None:
-    with path.open("w") as file:
-        os.fchmod(file.fileno(), _READABLE)
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

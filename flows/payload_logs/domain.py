@@ -36,7 +36,7 @@ def in_order(
     """
     available = [each for each in replicas if each.is_available]
     readable = [each for each in available if urlsplit(each.pfn).scheme in schemes]
-    nearness = {rse: place for place, rse in enumerate(local_rses)}
+    nearness = {rse: number for number, rse in enumerate(local_rses)}
 
     def rank(each: Replica) -> tuple[int, bool, str, bool, int, str]:
         near = nearness.get(each.rse, len(nearness))

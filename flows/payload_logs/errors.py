@@ -34,8 +34,8 @@ class AttemptsExhausted(ProdOpsError):
     """So many fetches failed that only a forced one tries again."""
 
     def __init__(self, attempts: int, last_error: str | None) -> None:
-        told = f"; the last: {last_error}" if last_error else ""
-        super().__init__(f"{attempts} fetches failed, only a forced one tries again{told}")
+        last = f"; the last: {last_error}" if last_error else ""
+        super().__init__(f"{attempts} fetches failed, only a forced one tries again{last}")
 
 
 class FetchTimedOut(ProdOpsError):
@@ -46,15 +46,15 @@ class FetchTimedOut(ProdOpsError):
 
 
 class OutageLasts(ProdOpsError):
-    """PanDA or Rucio was silent for so long that the reader is told instead of kept waiting."""
+    """PanDA or Rucio was silent for longer than a reader waits."""
 
 
 class NoReplicaAvailable(ProdOpsError):
     """Rucio knows replicas, and none that can be read now."""
 
     def __init__(self, did: str, states: Mapping[str, str]) -> None:
-        told = ", ".join(f"{rse} is {state}" for rse, state in states.items())
-        super().__init__(f"{did} has no available replica: {told}")
+        known = ", ".join(f"{rse} is {state}" for rse, state in states.items())
+        super().__init__(f"{did} has no available replica: {known}")
 
 
 class ReplicasFailed(ProdOpsError):
@@ -76,8 +76,8 @@ class NoKnownMember(ProdOpsError):
     """The archive holds none of the members that are kept."""
 
     def __init__(self, refused: Sequence[str]) -> None:
-        told = f" (refused: {', '.join(refused)})" if refused else ""
-        super().__init__(f"tarball contained none of the expected log members{told}")
+        names = f" (refused: {', '.join(refused)})" if refused else ""
+        super().__init__(f"tarball contained none of the expected log members{names}")
 
 
 class CacheUnwritable(ProdOpsError):

@@ -1,51 +1,165 @@
-"""The fetch of a payload log as a flow: three tasks, of which only the finding is repeated.
-
-What a door does is bounded by its own limits and answered by another replica, not by another try.
-"""
+"""A payload log fetched into the cache, and the cache pruned."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Final
 
-from prefect import flow
+from sqlalchemy.orm import Session
 
-from flows.common.steps import step
-from flows.payload_logs import copying, finding, publishing
-from flows.payload_logs.actions import FetchPayloadLog
-from flows.payload_logs.fetching import Steps, fetch
-from flows.payload_logs.pruning import prune_payload_logs
-
-__all__ = ("fetch_payload_log", "prune_payload_logs")
-
-_DELAYS: Final = (0.5, 2.0)  # the reader waits: a longer outage is told, and asked for again
-
-_STEPS: Final = Steps(
-    find=step("find the log", delays=_DELAYS)(finding.find),
-    copy=step("copy the log", is_repeatable=False)(copying.copy),
-    publish=step("publish the log", is_repeatable=False)(publishing.publish),
+from blocks.errors import ProdOpsError
+from flows.common import run
+from flows.common.actions import Nothing
+from flows.common.database import DatabaseUnavailable
+from flows.common.directories import private_directory, remove_dead
+from flows.common.flow import flow
+from flows.common.requests import ClaimLost
+from flows.common.run import Announce, Ending
+from flows.payload_logs import cache, messages, repository
+from flows.payload_logs.actions import FETCH_PAYLOAD_LOG, PRUNE_PAYLOAD_LOGS, FetchPayloadLog
+from flows.payload_logs.errors import (
+    AttemptsExhausted,
+    CacheUnwritable,
+    FetchFailed,
+    FetchTimedOut,
+    JobUnknown,
+    LogAbsent,
 )
+from flows.payload_logs.models import LogState, PayloadLog
+from flows.payload_logs.tasks.caching import prune_cache, publish_log
+from flows.payload_logs.tasks.copying import copy_log
+from flows.payload_logs.tasks.finding import Cached, Located, find_log
+
+_PREFIX: Final = "fetch."
+_PRIVATE: Final = 0o700
 
 
-@flow(name="fetch-payload-log", persist_result=False)
-def fetch_payload_log(  # noqa: PLR0917 - the action's parameters are the flow's arguments
-    pandaid: int,
-    jeditaskid: int | None = None,
-    scope: str | None = None,
-    lfn: str | None = None,
-    force: bool = False,  # noqa: FBT001, FBT002
-    requested_by: str = "",
-) -> dict[str, Any]:
-    """Fetch the log of a PanDA job from storage, check it, and publish its members.
+@flow(FETCH_PAYLOAD_LOG)
+def fetch_payload_log(order: FetchPayloadLog) -> dict[str, Any]:
+    """Fetch a job's log into the cache, and end the request with it, or with the reason.
 
     Returns:
         The record: members, and source, the RSE or `cache`.
+
+    Raises:
+        FetchFailed: There is no log, or nothing new; the reason is recorded and announced.
+        ClaimLost, DatabaseUnavailable: Nothing could be recorded: a later run does it again.
     """
-    order = FetchPayloadLog(
-        pandaid=pandaid,
-        jeditaskid=jeditaskid,
-        scope=scope,
-        lfn=lfn,
-        force=force,
-        requested_by=requested_by,
+    present = run.current()
+    present.limit_to(present.settings.payload_logs.timeout_seconds, FetchTimedOut)
+    try:
+        remove_dead(cache.copies_of(present.settings.stack.state_dir), _PREFIX)
+        found = find_log(order)
+        return _take(found) if isinstance(found, Cached) else _fetch(found)
+    except (ClaimLost, DatabaseUnavailable):
+        raise
+    except ProdOpsError as failure:
+        raise FetchFailed(_fail(order.pandaid, failure)) from failure
+
+
+@flow(PRUNE_PAYLOAD_LOGS)
+def prune_payload_logs(_: Nothing) -> dict[str, Any]:
+    """Delete cached payload logs that are too old, and the oldest while they take too much.
+
+    Returns:
+        Numbers: deleted, deleted_bytes, kept, kept_bytes.
+    """
+    result = prune_cache()
+    run.current().finish(Ending(result=result))
+    return result
+
+
+def _fetch(located: Located) -> dict[str, Any]:
+    directory = cache.copies_of(run.current().settings.stack.state_dir)
+    try:
+        with private_directory(directory, _PREFIX, parent_mode=_PRIVATE) as private:
+            archive = copy_log(located, private)
+            published = publish_log(archive)
+    except OSError as error:
+        raise CacheUnwritable(directory, error) from error
+    return _end_ready(
+        archive.log,
+        archive.rse,
+        refused=published.refused,
+        members=published.members,
+        fetched_at=published.fetched_at,
+        rse=archive.rse,
+        size_bytes=archive.size_bytes,
+        adler32=archive.adler32,
+        attempts=0,
+        last_error=None,
     )
-    return fetch(order, _STEPS)
+
+
+def _take(hit: Cached) -> dict[str, Any]:
+    """End with what is there; a lost run's remains go, and the row gets what it could not write."""
+    remove_dead(hit.directory.parent, cache.left_of(hit.log.pandaid))
+    order = run.current().settings.payload_logs.members
+    members = cache.members_in(hit.directory, order)
+    values: dict[str, Any] = {"fetched_at": cache.fetched_at(hit.directory)}
+    origin = cache.origin_of(hit.directory)
+    if [each["name"] for each in origin.get("members", ())] == [each["name"] for each in members]:
+        members = origin["members"]
+        values |= {name: origin[name] for name in ("rse", "size_bytes", "adler32")}
+        values["fetched_at"] = datetime.fromisoformat(origin["fetched_at"])
+        if origin["request_id"] == hit.log.request_id:
+            values |= {"attempts": 0, "last_error": None}
+    return _end_ready(hit.log, "cache", members=members, **values)
+
+
+def _end_ready(
+    log: PayloadLog,
+    source: str,
+    *,
+    members: list[dict[str, Any]],
+    refused: tuple[str, ...] = (),
+    **values: Any,
+) -> dict[str, Any]:
+    """End row and request with the log in the cache; gives the request's result."""
+    result: dict[str, Any] = {"members": [each["name"] for each in members], "source": source}
+    if refused:
+        result["refused"] = list(refused)
+    values |= {"state": LogState.READY, "step": "", "step_text": "", "members": members}
+
+    def end(session: Session, announce: Announce) -> Ending:
+        repository.write(session, log.pandaid, **values)
+        announce(messages.ready(log.pandaid, log.jeditaskid, run.current().claim))
+        return Ending(result=result)
+
+    run.current().finish(end)
+    return result
+
+
+def _fail(pandaid: int, failure: ProdOpsError) -> str:
+    """End row and request without a log, and announce why; gives the reason."""
+    present, reason = run.current(), str(failure)
+    log = present.read(lambda session: repository.get(session, pandaid))
+    state, attempts, last_error = LogState.FAILED, log.attempts, log.last_error
+    if isinstance(failure, LogAbsent):
+        state = LogState.NO_JOB if isinstance(failure, JobUnknown) else LogState.NO_LOG
+        last_error = reason
+    elif not isinstance(failure, AttemptsExhausted):  # then nothing was tried
+        attempts += 1
+        reason += _mark_failure(log, attempts, reason)
+        last_error = reason
+
+    def end(session: Session, announce: Announce) -> Ending:
+        values = {"state": state, "last_error": last_error, "attempts": attempts}
+        repository.write(session, pandaid, **values)
+        announce(messages.failed(pandaid, log.jeditaskid, reason, attempts, present.claim))
+        return Ending.failed(reason)
+
+    present.finish(end)
+    return reason
+
+
+def _mark_failure(log: PayloadLog, attempts: int, reason: str) -> str:
+    """Leave the mark that peers read; gives what is to be added to the reason."""
+    directory = cache.directory_for(log, run.current().settings)
+    if directory is None:
+        return ""
+    try:
+        cache.note_failure(directory, attempts, reason)
+    except CacheUnwritable as error:
+        return f"; {error}"
+    return ""

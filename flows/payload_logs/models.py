@@ -42,7 +42,7 @@ class Step(StrEnum):
 
     @property
     def number(self) -> int:
-        """Its place in the order, from 1."""
+        """Its position in the order, from 1."""
         return list(Step).index(self) + 1
 
 

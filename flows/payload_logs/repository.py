@@ -9,40 +9,16 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from flows.common import requests
 from flows.common.database import now
-from flows.common.requests import Claim
 from flows.payload_logs.models import LogState, PayloadLog
 
 
-def want(session: Session, holder: Claim, pandaid: int, values: dict[str, Any]) -> PayloadLog:
-    """Note that the holder's request wants the log; gives the row.
-
-    Raises:
-        ClaimLost: The holder does not hold the request.
-    """
-    requests.fence(session, holder)
-    written = {**values, "state": LogState.WANTED, "request_id": holder.request_id}
-    statement = insert(PayloadLog).values(pandaid=pandaid, updated_at=now(), **written)
-    statement = statement.on_conflict_do_update(
-        index_elements=[PayloadLog.pandaid], set_={**written, "updated_at": now()}
-    )
-    session.execute(statement)
-    return get(session, pandaid)
-
-
-def write(session: Session, holder: Claim, pandaid: int, values: dict[str, Any]) -> PayloadLog:
-    """Write to the row of the holder's request; gives it.
-
-    Raises:
-        ClaimLost: The holder does not hold the request.
-    """
-    requests.fence(session, holder)
+def write(session: Session, pandaid: int, **values: Any) -> PayloadLog:
+    """Write to the row of a log, which is made if need be with the state given; gives the row."""
+    written = {**values, "updated_at": now()}
+    statement = insert(PayloadLog).values(pandaid=pandaid, **written)
     session.execute(
-        update(PayloadLog)
-        .where(PayloadLog.pandaid == pandaid)
-        .values(**values, updated_at=now())
-        .execution_options(synchronize_session=False)
+        statement.on_conflict_do_update(index_elements=[PayloadLog.pandaid], set_=written)
     )
     return get(session, pandaid)
 

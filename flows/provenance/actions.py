@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
@@ -17,26 +17,21 @@ from flows.provenance import messages
 _ENDED_BADLY = {RequestState.CANCELLED, RequestState.FAILED}
 
 
-def _checked(check: Any, value: str) -> str:
-    try:
-        return str(check(value))
-    except did_names.BadDidName as error:
-        raise ValueError(str(error)) from None
+def _checked(check: Callable[[str], str]) -> AfterValidator:
+    def validate(value: str) -> str:
+        try:
+            return check(value)
+        except did_names.BadDidName as error:
+            raise ValueError(str(error)) from None
 
-
-def _did_name(value: str) -> str:
-    return _checked(did_names.check_name, value)
-
-
-def _scope(value: str) -> str:
-    return _checked(did_names.check_scope, value)
+    return AfterValidator(validate)
 
 
 CampaignName = Annotated[
     str, StringConstraints(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]*$")
 ]
-Scope = Annotated[str, AfterValidator(_scope)]
-DidName = Annotated[str, AfterValidator(_did_name)]
+Scope = Annotated[str, _checked(did_names.check_scope)]
+DidName = Annotated[str, _checked(did_names.check_name)]
 
 
 class _Form(BaseModel):
@@ -52,7 +47,7 @@ class UpdateSnapshot(_Form):
 
 
 class SweepCampaign(_Form):
-    """Which campaign to look at."""
+    """Which campaign to sweep."""
 
     campaign: CampaignName = Field(description="Name of the campaign, e.g. 26.05.0.")
 
@@ -89,9 +84,9 @@ class ReadDid(_Form):
 
 
 def _lost(_session: Session, request: Request) -> Sequence[NewEvent]:
-    """The flows announce their own ends; here are those of runs that were lost or called off."""
-    told = messages.lost(request) if request.state in _ENDED_BADLY else None
-    return (told,) if told is not None else ()
+    """The flows announce their own ends; here are those of runs that were lost or cancelled."""
+    event = messages.lost(request) if request.state in _ENDED_BADLY else None
+    return (event,) if event is not None else ()
 
 
 def _action(
@@ -113,59 +108,79 @@ def _action(
     )
 
 
-def _about_campaign(parameters: Any) -> str:
+def _campaign_of(parameters: Any) -> str:
     return parameters.campaign or "current"
 
 
+def _did_of(parameters: Any) -> str:
+    return f"{parameters.scope}:{parameters.name}"
+
+
+UPDATE_SNAPSHOT = _action(
+    "rucio_snapshot_update",
+    "Look at every producing campaign in Rucio, and write its snapshot.",
+    UpdateSnapshot,
+)
+
+SWEEP_CAMPAIGN = _action(
+    "campaign_provenance_sweep",
+    "Find at Rucio what was produced of what was requested, for one campaign.",
+    SweepCampaign,
+    dedup_key=_campaign_of,
+    subject=_campaign_of,
+)
+
+SWEEP_PRODUCING = _action(
+    "sweep_producing_campaigns",
+    "Look at the producing campaigns, their inputs and their arrivals, one after another.",
+    Nothing,
+    schedule="47 2 * * *",
+    runs_at_a_time=1,
+)
+
+SWEEP_ARRIVALS = _action(
+    "sweep_arrivals",
+    "Count the files that arrived at Rucio since the last look, by campaign.",
+    UpdateSnapshot,
+)
+
+UPDATE_EVGEN = _action(
+    "evgen_rucio_update",
+    "Find which requested inputs are registered at Rucio, and write the snapshot of /EVGEN.",
+    UpdateEvgen,
+)
+
+REGISTER_EVGEN = _action(
+    "register_evgen",
+    "Register requested inputs that Rucio lacks, from what the storage holds.",
+    RegisterEvgen,
+)
+
+REPORT_COMPLETION = _action(
+    "report_completion",
+    "Report how complete a campaign is, keep the report, and mail it.",
+    ReportCompletion,
+    schedule="0 6 1 * *",
+    dedup_key=_campaign_of,
+    subject=_campaign_of,
+)
+
+READ_DID = _action(
+    "read_did",
+    "Read a dataset or file from Rucio now: metadata, files, replicas, rules.",
+    ReadDid,
+    timeout_seconds=120.0,
+    dedup_key=_did_of,
+    subject=_did_of,
+)
+
 ACTIONS = (
-    _action(
-        "rucio_snapshot_update",
-        "Look at every producing campaign in Rucio, and write its snapshot.",
-        UpdateSnapshot,
-    ),
-    _action(
-        "campaign_provenance_sweep",
-        "Find at Rucio what was produced of what was requested, for one campaign.",
-        SweepCampaign,
-        dedup_key=_about_campaign,
-        subject=_about_campaign,
-    ),
-    _action(
-        "sweep_producing_campaigns",
-        "Look at the producing campaigns, their inputs and their arrivals, one after another.",
-        Nothing,
-        schedule="47 2 * * *",
-        runs_at_a_time=1,
-    ),
-    _action(
-        "sweep_arrivals",
-        "Count the files that arrived at Rucio since the last look, by campaign.",
-        UpdateSnapshot,
-    ),
-    _action(
-        "evgen_rucio_update",
-        "Find which requested inputs are registered at Rucio, and write the snapshot of /EVGEN.",
-        UpdateEvgen,
-    ),
-    _action(
-        "register_evgen",
-        "Register requested inputs that Rucio lacks, from what the storage holds.",
-        RegisterEvgen,
-    ),
-    _action(
-        "report_completion",
-        "Report how complete a campaign is, keep the report, and mail it.",
-        ReportCompletion,
-        schedule="0 6 1 * *",
-        dedup_key=_about_campaign,
-        subject=_about_campaign,
-    ),
-    _action(
-        "read_did",
-        "Read a dataset or file from Rucio now: metadata, files, replicas, rules.",
-        ReadDid,
-        timeout_seconds=120.0,
-        dedup_key=lambda parameters: f"{parameters.scope}:{parameters.name}",
-        subject=lambda parameters: f"{parameters.scope}:{parameters.name}",
-    ),
+    UPDATE_SNAPSHOT,
+    SWEEP_CAMPAIGN,
+    SWEEP_PRODUCING,
+    SWEEP_ARRIVALS,
+    UPDATE_EVGEN,
+    REGISTER_EVGEN,
+    REPORT_COMPLETION,
+    READ_DID,
 )

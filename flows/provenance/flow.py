@@ -1,137 +1,107 @@
-"""The flows that look at Rucio: one campaign, all that are producing, the night's round, one DID.
+"""The flows of provenance: sweeps of campaigns, inputs and arrivals, one DID, reports.
 
-What could not be asked, or was not answered whole, fails and changes nothing that stands.
+A *sweep* reads all that Rucio has of one campaign (or of ``/EVGEN``, or all new files), and
+replaces what the tables have of it. A *survey* is what PCS knows of campaigns and requested
+inputs. The *snapshot* is the sweep of all producing campaigns, with its files in the original's
+form. What could not be asked, or was not answered whole, fails and changes nothing that stands.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Final
 
-from prefect import flow, get_run_logger
+from prefect import get_run_logger
 
-from blocks.errors import ProdOpsError
+from blocks.errors import OutsideUnavailable, ProdOpsError
 from blocks.pcs_service import Survey
+from blocks.rucio_catalog import RucioUnauthorized
+from flows.common import run
+from flows.common.actions import Nothing
 from flows.common.database import now
+from flows.common.flow import flow
 from flows.common.requests import ClaimLost
-from flows.provenance import did, ledger, outputs, snapshot, sweep
-from flows.provenance.arrivals import look
-from flows.provenance.arrivals.look import sweep_arrivals
-from flows.provenance.evgen import update
-from flows.provenance.evgen.registration import register_evgen
-from flows.provenance.evgen.update import evgen_rucio_update
-from flows.provenance.ledger import ProvenanceFailed
-from flows.provenance.reports.report import report_completion
-from flows.provenance.repository import Swept
-from flows.provenance.steps import step
-from flows.provenance.sweep import Order, SweepFailed
-from flows.provenance.workplace import opened
-
-__all__ = (
-    "campaign_provenance_sweep",
-    "evgen_rucio_update",
-    "read_did",
-    "register_evgen",
-    "report_completion",
-    "rucio_snapshot_update",
-    "sweep_arrivals",
-    "sweep_producing_campaigns",
+from flows.provenance.actions import (
+    READ_DID,
+    REGISTER_EVGEN,
+    REPORT_COMPLETION,
+    SWEEP_ARRIVALS,
+    SWEEP_CAMPAIGN,
+    SWEEP_PRODUCING,
+    UPDATE_EVGEN,
+    UPDATE_SNAPSHOT,
+    ReadDid,
+    RegisterEvgen,
+    ReportCompletion,
+    SweepCampaign,
+    UpdateEvgen,
+    UpdateSnapshot,
 )
+from flows.provenance.domain.join import Requested
+from flows.provenance.domain.registration import PlannedDataset, Verdict, summary
+from flows.provenance.models import CompletionReport
+from flows.provenance.repository.sweeps import Swept
+from flows.provenance.tasks import arrivals, did, evgen, pcs, registration, reports, snapshot, sweep
+from flows.provenance.tasks.common import (
+    ProvenanceFailed,
+    announce_failure,
+    conclude,
+    finish,
+    recording,
+)
+from flows.provenance.tasks.reports import Mailing
+from flows.provenance.tasks.storage import InputStorage
 
-ask_pcs = step("ask PCS what is requested")(sweep.survey)
-sweep_rucio = step("sweep Rucio")(sweep.sweep)
-note_failure = step("record the failure")(sweep.note_failure)
-tell_pcs = step("tell PCS the outputs")(outputs.tell)
-write_files = step("write the snapshot's files")(snapshot.write_files)
-detect_releases = step("detect releases")(snapshot.detect_releases)
-end_snapshot = step("record the snapshot")(snapshot.end)
-read_rucio = step("read the DID")(did.read)
-note_did = step("record the DID")(did.note)
-note_did_failure = step("record that the DID was not read")(did.note_failure)
-finish = step("end")(ledger.finish)
+_ARRIVAL_TRIES: Final = 3
+_NOT_FOR_OTHERS: Final = (OutsideUnavailable, RucioUnauthorized)
+"""After these, the registration of the other datasets would end alike."""
 
 
-@flow(name="campaign-provenance-sweep", persist_result=False)
-def campaign_provenance_sweep(campaign: str, created_by: str = "") -> dict[str, Any]:  # noqa: ARG001
-    """Find at Rucio what was produced of what was requested, for one campaign.
+# ------------------------------------------------------------------ campaigns
+
+
+@flow(SWEEP_CAMPAIGN)
+def campaign_provenance_sweep(form: SweepCampaign) -> dict[str, int]:
+    """Sweep one campaign; gives the counts, of which complete and incomplete are paths."""
+    return dict(_sweep(form.campaign).counts)
+
+
+@flow(UPDATE_SNAPSHOT)
+def rucio_snapshot_update(_: UpdateSnapshot) -> dict[str, Any]:
+    """Sweep every producing campaign, and write its snapshot; gives the counts, by campaign."""
+    return _update_snapshot()
+
+
+@flow(SWEEP_PRODUCING)
+def sweep_producing_campaigns(_: Nothing) -> dict[str, Any]:
+    """Sweep the producing campaigns, their inputs and their arrivals, one after another.
+
+    A part that fails stops no other, and is named at the end.
 
     Returns:
-        The counts; complete and incomplete are paths.
+        What each part gave.
     """
-    with opened():
-        return _unless_ended(lambda: dict(_sweep_one(campaign).counts))
-
-
-@flow(name="rucio-snapshot-update", persist_result=False)
-def rucio_snapshot_update(created_by: str = "") -> dict[str, Any]:  # noqa: ARG001
-    """Look at every producing campaign in Rucio, and write its snapshot.
-
-    Returns:
-        The counts, by campaign.
-    """
-    with opened():
-        return _unless_ended(lambda: _snapshot(is_last=True))
-
-
-@flow(name="sweep-producing-campaigns", persist_result=False)
-def sweep_producing_campaigns() -> dict[str, Any]:
-    """Look at the producing campaigns, their inputs and their arrivals, one after another.
-
-    A step that fails stops no other, and is named at the end.
-
-    Returns:
-        What each step gave.
-    """
-    steps: dict[str, Callable[[], dict[str, Any]]] = {
-        "rucio_snapshot_update": lambda: _snapshot(is_last=False),
-        "evgen_rucio_update": update.update_evgen,
-        "sweep_arrivals": look.sweep,
-    }
+    parts: tuple[tuple[str, Callable[[], dict[str, Any]]], ...] = (
+        (UPDATE_SNAPSHOT.name, _update_snapshot),
+        (UPDATE_EVGEN.name, _update_evgen),
+        (SWEEP_ARRIVALS.name, _sweep_arrivals),
+    )
     results: dict[str, Any] = {}
     failures: list[str] = []
-    with opened():
-        for name, run in steps.items():
-            try:
-                results[name] = run()
-            except ClaimLost:
-                raise
-            except ProdOpsError as error:
-                get_run_logger().error("%s failed: %s", name, error)
-                failures.append(f"{name}: {error}")
-        finish(results, failures)
-    if failures:
-        raise ProvenanceFailed("; ".join(failures))
+    for name, part in parts:
+        try:
+            results[name] = part()
+        except ClaimLost:
+            raise
+        except ProdOpsError as error:
+            get_run_logger().error("%s failed: %s", name, error)
+            failures.append(f"{name}: {error}")
+    finish(results, failures)
     return results
 
 
-@flow(name="read-did", persist_result=False)
-def read_did(scope: str, name: str, created_by: str = "") -> dict[str, Any]:  # noqa: ARG001
-    """Read a dataset or file from Rucio now: metadata, files, replicas, rules.
-
-    Returns:
-        is_there.
-    """
-    with opened():
-        try:
-            body = read_rucio(scope, name)
-        except ProdOpsError as error:
-            note_did_failure(scope, name, error)
-            raise
-        note_did(scope, name, body)
-        return {"is_there": body is not None}
-
-
-def _unless_ended(run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What the run gives; nothing where a commit whose answer was lost has ended the request."""
-    try:
-        return run()
-    except ClaimLost:
-        if ledger.has_ended():
-            return {}
-        raise
-
-
-def _sweep_one(campaign: str, survey: Survey | None = None, *, is_last: bool = True) -> Swept:
+def _sweep(campaign: str, survey: Survey | None = None) -> Swept:
     """Sweep a campaign; a failure is recorded.
 
     Raises:
@@ -139,27 +109,22 @@ def _sweep_one(campaign: str, survey: Survey | None = None, *, is_last: bool = T
         ClaimLost: The request is no longer ours.
     """
     attempted_at = now()
-    order: Order | None = None
+    requested: Sequence[Requested] = ()
     try:
-        survey = survey or ask_pcs()
-        order = sweep.order(campaign, survey, is_last=is_last)
-        swept = sweep_rucio(order)
+        survey = survey or pcs.ask_pcs()
+        requested = pcs.requested_paths(survey)
+        known = [each.name for each in survey.campaigns]
+        swept = sweep.sweep_rucio(campaign, requested, known)
     except ClaimLost:
         raise
     except ProdOpsError as error:
-        note_failure(
-            campaign,
-            error,
-            attempted_at=attempted_at,
-            requested=order.requested if order is not None else (),
-            is_last=is_last,
-        )
-        raise SweepFailed(campaign, str(error)) from error
-    tell_pcs(campaign, survey.requested)
+        sweep.record_failure(campaign, error, attempted_at, requested)
+        raise sweep.SweepFailed(f"{campaign}: {error}") from error
+    pcs.send_outputs(campaign, survey.requested)
     return swept
 
 
-def _snapshot(*, is_last: bool) -> dict[str, Any]:
+def _update_snapshot() -> dict[str, Any]:
     """Sweep the producing campaigns, and write what was answered to the snapshot's files.
 
     Raises:
@@ -170,19 +135,168 @@ def _snapshot(*, is_last: bool) -> dict[str, Any]:
     releases = None
     checked_at = now()
     try:
-        survey = ask_pcs()
-        for campaign in snapshot.producing(survey):
+        survey = pcs.ask_pcs()
+        for campaign in pcs.producing_campaigns(survey):
             try:
-                done.append(_sweep_one(campaign, survey, is_last=False))
-                write_files(done[-1])
-            except (SweepFailed, snapshot.FilesNotWritten) as failure:
+                done.append(_sweep(campaign, survey))
+                snapshot.write_files(done[-1])
+            except (sweep.SweepFailed, snapshot.FilesNotWritten) as failure:
                 failures.append(str(failure))
-        releases = detect_releases()
+        releases = snapshot.detect_releases()
     except ClaimLost:
         raise
     except ProdOpsError as error:
         failures.append(str(error))
-    end_snapshot(failures, done, releases, checked_at=checked_at, is_last=is_last)
+    snapshot.record_snapshot(failures, done, releases, checked_at)
     if failures:
         raise ProvenanceFailed("; ".join(failures))
     return {each.campaign: dict(each.counts) for each in done}
+
+
+# ------------------------------------------------------------------ inputs
+
+
+@flow(UPDATE_EVGEN)
+def evgen_rucio_update(_: UpdateEvgen) -> dict[str, Any]:
+    """Find which requested inputs are registered, and write the snapshot of ``/EVGEN``.
+
+    Returns:
+        Numbers: requested, found, missing, datasets, unmatched, files, size_bytes and others.
+    """
+    return _update_evgen()
+
+
+@flow(REGISTER_EVGEN)
+def register_evgen(form: RegisterEvgen) -> dict[str, Any]:
+    """Register requested inputs that Rucio lacks; a dry run only says which.
+
+    Returns:
+        Numbers by verdict, and `datasets`: each with its verdict, files, bytes and reason.
+    """
+    done: list[str] = []
+    failures: list[str] = []
+    with recording(partial(announce_failure, REGISTER_EVGEN)):
+        storage = InputStorage.of(run.current().settings)
+        plan = registration.make_plan(storage, form.paths)
+        if not form.dry_run:
+            done, failures = _register(storage, plan)
+    scope = run.current().settings.provenance.scope
+    result = {"dry_run": form.dry_run, **summary(plan, scope, registered=done)}
+    finish(result, failures)
+    return result
+
+
+def _update_evgen() -> dict[str, Any]:
+    """Read ``/EVGEN`` whole, write it down and announce it; a failure is recorded."""
+    attempted_at = now()
+    requested: Sequence[Requested] = ()
+    with recording(lambda error: evgen.record_failure(error, attempted_at, requested)):
+        requested = pcs.read_requested()
+        return evgen.update_inputs(requested)
+
+
+def _register(storage: InputStorage, plan: Sequence[PlannedDataset]) -> tuple[list[str], list[str]]:
+    """Register what is planned; the names of the datasets that were, and what failed."""
+    done: list[str] = []
+    failures: list[str] = []
+    for each in plan:
+        if each.verdict is not Verdict.REGISTER:
+            continue
+        try:
+            registration.register_dataset(storage, each)
+        except ClaimLost:
+            raise
+        except ProdOpsError as error:
+            failures.append(f"{each.wanted.name}: {error}")
+            registration.announce_dataset(each, str(error))
+            if isinstance(error, _NOT_FOR_OTHERS):
+                break
+        else:
+            done.append(each.wanted.name)
+            registration.announce_dataset(each)
+    if done:
+        try:
+            _update_evgen()
+        except ClaimLost:
+            raise
+        except ProdOpsError as error:
+            failures.append(f"registered, but the tables are not up to date: {error}")
+    return done, failures
+
+
+# ------------------------------------------------------------------ arrivals
+
+
+@flow(SWEEP_ARRIVALS)
+def sweep_arrivals(_: UpdateSnapshot) -> dict[str, Any]:
+    """Count the files that arrived since the last sweep of the arrivals.
+
+    Returns:
+        window_start, swept_at, files, by_campaign (numbers only), unknown_campaigns.
+    """
+    return _sweep_arrivals()
+
+
+def _sweep_arrivals() -> dict[str, Any]:
+    """Count the arrivals, write them down and announce them.
+
+    Raises:
+        ProdOpsError: Rucio or PCS did not answer whole; nothing is counted, and the next sweep
+            begins where this one would have.
+    """
+    with recording(partial(announce_failure, SWEEP_ARRIVALS)):
+        for _ in range(_ARRIVAL_TRIES):
+            if (counted := arrivals.record_arrivals(arrivals.find_arrivals())) is not None:
+                return counted
+        raise arrivals.ArrivalsOvertaken(f"another look was faster, {_ARRIVAL_TRIES} times")
+
+
+# ------------------------------------------------------------------ one DID
+
+
+@flow(READ_DID)
+def read_did(form: ReadDid) -> dict[str, Any]:
+    """Read a dataset or file from Rucio now; gives is_there."""
+    with recording(partial(did.record_failure, form.scope, form.name)):
+        body = did.read_rucio(form.scope, form.name)
+    return did.record_did(form.scope, form.name, body)
+
+
+# ------------------------------------------------------------------ reports
+
+
+@flow(REPORT_COMPLETION)
+def report_completion(form: ReportCompletion) -> dict[str, Any]:
+    """Report how complete a campaign is; the current one where none is named.
+
+    Returns:
+        campaign, report_id, mailed (whether), mail (in words), counts.
+    """
+    failed = partial(
+        announce_failure,
+        REPORT_COMPLETION,
+        subject=form.campaign or "current",
+        campaign=form.campaign,
+        report_id=None,
+    )
+    with recording(failed):
+        report = reports.make_report(form)
+        mailing = reports.mail(report) if form.mail else None
+        return _conclude_report(report, mailing)
+
+
+def _conclude_report(report: CompletionReport, mailing: Mailing | None) -> dict[str, Any]:
+    result = {
+        "campaign": report.campaign,
+        "report_id": report.id,
+        "mailed": mailing is not None and mailing.is_mailed,
+        "mail": mailing.in_words() if mailing is not None else "not mailed: nobody asked for it",
+        "counts": report.body["counts"],
+    }
+    error = None
+    if mailing is not None and not mailing.is_mailed and mailing.error is not None:
+        error = f"report {report.id} is kept, but its mail: {mailing.error}"
+    conclude(REPORT_COMPLETION, result, subject=report.campaign, error=error, result=result)
+    if error is not None:
+        raise ProvenanceFailed(error)
+    return result

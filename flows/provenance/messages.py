@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from flows.common import events
-from flows.common.database import now
+from flows.common.events import NewEvent, announcement
 from flows.common.models import Request
 from flows.common.requests import Claim
-
-NAMESPACE: Final = "prodops"
-SENDER: Final = "prodops"
 
 SNAPSHOT: Final = "rucio_snapshot_ready"
 SWEPT: Final = "campaign_provenance_ready"
@@ -33,20 +29,18 @@ ENDINGS: Final = {
 """The event that ends each action, well or not."""
 
 
-def ended(action: str, holder: Claim, subject: str | None = None, **fields: Any) -> events.NewEvent:
+def ended(action: str, claim: Claim, subject: str | None = None, **fields: Any) -> NewEvent:
     """Final: how an action ended; `ok`, then `summary` or `error`, and what it is about."""
-    return _event(ENDINGS[action], holder, subject, fields)
+    return announcement(ENDINGS[action], claim, subject, **fields)
 
 
-def progress(
-    action: str, holder: Claim, subject: str | None = None, **fields: Any
-) -> events.NewEvent:
+def progress(action: str, claim: Claim, subject: str | None = None, **fields: Any) -> NewEvent:
     """How far a long action is: done, total, text."""
-    return _event(PROGRESS, holder, subject, {"action": action, **fields})
+    return announcement(PROGRESS, claim, subject, action=action, **fields)
 
 
-def lost(request: Request) -> events.NewEvent | None:
-    """Final: an action was called off, or its run was lost for good; None: its steps tell."""
+def lost(request: Request) -> NewEvent | None:
+    """Final: an action was cancelled, or its run was lost for good; None: its parts announce it."""
     if request.action not in ENDINGS:
         return None
     about: dict[str, Any] = {
@@ -54,23 +48,8 @@ def lost(request: Request) -> events.NewEvent | None:
         for name in ("campaign", "scope", "name")
         if name in request.parameters
     }
-    told: dict[str, Any] = {**about, "ok": False, "error": request.error or f"{request.state}"}
-    holder = Claim(request.id, request.attempts, request.flow_run_id)
-    return ended(request.action, holder, request.subject, **told)
-
-
-def _event(
-    msg_type: str, holder: Claim, subject: str | None, fields: dict[str, Any]
-) -> events.NewEvent:
-    body = {
-        "msg_type": msg_type,
-        "namespace": NAMESPACE,
-        "sender": SENDER,
-        "processed_by": SENDER,
-        **fields,
-        "request_id": holder.request_id,
-        "timestamp": now().isoformat(),
-    }
-    return events.message_event(
-        body, subject=subject, request_id=holder.request_id, flow_run_id=holder.flow_run_id
+    claim = Claim(request.id, request.attempts, request.flow_run_id)
+    error = request.error or f"{request.state}"
+    return announcement(
+        ENDINGS[request.action], claim, request.subject, **about, ok=False, error=error
     )

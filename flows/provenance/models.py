@@ -28,11 +28,11 @@ _EMPTY_LIST = text("'[]'::jsonb")
 _EMPTY_OBJECT = text("'{}'::jsonb")
 
 EVGEN: Final = "EVGEN"
-"""Stands in the place of a campaign for the registered inputs (``/EVGEN/...``), which have none."""
+"""Stands for the campaign of the registered inputs (``/EVGEN/...``), which have none."""
 
 
 class SweepState(StrEnum):
-    """How the last look at a campaign ended."""
+    """How the last sweep of a campaign ended."""
 
     OK = "ok"
     """Everything that was asked was answered."""
@@ -66,7 +66,7 @@ class Rule(StrEnum):
 
 
 class CampaignSweep(Base):
-    """The last look at a campaign, and what it counted. `checked_at`: of what stands here."""
+    """The last sweep of a campaign, and what it counted. `checked_at`: of what stands here."""
 
     __tablename__ = "provenance_campaign"
 
@@ -116,6 +116,11 @@ class ProducedDataset(Base):
     owner_path: Mapped[str | None] = mapped_column(String(500))
     owner_task: Mapped[str | None] = mapped_column(String(255))
 
+    @property
+    def did(self) -> str:
+        """Scope and name, as Rucio's commands take them."""
+        return f"{self.scope}:{self.name}"
+
 
 class ProducedFile(Base):
     """A file of a produced dataset."""
@@ -139,7 +144,7 @@ class RequestedPath(Base):
     path: Mapped[str] = mapped_column(String(500), primary_key=True)
     suffix: Mapped[str] = mapped_column(String(500))
     finding: Mapped[Finding] = mapped_column(String(10))
-    # Why nothing matches, where that can be told.
+    # Why nothing matches, where that is known.
     reason: Mapped[str | None] = mapped_column(Text)
     checked_at: Mapped[datetime | None] = mapped_column(AwareTime)
     priority: Mapped[int | None]
@@ -176,7 +181,7 @@ class DetectedRelease(Base):
 
 
 class ArrivalsSweep(Base):
-    """The files that arrived between two looks."""
+    """The files that arrived between two sweeps of the arrivals."""
 
     __tablename__ = "provenance_arrivals"
 
@@ -186,7 +191,7 @@ class ArrivalsSweep(Base):
     files: Mapped[int]
     # Of each campaign: files, datasets, is_known.
     by_campaign: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=_EMPTY_OBJECT)
-    # Names of the newest files, which the next look sees again and does not count again.
+    # Names of the newest files, which the next sweep sees again and does not count again.
     recent: Mapped[list[str]] = mapped_column(JSONB, server_default=_EMPTY_LIST, deferred=True)
 
 

@@ -12,15 +12,10 @@ _TIME: Final = "%Y-%m-%dT%H:%M:%S%z"
 _RSE_KEYS: Final = ("rse", "files", "total", "complete")
 
 
-def did_of(dataset: ProducedDataset) -> str:
-    """Scope and name, as Rucio's commands take them."""
-    return f"{dataset.scope}:{dataset.name}"
-
-
 def output_entry(dataset: ProducedDataset) -> dict[str, Any]:
     """A produced dataset as an entry of `overrides.outputs`."""
     return {
-        "did": did_of(dataset),
+        "did": dataset.did,
         "stage": dataset.stage,
         "version": dataset.campaign,
         "filters": filters_of(dataset),

@@ -7,8 +7,7 @@ from typing import Final, Self
 
 from fastapi import Request
 
-from api.payload_logs.queries import MAX_ID, NotItsRequest, Standing
-from flows.payload_logs import messages
+from api.payload_logs.queries import NotItsRequest, Standing, number_of
 from flows.payload_logs.models import Step
 
 STEPS: Final[dict[Step, str]] = {
@@ -20,7 +19,6 @@ STEPS: Final[dict[Step, str]] = {
     Step.PUBLISH: "Put them where they can be read",
 }
 """The steps of a fetch in their order, as pages list them."""
-EVENTS: Final = (messages.READY, messages.FAILED, messages.PROGRESS)
 _YES: Final = frozenset({"1", "true", "yes", "on"})
 
 
@@ -48,10 +46,10 @@ class Asked:
         text = query.get("request", "").strip()
         if not text:
             return cls(force)
-        is_id = text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_ID))
-        if not is_id or not 1 <= int(text) <= MAX_ID:
+        request_id = number_of(text)
+        if request_id is None:
             raise NotItsRequest(f"request {text[:100]}: a request is named by a whole number")
-        return cls(force, int(text))
+        return cls(force, request_id)
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ class StepNow:
 
     Attributes:
         name: The step; empty before the first.
-        number: Its place, from 1; 0 before the first.
+        number: Its position, from 1; 0 before the first.
         text: What the ops side says of it.
     """
 

@@ -21,12 +21,13 @@ from api.payload_logs.queries import (
     NotItsRequest,
     Phase,
     Standing,
-    directory,
     job_id,
     look_and_ask,
 )
 from blocks.errors import OutsideUnavailable
+from flows.common.database import transaction
 from flows.common.settings import Settings
+from flows.payload_logs.models import Step
 
 router = APIRouter(route_class=pages.PageRoute, prefix="/panda/jobs", include_in_schema=False)
 
@@ -55,15 +56,14 @@ async def payload_log(request: Request, pandaid: str) -> Response:
 
 def _answer(request: Request, pandaid: int, viewer: Caller, asked: Asked) -> Response:
     settings: Settings = request.app.state.settings
-    engine = request.app.state.engine
     for _ in range(_TRIES):
-        standing = look_and_ask(
-            engine, pandaid, settings, viewer, force=asked.force, request_id=asked.request_id
-        )
+        with transaction(request.app.state.engine) as session:
+            standing = look_and_ask(
+                session, pandaid, settings, viewer, force=asked.force, request_id=asked.request_id
+            )
         if standing.phase is not Phase.READY:
             break
-        place = directory(standing.row, settings)
-        if place is not None and (log := files.open_log(place)) is not None:
+        if (log := files.open_of(standing.row, settings)) is not None:
             return text_answer(log)
         # The cache lost it between the look and the opening: look again.
     return _without(request, standing, viewer, settings.payload_logs.max_attempts)
@@ -79,6 +79,7 @@ def _without(request: Request, standing: Standing, viewer: Caller, most: int) ->
                 viewer=viewer,
                 standing=standing,
                 step=step_of(standing),
+                steps=len(Step),
             )
         case Phase.NO_JOB | Phase.NO_LOG:
             return _line(404, standing.reason)

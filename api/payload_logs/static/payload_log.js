@@ -1,7 +1,7 @@
 // The page of a payload log: waits for it, shows it when it comes, has it fetched again.
 
 import { replacePart } from "./live.js";
-import { Follower } from "./tasks_follow.js";
+import { Follower } from "./follow.js";
 import { Viewer } from "./payload_log_viewer.js";
 
 const FETCH = {
@@ -53,7 +53,7 @@ function refresh() {
   return refreshing;
 }
 
-/** What the stream told is in the page only after a look that began later. */
+/** What the stream said is in the page only after a look that began later. */
 async function news() {
   await refreshing;
   for (let wait = 500; !(await refresh()); wait = Math.min(2 * wait, 8000)) {
@@ -79,7 +79,7 @@ function showProgress({ step, text }) {
     if (index === current) each.setAttribute("aria-current", "step");
     else each.removeAttribute("aria-current");
   });
-  byId("told").textContent = text;
+  byId("step-text").textContent = text;
   const badge = document.querySelector("h1 .state");
   badge.dataset.state = "running";
   badge.lastChild.textContent = "running";

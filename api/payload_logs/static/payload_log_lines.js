@@ -10,20 +10,20 @@ const CONTROL = /[\x00-\x08\x0b-\x1f\x7f]/g;
 
 export class Lines {
   /**
-   * @param place the scrolling element
+   * @param box the scrolling element
    * @param file the LogFile whose lines are shown
    * @param marks gives what is special about a line: {bad, current, pattern}
    */
-  constructor({ place, file, marks, onMore }) {
-    Object.assign(this, { place, file, marks, onMore, blocks: { head: [], tail: [] }, shown: new Set() });
+  constructor({ box, file, marks, onMore }) {
+    Object.assign(this, { box, file, marks, onMore, blocks: { head: [], tail: [] }, shown: new Set() });
     this.areas = { head: document.createElement("div"), tail: document.createElement("div") };
     this.gap = document.createElement("div");
     this.gap.className = "gap";
     this.gap.hidden = true;
-    place.replaceChildren(this.areas.head, this.gap, this.areas.tail);
-    place.scrollTop = 0;
+    box.replaceChildren(this.areas.head, this.gap, this.areas.tail);
+    box.scrollTop = 0;
     this.watcher = new IntersectionObserver((seen) => seen.forEach((each) => this.#turn(each)), {
-      root: place,
+      root: box,
       rootMargin: "1500px 0px",
     });
   }
@@ -67,11 +67,11 @@ export class Lines {
     const block = this.blocks[where][Math.floor(index / BLOCK)];
     if (!block) return;
     this.#fill(block);
-    const { place } = this;
+    const { box } = this;
     const line = block.element.children[index % BLOCK];
     const { top, height } = line.getBoundingClientRect();
-    place.scrollTop += top - place.getBoundingClientRect().top - (place.clientHeight - height) / 2;
-    (line.querySelector("mark") ?? place).scrollIntoView({ block: "nearest", inline: "nearest" });
+    box.scrollTop += top - box.getBoundingClientRect().top - (box.clientHeight - height) / 2;
+    (line.querySelector("mark") ?? box).scrollIntoView({ block: "nearest", inline: "nearest" });
   }
 
   /** Draw anew what is drawn: the marks have changed. */

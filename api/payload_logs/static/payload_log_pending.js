@@ -1,17 +1,12 @@
 // The page that waits for one request: asks for its outcome, and for nothing else.
 
-const POLL = 10000;
-const MOST_POLLS = 31;
-const STEPS = 6;
+import { Follower } from "./follow.js";
 
-const { request, stream } = document.getElementById("pending").dataset;
-const told = document.getElementById("told");
+const { request, steps, stream } = document.getElementById("pending").dataset;
+const stepText = document.getElementById("step-text");
 const address = new URL(location.href);
 address.search = `?request=${request}`;
 history.replaceState(null, "", address); // a reload must not ask for another fetch
-
-let source = null;
-let polls = 0;
 
 /** Whether there is something else to show than this page. */
 async function isOver() {
@@ -30,31 +25,25 @@ async function isOver() {
 
 async function check() {
   if (!(await isOver())) return;
-  clearInterval(timer);
-  source.close();
+  follower.close();
   location.replace(address);
 }
 
 function say(text) {
-  if (told.textContent !== text) told.textContent = text;
+  if (stepText.textContent !== text) stepText.textContent = text;
 }
 
-source = new EventSource(stream);
-source.addEventListener("connected", check);
-source.addEventListener("payload_log_ready", check);
-source.addEventListener("payload_log_failed", check);
-source.addEventListener("payload_log_progress", ({ data }) => {
-  const { step_number: number, text } = JSON.parse(data);
-  say(`It will appear shortly — step ${number} of ${STEPS}: ${text}`);
+const follower = new Follower({
+  types: ["payload_log_ready", "payload_log_failed", "payload_log_progress"],
+  address: stream,
+  seconds: 310,
+  check,
+  onEvent(type, { step_number: number, text }) {
+    if (type === "payload_log_progress") say(`It will appear shortly — step ${number} of ${steps}: ${text}`);
+    else check();
+  },
+  onTimeOut: () => say("It has not come yet, and is not waited for any more: reload this page to look again."),
 });
 
-const timer = setInterval(() => {
-  polls += 1;
-  if (polls < MOST_POLLS) return check();
-  clearInterval(timer);
-  source.close();
-  say("It has not come yet, and is not waited for any more: reload this page to look again.");
-}, POLL);
-
-addEventListener("pagehide", () => source.close());
-check();
+await follower.open();
+follower.begin();

@@ -76,9 +76,9 @@ export class Viewer {
     this.errors = new Finds(looksBad);
     this.found = null;
     this.current = null;
-    const file = new LogFile({ address, size: Number(size), version: this.version, onLines: (...told) => this.#grew(file, ...told) });
+    const file = new LogFile({ address, size: Number(size), version: this.version, onLines: (...grown) => this.#grew(file, ...grown) });
     this.file = file;
-    this.lines = new Lines({ place: this.log, file, marks: (text, at) => this.#marks(text, at), onMore: (which) => this.#read(file, which) });
+    this.lines = new Lines({ box: this.log, file, marks: (text, at) => this.#marks(text, at), onMore: (which) => this.#read(file, which) });
     this.#search();
     await this.#read(file, "load");
     if (line && file === this.file) this.#go({ where: "head", index: line - 1 });
@@ -252,6 +252,6 @@ export class Viewer {
   }
 }
 
-function write(place, text) {
-  if (place && place.textContent !== text) place.textContent = text;
+function write(element, text) {
+  if (element && element.textContent !== text) element.textContent = text;
 }

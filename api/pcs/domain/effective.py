@@ -14,7 +14,7 @@ from api.pcs.domain import value_forms as forms
 from blocks.errors import ProdOpsError
 
 _FLAGS: Final = ("bg_mixing", "copy_reco", "copy_full", "copy_log", "use_rucio")
-FIELD_FORMS: Final[dict[str, Any]] = {
+FIELD_FORMS: Final[dict[str, forms.AnyForm]] = {
     **dict.fromkeys(_FLAGS, forms.FLAG),
     "bg_cross_section": forms.FreeText(200),
     "bg_evtgen_file": forms.FreeText(500),
@@ -32,7 +32,7 @@ FREE_FIELDS: Final = ("condor_template", "rucio_replication_rules")
 CONFIG_FIELDS: Final = (*FIELD_FORMS, *FREE_FIELDS)
 """Every field of a configuration that a task may override, beside `data`."""
 
-DATA_FORMS: Final[dict[str, Any]] = {
+DATA_FORMS: Final[dict[str, forms.AnyForm]] = {
     "workflow_mode": forms.NAME,
     "submission_path": forms.NAME,
     "transformation": forms.URL,
@@ -112,7 +112,7 @@ class EffectiveConfig:
     def problems(self) -> dict[str, str]:
         """Why values are not of their form, by field; those of `data` as ``data.<key>``."""
         return {
-            **forms.first_problem(dict(self.fields), FIELD_FORMS),
+            **forms.first_problem(self.fields, FIELD_FORMS),
             **{f"data.{key}": why for key, why in data_problems(self.data).items()},
         }
 
@@ -135,7 +135,7 @@ def effective(config: Mapping[str, Any], overrides: Mapping[str, Any] | None) ->
 
 def data_problems(data: Mapping[str, Any]) -> dict[str, str]:
     """Why known keys of a configuration's `data` are not of their form."""
-    return forms.first_problem(dict(data), DATA_FORMS)
+    return forms.first_problem(data, DATA_FORMS)
 
 
 def override_problems(overrides: Mapping[str, Any]) -> dict[str, str]:
@@ -144,7 +144,7 @@ def override_problems(overrides: Mapping[str, Any]) -> dict[str, str]:
         return {"outputs": _OUTPUTS}
     unknown = sorted(set(overrides) - OVERRIDE_KEYS)
     problems = {key[:100]: "is not a key of overrides" for key in unknown}
-    problems |= forms.first_problem(dict(overrides), FIELD_FORMS)
+    problems |= forms.first_problem(overrides, FIELD_FORMS)
     for name in _LISTS:
         if name in overrides and not _is_list_of_dids(overrides[name]):
             problems[name] = "must be a list of DIDs"

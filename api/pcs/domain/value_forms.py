@@ -7,6 +7,7 @@ space, quote, shell sign nor ``--``: such a value is one word to a shell and no 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -104,6 +105,9 @@ class FileNames:
         return next((why for name in value if (why := FILE.problem(name))), None)
 
 
+AnyForm = Form | FreeText | WholeNumber | Hours | Flag | FileNames
+
+
 def shown(value: object, length: int = 80) -> str:
     """A caller's value, as a refusal may repeat it: on one line, cut where it is long."""
     text = repr(value)
@@ -139,7 +143,7 @@ TASK_NAME: Final = Form(
 )
 
 
-def first_problem(values: dict[str, Any], forms: dict[str, Any]) -> dict[str, str]:
+def first_problem(values: Mapping[str, Any], forms: Mapping[str, AnyForm]) -> dict[str, str]:
     """Why each value that has a form is not of it, by name; nothing for absent and empty ones."""
     problems = {}
     for name, form in forms.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.pcs.models.catalogue import (
+from api.pcs.models.datasets import (
     Campaign,
     Dataset,
     Lifecycle,

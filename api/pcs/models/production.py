@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
-from api.pcs.models.catalogue import NO_OBJECT, NO_TEXT, Campaign, Dataset
+from api.pcs.models.datasets import NO_OBJECT, NO_TEXT, Campaign, Changeable, Dataset
 from flows.common.database import AwareTime, Base, now
 from flows.provenance.models import ProducedDataset
 
@@ -46,14 +46,13 @@ class Association(StrEnum):
     DYNAMIC_TASKNAME_MATCH = "dynamic_taskname_match"
 
 
-class ProdConfig(Base):
+class ProdConfig(Changeable, Base):
     """How tasks run: image, site, jobs, and what `data` adds."""
 
     __tablename__ = "pcs_prod_config"
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     name: Mapped[str] = mapped_column(String(200), unique=True)
-    description: Mapped[str] = mapped_column(Text, default="", server_default=NO_TEXT)
     bg_mixing: Mapped[bool] = mapped_column(default=False)
     bg_cross_section: Mapped[str] = mapped_column(String(200), default="")
     bg_evtgen_file: Mapped[str] = mapped_column(String(500), default="")
@@ -73,12 +72,9 @@ class ProdConfig(Base):
     rucio_rse: Mapped[str] = mapped_column(String(200), default="")
     rucio_replication_rules: Mapped[Any | None] = mapped_column(JSONB)
     data: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
-    created_by: Mapped[str] = mapped_column(String(150))
-    created_at: Mapped[datetime] = mapped_column(AwareTime, default=now)
-    updated_at: Mapped[datetime] = mapped_column(AwareTime, default=now)
 
 
-class ProdRequest(Base):
+class ProdRequest(Changeable, Base):
     """What somebody asked to have produced; its statuses are free."""
 
     __tablename__ = "pcs_prod_request"
@@ -90,7 +86,6 @@ class ProdRequest(Base):
     gen_config: Mapped[str] = mapped_column(Text, default="", server_default=NO_TEXT)
     nevents: Mapped[int | None] = mapped_column(BigInteger)
     background: Mapped[str] = mapped_column(String(200), default="")
-    description: Mapped[str] = mapped_column(Text, default="", server_default=NO_TEXT)
     priority: Mapped[int | None]
     pre_tdr_use: Mapped[bool] = mapped_column(default=False)
     early_science_use: Mapped[bool] = mapped_column(default=False)
@@ -103,12 +98,9 @@ class ProdRequest(Base):
     rucio_source: Mapped[str] = mapped_column(String(300), default="")
     validation_status: Mapped[str] = mapped_column(String(100), default="")
     data: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict, server_default=NO_OBJECT)
-    created_by: Mapped[str] = mapped_column(String(150))
-    created_at: Mapped[datetime] = mapped_column(AwareTime, default=now)
-    updated_at: Mapped[datetime] = mapped_column(AwareTime, default=now)
 
 
-class ProdTask(Base):
+class ProdTask(Changeable, Base):
     """A production task. `panda_task_id` points to the attempt that stands for it."""
 
     __tablename__ = "pcs_prod_task"
@@ -120,7 +112,6 @@ class ProdTask(Base):
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     name: Mapped[str] = mapped_column(String(255), unique=True)
-    description: Mapped[str] = mapped_column(Text, default="", server_default=NO_TEXT)
     status: Mapped[TaskStatus] = mapped_column(String(20), default=TaskStatus.DRAFT)
     dataset_id: Mapped[int] = mapped_column(ForeignKey("pcs_dataset.id"))
     prod_config_id: Mapped[int] = mapped_column(ForeignKey("pcs_prod_config.id"))
@@ -141,9 +132,6 @@ class ProdTask(Base):
     panda_command: Mapped[str] = mapped_column(Text, default="", server_default=NO_TEXT)
     panda_task_id: Mapped[int | None] = mapped_column(BigInteger)
     condor_cluster_id: Mapped[str] = mapped_column(String(100), default="")
-    created_by: Mapped[str] = mapped_column(String(150))
-    created_at: Mapped[datetime] = mapped_column(AwareTime, default=now)
-    updated_at: Mapped[datetime] = mapped_column(AwareTime, default=now)
 
     dataset: Mapped[Dataset] = relationship()
     prod_config: Mapped[ProdConfig] = relationship()

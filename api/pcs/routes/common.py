@@ -6,16 +6,14 @@ from collections.abc import Callable
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Path, Request
-from pydantic import AfterValidator
 
 from api.http.access import gatekeeper
 from api.http.errors import Rejection
+from api.http.fields import MAX_INTEGER
 from api.http.sessions import settings_of
 from api.pcs.services.access import Actor
-from flows.common.text import keepable
 
 PREFIX: Final = "/pcs/api"
-_MAX_KEY: Final = 2**31 - 1
 
 
 class PcsRouter(APIRouter):
@@ -42,18 +40,39 @@ async def _writer(request: Request) -> Actor:
 
 
 Writer = Annotated[Actor, Depends(_writer)]
-RowKey = Annotated[int, Path(ge=1, le=_MAX_KEY)]
+RowKey = Annotated[int, Path(ge=1, le=MAX_INTEGER)]
 Name = Annotated[str, Path(max_length=5000)]
-Filter = Annotated[str, AfterValidator(keepable)]
 
 
-def required(name: str | None, form: dict[str, Any] | None = None) -> str:
-    """The task's name, from the query or the body.
+def required(name: str | None) -> str:
+    """The task's name, as the query or the body has it.
 
     Raises:
         Rejection: 400, where neither names one.
     """
-    named = name or (form or {}).get("name")
-    if not named:
+    if not name:
         raise Rejection(400, {"detail": "Missing ?name="})
-    return str(named)
+    return name
+
+
+# ------------------------------------------------------------------ keys in paths
+
+
+async def by_pk(pk: RowKey) -> int:
+    """The key `{pk}`."""
+    return pk
+
+
+async def by_name(name: Name) -> str:
+    """The name `{name}`."""
+    return name
+
+
+async def by_number(number: RowKey) -> int:
+    """The number `{number}`."""
+    return number
+
+
+async def by_digit(digit: Annotated[int, Path(ge=1, le=9)]) -> int:
+    """The digit `{digit}`."""
+    return digit

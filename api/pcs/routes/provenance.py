@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from api.http.errors import writing
 from api.http.sessions import session_of, settings_of
 from api.pcs.routes.common import PREFIX, Name, PcsRouter, Writer
-from api.provenance import asking
+from api.provenance import services
 
 router = PcsRouter(prefix=PREFIX, tags=["provenance"])
 
@@ -35,7 +35,7 @@ class Queued(BaseModel):
 def update_snapshot(request: Request, actor: Writer) -> Queued:
     """Ends with the event `rucio_snapshot_ready`, good or not."""
     with session_of(request) as session:
-        asking.snapshot(session, by=actor.name, source=_SOURCE, settings=settings_of(request))
+        services.snapshot(session, by=actor.name, source=_SOURCE, settings=settings_of(request))
     return Queued()
 
 
@@ -48,7 +48,7 @@ def update_snapshot(request: Request, actor: Writer) -> Queued:
 def update_evgen(request: Request, actor: Writer) -> Queued:
     """Ends with the event `evgen_rucio_ready`, good or not."""
     with session_of(request) as session:
-        asking.evgen(session, by=actor.name, source=_SOURCE)
+        services.evgen(session, by=actor.name, source=_SOURCE)
     return Queued()
 
 
@@ -62,7 +62,7 @@ def sweep_campaign(name: Name, request: Request, actor: Writer) -> Queued:
     """Ends with the event `campaign_provenance_ready`, good or not. `EVGEN`: the inputs."""
     settings = settings_of(request)
     with session_of(request) as session:
-        asking.sweep(session, name, by=actor.name, source=_SOURCE, settings=settings)
+        services.sweep(session, name, by=actor.name, source=_SOURCE, settings=settings)
     return Queued()
 
 
@@ -76,5 +76,5 @@ def report_campaign(name: Name, request: Request, actor: Writer) -> Queued:
     """Ends with the event `completion_report_ready`; it is mailed where that is set up."""
     settings = settings_of(request)
     with session_of(request) as session:
-        asking.report(session, name, by=actor.name, source=_SOURCE, settings=settings, mail=True)
+        services.report(session, name, by=actor.name, source=_SOURCE, settings=settings, mail=True)
     return Queued()

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal
+from functools import partial
+from typing import Any, Final
 
-from fastapi import Path, Request
+from fastapi import Request
 from pydantic import BaseModel
 
-from api.http.access import Reader
-from api.http.errors import reading, writing
-from api.http.forms import Sent, body, partial
-from api.http.sessions import session_of
-from api.pcs import forms, views
-from api.pcs.models import TagKind
-from api.pcs.routes.common import PREFIX, PcsRouter, RowKey, Writer
+from api.http.errors import writing
+from api.http.sessions import session_of, settings_of
+from api.pcs.models import PhysicsCategory, TagKind
+from api.pcs.queries import datasets as queries
+from api.pcs.queries.rows import by_key
+from api.pcs.routes.common import PREFIX, PcsRouter, RowKey, Writer, by_digit, by_number
+from api.pcs.routes.records import Records, add_routes
+from api.pcs.schemas.datasets import CategoryForm, PhysicsTagForm, TagForm
 from api.pcs.services import tags
-
-router = PcsRouter(prefix=PREFIX)
+from api.pcs.views.catalogue import (
+    CategoryView,
+    PhysicsTagView,
+    TagView,
+    category_views,
+    tag_views,
+)
 
 _EXAMPLES: Final[dict[TagKind, dict[str, Any]]] = {
     TagKind.PHYSICS: {
@@ -32,8 +39,6 @@ _EXAMPLES: Final[dict[TagKind, dict[str, Any]]] = {
     TagKind.RECO: {"parameters": {"reco_version": "26.02.0", "reco_config": "default"}},
     TagKind.BACKGROUND: {"parameters": {"background_type": "beam gas"}},
 }
-Digit = Annotated[int, Path(ge=1, le=9)]
-Status = Literal["draft", "locked"]
 
 
 class Detail(BaseModel):
@@ -42,152 +47,88 @@ class Detail(BaseModel):
     detail: str
 
 
-# ------------------------------------------------------------------ categories
+router = PcsRouter(prefix=PREFIX)
 
-
-@router.get(
-    "/physics-categories/",
-    summary="List physics categories",
-    tags=["physics-categories"],
-    responses=reading(),
+add_routes(
+    router,
+    Records(
+        prefix="/physics-categories",
+        tag="physics-categories",
+        name="category",
+        names="categories",
+        words="physics category",
+        plural="physics categories",
+        view=CategoryView,
+        show=category_views,
+        form=CategoryForm,
+        example={"digit": 3, "name": "DIS"},
+        changes_example={"description": "deep inelastic"},
+        key="{digit}",
+        read_key=by_digit,
+        find=queries.categories,
+        get=lambda session, digit: by_key(session, PhysicsCategory, digit),
+        add=tags.add_category,
+        change=tags.change_category,
+        texts={
+            "list": "All as a bare array, by digit.",
+            "get": "With the count of its tags.",
+            "add": "Its digit begins the numbers of its tags.",
+            "change": "Its name or description; the digit stays.",
+        },
+    ),
 )
-def list_categories(request: Request, _caller: Reader) -> list[views.CategoryView]:
-    """All, by digit."""
-    with session_of(request) as session:
-        return [views.category_view(*found) for found in tags.categories(session)]
-
-
-@router.get(
-    "/physics-categories/{digit}/",
-    summary="One physics category",
-    tags=["physics-categories"],
-    responses=reading(404),
-)
-def get_category(digit: Digit, request: Request, _caller: Reader) -> views.CategoryView:
-    """With the count of its tags."""
-    with session_of(request) as session:
-        return views.category_view(*tags.category(session, digit))
-
-
-@router.post(
-    "/physics-categories/",
-    status_code=201,
-    summary="Make a physics category",
-    tags=["physics-categories"],
-    responses=writing(),
-    openapi_extra=body(forms.CategoryForm, {"digit": 3, "name": "DIS"}),
-)
-def add_category(request: Request, actor: Writer, sent: Sent) -> views.CategoryView:
-    """Its digit begins the numbers of its tags."""
-    values = sent.read(forms.CategoryForm)
-    with session_of(request) as session:
-        return views.category_view(tags.add_category(session, values, actor), 0)
-
-
-@router.patch(
-    "/physics-categories/{digit}/",
-    summary="Change a physics category",
-    tags=["physics-categories"],
-    responses=writing(),
-    openapi_extra=body(partial(forms.CategoryForm), {"description": "deep inelastic"}),
-)
-def change_category(
-    digit: Digit, request: Request, _actor: Writer, sent: Sent
-) -> views.CategoryView:
-    """Its name or description; the digit stays."""
-    values = sent.read(partial(forms.CategoryForm))
-    with session_of(request) as session:
-        tags.change_category(session, digit, values)
-        return views.category_view(*tags.category(session, digit))
-
-
-# ------------------------------------------------------------------ tags
 
 
 def _add_tag_routes(kind: TagKind) -> None:
-    path = f"/{kind.name.lower()}-tags"
+    name = f"{kind.name.lower()}-tags"
     is_physics = kind is TagKind.PHYSICS
-    form: type[BaseModel] = forms.PhysicsTagForm if is_physics else forms.TagForm
-    view: Any = views.PhysicsTagView if is_physics else views.TagView
+    view: Any = PhysicsTagView if is_physics else TagView
     words = f"{kind.name.lower()} tag"
-    shared: dict[str, Any] = {"tags": [path.strip("/")]}
-
-    @router.get(
-        f"{path}/",
-        summary=f"List {words}s",
-        response_model=list[view],
-        responses=reading(),
-        **shared,
+    add_routes(
+        router,
+        Records(
+            prefix=f"/{name}",
+            tag=name,
+            name="tag",
+            names="tags",
+            words=words,
+            plural=f"{words}s",
+            view=view,
+            show=tag_views,
+            form=PhysicsTagForm if is_physics else TagForm,
+            example=_EXAMPLES[kind],
+            changes_example={"description": "as agreed"},
+            key="{number}",
+            read_key=by_number,
+            filters=queries.TagFilter,
+            find=partial(queries.tags, kind=kind),
+            get=partial(queries.tag, kind=kind),
+            add=partial(tags.add_tag, kind=kind),
+            change=partial(tags.change_tag, kind=kind),
+            texts={
+                "list": "All as a bare array, by number.",
+                "get": "By its number.",
+                "add": "A draft, with the next number of its kind.",
+                "change": "Drafts only; `parameters` are replaced as a whole.",
+            },
+        ),
     )
-    def list_tags(
-        request: Request, _caller: Reader, status: Status | None = None
-    ) -> list[views.TagView]:
-        """All, by number."""
-        with session_of(request) as session:
-            return [views.tag_view(tag) for tag in tags.tags_of(session, kind, status=status)]
-
-    @router.get(
-        f"{path}/{{number}}/",
-        summary=f"One {words}",
-        response_model=view,
-        responses=reading(404),
-        **shared,
-    )
-    def get_tag(number: RowKey, request: Request, _caller: Reader) -> views.TagView:
-        with session_of(request) as session:
-            return views.tag_view(tags.tag(session, kind, number))
-
-    @router.post(
-        f"{path}/",
-        status_code=201,
-        summary=f"Make a {words}",
-        response_model=view,
-        responses=writing(),
-        openapi_extra=body(form, _EXAMPLES[kind]),
-        **shared,
-    )
-    def add_tag(request: Request, actor: Writer, sent: Sent) -> views.TagView:
-        """A draft, with the next number."""
-        values = sent.read(form)
-        with session_of(request) as session:
-            return views.tag_view(tags.add_tag(session, kind, values, actor))
-
-    @router.patch(
-        f"{path}/{{number}}/",
-        summary=f"Change a {words}",
-        response_model=view,
-        responses=writing(),
-        openapi_extra=body(partial(form), {"description": "as agreed"}),
-        **shared,
-    )
-    def change_tag(number: RowKey, request: Request, _actor: Writer, sent: Sent) -> views.TagView:
-        """Drafts only; `parameters` are replaced as a whole."""
-        values = sent.read(partial(form))
-        with session_of(request) as session:
-            return views.tag_view(tags.change_tag(session, kind, number, values))
+    shared: dict[str, Any] = {"tags": [name], "responses": writing()}
 
     @router.post(
-        f"{path}/{{number}}/lock/",
-        summary=f"Lock a {words}",
-        response_model=view,
-        responses=writing(),
-        **shared,
+        f"/{name}/{{number}}/lock/", summary=f"Lock a {words}", response_model=view, **shared
     )
-    def lock_tag(number: RowKey, request: Request, _actor: Writer) -> views.TagView:
-        """For good."""
+    def lock_tag(number: RowKey, request: Request, _actor: Writer) -> BaseModel:
+        """Lock the tag permanently: a locked tag is never changed, deleted or unlocked."""
         with session_of(request) as session:
-            return views.tag_view(tags.lock_tag(session, kind, number))
+            locked = tags.lock_tag(session, number, kind=kind)
+            return tag_views(session, [locked], settings_of(request))[0]
 
-    @router.post(
-        f"{path}/{{number}}/delete/",
-        summary=f"Delete a draft {words}",
-        responses=writing(),
-        **shared,
-    )
+    @router.post(f"/{name}/{{number}}/delete/", summary=f"Delete a draft {words}", **shared)
     def delete_tag(number: RowKey, request: Request, actor: Writer) -> Detail:
-        """By who made it, where no dataset bears it."""
+        """Only who made the tag may delete it, and only while no dataset has it."""
         with session_of(request) as session:
-            deleted = tags.delete_tag(session, kind, number, actor)
+            deleted = tags.delete_tag(session, number, actor, kind=kind)
             return Detail(detail=f"Tag {deleted.tag_label} deleted.")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from api.pcs.services.errors import NotOwner
+from api.pcs.errors import NotOwner
 
 
 @dataclass(frozen=True)

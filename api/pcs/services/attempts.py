@@ -1,141 +1,138 @@
-"""What became of submissions: an id at PanDA, or the reason why there is none."""
+"""Rows of attempts: each has a name that is never used again, and an id at PanDA."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from api.pcs.domain import names
-from api.pcs.models import Attempt, ProdTask, TaskStatus
-from api.pcs.services import attempt_rows, plans, task_writes, tasks
-from api.pcs.services.access import Actor
-from api.pcs.services.errors import AlreadySubmitted, BadTransition
-from blocks.errors import Refused
+from api.pcs.errors import BadTransition
+from api.pcs.models import Association, Attempt, ProdTask, TaskStatus
+from api.pcs.queries.tasks import load
+from api.pcs.services import plans, tasks
+from blocks.errors import Invalid, Refused
 from flows.common.database import now
 
-SUBMIT_FAILED: Final = attempt_rows.SUBMIT_FAILED
+SUBMIT_FAILED: Final = "submit_failed"
+"""`status_snapshot` of an attempt that did not reach PanDA."""
 SUPERSEDED: Final = "superseded"
 """Key in an attempt's metadata: another attempt served the same wish, and this one was not sent."""
-"""`status_snapshot` of an attempt that did not reach PanDA."""
-
-_SUBMITTABLE: Final = frozenset(
-    {TaskStatus.READY, TaskStatus.SUBMITTED, TaskStatus.COMPLETED, TaskStatus.FAILED}
-)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Submission:
-    """What was submitted, as whoever did it tells."""
-
-    jedi_task_id: int
-    panda_tasks_id: int | None = None
-    panda_task_name: str | None = None
-    replaces: int | None = None
-
-
-def record_submission(session: Session, name: str, told: Submission, actor: Actor) -> ProdTask:
-    """Record the id that PanDA gave an attempt; the same again changes nothing.
+def allocate(session: Session, task: ProdTask) -> Attempt:
+    """Make the attempt that a submission request is for, under a name that no other ever had.
 
     Raises:
-        TaskNotFound: There is no such task.
-        AttemptNotFound: The task has no such attempt.
-        NotOwner: Neither the owner nor a service of ours tells it.
-        BadTransition: The task is not ready.
-        Refused: The attempt has another id, or another task's attempt has this one.
+        Refused: An attempt of another task has that name.
     """
-    task = tasks.resolve(session, name, attempt_id=told.panda_tasks_id, is_locked=True)
-    actor.require_recorder(task.created_by)
-    attempt_rows.refuse_past(task)
-    attempt = _told_attempt(task, told)
-    if attempt is None and _has_id(task, told.jedi_task_id):
-        return task
-    if attempt is None:
-        _require_first(task, actor)
-        attempt = attempt_rows.insert_named(session, task, _told_name(task, told))
-    elif attempt.jedi_task_id == told.jedi_task_id:
-        return attempt_rows.point(session, task, attempt)
-    elif told.panda_tasks_id is not None:
-        _require_submittable(task, actor)
-    elif told.replaces is None:
-        _require_first(task, actor)
-    _require_same_name(attempt, told.panda_task_name)
-    attempt_rows.set_jedi_id(session, attempt, told.jedi_task_id, replaces=told.replaces)
-    return attempt_rows.point(session, task, attempt)
+    number = plans.next_try(task)
+    name = names.attempt_name(task.dataset.composed_name, number)
+    return _insert(session, task, number, name, Association.PCS_SUBMIT_REQUEST)
 
 
-def _told_attempt(task: ProdTask, told: Submission) -> Attempt | None:
-    """The attempt that was told of: by its key, its name, or the id that is replaced."""
-    if told.panda_tasks_id is not None:
-        return plans.attempt(task, told.panda_tasks_id)
-    if told.replaces is not None:
-        return attempt_rows.by_jedi_id(task, told.replaces) or attempt_rows.by_jedi_id(
-            task, told.jedi_task_id
-        )
-    named = _told_name(task, told)
-    return next((each for each in task.attempts if each.task_name == named), None)
-
-
-def _told_name(task: ProdTask, told: Submission) -> str:
-    return names.panda_name(told.panda_task_name or task.dataset.composed_name)
-
-
-def _has_id(task: ProdTask, jedi_task_id: int) -> bool:
-    return attempt_rows.by_jedi_id(task, jedi_task_id) is not None
-
-
-def _require_first(task: ProdTask, actor: Actor) -> None:
-    if task.panda_task_id is not None:
-        raise AlreadySubmitted(task.panda_task_id)
-    if task.status != TaskStatus.READY and not _is_relaxed_draft(task, actor):
-        raise BadTransition(
-            f"Only a ready task takes a submission; '{task.name}' is {task.status}."
-        )
-
-
-def _require_submittable(task: ProdTask, actor: Actor) -> None:
-    if task.status not in _SUBMITTABLE and not _is_relaxed_draft(task, actor):
-        raise BadTransition(
-            f"Only a locked task takes a submission; '{task.name}' is {task.status}."
-        )
-
-
-def _is_relaxed_draft(task: ProdTask, actor: Actor) -> bool:
-    return actor.is_relaxed and task.status == TaskStatus.DRAFT
-
-
-def _require_same_name(attempt: Attempt, told: str | None) -> None:
-    if told is not None and names.panda_name(told) != attempt.task_name:
-        raise Refused(f"Attempt {attempt.id} is named {attempt.task_name}, not {told[:300]}.")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Failure:
-    """Why an attempt did not reach PanDA; `is_superseded`: another served the same wish."""
-
-    panda_tasks_id: int
-    reason: str = ""
-    is_superseded: bool = False
-
-
-def record_failure(session: Session, name: str, told: Failure, actor: Actor) -> ProdTask:
-    """Record that an attempt did not reach PanDA, and why; the task stays as it is.
+def insert_named(session: Session, task: ProdTask, named: str) -> Attempt:
+    """Make the attempt of a task that was submitted under a name, by whomever.
 
     Raises:
-        TaskNotFound: There is no such task.
-        AttemptNotFound: The task has no such attempt.
-        NotOwner: Neither the owner nor a service of ours tells it.
-        Refused: The attempt has an id.
+        Invalid: The name is none of the task's.
+        Refused: The attempt of that number has another name.
     """
-    task = tasks.resolve(session, name, attempt_id=told.panda_tasks_id, is_locked=True)
-    actor.require_recorder(task.created_by)
-    attempt = plans.attempt(task, told.panda_tasks_id)
-    if attempt.jedi_task_id is not None:
-        raise Refused(f"Attempt {attempt.task_name} is at PanDA: {attempt.jedi_task_id}.")
-    attempt.status_snapshot = SUBMIT_FAILED
-    attempt.meta = attempt.meta | {"submit_failure": told.reason}
-    if told.is_superseded:
-        attempt.meta = attempt.meta | {SUPERSEDED: True}
-    attempt.updated_at = now()
-    return task_writes.saved(session, task)
+    physical = names.parse_physical(named)
+    if physical.logical != task.dataset.composed_name:
+        raise Invalid({"panda_task_name": [f"is no name of task '{task.name}': {named[:300]}"]})
+    number = physical.try_number
+    if any(each.try_number == number for each in task.attempts):
+        raise Refused(f"Attempt {number} of task '{task.name}' has another name.")
+    return _insert(session, task, number, named, Association.RECORD_SUBMISSION)
+
+
+def _insert(
+    session: Session, task: ProdTask, number: int, name: str, source: Association
+) -> Attempt:
+    made = Attempt(
+        prod_task_id=task.id,
+        try_number=number,
+        task_name=name,
+        out_ds=name,
+        log_ds=names.log_dataset(name),
+        site=plans.config_of(task).text("panda_site"),
+        association_source=source,
+    )
+    with _unique(session, f"The name {name} is that of another attempt; PanDA knows it."):
+        session.add(made)
+    return made
+
+
+def require_submittable(task: ProdTask) -> None:
+    """Let only tasks pass that can have attempts.
+
+    Raises:
+        BadTransition: The task was imported as over.
+    """
+    if task.status == TaskStatus.PAST_OUTPUT:
+        raise BadTransition(f"Task '{task.name}' is of the past; nothing is submitted of it.")
+
+
+def named(task: ProdTask, name: str) -> Attempt | None:
+    """The task's attempt of that name at PanDA."""
+    return next((each for each in task.attempts if each.task_name == name), None)
+
+
+def by_jedi_id(task: ProdTask, jedi_task_id: int | None) -> Attempt | None:
+    """The task's attempt that has the id."""
+    if jedi_task_id is None:
+        return None
+    return next((each for each in task.attempts if each.jedi_task_id == jedi_task_id), None)
+
+
+def set_jedi_id(
+    session: Session, attempt: Attempt, jedi_task_id: int, *, replaces: int | None = None
+) -> None:
+    """Give the attempt its id at PanDA; another one only where it replaces the recorded one.
+
+    Raises:
+        Refused: The attempt has another id, or another attempt has this one.
+    """
+    former = attempt.jedi_task_id
+    if former is not None and replaces != former:
+        raise Refused(f"Attempt {attempt.task_name} is recorded as jediTaskID {former}.")
+    taken = select(Attempt.task_name).where(
+        Attempt.jedi_task_id == jedi_task_id, Attempt.id != attempt.id
+    )
+    if (other := session.scalar(taken)) is not None:
+        raise Refused(f"jediTaskID {jedi_task_id} is that of attempt {other}.")
+    if former is not None:
+        replaced = [*attempt.meta.get("replaced_jedi_task_ids", []), former]
+        attempt.meta = attempt.meta | {"replaced_jedi_task_ids": replaced}
+    with _unique(session, f"jediTaskID {jedi_task_id} is that of another attempt."):
+        attempt.jedi_task_id = jedi_task_id
+        attempt.updated_at = now()
+        if attempt.status_snapshot in {"", SUBMIT_FAILED}:
+            attempt.status_snapshot = TaskStatus.SUBMITTED
+
+
+def point(session: Session, task: ProdTask, attempt: Attempt) -> ProdTask:
+    """Point the task to its attempt, unless a later one already stands for it."""
+    pointed = by_jedi_id(task, task.panda_task_id)
+    is_news = task.panda_task_id != attempt.jedi_task_id
+    is_later = pointed is None or pointed.try_number <= attempt.try_number
+    if is_news and is_later:
+        task.panda_task_id = attempt.jedi_task_id
+        task.status = TaskStatus.SUBMITTED
+        return tasks.saved(session, task)
+    return load(session, task.id)
+
+
+@contextmanager
+def _unique(session: Session, text: str) -> Iterator[None]:
+    """Write where only the database sees every race; what was taken meanwhile is refused."""
+    try:
+        with session.begin_nested():
+            yield
+    except IntegrityError:
+        raise Refused(text) from None

@@ -1,4 +1,4 @@
-"""Campaigns: at most one is current, and only somebody's hand switches."""
+"""Campaigns: at most one is current, and only `set_current` switches."""
 
 from __future__ import annotations
 
@@ -9,48 +9,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.pcs.models import Campaign, Lifecycle
+from api.pcs.queries.datasets import campaign, campaign_key
+from api.pcs.queries.rows import require_free
+from api.pcs.services import records
 from api.pcs.services.access import Actor
-from blocks.errors import Invalid, NotFound
+from blocks.errors import Invalid
 from flows.common.database import now
-
-
-def campaigns(session: Session, *, lifecycle: str | None = None) -> list[Campaign]:
-    """Every campaign, oldest first."""
-    query = select(Campaign).order_by(Campaign.id)
-    if lifecycle is not None:
-        query = query.where(Campaign.lifecycle == lifecycle)
-    return list(session.scalars(query))
-
-
-def campaign(session: Session, key: str | int, *, is_locked: bool = False) -> Campaign:
-    """The campaign of that name or key.
-
-    Raises:
-        NotFound: There is none.
-    """
-    for condition in _conditions(key):
-        query = select(Campaign).where(condition)
-        found = session.scalar(query.with_for_update() if is_locked else query)
-        if found is not None:
-            return found
-    raise NotFound(f"No campaign '{key}'")
-
-
-def current(session: Session) -> Campaign | None:
-    """The current campaign."""
-    return session.scalar(select(Campaign).where(Campaign.lifecycle == Lifecycle.CURRENT))
-
-
-def named(session: Session, key: str | int, field: str = "campaign") -> Campaign:
-    """The campaign that a field of something else names.
-
-    Raises:
-        Invalid: There is none.
-    """
-    try:
-        return campaign(session, key)
-    except NotFound as error:
-        raise Invalid({field: [f"{error}."]}) from None
 
 
 def add(session: Session, values: Mapping[str, Any], actor: Actor) -> Campaign:
@@ -60,13 +24,10 @@ def add(session: Session, values: Mapping[str, Any], actor: Actor) -> Campaign:
         Invalid: Its name is taken, its dates are the wrong way round, or it is to be current.
     """
     _check(session, values)
-    added = Campaign(**_columns(session, values), created_by=actor.name)
-    session.add(added)
-    session.flush()
-    return added
+    return records.add(session, Campaign(**_columns(session, values), created_by=actor.name))
 
 
-def change(session: Session, key: str, values: Mapping[str, Any]) -> Campaign:
+def change(session: Session, key: str, values: Mapping[str, Any], _actor: Actor) -> Campaign:
     """Change a campaign.
 
     Raises:
@@ -74,13 +35,9 @@ def change(session: Session, key: str, values: Mapping[str, Any]) -> Campaign:
         Invalid: As for `add`.
     """
     found = campaign(session, key, is_locked=True)
-    kept = {"start_date": found.start_date, "end_date": found.end_date}
-    _check(session, kept | dict(values), found)
-    for name, value in _columns(session, values).items():
-        setattr(found, name, value)
-    found.updated_at = now()
-    session.flush()
-    return found
+    present = {"start_date": found.start_date, "end_date": found.end_date}
+    _check(session, present | dict(values), found)
+    return records.change(session, found, _columns(session, values))
 
 
 def set_current(session: Session, key: str) -> Campaign:
@@ -97,37 +54,25 @@ def set_current(session: Session, key: str) -> Campaign:
         if former.id != found.id:
             former.lifecycle = Lifecycle.PAST
             former.updated_at = now()
+    # The unique index holds at each statement: the former is past before another is current.
     session.flush()
-    found.lifecycle = Lifecycle.CURRENT
-    found.updated_at = now()
-    session.flush()
-    return found
-
-
-def _conditions(key: str | int) -> list[Any]:
-    text = str(key)
-    by_name = [] if isinstance(key, int) else [Campaign.name == key]
-    is_key = text.isascii() and text.isdecimal() and len(text) < len(str(2**31))
-    return [*by_name, Campaign.id == int(text)] if is_key else by_name
+    return records.change(session, found, {"lifecycle": Lifecycle.CURRENT})
 
 
 def _check(session: Session, values: Mapping[str, Any], of: Campaign | None = None) -> None:
     start, end = values.get("start_date"), values.get("end_date")
     if start and end and end < start:
         raise Invalid({"end_date": ["is before start_date."]})
-    kept = of.lifecycle if of is not None else None
-    wanted = values.get("lifecycle", kept)
-    if wanted != kept and Lifecycle.CURRENT in {wanted, kept}:
+    present = of.lifecycle if of is not None else None
+    wanted = values.get("lifecycle", present)
+    if wanted != present and Lifecycle.CURRENT in {wanted, present}:
         raise Invalid({"lifecycle": ["The current campaign is switched by set-current/ only."]})
-    name = values.get("name")
-    taken = session.scalar(select(Campaign.id).where(Campaign.name == name)) if name else None
-    if taken is not None and (of is None or taken != of.id):
-        raise Invalid({"name": ["campaign with this name already exists."]})
+    if name := values.get("name"):
+        require_free(session, Campaign.name, name, of=of)
 
 
 def _columns(session: Session, values: Mapping[str, Any]) -> dict[str, Any]:
     columns = dict(values)
     if "clone_of" in columns:
-        key = columns.pop("clone_of")
-        columns["clone_of_id"] = None if key is None else named(session, key, field="clone_of").id
+        columns["clone_of_id"] = campaign_key(session, columns.pop("clone_of"), "clone_of")
     return columns

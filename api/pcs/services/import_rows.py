@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,6 +16,7 @@ from api.pcs.domain.evgen_path import EvgenPath, read_path, sample_name
 from api.pcs.models import (
     Campaign,
     Dataset,
+    PhysicsCategory,
     ProdConfig,
     ProdRequest,
     ProdTask,
@@ -22,9 +24,9 @@ from api.pcs.models import (
     TagKind,
     TaskStatus,
 )
-from api.pcs.services import open_requests
+from api.pcs.queries import open_requests
+from api.pcs.services import tags
 from api.pcs.services.access import Actor
-from api.pcs.services.import_tags import ImportTags
 from flows.common.database import now
 
 _SCOPE: Final = "group.EIC"
@@ -46,10 +48,8 @@ class RowImport:
     def __init__(self, session: Session, target: Target, actor: Actor) -> None:
         self._session = session
         self._actor = actor
-        self._campaign = target.campaign
-        self._detector_config = target.detector_config
-        self._config = target.config
-        self._tags = ImportTags(session, actor)
+        self._target = target
+        self._tags = _Tags(session, actor)
         self._requests = {
             each.source_row: each
             for each in session.scalars(
@@ -76,13 +76,13 @@ class RowImport:
         dataset = self._datasets.get(row.import_name)
         if dataset is None:
             return self._create(row)
-        task = self._of_dataset.get(dataset.id)
-        changes = [] if task is None else [self._task_changes(row, task)]
-        request = self._requests.get(row.import_name)
-        has_changed = request is not None and _set(request, _request_columns(row))
-        for values in changes:
-            has_changed = _set(task, values) or has_changed
-        return "updated" if has_changed else "unchanged"
+        task, request = self._of_dataset.get(dataset.id), self._requests.get(row.import_name)
+        # A row that is refused changes nothing, its request neither.
+        task_changes = {} if task is None else self._task_changes(row, task)
+        request_changes = {} if request is None else _differing(request, _request_columns(row))
+        for changed, values in ((task, task_changes), (request, request_changes)):
+            _set(changed, values)
+        return "updated" if task_changes or request_changes else "unchanged"
 
     def _create(self, row: CatalogRow) -> str:
         said = read_path(row.path)
@@ -97,8 +97,8 @@ class RowImport:
             name=name,
             status=TaskStatus.DRAFT,
             dataset_id=dataset.id,
-            prod_config_id=self._config.id,
-            campaign_id=self._campaign.id,
+            prod_config_id=self._target.config.id,
+            campaign_id=self._target.campaign.id,
             request_id=request.id,
             created_by=self._actor.name,
             overrides={"csv_import": self._csv_import(row, said)},
@@ -117,9 +117,9 @@ class RowImport:
             dataset_name=row.import_name,
             composed_name=composed,
             scope=_SCOPE,
-            detector_version=self._campaign.name,
-            detector_config=self._detector_config,
-            campaign_id=self._campaign.id,
+            detector_version=self._target.campaign.name,
+            detector_config=self._target.detector_config,
+            campaign_id=self._target.campaign.id,
             sample_name=sample,
             did=names.block_did(_SCOPE, row.import_name, 1),
             description=row.description,
@@ -139,10 +139,10 @@ class RowImport:
         )
 
     def _tags_of(self, said: EvgenPath) -> dict[TagKind, Tag]:
-        release = self._campaign.name
+        release = self._target.campaign.name
         physics = said.physics_parameters()
         simu = {"detector_sim": "npsim", "sim_version": release}
-        reco = {"reco_version": release, "reco_config": self._detector_config}
+        reco = {"reco_version": release, "reco_config": self._target.detector_config}
         return {
             TagKind.PHYSICS: self._tags.get(TagKind.PHYSICS, physics, category=said.category),
             TagKind.EVGEN: self._tags.get(TagKind.EVGEN, said.evgen_parameters()),
@@ -159,8 +159,8 @@ class RowImport:
         def composed(sample: str) -> str:
             return names.NameParts(
                 scope=_SCOPE,
-                detector_version=self._campaign.name,
-                detector_config=self._detector_config,
+                detector_version=self._target.campaign.name,
+                detector_config=self._target.detector_config,
                 sample=sample,
                 **labels,
             ).composed()
@@ -178,17 +178,17 @@ class RowImport:
         return sample, composed(sample)
 
     def _csv_import(self, row: CatalogRow, said: EvgenPath) -> dict[str, Any]:
-        told = {
+        fields = {
             "background": row.background,
             "nevents": row.nevents,
             "issue_url": row.raw.get("Issue", ""),
             "gen_version": row.gen_version,
             "evgen": said.generator,
             "other_use_text": row.other_use,
-            "filters": said.axes.filters(self._detector_config),
+            "filters": said.axes.filters(self._target.detector_config),
             "angular_range": said.angular_range,
         }
-        return {name: value for name, value in told.items() if value not in ("", None)}
+        return {name: value for name, value in fields.items() if value not in ("", None)}
 
     def _task_changes(self, row: CatalogRow, task: ProdTask) -> dict[str, Any]:
         """What the row says otherwise of its task; nothing where the task may not change.
@@ -196,16 +196,14 @@ class RowImport:
         Raises:
             RowRefused: The task is somebody else's.
         """
-        values = _task_columns(row)
-        said = read_path(row.path)
-        overrides = {**(task.overrides or {}), "csv_import": self._csv_import(row, said)}
-        values["overrides"] = overrides
         if task.status != TaskStatus.DRAFT or task.name in self._busy:
             return {}
-        differs = any(getattr(task, name) != value for name, value in values.items())
-        if differs and task.created_by != self._actor.name and not self._actor.is_relaxed:
+        csv_import = self._csv_import(row, read_path(row.path))
+        overrides = {**(task.overrides or {}), "csv_import": csv_import}
+        changes = _differing(task, _task_columns(row) | {"overrides": overrides})
+        if changes and task.created_by != self._actor.name and not self._actor.is_relaxed:
             raise RowRefused(f"task {task.name!r} is {task.created_by}'s")
-        return values
+        return changes
 
 
 def _request_columns(row: CatalogRow) -> dict[str, Any]:
@@ -232,11 +230,64 @@ def _task_columns(row: CatalogRow) -> dict[str, Any]:
     return {name: columns[name] for name in shared}
 
 
-def _set(row: Any, values: Mapping[str, Any]) -> bool:
-    """Set what differs; gives whether anything did."""
-    changed = {name: value for name, value in values.items() if getattr(row, name) != value}
-    for name, value in changed.items():
+def _set(row: Any, values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
         setattr(row, name, value)
-    if changed:
+    if values:
         row.updated_at = now()
-    return bool(changed)
+
+
+def _differing(row: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if getattr(row, name) != value}
+
+
+# ------------------------------------------------------------------ tags
+
+
+class _Tags:
+    """The tags that rows need: found by their parameters, or made as drafts."""
+
+    def __init__(self, session: Session, actor: Actor) -> None:
+        self._session = session
+        self._actor = actor
+        self._categories = {
+            each.name.casefold(): each.digit for each in session.scalars(select(PhysicsCategory))
+        }
+        # A locked tag is taken before a draft, an older one before a newer.
+        ordered = sorted(session.scalars(select(Tag)), key=lambda tag: (tag.status, -tag.id))
+        self._known = {(TagKind(tag.kind), _key(tag.parameters)): tag for tag in ordered}
+
+    def get(self, kind: TagKind, parameters: dict[str, Any], *, category: str = "") -> Tag:
+        """The tag with these parameters, made where there is none.
+
+        Args:
+            kind: What it fixes.
+            parameters: Exactly its parameters.
+            category: Name of a physics tag's category.
+
+        Raises:
+            RowRefused: All nine categories have other names.
+        """
+        known = self._known.get((kind, _key(parameters)))
+        if known is not None:
+            return known
+        values: dict[str, Any] = {"parameters": parameters, "description": "from an import"}
+        if kind is TagKind.PHYSICS:
+            values["category"] = self._category(category)
+        made = tags.add_tag(self._session, values, self._actor, kind=kind)
+        self._known[kind, _key(parameters)] = made
+        return made
+
+    def _category(self, name: str) -> int:
+        if (digit := self._categories.get(name.casefold())) is not None:
+            return digit
+        free = sorted(set(range(1, 10)) - set(self._categories.values()))
+        if not free:
+            raise RowRefused(f"there is no physics category {name!r}, and no digit left for it")
+        made = tags.add_category(self._session, {"digit": free[0], "name": name}, self._actor)
+        self._categories[name.casefold()] = made.digit
+        return made.digit
+
+
+def _key(parameters: dict[str, Any]) -> str:
+    return json.dumps(parameters, sort_keys=True)

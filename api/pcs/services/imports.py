@@ -10,34 +10,23 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from api.pcs.domain.catalog_rows import (
-    CatalogRow,
     CatalogUnreadable,
     Refused,
     RowRefused,
     read_catalog,
 )
-from api.pcs.models import (
-    Campaign,
-    ProdConfig,
-)
-from api.pcs.services import campaigns, configs
+from api.pcs.models import Campaign, ProdConfig
+from api.pcs.queries.datasets import campaign_key, current_campaign
+from api.pcs.queries.production import named_config
+from api.pcs.schemas.tasks import CatalogForm
+from api.pcs.services import production
 from api.pcs.services.access import Actor
 from api.pcs.services.import_rows import RowImport, Target
 from blocks.errors import Invalid
 
-DETECTOR_CONFIG: Final = "epic_craterlake"
 _CONFIG: Final = "catalog_import"
 _LOCK: Final = 0x70637363  # "pcsc": one import at a time
 _MAX_SOURCE_BYTES: Final = 32 * 1024 * 1024
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """What an import makes of its rows, where there is a choice."""
-
-    campaign: str | int | None = None
-    detector_config: str = DETECTOR_CONFIG
-    prod_config: str | int | None = None
 
 
 @dataclass
@@ -47,7 +36,7 @@ class Done:
     created: int = 0
     updated: int = 0
     unchanged: int = 0
-    refused: list[tuple[int, str]] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
 
 
 def published(tmp_dir: Path, source: str) -> str:
@@ -67,7 +56,7 @@ def published(tmp_dir: Path, source: str) -> str:
         raise Invalid({"source": [f"{path} cannot be read: {error}"]}) from None
 
 
-def import_catalog(session: Session, text: str, wanted: Wanted, actor: Actor) -> Done:
+def import_catalog(session: Session, text: str, wanted: CatalogForm, actor: Actor) -> Done:
     """Import every good row of the catalog.
 
     Raises:
@@ -80,32 +69,28 @@ def import_catalog(session: Session, text: str, wanted: Wanted, actor: Actor) ->
         detector_config=wanted.detector_config,
         config=_config(session, wanted.prod_config, actor),
     )
-    work = RowImport(session, target, actor)
+    rows = RowImport(session, target, actor)
     try:
         for row in read_catalog(text):
             if isinstance(row, Refused):
-                done.refused.append((row.line, row.reason))
+                done.refused.append(row)
+                continue
+            try:
+                outcome = rows.take(row)
+            except RowRefused as error:
+                done.refused.append(Refused(row.line, str(error)))
             else:
-                _import_row(work, row, done)
+                setattr(done, outcome, getattr(done, outcome) + 1)
     except CatalogUnreadable as error:
         raise Invalid({"csv_text": [str(error)]}) from None
     session.flush()
     return done
 
 
-def _import_row(work: RowImport, row: CatalogRow, done: Done) -> None:
-    try:
-        outcome = work.take(row)
-    except RowRefused as error:
-        done.refused.append((row.line, str(error)))
-    else:
-        setattr(done, outcome, getattr(done, outcome) + 1)
-
-
 def _campaign(session: Session, key: str | int | None) -> Campaign:
     if key is not None:
-        return campaigns.named(session, key)
-    found = campaigns.current(session)
+        return session.get_one(Campaign, campaign_key(session, key))
+    found = current_campaign(session)
     if found is None:
         raise Invalid({"campaign": ["No campaign is current; name one."]})
     return found
@@ -113,9 +98,9 @@ def _campaign(session: Session, key: str | int | None) -> Campaign:
 
 def _config(session: Session, key: str | int | None, actor: Actor) -> ProdConfig:
     if key is not None:
-        return configs.named(session, key)
+        return named_config(session, key)
     found = session.scalar(select(ProdConfig).where(ProdConfig.name == _CONFIG))
     if found is not None:
         return found
     text = "For imported requests; give tasks a configuration of their own."
-    return configs.add(session, {"name": _CONFIG, "description": text}, actor)
+    return production.add_config(session, {"name": _CONFIG, "description": text}, actor)

@@ -8,10 +8,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
+from api.pcs.errors import AmbiguousIdentity
 from api.pcs.models import ProdTask
-from api.pcs.services import task_writes, tasks
+from api.pcs.queries.tasks import load
+from api.pcs.services import tasks
 from api.pcs.services.access import Actor
-from api.pcs.services.errors import AmbiguousIdentity
 from blocks.errors import Invalid
 
 _NEEDED = ("name", "dataset", "prod_config")
@@ -24,7 +25,7 @@ def take_task_in(
     """The task of a catalog's row, made where there is none; and whether it was made.
 
     Raises:
-        Invalid: The row is not told, or what a new task needs is missing.
+        Invalid: The row is not named, or what a new task needs is missing.
         AmbiguousIdentity: Several tasks stand for the row.
         NotOwner, BadTransition, SubmissionOpen: Something would change that may not.
     """
@@ -35,13 +36,13 @@ def take_task_in(
     overrides = _overrides(values)
     if not found:
         return _made(session, values, overrides, actor), True
-    task = tasks.load(session, found[0].id, is_locked=True)
+    task = load(session, found[0].id, is_locked=True)
     merged = {**(task.overrides or {}), **overrides}
     description = values.get("description") or task.description
     if (merged, description) != (task.overrides or {}, task.description):
-        task_writes.require_changeable(session, task, actor)
+        tasks.require_changeable(session, task, actor)
         task.overrides, task.description = merged, description
-        task = task_writes.saved(session, task)
+        task = tasks.saved(session, task)
     return task, False
 
 
@@ -49,7 +50,7 @@ def _row(values: Mapping[str, Any]) -> ColumnElement[bool]:
     """The condition that finds the row's task.
 
     Raises:
-        Invalid: The row is not told.
+        Invalid: The row is not named.
     """
     overrides: Any = ProdTask.overrides
     issue = values.get("public_catalog_issue")
@@ -83,4 +84,4 @@ def _made(
         raise Invalid({name: ["This field is required."] for name in missing})
     columns = {name: values[name] for name in _NEEDED}
     columns |= {"description": values.get("description") or "", "overrides": overrides}
-    return task_writes.add(session, columns, actor)
+    return tasks.add(session, columns, actor)

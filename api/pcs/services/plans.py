@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.pcs.domain import effective, jedi, lifecycle, names, prun
 from api.pcs.domain.effective import EffectiveConfig
+from api.pcs.errors import AttemptNotFound
 from api.pcs.models import Attempt, Dataset, ProdConfig, ProdTask, Tag, TagKind
-from api.pcs.services.datasets import TAG_FIELDS
-from api.pcs.services.errors import AttemptNotFound
+from api.pcs.queries.datasets import TAG_FIELDS
+from api.pcs.queries.tasks import sharing_names
 
 FORMATS: Final = ("panda", "jedi", "dump")
+_TASK_FIELDS: Final = (
+    "id", "name", "status", "description", "csv_file", "overrides", "created_by"
+)  # fmt: skip
+_DATASET_FIELDS: Final = (
+    "id", "dataset_name", "composed_name", "did", "scope", "detector_version", "detector_config",
+    "sample_name",
+)  # fmt: skip
 
 
 def config_of(task: ProdTask) -> EffectiveConfig:
@@ -32,7 +38,7 @@ def readiness(
     session: Session, tasks: Sequence[ProdTask], *, is_relaxed: bool
 ) -> dict[int, list[str]]:
     """Why each task is not ready, by its key; an empty list says that it is."""
-    sharing = _sharing(session, tasks)
+    sharing = sharing_names(session, tasks)
     return {
         task.id: lifecycle.reasons_against(_plan(task, sharing[task.id], is_relaxed=is_relaxed))
         for task in tasks
@@ -65,23 +71,6 @@ def _plan(task: ProdTask, sharing: tuple[str, ...], *, is_relaxed: bool) -> life
 def _tags(dataset: Dataset) -> dict[TagKind, Tag]:
     tags = {kind: getattr(dataset, field) for field, kind in TAG_FIELDS.items()}
     return {kind: tag for kind, tag in tags.items() if tag is not None}
-
-
-def _sharing(session: Session, tasks: Sequence[ProdTask]) -> dict[int, tuple[str, ...]]:
-    composed = {task.dataset.composed_name for task in tasks}
-    rows = session.execute(
-        select(Dataset.composed_name, ProdTask.id, ProdTask.name)
-        .join(ProdTask.dataset)
-        .where(Dataset.composed_name.in_(composed))
-        .order_by(ProdTask.id)
-    )
-    bearers: dict[str, list[tuple[int, str]]] = defaultdict(list)
-    for name, key, task_name in rows:
-        bearers[name].append((key, task_name))
-    return {
-        task.id: tuple(name for key, name in bearers[task.dataset.composed_name] if key != task.id)
-        for task in tasks
-    }
 
 
 # ------------------------------------------------------------------ artifacts
@@ -122,26 +111,9 @@ def dump(task: ProdTask) -> dict[str, Any]:
     dataset = task.dataset
     tags = _tags(dataset)
     return {
-        "task": {
-            "id": task.id,
-            "name": task.name,
-            "status": task.status,
-            "description": task.description,
-            "csv_file": task.csv_file,
-            "overrides": task.overrides,
-            "created_by": task.created_by,
-        },
-        "dataset": {
-            "id": dataset.id,
-            "dataset_name": dataset.dataset_name,
-            "composed_name": dataset.composed_name,
-            "did": dataset.did,
-            "scope": dataset.scope,
-            "detector_version": dataset.detector_version,
-            "detector_config": dataset.detector_config,
-            "sample_name": dataset.sample_name,
-            "metadata": dataset.meta,
-        },
+        "task": {name: getattr(task, name) for name in _TASK_FIELDS},
+        "dataset": {name: getattr(dataset, name) for name in _DATASET_FIELDS}
+        | {"metadata": dataset.meta},
         "tags": {
             kind.name.lower(): {"label": tag.tag_label, "parameters": tag.parameters}
             for kind, tag in tags.items()

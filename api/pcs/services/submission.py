@@ -1,4 +1,4 @@
-"""The way to PanDA: statuses, locking, submitting, running again, operating on a live task."""
+"""Statuses and locking, submissions and reruns, operations on live tasks."""
 
 from __future__ import annotations
 
@@ -9,22 +9,25 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.pcs.domain import lifecycle
-from api.pcs.models import Association, ProdConfig, ProdTask, TaskStatus
-from api.pcs.services import attempt_rows, open_requests, plans, task_writes, tasks
+from api.pcs.errors import AlreadySubmitted, BadTransition, NotReady
+from api.pcs.models import ProdConfig, ProdTask, TaskStatus
+from api.pcs.queries import open_requests
+from api.pcs.queries.tasks import load, resolve
+from api.pcs.services import attempts, plans, tasks
 from api.pcs.services.access import Actor
-from api.pcs.services.errors import AlreadySubmitted, BadTransition, NotReady
 from blocks.errors import Invalid, Refused
-from flows.common import actions, requests
-from flows.submission.actions import OperateTask, SubmitTask
+from flows.common import requests
+from flows.submission.actions import OPERATE_TASK, SUBMIT_TASK
+from flows.submission.domain import gate
+from flows.submission.schemas import SubmitTask
 
 _ONLY_READY = "Only a locked (ready) task can be submitted to PanDA."
-_OVER = frozenset({TaskStatus.SUBMITTED, TaskStatus.COMPLETED, TaskStatus.FAILED})
 
 # ------------------------------------------------------------------ statuses
 
 
 def set_status(session: Session, name: str, wanted: str, actor: Actor) -> ProdTask:
-    """Set a task's status, where a hand may.
+    """Set a task's status, where a user may.
 
     Raises:
         TaskNotFound: There is none.
@@ -33,7 +36,7 @@ def set_status(session: Session, name: str, wanted: str, actor: Actor) -> ProdTa
         NotReady: It is to be ready, and is not.
         SubmissionOpen: Its submission is on its way.
     """
-    task = tasks.resolve(session, name, is_locked=True)
+    task = resolve(session, name, is_locked=True)
     actor.require_owner(task.created_by)
     current, target = TaskStatus(task.status), _status(wanted)
     if target == current:
@@ -43,9 +46,9 @@ def set_status(session: Session, name: str, wanted: str, actor: Actor) -> ProdTa
     if target is TaskStatus.READY:
         _require_ready(session, task, actor, "Cannot lock — task is not ready: ")
     if target is TaskStatus.DRAFT:
-        task_writes.require_no_request(session, task)
+        tasks.require_no_request(session, task)
     task.status = target
-    return task_writes.saved(session, task)
+    return tasks.saved(session, task)
 
 
 def lock(session: Session, name: str, actor: Actor) -> ProdTask:
@@ -96,16 +99,13 @@ def submit(session: Session, name: str, actor: Actor) -> Submitted:
         NotReady: It is not ready.
         ConfigNotOfForm: A value may not stand in a command.
     """
-    task = tasks.resolve(session, name, is_locked=True)
+    task = resolve(session, name, is_locked=True)
     actor.require_owner(task.created_by)
     if task.panda_task_id is not None:
         raise AlreadySubmitted(task.panda_task_id)
-    may = {TaskStatus.READY, TaskStatus.DRAFT} if actor.is_relaxed else {TaskStatus.READY}
-    if task.status not in may:
+    if not gate.may_be_submitted(task.status, is_relaxed=actor.is_relaxed):
         raise NotReady(_ONLY_READY)
-    warnings = _gate(session, task, actor)
-    _request(session, task, actor)
-    return Submitted(tasks.load(session, task.id), tuple(warnings))
+    return _request(session, task, actor)
 
 
 def rerun(session: Session, name: str, actor: Actor) -> Submitted:
@@ -120,35 +120,32 @@ def rerun(session: Session, name: str, actor: Actor) -> Submitted:
         NotReady: Something has changed so that it is not ready.
         ConfigNotOfForm: A value may not stand in a command.
     """
-    task = tasks.resolve(session, name, is_locked=True)
+    task = resolve(session, name, is_locked=True)
     actor.require_owner(task.created_by)
-    if task.panda_task_id is None or task.status not in _OVER:
+    if not gate.may_be_rerun(task.status, task.panda_task_id):
         raise Refused("No recorded submission to rerun.")
-    warnings = _gate(session, task, actor)
-    _request(session, task, actor)
-    return Submitted(tasks.load(session, task.id), tuple(warnings))
+    return _request(session, task, actor)
 
 
-def _gate(session: Session, task: ProdTask, actor: Actor) -> list[str]:
+def _request(session: Session, task: ProdTask, actor: Actor) -> Submitted:
+    """Ask for the task's next attempt where it is ready, unless one is asked for already."""
     # What is composed now is what the ops side fetches: the configuration is held meanwhile.
     session.scalar(
         select(ProdConfig.id).where(ProdConfig.id == task.prod_config_id).with_for_update(read=True)
     )
     session.refresh(task.prod_config)
-    if open_requests.of_task(session, task.name) is not None:
-        return []
-    reasons = plans.reasons_against(session, task, is_relaxed=False)
-    if reasons and not actor.is_relaxed:
-        raise NotReady("The task is not ready: " + "; ".join(reasons))
-    plans.prun_command(task)
-    return reasons
+    reasons: list[str] = []
+    if open_requests.of_task(session, task.name) is None:
+        reasons = plans.reasons_against(session, task, is_relaxed=False)
+        if reasons and not actor.is_relaxed:
+            raise NotReady("The task is not ready: " + "; ".join(reasons))
+        plans.prun_command(task)
+        _accept(session, task, actor)
+    return Submitted(load(session, task.id), tuple(reasons))
 
 
-def _request(session: Session, task: ProdTask, actor: Actor) -> None:
-    """Allocate the next attempt and ask for it, unless one is asked for already."""
-    if open_requests.of_task(session, task.name) is not None:
-        return
-    attempt = attempt_rows.allocate(session, task, Association.PCS_SUBMIT_REQUEST)
+def _accept(session: Session, task: ProdTask, actor: Actor) -> None:
+    attempt = attempts.allocate(session, task)
     wanted = SubmitTask(
         task_name=task.name,
         owner=task.created_by,
@@ -156,8 +153,7 @@ def _request(session: Session, task: ProdTask, actor: Actor) -> None:
         panda_task_name=attempt.task_name,
         follows=task.panda_task_id,
     )
-    action = actions.get(open_requests.ACTION)
-    accepted = requests.accept(session, action, wanted, requested_by=actor.name, source="rest")
+    accepted = requests.accept(session, SUBMIT_TASK, wanted, requested_by=actor.name, source="rest")
     if not accepted.is_new:
         # Another way in opened one meanwhile: nobody will use this attempt's name.
         session.delete(attempt)
@@ -167,9 +163,9 @@ def _request(session: Session, task: ProdTask, actor: Actor) -> None:
 # ------------------------------------------------------------------ operating
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Queued:
-    """An operation on a live task that was asked for."""
+    """An operation on a live task that was requested."""
 
     operation: str
     jedi_task_id: int
@@ -192,30 +188,25 @@ def operate(session: Session, name: str, wanted: dict[str, Any], actor: Actor) -
         Refused: It has no id, or the id is not of one of its attempts.
         Invalid: A value is not of its form.
     """
-    task = tasks.resolve(session, name, is_locked=True)
+    task = resolve(session, name, is_locked=True)
     actor.require_owner(task.created_by)
     jedi_task_id = wanted.get("jedi_task_id") or task.panda_task_id
     if jedi_task_id is None:
         raise Refused(f"Task '{task.name}' has no jediTaskID.")
     if not any(attempt.jedi_task_id == jedi_task_id for attempt in task.attempts):
         raise Refused(f"jediTaskID {jedi_task_id} is not of task '{task.name}'.")
-    action = actions.get("panda_task_operation")
-    parameters = wanted | {
-        "jedi_task_id": jedi_task_id,
-        "task_name": task.name,
-        "created_by": actor.name,
-    }
-    form = action.parse(parameters)
-    assert isinstance(form, OperateTask)  # noqa: S101 - the action's own form
-    accepted = requests.accept(session, action, form, requested_by=actor.name, source="rest")
-    return Queued(form.operation, jedi_task_id, accepted.id)
+    form = OPERATE_TASK.parse(
+        wanted | {"jedi_task_id": jedi_task_id, "task_name": task.name, "created_by": actor.name}
+    )
+    accepted = requests.accept(session, OPERATE_TASK, form, requested_by=actor.name, source="rest")
+    return Queued(operation=wanted["operation"], jedi_task_id=jedi_task_id, request_id=accepted.id)
 
 
 # ------------------------------------------------------------------ artifacts
 
 
 def generate_commands(session: Session, name: str, actor: Actor) -> ProdTask:
-    """Compose the task's commands and keep them.
+    """Compose the task's commands and store them.
 
     Raises:
         TaskNotFound: There is none.
@@ -223,9 +214,9 @@ def generate_commands(session: Session, name: str, actor: Actor) -> ProdTask:
         BadTransition: It is of the past.
         ConfigNotOfForm: A value may not stand in a command.
     """
-    task = tasks.resolve(session, name, is_locked=True)
+    task = resolve(session, name, is_locked=True)
     actor.require_owner(task.created_by)
     if task.status == TaskStatus.PAST_OUTPUT:
         raise BadTransition(f"Task '{task.name}' is of the past.")
     task.panda_command = plans.prun_command(task)
-    return task_writes.saved(session, task)
+    return tasks.saved(session, task)

@@ -7,6 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict
 from sqlalchemy.orm import Session
 
 from api.http.fields import UtcTime
@@ -14,12 +15,22 @@ from api.pcs.models import (
     Campaign,
     Dataset,
     PhysicsCategory,
-    ProdConfig,
-    ProdRequest,
     Tag,
 )
-from api.pcs.views import provenance
-from api.pcs.views.rows import RowView, columns
+from api.pcs.queries import provenance
+from api.pcs.queries.datasets import TAG_FIELDS, tag_counts
+from flows.common.settings import Settings
+
+
+class RowView(BaseModel):
+    """A view that a row's attributes fill."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+def columns(row: Any) -> dict[str, Any]:
+    """A row's columns, by the names of its attributes."""
+    return {each.key: getattr(row, each.key) for each in type(row).__mapper__.column_attrs}
 
 
 class CategoryView(RowView):
@@ -162,52 +173,55 @@ class ProdRequestView(RowView):
 # ------------------------------------------------------------------ rows as JSON
 
 
-def category_view(category: PhysicsCategory, tag_count: int) -> CategoryView:
-    """A category with the count of its tags."""
-    return CategoryView.model_validate(category).model_copy(update={"tag_count": tag_count})
+def category_views(
+    session: Session, categories: Sequence[PhysicsCategory], _settings: Settings
+) -> list[CategoryView]:
+    """Categories, with the counts of their tags."""
+    counts = tag_counts(session)
+    return [
+        CategoryView.model_validate(columns(each) | {"tag_count": counts.get(each.digit, 0)})
+        for each in categories
+    ]
 
 
-def tag_view(tag: Tag) -> TagView:
-    """A tag; a physics tag with its category."""
-    shown = TagView.model_validate(tag)
+def tag_views(_session: Session, tags: Sequence[Tag], _settings: Settings) -> list[TagView]:
+    """Tags; physics tags with their categories."""
+    return [_tag_view(tag) for tag in tags]
+
+
+def _tag_view(tag: Tag) -> TagView:
     if tag.category is None:
-        return shown
+        return TagView.model_validate(tag)
     category = {"category": tag.category.digit, "category_name": tag.category.name}
-    return PhysicsTagView.model_validate(shown.model_dump() | category)
+    return PhysicsTagView.model_validate(columns(tag) | category)
 
 
-def campaign_view(session: Session, campaign: Campaign) -> CampaignView:
-    """A campaign, with what provenance says of it."""
-    return campaign_views(session, [campaign])[0]
-
-
-def campaign_views(session: Session, campaigns: Sequence[Campaign]) -> list[CampaignView]:
-    """Campaigns, with what provenance says of them in their `data`."""
-    said = provenance.campaign_data(session, campaigns)
+def campaign_views(
+    session: Session, campaigns: Sequence[Campaign], _settings: Settings
+) -> list[CampaignView]:
+    """Campaigns, with what provenance found of them in their `data`."""
+    found = provenance.campaign_data(session, campaigns)
     return [
         CampaignView.model_validate(
-            columns(each) | {"clone_of": each.clone_of_id, "data": {**each.data, **said[each.id]}}
+            columns(each) | {"clone_of": each.clone_of_id, "data": {**each.data, **found[each.id]}}
         )
         for each in campaigns
     ]
+
+
+def dataset_views(
+    _session: Session, datasets: Sequence[Dataset], _settings: Settings
+) -> list[DatasetView]:
+    """Blocks of datasets."""
+    return [dataset_view(each) for each in datasets]
 
 
 def dataset_view(dataset: Dataset) -> DatasetView:
     """A block of a dataset."""
     fields = columns(dataset) | {"metadata": dataset.meta}
     fields["campaign"] = dataset.campaign.name if dataset.campaign is not None else None
-    for kind in ("physics", "evgen", "simu", "reco", "background"):
-        tag: Tag | None = getattr(dataset, f"{kind}_tag")
-        fields[f"{kind}_tag"] = tag.id if tag is not None else None
-        fields[f"{kind}_tag_label"] = tag.tag_label if tag is not None else None
+    for name in TAG_FIELDS:
+        tag: Tag | None = getattr(dataset, name)
+        fields[name] = tag.id if tag is not None else None
+        fields[f"{name}_label"] = tag.tag_label if tag is not None else None
     return DatasetView.model_validate(fields)
-
-
-def config_view(config: ProdConfig) -> ProdConfigView:
-    """A configuration."""
-    return ProdConfigView.model_validate(config)
-
-
-def prod_request_view(request: ProdRequest) -> ProdRequestView:
-    """A production request."""
-    return ProdRequestView.model_validate(request)

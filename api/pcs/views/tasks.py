@@ -10,11 +10,12 @@ from sqlalchemy.orm import Session
 
 from api.http.fields import UtcTime
 from api.pcs.models import Attempt, ProdTask
-from api.pcs.services import open_requests, plans
-from api.pcs.views.rows import RowView, columns
+from api.pcs.queries import open_requests
+from api.pcs.services import plans
+from api.pcs.views.catalogue import RowView, columns
 from flows.common.models import Request
 from flows.common.settings import Settings
-from flows.provenance.schemas import did_of, output_entry
+from flows.provenance.schemas import output_entry
 
 
 class AttemptView(RowView):
@@ -95,8 +96,7 @@ class SubmittedTaskView(TaskView):
 # ------------------------------------------------------------------ rows as JSON
 
 
-def attempt_view(attempt: Attempt) -> AttemptView:
-    """An attempt."""
+def _attempt_view(attempt: Attempt) -> AttemptView:
     return AttemptView.model_validate(columns(attempt) | {"metadata": attempt.meta})
 
 
@@ -125,7 +125,7 @@ def task_views(session: Session, tasks: Sequence[ProdTask], settings: Settings) 
 def _task_fields(task: ProdTask) -> dict[str, Any]:
     overrides = task.overrides or {}
     one = overrides.get("input_dataset_did")
-    outputs = [did_of(output) for output in task.outputs]
+    outputs = [output.did for output in task.outputs]
     return columns(task) | {
         "composed_name": task.dataset.composed_name,
         "campaign": task.campaign.name if task.campaign is not None else None,
@@ -139,7 +139,7 @@ def _task_fields(task: ProdTask) -> dict[str, Any]:
         "input_dataset_dids": [one] if one else overrides.get("input_dataset_dids", []),
         "output_dataset_dids": overrides.get("output_dataset_dids") or outputs,
         "intermediate_dataset_dids": overrides.get("intermediate_dataset_dids", []),
-        "panda_tasks": [attempt_view(attempt) for attempt in task.attempts],
+        "panda_tasks": [_attempt_view(each) for each in task.attempts],
     }
 
 

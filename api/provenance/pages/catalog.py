@@ -1,30 +1,28 @@
-"""The catalog of a campaign: requested against produced, live while Rucio is looked at."""
+"""The catalog of a campaign: requested against produced, live while it is swept."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 from sqlalchemy.orm import Session
-from starlette.concurrency import run_in_threadpool
 
 from api.http import pages, wording
 from api.http.access import Caller, Kind, gatekeeper
-from api.provenance import campaigns, counts, export, rows
-from api.provenance.selection import NO_REQUESTOR, Selection
+from api.http.sessions import read, settings_of
+from api.provenance import export
+from api.provenance.queries import campaigns, counts, rows
+from api.provenance.queries.selection import NO_REQUESTOR, Selection
 from blocks.errors import NotFound
 from flows.common import events
-from flows.common.database import now, transaction
+from flows.common.database import now
 from flows.common.settings import Settings
 from flows.provenance.models import EVGEN, Finding, Rule
 
 router = APIRouter(route_class=pages.PageRoute, prefix="/pcs", include_in_schema=False)
-
-T = TypeVar("T")
 
 
 @router.get("/catalog/")
@@ -134,27 +132,11 @@ def _stale_before(request: Request) -> Any:
     return campaigns.oldest_good(settings_of(request).provenance.stale_hours)
 
 
-# ------------------------------------------------------------------ shared with the DID's page
-
-
-def settings_of(request: Request) -> Settings:
-    """The settings of the app that serves the request."""
-    settings: Settings = request.app.state.settings
-    return settings
-
-
-async def read(request: Request, work: Callable[[Session], T]) -> T:
-    """Do some reading in one transaction, off the event loop."""
-
-    def in_transaction() -> T:
-        with transaction(request.app.state.engine) as session:
-            return work(session)
-
-    return await run_in_threadpool(in_transaction)
+# ------------------------------------------------------------------ shared with the other pages
 
 
 def shared(request: Request, viewer: Caller) -> dict[str, Any]:
-    """What the templates of provenance share: who looks, and links."""
+    """What the templates of provenance share: the viewer, and links."""
     prefix = pages.prefix_of(request)
     settings = settings_of(request)
     monitor = settings.pcs.panda_monitor_url

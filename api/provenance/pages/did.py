@@ -11,9 +11,11 @@ from starlette.concurrency import run_in_threadpool
 
 from api.http import pages
 from api.http.access import VISITOR
-from api.provenance import asking, dids
-from api.provenance.dids import BadDid, Detail, Did, Knowledge
-from api.provenance.pages.catalog import read, shared
+from api.http.sessions import read
+from api.provenance import services
+from api.provenance.pages.catalog import shared
+from api.provenance.queries import dids
+from api.provenance.queries.dids import BadDid, Detail, Did, Knowledge
 from flows.common import events
 from flows.common.database import transaction
 
@@ -80,7 +82,7 @@ async def _shown(request: Request, did: Did, *, files: str, is_again: bool) -> R
 def _ask(request: Request, did: Did, by: str) -> None:
     with transaction(request.app.state.engine) as session:
         if dids.is_due(dids.read(session, did)):
-            asking.read_did(session, did.scope, did.name, by=by, source=_SOURCE)
+            services.read_did(session, did.scope, did.name, by=by, source=_SOURCE)
 
 
 def _found(session: Session, did: Did, page: int) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.orm import Session
 
 from api.http import pages
-from api.provenance import campaigns, reports
-from api.provenance.pages.catalog import read, shared
+from api.http.sessions import read
+from api.provenance.pages.catalog import shared
+from api.provenance.queries import campaigns, reports
 from blocks.errors import NotFound
 from flows.common import events
 from flows.common.text import unkeepable

@@ -1,4 +1,4 @@
-"""Provenance for programs: what was produced of what was requested, and asking for a new look."""
+"""Provenance for programs: what was produced of what was requested, and asking for a sweep."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from fastapi import APIRouter, Path, Query, Request
 from api.http.access import Reader, Writer
 from api.http.errors import reading, writing
 from api.http.sessions import session_of, settings_of
-from api.provenance import asking, campaigns, counts, reports, rows, shown, views
-from api.provenance.selection import Selection
-from api.requests.views import Triggered
-from flows.common.requests import Accepted
+from api.provenance import schemas, services, views
+from api.provenance.queries import campaigns, counts, reports, rows
+from api.provenance.queries.selection import Selection
+from api.requests.views import Triggered, triggered
 from flows.common.text import Text
 
 router = APIRouter(prefix="/api/provenance", tags=["provenance"])
@@ -27,7 +27,7 @@ CampaignName = Annotated[
 
 
 def stale_before(request: Request) -> datetime:
-    """The time before which a look is stale."""
+    """The time before which a sweep is stale."""
     return campaigns.oldest_good(settings_of(request).provenance.stale_hours)
 
 
@@ -35,24 +35,24 @@ def stale_before(request: Request) -> datetime:
 
 
 @router.get("/campaigns/", summary="How campaigns stand", responses=reading())
-def list_campaigns(request: Request, _reader: Reader) -> list[views.StandingView]:
-    """Every campaign of PCS, and every one that was looked at, with how the last look ended."""
+def list_campaigns(request: Request, _reader: Reader) -> list[schemas.StandingView]:
+    """Every campaign of PCS, and every one that was swept, with how the last sweep ended."""
     with session_of(request) as session:
         found = campaigns.standings(session, stale_before=stale_before(request))
-        return [views.StandingView(**shown.standing(each)) for each in found]
+        return [schemas.StandingView(**views.standing(each)) for each in found]
 
 
 # Without their slash too: a campaign's name holds dots, and then none is put after it.
 @router.get("/campaigns/{name}", include_in_schema=False)
 @router.get("/campaigns/{name}/", summary="How one campaign stands", responses=reading(404))
-def get_campaign(name: CampaignName, request: Request, _reader: Reader) -> views.CampaignView:
+def get_campaign(name: CampaignName, request: Request, _reader: Reader) -> schemas.CampaignView:
     """What was requested, found and complete; when that was so, and what went wrong since."""
     with session_of(request) as session:
         found = campaigns.standing(session, name, stale_before=stale_before(request))
         offered = counts.choices(session, name)
-        return views.CampaignView(
-            **shown.standing(found),
-            counts=views.CountsView.model_validate(counts.summary(session, name)),
+        return schemas.CampaignView(
+            **views.standing(found),
+            counts=schemas.CountsView.model_validate(counts.summary(session, name)),
             detector_configs=offered.detectors,
             stages=offered.stages,
             rses=offered.rses,
@@ -76,7 +76,7 @@ def list_paths(
     rule: Text = "",
     stage: Text = "",
     stale: Text = "",
-) -> views.PathsView:
+) -> schemas.PathsView:
     """Each requested path, once for each detector configuration that was found."""
     asked = {
         "q": q, "finding": finding, "completeness": completeness, "rse": rse, "rule": rule,
@@ -87,9 +87,9 @@ def list_paths(
     with session_of(request) as session:
         standing = campaigns.standing(session, name, stale_before=before)
         found = rows.every(session, Selection.of(asked), stale_before=before)
-        error = shown.standing(standing)["error"]
-        results = list(shown.paths(found, rows.suggestions(session, name), error))
-    return views.PathsView(count=len(results), results=results)
+        error = views.standing(standing)["error"]
+        results = list(views.paths(found, rows.suggestions(session, name), error))
+    return schemas.PathsView(count=len(results), results=results)
 
 
 @router.get(
@@ -97,11 +97,13 @@ def list_paths(
 )
 def list_unmatched(
     name: CampaignName, request: Request, _reader: Reader
-) -> list[views.ProducedView]:
+) -> list[schemas.ProducedView]:
     """The campaign's datasets that count for no requested path."""
     with session_of(request) as session:
         campaigns.require(session, name)
-        return [shown.produced(each) for each in counts.unmatched(session, name)]
+        return [
+            schemas.ProducedView.model_validate(each) for each in counts.unmatched(session, name)
+        ]
 
 
 @router.get(
@@ -109,43 +111,35 @@ def list_unmatched(
 )
 def list_campaign_arrivals(
     name: CampaignName, request: Request, _reader: Reader
-) -> list[views.ArrivalView]:
+) -> list[schemas.ArrivalView]:
     """The campaign's datasets in bins of 12 h, by when the first replica was made."""
     with session_of(request) as session:
         campaigns.require(session, name)
         found = counts.arrivals(session, name)
-        return [views.ArrivalView.model_validate(each) for each in found]
+        return [schemas.ArrivalView.model_validate(each) for each in found]
 
 
 @router.post(
     "/campaigns/{name}/sweep/",
     status_code=202,
-    summary="Look at a campaign in Rucio",
+    summary="Sweep a campaign",
     responses=writing(),
 )
 def sweep_campaign(name: CampaignName, request: Request, caller: Writer) -> Triggered:
-    """Ends with the event `campaign_provenance_ready`, good or not; an open look is joined."""
+    """Ends with the event `campaign_provenance_ready`, good or not; an open sweep is joined."""
     settings = settings_of(request)
     with session_of(request) as session:
-        accepted = asking.sweep(session, name, by=caller.name, source=SOURCE, settings=settings)
-    return triggered(request, accepted)
+        accepted = services.sweep(session, name, by=caller.name, source=SOURCE, settings=settings)
+    return triggered(accepted, settings)
 
 
-@router.get("/arrivals/", summary="What arrived between the last looks", responses=reading())
+@router.get("/arrivals/", summary="What arrived between the last sweeps", responses=reading())
 def list_arrivals(
     request: Request, _reader: Reader, limit: Annotated[int, Query(ge=1, le=1000)] = 100
-) -> list[views.ArrivalsView]:
+) -> list[schemas.ArrivalsView]:
     """Newest first, by campaign; one that PCS does not know is there too, and is said so."""
     with session_of(request) as session:
-        return [shown.arrivals(each) for each in reports.arrivals(session, limit=limit)]
-
-
-def triggered(request: Request, accepted: Accepted) -> Triggered:
-    """The answer to what was asked for."""
-    prefix = settings_of(request).stack.root_path
-    return Triggered(
-        request_id=accepted.id,
-        state=accepted.state,
-        url=f"{prefix}/api/requests/{accepted.id}/",
-        is_new=accepted.is_new,
-    )
+        return [
+            schemas.ArrivalsView.model_validate(each)
+            for each in reports.arrivals(session, limit=limit)
+        ]

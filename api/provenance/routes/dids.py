@@ -8,11 +8,12 @@ from fastapi import APIRouter, Query, Request
 
 from api.http.access import Reader, Writer
 from api.http.errors import Rejection, reading, writing
-from api.http.sessions import session_of
-from api.provenance import asking, dids, shown, views
-from api.provenance.routes.campaigns import SOURCE, triggered
-from api.provenance.selection import LARGEST_PAGE
-from api.requests.views import Triggered
+from api.http.sessions import session_of, settings_of
+from api.provenance import schemas, services, views
+from api.provenance.queries import dids
+from api.provenance.queries.selection import LARGEST_PAGE
+from api.provenance.routes.campaigns import SOURCE
+from api.requests.views import Triggered, triggered
 from flows.common.text import Text
 
 router = APIRouter(prefix="/api/provenance", tags=["provenance"])
@@ -33,14 +34,14 @@ def get_did(
     _reader: Reader,
     did: DidText,
     page: Annotated[int, Query(ge=1, le=LARGEST_PAGE)] = 1,
-) -> views.DidView:
-    """As the last sweep and the last live look have it, with 100 files a page, and its lineage."""
+) -> schemas.DidView:
+    """As the last sweep and the last reading have it, with 100 files a page, and its lineage."""
     wanted = dids.parse(did)
     with session_of(request) as session:
         found = dids.read(session, wanted, page=page)
         if found.knowledge is not dids.Knowledge.KNOWN:
             raise Rejection(404, {"detail": f"Nothing is known of {wanted}", **_live(found)})
-        return shown.did(found)
+        return views.did(found)
 
 
 @router.post("/dids/", status_code=202, summary="Read a DID from Rucio", responses=writing())
@@ -48,14 +49,14 @@ def read_did(request: Request, caller: Writer, did: DidText) -> Triggered:
     """Ends with the event `rucio_did_ready`; then GET has it under `live`."""
     wanted = dids.parse(did)
     with session_of(request) as session:
-        accepted = asking.read_did(
+        accepted = services.read_did(
             session, wanted.scope, wanted.name, by=caller.name, source=SOURCE
         )
-    return triggered(request, accepted)
+    return triggered(accepted, settings_of(request))
 
 
 def _live(found: dids.Detail) -> dict[str, Any]:
-    """Whether somebody looked, so that `unknown` is not taken for `absent`."""
+    """Whether it was read, so that `unknown` is not taken for `absent`."""
     live = found.live
     if live is None:
         return {"live": None}

@@ -10,11 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.http.access import Reader, Writer
 from api.http.errors import reading, writing
 from api.http.sessions import session_of, settings_of
-from api.provenance import asking, reports, shown, views
-from api.provenance.routes.campaigns import SOURCE, triggered
-from api.requests.views import Triggered
+from api.provenance import schemas, services
+from api.provenance.queries import reports
+from api.provenance.routes.campaigns import SOURCE
+from api.requests.views import Triggered, triggered
 from flows.common.text import Text
-from flows.provenance.reports import as_csv
+from flows.provenance.domain.reports import as_csv
 
 router = APIRouter(prefix="/api/provenance", tags=["provenance"])
 
@@ -37,11 +38,11 @@ def list_reports(
     _reader: Reader,
     campaign: Text | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-) -> list[views.ReportView]:
+) -> list[schemas.ReportView]:
     """Newest first, without what they say."""
     with session_of(request) as session:
         found = reports.reports(session, campaign=campaign, limit=limit)
-        return [views.ReportView.model_validate(each) for each in found]
+        return [schemas.ReportView.model_validate(each) for each in found]
 
 
 @router.post("/reports/", status_code=202, summary="Make a report", responses=writing())
@@ -49,11 +50,11 @@ def make_report(request: Request, caller: Writer, wish: ReportWish | None = None
     """Ends with the event `completion_report_ready`."""
     asked, settings = wish or ReportWish.model_validate({}), settings_of(request)
     with session_of(request) as session:
-        accepted = asking.report(
+        accepted = services.report(
             session, asked.campaign, by=caller.name, source=SOURCE, settings=settings,
             mail=asked.mail,
         )  # fmt: skip
-    return triggered(request, accepted)
+    return triggered(accepted, settings)
 
 
 @router.get(
@@ -85,7 +86,7 @@ def report_table(report_id: ReportId, request: Request, _reader: Reader) -> Resp
 
 
 @router.get("/reports/{report_id}/", summary="One report", responses=reading(404))
-def get_report(report_id: ReportId, request: Request, _reader: Reader) -> views.ReportDetailView:
+def get_report(report_id: ReportId, request: Request, _reader: Reader) -> schemas.ReportDetailView:
     """With all that it says."""
     with session_of(request) as session:
-        return shown.report(reports.report(session, report_id))
+        return schemas.ReportDetailView.model_validate(reports.report(session, report_id))

@@ -1,6 +1,6 @@
 // One piece of work that the ops side does for a page: asked for, followed, and told how it ended.
 
-import { Follower } from "./tasks_follow.js";
+import { Follower } from "./follow.js";
 import { fetchPage, replacePart } from "./live.js";
 import { mayWrite, post } from "./tasks_write.js";
 import { count } from "./words.js";

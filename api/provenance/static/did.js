@@ -1,6 +1,6 @@
 // The page of a DID: opening it made the server ask Rucio; the answer is shown when it comes.
 
-import { Follower } from "./tasks_follow.js";
+import { Follower } from "./follow.js";
 import { fetchDid } from "./did_page.js";
 import { replacePart } from "./live.js";
 

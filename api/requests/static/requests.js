@@ -1,6 +1,7 @@
 // The requests' pages: fetched anew, once, when an event tells that some request changed.
 
-import { fetchPage, Live, Once, replacePart } from "./live.js";
+import { Live } from "./follow.js";
+import { fetchPage, Once, replacePart } from "./live.js";
 
 const part = () => document.getElementById("live");
 const SETTLING = 1500; // a request's row may be written a little after its flow run's event

@@ -1,6 +1,7 @@
 // An operation on many tasks: asked for a few at a time, and each followed to its end.
 
-import { Follower, SUBMISSION } from "./tasks_follow.js";
+import { Follower } from "./follow.js";
+import { SUBMISSION } from "./tasks_events.js";
 import { post } from "./tasks_write.js";
 import { count } from "./words.js";
 

@@ -63,13 +63,13 @@ class BenchStack:
     http: httpx.Client
 
     @property
-    def door(self) -> dict[str, Any]:
-        """Where the API is, for the load."""
-        place = urlsplit(self.stack.api_url)
+    def address(self) -> dict[str, Any]:
+        """Where the API is, and the token for it, for the load."""
+        url = urlsplit(self.stack.api_url)
         return {
-            "host": place.hostname,
-            "port": place.port,
-            "prefix": place.path,
+            "host": url.hostname,
+            "port": url.port,
+            "prefix": url.path,
             "token": self.token,
         }
 

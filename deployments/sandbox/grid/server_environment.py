@@ -68,7 +68,8 @@ def _make(target: Path) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     _uv("venv", "--quiet", "--relocatable", "--python", sys.executable, os.fspath(partial))
     python = os.fspath(partial / "bin" / "python")
-    listed = ("--no-deps", "--require-hashes", "--requirement", str(REQUIREMENTS))
+    # Compiled here: else the first start does it, which has to be ready within a time.
+    listed = ("--no-deps", "--require-hashes", "--compile-bytecode", "-r", str(REQUIREMENTS))
     _uv("pip", "install", "--quiet", "--python", python, *listed)
     _uv("pip", "check", "--quiet", "--python", python)
     partial.rename(target)

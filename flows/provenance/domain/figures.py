@@ -81,14 +81,14 @@ def at_rse(replica: DatasetReplica, *, is_empty: bool = False) -> dict[str, Any]
     }
 
 
-def counts(joined: Joined, datasets: Iterable[Dataset]) -> dict[str, int]:
-    """A campaign in numbers; paths are complete where all that was found of them is."""
+def counts(joined: Joined, datasets: Iterable[Dataset], *, stage: str = RECO) -> dict[str, int]:
+    """A campaign in numbers; a path is complete where all that was found of it at the stage is."""
     by_name = {each.name.name: each for each in datasets}
     incomplete = {
         match.path
         for match in joined.matches
         if match.rule in COUNTED
-        and by_name[match.name].name.stage == RECO
+        and by_name[match.name].name.stage == stage
         and not by_name[match.name].is_complete
     }
     found = joined.found()

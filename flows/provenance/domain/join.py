@@ -53,7 +53,7 @@ class Requested:
 
     @property
     def directory(self) -> str:
-        """The suffix of the dataset to look in: that of a file's directory."""
+        """The suffix of the dataset that counts: for a file, that of its directory."""
         return self.suffix.rpartition("/")[0] if self.file_base is not None else self.suffix
 
 
@@ -136,7 +136,7 @@ def markers(
     produced: Iterable[ProducedName],
     files: Mapping[str, Collection[str]] | None = None,
 ) -> set[str]:
-    """The paths that were found: what names alone tell, without anything else of Rucio.
+    """The paths that were found: what names alone say, without anything else of Rucio.
 
     Only of the datasets that :func:`asked_for_files` names are the files needed.
     """

@@ -77,7 +77,7 @@ def suffix_of(path: str, root: str) -> str | None:
 
 
 def without_version(suffix: str) -> str:
-    """The suffix with a mark in place of the generator's version.
+    """The suffix with a mark instead of the generator's version.
 
     A segment holds one where it has a number of three parts (``DEMPgen-1.2.4``) or two numbers of
     two (``pythia8.316-1.0``): the mass of ``ma_0.1`` is none.

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -92,6 +92,27 @@ def test_an_end_whose_answer_was_lost_is_found_to_have_happened(present: Run, mo
     lose_the_first_answer(monkeypatch)
     assert present.finish(ending)
     assert kinds_of(present) == ["done"]
+    assert request_of(present).result == {"found": 1}
+
+
+def test_what_ends_on_a_connection_sees_what_is_staged_there_and_is_committed(present: Run):
+    def ending(session: Session, _: run.Announce) -> Ending:
+        return Ending(result={"staged": session.scalar(text("SELECT n FROM staged"))})
+
+    with present.engine.connect() as connection:
+        connection.execute(text("CREATE TEMP TABLE staged AS SELECT 7 AS n"))
+        with pytest.raises(ValueError, match="would not be committed"):
+            present.finish(ending, connection=connection)
+        connection.commit()
+        assert present.finish(ending, connection=connection)
+        assert not connection.in_transaction()
+    assert request_of(present).result == {"staged": 7}
+
+
+def test_an_end_on_a_connection_whose_answer_was_lost_is_found_too(present: Run, monkeypatch):
+    lose_the_first_answer(monkeypatch)
+    with present.engine.connect() as connection:
+        assert present.finish(Ending(result={"found": 1}), connection=connection)
     assert request_of(present).result == {"found": 1}
 
 

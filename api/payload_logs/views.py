@@ -1,0 +1,54 @@
+"""Payload logs as programs see them."""
+
+from __future__ import annotations
+
+from api.payload_logs.files import OpenLog
+from api.payload_logs.schemas import LogRequested, LogView, MemberView
+from flows.common.requests import Accepted
+from flows.common.settings import Settings
+from flows.payload_logs.models import PayloadLog, Step
+
+
+def requested(pandaid: int, accepted: Accepted, settings: Settings) -> LogRequested:
+    """The request that stands for a log that was asked for."""
+    prefix = settings.stack.root_path
+    return LogRequested(
+        pandaid=pandaid,
+        request_id=accepted.id,
+        state=accepted.state,
+        is_new=accepted.is_new,
+        url=f"{prefix}/api/requests/{accepted.id}/",
+        log_url=f"{prefix}/api/payload-logs/{pandaid}/",
+    )
+
+
+def log(row: PayloadLog, opened: OpenLog | None, settings: Settings) -> LogView:
+    """A log by its row, and the members of it that are open, if it is in the cache."""
+    prefix = settings.stack.root_path
+    base = f"{prefix}/api/payload-logs/{row.pandaid}/"
+    known = {name: getattr(row, name) for name in LogView.model_fields if hasattr(row, name)}
+    known["members"] = _members(row, opened, base) if opened is not None else []
+    return LogView(
+        **known,
+        step_number=Step(row.step).number if row.step in set(Step) else 0,
+        steps=len(Step),
+        max_attempts=settings.payload_logs.max_attempts,
+        request_url=f"{prefix}/api/requests/{row.request_id}/" if row.request_id else None,
+        is_cached=opened is not None,
+        version=opened.version if opened is not None else None,
+        archive_url=f"{base}archive/" if opened is not None else None,
+        page_url=f"{prefix}/panda/jobs/{row.pandaid}/log/",
+    )
+
+
+def _members(row: PayloadLog, opened: OpenLog, base: str) -> list[MemberView]:
+    paths = {each.get("name"): each.get("path") for each in row.members}
+    return [
+        MemberView(
+            name=each.name,
+            path=paths.get(each.name),
+            size_bytes=each.size_bytes,
+            url=f"{base}members/{each.name}",
+        )
+        for each in opened.members
+    ]

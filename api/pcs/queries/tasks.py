@@ -1,0 +1,161 @@
+"""Production tasks: listed by filters, and found by their names."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy.orm import Session, joinedload, selectinload
+
+from api.pcs.errors import AmbiguousIdentity, TaskNotFound
+from api.pcs.models import Dataset, ProdTask
+from api.pcs.queries import open_requests
+from api.pcs.queries.datasets import TAG_FIELDS
+from api.pcs.queries.rows import equal, key_of
+from flows.common.models import OPEN, Request
+from flows.common.text import Text, unkeepable
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskFilter:
+    """Which tasks a list shows; an absent field filters nothing."""
+
+    status: Text | None = None
+    campaign: Text | None = None
+    name: Text | None = None
+    name_contains: Text | None = None
+    public_catalog_issue: Text | None = None
+    created_by: Text | None = None
+    has_request: bool | None = None
+
+
+def tasks(session: Session, wanted: TaskFilter) -> list[ProdTask]:
+    """The tasks of a filter, oldest first; a `name` finds as in `resolve`, several too."""
+    query = equal(
+        select(ProdTask).options(*loaded()).order_by(ProdTask.id),
+        wanted,
+        status=ProdTask.status,
+        created_by=ProdTask.created_by,
+        public_catalog_issue=ProdTask.overrides["public_catalog_issue"].astext,
+    )
+    if wanted.name is not None:
+        query = query.where(ProdTask.id.in_([each.id for each in matches(session, wanted.name)]))
+    if wanted.campaign is not None:
+        query = query.where(ProdTask.campaign.has(name=wanted.campaign))
+    if (part := wanted.name_contains) is not None:
+        query = query.where(
+            ProdTask.name.contains(part, autoescape=True)
+            | ProdTask.dataset.has(Dataset.composed_name.contains(part, autoescape=True))
+        )
+    if wanted.has_request is not None:
+        query = query.where(_has_open_request() if wanted.has_request else ~_has_open_request())
+    return list(session.scalars(query))
+
+
+def _has_open_request() -> ColumnElement[bool]:
+    return exists().where(
+        Request.action == open_requests.ACTION,
+        Request.state.in_(OPEN),
+        Request.subject == ProdTask.name,
+    )
+
+
+def matches(session: Session, name: str) -> list[ProdTask]:
+    """The tasks that the name means: by composed name, else by stored name, else by key."""
+    if not name or any(unkeepable(name)):
+        return []
+    for condition in _identities(name):
+        found = list(session.scalars(select(ProdTask).where(condition).order_by(ProdTask.id)))
+        if found:
+            return found
+    return []
+
+
+def _identities(name: str) -> list[ColumnElement[bool]]:
+    identities = [ProdTask.dataset.has(composed_name=name), ProdTask.name == name]
+    if (key := key_of(name)) is not None:
+        identities.append(ProdTask.id == key)
+    return identities
+
+
+def resolve(
+    session: Session, name: str, *, attempt_id: int | None = None, is_locked: bool = False
+) -> ProdTask:
+    """The one task that the name means, with all that belongs to it.
+
+    Args:
+        session: The caller's transaction.
+        name: Composed name, stored name or key, in this order.
+        attempt_id: An attempt that tells tasks of one name apart.
+        is_locked: Whether the task's row is locked to the end of the transaction.
+
+    Raises:
+        TaskNotFound: It means none.
+        AmbiguousIdentity: It means several.
+    """
+    found = matches(session, name)
+    if len(found) > 1 and attempt_id is not None:
+        with_it = [t for t in found if any(each.id == attempt_id for each in t.attempts)]
+        found = with_it or found
+    if not found:
+        raise TaskNotFound(name)
+    if len(found) > 1:
+        raise AmbiguousIdentity(name, [_candidate(each) for each in found])
+    return load(session, found[0].id, is_locked=is_locked)
+
+
+def load(session: Session, key: int, *, is_locked: bool = False) -> ProdTask:
+    """The task of a key as it is now, with all that belongs to it.
+
+    Raises:
+        TaskNotFound: There is none.
+    """
+    if is_locked:
+        session.scalar(select(ProdTask.id).where(ProdTask.id == key).with_for_update())
+    query = select(ProdTask).where(ProdTask.id == key).options(*loaded())
+    found = session.scalar(query.execution_options(populate_existing=True))
+    if found is None:
+        raise TaskNotFound(str(key))
+    return found
+
+
+def sharing_names(session: Session, tasks: Sequence[ProdTask]) -> dict[int, tuple[str, ...]]:
+    """Other tasks whose names at PanDA would be the same, by each task's key."""
+    composed = {task.dataset.composed_name for task in tasks}
+    rows = session.execute(
+        select(Dataset.composed_name, ProdTask.id, ProdTask.name)
+        .join(ProdTask.dataset)
+        .where(Dataset.composed_name.in_(composed))
+        .order_by(ProdTask.id)
+    )
+    same: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    for name, key, task_name in rows:
+        same[name].append((key, task_name))
+    return {
+        task.id: tuple(name for key, name in same[task.dataset.composed_name] if key != task.id)
+        for task in tasks
+    }
+
+
+def loaded() -> list[Any]:
+    """What a task's JSON needs, in few queries."""
+    tags = [joinedload(getattr(Dataset, name)) for name in TAG_FIELDS]
+    return [
+        joinedload(ProdTask.dataset).options(*tags),
+        joinedload(ProdTask.prod_config),
+        joinedload(ProdTask.campaign),
+        selectinload(ProdTask.attempts),
+        selectinload(ProdTask.outputs),
+    ]
+
+
+def _candidate(task: ProdTask) -> dict[str, Any]:
+    return {
+        "id": task.id,
+        "name": task.name,
+        "composed_name": task.dataset.composed_name,
+        "status": task.status,
+    }

@@ -1,0 +1,120 @@
+"""The bodies that make, change, move and import production tasks."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, Field, WithJsonSchema
+
+from api.http.fields import JsonObject
+from api.pcs.domain import value_forms
+from api.pcs.schemas.fields import (
+    Did,
+    Flag,
+    JediTaskId,
+    Key,
+    Line,
+    Line100,
+    Line500,
+    Long,
+    Priority,
+    ReadOnly,
+    RowId,
+    Segment,
+    TaskName,
+    Whole,
+    of_form,
+)
+from flows.submission.schemas import RetryParameters
+
+_Retry = Annotated[RetryParameters, WithJsonSchema(RetryParameters.model_json_schema())]
+"""As it is shown in the place of use: a body's schema has no definitions beside it."""
+
+
+class TaskForm(BaseModel):
+    """What may be said of a production task."""
+
+    name: TaskName = Field(description="Its name, unique.")
+    description: Long = Field("", description="What it is for.")
+    dataset: Key = Field(description="Its dataset, by key, name or DID.")
+    prod_config: Key = Field(description="Its configuration, by key or name.")
+    campaign: Key | None = Field(None, description="Its campaign; unset: its dataset's.")
+    prod_request: RowId | None = Field(None, description="The request that it serves.")
+    requestor: Line100 = ""
+    priority: Priority | None = None
+    pre_tdr_use: Flag = False
+    early_science_use: Flag = False
+    other_use: Flag = False
+    new_request: Flag = False
+    csv_file: Line500 = ""
+    overrides: JsonObject | None = Field(None, description="What this task has otherwise.")
+    status: ReadOnly = None
+    panda_task_id: ReadOnly = None
+    panda_tasks: ReadOnly = None
+    created_by: ReadOnly = None
+
+
+class TaskIntakeForm(BaseModel):
+    """A row of the public catalog, and the task that stands for it."""
+
+    public_catalog_issue: Key | None = Field(None, description="Number of the row's issue.")
+    public_catalog_csv_path: Line500 | None = None
+    public_catalog_row_key: Line500 | None = None
+    public_catalog_repo: Line500 | None = None
+    public_catalog_pr: Key | None = None
+    public_catalog_row_index: Key | None = None
+    public_catalog_page_url: Line500 | None = None
+    public_catalog_commit_sha: Line100 | None = None
+    name: TaskName | None = None
+    dataset: Key | None = None
+    prod_config: Key | None = None
+    description: Long | None = None
+    input_dataset_did: Did | None = None
+
+
+class StatusForm(BaseModel):
+    """The status that a task is to have."""
+
+    status: Annotated[Line, Field(min_length=1, max_length=50)]
+
+
+class InputForm(BaseModel):
+    """The input datasets that a task is to have: one, or several."""
+
+    did: Did | None = None
+    dids: Annotated[list[Did], Field(max_length=1000)] | None = None
+
+
+class OperationForm(BaseModel):
+    """An operation on a live task: which of its ids, and why."""
+
+    jedi_task_id: JediTaskId | None = Field(None, description="Unset: the task's own.")
+    reason: Annotated[Line, Field(max_length=1000)] = Field("", description="Why.")
+
+
+class RetryForm(OperationForm):
+    """How a task's failures are to be tried again."""
+
+    new_parameters: _Retry = Field(
+        default_factory=RetryParameters, description="Parameters to change."
+    )
+
+
+class AddRetryForm(OperationForm):
+    """How many attempts a task's jobs get more."""
+
+    increase: Annotated[Whole, Field(ge=1, le=100)] = Field(1, description="Attempts to add.")
+
+
+class CatalogForm(BaseModel):
+    """The requests to import: a published source, or their text itself."""
+
+    source: Annotated[Line, of_form(value_forms.FILE, may_be_empty=False)] | None = Field(
+        None, description="Name of a source that is published here."
+    )
+    csv_text: Line | None = Field(None, description="The rows themselves, in a datasets.csv.")
+    campaign: Key | None = Field(None, description="Campaign of the tasks; unset: the current.")
+    detector_config: Annotated[Segment, Field(max_length=100)] = "epic_craterlake"
+    prod_config: Key | None = Field(
+        None, description="Configuration of new tasks; unset: catalog_import."
+    )

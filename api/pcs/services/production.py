@@ -1,0 +1,129 @@
+"""Configurations, whose values are checked when they are written, and production requests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from api.pcs.domain import effective
+from api.pcs.models import ProdConfig, ProdRequest, ProdTask, TaskStatus
+from api.pcs.queries import open_requests
+from api.pcs.queries.rows import by_key, require_free
+from api.pcs.services import records
+from api.pcs.services.access import Actor
+from blocks.errors import Invalid, Refused
+
+_MOST_NAMED: Final = 3
+
+# ------------------------------------------------------------------ configurations
+
+
+def add_config(session: Session, values: Mapping[str, Any], actor: Actor) -> ProdConfig:
+    """Make a configuration.
+
+    Raises:
+        Invalid: A value is not of its form, or the name is taken.
+    """
+    _check(session, values)
+    return records.add(session, ProdConfig(**values, created_by=actor.name))
+
+
+def change_config(
+    session: Session, key: int, values: Mapping[str, Any], actor: Actor
+) -> ProdConfig:
+    """Change a configuration that no locked or waiting task runs with.
+
+    Raises:
+        NotFound: There is none.
+        NotOwner: Somebody else made it.
+        Refused: A ready task, or one whose submission is open, runs with it.
+        Invalid: A value is not of its form, or the name is taken.
+    """
+    found = by_key(session, ProdConfig, key, is_locked=True)
+    actor.require_owner(found.created_by)
+    _check(session, values, found)
+    _require_unused(session, found, actor)
+    return records.change(session, found, values)
+
+
+def delete_config(session: Session, key: int, actor: Actor) -> None:
+    """Delete a configuration that no task has.
+
+    Raises:
+        NotFound: There is none.
+        NotOwner: Somebody else made it.
+        Refused: A task has it.
+    """
+    found = by_key(session, ProdConfig, key, is_locked=True)
+    actor.require_owner(found.created_by)
+    users = session.scalars(
+        select(ProdTask.name).where(ProdTask.prod_config_id == found.id).limit(_MOST_NAMED)
+    ).all()
+    if users:
+        raise Refused(f"{found.name} is the configuration of {_some(users)}.")
+    records.remove(session, found)
+
+
+def _check(session: Session, values: Mapping[str, Any], of: ProdConfig | None = None) -> None:
+    if problems := effective.data_problems(values.get("data") or {}):
+        raise Invalid({"data": [f"{key} {why}" for key, why in problems.items()]})
+    if name := values.get("name"):
+        require_free(session, ProdConfig.name, name, of=of)
+
+
+def _require_unused(session: Session, found: ProdConfig, actor: Actor) -> None:
+    tasks = session.execute(
+        select(ProdTask.name, ProdTask.status).where(ProdTask.prod_config_id == found.id)
+    ).all()
+    users = list(open_requests.of_tasks(session, [task.name for task in tasks]))
+    if not actor.is_relaxed:
+        users += [task.name for task in tasks if task.status == TaskStatus.READY]
+    if users:
+        raise Refused(
+            f"{_some(list(dict.fromkeys(users)))} would run otherwise than locked: "
+            "set it back to draft first, or make another configuration."
+        )
+
+
+def _some(users: Sequence[str]) -> str:
+    shown = ", ".join(repr(name) for name in users[:_MOST_NAMED])
+    return shown if len(users) <= _MOST_NAMED else f"{shown} and {len(users) - _MOST_NAMED} more"
+
+
+# ------------------------------------------------------------------ production requests
+
+
+def add_request(session: Session, values: Mapping[str, Any], actor: Actor) -> ProdRequest:
+    """Make a production request."""
+    return records.add(session, ProdRequest(**values, created_by=actor.name))
+
+
+def change_request(
+    session: Session, key: int, values: Mapping[str, Any], actor: Actor
+) -> ProdRequest:
+    """Change a production request.
+
+    Raises:
+        NotFound: There is none.
+        NotOwner: Somebody else made it.
+    """
+    return records.change(session, _owned_request(session, key, actor), values)
+
+
+def delete_request(session: Session, key: int, actor: Actor) -> None:
+    """Delete a production request; tasks that were made for it stay.
+
+    Raises:
+        NotFound: There is none.
+        NotOwner: Somebody else made it.
+    """
+    records.remove(session, _owned_request(session, key, actor))
+
+
+def _owned_request(session: Session, key: int, actor: Actor) -> ProdRequest:
+    found = by_key(session, ProdRequest, key, is_locked=True)
+    actor.require_owner(found.created_by)
+    return found

@@ -1,0 +1,163 @@
+"""Campaigns as provenance sees them: which there are, how the last sweep ended, what it counted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from api.pcs.models import Campaign, Lifecycle
+from blocks.errors import NotFound, ProdOpsError
+from flows.common.database import now
+from flows.common.models import OPEN, Request
+from flows.provenance.models import (
+    EVGEN,
+    CampaignSweep,
+    DetectedRelease,
+    SweepState,
+)
+
+PRODUCING: Final = (Lifecycle.CURRENT, Lifecycle.LAST, Lifecycle.PRODUCING)
+"""Lifecycles whose campaigns are swept every night."""
+_MOST_NAMED: Final = 20
+
+
+class CampaignNotFound(NotFound):
+    """Neither PCS nor Rucio, as last seen, knows a campaign of that name."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        self.known = list(known)
+        named = ", ".join(self.known[:_MOST_NAMED]) or "none"
+        super().__init__(f"No campaign '{name[:100]}'; known are: {named}")
+
+
+class NoCurrentCampaign(ProdOpsError):
+    """PCS has no campaign that is current, or none that is swept every night."""
+
+    def __init__(self) -> None:
+        super().__init__("No current Campaign defined in PCS.")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a campaign stands.
+
+    Attributes:
+        lifecycle: As PCS has it; None where the embedded PCS does not know the campaign.
+        sweep: The last sweep of it; None where there was none.
+        is_stale: What stands is older than it should be.
+        request: The sweep that is under way or waits.
+    """
+
+    name: str
+    lifecycle: str | None
+    sweep: CampaignSweep | None
+    is_stale: bool
+    request: Request | None = None
+
+    @property
+    def word(self) -> str:
+        """`never`, `failed`, `stale` or `ok`."""
+        if self.sweep is None:
+            return "never"
+        if self.sweep.state == SweepState.FAILED:
+            return "failed"
+        return "stale" if self.is_stale else "ok"
+
+    @property
+    def is_evgen(self) -> bool:
+        """Whether it stands for the registered inputs."""
+        return self.name == EVGEN
+
+
+def known(session: Session) -> list[str]:
+    """Names of all campaigns: of PCS, and of those that were swept; newest name first."""
+    names = set(session.scalars(select(Campaign.name)))
+    names |= set(session.scalars(select(CampaignSweep.campaign)))
+    return sorted(names, reverse=True)
+
+
+def standings(session: Session, *, stale_before: datetime) -> list[Standing]:
+    """Every campaign; newest name first."""
+    sweeps = {each.campaign: each for each in session.scalars(select(CampaignSweep))}
+    lifecycles = {name: str(each) for name, each in session.execute(_lifecycles())}
+    open_ones = _open_requests(session)
+    return [
+        _standing(name, lifecycles.get(name), sweeps.get(name), open_ones.get(name), stale_before)
+        for name in sorted(sweeps.keys() | lifecycles.keys(), reverse=True)
+    ]
+
+
+def standing(session: Session, name: str, *, stale_before: datetime) -> Standing:
+    """One campaign.
+
+    Raises:
+        CampaignNotFound: Nobody knows it.
+    """
+    require(session, name)
+    sweep = session.get(CampaignSweep, name)
+    lifecycle = session.scalar(select(Campaign.lifecycle).where(Campaign.name == name))
+    return _standing(name, lifecycle, sweep, _open_requests(session).get(name), stale_before)
+
+
+def require(session: Session, name: str) -> None:
+    """Make sure that somebody knows the campaign: PCS, a sweep, or a release at Rucio.
+
+    A family counts where an edition of it is known (26.07 of 26.07.1).
+
+    Raises:
+        CampaignNotFound: Nobody does.
+    """
+    if name == EVGEN:
+        return
+    for column in (Campaign.name, CampaignSweep.campaign, DetectedRelease.version):
+        is_edition = column.startswith(f"{name}.", autoescape=True)
+        if session.scalar(select(func.count()).where(or_(column == name, is_edition))):
+            return
+    raise CampaignNotFound(name, known(session))
+
+
+def shown_by_itself(session: Session) -> str | None:
+    """The campaign to show where none is named: the current one, else the last that was swept."""
+    current = session.scalar(select(Campaign.name).where(Campaign.lifecycle == Lifecycle.CURRENT))
+    if current is not None:
+        return current
+    swept = select(CampaignSweep.campaign).where(CampaignSweep.campaign != EVGEN)
+    latest = session.scalar(swept.order_by(CampaignSweep.attempted_at.desc()).limit(1))
+    return latest or next(iter(known(session)), None)
+
+
+def oldest_good(stale_hours: float) -> datetime:
+    """The time before which a sweep is stale."""
+    return now() - timedelta(hours=stale_hours)
+
+
+def _standing(
+    name: str,
+    lifecycle: str | None,
+    sweep: CampaignSweep | None,
+    request: Request | None,
+    stale_before: datetime,
+) -> Standing:
+    checked_at = sweep.checked_at if sweep is not None else None
+    is_stale = checked_at is None or checked_at < stale_before
+    return Standing(name, lifecycle, sweep, is_stale, request)
+
+
+def _lifecycles() -> Any:
+    return select(Campaign.name, Campaign.lifecycle)
+
+
+def _open_requests(session: Session) -> dict[str, Request]:
+    """The sweeps that are under way or wait, by campaign."""
+    asked = session.scalars(
+        select(Request)
+        .where(Request.action.in_(("campaign_provenance_sweep", "evgen_rucio_update")))
+        .where(Request.state.in_(OPEN))
+        .order_by(Request.id)
+    )
+    return {str(EVGEN if each.subject is None else each.subject): each for each in asked}

@@ -1,0 +1,217 @@
+"""The JSON of provenance (ops contract section 3.7)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from flows.provenance.models import Finding, Rule
+
+
+class RseView(BaseModel):
+    """Files of a dataset at an RSE: available, and in all."""
+
+    rse: str
+    files: int | None
+    total: int | None
+    bytes: int | None = None
+    complete: bool | None
+
+
+class ProducedView(BaseModel):
+    """A produced dataset. `length` and `bytes` are null while Rucio has it open."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    did: str
+    stage: str
+    version: str = Field(validation_alias="campaign")
+    detector_config: str
+    background: str
+    rses: list[RseView]
+    file_count: int
+    bytes: int = Field(validation_alias="file_bytes")
+    length: int | None
+    is_open: bool | None
+    complete: bool = Field(validation_alias="is_complete")
+    arrived_at: datetime | None
+    checked_at: datetime
+    owner_path: str | None
+    owner_task: str | None
+
+
+class MatchView(BaseModel):
+    """A produced dataset that counts for a path; `file_count`: its files that are the path's."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    did: str
+    rule: Rule
+    stage: str
+    version: str
+    background: str
+    rses: list[RseView]
+    file_count: int = Field(validation_alias="files")
+    bytes: int = Field(validation_alias="size_bytes")
+    is_open: bool | None
+    complete: bool = Field(validation_alias="is_complete")
+    arrived_at: datetime | None
+    checked_at: datetime = Field(validation_alias="seen_at")
+    owner_path: str | None
+    owner_task: str | None
+
+
+class PathView(BaseModel):
+    """A requested path under one detector configuration; null where nothing was found.
+
+    `suggestions`: the same path with another generator version, which finds nothing.
+    """
+
+    requested_path: str
+    suffix: str
+    campaign: str
+    detector_config: str | None
+    finding: Finding
+    found: bool
+    reason: str | None
+    dids: list[MatchView]
+    suggestions: list[str]
+    priority: int | None
+    requestor: str
+    tasks: list[str]
+    campaign_tasks: list[str]
+    checked_at: datetime | None
+    error: str | None
+
+
+class PathsView(BaseModel):
+    """The paths of a selection."""
+
+    count: int
+    results: list[PathView]
+
+
+class CountsView(BaseModel):
+    """What is counted of a campaign, in paths; then in datasets, files and bytes."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    requested: int
+    found: int
+    missing: int
+    unknown: int
+    complete: int
+    incomplete: int
+    datasets: int
+    unmatched: int
+    files: int
+    size_bytes: int
+
+
+class StandingView(BaseModel):
+    """A campaign, and how its last sweep ended.
+
+    `state`: `ok`, `stale` (older than it should be), `failed` (what stands is of `checked_at`)
+    or `never`. `request_id`: the sweep that is under way or waits.
+    """
+
+    campaign: str
+    lifecycle: str | None
+    state: str
+    error: str | None
+    checked_at: datetime | None
+    attempted_at: datetime | None
+    age_seconds: float | None
+    seconds: float | None
+    request_id: int | None
+
+
+class CampaignView(StandingView):
+    """A campaign with its counts, and what its rows may be filtered by."""
+
+    counts: CountsView
+    detector_configs: list[str]
+    stages: list[str]
+    rses: list[str]
+
+
+class ArrivalView(BaseModel):
+    """What arrived within the 12 h from `at` on."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    at: datetime
+    stage: str
+    datasets: int
+    files: int
+    size_bytes: int
+
+
+class ArrivalsView(BaseModel):
+    """The files that arrived between two sweeps of the arrivals, by campaign."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: int
+    window_start: datetime
+    swept_at: datetime
+    files: int
+    by_campaign: dict[str, Any]
+
+
+class FileView(BaseModel):
+    """A file of a dataset."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    name: str
+    bytes: int | None = Field(validation_alias="size_bytes")
+    adler32: str | None
+
+
+class LiveView(BaseModel):
+    """What Rucio said when it was last asked for the DID."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    is_there: bool
+    read_at: datetime | None
+    attempted_at: datetime
+    error: str | None
+    body: dict[str, Any]
+
+
+class DidView(BaseModel):
+    """All that is known of a DID; `dataset` is that of a file, where the DID is one's."""
+
+    did: str
+    dataset: ProducedView | None
+    files: list[FileView]
+    page: int
+    pages: int
+    requested_paths: list[dict[str, str]]
+    inputs: list[str]
+    outputs: list[str]
+    live: LiveView | None
+    request_id: int | None
+
+
+class ReportView(BaseModel):
+    """A completion report."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: int
+    campaign: str
+    made_at: datetime
+    previous_id: int | None
+    mailed_at: datetime | None
+    mail_error: str | None
+
+
+class ReportDetailView(ReportView):
+    """A completion report with what it says."""
+
+    body: dict[str, Any]

@@ -1,0 +1,1 @@
+"""Benches of the fast monitoring: sampling, and the live stream with a thousand clients."""

@@ -1,0 +1,272 @@
+"""Clients of the live stream over raw connections: light enough to run a thousand of.
+
+Each keeps the ids that it got, and comes back with the last of them when the server ends its
+stream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, Final, cast
+
+from deployments.bench.common.figures import percentile
+
+_RECONNECT_SECONDS: Final = 0.1
+_POLL_SECONDS: Final = 0.02
+_HEAD_END: Final = b"\r\n\r\n"
+_FRAME_END: Final = b"\n\n"
+# Chunk sizes of HTTP stand between frames; they match nothing here.
+_FRAME: Final = re.compile(rb"id: (\d+)\nevent: ([^\n]*)\ndata: ([^\n]*)\n")
+_STAMP: Final = re.compile(rb'"stamp": ([0-9.]+)')
+_STF: Final = re.compile(rb'"stf_filename": "([^"]+)"')
+_REGISTERED: Final = b"tf_file_registered"
+
+OnEvent = Callable[[int, bytes, bytes, float], None]
+"""Is given each event: id, name, data, time of arrival."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where the API is, and the token for it."""
+
+    host: str
+    port: int
+    prefix: str
+    token: str
+
+    def head(self, method: str, path: str, more: str = "") -> bytes:
+        """The head of a request, without its last empty line."""
+        return (
+            f"{method} {self.prefix}{path} HTTP/1.1\r\nHost: {self.host}:{self.port}\r\n"
+            f"Authorization: Token {self.token}\r\n{more}"
+        ).encode()
+
+
+class Frames:
+    """Cuts a stream into the frames that have an id; they may come in any pieces."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+        """Id, event name and data of each frame that `data` completes."""
+        if self._rest:
+            data = self._rest + data
+        end = data.rfind(_FRAME_END)
+        if end < 0:
+            self._rest = data
+            return iter(())
+        whole = end + len(_FRAME_END)
+        self._rest = data[whole:]
+        return ((int(m[1]), m[2], m[3]) for m in _FRAME.finditer(data, 0, whole))
+
+
+@dataclass(eq=False)
+class Client:
+    """One client; `ids` is all that it got, in order, over all its connections."""
+
+    address: Address
+    on_event: OnEvent
+    ids: array[int] = field(default_factory=lambda: array("q"))
+    interruptions: int = 0
+    refusals: int = 0
+    is_caught_up: asyncio.Event = field(default_factory=asyncio.Event)
+    is_connected: asyncio.Event = field(default_factory=asyncio.Event)
+    _following: asyncio.Task[None] | None = None
+    _stream: _Stream | None = None
+
+    def connect(self) -> None:
+        """Follow the stream from now on, after the last event that was got, if any was."""
+        self._following = asyncio.get_running_loop().create_task(self._follow())
+
+    def drop(self) -> None:
+        """Break the connection without a word; :meth:`connect` comes back."""
+        if self._following is not None:
+            self._following.cancel()
+        if self._stream is not None:  # at once: nothing may still come over it
+            self._stream.abort()
+        self.is_connected.clear()
+        self.is_caught_up.clear()
+
+    def received(self, event_id: int, name: bytes, data: bytes, arrival: float) -> None:
+        """Keep an event's id, and hand the event on."""
+        self.ids.append(event_id)
+        self.is_caught_up.set()
+        self.on_event(event_id, name, data, arrival)
+
+    async def _follow(self) -> None:
+        """Connect, and again whenever the server ended the stream, or did not begin it."""
+        loop = asyncio.get_running_loop()
+        host, port = self.address.host, self.address.port
+        while True:
+            try:
+                _, stream = await loop.create_connection(lambda: _Stream(self), host, port)
+            except OSError:
+                self.refusals += 1
+            else:
+                self._stream = stream
+                await stream.is_ended.wait()
+                stream.abort()
+                self.is_connected.clear()
+                self.refusals += stream.is_refused
+                self.interruptions += not stream.is_refused
+            await asyncio.sleep(_RECONNECT_SECONDS)
+
+
+class _Stream(asyncio.Protocol):
+    """One connection of a client."""
+
+    def __init__(self, client: Client) -> None:
+        self.is_ended = asyncio.Event()
+        self.is_refused = True  # until the stream has begun
+        self._client = client
+        self._head = b""
+        self._frames = Frames()
+        self._transport: asyncio.Transport | None = None
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        ids = self._client.ids
+        position = f"Last-Event-ID: {ids[-1]}\r\n" if ids else ""
+        head = self._client.address.head("GET", "/api/messages/stream/", position)
+        self._transport.write(head + b"\r\n")
+
+    def data_received(self, data: bytes) -> None:
+        arrival = time.time()
+        if self.is_refused:
+            self._head += data
+            head, found, data = self._head.partition(_HEAD_END)
+            if not found:
+                return
+            if b" 200 " not in head.split(b"\r\n", 1)[0]:
+                self.is_ended.set()
+                return
+            self.is_refused = False
+            self._client.is_connected.set()
+        for event_id, name, payload in self._frames.feed(data):
+            self._client.received(event_id, name, payload, arrival)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc
+        self.is_ended.set()
+
+
+class Clients:
+    """All clients of one bench: connected, dropped together, and held against the event table.
+
+    Attributes:
+        delays: Seconds from an event's stamp to its arrival, of every delivery, while timed.
+        first_tf: When the first TF of an STF arrived at the first client, by the STF's name.
+        tfs: How many TFs arrived there.
+    """
+
+    def __init__(self, address: Address, size: int) -> None:
+        self.delays = array("d")
+        self.first_tf: dict[str, float] = {}
+        self.tfs = 0
+        self.last_tf_at = 0.0
+        self.is_timed = False
+        self._stamps: dict[int, float] = {}
+        self._clients = [Client(address, self._on_event) for _ in range(size)]
+        if self._clients:
+            self._clients[0].on_event = self._on_first_clients_event
+
+    async def connect(self, seconds: float) -> None:
+        """Connect all, and wait until each has its stream."""
+        for client in self._clients:
+            client.connect()
+        async with asyncio.timeout(seconds):
+            for client in self._clients:
+                await client.is_connected.wait()
+
+    async def reconnect(self, seconds: float) -> float:
+        """Drop all at once, connect all at once; gives the seconds until all have news again."""
+        began = time.monotonic()
+        self.drop()
+        for client in self._clients:
+            client.connect()
+        async with asyncio.timeout(seconds):
+            for client in self._clients:
+                await client.is_caught_up.wait()
+        return time.monotonic() - began
+
+    async def reach(self, event_id: int, seconds: float) -> None:
+        """Wait until every client has got that event, or the time is over."""
+        await _until(lambda: all(c.ids and c.ids[-1] >= event_id for c in self._clients), seconds)
+
+    async def receive_tfs(self, number: int, seconds: float) -> None:
+        """Wait until the first client has got so many TFs, or the time is over."""
+        await _until(lambda: self.tfs >= number, seconds)
+
+    def forget_tfs(self) -> None:
+        """Count TFs anew."""
+        self.first_tf.clear()
+        self.tfs = 0
+
+    def drop(self) -> None:
+        """Break all connections."""
+        for client in self._clients:
+            client.drop()
+
+    def compare(self, after: int, expected: Sequence[int]) -> dict[str, int]:
+        """Hold what each client got, after an id, against what the table has."""
+        found = {"lost": 0, "doubled": 0, "disordered": 0, "unknown": 0}
+        table = set(expected)
+        for client in self._clients:
+            for name, count in differences(client.ids, after, table).items():
+                found[name] += count
+        found["interruptions"] = sum(each.interruptions for each in self._clients)
+        found["refusals"] = sum(each.refusals for each in self._clients)
+        return found
+
+    def delay_figures(self) -> dict[str, Any]:
+        """Percentiles of the delays."""
+        shown = {f"p{percent}": percentile(self.delays, percent) for percent in (50, 99)}
+        return {**shown, "max": max(self.delays), "deliveries": len(self.delays)}
+
+    def _on_event(self, event_id: int, _name: bytes, data: bytes, arrival: float) -> None:
+        if not self.is_timed:
+            return
+        stamp = self._stamps.get(event_id)
+        if stamp is None:
+            found = _STAMP.search(data)
+            stamp = self._stamps[event_id] = float(found[1]) if found else 0.0
+        if stamp:
+            self.delays.append(arrival - stamp)
+
+    def _on_first_clients_event(
+        self, event_id: int, name: bytes, data: bytes, arrival: float
+    ) -> None:
+        self._on_event(event_id, name, data, arrival)
+        if name == _REGISTERED and (found := _STF.search(data)):
+            self.tfs += 1
+            self.last_tf_at = arrival
+            self.first_tf.setdefault(found[1].decode(), arrival)
+
+
+async def _until(is_so: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_so() and time.monotonic() < deadline:  # noqa: ASYNC110 - rarely waits
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+def differences(got: Sequence[int], after: int, table: set[int]) -> dict[str, int]:
+    """What one client missed, got twice, out of order, or without its being in the table."""
+    ours = [event_id for event_id in got if event_id > after]
+    distinct = set(ours)
+    return {
+        "lost": len(table - distinct),
+        "doubled": len(ours) - len(distinct),
+        "disordered": sum(one > other for one, other in pairwise(ours)),
+        "unknown": len(distinct - table),
+    }

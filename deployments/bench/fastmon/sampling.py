@@ -1,0 +1,147 @@
+"""Bench `sampling`: from an `stf_ready` to its TF files, alone, at 10 a second and at 200."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from deployments.bench.common import usage
+from deployments.bench.common.figures import Report, at_least, at_most, median, percentile
+from deployments.bench.common.machine import machine
+from deployments.bench.common.stack import BenchBroken, BenchStack, bench_stack, say
+from deployments.bench.fastmon.load import LoadProcess
+
+SECONDS: Final = 60.0
+LONE: Final = 12
+_STEADY_RATE: Final = 10.0
+_STEADY_SECONDS: Final = 20.0
+_OFFERED_RATE: Final = 220.0
+_CLIENTS: Final = 10
+_CONNECTIONS: Final = 8
+_TFS_PER_STF: Final = 7
+_PATIENCE_SECONDS: Final = 120.0
+_NAMESPACE: Final = "bench"
+_FIRST_RUN: Final = 900_001
+_TF_ROWS: Final = """
+    SELECT count(*) FROM swf_fastmon_files AS tf
+    JOIN swf_stf_files AS stf ON stf.file_id = tf.stf_file_id
+    JOIN swf_runs AS run ON run.run_id = stf.run_id
+    WHERE run.run_number = :run
+"""
+_OVERRIDES: Final = {
+    "PRODOPS_FASTMON_SELECTION_FRACTION": "1",
+    "PRODOPS_FASTMON_TF_FILES_PER_STF": str(_TFS_PER_STF),
+    # so that a lone message soon finds nothing running
+    "PRODOPS_FASTMON_IDLE_SECONDS": "1",
+}
+
+
+def run(*, seconds: float = SECONDS, lone: int = LONE) -> Report:
+    """Measure; about 3 minutes by default."""
+    report = Report("sampling", machine())
+    with bench_stack(_OVERRIDES) as running, LoadProcess.started() as load:
+        bench = _Bench(running, load)
+        alone = bench.lone(lone)
+        steady = bench.play(_STEADY_RATE, min(_STEADY_SECONDS, seconds), clients=1)
+        full = bench.full(seconds)
+    report.add("stf_per_s", full["stf_per_s"], at_least(200), remark=full["remark"])
+    report.add("tf_per_s", full["stf_per_s"] * _TFS_PER_STF, at_least(1400))
+    count = f"at {_STEADY_RATE:g} STF/s, n={len(steady['delays'])}"
+    report.add("message_to_client_median_s", median(steady["delays"]), at_most(0.15), remark=count)
+    report.add("message_to_client_p99_s", percentile(steady["delays"], 99), at_most(1.0))
+    count = f"n={len(alone)}, {min(alone):.3f} to {max(alone):.3f} s"
+    report.add("lone_message_median_s", median(alone), at_most(0.7), remark=count)
+    report.add("clients", _CLIENTS)
+    for name in ("lost", "doubled", "disordered"):
+        report.add(name, full["compared"][name], at_most(0))
+    report.add("missing_tf_rows", full["missing_tf_rows"], at_most(0))
+    for note in full["notes"]:
+        report.note(note)
+    return report
+
+
+class _Bench:
+    """The three measurements, on one stack."""
+
+    def __init__(self, running: BenchStack, load: LoadProcess) -> None:
+        self._played = running
+        self._load = load
+        self._run = _FIRST_RUN
+
+    def lone(self, number: int) -> list[float]:
+        """Each message alone: no request is open before it, and nothing runs."""
+        self._connect(1)
+        delays = []
+        for index in range(number):
+            self._played.wait_calm(1.0)
+            delays += self._order(1, rate=1.0)["delays"]
+            say(f"lone message {index + 1} of {number}: {delays[-1]:.3f} s")
+        return delays
+
+    def play(self, rate: float, seconds: float, *, clients: int) -> dict[str, Any]:
+        """Messages at a rate, with clients that follow."""
+        self._played.wait_calm(1.0)
+        self._connect(clients)
+        say(f"{rate:g} STF/s for {seconds:g} s, with {clients} clients")
+        return self._order(round(rate * seconds), rate=rate)
+
+    def full(self, seconds: float) -> dict[str, Any]:
+        """The sustained rate, with everything that must hold under it."""
+        running, stfs = self._played, round(_OFFERED_RATE * seconds)
+        running.wait_calm(1.0)
+        before = running.last_event_id()
+        cpu = self._cpu()
+        found = self.play(_OFFERED_RATE, seconds, clients=_CLIENTS)
+        taken_s = found["last_arrival"] - found["first_sent"]
+        cpu_used = usage.growth(cpu, self._cpu())
+        say("comparing what each client got with the event table")
+        ids = running.event_ids(before)
+        compared = self._load.ask("compare", after=before, ids=ids, patience=20)
+        rows = running.count(_TF_ROWS, run=self._run)
+        return {
+            "stf_per_s": len(found["delays"]) / taken_s,
+            "remark": f"{len(found['delays'])} of {stfs} STFs in {taken_s:.1f} s",
+            "compared": compared,
+            "missing_tf_rows": stfs * _TFS_PER_STF - rows,
+            "notes": [
+                _under_load(found, compared),
+                f"CPU during the {taken_s:.0f} s at {_OFFERED_RATE:g} STF/s offered:",
+                usage.table(cpu_used, taken_s),
+            ],
+        }
+
+    def _connect(self, clients: int) -> None:
+        self._load.ask("connect", address=self._played.address, clients=clients)
+
+    def _order(self, stfs: int, *, rate: float) -> dict[str, Any]:
+        self._run += 1
+        found = self._load.ask(
+            "play",
+            seconds=stfs / rate + 2 * _PATIENCE_SECONDS,
+            run=self._run,
+            namespace=_NAMESPACE,
+            stfs=stfs,
+            rate=rate,
+            connections=_CONNECTIONS,
+            tfs_per_stf=_TFS_PER_STF,
+            patience=_PATIENCE_SECONDS,
+        )
+        if len(found["delays"]) < stfs:
+            raise BenchBroken(f"TFs of {stfs - len(found['delays'])} STFs never arrived")
+        return found
+
+    def _cpu(self) -> dict[str, float]:
+        stack = self._played.stack
+        used = usage.cpu_seconds(stack.pid("supervisord"), self._played.parts, "supervisord")
+        return used | usage.cpu_seconds(self._load.pid, {}, "the bench's load")
+
+
+def _under_load(found: dict[str, Any], compared: dict[str, int]) -> str:
+    delays, answers = found["delays"], found["answers"]
+    return (
+        f"Under full load: message to client median {median(delays):.3f} s, "
+        f"p99 {percentile(delays, 99):.3f} s, longest {max(delays):.3f} s; "
+        f"answer median {median(answers) * 1000:.0f} ms, "
+        f"p99 {percentile(answers, 99) * 1000:.0f} ms; sending took {found['sending_s']:.1f} s, "
+        f"at most {found['behind_s']:.2f} s behind; "
+        f"{compared['interruptions']} clients cut off, {compared['unknown']} unknown ids."
+    )

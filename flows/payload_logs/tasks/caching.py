@@ -1,0 +1,181 @@
+"""The cache: an archive unpacked into it, where the web reads (steps 5 and 6), and its pruning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy.orm import Session
+
+from flows.common import run
+from flows.common.database import now
+from flows.common.directories import private_directory, remove_dead
+from flows.common.flow import task
+from flows.common.run import Announce
+from flows.payload_logs import cache, repository
+from flows.payload_logs.archive import Limits, Member, unpack
+from flows.payload_logs.errors import CacheUnwritable
+from flows.payload_logs.models import Step
+from flows.payload_logs.tasks.copying import Archive
+from flows.payload_logs.tasks.progress import note
+
+_STUCK: Final = timedelta(days=1)  # no fetch takes so long: its run was lost for good
+
+
+# ------------------------------------------------------------------ publishing
+
+
+@dataclass(frozen=True)
+class Published:
+    """A log that is in the cache now.
+
+    Attributes:
+        members: as the row keeps them, in the order they are shown.
+        refused: entries of a known name that were not kept, with the reason.
+    """
+
+    members: list[dict[str, Any]]
+    refused: tuple[str, ...]
+    fetched_at: datetime
+
+
+@task("publish the log", delays=())
+def publish_log(archive: Archive) -> Published:
+    """Unpack an archive into the cache, in the place of what is there.
+
+    Raises:
+        ArchiveBroken, ArchiveTooLarge, NoKnownMember: As the archive is.
+        CacheUnwritable: The cache cannot be written; nothing of it is left.
+        FetchTimedOut: The time of the whole fetch is over.
+    """
+    log = archive.log
+    directory = cache.directory_for(log, run.current().settings)
+    assert directory is not None  # noqa: S101 - the look-up found its task
+    prefix = cache.left_of(log.pandaid)
+    note(log.pandaid, Step.UNPACK, "unpacking the log")
+    try:
+        remove_dead(directory.parent, prefix)
+        with private_directory(directory.parent, prefix, parent_mode=cache.PUBLIC) as private:
+            return _fill_and_publish(archive, private, directory)
+    except OSError as error:
+        raise CacheUnwritable(directory, error) from error
+
+
+def _fill_and_publish(archive: Archive, private: Path, directory: Path) -> Published:
+    present = run.current()
+    limits = _limits()
+    unpacked = unpack(archive.path, private, limits, tick=present.remaining)
+    members = [asdict(each) for each in _in_order(unpacked.members, limits.names)]
+    names = [each["name"] for each in members]
+    note(archive.log.pandaid, Step.PUBLISH, f"publishing {', '.join(names)[:200]}")
+    fetched_at = now()
+    origin = {
+        "request_id": present.claim.request_id,
+        "scope": archive.log.scope,
+        "lfn": archive.log.lfn,
+        "rse": archive.rse,
+        "size_bytes": archive.size_bytes,
+        "adler32": archive.adler32,
+        "fetched_at": fetched_at.isoformat(),
+        "members": members,
+        "refused": list(unpacked.refused),
+    }
+    cache.publish(private, directory, names, origin)
+    return Published(members, unpacked.refused, fetched_at)
+
+
+def _limits() -> Limits:
+    configured = run.current().settings.payload_logs
+    return Limits(
+        names=configured.members,
+        max_member_bytes=configured.max_member_bytes,
+        max_total_bytes=configured.max_total_bytes,
+        max_members=configured.max_members,
+    )
+
+
+def _in_order(members: tuple[Member, ...], names: tuple[str, ...]) -> list[Member]:
+    """As they are shown: by the known names, those of one name as they came."""
+    rank = {name: number for number, name in enumerate(names)}
+    return sorted(members, key=lambda each: rank[each.path.rpartition("/")[2]])
+
+
+# ------------------------------------------------------------------ pruning
+
+
+@dataclass(frozen=True)
+class _CachedLog:
+    """A job's directory in the cache."""
+
+    jeditaskid: int
+    pandaid: int
+    directory: Path
+    fetched_at: datetime
+    size_bytes: int
+
+
+@task("prune the cache")
+def prune_cache() -> dict[str, int]:
+    """Delete what is too old or too much; one that is being fetched is left.
+
+    Returns:
+        Numbers: deleted, deleted_bytes, kept, kept_bytes.
+    """
+    _remove_left()
+    logs = sorted(_cached(), key=lambda each: each.fetched_at)
+    deleted = [each for each in _too_much(logs) if _delete(each)]
+    gone = sum(each.size_bytes for each in deleted)
+    return {
+        "deleted": len(deleted),
+        "deleted_bytes": gone,
+        "kept": len(logs) - len(deleted),
+        "kept_bytes": sum(each.size_bytes for each in logs) - gone,
+    }
+
+
+def _remove_left() -> None:
+    """Remove what dead runs left."""
+    configured = run.current().settings.stack
+    for directory in cache.root_of(configured.tmp_dir).glob("*/"):
+        remove_dead(directory, cache.LEFT)
+    remove_dead(cache.copies_of(configured.state_dir), "")
+
+
+def _cached() -> Iterator[_CachedLog]:
+    tmp_dir = run.current().settings.stack.tmp_dir
+    for jeditaskid, pandaid, directory in cache.job_directories(tmp_dir):
+        with suppress(FileNotFoundError):
+            moment, size = cache.fetched_at(directory), cache.size_of(directory)
+            yield _CachedLog(jeditaskid, pandaid, directory, moment, size)
+
+
+def _too_much(logs: list[_CachedLog]) -> Iterator[_CachedLog]:
+    """Of the logs, oldest first, those that are to go."""
+    configured = run.current().settings.payload_logs
+    floor = now() - timedelta(days=configured.cache_days)
+    total = sum(each.size_bytes for each in logs)
+    for each in logs:
+        if each.fetched_at >= floor and total <= configured.cache_bytes:
+            return
+        total -= each.size_bytes
+        yield each
+
+
+def _delete(log: _CachedLog) -> bool:
+    """Delete a log, unless it is being fetched, or was fetched anew."""
+
+    def delete(session: Session, _: Announce) -> bool:
+        may_go = repository.lock_for_pruning(
+            session, log.jeditaskid, log.pandaid, stuck_before=now() - _STUCK
+        )
+        if not may_go or cache.fetched_at(log.directory) > log.fetched_at:
+            return False
+        cache.take_away(log.directory)
+        repository.note_pruned(session, log.jeditaskid, log.pandaid)
+        return True
+
+    return run.current().write(delete)

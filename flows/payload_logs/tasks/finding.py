@@ -1,0 +1,166 @@
+"""Steps 1 and 2: which file the job's log is, and where it can be read; or that it is here."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from blocks import did_names
+from blocks.errors import OutsideUnavailable
+from blocks.panda_server import PandaServer
+from blocks.rucio_catalog import FileReplicas, Replica, RucioCatalog
+from blocks.x509_proxy import good_proxy
+from flows.common import adapters, run
+from flows.common.database import DatabaseUnavailable, now
+from flows.common.flow import task
+from flows.common.run import Run
+from flows.common.settings import BadSetting
+from flows.payload_logs import cache, domain
+from flows.payload_logs.actions import FetchPayloadLog
+from flows.payload_logs.errors import (
+    ArchiveTooLarge,
+    AttemptsExhausted,
+    JobUnknown,
+    LogUnregistered,
+    NoReplicaAvailable,
+    OutageLasts,
+)
+from flows.payload_logs.models import PayloadLog, Step
+from flows.payload_logs.tasks.progress import note
+
+_DELAYS: Final = (0.5, 2.0)  # a reader waits: a longer outage is shown, and may be tried again
+_PATIENCE_SECONDS: Final = 20.0
+_TOKEN_MARGIN_SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True)
+class Located:
+    """A log that is to be fetched: the file, and its replicas in the order they are tried."""
+
+    log: PayloadLog
+    file: FileReplicas
+    replicas: tuple[Replica, ...]
+
+
+@dataclass(frozen=True)
+class Cached:
+    """A log that is in the cache already."""
+
+    log: PayloadLog
+    directory: Path
+
+
+@task("find the log", delays=_DELAYS)
+def find_log(order: FetchPayloadLog) -> Located | Cached:
+    """Find the log of a job.
+
+    Raises:
+        LogAbsent: PanDA knows no such job, or no log of it.
+        AttemptsExhausted: Only a forced fetch tries again.
+        NoReplicaAvailable: It cannot be read anywhere now.
+        ArchiveTooLarge: It is larger than what is fetched.
+        OutsideUnavailable: PanDA, Rucio or the database did not answer; another try may help.
+        OutageLasts: They were silent for too long for another.
+        ProdOpsError: The proxy or a refusal keeps it from being found.
+    """
+    try:
+        return _find(order)
+    except DatabaseUnavailable:
+        raise
+    except OutsideUnavailable as outage:
+        if run.current().elapsed() > _PATIENCE_SECONDS:
+            raise OutageLasts(str(outage)) from outage
+        raise
+
+
+def _find(order: FetchPayloadLog) -> Located | Cached:
+    given = order.model_dump(include={"jeditaskid", "scope", "lfn"}, exclude_none=True)
+    log = note(order.pandaid, Step.LOOK_UP, "looking up the job's log", **given)
+    if not order.force:
+        if hit := _in_cache(log):
+            return hit
+        if log.attempts >= run.current().settings.payload_logs.max_attempts:
+            raise AttemptsExhausted(log.attempts, log.last_error)
+    if None in (log.jeditaskid, log.scope, log.lfn):
+        log = _look_up(log)
+        if not order.force and (hit := _in_cache(log)):
+            return hit
+    return _fetched_by_this_request(log) or _locate(log)
+
+
+def _in_cache(log: PayloadLog) -> Cached | None:
+    directory = cache.directory_for(log, run.current().settings)
+    return Cached(log, directory) if directory and cache.is_done(directory) else None
+
+
+def _fetched_by_this_request(log: PayloadLog) -> Cached | None:
+    """What a lost run of this request has published already."""
+    hit = _in_cache(log)
+    ours = run.current().claim.request_id
+    return hit if hit and cache.origin_of(hit.directory).get("request_id") == ours else None
+
+
+def _look_up(log: PayloadLog) -> PayloadLog:
+    """The row with what PanDA says; what the caller gave counts more."""
+    job = run.current().adapter(_panda).job(log.pandaid)
+    if job is None:
+        note(log.pandaid, Step.LOOK_UP, "PanDA knows no such job", looked_up_at=now())
+        raise JobUnknown(log.pandaid)
+    task_id = log.jeditaskid or job.jedi_task_id
+    found: dict[str, Any] = {"jeditaskid": task_id, "looked_up_at": now()}
+    if job.log is None and None in (log.scope, log.lfn):
+        note(log.pandaid, Step.LOOK_UP, f"the job is {job.status}, without a log", **found)
+        raise LogUnregistered
+    if job.log is not None:
+        found["scope"] = log.scope or did_names.check_scope(job.log.scope)
+        found["lfn"] = log.lfn or did_names.check_name(
+            job.log.lfn, has_slash=job.log.lfn.startswith("/")
+        )
+    text = f"PanDA: the job is {job.status}, of task {task_id}"
+    return note(log.pandaid, Step.LOOK_UP, text, **found)
+
+
+def _locate(log: PayloadLog) -> Located:
+    present = run.current()
+    did = f"{log.scope}:{log.lfn}"
+    catalog = present.adapter(_catalog)
+    log = note(log.pandaid, Step.RESOLVE, f"asking Rucio for the replicas of {did}")
+    assert log.scope is not None  # noqa: S101 - the look-up found them
+    assert log.lfn is not None  # noqa: S101
+    file = catalog.replicas(log.scope, log.lfn)
+    configured = present.settings.xrootd
+    replicas = domain.in_order(
+        file.replicas, local_rses=configured.local_rses, schemes=configured.schemes
+    )
+    if not replicas:
+        raise NoReplicaAvailable(did, domain.states_of(file.replicas))
+    most = present.settings.payload_logs.max_archive_bytes
+    if file.size_bytes is not None and file.size_bytes > most:
+        raise ArchiveTooLarge(f"the archive has {file.size_bytes} bytes; {most} are fetched")
+    return Located(log, file, replicas)
+
+
+def _panda(present: Run) -> AbstractContextManager[PandaServer]:
+    configured = present.settings.panda
+    tokens = adapters.token_source(configured, margin_seconds=_TOKEN_MARGIN_SECONDS)
+    return adapters.panda_server(
+        configured, lambda: tokens.identity().token, timeout_seconds=present.remaining()
+    )
+
+
+def _catalog(present: Run) -> AbstractContextManager[RucioCatalog]:
+    """The Rucio that knows PanDA's logs.
+
+    Raises:
+        ProxyUnusable: The proxy is absent, expired or unreadable; a refusal would not say so.
+        BadSetting: No server is set, or no proxy where Rucio wants one.
+    """
+    configured = present.settings.rucio_logs
+    if configured.proxy_file is not None:
+        good_proxy(configured.proxy_file)
+    elif configured.auth_type == "x509_proxy":
+        raise BadSetting("setting PRODOPS_RUCIO_LOGS_PROXY_FILE: no x509 proxy is set")
+    access = adapters.rucio_access(configured, timeout_seconds=present.remaining())
+    return RucioCatalog(access, threads=1)

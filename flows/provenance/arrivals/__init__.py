@@ -1,1 +1,0 @@
-"""Arrivals: the files that came to Rucio between two looks."""

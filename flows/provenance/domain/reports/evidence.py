@@ -1,0 +1,126 @@
+"""What a completion report is made of: the rows of one campaign, as one sweep left them. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+from flows.provenance.models import (
+    CampaignSweep,
+    Finding,
+    PathMatch,
+    ProducedDataset,
+    RequestedPath,
+    Rule,
+)
+
+STAGE: Final = "RECO"
+"""What a request is after; other stages are listed, and find nothing."""
+_FINDING: Final = frozenset({Rule.EXACT, Rule.BACKGROUND, Rule.FILE})
+
+
+@dataclass(frozen=True)
+class Output:
+    """A dataset that counts for a path, with its files that are of the path."""
+
+    dataset: ProducedDataset
+    rule: Rule
+    total_files: int
+
+    @property
+    def files(self) -> int:
+        """The files at the RSE that has most of them."""
+        return min(self.total_files, available(self.dataset))
+
+    @property
+    def size_bytes(self) -> int:
+        """Size of the files, where they are all of the dataset; else in proportion."""
+        of = self.dataset.file_count or 1
+        return self.dataset.file_bytes * self.total_files // of
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The rows of one campaign; `datasets` by their ids."""
+
+    campaign: str
+    sweep: CampaignSweep | None
+    paths: Sequence[RequestedPath]
+    matches: Sequence[PathMatch]
+    datasets: Mapping[int, ProducedDataset]
+
+    @cached_property
+    def _matches_of(self) -> Mapping[str, list[PathMatch]]:
+        found: dict[str, list[PathMatch]] = defaultdict(list)
+        for match in self.matches:
+            found[match.path].append(match)
+        return found
+
+    def outputs(self, path: str) -> list[Output]:
+        """What was produced for the path, by name."""
+        if path not in self._matches_of:
+            return []
+        counted = [
+            Output(dataset, Rule(match.rule), match.file_count or dataset.file_count)
+            for match, dataset in self._of(path)
+            if match.rule in _FINDING and dataset.stage == STAGE
+        ]
+        return sorted(counted, key=lambda each: each.dataset.name)
+
+    def suggestions(self, path: str) -> list[str]:
+        """DIDs that are near to the path, by name."""
+        if path not in self._matches_of:
+            return []
+        return sorted(dataset.did for match, dataset in self._of(path) if is_suggested(match))
+
+    def unmatched(self) -> list[ProducedDataset]:
+        """Datasets that count for no requested path, by name."""
+        matched = {each.dataset_id for each in self.matches if not is_suggested(each)}
+        left = [each for id_, each in self.datasets.items() if id_ not in matched]
+        return sorted(left, key=lambda each: each.name)
+
+    def path_of(self, dataset: ProducedDataset) -> str | None:
+        """The path that a dataset counts for: its owner, where that is one of these paths."""
+        return self._path_of.get(dataset.id)
+
+    @cached_property
+    def _path_of(self) -> Mapping[int, str]:
+        claims = sorted((each for each in self.matches if not is_suggested(each)), key=_first_last)
+        first = {each.dataset_id: each.path for each in claims}
+        wanted = {each.path for each in self.paths}
+        owned = {
+            id_: each.owner_path
+            for id_, each in self.datasets.items()
+            if each.owner_path is not None and each.owner_path in wanted
+        }
+        return first | owned
+
+    def _of(self, path: str) -> Iterator[tuple[PathMatch, ProducedDataset]]:
+        for match in self._matches_of[path]:
+            dataset = self.datasets.get(match.dataset_id)
+            if dataset is not None:
+                yield match, dataset
+
+
+def is_suggested(match: PathMatch) -> bool:
+    """Whether the match is only a suggestion."""
+    return match.rule not in _FINDING
+
+
+def available(dataset: ProducedDataset) -> int:
+    """Files of a dataset at the RSE that has most of them."""
+    return max((int(each["files"]) for each in dataset.rses), default=0)
+
+
+def finding_of(path: RequestedPath, outputs: Sequence[Output]) -> Finding:
+    """What is known of the path: what the sweep wrote, never better than its rows."""
+    finding = Finding(path.finding)
+    return Finding.MISSING if finding is Finding.FOUND and not outputs else finding
+
+
+def _first_last(match: PathMatch) -> tuple[bool, str]:
+    """Order in which the claim that counts comes last."""
+    return match.rule == Rule.EXACT, match.path

@@ -1,1 +1,0 @@
-"""The table that the production team's hand script writes, for comparison."""

@@ -1,1 +1,0 @@
-"""Completion reports: made, compared with the one before, kept and mailed."""

@@ -1,0 +1,128 @@
+"""The files of a sweep on their way from Rucio to the tables, without staying in memory.
+
+One connection belongs to the sweep: it holds the campaign's lock and the staged rows, and both are
+gone when it closes, however that comes about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+from zlib import crc32
+
+import psycopg
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
+
+from blocks.rucio_catalog import DatasetFile
+from flows.common.database import DatabaseUnavailable, is_unavailable
+from flows.provenance.domain.figures import Sum
+from flows.provenance.domain.names import family_of
+
+_LOCK_SPACE: Final = 0x70726F76  # "prov": the locks of those who sweep a family of campaigns
+_MAKE = text("""
+    CREATE TEMP TABLE IF NOT EXISTS staged_file (
+        dataset integer NOT NULL, name text NOT NULL, size_bytes bigint, adler32 text)
+""")
+_COPY: Final = "COPY staged_file (dataset, name, size_bytes, adler32) FROM STDIN"
+
+
+@dataclass
+class Staged:
+    """What was staged: sums by dataset, and the names of the files that were asked for."""
+
+    sums: list[Sum]
+    names: dict[str, list[str]] = field(default_factory=dict)
+
+
+@contextmanager
+def sweep_connection(
+    engine: Engine, campaign: str, *, patience_seconds: float
+) -> Iterator[Connection]:
+    """The connection of a sweep, alone with the campaign's family until it is closed.
+
+    Raises:
+        DatabaseUnavailable: The database is away, or another sweep took longer than the patience.
+    """
+    with _outages(), engine.connect() as connection:
+        connection.detach()  # closed at the end, and not given to anybody else
+        connection.execute(
+            text("SELECT set_config('lock_timeout', :patience, false)"),
+            {"patience": f"{int(patience_seconds * 1000)}ms"},
+        )
+        # Held until the connection closes, over all of its transactions.
+        connection.execute(
+            text("SELECT pg_advisory_lock(:space, :family)"),
+            {"space": _LOCK_SPACE, "family": _number(family_of(campaign))},
+        )
+        connection.execute(_MAKE)
+        connection.commit()
+        yield connection
+
+
+def stage(
+    connection: Connection,
+    names: Sequence[str],
+    files: Iterable[DatasetFile],
+    *,
+    wanted: Collection[str] = (),
+    report: Callable[[int], None] = lambda _begun: None,
+) -> Staged:
+    """Copy the files into the staged table as they come.
+
+    Args:
+        connection: of :func:`sweep_connection`.
+        names: of the datasets; a row's dataset is its index in here.
+        files: of those datasets.
+        wanted: the datasets whose files' names are to be given.
+        report: Called with the number of datasets that were begun.
+    """
+    staged = Staged([Sum()] * len(names))
+    number = {name: index for index, name in enumerate(names)}
+    begun = 0
+    with _outages(), connection.begin():
+        connection.execute(text("TRUNCATE staged_file"))
+        with _cursor(connection) as cursor, cursor.copy(_COPY) as copy:
+            for each in files:
+                index = number[each.dataset]
+                copy.write_row((index, each.name, each.size_bytes, each.adler32))
+                if not staged.sums[index].files:
+                    begun += 1
+                    report(begun)
+                _add(staged, index, each, is_wanted=each.dataset in wanted)
+        connection.execute(text("ANALYZE staged_file"))
+    return staged
+
+
+def _add(staged: Staged, index: int, file: DatasetFile, *, is_wanted: bool) -> None:
+    before = staged.sums[index]
+    staged.sums[index] = Sum(before.files + 1, before.size_bytes + (file.size_bytes or 0))
+    if is_wanted:
+        staged.names.setdefault(file.dataset, []).append(file.name)
+
+
+@contextmanager
+def _cursor(connection: Connection) -> Iterator[Any]:
+    driver: Any = connection.connection.dbapi_connection
+    with driver.cursor() as cursor:
+        yield cursor
+
+
+@contextmanager
+def _outages() -> Iterator[None]:
+    """Give the driver's own errors, too, as :class:`DatabaseUnavailable`."""
+    try:
+        yield
+    except DBAPIError as error:
+        if is_unavailable(error):
+            raise DatabaseUnavailable(f"the database is unavailable: {error.orig}") from error
+        raise
+    except psycopg.OperationalError as error:
+        raise DatabaseUnavailable(f"the database is unavailable: {error}") from error
+
+
+def _number(name: str) -> int:
+    """A number for the lock, of 32 bits with a sign."""
+    return crc32(name.encode()) - 2**31

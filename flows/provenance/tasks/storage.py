@@ -1,0 +1,94 @@
+"""The storage that holds the inputs: its files by their names at Rucio, and their checksums."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Self, TypeVar
+
+from blocks import xrootd_storage as storage
+from blocks.rucio_catalog import NewFile
+from blocks.xrootd_storage import XrootdAccess, XrootdLimits
+from flows.common.adapters import door_access, door_limits
+from flows.common.settings import BadSetting, Settings
+from flows.provenance.domain.registration import StoredInput
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+_SUMMED_AT_ONCE = 50
+
+
+@dataclass(frozen=True)
+class InputStorage:
+    """Where the inputs are; a file's URL is `url` with its name at Rucio right behind."""
+
+    url: str
+    rse: str
+    access: XrootdAccess
+    limits: XrootdLimits
+    threads: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """The storage that is set.
+
+        Raises:
+            BadSetting: None is.
+        """
+        configured, doors = settings.provenance, settings.xrootd
+        if configured.evgen_url is None:
+            raise BadSetting("setting PRODOPS_PROVENANCE_EVGEN_URL: no storage of inputs is set")
+        if configured.evgen_rse is None:
+            raise BadSetting("setting PRODOPS_PROVENANCE_EVGEN_RSE: no RSE of inputs is set")
+        return cls(
+            url=configured.evgen_url,
+            rse=configured.evgen_rse,
+            access=door_access(
+                doors, settings.rucio_produced.proxy_file or settings.rucio_logs.proxy_file
+            ),
+            limits=door_limits(doors),
+            threads=configured.threads,
+        )
+
+    def files_of(self, dataset: str) -> list[StoredInput]:
+        """All files below a dataset's directory, by name.
+
+        Raises:
+            StorageError: As the door says; ReplicaMissing where it has no such directory.
+        """
+        found = storage.list_files(f"{self.url}{dataset}", access=self.access, limits=self.limits)
+        # The door has its own names for what is above the dataset.
+        return sorted(
+            (
+                StoredInput(f"{dataset}/{each.path.rpartition(f'{dataset}/')[2]}", each.size_bytes)
+                for each in found
+            ),
+            key=lambda each: each.name,
+        )
+
+    def with_checksums(self, files: Sequence[StoredInput]) -> Iterator[NewFile]:
+        """The files as Rucio wants them, in their order, as they are summed.
+
+        Raises:
+            StorageError: As the door says.
+        """
+        batches = [files[at : at + _SUMMED_AT_ONCE] for at in range(0, len(files), _SUMMED_AT_ONCE)]
+        for summed in self.at_once(self._summed, batches):
+            yield from summed
+
+    def at_once(self, act: Callable[[_T], _R], items: Iterable[_T]) -> Iterator[_R]:
+        """Act on several items at a time; what is given is in their order."""
+        with ThreadPoolExecutor(self.threads, thread_name_prefix="inputs") as pool:
+            try:
+                yield from pool.map(act, items)
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def _summed(self, files: Sequence[StoredInput]) -> list[NewFile]:
+        pfns = [f"{self.url}{each.name}" for each in files]
+        sums = storage.checksums(pfns, access=self.access, limits=self.limits)
+        return [
+            NewFile(file.name, file.size_bytes, adler32, pfn)
+            for file, pfn, adler32 in zip(files, pfns, sums, strict=True)
+        ]

@@ -1,0 +1,415 @@
+"""Submitting from the pages, in Chromium: to the end, live, and whatever happens meanwhile.
+
+The stack is whole, with the sandbox's PanDA and unmodified prun, under a prefix.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from api.http import wording
+from tests.browser import visits
+from tests.browser.visits import OVERFLOW, PHONE, Visit, begin_visit
+from tests.e2e.production import Production
+from tests.nginx_proxy import proxied
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.browser
+
+chromium = visits.chromium
+PATIENCE = 40_000  # ms, for what waits for prun on a busy machine
+OWNER = "tester"
+EXPECTED = re.compile(r"status of 40[0139]|status of 503|Password forms should have")
+
+
+@pytest.fixture
+def visit(chromium, production):
+    """A visitor's browser, in whose tab a token is kept."""
+    visit = begin_visit(chromium, production.site.stack.api_url)
+    keep_token(visit.page, production)
+    yield visit
+    visit.page.context.close()
+    told = [each for each in visit.complaints if not EXPECTED.search(each)]
+    assert (told, visit.strangers) == ([], [])
+
+
+def keep_token(page: Page, production: Production) -> None:
+    page.add_init_script(f"sessionStorage.setItem('prodops-token', '{production.site.token}')")
+
+
+def open_task(visit: Visit, production: Production, name: str) -> None:
+    visit.open(f"/pcs/tasks/{production.show(name)['composed_name']}/")
+
+
+def submit_button(page: Page):
+    return page.get_by_role("button", name="Submit to PanDA")
+
+
+def expect_phase(page: Page, phase: str) -> None:
+    expect(page.locator(f'#live[data-phase="{phase}"]')).to_be_visible(timeout=PATIENCE)
+
+
+def expect_submitted(visit: Visit, production: Production, name: str) -> None:
+    """The id that PCS has, on the page that was never loaded again; and the stream closed."""
+    expect_phase(visit.page, "submitted")
+    key = str(production.show(name)["panda_task_id"])
+    expect(visit.page.locator("#standing a")).to_have_text(key)
+    expect(visit.page.locator("#standing a")).to_have_attribute(
+        "href", f"{production.panda_url}/task/{key}/"
+    )
+    expect(visit.page.locator("#said")).to_have_text(f"Submitted as jediTaskID {key}")
+    expect(visit.page.locator("#connection")).to_have_attribute("data-state", "still")
+    expect(submit_button(visit.page)).to_be_disabled()
+
+
+def mark(page: Page) -> None:
+    """So that a reload would be seen."""
+    page.evaluate("window.isSame = true")
+
+
+def is_same(page: Page) -> bool:
+    return bool(page.evaluate("window.isSame"))
+
+
+# ------------------------------------------------------------------ to the end
+
+
+def test_a_press_of_the_button_shows_the_id_live(visit, production):
+    name = production.task()
+    production.fault("slow", name=name, seconds=1.5)
+    open_task(visit, production, name)
+    mark(visit.page)
+    submit_button(visit.page).click()
+    current = visit.page.locator('#steps [aria-current="step"]')
+    expect(current).to_have_text("Send it with prun", timeout=PATIENCE)
+    expect(visit.page.locator("#connection-words")).to_have_text("Live")
+    expect(submit_button(visit.page)).to_be_disabled()
+    expect_submitted(visit, production, name)
+    assert is_same(visit.page)
+    order = [path.split("?")[0].rsplit("/", 2)[-2] for path in visit.asked]
+    assert order.index("stream") < order.index("submit")
+
+
+def test_a_refusal_tells_why_and_the_next_press_makes_a_new_attempt(visit, production):
+    name = production.task()
+    production.fault("reject", name=name, message="too many tasks for you", code=10)
+    open_task(visit, production, name)
+    submit_button(visit.page).click()
+    expect_phase(visit.page, "failed")
+    expect(visit.page.locator("#failure")).to_contain_text("too many tasks for you")
+    expect(submit_button(visit.page)).to_be_enabled()
+    submit_button(visit.page).click()
+    expect_submitted(visit, production, name)
+    rows = visit.page.locator("#attempts tbody tr")
+    expect(rows.nth(0)).to_contain_text(".try2")
+    expect(rows.nth(1)).to_contain_text("too many tasks for you")
+
+
+def test_a_reload_in_the_middle_shows_the_same_and_goes_on(visit, production):
+    name = production.task()
+    production.fault("slow", name=name, seconds=3)
+    open_task(visit, production, name)
+    submit_button(visit.page).click()
+    current = visit.page.locator('#steps [aria-current="step"]')
+    expect(current).to_have_text("Send it with prun", timeout=PATIENCE)
+    visit.page.reload()
+    expect(current).to_have_text("Send it with prun")
+    expect(submit_button(visit.page)).to_be_disabled()
+    expect(visit.page.locator("#connection-words")).to_have_text("Live")
+    expect_submitted(visit, production, name)
+
+
+def test_while_the_ops_side_is_down_the_page_says_for_how_long_it_waits(visit, production):
+    name = production.task()
+    production.site.stack.stop_part("worker")
+    open_task(visit, production, name)
+    submit_button(visit.page).click()
+    expect_phase(visit.page, "waiting")
+    headline = visit.page.locator(".headline")
+    expect(headline).to_have_text(re.compile(r"Waiting for the ops side for [3-9]\s"), timeout=9000)
+    visit.shot("task-waiting")
+    production.site.stack.start_part("worker")
+    expect_submitted(visit, production, name)
+
+
+def test_what_is_not_known_is_told_and_found_out(visit, production):
+    name = production.task()
+    production.fault("slow", when="before", name=name, seconds=6)  # prun is killed after 5 s
+    open_task(visit, production, name)
+    submit_button(visit.page).click()
+    expect_phase(visit.page, "unknown")
+    visit.shot("task-unknown")
+    expect(visit.page.locator("#standing")).to_contain_text("not known whether PanDA has the task")
+    expect(submit_button(visit.page)).to_be_disabled()
+    expect_submitted(visit, production, name)
+
+
+def test_what_is_unrecorded_is_not_to_be_submitted_again(visit, production):
+    name = production.task()
+    production.fault("slow", when="after", name=name, seconds=2)
+    open_task(visit, production, name)
+    submit_button(visit.page).click()
+    wait_until(lambda: production.show(name)["request"])
+    production.wait_for_step(production.show(name)["request"]["id"], "send")
+    attempt_id = production.show(name)["panda_tasks"][0]["id"]
+    foreign = {"jedi_task_id": 990_000 + attempt_id, "panda_tasks_id": attempt_id}
+    production.record(name, foreign).raise_for_status()
+    expect_phase(visit.page, "unrecorded")
+    (made,) = production.live(production.show(name)["composed_name"])
+    expect(visit.page.locator("#standing")).to_contain_text(f"jediTaskID {made}")
+    visit.shot("task-unrecorded")
+    expect(visit.page.locator("#standing strong")).to_have_text("NOT")
+    expect(submit_button(visit.page)).to_be_disabled()
+    settled = {**foreign, "jedi_task_id": made, "replaces": foreign["jedi_task_id"]}
+    production.record(name, settled).raise_for_status()
+    expect_submitted(visit, production, name)
+
+
+def test_a_page_without_a_stream_still_learns_the_outcome(visit, production):
+    name = production.task()
+    visit.page.route(re.compile("/api/messages/stream/"), lambda route: route.fulfill(status=503))
+    open_task(visit, production, name)
+    submit_button(visit.page).click()
+    words = visit.page.locator("#connection-words")
+    expect(words).to_have_text("No live stream: looked at every 10 s", timeout=PATIENCE)
+    expect_phase(visit.page, "submitted")
+
+
+def test_the_stream_is_closed_after_its_time_and_opened_again_by_hand(visit, production):
+    name = production.task()
+    production.site.stack.stop_part("worker")
+    visit.page.clock.install()
+    open_task(visit, production, name)
+    submit_button(visit.page).click()
+    expect_phase(visit.page, "waiting")
+    visit.page.clock.run_for(320_000)
+    words = visit.page.locator("#connection-words")
+    expect(words).to_have_text("Not followed any more")
+    looks = [path for path in visit.asked if path.startswith("/pcs/api/prod-tasks/")]
+    assert len(looks) <= 33
+    visit.page.get_by_role("button", name="Try again").click()
+    expect(words).to_have_text("Live")
+    production.site.stack.start_part("worker")
+    expect_phase(visit.page, "submitted")
+
+
+# ------------------------------------------------------------------ many at once
+
+
+def test_many_are_submitted_at_once_and_the_rest_is_left_out_with_its_reason(visit, production):
+    ready = [production.task() for _ in range(5)]
+    refused, draft = production.task(), production.task(lock=False)
+    production.fault("reject", name=refused, message="no quota", code=10)
+    page = visit.page
+    visit.open("/pcs/tasks/?q=sample&sort=-updated")
+    mark(page)
+    for name in (*ready, refused, draft):
+        page.locator(f'tr[data-name="{name}"] .pick').check()
+    expect(page.locator("#selected")).to_have_text("7 selected")
+    page.get_by_role("button", name="Submit…").click()
+    expect(page.locator("#plan-will")).to_have_text("6 tasks will be submitted to PanDA.")
+    expect(page.locator("#plan-wont")).to_contain_text("it is draft")
+    visit.shot("tasks-plan")
+    page.get_by_role("button", name="Submit 6").click()
+    counts = page.locator("#batch-counts")
+    expect(counts).to_have_text("5 submitted · 1 failed", timeout=2 * PATIENCE)
+    for name in ready:
+        key = str(production.show(name)["panda_task_id"])
+        expect(page.locator(f'tr[data-name="{name}"] [data-f=jedi]')).to_have_text(key)
+    expect(page.locator("#batch-rows")).to_contain_text("no quota")
+    assert production.show(draft)["panda_tasks"] == []
+    assert is_same(page)
+
+
+def test_a_token_that_is_not_good_is_asked_for_anew_before_many_are_done(chromium, production):
+    production.task()
+    visit = begin_visit(chromium, production.site.stack.api_url)
+    visit.page.add_init_script("sessionStorage.setItem('prodops-token', 'old')")
+    visit.open("/pcs/tasks/?status=ready&q=sample")
+    visit.page.locator("#check-page").check()
+    visit.page.get_by_role("button", name="Submit…").click()
+    expect(visit.page.locator("#token-problem")).to_have_text(re.compile("not known here"))
+    visit.page.keyboard.type(production.site.token)
+    visit.page.keyboard.press("Enter")
+    expect(visit.page.locator("#plan-will")).to_contain_text("will be submitted to PanDA")
+    visit.page.keyboard.press("Escape")
+    expect(visit.page.locator("#batch")).to_be_hidden()
+    visit.page.context.close()
+
+
+def test_all_that_match_are_locked_and_set_back(visit, production):
+    names = [production.task(lock=False) for _ in range(3)]
+    page = visit.page
+    visit.open("/pcs/tasks/?status=draft&q=sample")
+    number = page.locator("#tasks tbody tr").count()
+    page.locator("#check-page").check()
+    page.get_by_role("button", name="Lock…").click()
+    page.get_by_role("button", name=f"Lock {number}").click()
+    expect(page.locator("#batch-counts")).to_have_text(f"{number} done")
+    assert {production.show(name)["status"] for name in names} == {"ready"}
+    expect(page.locator("#tasks tbody tr[data-id]")).to_have_count(0)
+
+
+def test_a_row_that_is_being_submitted_is_followed_from_the_start(visit, production):
+    name = production.task()
+    production.fault("slow", name=name, seconds=2)
+    production.submit(name)
+    visit.open(f"/pcs/tasks/?q={name}")
+    row = visit.page.locator(f'tr[data-name="{name}"]')
+    expect(row.locator("[data-f=panda]")).to_contain_text("submitting", timeout=PATIENCE)
+    expect(row.locator("[data-f=status]")).to_have_text("submitted", timeout=PATIENCE)
+
+
+# ------------------------------------------------------------------ operations
+
+
+def test_an_operation_is_asked_for_with_its_reason_and_its_outcome_shown(visit, production):
+    name = production.task()
+    production.final(production.submit(name))
+    key = production.show(name)["panda_task_id"]
+    production.set_state(key, "running")
+    open_task(visit, production, name)
+    visit.page.get_by_label("Reason").fill("site is down")
+    visit.page.get_by_role("button", name="Pause").click()
+    row = visit.page.locator("#operations tbody tr").first
+    expect(row).to_contain_text("verified", timeout=PATIENCE)
+    expect(row).to_contain_text("site is down")
+    expect(row).to_contain_text(OWNER)
+    visit.page.get_by_role("button", name="Pause").click()
+    expect(row).to_contain_text("failed", timeout=PATIENCE)
+    expect(row).to_contain_text("the task is paused")
+
+
+# ------------------------------------------------------------------ who asks
+
+
+def test_without_a_right_to_write_a_token_is_asked_for_by_keyboard_only(chromium, production):
+    name = production.task()
+    visit = begin_visit(chromium, production.site.stack.api_url)
+    open_task(visit, production, name)
+    keys = visit.page.keyboard
+    press_until(visit.page, "do-submit")
+    keys.press("Enter")
+    expect(visit.page.locator("#token")).to_be_focused()
+    keys.type("0" * 40)
+    keys.press("Enter")
+    expect(visit.page.locator("#token-problem")).to_have_text(re.compile("not known here"))
+    keys.type(production.site.token)
+    keys.press("Enter")
+    expect(visit.page.locator("#standing")).to_be_focused(timeout=PATIENCE)
+    expect_submitted(visit, production, name)
+    visit.page.reload()
+    expect(visit.page.locator("#token-kept")).to_be_visible()
+    press_until(visit.page, "token-forget")
+    keys.press("Enter")
+    expect(visit.page.locator("#token-kept")).to_be_hidden()
+    visit.page.context.close()
+
+
+def press_until(page: Page, wanted: str) -> None:
+    """Press Tab until the element has the focus."""
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.id") == wanted:
+            return
+    pytest.fail(f"{wanted} cannot be reached with Tab")
+
+
+def test_another_user_is_told_whose_task_it_is(chromium, production):
+    name = production.task()
+    visit = begin_visit(
+        chromium, production.site.stack.api_url, extra_http_headers={"X-Remote-User": "eve"}
+    )
+    open_task(visit, production, name)
+    expect(submit_button(visit.page)).to_be_disabled()
+    expect(visit.page.locator("#against")).to_have_text(f"Only its owner {OWNER} may; you are eve.")
+    visit.page.context.close()
+
+
+def test_behind_a_proxy_that_strips_cookies_a_submission_goes_to_its_end(
+    chromium, production, tmp_path
+):
+    name = production.task()
+    production.fault("slow", name=name, seconds=1)
+    with proxied(production.site.stack.api_url, tmp_path, user=OWNER) as url:
+        visit = begin_visit(chromium, url)
+        statuses = {}
+        visit.page.on("response", lambda answer: statuses.update({answer.url: answer.status}))
+        open_task(visit, production, name)
+        mark(visit.page)
+        submit_button(visit.page).click()
+        expect_phase(visit.page, "running")
+        expect(visit.page.locator("#connection-words")).to_have_text("Live")
+        expect_submitted(visit, production, name)
+        assert is_same(visit.page)
+        visit.open("/pcs/tasks/")
+        expect(visit.page.locator("#tasks tbody tr").first).to_be_visible()
+        assert visit.page.context.cookies() == []
+        assert set(statuses.values()) == {200}
+        assert (visit.complaints, visit.strangers) == ([], [])
+        visit.page.context.close()
+
+
+# ------------------------------------------------------------------ how it looks
+
+
+def test_the_browser_words_durations_as_the_server_does(visit):
+    visit.open("/pcs/tasks/")
+    script = visit.page.locator("script[type=module]").get_attribute("src")
+    seconds = [0, 0.42, 1, 12.34, 59.9, 60, 61.5, 200, 3599, 3600, 7500, 86_400]
+    told = visit.page.evaluate(
+        """async ([words, seconds]) => {
+            const { lasted, waited } = await import(words);
+            return seconds.map((value) => [lasted(value), waited(value)]);
+        }""",
+        [script.replace("tasks.js", "words.js"), seconds],
+    )
+    assert told == [[wording.lasted(value), wording.waited(value)] for value in seconds]
+
+
+LOOKS = {
+    "light": {},
+    "narrow-dark": {
+        "viewport": PHONE,
+        "is_mobile": True,
+        "has_touch": True,
+        "color_scheme": "dark",
+    },
+}
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_the_pages_are_seen_while_a_submission_runs(chromium, production, look):
+    """Screenshots to look at; no page is wider than its screen."""
+    name, draft = production.task(), production.task(lock=False)
+    production.fault("slow", name=name, seconds=3)
+    visit = begin_visit(chromium, production.site.stack.api_url, **LOOKS[look])
+    keep_token(visit.page, production)
+    see(visit, f"/pcs/tasks/{production.show(draft)['composed_name']}/", f"task-draft-{look}")
+    open_task(visit, production, name)
+    submit_button(visit.page).click()
+    expect_phase(visit.page, "running")
+    current = visit.page.locator('#steps [aria-current="step"]')
+    expect(current).to_have_text("Send it with prun", timeout=PATIENCE)
+    snap(visit, f"task-running-{look}")
+    expect_phase(visit.page, "submitted")
+    snap(visit, f"task-submitted-{look}")
+    see(visit, "/pcs/tasks/", f"tasks-{look}")
+    visit.page.locator("#check-page").check()
+    visit.page.get_by_role("button", name="Submit…").click()
+    expect(visit.page.locator("#plan")).to_be_visible()
+    snap(visit, f"tasks-plan-{look}")
+    visit.page.context.close()
+
+
+def see(visit: Visit, path: str, name: str) -> None:
+    visit.open(path)
+    snap(visit, name)
+
+
+def snap(visit: Visit, name: str) -> None:
+    visit.shot(name)
+    assert visit.page.evaluate(OVERFLOW) <= 0

@@ -1,0 +1,78 @@
+"""A page in Chromium, and what the browser complained about or asked of others."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+SHOTS = Path(os.environ.get("SHOTS_DIR", "/tmp/shots"))
+OVERFLOW = "document.documentElement.scrollWidth - window.innerWidth"
+PHONE = {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    if not CHROMIUM.exists():
+        pytest.skip("chromium is not installed")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Visit:
+    """A page that is looked at, and what its browser complained about or asked of others."""
+
+    page: Page
+    url: str
+    complaints: list[str] = field(default_factory=list)
+    strangers: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+
+    def open(self, path: str) -> None:
+        self.page.goto(self.url + path)
+
+    def run(self, name: str):
+        return self.page.locator(f'#runs [data-f="{name}"]').first
+
+    def expect_live(self) -> None:
+        expect(self.page.locator("#connection-words")).to_have_text("Live", timeout=15_000)
+
+    def expect_numbers(self, **numbers: str) -> None:
+        for name, text in numbers.items():
+            expect(self.run(name)).to_have_text(text, timeout=15_000)
+
+    def expect_plot(self) -> None:
+        expect(self.page.locator("#plot .main-svg").first).to_be_visible(timeout=20_000)
+
+    def shot(self, name: str) -> None:
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
+
+
+def begin_visit(chromium: Browser, url: str, **context: object) -> Visit:
+    options = {"viewport": {"width": 1280, "height": 900}, **context}
+    visit = Visit(chromium.new_context(**options).new_page(), url)
+
+    def note(request):
+        visit.asked.append(request.url.removeprefix(url))
+        if not request.url.startswith((url, "data:", "blob:")):
+            visit.strangers.append(request.url)
+
+    visit.page.on("request", note)
+    visit.page.on("pageerror", lambda error: visit.complaints.append(str(error)))
+    visit.page.on(
+        "console",
+        lambda line: line.type in {"error", "warning"} and visit.complaints.append(line.text),
+    )
+    return visit

@@ -1,0 +1,39 @@
+"""The benches' byte-level listening: frames in any pieces, and what a client missed."""
+
+import pytest
+
+from api.http.stream import encode, heartbeat
+from deployments.bench.fastmon.clients import Frames, differences
+
+STREAM = b"".join(
+    f"{len(chunk):x}\r\n".encode() + chunk + b"\r\n"  # as HTTP's chunked encoding wraps it
+    for chunk in (
+        encode("connected", '{"client_id": "1"}'),
+        encode("stf_ready", '{"n": 1}', 41) + encode("tf_file_registered", '{"n": 2}', 42),
+        heartbeat(),
+        encode("tf_file_registered", '{"text": "id: 7"}', 43),
+    )
+)
+EVENTS = [
+    (41, b"stf_ready", b'{"n": 1}'),
+    (42, b"tf_file_registered", b'{"n": 2}'),
+    (43, b"tf_file_registered", b'{"text": "id: 7"}'),
+]
+
+
+@pytest.mark.parametrize("size", [1, 7, 64, 10_000])
+def test_frames_with_an_id_are_found_in_pieces_of_any_size(size: int):
+    frames = Frames()
+    pieces = [STREAM[start : start + size] for start in range(0, len(STREAM), size)]
+
+    assert [event for piece in pieces for event in frames.feed(piece)] == EVENTS
+
+
+def test_nothing_differs_for_a_client_that_got_all():
+    assert set(differences([3, 5, 6, 8], 4, {5, 6, 8}).values()) == {0}
+
+
+def test_what_is_lost_doubled_disordered_or_unknown_is_counted():
+    found = differences([5, 7, 6, 6, 9], 4, {5, 6, 7, 8})
+
+    assert found == {"lost": 1, "doubled": 1, "disordered": 1, "unknown": 1}
