@@ -28,7 +28,7 @@ from api.pcs.schemas.fields import (
 
 
 class TaskForm(BaseModel):
-    """What may be said of a production task."""
+    """The fields of a production task."""
 
     name: TaskName = Field(description="Its name, unique.")
     description: Long = Field("", description="What it is for.")
