@@ -315,7 +315,8 @@ def _actions_page() -> str:
 
 
 def _type(described: Mapping[str, Any]) -> str:
-    choices = [str(each.get("type")) for each in described.get("anyOf", [described])]
+    # What is described elsewhere (a `$ref`) is an object of its own fields.
+    choices = [str(each.get("type", "object")) for each in described.get("anyOf", [described])]
     return " or ".join(choices)
 
 

@@ -17,7 +17,7 @@ from deployments.cli.payload_logs.command import print_log
 from deployments.cli.provenance import app as provenance_app
 from deployments.cli.sandbox import sandbox_app
 from deployments.cli.stack import app as stack_app
-from deployments.cli.tasks import app as task_app
+from deployments.cli.submission.commands import app as task_app
 from flows.common.settings import BadSetting
 
 app = typer.Typer(

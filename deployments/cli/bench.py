@@ -133,11 +133,11 @@ _MODULES: Final = {
     "idle": "stack.idle",
     "stream": "fastmon.stream",
     "sampling": "fastmon.sampling",
-    "submit": "submit",
+    "submit": "submission.submit",
     "sweep": "provenance.sweep",
     "fetch": "payload_logs.fetch",
     "stall": "payload_logs.stall",
-    "chaos": "chaos.bench",
+    "chaos": "submission.chaos.bench",
 }
 """The module of each bench below `deployments.bench`, in the order of `bench all`."""
 

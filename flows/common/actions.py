@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from sqlalchemy.orm import Session
@@ -16,6 +16,8 @@ from flows.common import capabilities
 from flows.common.events import NewEvent
 from flows.common.models import Request
 from flows.common.text import unkeepable
+
+_EVALUATED: Final = frozenset({"$ref", "__prefect_kind"})
 
 
 class OnLost(StrEnum):
@@ -102,6 +104,8 @@ class Action:
         """
         if bad := {path or "parameters": [why] for path, why in unkeepable(parameters)}:
             raise Invalid(bad, of=self.name)
+        if bad := {path: ["has a meaning to Prefect"] for path in _evaluated(parameters)}:
+            raise Invalid(bad, of=self.name)
         try:
             return self.parameters.model_validate(parameters)
         except ValidationError as error:
@@ -110,6 +114,23 @@ class Action:
                 name = ".".join(str(part) for part in item["loc"]) or "parameters"
                 fields.setdefault(name, []).append(item["msg"])
             raise Invalid(fields, of=self.name) from None
+
+
+def _evaluated(value: object, path: str = "") -> Iterator[str]:
+    """The paths of what Prefect would evaluate in a run's parameters, on the ops side.
+
+    Source: Prefect 3.9, `prefect/flows.py` (``$ref``: a block) and
+    `prefect/utilities/schema_tools/hydration.py` (``__prefect_kind``: a template, a variable).
+    """
+    if isinstance(value, dict):
+        for key, item in value.items():
+            below = f"{path}.{key}" if path else str(key)
+            if key in _EVALUATED:
+                yield below
+            yield from _evaluated(item, below)
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _evaluated(item, f"{path}.{index}")
 
 
 @lru_cache(maxsize=1)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import StrEnum
-from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy.orm import Session
 
 from flows.common.actions import Action, Nothing, OnLost
@@ -14,65 +11,7 @@ from flows.common.events import NewEvent
 from flows.common.models import Request, RequestState
 from flows.common.settings import settings
 from flows.submission import messages, repository
-
-
-def _one_line(name: str) -> str:
-    if not name.isprintable():
-        raise ValueError("must be one line without control characters")
-    return name
-
-
-TaskName = Annotated[
-    str, StringConstraints(min_length=1, max_length=300), AfterValidator(_one_line)
-]
-Person = Annotated[str, StringConstraints(max_length=150)]
-_MAX_ID = 2**63 - 1
-
-
-class SubmitTask(BaseModel):
-    """Which production task to submit, and as which of its attempts."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    task_name: TaskName = Field(description="Stored name of the production task at PCS.")
-    owner: Person = Field("", description="Owner of the task, in whose name it is recorded.")
-    panda_tasks_id: int | None = Field(
-        None, ge=1, le=_MAX_ID, description="PCS's attempt (.tryN) that is to be submitted."
-    )
-    panda_task_name: str | None = Field(
-        None, max_length=300, description="Name that the attempt is to have at PanDA."
-    )
-    follows: int | None = Field(
-        None,
-        ge=1,
-        le=_MAX_ID,
-        description="jediTaskID that the task had when this was asked for; none: it had none.",
-    )
-
-
-class TaskOperation(StrEnum):
-    """What may be done to a live task."""
-
-    INCREASE_ATTEMPTS = "increase_attempts"
-    RETRY_FAILURES = "retry_failures"
-    PAUSE = "pause"
-    RESUME = "resume"
-
-
-class OperateTask(BaseModel):
-    """What to do to a live task."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    operation: TaskOperation
-    jedi_task_id: int = Field(ge=1, le=_MAX_ID, description="The task at PanDA.")
-    task_name: str = Field("", max_length=300, description="The production task at PCS.")
-    increase: int = Field(1, ge=1, le=100, description="Attempts to add (increase_attempts).")
-    new_parameters: dict[str, Any] = Field(
-        default_factory=dict, description="Parameters to change (retry_failures)."
-    )
-    reason: str = Field("", max_length=1000, description="Why.")
-    created_by: Person = Field("", description="Who asked.")
+from flows.submission.schemas import OperateTask, SubmitTask
 
 
 def _submission_ended(session: Session, request: Request) -> Sequence[NewEvent]:

@@ -1,81 +1,91 @@
-"""The submission of a production task: one intent becomes one task at PanDA, and is recorded.
+"""The flows of submission: a task is submitted, operated on while it lives, and followed.
 
 An attempt goes ``claimed -> sending -> created -> recorded``, or ends ``refused -> failed``; what
 prun left unsaid is ``unknown`` until a run finds out. A run may be lost anywhere: the next one of
-the same request goes on from what is written down.
+the same request goes on from the attempt's row.
 """
 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
 
-from prefect import flow
+from prefect import get_run_logger
 
-from blocks.errors import OutsideUnavailable
-from flows.submission import ledger, tasks
-from flows.submission.actions import SubmitTask
-from flows.submission.domain import Verdict
-from flows.submission.gate import NotSubmittable, Overtaken
-from flows.submission.models import AttemptState, SubmissionAttempt
-from flows.submission.operation import panda_task_operation
+from blocks.errors import OutsideUnavailable, ProdOpsError
+from blocks.panda_server import PandaRefused, TokenRefused
+from flows.common import run
+from flows.common.actions import Nothing
+from flows.common.flow import flow
+from flows.common.run import Ending, RunPutOff
+from flows.submission import repository
+from flows.submission.actions import OPERATE_TASK, SUBMIT_TASK, SYNC_TASK_STATES
+from flows.submission.domain.claim import NotSubmittable, Overtaken
+from flows.submission.domain.operations import irrelevant, shows
+from flows.submission.domain.states import news, unsettled
+from flows.submission.domain.verdict import Verdict
+from flows.submission.models import AttemptState, OperationStatus, PandaOperation, SubmissionAttempt
 from flows.submission.repository import AttemptOpen, NameUsed
-from flows.submission.sync import sync_task_states
-from flows.submission.workplace import RunPutOff, opened
-
-__all__ = ("panda_task_operation", "submit_task", "sync_task_states")
+from flows.submission.schemas import OperateTask, SubmitTask
+from flows.submission.tasks import (
+    common,
+    operating,
+    preparing,
+    reconciling,
+    recording,
+    sending,
+    syncing,
+)
 
 _BACK_OFF_SECONDS: Final = (1.0, 4.0)  # between the tries of a prun that could not even send
+_POLL_SECONDS: Final = 1.0
 
 
-@flow(name="submit-task", persist_result=False)
-def submit_task(
-    task_name: str,
-    owner: str = "",
-    panda_tasks_id: int | None = None,
-    panda_task_name: str | None = None,
-    follows: int | None = None,
-) -> dict[str, Any]:
+class OperationFailed(ProdOpsError):
+    """The operation was refused, or its effect did not show."""
+
+
+# ------------------------------------------------------------------ submitting
+
+
+@flow(SUBMIT_TASK)
+def submit_task(form: SubmitTask) -> dict[str, Any]:
     """Submit a production task to PanDA with prun, exactly once, and record its id.
 
     Returns:
         The record: jedi_task_id, panda_task_name; or joined, the request that submits it already.
     """
-    order = SubmitTask(
-        task_name=task_name,
-        owner=owner,
-        panda_tasks_id=panda_tasks_id,
-        panda_task_name=panda_task_name,
-        follows=follows,
-    )
-    with opened():
-        try:
-            attempt = _begin(order)
-        except OutsideUnavailable as outage:
-            ledger.give_back(f"nothing was begun: {outage}")
-            raise
-        except AttemptOpen as rival:
-            return _join(order, {"joined": rival.request_id})
-        except Overtaken as other:
-            made = other.jedi_task_id
-            return _join(order, {"joined": ledger.maker_of(made) or 0, "jedi_task_id": made})
-        return _pursue(attempt)
-
-
-def _begin(order: SubmitTask) -> SubmissionAttempt:
+    present = run.current()
     try:
-        return tasks.claim_attempt(order)
+        attempt = _begin(form)
+    except OutsideUnavailable as outage:
+        delay = present.settings.submission.check_seconds
+        present.put_off(f"nothing was begun: {outage}", delay_seconds=delay, is_unknown=False)
+        raise
+    except AttemptOpen as rival:
+        return _join(form, {"joined": rival.request_id})
+    except Overtaken as other:
+        made = other.jedi_task_id
+        maker = present.read(lambda session: repository.maker_of(session, made))
+        return _join(form, {"joined": maker or 0, "jedi_task_id": made})
+    return _pursue(attempt)
+
+
+def _begin(form: SubmitTask) -> SubmissionAttempt:
+    try:
+        return preparing.claim_attempt(form)
     except (NotSubmittable, NameUsed) as refusal:
-        tasks.record_refusal(order, str(refusal))
-        ledger.close_refused(order, str(refusal))
+        recording.record_refusal(form, str(refusal))
+        recording.close_refused(form, str(refusal))
         raise
 
 
-def _join(order: SubmitTask, result: dict[str, Any]) -> dict[str, Any]:
+def _join(form: SubmitTask, result: dict[str, Any]) -> dict[str, Any]:
     """End a request whose wish another one fulfils, and announces; its own attempt is not used."""
-    tasks.record_refusal(order, "another request submits the task", is_superseded=True)
-    ledger.close_joined(result)
+    recording.record_refusal(form, "another request submits the task", is_superseded=True)
+    run.current().finish(Ending(result=result))
     return result
 
 
@@ -85,64 +95,163 @@ def _pursue(attempt: SubmissionAttempt) -> dict[str, Any]:
         try:
             attempt = _ADVANCE[state](attempt)
         except (RunPutOff, OutsideUnavailable) as reason:
-            tasks.put_off(attempt, str(reason))
+            recording.put_off(attempt, str(reason))
             raise RunPutOff(str(reason)) from reason
-        except tasks.REFUSALS as refusal:
+        except preparing.REFUSALS as refusal:
             attempt = _refused(attempt, str(refusal))
     if state is AttemptState.FAILED:
-        raise tasks.SubmissionRefused(attempt.reason or "no reason was recorded")
+        raise preparing.SubmissionRefused(attempt.reason or "no reason was recorded")
     return {"jedi_task_id": attempt.jedi_task_id, "panda_task_name": attempt.panda_name}
 
 
 def _refused(attempt: SubmissionAttempt, reason: str) -> SubmissionAttempt:
     """What is refused before anything was sent has failed; later, nothing is known by it."""
     if attempt.sends == 0:
-        return tasks.refuse(attempt, reason)
-    tasks.put_off(attempt, reason)
+        return preparing.refuse(attempt, reason)
+    recording.put_off(attempt, reason)
     raise RunPutOff(reason)
 
 
 def _prepare_and_send(attempt: SubmissionAttempt) -> SubmissionAttempt:
-    if ledger.is_cancelled():
-        return tasks.refuse(attempt, "cancelled before anything was sent")
-    attempt = tasks.fetch_command(attempt)
-    tasks.check_token(attempt)
+    if run.current().is_cancelled():
+        return preparing.refuse(attempt, "cancelled before anything was sent")
+    attempt = preparing.fetch_command(attempt)
+    preparing.check_token(attempt)
     for pause in (*_BACK_OFF_SECONDS, 0.0):
-        attempt = tasks.send(attempt)
+        attempt = sending.send(attempt)
         if attempt.state != AttemptState.CLAIMED:
             return attempt
         time.sleep(pause)
-    return tasks.refuse(attempt, f"nothing was sent: {attempt.reason}")
+    return preparing.refuse(attempt, f"nothing was sent: {attempt.reason}")
 
 
-def _find_out(attempt: SubmissionAttempt) -> SubmissionAttempt:
-    attempt = tasks.look_up(attempt)
+def _reconcile(attempt: SubmissionAttempt) -> SubmissionAttempt:
+    attempt = reconciling.look_up(attempt)
     if attempt.state != AttemptState.UNKNOWN:
         return attempt
     if attempt.outcome == Verdict.REJECTED:
-        return tasks.settle_refused(attempt, f"PanDA refuses it: {attempt.reason}")
-    if ledger.is_cancelled():
-        return tasks.settle_refused(attempt, "cancelled")
+        return reconciling.settle_refused(attempt, f"PanDA refuses it: {attempt.reason}")
+    if run.current().is_cancelled():
+        return reconciling.settle_refused(attempt, "cancelled")
     # The server is done with what was sent, and does not show it: the same name again, which
     # PanDA takes only where it has no such task.
-    return tasks.send(attempt)
+    return sending.send(attempt)
 
 
 def _confirm_and_record(attempt: SubmissionAttempt) -> SubmissionAttempt:
-    attempt = tasks.confirm(attempt)
-    tasks.record(attempt)
-    return tasks.close(attempt)
+    attempt = reconciling.confirm(attempt)
+    recording.record(attempt)
+    return recording.close(attempt)
 
 
 def _record_failure(attempt: SubmissionAttempt) -> SubmissionAttempt:
-    tasks.record_failure(attempt)
-    return tasks.close(attempt)
+    recording.record_failure(attempt)
+    return recording.close(attempt)
 
 
 _ADVANCE: Final[dict[AttemptState, Callable[[SubmissionAttempt], SubmissionAttempt]]] = {
     AttemptState.CLAIMED: _prepare_and_send,
-    AttemptState.SENDING: tasks.take_over,
-    AttemptState.UNKNOWN: _find_out,
+    AttemptState.SENDING: reconciling.take_over,
+    AttemptState.UNKNOWN: _reconcile,
     AttemptState.CREATED: _confirm_and_record,
     AttemptState.REFUSED: _record_failure,
 }
+
+
+# ------------------------------------------------------------------ operating on a live task
+
+
+@flow(OPERATE_TASK)
+def panda_task_operation(form: OperateTask) -> dict[str, Any]:
+    """Raise the attempts of a live task, retry its failures, pause or resume it.
+
+    It is sent once, and believed when the state that follows shows it.
+
+    Returns:
+        The record: operation, jedi_task_id, status, observed_status, diagnostic.
+    """
+    record = operating.begin(form)
+    try:
+        if record.sent_at is None:
+            record = _send(form)
+        observed = _watch(form, record)
+    except (PandaRefused, TokenRefused) as refusal:
+        raise _failed(form, OperationStatus.FAILED, str(refusal)) from refusal
+    except OutsideUnavailable as outage:
+        text = f"PanDA does not answer: {outage}"
+        raise _failed(form, OperationStatus.UNVERIFIED, text) from outage
+    if observed is None:
+        text = "PanDA took it, and its effect did not show in time"
+        if record.status == OperationStatus.RUNNING:
+            text = "whether PanDA took it is not known, and its effect did not show in time"
+        raise _failed(form, OperationStatus.UNVERIFIED, text)
+    text = f"{form.operation.value} shows: the task is {observed}"
+    result = operating.finish(form, OperationStatus.VERIFIED, text, observed=observed)
+    _record_status(form, observed)
+    return result
+
+
+def _send(form: OperateTask) -> PandaOperation:
+    """Ask PanDA, once: what a lost answer did is left to the state that follows."""
+    before = operating.look(form.jedi_task_id)
+    problem = irrelevant(form.operation, before)
+    if problem:
+        raise PandaRefused(problem)
+    operating.note_sent(before)
+    operating.ask(form)
+    return operating.note_accepted()
+
+
+def _watch(form: OperateTask, record: PandaOperation) -> str | None:
+    """The state that shows the effect; None where none did in time."""
+    is_accepted = record.status == OperationStatus.ACCEPTED
+    give_up = time.monotonic() + run.current().settings.submission.operation_seconds
+    while True:
+        observed = operating.look(form.jedi_task_id)
+        if shows(form.operation, observed, is_accepted=is_accepted):
+            return observed
+        if time.monotonic() > give_up:
+            return None
+        time.sleep(_POLL_SECONDS)
+
+
+def _failed(form: OperateTask, status: OperationStatus, text: str) -> OperationFailed:
+    operating.finish(form, status, text)
+    return OperationFailed(text)
+
+
+def _record_status(form: OperateTask, observed: str) -> None:
+    """Let PCS know at once; where it does not answer, the next sync does."""
+    if not form.task_name:
+        return
+    try:
+        common.pcs().record_status(
+            form.task_name, form.jedi_task_id, observed, owner=form.created_by
+        )
+    except OutsideUnavailable as outage:
+        get_run_logger().warning("PCS learns of it by the next sync: %s", outage)
+
+
+# ------------------------------------------------------------------ following
+
+
+@flow(SYNC_TASK_STATES)
+def sync_task_states(_: Nothing) -> dict[str, Any]:
+    """Ask PanDA for the states of submitted tasks, and bring PCS up to date.
+
+    Returns:
+        Numbers: asked, seen, recorded by kind, refused.
+    """
+    result = _synced()
+    run.current().finish(Ending(result=result))
+    return result
+
+
+def _synced() -> dict[str, Any]:
+    if run.current().settings.panda.url_ssl is None:
+        return {"skipped": "no PanDA server is set (PANDA_URL_SSL)"}
+    tasks = syncing.read_tasks()
+    in_work = syncing.names_in_work()
+    seen = syncing.ask_panda(tasks, syncing.last_sync())
+    recorded = Counter(syncing.record(each) for each in news(tasks, seen, in_work=in_work))
+    return {"asked": len(unsettled(tasks)), "seen": len(seen), **recorded}

@@ -9,13 +9,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
-from flows.common import events
 from flows.common.database import now
+from flows.common.events import NewEvent, announcement
 from flows.common.models import Request
 from flows.common.requests import Claim
-
-NAMESPACE: Final = "prodops"
-SENDER: Final = "prodops"
+from flows.submission.models import Step
+from flows.submission.schemas import OperateTask
 
 SUBMITTED: Final = "prodtask_submitted"
 FAILED: Final = "prodtask_submit_failed"
@@ -25,86 +24,71 @@ PROGRESS: Final = "prodtask_submit_progress"
 OPERATED: Final = "panda_task_operation_done"
 
 
-def submitted(task_name: str, jedi_task_id: int, holder: Claim) -> events.NewEvent:
+def submitted(task_name: str, jedi_task_id: int, claim: Claim) -> NewEvent:
     """Final: PanDA has one task, and PCS has its id."""
-    return _event(SUBMITTED, task_name, holder, jedi_task_id=str(jedi_task_id))
+    return _of_task(SUBMITTED, task_name, claim, jedi_task_id=str(jedi_task_id))
 
 
-def failed(task_name: str, reason: str, holder: Claim) -> events.NewEvent:
+def failed(task_name: str, reason: str, claim: Claim) -> NewEvent:
     """Final: PanDA has no task of this attempt, for a reason that an operator can act on."""
-    return _event(FAILED, task_name, holder, reason=reason)
+    return _of_task(FAILED, task_name, claim, reason=reason)
 
 
-def unknown(task_name: str, reason: str, next_check_at: datetime, holder: Claim) -> events.NewEvent:
+def unknown(task_name: str, reason: str, next_check_at: datetime, claim: Claim) -> NewEvent:
     """PanDA may have the task; it is looked for again at `next_check_at`."""
     when = next_check_at.isoformat()
-    return _event(UNKNOWN, task_name, holder, reason=reason, next_check_at=when)
+    return _of_task(UNKNOWN, task_name, claim, reason=reason, next_check_at=when)
 
 
 def unrecorded(
-    task_name: str, jedi_task_id: int, reason: str, next_check_at: datetime, holder: Claim
-) -> events.NewEvent:
-    """PanDA has the task, and PCS has not been told yet."""
-    return _event(
-        UNRECORDED,
-        task_name,
-        holder,
-        jedi_task_id=str(jedi_task_id),
-        reason=reason,
-        next_check_at=next_check_at.isoformat(),
+    task_name: str, jedi_task_id: int, reason: str, next_check_at: datetime, claim: Claim
+) -> NewEvent:
+    """PanDA has the task, and PCS does not have its id yet."""
+    when = next_check_at.isoformat()
+    made = str(jedi_task_id)
+    return _of_task(
+        UNRECORDED, task_name, claim, jedi_task_id=made, reason=reason, next_check_at=when
     )
 
 
-def progress(task_name: str, step: str, number: int, text: str, holder: Claim) -> events.NewEvent:
+def progress(task_name: str, step: Step, text: str, claim: Claim) -> NewEvent:
     """The step that the submission is at."""
-    return _event(PROGRESS, task_name, holder, step=step, step_number=number, text=text)
+    number = step.number
+    return _of_task(PROGRESS, task_name, claim, step=step.value, step_number=number, text=text)
 
 
-def lost(request: Request) -> events.NewEvent:
+def lost(request: Request) -> NewEvent:
     """The run of a submission was lost: the next one finds out what it did."""
-    name = str(request.parameters.get("task_name", ""))
     reason = f"{request.error or 'the run was lost'}; what it did is being found out"
-    when = request.not_before or now()
-    return unknown(name, reason, when, Claim(request.id, request.attempts, request.flow_run_id))
+    return unknown(_task_of(request), reason, request.not_before or now(), _claim_of(request))
 
 
-def cancelled(request: Request) -> events.NewEvent:
-    """Final: the submission was called off before anything was sent."""
-    name = str(request.parameters.get("task_name", ""))
+def cancelled(request: Request) -> NewEvent:
+    """Final: the submission was cancelled before anything was sent."""
     reason = f"{request.error or 'cancelled'}; nothing was sent"
-    return failed(name, reason, Claim(request.id, request.attempts, request.flow_run_id))
+    return failed(_task_of(request), reason, _claim_of(request))
 
 
-def operated(
-    task_name: str, jedi_task_id: int, operation: str, *, is_ok: bool, text: str, holder: Claim
-) -> events.NewEvent:
+def operated(form: OperateTask, text: str, claim: Claim, *, is_ok: bool) -> NewEvent:
     """An operation on a live task has ended; `text` is its summary or its error."""
-    told = {"summary": text} if is_ok else {"error": text}
-    return _event(
+    return _of_task(
         OPERATED,
-        task_name,
-        holder,
-        jedi_task_id=str(jedi_task_id),
-        operation=operation,
+        form.task_name,
+        claim,
+        jedi_task_id=str(form.jedi_task_id),
+        operation=form.operation.value,
         ok=is_ok,
-        **told,
+        **{"summary" if is_ok else "error": text},
     )
 
 
-def _event(msg_type: str, task_name: str, holder: Claim, **fields: Any) -> events.NewEvent:
-    body = {
-        "msg_type": msg_type,
-        "namespace": NAMESPACE,
-        "sender": SENDER,
-        "processed_by": SENDER,
-        "task_name": task_name,
-        **fields,
-        "request_id": holder.request_id,
-        "timestamp": now().isoformat(),
-    }
-    return events.message_event(
-        body,
-        subject=task_name,
-        request_id=holder.request_id,
-        flow_run_id=holder.flow_run_id,
-    )
+def _of_task(msg_type: str, task_name: str, claim: Claim, **fields: Any) -> NewEvent:
+    return announcement(msg_type, claim, task_name, task_name=task_name, **fields)
+
+
+def _task_of(request: Request) -> str:
+    return str(request.parameters.get("task_name", ""))
+
+
+def _claim_of(request: Request) -> Claim:
+    return Claim(request.id, request.attempts, request.flow_run_id)

@@ -1,7 +1,8 @@
-"""The SQL of submission's attempts. Every write is fenced by its request; nothing commits."""
+"""The SQL of attempts and of operations. A run fences what it writes; nothing commits here."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import select, update
@@ -11,8 +12,15 @@ from sqlalchemy.orm import Session
 from blocks.errors import ProdOpsError
 from flows.common import requests
 from flows.common.database import now
+from flows.common.models import Request, RequestState
 from flows.common.requests import Claim
-from flows.submission.models import OPEN_ATTEMPTS, AttemptState, SubmissionAttempt
+from flows.submission.models import (
+    OPEN_ATTEMPTS,
+    AttemptState,
+    OperationStatus,
+    PandaOperation,
+    SubmissionAttempt,
+)
 
 _CLAIM_TRIES: Final = 10
 _UNSENT: Final[dict[str, Any]] = {
@@ -42,6 +50,14 @@ class NameUsed(ProdOpsError):
     """The name at PanDA belongs to an earlier attempt, and is never used again."""
 
 
+# ------------------------------------------------------------------ attempts
+
+
+def get(session: Session, attempt_id: int) -> SubmissionAttempt:
+    """The attempt of that id, which is never deleted."""
+    return session.get_one(SubmissionAttempt, attempt_id)
+
+
 def of_request(session: Session, request_id: int) -> SubmissionAttempt | None:
     """The attempt that the request made."""
     return session.scalar(
@@ -67,7 +83,13 @@ def maker_of(session: Session, jedi_task_id: int) -> int | None:
     )
 
 
-def claim(session: Session, holder: Claim, values: dict[str, Any]) -> SubmissionAttempt:
+def open_names(session: Session) -> set[str]:
+    """The names at PanDA that a submission is still working on."""
+    names = select(SubmissionAttempt.panda_name)
+    return set(session.scalars(names.where(SubmissionAttempt.state.in_(OPEN_ATTEMPTS))))
+
+
+def claim(session: Session, claim: Claim, values: dict[str, Any]) -> SubmissionAttempt:
     """Claim the attempt of `values`, as the only open one of its task.
 
     A name whose attempt ended without a task at PanDA is taken up again where PCS has no other to
@@ -76,17 +98,16 @@ def claim(session: Session, holder: Claim, values: dict[str, Any]) -> Submission
     Raises:
         AttemptOpen: Another request has an open attempt for the task.
         NameUsed: The name belongs to an earlier attempt.
-        ClaimLost: The request is no longer ours.
+        ClaimLost: Attempts open and end too fast to claim one.
     """
-    requests.fence(session, holder)
     # A rival may end between the statements: then it is the insert's turn again.
     for _ in range(_CLAIM_TRIES):
         session.execute(
             insert(SubmissionAttempt)
-            .values(request_id=holder.request_id, created_at=now(), updated_at=now(), **values)
+            .values(request_id=claim.request_id, created_at=now(), updated_at=now(), **values)
             .on_conflict_do_nothing()
         )
-        mine = of_request(session, holder.request_id)
+        mine = of_request(session, claim.request_id)
         if mine is not None:
             return mine
         rival = _open_of_task(session, values["task_name"])
@@ -94,7 +115,7 @@ def claim(session: Session, holder: Claim, values: dict[str, Any]) -> Submission
             raise AttemptOpen(values["task_name"], rival.request_id)
         former = _of_name(session, values["panda_name"])
         if former is not None:
-            return _take_up(session, holder, former, values)
+            return _take_up(session, claim, former, values)
     raise requests.ClaimLost(f"{values['task_name']}: attempts open and end too fast to claim one")
 
 
@@ -104,7 +125,7 @@ def _of_name(session: Session, panda_name: str) -> SubmissionAttempt | None:
 
 
 def _take_up(
-    session: Session, holder: Claim, former: SubmissionAttempt, values: dict[str, Any]
+    session: Session, claim: Claim, former: SubmissionAttempt, values: dict[str, Any]
 ) -> SubmissionAttempt:
     if former.state != AttemptState.FAILED or former.panda_tasks_id is not None:
         raise NameUsed(
@@ -113,7 +134,7 @@ def _take_up(
         )
     for name, value in (_UNSENT | values).items():
         setattr(former, name, value)
-    former.request_id = holder.request_id
+    former.request_id = claim.request_id
     former.updated_at = now()
     session.flush()
     return former
@@ -128,30 +149,24 @@ def _open_of_task(session: Session, task_name: str) -> SubmissionAttempt | None:
     )
 
 
-def write(
-    session: Session, holder: Claim, attempt_id: int, values: dict[str, Any]
-) -> SubmissionAttempt:
-    """Write `values` to the attempt, as the holder of its request.
+def write(session: Session, attempt_id: int, values: dict[str, Any]) -> SubmissionAttempt:
+    """Write `values` to the attempt.
 
     Raises:
-        ClaimLost: The request is no longer ours.
         NameUsed: The name that is written belongs to an earlier attempt.
     """
-    requests.fence(session, holder)
     name = values.get("panda_name")
     if name is not None and _is_of_another(session, attempt_id, name):
         raise NameUsed(f"the name {name} was used by an earlier attempt, and is never used again")
     if values.get("state") in _ENDED:
         values = {**values, "ended_at": now()}
-    written = session.scalar(
+    return session.scalars(
         update(SubmissionAttempt)
         .where(SubmissionAttempt.id == attempt_id)
         .values(updated_at=now(), **values)
         .returning(SubmissionAttempt)
         .execution_options(populate_existing=True)
-    )
-    assert written is not None  # noqa: S101 - attempts are never deleted
-    return written
+    ).one()
 
 
 def _is_of_another(session: Session, attempt_id: int, panda_name: str) -> bool:
@@ -159,3 +174,48 @@ def _is_of_another(session: Session, attempt_id: int, panda_name: str) -> bool:
         SubmissionAttempt.panda_name == panda_name, SubmissionAttempt.id != attempt_id
     )
     return session.scalar(other) is not None
+
+
+# ------------------------------------------------------------------ operations on live tasks
+
+
+def begin_operation(session: Session, request_id: int, values: dict[str, Any]) -> PandaOperation:
+    """The record of the request's operation: an earlier run's, or a new one of `values`."""
+    asked_at = select(Request.created_at).where(Request.id == request_id).scalar_subquery()
+    session.execute(
+        insert(PandaOperation)
+        .values(
+            request_id=request_id,
+            status=OperationStatus.RUNNING,
+            requested_at=asked_at,
+            **values,
+        )
+        .on_conflict_do_nothing()
+    )
+    return session.scalars(
+        select(PandaOperation).where(PandaOperation.request_id == request_id)
+    ).one()
+
+
+def write_operation(session: Session, request_id: int, values: dict[str, Any]) -> PandaOperation:
+    """Write `values` to the record of the request's operation."""
+    return session.scalars(
+        update(PandaOperation)
+        .where(PandaOperation.request_id == request_id)
+        .values(**values)
+        .returning(PandaOperation)
+        .execution_options(populate_existing=True)
+    ).one()
+
+
+# ------------------------------------------------------------------ syncs
+
+
+def last_sync(session: Session) -> datetime | None:
+    """When the last sync that came through began."""
+    return session.scalar(
+        select(Request.claimed_at)
+        .where(Request.action == "sync_task_states", Request.state == RequestState.COMPLETED)
+        .order_by(Request.id.desc())
+        .limit(1)
+    )

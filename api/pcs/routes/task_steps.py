@@ -15,7 +15,7 @@ from api.pcs.routes.common import PREFIX, Name, PcsRouter, Writer
 from api.pcs.schemas.tasks import AddRetryForm, InputForm, OperationForm, RetryForm, StatusForm
 from api.pcs.services import submission, tasks
 from api.pcs.views.tasks import SubmittedTaskView, TaskView, task_view
-from flows.submission.actions import TaskOperation
+from flows.submission.schemas import TaskOperation
 
 router = PcsRouter(prefix=f"{PREFIX}/prod-tasks/{{name:path}}", tags=["production tasks"])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, WithJsonSchema
 
 from api.http.fields import JsonObject
 from api.pcs.domain import value_forms
@@ -25,6 +25,10 @@ from api.pcs.schemas.fields import (
     Whole,
     of_form,
 )
+from flows.submission.schemas import RetryParameters
+
+_Retry = Annotated[RetryParameters, WithJsonSchema(RetryParameters.model_json_schema())]
+"""As it is shown in the place of use: a body's schema has no definitions beside it."""
 
 
 class TaskForm(BaseModel):
@@ -91,7 +95,9 @@ class OperationForm(BaseModel):
 class RetryForm(OperationForm):
     """How a task's failures are to be tried again."""
 
-    new_parameters: JsonObject = Field(default_factory=dict, description="Parameters to change.")
+    new_parameters: _Retry = Field(
+        default_factory=RetryParameters, description="Parameters to change."
+    )
 
 
 class AddRetryForm(OperationForm):

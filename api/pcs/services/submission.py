@@ -17,10 +17,11 @@ from api.pcs.services import attempts, plans, tasks
 from api.pcs.services.access import Actor
 from blocks.errors import Invalid, Refused
 from flows.common import requests
-from flows.submission.actions import OPERATE_TASK, SUBMIT_TASK, SubmitTask
+from flows.submission.actions import OPERATE_TASK, SUBMIT_TASK
+from flows.submission.domain import gate
+from flows.submission.schemas import SubmitTask
 
 _ONLY_READY = "Only a locked (ready) task can be submitted to PanDA."
-_OVER = frozenset({TaskStatus.SUBMITTED, TaskStatus.COMPLETED, TaskStatus.FAILED})
 
 # ------------------------------------------------------------------ statuses
 
@@ -102,8 +103,7 @@ def submit(session: Session, name: str, actor: Actor) -> Submitted:
     actor.require_owner(task.created_by)
     if task.panda_task_id is not None:
         raise AlreadySubmitted(task.panda_task_id)
-    may = {TaskStatus.READY, TaskStatus.DRAFT} if actor.is_relaxed else {TaskStatus.READY}
-    if task.status not in may:
+    if not gate.may_be_submitted(task.status, is_relaxed=actor.is_relaxed):
         raise NotReady(_ONLY_READY)
     return _request(session, task, actor)
 
@@ -122,7 +122,7 @@ def rerun(session: Session, name: str, actor: Actor) -> Submitted:
     """
     task = resolve(session, name, is_locked=True)
     actor.require_owner(task.created_by)
-    if task.panda_task_id is None or task.status not in _OVER:
+    if not gate.may_be_rerun(task.status, task.panda_task_id):
         raise Refused("No recorded submission to rerun.")
     return _request(session, task, actor)
 

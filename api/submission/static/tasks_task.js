@@ -12,13 +12,13 @@ const part = () => document.getElementById("live");
 const byId = (id) => document.getElementById(id);
 
 let ahead = 0; // of the server's clock before ours
-let progress = null; // the newest step that is told, by stream or page
+let newest = 0; // id of the last step that was heard of
 let refreshing = null;
 let isAsking = false; // between opening the stream and the answer to what is asked for
 
 // ------------------------------------------------------------------ showing
 
-/** Bring the page up to date from the server; one question at a time, and then once more. */
+/** Bring the page up to date from the server, one question at a time: nothing else changes it. */
 function refresh() {
   refreshing ??= (async () => {
     try {
@@ -42,10 +42,7 @@ function refresh() {
 function setUp() {
   ahead = Date.parse(part().dataset.now) - Date.now();
   showKept();
-  if (progress?.id > Number(part().dataset.eventId)) {
-    showProgress(progress);
-    setTimeout(() => soon.ask()); // this look began before it was told
-  }
+  if (newest > Number(part().dataset.eventId)) setTimeout(() => soon.ask()); // this answer is older
   tick();
   if (isAsking) return;
   if (!isOpen()) submission.close();
@@ -57,25 +54,12 @@ const isOpen = () => OPEN.has(part().dataset.phase);
 
 function tick() {
   const now = Date.now() + ahead;
-  for (const place of document.querySelectorAll("[data-since]")) {
-    write(place, waited((now - Date.parse(place.dataset.since)) / 1000));
+  for (const each of document.querySelectorAll("[data-since]")) {
+    write(each, waited((now - Date.parse(each.dataset.since)) / 1000));
   }
-  for (const place of document.querySelectorAll("[data-until]")) {
-    write(place, waited((Date.parse(place.dataset.until) - now) / 1000));
+  for (const each of document.querySelectorAll("[data-until]")) {
+    write(each, waited((Date.parse(each.dataset.until) - now) / 1000));
   }
-}
-
-function showProgress({ step, text }) {
-  const steps = [...document.querySelectorAll("#steps li")];
-  const current = steps.findIndex((each) => each.dataset.step === step);
-  if (current < 0) return;
-  steps.forEach((each, index) => {
-    const wasSeen = ["done", "now"].includes(each.dataset.stands);
-    each.dataset.stands = index === current ? "now" : index > current ? "later" : wasSeen ? "done" : "skipped";
-    if (index === current) each.setAttribute("aria-current", "step");
-    else each.removeAttribute("aria-current");
-  });
-  write(byId("told"), text);
 }
 
 function say(text) {
@@ -95,27 +79,13 @@ function write(place, text) {
 
 // ------------------------------------------------------------------ following
 
-/** Ask PCS how the task stands, and bring the page up to date where that is news. */
-async function check() {
-  try {
-    const answer = await fetch(task.api, { cache: "no-store" });
-    if (!answer.ok) return;
-    const { status, panda_task_id: id, request, panda_tasks: tries } = await answer.json();
-    const stands = [status, id ?? "", request?.id ?? "", request?.state ?? "", tries.length].join("|");
-    if (stands !== part().dataset.signature) await refresh();
-  } catch {
-    // the next look tries again
-  }
-}
-
-const submission = new Follower({ ...SUBMISSION, onEvent: heard, check, resume: follow });
+const submission = new Follower({ ...SUBMISSION, onEvent: heard, check: refresh, resume: follow });
 const operation = new Follower({ ...OPERATION, onEvent: operated, check: refresh, resume: followOperation });
 
 function heard(type, payload, id) {
   if (payload.task_name !== task.name) return;
   if (type === "prodtask_submit_progress") {
-    progress = { ...payload, id };
-    if (part().dataset.phase === "running") showProgress(payload);
+    newest = id;
     soon.ask(part().dataset.phase === "running" ? undefined : 0);
     return;
   }
@@ -127,7 +97,7 @@ function heard(type, payload, id) {
   news();
 }
 
-/** What the stream told is in the page only after a look that began later. */
+/** Refresh once more where an answer is on its way: it may be older than the news. */
 async function news() {
   await refreshing;
   for (let wait = 500; !(await refresh()); wait = Math.min(2 * wait, 8000)) {

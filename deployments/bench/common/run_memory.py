@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from deployments.bench.chaos.victims import Victims
 from deployments.bench.common.stack import BenchStack
+from deployments.bench.submission.chaos.victims import Victims
 from flows.common.sessions import members
 
 _SAMPLE_SECONDS: Final = 0.05

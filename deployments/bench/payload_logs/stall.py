@@ -15,12 +15,12 @@ from typing import Final
 
 import psutil
 
-from deployments.bench.chaos.victims import Victims
 from deployments.bench.common.figures import Report, at_least, at_most
 from deployments.bench.common.machine import machine
 from deployments.bench.common.stack import BenchBroken, BenchStack, bench_stack, say
 from deployments.bench.payload_logs.logs import JobLog, LogMaker
 from deployments.bench.payload_logs.page import LogPage, Shown
+from deployments.bench.submission.chaos.victims import Victims
 from flows.payload_logs import cache
 
 RUNS: Final = 2

@@ -17,10 +17,11 @@ from blocks import monitor_api
 from blocks.errors import OutsideUnavailable, ProdOpsError
 from blocks.monitor_api import StreamFilter, TokenRefused
 from blocks.monitor_api.payload_logs import PayloadLogApi, PayloadLogState
+from deployments.cli.events import reading
 from deployments.cli.monitor_access import Token, Url, monitor_url
 from deployments.cli.payload_logs import waiting
 from deployments.cli.payload_logs.waiting import EXIT_CODES, FetchEvent, Outcome, Result
-from deployments.cli.tasks_display import clean
+from deployments.cli.text import clean
 from flows.common.settings import BadSetting, settings
 
 _WAIT_SECONDS: Final = 200.0  # a fetch may take 180 s
@@ -118,11 +119,11 @@ def _find(
     wanted = StreamFilter(msg_types=tuple(FetchEvent), subject=str(pandaid))
     with monitor_api.MonitorApi(monitor_url(url), token) as monitor:
         stream = monitor.follow(wanted, report=_tell)
-        with waiting.listening(stream, tell=_tell) as ear:
+        with reading(stream, report=_tell) as events:
             asked = api.fetch(pandaid, force=force)
             with waiting.shown(f"job {pandaid}: request {asked.id}") as show:
                 return waiting.follow(
-                    api, pandaid, asked, ear=ear, show=show, timeout_seconds=seconds
+                    api, pandaid, asked, events=events, show=show, timeout_seconds=seconds
                 )
 
 

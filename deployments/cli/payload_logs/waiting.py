@@ -11,11 +11,11 @@ from enum import StrEnum
 from typing import Final
 
 from blocks.errors import OutsideUnavailable
-from blocks.monitor_api import EventStream, StreamEvent
+from blocks.monitor_api import StreamEvent
 from blocks.monitor_api.actions import ActionState
 from blocks.monitor_api.payload_logs import PayloadLogApi, PayloadLogState
-from deployments.cli.tasks_display import clean
-from deployments.cli.tasks_wait import Ear
+from deployments.cli.events import EventReader
+from deployments.cli.text import clean
 
 _LOOK_SECONDS: Final = 5.0
 _TICK_SECONDS: Final = 0.25
@@ -83,7 +83,7 @@ def follow(
     pandaid: int,
     request: ActionState,
     *,
-    ear: Ear,
+    events: EventReader,
     show: Callable[[str], None],
     timeout_seconds: float | None,
 ) -> Result:
@@ -100,7 +100,7 @@ def follow(
         if left <= 0:
             reason = f"request {present.id} has not ended after {elapsed:.0f} s"
             return Result(Outcome.PENDING, reason, request_id=present.id)
-        event = ear.next(min(_TICK_SECONDS, left))
+        event = events.next(min(_TICK_SECONDS, left))
         if event is not None and event.event == FetchEvent.PROGRESS:
             show(step_text(event))
         is_end = event is not None and event.event != FetchEvent.PROGRESS
@@ -123,21 +123,6 @@ def _look(api: PayloadLogApi, request: ActionState) -> ActionState:
     except OutsideUnavailable:
         return request  # the monitor is away for a moment: the fetch goes on
     return found
-
-
-@contextmanager
-def listening(stream: EventStream, *, tell: Callable[[str], None]) -> Iterator[Ear]:
-    """The events of `stream` from now on.
-
-    Raises:
-        TokenRefused: The stream is not for us.
-    """
-    ear = Ear(stream, tell=tell, instead="the monitor")
-    try:
-        ear.await_connection()
-        yield ear
-    finally:
-        ear.close()
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from deployments.cli.monitor_access import (
     monitor_url,
 )
 from deployments.cli.provenance.follow import completed, followed
-from deployments.cli.tasks_display import clean
+from deployments.cli.text import clean
 from flows.common.settings import settings
 
 _CAMPAIGN: Final = "/api/provenance/campaigns/EVGEN/"

@@ -13,6 +13,7 @@ from blocks import monitor_api
 from blocks.errors import OutsideUnavailable
 from blocks.monitor_api import StreamEvent, StreamFilter
 from blocks.monitor_api.actions import ActionApi, ActionState
+from deployments.cli.events import EventReader, reading
 from deployments.cli.monitor_access import (
     FAILED,
     Token,
@@ -21,8 +22,7 @@ from deployments.cli.monitor_access import (
     monitor_token,
     monitor_url,
 )
-from deployments.cli.tasks_display import clean
-from deployments.cli.tasks_wait import Ear
+from deployments.cli.text import clean
 
 _LOOK_SECONDS: Final = 3.0
 _TICK_SECONDS: Final = 0.25
@@ -76,15 +76,13 @@ def followed(
     with failures_in_one_line():
         at = monitor_url(url), monitor_token(token)
         with ActionApi(*at) as api, monitor_api.MonitorApi(*at) as monitor:
-            ear = Ear(monitor.follow(wanted, report=_say), tell=_say, instead="the monitor")
             try:
-                ear.await_connection()  # before it is asked for: no event is missed
-                return _follow(api, api.ask(action, parameters), ear)
+                # Read before it is asked for: no event is missed.
+                with reading(monitor.follow(wanted, report=_say), report=_say) as events:
+                    return _follow(api, api.ask(action, parameters), events)
             except KeyboardInterrupt:
                 _say("it goes on; `prodops request list` shows it")
                 raise typer.Exit(_INTERRUPTED) from None
-            finally:
-                ear.close()
 
 
 def completed(action: str, ended: ActionState) -> dict[str, Any]:
@@ -95,11 +93,11 @@ def completed(action: str, ended: ActionState) -> dict[str, Any]:
     return ended.result or {}
 
 
-def _follow(api: ActionApi, request: ActionState, ear: Ear) -> ActionState:
+def _follow(api: ActionApi, request: ActionState, events: EventReader) -> ActionState:
     looked_at = time.monotonic()
     with _display() as show:
         while request.is_open:
-            event = ear.next(_TICK_SECONDS)
+            event = events.next(_TICK_SECONDS)
             is_ours = event is not None and event.data.get("request_id") == request.id
             if event is not None and is_ours and event.event == _PROGRESS:
                 show(*_progress(event))

@@ -13,7 +13,7 @@ import typer
 from blocks.monitor_api.actions import ActionApi
 from deployments.cli.monitor_access import Token, Url, failures_in_one_line, monitor_url
 from deployments.cli.provenance.follow import Campaign
-from deployments.cli.tasks_display import clean
+from deployments.cli.text import clean
 from flows.common.settings import settings
 from flows.common.spreadsheet import cell
 

@@ -67,7 +67,7 @@ class PrunCommand:
         return "--official" in self.arguments
 
 
-def parse_command(text: str) -> PrunCommand:
+def parse(text: str) -> PrunCommand:
     r"""The command that PCS composed: `prun`, then options, a ``\`` before each line's end.
 
     Raises:

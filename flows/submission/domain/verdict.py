@@ -98,10 +98,10 @@ def _answered_otherwise(
     for level, text in after:
         if level == "ERROR" and (found := _FAILED.search(text)):
             return Outcome(Verdict.REJECTED, found[1].strip() or "PanDA gave no reason")
-    told = [text for _, text in after]
-    if returncode == 0 and told and not told[-1].startswith("succeeded"):
-        return Outcome(Verdict.REJECTED, told[-1], is_sure=False)
-    reason = told[-1] if told else _last(lines)
+    texts = [text for _, text in after]
+    if returncode == 0 and texts and not texts[-1].startswith("succeeded"):
+        return Outcome(Verdict.REJECTED, texts[-1], is_sure=False)
+    reason = texts[-1] if texts else _last(lines)
     before = [text for level, text in after if level == "ERROR" and not _NO_ANSWER.search(text)]
     detail = f" ({before[-1]})" if before and before[-1] != reason else ""
     return Outcome(Verdict.UNKNOWN, f"prun ended with {returncode}: {reason}{detail}")

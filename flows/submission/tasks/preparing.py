@@ -5,18 +5,23 @@ from __future__ import annotations
 from typing import Final
 
 from prefect import get_run_logger
+from sqlalchemy.orm import Session
 
 from blocks.errors import ProdOpsError
-from blocks.panda_server import PandaRefused, PandaTask, PrunMissing, TokenRefused, UnsafePath
+from blocks.panda_server import PandaRefused, PrunMissing, TokenRefused, UnsafePath
 from blocks.pcs_service import PcsRefused
+from flows.common import run
+from flows.common.flow import task
+from flows.common.run import Announce
 from flows.common.settings import BadSetting
-from flows.common.steps import step
-from flows.submission import domain, ledger
-from flows.submission.actions import SubmitTask
-from flows.submission.gate import NotSubmittable, check_gate
+from flows.submission import messages, repository
+from flows.submission.domain import claim, command, states
+from flows.submission.domain.claim import NotSubmittable
+from flows.submission.domain.command import CommandRefused, PrunCommand
 from flows.submission.models import AttemptState, Step, SubmissionAttempt
 from flows.submission.repository import NameUsed
-from flows.submission.workplace import workplace
+from flows.submission.schemas import SubmitTask
+from flows.submission.tasks import common, sandbox
 
 
 class SubmissionRefused(ProdOpsError):
@@ -24,89 +29,95 @@ class SubmissionRefused(ProdOpsError):
 
 
 REFUSALS: Final = (
-    domain.CommandRefused,
+    CommandRefused,
     BadSetting,
     PandaRefused,
     PrunMissing,
     TokenRefused,
     UnsafePath,
     SubmissionRefused,
+    sandbox.SandboxRefused,
     NameUsed,
     PcsRefused,
 )
 """What ends an attempt of which nothing was sent."""
 
 
-@step("claim the attempt")
-def claim_attempt(order: SubmitTask) -> SubmissionAttempt:
+@task("claim the attempt")
+def claim_attempt(form: SubmitTask) -> SubmissionAttempt:
     """The request's attempt: an earlier run's, or a new one where PCS's gate lets it.
 
     Raises:
         NotSubmittable: The gate refuses, with its reason.
+        Overtaken: Another request has submitted the task.
         AttemptOpen: Another request is submitting the task.
         NameUsed: The name at PanDA belongs to an earlier attempt.
     """
-    former = ledger.of_request()
+    present = run.current()
+    former = present.read(lambda session: repository.of_request(session, present.claim.request_id))
     if former is not None:
-        workplace().remove_sandboxes(former.id)
+        sandbox.remove_all(former.id)
         return former
     try:
-        prod_task = workplace().pcs.task(order.task_name)
+        prod_task = common.pcs().task(form.task_name)
     except PcsRefused as error:
         raise NotSubmittable(error.detail) from error
-    name = check_gate(prod_task, order, is_relaxed=workplace().settings.pcs.relaxed)
-    return ledger.claim(
-        {
-            "task_name": prod_task.name,
-            "panda_name": name,
-            "panda_tasks_id": order.panda_tasks_id,
-            "owner": order.owner or prod_task.created_by,
-        }
-    )
+    values = {
+        "task_name": prod_task.name,
+        "panda_name": claim.name_to_claim(prod_task, form, is_relaxed=present.settings.pcs.relaxed),
+        "panda_tasks_id": form.panda_tasks_id,
+        "owner": form.owner or prod_task.created_by,
+    }
+
+    def insert(session: Session, announce: Announce) -> SubmissionAttempt:
+        attempt = repository.claim(session, present.claim, values)
+        text = "the attempt is claimed"
+        announce(messages.progress(attempt.task_name, Step.CLAIM, text, present.claim))
+        return attempt
+
+    return present.write(insert)
 
 
-@step("fetch the command")
+@task("fetch the command")
 def fetch_command(attempt: SubmissionAttempt) -> SubmissionAttempt:
-    """The command that PCS composed for the attempt, checked and kept as an argument vector.
+    """The attempt with the command that PCS composed for it, checked, as an argument vector.
 
     Raises:
         CommandRefused: It may not be run.
         SubmissionRefused: It is another attempt's.
     """
-    ledger.write(attempt, Step.COMMAND, "fetching the prun command from PCS")
-    pcs = workplace().pcs
-    text = pcs.command(attempt.task_name, panda_tasks_id=attempt.panda_tasks_id)
-    command = domain.parse_command(text)
-    is_given = attempt.panda_tasks_id is not None
-    if is_given and command.name != attempt.panda_name:
+    common.write(attempt, Step.COMMAND, "fetching the prun command from PCS")
+    text = common.pcs().command(attempt.task_name, panda_tasks_id=attempt.panda_tasks_id)
+    composed = command.parse(text)
+    if attempt.panda_tasks_id is not None and composed.name != attempt.panda_name:
         raise SubmissionRefused(
-            f"PCS composed --outDS {command.name} for the attempt {attempt.panda_name}"
+            f"PCS composed --outDS {composed.name} for the attempt {attempt.panda_name}"
         )
-    files = domain.sandbox_files(pcs.dump(attempt.task_name))
-    return ledger.write(
+    files = command.sandbox_files(common.pcs().dump(attempt.task_name))
+    return common.write(
         attempt,
         Step.COMMAND,
-        f"--outDS {command.name}",
-        panda_name=command.name,
-        arguments=list(command.arguments),
+        f"--outDS {composed.name}",
+        panda_name=composed.name,
+        arguments=list(composed.arguments),
         files=list(files),
     )
 
 
-@step("check the token")
+@task("check the token")
 def check_token(attempt: SubmissionAttempt) -> None:
-    """A token that outlives the submission.
+    """Require a token that outlives the submission, and a name that is free at PanDA.
 
     Raises:
         TokenRefused: There is none, with its expiry and the command that renews it.
         SubmissionRefused: The name is in use at PanDA.
     """
-    ledger.write(attempt, Step.TOKEN, "checking the token for PanDA")
-    place = workplace()
-    identity = place.identity
-    if domain.PrunCommand(tuple(attempt.arguments)).is_official:
-        place.tokens.require_group(place.settings.panda.auth_vo.replace(".", "/"))
-    ended = [each for each in place.tasks_named(attempt.panda_name) if _is_rerun(each)]
+    common.write(attempt, Step.TOKEN, "checking the token for PanDA")
+    identity = common.tokens().identity()
+    if PrunCommand(tuple(attempt.arguments)).is_official:
+        vo = run.current().settings.panda.auth_vo
+        common.tokens().require_group(vo.replace(".", "/"))
+    ended = [each for each in common.tasks_named(attempt.panda_name) if states.is_rerun(each)]
     if ended:
         # prun would not submit: PanDA would run the ended task again.
         raise SubmissionRefused(
@@ -118,13 +129,8 @@ def check_token(attempt: SubmissionAttempt) -> None:
     get_run_logger().info("PanDA knows us as %s; the token %s", identity.name, identity.expiry)
 
 
-def _is_rerun(task: PandaTask) -> bool:
-    """Whether PanDA would run the task again where its name is submitted."""
-    return task.is_ended or task.status == "exhausted"
-
-
-@step("refuse")
+@task("refuse")
 def refuse(attempt: SubmissionAttempt, reason: str) -> SubmissionAttempt:
     """The attempt as one that made no task, for that reason."""
-    at = Step(attempt.step)
-    return ledger.write(attempt, at, reason, state=AttemptState.REFUSED, reason=reason)
+    step = Step(attempt.step)
+    return common.write(attempt, step, reason, state=AttemptState.REFUSED, reason=reason)

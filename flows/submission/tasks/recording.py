@@ -1,34 +1,44 @@
-"""Steps 9 and 10: PCS learns of it, then everybody."""
+"""Steps 9 and 10: the record at PCS, then the end of attempt and request with its event."""
 
 from __future__ import annotations
 
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from prefect import get_run_logger
+from sqlalchemy.orm import Session
 
 from blocks.pcs_service import PcsConflict, PcsRefused, RouteMissing, TaskUnknown
+from flows.common import requests, run
 from flows.common.database import now
-from flows.common.requests import ClaimLost
-from flows.common.steps import step
-from flows.submission import ledger
-from flows.submission.actions import SubmitTask
+from flows.common.events import NewEvent
+from flows.common.flow import task
+from flows.common.models import RequestState
+from flows.common.requests import Claim
+from flows.common.run import Announce, Ending, RunPutOff
+from flows.submission import messages, repository
 from flows.submission.models import AttemptState, Step, SubmissionAttempt
-from flows.submission.workplace import RunPutOff, workplace
+from flows.submission.schemas import SubmitTask
+from flows.submission.tasks import common
 
+_MAX_CHECK_SECONDS: Final = 600.0
 _MAX_REASON: Final = 5000
 
 
-@step("record at PCS")
+# ------------------------------------------------------------------ at PCS
+
+
+@task("record at PCS")
 def record(attempt: SubmissionAttempt) -> None:
     """Record the id at PCS, as the task's owner; the same id again changes nothing.
 
     Raises:
         RunPutOff: PCS refuses it.
     """
-    ledger.write(attempt, Step.RECORD, f"recording {attempt.jedi_task_id} at PCS")
+    common.write(attempt, Step.RECORD, f"recording {attempt.jedi_task_id} at PCS")
     assert attempt.jedi_task_id is not None  # noqa: S101 - the state says so
     try:
-        workplace().pcs.record_submission(
+        common.pcs().record_submission(
             attempt.task_name,
             attempt.jedi_task_id,
             panda_tasks_id=attempt.panda_tasks_id,
@@ -39,15 +49,15 @@ def record(attempt: SubmissionAttempt) -> None:
         raise RunPutOff(f"PCS refuses the id {attempt.jedi_task_id}: {error}") from error
 
 
-@step("record the failure at PCS")
+@task("record the failure at PCS")
 def record_failure(attempt: SubmissionAttempt) -> None:
-    """Record at PCS that the attempt made no task, where PCS keeps a row for it.
+    """Record at PCS that the attempt made no task, where PCS has a row for it.
 
     Raises:
         RunPutOff: PCS refuses to take it.
     """
     try:
-        _tell_failure(attempt.task_name, attempt.panda_tasks_id, attempt.reason, attempt.owner)
+        _record_failure(attempt, attempt.reason)
     except (PcsConflict, RouteMissing, TaskUnknown) as error:
         # The row has an id, or is gone: there is nothing to mark.
         get_run_logger().warning("PCS keeps its record: %s", error)
@@ -56,36 +66,25 @@ def record_failure(attempt: SubmissionAttempt) -> None:
         raise RunPutOff(text) from error
 
 
-@step("record the refusal at PCS")
-def record_refusal(order: SubmitTask, reason: str, *, is_superseded: bool = False) -> None:
+@task("record the refusal at PCS")
+def record_refusal(form: SubmitTask, reason: str, *, is_superseded: bool = False) -> None:
     """Record at PCS that the attempt was refused before it began, or that it is not needed."""
     try:
-        _tell_failure(
-            order.task_name,
-            order.panda_tasks_id,
-            reason,
-            order.owner,
-            is_superseded=is_superseded,
-        )
+        _record_failure(form, reason, is_superseded=is_superseded)
     except PcsRefused as error:
         get_run_logger().warning("PCS keeps its record: %s", error)
 
 
-def _tell_failure(
-    task_name: str,
-    panda_tasks_id: int | None,
-    reason: str | None,
-    owner: str,
-    *,
-    is_superseded: bool = False,
+def _record_failure(
+    of: SubmissionAttempt | SubmitTask, reason: str | None, *, is_superseded: bool = False
 ) -> None:
-    if panda_tasks_id is None:
+    if of.panda_tasks_id is None:
         return
-    workplace().pcs.record_submission_failure(
-        task_name,
-        panda_tasks_id=panda_tasks_id,
+    common.pcs().record_submission_failure(
+        of.task_name,
+        panda_tasks_id=of.panda_tasks_id,
         reason=" ".join((reason or "").split())[:_MAX_REASON],
-        owner=_nameable(owner),
+        owner=_nameable(of.owner),
         is_superseded=is_superseded,
     )
 
@@ -95,24 +94,85 @@ def _nameable(owner: str) -> str:
     return owner if owner.isascii() and owner.isprintable() else ""
 
 
-@step("close")
+# ------------------------------------------------------------------ attempt and request
+
+
+@task("close")
 def close(attempt: SubmissionAttempt) -> SubmissionAttempt:
-    """End attempt and request, with the one final event."""
-    try:
-        return ledger.close(attempt)
-    except ClaimLost:
-        # A commit whose answer was lost has closed it already; any other loss is an error.
-        ended = ledger.of_request()
-        if ended is None or ended.state not in (AttemptState.RECORDED, AttemptState.FAILED):
-            raise
-        return ended
+    """End attempt and request with the one final event; PCS has the record already."""
+    present = run.current()
+
+    def end(session: Session, announce: Announce) -> Ending:
+        if attempt.state == AttemptState.CREATED and attempt.jedi_task_id is not None:
+            values: dict[str, Any] = {"state": AttemptState.RECORDED, "reason": None}
+            result = {"jedi_task_id": attempt.jedi_task_id, "panda_task_name": attempt.panda_name}
+            ending = Ending(result=result)
+            event = messages.submitted(attempt.task_name, attempt.jedi_task_id, present.claim)
+        else:
+            values = {"state": AttemptState.FAILED}
+            reason = attempt.reason or "no reason was recorded"
+            ending = Ending(state=_failed_state(session, present.claim), error=reason)
+            event = messages.failed(attempt.task_name, reason, present.claim)
+        repository.write(session, attempt.id, {**values, "step": Step.CLOSE.value})
+        announce(event)
+        return ending
+
+    present.finish(end)
+    return present.read(lambda session: repository.get(session, attempt.id))
 
 
-@step("put off")
+def _failed_state(session: Session, claim: Claim) -> RequestState:
+    is_cancelled = requests.cancellation_of(session, claim.request_id) is not None
+    return RequestState.CANCELLED if is_cancelled else RequestState.FAILED
+
+
+def close_refused(form: SubmitTask, reason: str) -> None:
+    """End a request that made no attempt, with the one final event."""
+    present = run.current()
+
+    def end(_: Session, announce: Announce) -> Ending:
+        announce(messages.failed(form.task_name, reason, present.claim))
+        return Ending.failed(reason)
+
+    present.finish(end)
+
+
+@task("put off")
 def put_off(attempt: SubmissionAttempt, reason: str) -> None:
-    """Let a later run go on."""
-    left = None
+    """End the run, not the request: a later run goes on, after a time that grows."""
+    present = run.current()
+    # What a step wrote before it failed is in the row, and not in the caller's attempt.
+    row = present.read(lambda session: repository.get(session, attempt.id))
+    delay = _delay_seconds(row)
+    is_unknown = not _nothing_sent(row)
+
+    def note(session: Session, announce: Announce) -> None:
+        repository.write(session, row.id, {"checks": row.checks + 1})
+        if is_unknown:
+            when = now() + timedelta(seconds=delay)
+            announce(_put_off_event(row, reason, when, present.claim))
+
+    present.put_off(reason, delay_seconds=delay, is_unknown=is_unknown, work=note)
+
+
+def _nothing_sent(attempt: SubmissionAttempt) -> bool:
+    """Whether nothing of the attempt was ever sent: then nothing is unknown."""
+    return attempt.state == AttemptState.CLAIMED and attempt.sends == 0
+
+
+def _delay_seconds(attempt: SubmissionAttempt) -> float:
+    """Until the next look: it grows, but not past the moment when the server is surely done."""
+    first = run.current().settings.submission.check_seconds
+    delay: float = min(_MAX_CHECK_SECONDS, first * 2 ** min(attempt.checks, 10))
     if attempt.state == AttemptState.UNKNOWN and attempt.sending_until is not None:
         left = (attempt.sending_until - now()).total_seconds()
-        left = left if left > 0 else None
-    ledger.put_off(attempt, reason, within_seconds=left)
+        return min(delay, left) if left > 0 else delay
+    return delay
+
+
+def _put_off_event(
+    attempt: SubmissionAttempt, reason: str, when: datetime, claim: Claim
+) -> NewEvent:
+    if attempt.state == AttemptState.CREATED and attempt.jedi_task_id is not None:
+        return messages.unrecorded(attempt.task_name, attempt.jedi_task_id, reason, when, claim)
+    return messages.unknown(attempt.task_name, reason, when, claim)

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from flows.common.database import transaction
-from flows.submission.domain import parse_command
+from flows.submission.domain import command
 from tests.pcs_client import COMPOSED, CONFIG, DATA, Pcs
 from tests.produced import produced
 
@@ -343,7 +343,7 @@ def test_the_command_of_an_attempt_has_its_name(pcs):
         ({"panda_tasks_id": second["id"]}, task["composed_name"] + ".try2"),
     ):
         text = pcs.send("GET", "prod-tasks/command/", name="dis-10x100", **query).text
-        assert parse_command(text).name == name
+        assert command.parse(text).name == name
 
 
 def test_a_value_that_got_in_another_way_is_refused_at_the_command_too(pcs, database):

@@ -375,7 +375,7 @@ def test_a_name_of_nobody_is_404_and_another_id_409(pcs, submitted):
 
 OPERATIONS = [
     ("panda-add-retry", {"increase": 2, "reason": "r"}, "increase_attempts"),
-    ("panda-retry-failures", {"new_parameters": {"a": 1}}, "retry_failures"),
+    ("panda-retry-failures", {"new_parameters": {"ramCount": 4000}}, "retry_failures"),
     ("panda-pause", {}, "pause"),
     ("panda-resume", {"jedi_task_id": 4711}, "resume"),
 ]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from api.pcs.domain import prun, value_forms
 from api.pcs.domain.effective import ConfigNotOfForm, EffectiveConfig, effective
-from flows.submission.domain import parse_command
+from flows.submission.domain import command
 from tests.pcs_client import COMPOSED, CONFIG
 
 EXAMPLE = r"""prun \
@@ -98,7 +98,7 @@ def test_the_text_is_exactly_the_argument_vector(found, name):
 @given(found=CONFIGS, name=of(value_forms.OUT_DS).filter(lambda name: len(name) <= 131))
 def test_the_ops_side_reads_the_vector_that_was_meant(found, name):
     if not found.text("panda_resource_type"):
-        told = parse_command(prun.compose(found, name))
+        told = command.parse(prun.compose(found, name))
         assert ["prun", *told.arguments] == prun.arguments(found, name)
 
 

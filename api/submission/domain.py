@@ -1,0 +1,101 @@
+"""What may be done to a production task now, and why not: what PCS's gates would say. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from api.http.access import Caller
+from api.pcs.models import TaskStatus
+from flows.submission.domain import gate
+
+
+class Operation(StrEnum):
+    """What the pages do to a task; each is a POST to PCS."""
+
+    SUBMIT = "submit"
+    RERUN = "rerun"
+    LOCK = "lock"
+    DRAFT = "draft"
+
+
+class Phase(StrEnum):
+    """Where the newest submission of a task stands."""
+
+    NONE = "none"
+    WAITING = "waiting"
+    """The ops side has not begun."""
+    RUNNING = "running"
+    UNKNOWN = "unknown"
+    """PanDA may have the task; it is being found out."""
+    UNRECORDED = "unrecorded"
+    """PanDA has the task, and PCS does not have its id yet."""
+    SUBMITTED = "submitted"
+    FAILED = "failed"
+
+
+OPEN: Final = frozenset({Phase.WAITING, Phase.RUNNING, Phase.UNKNOWN, Phase.UNRECORDED})
+"""Phases that go on by themselves."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """What counts of a task for its gates.
+
+    Attributes:
+        status: Its status at PCS.
+        owner: Who made it.
+        jedi_task_id: Its id at PanDA.
+        request_id: Its open submission request.
+        reasons: Why it is not ready under the strict rules.
+        reasons_to_lock: Why it is not ready under the rules that hold.
+        command_problem: Why no command can be composed.
+    """
+
+    status: TaskStatus
+    owner: str
+    jedi_task_id: int | None
+    request_id: int | None
+    reasons: tuple[str, ...]
+    reasons_to_lock: tuple[str, ...]
+    command_problem: str | None = None
+
+
+def refusals(
+    operation: Operation, task: Standing, *, caller: Caller, is_relaxed: bool
+) -> list[str]:
+    """Why the operation would be refused; empty where it would not.
+
+    A caller who may not write is not judged: a token says later who asks.
+    """
+    if task.request_id is not None and operation is not Operation.LOCK:
+        return [f"It is being submitted, by request {task.request_id}."]
+    found = list(_of_task(operation, task, is_relaxed=is_relaxed))
+    if caller.may_write and caller.name != task.owner and not is_relaxed:
+        found.append(f"Only its owner {task.owner} may; you are {caller.name}.")
+    return found
+
+
+def _of_task(operation: Operation, task: Standing, *, is_relaxed: bool) -> Iterator[str]:
+    unready = task.reasons
+    if is_relaxed:
+        unready = (task.command_problem,) if task.command_problem is not None else ()
+    match operation:
+        case Operation.SUBMIT:
+            reason = gate.refusal(task.status, task.jedi_task_id, is_relaxed=is_relaxed)
+            if reason is not None:
+                yield reason
+            if task.jedi_task_id is None:
+                yield from unready
+        case Operation.RERUN if not gate.may_be_rerun(task.status, task.jedi_task_id):
+            yield "There is no recorded submission to run again."
+        case Operation.RERUN:
+            yield from unready
+        case Operation.LOCK if task.status is not TaskStatus.DRAFT:
+            yield f"Only a draft can be locked; it is {task.status.value}."
+        case Operation.LOCK:
+            yield from task.reasons_to_lock
+        case Operation.DRAFT if task.status is not TaskStatus.READY:
+            yield f"Only a locked (ready) task goes back to draft; it is {task.status.value}."

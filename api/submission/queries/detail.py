@@ -1,0 +1,208 @@
+"""All that the page of one production task shows, read in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from api.http.access import Caller
+from api.pcs.domain import names
+from api.pcs.domain.effective import CONFIG_FIELDS, ConfigNotOfForm
+from api.pcs.models import Attempt, ProdRequest, ProdTask, Tag, TagKind, TaskStatus
+from api.pcs.queries import open_requests
+from api.pcs.queries.datasets import TAG_FIELDS
+from api.pcs.services import plans
+from api.requests.views import RequestView, view
+from api.submission.domain import Operation, Standing, refusals
+from api.submission.queries import listing
+from api.submission.queries.submission import Submission, attempts_of, submission_of
+from flows.common.models import OPEN, Request
+from flows.common.settings import Settings
+from flows.submission.models import PandaOperation, SubmissionAttempt
+
+_OPERATION: Final = "panda_task_operation"
+_OPERATIONS_SHOWN: Final = 50
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A field of the effective configuration, and what the configuration itself says."""
+
+    name: str
+    value: Any
+    is_overridden: bool = False
+    former: Any = None
+
+
+@dataclass(frozen=True)
+class Try:
+    """An attempt: PCS's row, the ops side's record, and the request that both serve."""
+
+    row: Attempt
+    record: SubmissionAttempt | None
+    request: RequestView | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Detail:
+    """What the page of a task shows.
+
+    Attributes:
+        task: The task with all that belongs to it.
+        reference: What names it in an address.
+        command: Its prun command; empty where none can be composed.
+        command_problem: Why none can be.
+        next_name: The name that its next attempt gets at PanDA.
+        reasons: Why it is not ready under the strict rules.
+        against: Why each operation would be refused; empty where it would not.
+        tries: Its attempts, newest first.
+        operations: What was done to it at PanDA, newest first.
+        waiting: Operations that the ops side has not begun.
+    """
+
+    task: ProdTask
+    reference: str
+    command: str
+    command_problem: str | None
+    next_name: str
+    reasons: list[str]
+    settings: list[Setting]
+    tags: list[tuple[TagKind, Tag]]
+    prod_request: ProdRequest | None
+    submission: Submission
+    against: dict[Operation, list[str]]
+    tries: list[Try]
+    operations: list[PandaOperation]
+    waiting: list[Request]
+
+
+def read(session: Session, task: ProdTask, *, caller: Caller, settings: Settings) -> Detail:
+    """All of the task's page."""
+    submission = submission_of(session, task)
+    tries = _tries(session, task, submission, settings)
+    newest = task.attempts[-1].id if task.attempts and submission.is_open else None
+    command, problem = _command(task, newest)
+    [(_, standing)] = standings(session, [task], settings)
+    against = {
+        operation: refusals(operation, standing, caller=caller, is_relaxed=settings.pcs.relaxed)
+        for operation in Operation
+    }
+    composed = task.dataset.composed_name
+    return Detail(
+        task=task,
+        reference=listing.references(session, [(task.id, composed)])[task.id],
+        command=command,
+        command_problem=problem,
+        next_name=names.attempt_name(composed, plans.next_try(task)),
+        reasons=list(standing.reasons),
+        settings=list(_settings(task)),
+        tags=list(_tags(task)),
+        prod_request=session.get(ProdRequest, task.request_id) if task.request_id else None,
+        submission=submission,
+        against=against,
+        tries=tries,
+        operations=_operations(session, task),
+        waiting=_waiting(session, task),
+    )
+
+
+def _command(task: ProdTask, attempt_id: int | None = None) -> tuple[str, str | None]:
+    """The task's command, or that of an attempt; or why none can be composed."""
+    try:
+        return plans.prun_command(task, attempt_id=attempt_id), None
+    except ConfigNotOfForm as error:
+        return "", str(error)
+
+
+def _settings(task: ProdTask) -> Iterator[Setting]:
+    """What is set, by the configuration or for this task only."""
+    config, overrides = task.prod_config, task.overrides or {}
+    effective = plans.config_of(task)
+    for name in CONFIG_FIELDS:
+        value = effective.fields[name]
+        is_overridden = name in overrides
+        if is_overridden or value not in (None, "", False, [], {}):
+            yield Setting(name, value, is_overridden, getattr(config, name))
+    former = config.data or {}
+    for key, value in sorted(effective.data.items()):
+        is_overridden = key in (overrides.get("data") or {})
+        yield Setting(f"data.{key}", value, is_overridden, former.get(key))
+
+
+def _tags(task: ProdTask) -> Iterator[tuple[TagKind, Tag]]:
+    for field, kind in TAG_FIELDS.items():
+        if (tag := getattr(task.dataset, field)) is not None:
+            yield kind, tag
+
+
+def _tries(
+    session: Session, task: ProdTask, submission: Submission, settings: Settings
+) -> list[Try]:
+    records = attempts_of(session, task)
+    keys = {record.request_id for record in records.values()}
+    found = session.scalars(select(Request).where(Request.id.in_(keys)))
+    requests = {request.id: view(request, settings) for request in found}
+    tries = []
+    for row in reversed(task.attempts):
+        record = records.get(row.task_name)
+        request = requests.get(record.request_id) if record is not None else None
+        if request is None and row is task.attempts[-1] and submission.request is not None:
+            request = view(submission.request, settings)
+        tries.append(Try(row, record, request))
+    return tries
+
+
+def _operations(session: Session, task: ProdTask) -> list[PandaOperation]:
+    keys = [row.jedi_task_id for row in task.attempts if row.jedi_task_id is not None]
+    return list(
+        session.scalars(
+            select(PandaOperation)
+            .where(PandaOperation.jedi_task_id.in_(keys))
+            .order_by(PandaOperation.requested_at.desc())
+            .limit(_OPERATIONS_SHOWN)
+        )
+    )
+
+
+def _waiting(session: Session, task: ProdTask) -> list[Request]:
+    """Operations that were asked for and have no record yet."""
+    recorded = select(PandaOperation.request_id)
+    return list(
+        session.scalars(
+            select(Request)
+            .where(
+                Request.action == _OPERATION,
+                Request.state.in_(OPEN),
+                Request.subject == task.name,
+                Request.id.not_in(recorded),
+            )
+            .order_by(Request.id.desc())
+        )
+    )
+
+
+def standings(
+    session: Session, tasks: Sequence[ProdTask], settings: Settings
+) -> Iterator[tuple[ProdTask, Standing]]:
+    """What counts of many tasks for their gates, in few queries."""
+    strict = plans.readiness(session, tasks, is_relaxed=False)
+    held = plans.readiness(session, tasks, is_relaxed=True) if settings.pcs.relaxed else strict
+    asked = open_requests.of_tasks(session, [task.name for task in tasks])
+    for task in tasks:
+        request = asked.get(task.name)
+        yield (
+            task,
+            Standing(
+                status=TaskStatus(task.status),
+                owner=task.created_by,
+                jedi_task_id=task.panda_task_id,
+                request_id=request.id if request is not None else None,
+                reasons=tuple(strict[task.id]),
+                reasons_to_lock=tuple(held[task.id]),
+                command_problem=_command(task)[1] if settings.pcs.relaxed else None,
+            ),
+        )

@@ -1,0 +1,273 @@
+"""The list of production tasks: its filters, its order, its counts, and a page of its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from sqlalchemy import ColumnElement, Select, String, and_, exists, func, or_, select
+from sqlalchemy.orm import Session
+
+from api.pcs.models import Attempt, Campaign, Dataset, ProdTask, TaskStatus
+from api.pcs.queries import open_requests, tasks
+from flows.common.models import OPEN, Request, RequestState
+from flows.common.text import unkeepable
+
+PAGE_SIZE: Final = 100
+NO_CAMPAIGN: Final = "-"
+"""What stands in the page's address for tasks without a campaign; an empty one means all."""
+LARGEST_PAGE: Final = 1_000_000
+_MAX_TEXT: Final = 300
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filter:
+    """Which tasks are listed, in what order, and which page of them, as the address says."""
+
+    text: str = ""
+    status: str = ""
+    campaign: str = ""
+    owner: str = ""
+    is_submitting: bool = False
+    sort: str = "-updated"
+    page: int = 1
+
+    @classmethod
+    def of(cls, asked: dict[str, str]) -> Filter:
+        """The filter of an address's query; what cannot be meant is left out."""
+        known = {name: value for name, value in asked.items() if not any(unkeepable(value))}
+        sort = known.get("sort", "")
+        page = known.get("page", "")
+        is_page = page.isascii() and page.isdecimal() and len(page) < len(str(LARGEST_PAGE))
+        return cls(
+            text=known.get("q", "").strip()[:_MAX_TEXT],
+            status=known.get("status", "") if known.get("status") in _STATUSES else "",
+            campaign=known.get("campaign", ""),
+            owner=known.get("owner", ""),
+            is_submitting=known.get("submitting", "") not in {"", "0"},
+            sort=sort if sort.removeprefix("-") in SORTS else cls.sort,
+            page=max(1, int(page)) if is_page else 1,
+        )
+
+    @property
+    def is_any(self) -> bool:
+        """Whether anything is filtered."""
+        return bool(self.text or self.status or self.campaign or self.owner or self.is_submitting)
+
+    def query(self, **changed: Any) -> str:
+        """The address's query, with parts of it changed; the page begins again with its filter."""
+        parts = {
+            "q": self.text,
+            "status": self.status,
+            "campaign": self.campaign,
+            "owner": self.owner,
+            "submitting": "1" if self.is_submitting else "",
+            "sort": "" if self.sort == Filter.sort else self.sort,
+            **changed,
+        }
+        return urlencode({name: value for name, value in parts.items() if value})
+
+
+@dataclass(frozen=True)
+class Row:
+    """A task as the list shows it.
+
+    Attributes:
+        reference: What names it in an address: its composed name where no other task bears it.
+        try_number: Number of its last attempt.
+        panda_status: State of that attempt, as last seen at PanDA.
+        request_id: Its open submission request.
+    """
+
+    id: int
+    reference: str
+    name: str
+    composed_name: str
+    status: str
+    campaign: str | None
+    jedi_task_id: int | None
+    try_number: int | None
+    panda_status: str | None
+    owner: str
+    updated_at: datetime
+    request_id: int | None
+    request_state: RequestState | None
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A page of tasks, and what the filters offer."""
+
+    rows: list[Row]
+    total: int
+    counts: dict[str, int]
+    campaigns: list[str]
+    owners: list[str]
+
+    @property
+    def pages(self) -> int:
+        """How many pages there are; at least one."""
+        return max(1, -(-self.total // PAGE_SIZE))
+
+
+_last = (
+    select(Attempt.prod_task_id, Attempt.try_number, Attempt.status_snapshot)
+    .distinct(Attempt.prod_task_id)
+    .order_by(Attempt.prod_task_id, Attempt.try_number.desc())
+    .subquery("last_attempt")
+)
+SORTS: Final[dict[str, Any]] = {
+    "name": Dataset.composed_name,
+    "status": ProdTask.status,
+    "campaign": Campaign.name,
+    "jedi": ProdTask.panda_task_id,
+    "panda": _last.c.status_snapshot,
+    "owner": ProdTask.created_by,
+    "updated": ProdTask.updated_at,
+}
+"""What the list may be sorted by, as the address says it; `-` before it turns the order round."""
+_STATUSES: Final = frozenset(TaskStatus)
+
+
+def read(session: Session, wanted: Filter) -> Listing:
+    """The page of tasks that is wanted."""
+    counts = _counts(session, wanted)
+    total = counts.get(wanted.status, 0) if wanted.status else sum(counts.values())
+    return Listing(
+        rows=_rows(session, wanted),
+        total=total,
+        counts=counts,
+        campaigns=_campaigns(session),
+        owners=list(
+            session.scalars(select(ProdTask.created_by).distinct().order_by(ProdTask.created_by))
+        ),
+    )
+
+
+def keys(session: Session, wanted: Filter) -> list[int]:
+    """The keys of all tasks of the filter, in its order."""
+    query = _joined(select(ProdTask.id)).where(*_conditions(wanted))
+    return list(session.scalars(query.order_by(*_order(wanted.sort))))
+
+
+def tasks_of(session: Session, keys: Sequence[int]) -> list[ProdTask]:
+    """The tasks of those keys, with all that belongs to them, in the keys' order."""
+    query = select(ProdTask).where(ProdTask.id.in_(keys)).options(*tasks.loaded())
+    order = {key: number for number, key in enumerate(keys)}
+    return sorted(session.scalars(query), key=lambda task: order[task.id])
+
+
+def references(session: Session, composed: Sequence[tuple[int, str]]) -> dict[int, str]:
+    """What names each task in an address: a composed name means one task, or else its key does.
+
+    Args:
+        session: The caller's transaction.
+        composed: Keys of tasks, each with its composed name.
+    """
+    names = {name for _, name in composed}
+    several = set(
+        session.scalars(
+            select(Dataset.composed_name)
+            .join(ProdTask, ProdTask.dataset_id == Dataset.id)
+            .where(Dataset.composed_name.in_(names))
+            .group_by(Dataset.composed_name)
+            .having(func.count() > 1)
+        )
+    )
+    return {key: str(key) if name in several else name for key, name in composed}
+
+
+def _counts(session: Session, wanted: Filter) -> dict[str, int]:
+    query = (
+        _joined(select(ProdTask.status, func.count()))
+        .where(*_conditions(wanted, is_any_status=True))
+        .group_by(ProdTask.status)
+    )
+    found = {str(status): int(count) for status, count in session.execute(query)}
+    return {status.value: found[status] for status in TaskStatus if status in found}
+
+
+def _rows(session: Session, wanted: Filter) -> list[Row]:
+    columns = select(
+        ProdTask.id,
+        ProdTask.name,
+        Dataset.composed_name,
+        ProdTask.status,
+        Campaign.name.label("campaign"),
+        ProdTask.panda_task_id.label("jedi_task_id"),
+        _last.c.try_number,
+        _last.c.status_snapshot.label("panda_status"),
+        ProdTask.created_by.label("owner"),
+        ProdTask.updated_at,
+    )
+    query = _joined(columns).where(*_conditions(wanted)).order_by(*_order(wanted.sort))
+    start = (wanted.page - 1) * PAGE_SIZE
+    found = [each._asdict() for each in session.execute(query.limit(PAGE_SIZE).offset(start))]
+    named = references(session, [(each["id"], each["composed_name"]) for each in found])
+    asked = open_requests.of_tasks(session, [each["name"] for each in found])
+    rows = []
+    for each in found:
+        request = asked.get(each["name"])
+        state = RequestState(request.state) if request is not None else None
+        key = request.id if request is not None else None
+        rows.append(Row(**each, reference=named[each["id"]], request_id=key, request_state=state))
+    return rows
+
+
+def _joined(query: Select[Any]) -> Select[Any]:
+    return (
+        query.select_from(ProdTask)
+        .join(Dataset, ProdTask.dataset_id == Dataset.id)
+        .outerjoin(Campaign, ProdTask.campaign_id == Campaign.id)
+        .outerjoin(_last, _last.c.prod_task_id == ProdTask.id)
+    )
+
+
+def _conditions(wanted: Filter, *, is_any_status: bool = False) -> list[ColumnElement[bool]]:
+    conditions = [_says(word) for word in wanted.text.split()]
+    if wanted.status and not is_any_status:
+        conditions.append(ProdTask.status == wanted.status)
+    if wanted.campaign == NO_CAMPAIGN:
+        conditions.append(ProdTask.campaign_id.is_(None))
+    elif wanted.campaign:
+        conditions.append(Campaign.name == wanted.campaign)
+    if wanted.owner:
+        conditions.append(ProdTask.created_by == wanted.owner)
+    if wanted.is_submitting:
+        conditions.append(
+            exists().where(
+                Request.action == open_requests.ACTION,
+                Request.state.in_(OPEN),
+                Request.subject == ProdTask.name,
+            )
+        )
+    return conditions
+
+
+def _says(word: str) -> ColumnElement[bool]:
+    """Whether a task's names or its id hold the word, in any case."""
+    return or_(
+        Dataset.composed_name.icontains(word, autoescape=True),
+        ProdTask.name.icontains(word, autoescape=True),
+        and_(
+            ProdTask.panda_task_id.is_not(None),
+            ProdTask.panda_task_id.cast(String).startswith(word, autoescape=True),
+        ),
+    )
+
+
+def _order(sort: str) -> tuple[Any, Any]:
+    column = SORTS[sort.removeprefix("-")]
+    is_falling = sort.startswith("-")
+    main = column.desc().nulls_last() if is_falling else column.asc().nulls_last()
+    return main, ProdTask.id.desc() if is_falling else ProdTask.id.asc()
+
+
+def _campaigns(session: Session) -> list[str]:
+    used = exists().where(ProdTask.campaign_id == Campaign.id)
+    names = list(session.scalars(select(Campaign.name).where(used).order_by(Campaign.name.desc())))
+    has_none = session.scalar(select(exists().where(ProdTask.campaign_id.is_(None))))
+    return [*names, NO_CAMPAIGN] if has_none else names

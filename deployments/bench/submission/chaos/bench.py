@@ -1,0 +1,258 @@
+"""Bench `chaos`: random kills, PanDA's faults and double clicks; nothing may be lost or doubled."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from sqlalchemy import bindparam, text
+
+from deployments.bench.common.figures import Report, at_most
+from deployments.bench.common.machine import machine
+from deployments.bench.common.stack import BenchBroken, BenchStack, bench_stack, say
+from deployments.bench.submission.chaos.checks import breaches
+from deployments.bench.submission.chaos.evidence import Evidence, Panda, is_of, journal_of, rows_of
+from deployments.bench.submission.chaos.follower import Announcement, Follower
+from deployments.bench.submission.chaos.intent import Intent
+from deployments.bench.submission.chaos.leaks import Secrets
+from deployments.bench.submission.chaos.schedule import PRUN_SECONDS, SERVER_LIMIT_SECONDS, draw
+from deployments.bench.submission.chaos.victims import Victims
+from deployments.sandbox.campaign import CampaignMaker
+from deployments.stack.environment import sandbox_panda_url
+from flows.common.database import DatabaseUnavailable, transaction
+
+RUNS: Final = 200
+AT_A_TIME: Final = 4
+SETTINGS: Final = {
+    "PRODOPS_SANDBOX_PANDA": "true",
+    "PRODOPS_SANDBOX_PANDA_REFINE_SECONDS": "0.6",
+    "PRODOPS_SUBMISSION_TIMEOUT_SECONDS": f"{PRUN_SECONDS:g}",
+    "PRODOPS_SUBMISSION_SERVER_LIMIT_SECONDS": f"{SERVER_LIMIT_SECONDS:g}",
+    "PRODOPS_SUBMISSION_CHECK_SECONDS": "0.5",
+    "PRODOPS_SUBMISSION_CONFIRM_SECONDS": "3",
+    "PRODOPS_PANDA_TIMEOUT_SECONDS": "2",
+    "PRODOPS_RELAY_REST_SECONDS": "3",
+    "PRODOPS_WORKER_DRAIN_SECONDS": "3",
+    "PRODOPS_WORKER_LEASE_SECONDS": "3",
+    "PRODOPS_WORKER_LIMIT": "6",
+    "PRODOPS_WORKER_POLL_SECONDS": "1",
+    "PRODOPS_WORKER_PREFECT_POLL_SECONDS": "1",
+    "PRODOPS_WORKER_STOP_GRACE_SECONDS": "3",
+}
+_WAVE_SECONDS: Final = 120.0
+_BACK_SECONDS: Final = 60.0
+_CALM_SECONDS: Final = 20.0
+_POLL_SECONDS: Final = 0.1
+_MOST_PRESSES: Final = 8
+
+_OPEN_REQUESTS: Final = text("""
+    SELECT subject FROM request WHERE action = 'submit_task' AND subject IN :names
+    AND state IN ('queued', 'claimed', 'running', 'unknown')
+""").bindparams(bindparam("names", expanding=True))
+_SUBMITTED: Final = text("""
+    SELECT name FROM pcs_prod_task WHERE name IN :names AND panda_task_id IS NOT NULL
+""").bindparams(bindparam("names", expanding=True))
+_OPEN_ATTEMPTS: Final = text("""
+    SELECT task_name, count(*) FROM submission_attempt
+    WHERE task_name IN :names AND ended_at IS NULL GROUP BY task_name
+""").bindparams(bindparam("names", expanding=True))
+
+
+def run(seeds: Sequence[int]) -> Report:
+    """Play the schedules of the seeds, four intents at a time; about 5 s each."""
+    report = Report("chaos", machine())
+    with (
+        bench_stack(SETTINGS) as running,
+        Panda(sandbox_panda_url(running.stack.settings)) as panda,
+    ):
+        secrets = Secrets(running.stack)
+        bench = _Bench(running, panda, seeds)
+        with Follower(running.stack, after=running.last_event_id(), handle=bench.take):
+            bench.play()
+        secrets.note()
+        say("looking for secrets in files and tables")
+        found = [*bench.found, *secrets.leaks()]
+    report.add("schedules", bench.schedules)
+    report.add("violations", len(found), at_most(0))
+    report.add("kills", bench.kills)
+    report.add("seconds_per_schedule", bench.seconds / max(1, bench.schedules))
+    for breach in found:
+        report.note(breach)
+    for evidence in bench.evidence:
+        report.note(f"{evidence}\n  again: prodops bench chaos --only {evidence.schedule.seed}")
+    return report
+
+
+class _Bench:
+    """Plays the schedules in waves, and keeps what went against the rules."""
+
+    def __init__(self, running: BenchStack, panda: Panda, seeds: Sequence[int]) -> None:
+        self.found: list[str] = []
+        self.evidence: list[Evidence] = []
+        self.schedules = 0
+        self.kills = 0
+        self.seconds = 0.0
+        self._running = running
+        self._panda = panda
+        self._victims = Victims(running)
+        self._by_name: dict[str, Intent] = {}
+        self._intents = self._made(seeds)
+
+    def take(self, event: Announcement) -> None:
+        """Hand an event to its intent."""
+        intent = self._by_name.get(event.task_name)
+        if intent is not None:
+            intent.take(event, self._victims)
+
+    def play(self) -> None:
+        """Play all the schedules."""
+        began = time.monotonic()
+        with _progress(len(self._intents)) as advance:
+            for first in range(0, len(self._intents), AT_A_TIME):
+                wave = self._intents[first : first + AT_A_TIME]
+                self._play_wave(wave)
+                advance(wave, len(self.found))
+        self.seconds = time.monotonic() - began
+
+    def _made(self, seeds: Sequence[int]) -> list[Intent]:
+        """A production task for each seed, ready to be submitted."""
+        say(f"making {len(seeds)} production tasks at PCS")
+        with CampaignMaker(self._running.stack.api_url, self._running.token) as maker:
+            tasks = maker.make([f"chaos{seed:05d}" for seed in seeds])
+        intents = [
+            Intent(draw(seed), task, self._composed(task))
+            for seed, task in zip(seeds, tasks, strict=True)
+        ]
+        for intent in intents:
+            self._by_name[intent.task_name] = self._by_name[intent.panda_name] = intent
+        return intents
+
+    def _composed(self, task: str) -> str:
+        answer = self._running.http.get(f"/pcs/api/prod-tasks/{task}/").raise_for_status()
+        return str(answer.json()["composed_name"])
+
+    # -------------------------------------------------------------- a wave
+
+    def _play_wave(self, wave: list[Intent]) -> None:
+        self._victims.look()
+        for intent in wave:
+            intent.begin(self._running.http, self._panda)
+        deadline = time.monotonic() + _WAVE_SECONDS
+        while not self._is_over(wave) and time.monotonic() < deadline:
+            self._victims.look()
+            time.sleep(_POLL_SECONDS)
+        for intent in wave:
+            intent.end()
+        self._panda.clear_faults()
+        self._until_back()
+        self._check(wave)
+
+    def _is_over(self, wave: list[Intent]) -> bool:
+        """Whether every intent is submitted and quiet; one that was refused is asked for again."""
+        try:
+            is_open, submitted = self._states(wave)
+        except DatabaseUnavailable:
+            return False
+        for intent in wave:
+            is_quiet = not intent.is_busy and not {intent.task_name, intent.panda_name} & is_open
+            intent.is_settled = is_quiet and intent.task_name in submitted
+            if is_quiet and not intent.is_settled and len(intent.answers) < _MOST_PRESSES:
+                intent.ask_again(self._running.http)
+        return all(intent.is_settled for intent in wave) and self._victims.are_back()
+
+    def _states(self, wave: list[Intent]) -> tuple[set[str], set[str]]:
+        """Names with an open request, and those of tasks that have an id."""
+        names = [intent.task_name for intent in wave]
+        subjects = [*names, *(intent.panda_name for intent in wave)]
+        with transaction(self._running.engine) as session:
+            counts = {row[0]: row[1] for row in session.execute(_OPEN_ATTEMPTS, {"names": names})}
+            submitted = set(session.scalars(_SUBMITTED, {"names": names}))
+            is_open = set(session.scalars(_OPEN_REQUESTS, {"names": subjects}))
+        for intent in wave:
+            intent.most_open = max(intent.most_open, counts.get(intent.task_name, 0))
+        return is_open, submitted
+
+    def _until_back(self) -> None:
+        deadline = time.monotonic() + _BACK_SECONDS
+        while not self._victims.are_back():
+            if time.monotonic() > deadline:
+                raise BenchBroken("a part that was killed did not come back")
+            time.sleep(_POLL_SECONDS)
+
+    # -------------------------------------------------------------- what must hold
+
+    def _check(self, wave: list[Intent]) -> None:
+        seeds = [intent.schedule.seed for intent in wave]
+        self.found += [f"seeds {seeds}: {left}" for left in self._leftovers()]
+        tasks, journal = self._panda.tasks(), self._panda.journal()
+        for intent in wave:
+            evidence = Evidence(
+                schedule=intent.schedule,
+                task_name=intent.task_name,
+                panda_name=intent.panda_name,
+                events=tuple(intent.events),
+                panda=tuple(each for each in tasks if is_of(each.name, intent.panda_name)),
+                answers=tuple(intent.answers),
+                journal=journal_of(journal, intent.panda_name),
+                kills=tuple(intent.kills),
+                most_open=intent.most_open,
+                is_settled=intent.is_settled,
+                **rows_of(self._running, intent.task_name, intent.panda_name),
+            )
+            self._judge(evidence)
+
+    def _judge(self, evidence: Evidence) -> None:
+        self.schedules += 1
+        self.kills += sum("killed" in kill for kill in evidence.kills)
+        found = breaches(evidence)
+        self.found += [f"seed {evidence.schedule.seed}: {breach}" for breach in found]
+        if found:
+            self.evidence.append(evidence)
+
+    def _leftovers(self) -> Iterator[str]:
+        """What a wave left behind: prun that lives, sandboxes; runs end by themselves."""
+        if pruns := self._victims.pruns():
+            yield f"prun is left: {pruns}"
+        deadline = time.monotonic() + _CALM_SECONDS
+        while self._victims.runs() and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+        if runs := self._victims.runs():
+            yield f"runs are left: {[run.pid for run in runs]}"
+        sandboxes = self._running.stack.state_dir / "submissions"
+        if sandboxes.exists() and (left := sorted(path.name for path in sandboxes.iterdir())):
+            yield f"sandboxes are left: {shlex.join(left)}"
+
+
+class _Bar:
+    """The progress: a bar at a terminal, else a line for each wave."""
+
+    def __init__(self, bar: Progress, runs: int) -> None:
+        self._bar = bar
+        self._runs = runs
+        self._done = 0
+        self._task = bar.add_task("schedules", total=runs, violations=0)
+
+    def __call__(self, wave: Sequence[Intent], violations: int) -> None:
+        self._done += len(wave)
+        self._bar.update(self._task, completed=self._done, violations=violations)
+        if not self._bar.console.is_terminal:
+            say(f"{self._done} of {self._runs} schedules, {violations} violations")
+
+
+@contextmanager
+def _progress(runs: int) -> Iterator[_Bar]:
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("violations {task.fields[violations]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        yield _Bar(bar, runs)

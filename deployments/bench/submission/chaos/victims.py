@@ -1,0 +1,207 @@
+"""The processes of the stack that are killed: found by what they are, killed by their id alone."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+import psutil
+from sqlalchemy import select
+
+from deployments.bench.common.stack import BenchStack
+from deployments.bench.submission.chaos.schedule import SERVER_LIMIT_SECONDS, Victim
+from deployments.stack.errors import StackDown
+from deployments.stack.readiness import answers
+from flows.common.database import DatabaseUnavailable, transaction
+from flows.common.models import Request
+from flows.common.sessions import MARKER
+from flows.submission.models import SubmissionAttempt
+
+_PARTS: Final = {
+    Victim.WORKER: "worker",
+    Victim.API: "api",
+    Victim.PREFECT: "prefect",
+    Victim.POSTGRES: "postgres",
+}
+_PATIENCE_SECONDS: Final = 5.0
+_PRUN_PATIENCE_SECONDS: Final = SERVER_LIMIT_SECONDS + 5.0  # a resending waits for the server
+_POLL_SECONDS: Final = 0.02
+_PRUN: Final = "pandaclient.PrunScript"
+_SHELL: Final = "bin/prun"
+
+
+class Victims:
+    """Finds and kills processes of one stack."""
+
+    def __init__(self, running: BenchStack) -> None:
+        self._running = running
+        self._stack = running.stack
+        self._known: dict[Victim, psutil.Process] = {}
+        self._lock = threading.Lock()
+
+    def look(self) -> None:
+        """Note which processes the parts are, so that a kill finds its victim at once."""
+        with self._lock:
+            for victim, part in _PARTS.items():
+                if not _is_alive(self._known.get(victim)):
+                    self._note(victim, self._part(part))
+            if not _is_alive(self._known.get(Victim.GUARDIAN)):
+                self._note(Victim.GUARDIAN, self._guardian())
+
+    def kill(self, victim: Victim, *, request_id: int, panda_name: str, delay: float) -> str:
+        """Kill a victim after the delay; gives what was killed, in words."""
+        if victim in {Victim.PRUN, Victim.PRUN_SHELL}:
+            wanted = _PRUN if victim is Victim.PRUN else _SHELL
+            process = _patiently(lambda: self._prun(wanted, panda_name), _PRUN_PATIENCE_SECONDS)
+            time.sleep(delay)
+        elif victim is Victim.RUN:
+            time.sleep(delay)
+            process = self._run(request_id)
+        else:
+            time.sleep(delay)
+            process = self._known.get(victim)
+            if not _is_alive(process):
+                process = _patiently(lambda: self._found_again(victim), _PATIENCE_SECONDS)
+        if process is None:
+            return f"{victim} was not there"
+        try:
+            process.kill()  # psutil sees that the id is still this process's
+        except psutil.NoSuchProcess:
+            return f"{victim} had ended"
+        return f"{victim} killed, pid {process.pid}"
+
+    def are_back(self) -> bool:
+        """Whether every part does its work again."""
+        self.look()
+        stack = self._stack
+        worker = self._part("worker")
+        return (
+            worker is not None
+            and stack.layout.is_ready("worker", worker.pid)
+            and self._guardian() is not None
+            and answers(f"{stack.api_url}/api/health/")
+            and answers(f"{stack.prefect_url}/health")
+        )
+
+    def runs(self) -> list[psutil.Process]:
+        """The processes of the runs that are under way."""
+        guardian = self._guardian()
+        return _children(guardian) if guardian is not None else []
+
+    def pruns(self) -> list[int]:
+        """Pids of prun and its shell that live, whoever's child they are."""
+        mark = f"{self._stack.state_dir}:"
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if _is_prun(process) and process.environ().get(MARKER, "").startswith(mark):
+                    found.append(process.pid)
+            except psutil.Error:
+                continue
+        return found
+
+    # -------------------------------------------------------------- finding
+
+    def _found_again(self, victim: Victim) -> psutil.Process | None:
+        self.look()
+        found = self._known.get(victim)
+        return found if _is_alive(found) else None
+
+    def _note(self, victim: Victim, process: psutil.Process | None) -> None:
+        if process is not None:
+            self._known[victim] = process
+
+    def _part(self, part: str) -> psutil.Process | None:
+        try:
+            return psutil.Process(self._stack.pid(part))
+        except (StackDown, psutil.NoSuchProcess):
+            return None
+
+    def _guardian(self) -> psutil.Process | None:
+        worker = self._part("worker")
+        for child in _children(worker) if worker is not None else []:
+            if "deployments.worker.guardian" in _command(child):
+                return child
+        return None
+
+    def _run(self, request_id: int) -> psutil.Process | None:
+        """The run of a request: by its session, else by when it was started."""
+        runs = self.runs()
+        try:
+            with transaction(self._running.engine) as session:
+                request = session.get(Request, request_id)
+                leader = session.scalar(
+                    select(SubmissionAttempt.sender_session).where(
+                        SubmissionAttempt.request_id == request_id
+                    )
+                )
+        except DatabaseUnavailable:
+            return runs[0] if runs else None
+        for run in runs:
+            if run.pid == leader:
+                return run
+        if not runs or request is None or request.started_at is None:
+            return runs[0] if runs else None
+        started = request.started_at.timestamp()
+        return min(runs, key=lambda run: abs(_started(run) - started))
+
+    def _prun(self, wanted: str, panda_name: str) -> psutil.Process | None:
+        guardian = self._guardian()
+        if guardian is None:
+            return None
+        try:
+            family = guardian.children(recursive=True)
+        except psutil.NoSuchProcess:
+            return None
+        for process in family:
+            words = _command(process)
+            if wanted in words and panda_name in words and _is_alive(process):
+                return process
+        return None
+
+
+def _patiently(find: Callable[[], psutil.Process | None], seconds: float) -> psutil.Process | None:
+    deadline = time.monotonic() + seconds
+    while (found := find()) is None and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+    return found
+
+
+def _is_prun(process: psutil.Process) -> bool:
+    words = _command(process)
+    is_ours = _PRUN in words or _SHELL in words
+    return is_ours and process.status() != psutil.STATUS_ZOMBIE
+
+
+def _is_alive(process: psutil.Process | None) -> bool:
+    try:
+        return (
+            process is not None
+            and process.is_running()
+            and process.status() != psutil.STATUS_ZOMBIE
+        )
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _children(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return [child for child in process.children() if _is_alive(child)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _command(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+
+
+def _started(process: psutil.Process) -> float:
+    try:
+        return float(process.create_time())
+    except psutil.NoSuchProcess:
+        return 0.0

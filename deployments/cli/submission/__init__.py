@@ -1,0 +1,1 @@
+"""`prodops task`: production tasks listed, shown, locked, submitted and followed, over REST."""

@@ -1,0 +1,113 @@
+"""What the tasks at PanDA, and their states, mean for the tasks of PCS. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from blocks.panda_server import PandaTask
+from blocks.pcs_service import Attempt, ProdTask
+
+
+@dataclass(frozen=True)
+class StatusNews:
+    """A task's state at PanDA that PCS does not have yet."""
+
+    task: ProdTask
+    jedi_task_id: int
+    status: str
+
+
+@dataclass(frozen=True)
+class Succession:
+    """A task that PanDA ended as the duplicate of another, which is to take its place."""
+
+    task: ProdTask
+    attempt: Attempt
+    survivor_id: int
+
+
+@dataclass(frozen=True)
+class UnrecordedTask:
+    """A task of one of our names whose id PCS does not have."""
+
+    panda_name: str
+    jedi_task_id: int
+    status: str
+
+
+News = StatusNews | Succession | UnrecordedTask
+
+
+def news(
+    tasks: Sequence[ProdTask], seen: Sequence[PandaTask], *, in_work: Collection[str] = ()
+) -> list[News]:
+    """What PCS is to learn of the tasks that PanDA shows.
+
+    Args:
+        tasks: PCS's production tasks, with their attempts.
+        seen: The tasks as PanDA shows them now.
+        in_work: Names at PanDA that a submission is still working on: they are its to record.
+    """
+    known = {attempt.jedi_task_id: (task, attempt) for task in tasks for attempt in _recorded(task)}
+    names = set(_unsubmitted_names(tasks)) - set(in_work)
+    found: list[News] = []
+    for each in seen:
+        if each.id in known:
+            found.extend(_of_known(*known[each.id], each))
+        elif each.name in names and each.survivor_id is None:
+            found.append(UnrecordedTask(each.name, each.id, each.status))
+    return found
+
+
+def survivor(named: Sequence[PandaTask]) -> int | None:
+    """The one task of a name; None where there is none, or several may still live.
+
+    JEDI ends the second of two tasks that one name got, and says of which it is a duplicate.
+    """
+    found = [each for each in named if each.survivor_id is None]
+    if len(found) > 1:
+        found = [each for each in found if each.is_live]
+    return found[0].id if len(found) == 1 else None
+
+
+def is_rerun(task: PandaTask) -> bool:
+    """Whether PanDA would run the task again where its name is submitted."""
+    return task.is_ended or task.status == "exhausted"
+
+
+def unsettled(tasks: Sequence[ProdTask]) -> list[tuple[int, str]]:
+    """The ids that are submitted and not known to have ended, each with its last known state."""
+    return [
+        (attempt.jedi_task_id, attempt.status_snapshot)
+        for task in tasks
+        if task.status == "submitted"
+        for attempt in _recorded(task)
+        if attempt.jedi_task_id is not None and attempt.jedi_task_id == task.panda_task_id
+    ]
+
+
+def _recorded(task: ProdTask) -> list[Attempt]:
+    """The attempts with an id; the one of a PCS that keeps only the task's id is made up."""
+    recorded = [each for each in task.panda_tasks if each.jedi_task_id is not None]
+    ids = {each.jedi_task_id for each in recorded}
+    if task.panda_task_id is not None and task.panda_task_id not in ids:
+        name = task.composed_name
+        recorded.append(Attempt(id=0, task_name=name, jedi_task_id=task.panda_task_id))
+    return recorded
+
+
+def _of_known(task: ProdTask, attempt: Attempt, seen: PandaTask) -> Iterator[News]:
+    if seen.survivor_id is not None:
+        yield Succession(task, attempt, seen.survivor_id)
+    elif seen.status != attempt.status_snapshot:
+        yield StatusNews(task, seen.id, seen.status)
+
+
+def _unsubmitted_names(tasks: Sequence[ProdTask]) -> Iterator[str]:
+    for task in tasks:
+        if task.panda_task_id is None and not task.panda_tasks:
+            yield task.composed_name
+        for attempt in task.panda_tasks:
+            if attempt.jedi_task_id is None:
+                yield attempt.task_name

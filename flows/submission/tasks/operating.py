@@ -1,0 +1,115 @@
+"""An operation on a live task: its record, the request to PanDA, and the look at what followed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import func
+from sqlalchemy.orm import Session
+
+from flows.common import run
+from flows.common.flow import task
+from flows.common.models import RequestState
+from flows.common.run import Announce, Ending
+from flows.submission import messages, repository
+from flows.submission.models import OperationStatus, PandaOperation
+from flows.submission.schemas import OperateTask, TaskOperation
+from flows.submission.tasks import common
+
+
+@task("look at the task")
+def look(jedi_task_id: int) -> str | None:
+    """The task's state at PanDA; None where PanDA does not know it."""
+    return common.panda().status(jedi_task_id)
+
+
+@task("ask PanDA", delays=())
+def ask(form: OperateTask) -> None:
+    """Send the operation, once.
+
+    Raises:
+        PandaRefused: PanDA says no.
+    """
+    panda = common.panda()
+    match form.operation:
+        case TaskOperation.INCREASE_ATTEMPTS:
+            panda.increase_attempts(form.jedi_task_id, form.increase)
+        case TaskOperation.RETRY_FAILURES:
+            panda.retry(form.jedi_task_id, form.new_parameters.model_dump())
+        case TaskOperation.PAUSE:
+            panda.pause(form.jedi_task_id)
+        case TaskOperation.RESUME:
+            panda.resume(form.jedi_task_id)
+
+
+# ------------------------------------------------------------------ the record
+
+
+def begin(form: OperateTask) -> PandaOperation:
+    """The request's record: an earlier run's, or a new one."""
+    present = run.current()
+    values = {
+        "jedi_task_id": form.jedi_task_id,
+        "task_name": form.task_name,
+        "operation": form.operation.value,
+        "parameters": _parameters(form),
+        "requested_by": form.created_by,
+        "reason": form.reason,
+    }
+    return present.write(
+        lambda session, _: repository.begin_operation(session, present.claim.request_id, values)
+    )
+
+
+def note_sent(before: str | None) -> None:
+    """Note that PanDA is being asked; it is never asked twice."""
+    _write(sent_at=func.now(), observed_before=before)
+
+
+def note_accepted() -> PandaOperation:
+    """Note that PanDA accepted it."""
+    return _write(status=OperationStatus.ACCEPTED)
+
+
+def finish(
+    form: OperateTask, status: OperationStatus, text: str, *, observed: str | None = None
+) -> dict[str, Any]:
+    """End record and request, with the event that announces the outcome; gives the result."""
+    present = run.current()
+    is_ok = status is OperationStatus.VERIFIED
+    result = {
+        "operation": form.operation.value,
+        "jedi_task_id": form.jedi_task_id,
+        "status": status.value,
+        "observed_status": observed,
+        "diagnostic": text,
+    }
+    values = {"diagnostic": text, "observed_status": observed, "completed_at": func.now()}
+
+    def end(session: Session, announce: Announce) -> Ending:
+        request_id = present.claim.request_id
+        repository.write_operation(session, request_id, {"status": status, **values})
+        announce(messages.operated(form, text, present.claim, is_ok=is_ok))
+        if is_ok:
+            return Ending(result=result)
+        return Ending(state=RequestState.FAILED, result=result, error=text)
+
+    present.finish(end)
+    return result
+
+
+def _write(**values: Any) -> PandaOperation:
+    present = run.current()
+    return present.write(
+        lambda session, _: repository.write_operation(session, present.claim.request_id, values)
+    )
+
+
+def _parameters(form: OperateTask) -> dict[str, Any]:
+    match form.operation:
+        case TaskOperation.INCREASE_ATTEMPTS:
+            return {"increase": form.increase}
+        case TaskOperation.RETRY_FAILURES:
+            return {"new_parameters": form.new_parameters.model_dump()}
+        case _:
+            return {}

@@ -1,0 +1,504 @@
+"""`prodops task`: what a submission came to, how it is told, and with which exit code it ends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner, Result
+
+from blocks.monitor_api import StreamEvent
+from blocks.pcs_service import (
+    NotAllowed,
+    PcsConflict,
+    PcsRefused,
+    PcsUnavailable,
+    ProdTask,
+    RouteMissing,
+    TaskUnknown,
+)
+from deployments.cli.submission import commands, display, waiting
+from deployments.cli.submission.outcome import (
+    EXIT_CODES,
+    STEPS,
+    Event,
+    Outcome,
+    Submission,
+    exit_code,
+    judge,
+    outcome_of,
+)
+from flows.common.settings import settings
+from flows.submission import messages
+from flows.submission.models import Step
+from tests.fake_pcs import FakePcs, fake_pcs
+
+NAME = "group.EIC.26.02.0.epic_craterlake.p3001.e1.s1.r1"
+
+
+def task(**fields: Any) -> ProdTask:
+    return ProdTask.model_validate({"id": 1, "name": NAME, "status": "ready", **fields})
+
+
+def attempt(number: int, **fields: Any) -> dict[str, Any]:
+    return {"id": 10 + number, "try_number": number, "task_name": NAME, **fields}
+
+
+def begun(**fields: Any) -> Submission:
+    request = {"id": 7, "state": "queued", "created_at": "2026-01-02T03:04:05+00:00"}
+    submission = Submission(NAME)
+    submission.begin(task(panda_tasks=[attempt(1)], request=request, **fields))
+    return submission
+
+
+def event(told: Event, **data: Any) -> StreamEvent:
+    return StreamEvent(1, told.value, {"task_name": NAME, "request_id": 7, **data})
+
+
+# ------------------------------------------------------------------ what is heard
+
+
+def test_the_events_and_steps_are_those_that_the_flow_tells():
+    told = {messages.PROGRESS, messages.SUBMITTED, messages.FAILED, messages.UNKNOWN}
+    assert set(Event) == {*told, messages.UNRECORDED}
+    assert len(Step) == STEPS
+
+
+def test_a_submitted_task_has_its_id_from_the_event():
+    submission = begun()
+    submission.take(event(Event.SUBMITTED, jedi_task_id="1000"))
+    assert (submission.outcome, submission.jedi_task_id) == (Outcome.SUBMITTED, 1000)
+
+
+def test_a_failure_has_its_reason_from_the_event():
+    submission = begun()
+    submission.take(event(Event.FAILED, reason="the token expired"))
+    assert (submission.outcome, submission.reason) == (Outcome.FAILED, "the token expired")
+
+
+@pytest.mark.parametrize("change", [{"task_name": "another"}, {"request_id": 8}])
+def test_what_is_told_of_another_submission_changes_nothing(change):
+    submission = begun()
+    submission.take(event(Event.FAILED, reason="no", **change))
+    assert submission.outcome is Outcome.ACCEPTED
+
+
+def test_an_event_without_a_request_is_taken_by_its_name():
+    submission = begun()
+    submission.take(StreamEvent(1, Event.SUBMITTED, {"task_name": NAME, "jedi_task_id": "5"}))
+    assert submission.jedi_task_id == 5
+
+
+def test_unknown_stays_unknown_while_it_is_looked_into_and_may_end_well():
+    submission = begun()
+    submission.take(event(Event.UNKNOWN, reason="no answer", next_check_at="2026-01-02T03:04:05"))
+    submission.take(event(Event.PROGRESS, step="reconcile", step_number=7, text="asking PanDA"))
+    assert submission.outcome is Outcome.UNKNOWN
+    assert display.stage(submission) == "unknown: 7/10 reconcile: asking PanDA"
+    submission.take(event(Event.SUBMITTED, jedi_task_id="9"))
+    assert submission.outcome is Outcome.SUBMITTED
+
+
+def test_nothing_comes_after_a_final_event():
+    submission = begun()
+    submission.take(event(Event.SUBMITTED, jedi_task_id="9"))
+    submission.take(event(Event.FAILED, reason="late"))
+    assert submission.outcome is Outcome.SUBMITTED
+
+
+json_values = st.none() | st.booleans() | st.integers() | st.text(max_size=9) | st.just(["x"])
+fields = st.sampled_from(
+    ["task_name", "request_id", "step", "step_number", "text", "jedi_task_id", "reason"]
+)
+
+
+@given(st.sampled_from(Event), st.dictionaries(fields, json_values))
+def test_whatever_an_event_holds_is_taken_and_shown_in_one_clean_line(told, data):
+    submission = begun()
+    submission.take(StreamEvent(1, told, {"task_name": NAME, **data}))
+    for line in (display.result_line(submission), *display.drawn_lines([submission])):
+        assert line.isprintable()
+    json.dumps(submission.as_json())
+
+
+# ------------------------------------------------------------------ what PCS shows
+
+
+def test_a_submission_whose_event_was_missed_is_seen_at_its_attempt():
+    submission = begun()
+    submission.look(task(status="submitted", panda_tasks=[attempt(1, jedi_task_id=1000)]))
+    assert (submission.outcome, submission.jedi_task_id) == (Outcome.SUBMITTED, 1000)
+
+
+def test_a_failure_whose_event_was_missed_is_seen_at_its_attempt():
+    row = attempt(1, status_snapshot="submit_failed", metadata={"submit_failure": "refused"})
+    submission = begun()
+    submission.look(task(panda_tasks=[row]))
+    assert (submission.outcome, submission.reason) == (Outcome.FAILED, "refused")
+
+
+def test_an_attempt_that_another_served_is_followed_in_that_other():
+    submission = begun()
+    superseded = {"status_snapshot": "submit_failed", "metadata": {"superseded": True}}
+    tries = [attempt(1, **superseded), attempt(2)]
+    submission.look(task(panda_tasks=tries, request={"id": 6, "state": "running"}))
+    assert (submission.is_open, submission.request_id, submission.attempt_id) == (True, 6, 12)
+    tries = [attempt(1, **superseded), attempt(2, jedi_task_id=41)]
+    submission.look(task(panda_tasks=tries, panda_task_id=41))
+    assert (submission.outcome, submission.jedi_task_id) == (Outcome.SUBMITTED, 41)
+
+
+def test_a_request_that_ended_without_a_task_has_failed():
+    submission = begun()
+    submission.look(task(panda_tasks=[attempt(1)]))
+    assert submission.outcome is Outcome.FAILED
+
+
+def test_an_id_counts_when_its_request_has_ended():
+    submission = begun()
+    open_still = {"id": 7, "state": "running"}
+    submission.look(task(panda_tasks=[attempt(1, jedi_task_id=5)], request=open_still))
+    assert submission.outcome is Outcome.ACCEPTED
+
+
+def test_a_rerun_is_not_taken_for_the_task_that_it_reruns():
+    rows = [attempt(1, jedi_task_id=5), attempt(2)]
+    submission = Submission(NAME)
+    submission.begin(task(panda_task_id=5, panda_tasks=rows, request={"id": 8, "state": "queued"}))
+    submission.look(task(panda_task_id=5, panda_tasks=[rows[0], {**rows[1], "jedi_task_id": 6}]))
+    assert submission.jedi_task_id == 6
+
+
+def test_what_pcs_shows_as_unknown_does_not_hide_that_panda_has_it():
+    submission = begun()
+    submission.take(event(Event.UNRECORDED, jedi_task_id="5", reason="PCS is away"))
+    submission.look(task(request={"id": 7, "state": "unknown", "error": "PCS is away"}))
+    assert (submission.outcome, submission.jedi_task_id) == (Outcome.UNRECORDED, 5)
+
+
+def test_a_pcs_without_attempts_tells_by_the_tasks_id_only():
+    submission = Submission(NAME)
+    submission.begin(task())
+    submission.look(task())
+    assert submission.outcome is Outcome.ACCEPTED
+    submission.look(task(panda_task_id=36439))
+    assert submission.outcome is Outcome.SUBMITTED
+
+
+@pytest.mark.parametrize(
+    ("shown", "outcome"),
+    [
+        ({}, Outcome.NOT_SUBMITTED),
+        ({"panda_task_id": 5, "panda_tasks": [attempt(1, jedi_task_id=5)]}, Outcome.SUBMITTED),
+        ({"panda_tasks": [attempt(1, status_snapshot="submit_failed")]}, Outcome.FAILED),
+        ({"request": {"id": 7, "state": "running"}}, Outcome.ACCEPTED),
+        ({"request": {"id": 7, "state": "unknown"}}, Outcome.UNKNOWN),
+    ],
+)
+def test_who_watches_sees_where_the_newest_submission_stands(shown, outcome):
+    assert judge(NAME, task(**shown)).outcome is outcome
+
+
+# ------------------------------------------------------------------ exit codes
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (TaskUnknown(404, "No task 'x'"), 3),
+        (PcsRefused(400, "Only a locked (ready) task can be submitted to PanDA."), 4),
+        (PcsConflict(409, "Already submitted as jediTaskID 5."), 4),
+        (NotAllowed(403, "no"), 7),
+        (PcsUnavailable("no answer"), 7),
+        (RouteMissing(404, "Not found."), 7),
+        (PcsRefused(302, "redirects to /login"), 7),
+    ],
+)
+def test_every_refusal_has_its_exit_code(error, code):
+    assert EXIT_CODES[outcome_of(error)] == code
+
+
+def test_every_outcome_has_an_exit_code_and_a_line():
+    for outcome in Outcome:
+        assert outcome in EXIT_CODES
+        assert display.result_line(Submission(NAME, outcome)).startswith(f"{NAME}: ")
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "code"),
+    [
+        ([], 0),
+        ([Outcome.SUBMITTED, Outcome.NO_SUCH_TASK], 3),
+        ([Outcome.REFUSED, Outcome.NO_SUCH_TASK], 4),
+        ([Outcome.FAILED, Outcome.REFUSED], 5),
+        ([Outcome.FAILED, Outcome.UNREACHABLE], 7),
+        ([Outcome.UNREACHABLE, Outcome.UNRECORDED, Outcome.SUBMITTED], 6),
+    ],
+)
+def test_of_several_the_one_that_needs_most_care_counts(outcomes, code):
+    assert exit_code(outcomes) == code
+
+
+@pytest.mark.parametrize("outcome", [Outcome.PENDING, Outcome.UNKNOWN, Outcome.UNRECORDED])
+def test_what_is_not_known_is_not_to_be_submitted_again(outcome):
+    assert "do not submit it again" in display.result_line(Submission(NAME, outcome))
+
+
+def test_many_are_drawn_in_a_dozen_lines_and_their_numbers():
+    many = [begun() for _ in range(20)]
+    many[0].take(event(Event.SUBMITTED, jedi_task_id="1"))
+    lines = display.drawn_lines(many)
+    assert len(lines) == 13
+    assert lines[-1] == "1 submitted, 19 under way"
+
+
+# ------------------------------------------------------------------ the commands
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_this_machine(monkeypatch, tmp_path) -> Iterator[None]:
+    monkeypatch.chdir(tmp_path)
+    settings.cache_clear()
+    yield
+    settings.cache_clear()
+
+
+@pytest.fixture
+def pcs() -> Iterator[FakePcs]:
+    with fake_pcs() as pcs:
+        yield pcs
+
+
+def run(pcs: FakePcs, *words: str, token: str = "good", **more: Any) -> Result:
+    return CliRunner().invoke(commands.app, [*words, "-m", pcs.url, "-t", token], **more)
+
+
+def told_as_submitted(pcs: FakePcs) -> None:
+    """Every task is submitted at once, as 1000 and its number."""
+
+    def tell(name: str, verb: str) -> None:
+        if not verb:
+            return
+        id_ = 1000 + pcs.tasks[name]["id"]
+        progress = {"step": "send", "step_number": 5, "text": "prun is sending the task to PanDA"}
+        pcs.tell(Event.PROGRESS, name, **progress)
+        pcs.tell(Event.SUBMITTED, name, jedi_task_id=str(id_))
+
+    pcs.after_answer = tell
+
+
+def test_submit_returns_when_it_is_accepted(pcs):
+    pcs.add(NAME)
+    result = run(pcs, "submit", NAME)
+    assert (result.exit_code, result.stdout) == (0, f"{NAME}: accepted as request 101\n")
+
+
+def test_submit_waits_for_the_id_and_tells_the_steps_on_stderr(pcs):
+    pcs.add(NAME)
+    told_as_submitted(pcs)
+    result = run(pcs, "submit", NAME, "--wait")
+    assert result.exit_code == 0
+    assert result.stdout.startswith(f"{NAME}: submitted as jediTaskID 1001 (")
+    assert f"{NAME}: 5/10 send: prun is sending the task to PanDA" in result.stderr
+
+
+def test_the_stream_is_open_before_the_submission_is_asked_for(pcs):
+    pcs.add(NAME)
+    told_as_submitted(pcs)
+    run(pcs, "submit", NAME, "--wait")
+    assert pcs.asked[0] == ("GET", "/api/messages/stream/")
+
+
+def test_many_are_followed_together_and_told_as_one_object_each(pcs, tmp_path):
+    for number in range(3):
+        pcs.add(f"t{number}")
+    told_as_submitted(pcs)
+    (tmp_path / "names").write_text("# a list\nt1\n\n  t2\nt1\n")
+    result = run(pcs, "submit", "t0", "--from-file", "names", "--wait", "--json")
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    assert result.exit_code == 0
+    assert [(row["task"], row["jedi_task_id"]) for row in rows] == [
+        ("t0", 1001), ("t1", 1002), ("t2", 1003),
+    ]  # fmt: skip
+
+
+def test_names_come_from_standard_input(pcs):
+    pcs.add("t0")
+    assert run(pcs, "submit", "--from-file", "-", input="t0\n").exit_code == 0
+
+
+def test_without_a_name_it_is_a_wrong_usage(pcs):
+    assert run(pcs, "submit").exit_code == 2
+    assert run(pcs, "submit", "--from-file", "nowhere").exit_code == 2
+
+
+def test_what_the_gate_refuses_is_told_with_the_id_and_the_others_go_on(pcs):
+    pcs.add("old")
+    pcs.add("new")
+    pcs.refusals["old"] = (409, {"detail": "Already submitted as jediTaskID 36439."})
+    result = run(pcs, "submit", "old", "none", "new", "--json")
+    rows = {row["task"]: row for row in map(json.loads, result.stdout.splitlines())}
+    assert result.exit_code == 4
+    assert (rows["old"]["outcome"], rows["old"]["jedi_task_id"]) == ("refused", 36439)
+    assert rows["none"]["outcome"] == "no_such_task"
+    assert rows["new"]["outcome"] == "accepted"
+
+
+def test_a_failed_submission_ends_with_5_and_its_reason(pcs):
+    pcs.add(NAME)
+    pcs.after_answer = lambda name, _: pcs.tell(Event.FAILED, name, reason="the token expired")
+    result = run(pcs, "submit", NAME, "--wait")
+    assert result.exit_code == 5
+    assert result.stdout.startswith(f"{NAME}: failed: the token expired")
+
+
+def test_a_wait_that_ends_too_early_ends_with_6(pcs):
+    pcs.add(NAME)
+    result = run(pcs, "submit", NAME, "--wait", "--timeout", "0.3")
+    assert result.exit_code == 6
+    assert "waits for the ops side" in result.stdout
+    assert "do not submit it again" in result.stdout
+
+
+def test_a_last_look_finds_what_no_event_told(pcs):
+    pcs.add(NAME)
+
+    def end(name: str, _verb: str) -> None:
+        pcs.tasks[name]["request"] = None
+        pcs.tasks[name]["panda_tasks"][-1]["jedi_task_id"] = 42
+
+    pcs.after_answer = end
+    result = run(pcs, "submit", NAME, "--wait", "--timeout", "0.3", "--json")
+    assert (result.exit_code, json.loads(result.stdout)["jedi_task_id"]) == (0, 42)
+
+
+def test_pcs_is_asked_again_while_no_event_comes(pcs, monkeypatch):
+    monkeypatch.setattr(waiting, "_SHORTEST_LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(waiting, "_LOOK_SECONDS", 0.05)
+    pcs.add(NAME, panda_tasks=[attempt(1)], request={"id": 7, "state": "running"})
+    ended = {"request": None, "panda_tasks": [attempt(1, jedi_task_id=42)]}
+    pcs.after_answer = lambda name, _: pcs.tasks[name].update(ended)
+    result = run(pcs, "watch", NAME)
+    assert result.exit_code == 0
+    assert "submitted as jediTaskID 42" in result.stdout
+
+
+def test_ctrl_c_ends_the_wait_and_says_that_the_submission_goes_on(pcs, monkeypatch):
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(waiting, "follow", interrupt)
+    pcs.add(NAME)
+    result = run(pcs, "submit", NAME, "--wait")
+    assert result.exit_code == 130
+    assert "do not submit it again" in result.stdout
+    assert "the submission goes on" in result.stderr
+
+
+def test_without_a_good_token_nothing_is_asked_for_and_it_ends_with_7(pcs):
+    pcs.add(NAME)
+    result = run(pcs, "submit", NAME, "--wait", token="bad")
+    assert result.exit_code == 7
+    assert [method for method, _ in pcs.asked] == ["GET"]
+
+
+@pytest.mark.parametrize("words", [["submit", NAME], ["watch", NAME], ["lock", NAME]])
+def test_without_any_token_nothing_is_asked_for_at_all(pcs, words):
+    result = CliRunner().invoke(commands.app, [*words, "-m", pcs.url])
+    assert (result.exit_code, pcs.asked) == (7, [])
+    assert "SWF_API_TOKEN" in result.stderr
+
+
+def test_what_is_open_to_read_needs_no_token(pcs):
+    pcs.add(NAME)
+    result = CliRunner().invoke(commands.app, ["show", NAME, "-m", pcs.url])
+    assert result.exit_code == 0
+
+
+def test_nobody_at_the_address_ends_with_7():
+    nowhere = ["-m", "http://127.0.0.1:1", "-t", "x"]
+    result = CliRunner().invoke(commands.app, ["submit", "a", "b", *nowhere])
+    assert result.exit_code == 7
+    assert "`prodops task show` will tell" in result.stdout
+    assert "not asked for" in result.stdout
+
+
+def test_rerun_asks_for_another_attempt(pcs):
+    pcs.add(NAME, status="submitted", panda_task_id=5, panda_tasks=[attempt(1, jedi_task_id=5)])
+    result = run(pcs, "rerun", NAME)
+    assert (result.exit_code, pcs.asked[-1][1]) == (
+        0,
+        f"/pcs/api/prod-tasks/{NAME}/rerun-entire-task/",
+    )
+
+
+def test_watch_tells_how_the_last_one_ended(pcs):
+    pcs.add(NAME, panda_task_id=5, panda_tasks=[attempt(1, jedi_task_id=5)])
+    result = run(pcs, "watch", NAME)
+    assert (result.exit_code, result.stdout) == (0, f"{NAME}: submitted as jediTaskID 5\n")
+
+
+def test_watch_of_a_task_that_nobody_submitted_ends_with_4(pcs):
+    pcs.add(NAME)
+    result = run(pcs, "watch", NAME)
+    assert result.exit_code == 4
+    assert "nothing of it is being submitted; it is ready" in result.stdout
+
+
+def test_list_is_tab_separated_in_a_pipe_and_an_array_with_json(pcs):
+    pcs.add(NAME, status="submitted", panda_task_id=5, campaign="26.02.0", created_by="ann")
+    line = run(pcs, "list", "--status", "submitted").stdout
+    assert line.split("\t")[:6] == [NAME, "submitted", "5", "", "", "26.02.0"]
+    assert run(pcs, "list", "--plain").stdout == line
+    assert [row["name"] for row in json.loads(run(pcs, "list", "--json").stdout)] == [NAME]
+
+
+def test_show_tells_what_is_missing_and_what_will_run(pcs):
+    pcs.add(NAME, readiness=["its physics tag p3001 is a draft; lock it"], status="draft")
+    pcs.accept(NAME)
+    text = run(pcs, "show", NAME).stdout
+    assert "readiness  its physics tag p3001 is a draft; lock it" in text
+    assert "submission  request 101 is queued" in text
+    assert text.endswith(f"prun --outDS {NAME}\n")
+
+
+def test_show_as_json_holds_the_task_and_its_command(pcs):
+    pcs.add(NAME)
+    shown = json.loads(run(pcs, "show", NAME, "--json").stdout)
+    assert (shown["name"], shown["command"]) == (NAME, f"prun --outDS {NAME}")
+
+
+def test_command_prints_the_command_alone(pcs):
+    pcs.add(NAME)
+    assert run(pcs, "command", NAME).stdout == f"prun --outDS {NAME}\n"
+
+
+@pytest.mark.parametrize("words", [["show"], ["lock"], ["rerun"], ["watch"]])
+def test_a_task_that_is_not_there_ends_with_3(pcs, words):
+    result = run(pcs, *words, "none")
+    assert result.exit_code == 3
+    assert "No task 'none'" in result.stdout + result.stderr
+
+
+def test_lock_tells_the_new_status_or_what_is_missing(pcs):
+    pcs.add(NAME)
+    assert run(pcs, "lock", NAME).stdout == f"{NAME}: ready\n"
+    pcs.refusals[NAME] = (400, {"detail": "Cannot lock — task is not ready: no evgen tag"})
+    result = run(pcs, "lock", NAME)
+    assert (result.exit_code, "no evgen tag" in result.stderr) == (4, True)
+
+
+def test_the_help_tells_the_exit_codes():
+    text = " ".join(CliRunner().invoke(commands.app, ["--help"]).stdout.replace("│", " ").split())
+    assert "3 no such task" in text
+    assert "must NOT be submitted again" in text
+
+
+def test_names_in_a_file_that_is_no_text_are_a_wrong_usage(pcs, tmp_path: Path):
+    (tmp_path / "names").write_bytes(b"\xff\xfe")
+    assert run(pcs, "submit", "--from-file", "names").exit_code == 2
