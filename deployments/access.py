@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 
 from sqlalchemy import Engine, make_url
+from sqlalchemy.orm import Session
 
-from flows.common.database import make_engine
+from flows.common.database import make_engine, transaction
 from flows.common.settings import settings
 
 
@@ -26,6 +29,17 @@ def ops_engine() -> Engine:
         passfile=settings().database.passfile,
         pool_size=2,
     )
+
+
+@contextmanager
+def ops_session() -> Iterator[Session]:
+    """One transaction with the ops role's rights.
+
+    Raises:
+        BadSetting, DatabaseUnavailable: As for `ops_engine`; PostgreSQL did not answer.
+    """
+    with transaction(ops_engine()) as session:
+        yield session
 
 
 def join_stack() -> None:

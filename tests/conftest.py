@@ -188,7 +188,7 @@ def served_api(
 ) -> Iterator[ServedApi]:
     token = database.create_token()
     kept = functools.partial(_kept_engine, database.web_url, database.web_passfile)
-    monkeypatch.setattr("api.app.make_engine", kept)
+    monkeypatch.setattr("api.http.app.make_engine", kept)
     monkeypatch.setenv("PRODOPS_API_TRUSTED_PROXIES", "127.0.0.1")
     monkeypatch.setenv("PRODOPS_DATABASE_URL", str(database.web_url))
     monkeypatch.setenv("PRODOPS_DATABASE_PASSFILE", str(database.web_passfile))

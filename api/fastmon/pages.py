@@ -25,50 +25,52 @@ router = APIRouter(route_class=pages.PageRoute, prefix="/fastmon")
 NO_NAMESPACE: Final = "-"
 """What stands in a page's address for STFs without a namespace; an empty one means all."""
 _LARGEST_RUN: Final = 2**31 - 1
-_KEPT_SECONDS: Final = 0.5
-_KEPT_SHOTS: Final = 100
+_CACHE_SECONDS: Final = 0.5
+_CACHE_SIZE: Final = 100
 
 
 @dataclass(frozen=True)
-class _Shot:
+class _Read:
+    """What a page shows, and when it was read."""
+
     snapshot: Snapshot
     sampling: tuple[models.Request, ...]
     at: float
 
+    def is_good(self, known: int) -> bool:
+        """Whether it still serves a page that knows the events up to `known`."""
+        is_fresh = time.monotonic() - self.at < _CACHE_SECONDS
+        return is_fresh and self.snapshot.last_event_id >= known
+
 
 @dataclass
-class _Shots:
-    """Snapshots, taken once for all the pages that ask at a time.
+class _Cache:
+    """What pages show, read once for all that ask at a time: all do when a sampling run ends.
 
-    All pages ask when a sampling run ends. A kept snapshot serves as well as a new one, for a page
-    goes on from its event; unless the page knows of a later event.
+    What was read before serves as well as what would be read anew, for a page goes on from its
+    event; unless the page knows of a later event.
     """
 
-    kept: dict[Wanted, _Shot] = field(default_factory=dict)
+    reads: dict[Wanted, _Read] = field(default_factory=dict)
     locks: dict[Wanted, asyncio.Lock] = field(default_factory=dict)
 
-    async def take(self, engine: Engine, wanted: Wanted, known: int) -> _Shot:
+    async def get(self, engine: Engine, wanted: Wanted, known: int) -> _Read:
         async with self.locks.setdefault(wanted, asyncio.Lock()):
-            shot = self.kept.get(wanted)
-            if shot is None or not _is_good(shot, known):
-                shot = await run_in_threadpool(_take, engine, wanted)
-                if len(self.kept) >= _KEPT_SHOTS:
-                    self.kept.clear()
+            found = self.reads.get(wanted)
+            if found is None or not found.is_good(known):
+                found = await run_in_threadpool(_read, engine, wanted)
+                if len(self.reads) >= _CACHE_SIZE:
+                    self.reads.clear()
                     self.locks.clear()
-                self.kept[wanted] = shot
-            return shot
+                self.reads[wanted] = found
+            return found
 
 
-def _is_good(shot: _Shot, known: int) -> bool:
-    is_fresh = time.monotonic() - shot.at < _KEPT_SECONDS
-    return is_fresh and shot.snapshot.last_event_id >= known
-
-
-def _take(engine: Engine, wanted: Wanted) -> _Shot:
+def _read(engine: Engine, wanted: Wanted) -> _Read:
     with transaction(engine) as session:
         snapshot = live.take(session, wanted)
         sampling = live.sampling_runs(session, wanted.namespace)
-    return _Shot(snapshot, tuple(sampling), time.monotonic())
+    return _Read(snapshot, tuple(sampling), time.monotonic())
 
 
 @router.get("/", include_in_schema=False)
@@ -79,17 +81,17 @@ async def live_page(
     viewer = await pages.viewer_of(request)
     number, problem = _run_number(run)
     wanted = Wanted(namespace=_namespace(namespace), run=number)
-    shot = await _shots(request).take(request.app.state.engine, wanted, after)
+    found = await _cache(request).get(request.app.state.engine, wanted, after)
     return await pages.show(
         request,
         "fastmon.html",
         viewer,
         status=400 if problem else 200,
-        shot=shot.snapshot,
+        shot=found.snapshot,
         problem=problem,
         asked={"namespace": namespace, "run": run},
         no_namespace=NO_NAMESPACE,
-        sampling=[_sampling(request, row) for row in shot.sampling],
+        sampling=[_sampling(request, row) for row in found.sampling],
         words={
             "quiet_seconds": views.QUIET_SECONDS,
             "rate_seconds": views.RATE_SECONDS,
@@ -113,15 +115,15 @@ async def snapshot(
     pages.admit(request, response, await gatekeeper(request).reader(request))
     response.headers["Cache-Control"] = "no-store"
     wanted = Wanted(namespace=_namespace(namespace), run=run)
-    return (await _shots(request).take(request.app.state.engine, wanted, after)).snapshot
+    return (await _cache(request).get(request.app.state.engine, wanted, after)).snapshot
 
 
-def _shots(request: Request) -> _Shots:
+def _cache(request: Request) -> _Cache:
     state = request.app.state
-    if not hasattr(state, "fastmon_shots"):
-        state.fastmon_shots = _Shots()
-    shots: _Shots = state.fastmon_shots
-    return shots
+    if not hasattr(state, "fastmon_cache"):
+        state.fastmon_cache = _Cache()
+    cache: _Cache = state.fastmon_cache
+    return cache
 
 
 def _namespace(text: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Messages in, events out: the REST door of the bus, and the live stream."""
+"""Messages in over REST, events out over the live stream."""
 
 from __future__ import annotations
 

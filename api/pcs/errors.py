@@ -20,11 +20,11 @@ class AttemptNotFound(NotFound):
 
 
 class NotReady(ProdOpsError):
-    """The task is not ready for what is asked."""
+    """The task is not ready for the operation."""
 
 
 class BadTransition(ProdOpsError):
-    """The record's status does not permit what is asked."""
+    """The record's status does not permit the operation."""
 
 
 class NotOwner(Forbidden):
@@ -47,7 +47,7 @@ class SubmissionOpen(Refused):
 
 
 class AmbiguousIdentity(Refused):
-    """Several tasks bear the name; `candidates` tells them apart."""
+    """Several tasks have the name; `candidates` lists them."""
 
     def __init__(self, name: str, candidates: Sequence[Mapping[str, Any]]) -> None:
         self.candidates = [dict(candidate) for candidate in candidates]

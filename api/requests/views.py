@@ -56,7 +56,5 @@ def triggered(accepted: Accepted, settings: Settings) -> Triggered:
 def view(row: models.Request, settings: Settings) -> RequestView:
     """The request with a link to its flow run in Prefect's UI, where one is configured."""
     shown = RequestView.model_validate(row)
-    ui = settings.prefect.ui_url
-    if ui and row.flow_run_id:
-        shown.flow_run_url = f"{ui.rstrip('/')}/runs/flow-run/{row.flow_run_id}"
+    shown.flow_run_url = settings.prefect.flow_run_url(row.flow_run_id)
     return shown

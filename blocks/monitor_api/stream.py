@@ -169,16 +169,17 @@ class EventStream:
         if not isinstance(data, dict):
             self.report(f"a {frame.event} event holds no JSON object: {frame.data[:80]!r}")
             return None
-        return StreamEvent(_number(frame.id), frame.event, data)
+        # A frame without an id has that of the frame before (WHATWG); control frames have none.
+        number = None if frame.event in CONTROL_EVENTS else _number(frame.id)
+        return StreamEvent(number, frame.event, data)
 
     def _is_new(self, event: StreamEvent) -> bool:
         if event.id is None:
             return True
-        is_new = self.last_id is None or event.id > self.last_id
-        if not is_new and event.event not in CONTROL_EVENTS:
+        if self.last_id is not None and event.id <= self.last_id:
             self._report_repeat(event.id)
             return False
-        self.last_id = max(event.id, self.last_id or 0)
+        self.last_id = event.id
         return True
 
     def _report_repeat(self, number: int) -> None:

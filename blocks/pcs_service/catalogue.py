@@ -18,7 +18,7 @@ _OUTPUTS: Final = "outputs"
 
 @dataclass(frozen=True, kw_only=True)
 class Campaign:
-    """A campaign; lifecycle is empty of a PCS that does not say.
+    """A campaign; lifecycle is empty of a PCS that does not have it.
 
     Attributes:
         is_in_work: Whether a task of it is at PanDA, and has not ended.
@@ -146,7 +146,7 @@ class PcsCatalogue:
         return {each.id: each for each in found}
 
     def _requests(self, tasks: list[_Task], datasets: Mapping[int, _Dataset]) -> dict[int, str]:
-        """Paths of requests, where a task's dataset does not tell its own."""
+        """Paths of requests, where a task's dataset does not have its own."""
         is_wanted = any(
             task.prod_request and not _source(datasets.get(task.dataset)) for task in tasks
         )

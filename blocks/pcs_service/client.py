@@ -152,7 +152,7 @@ class PcsService(Closing):
             panda_tasks_id: the attempt.
             reason: why.
             owner: the task's.
-            is_superseded: whether another attempt served the same wish.
+            is_superseded: whether another attempt served the same request.
 
         Raises:
             PcsConflict: The attempt has an id.
@@ -167,7 +167,7 @@ class PcsService(Closing):
     ) -> bool:
         """Record the state of an attempt at PanDA; whether anything was.
 
-        The original has no place for it: there, the end of a submitted task moves its status.
+        The original does not record it: there, the end of a submitted task moves its status.
         """
         body = {"jedi_task_id": jedi_task_id, "panda_status": panda_status}
         try:
@@ -180,7 +180,7 @@ class PcsService(Closing):
         """Give PCS a task that PanDA knows; the name of the production task that it belongs to.
 
         Returns:
-            None if it is none of PCS's, or the PCS cannot be told.
+            None if it is none of PCS's, or the PCS cannot record it.
 
         Raises:
             PcsConflict: Another id is recorded there.

@@ -83,8 +83,8 @@ def checked(adapter: TypeAdapter[_T], value: Any) -> _T:
         return adapter.validate_python(value)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise PcsUnavailable(f"PCS gave something else: {place} {first['msg']}") from None
+        path = ".".join(str(part) for part in first["loc"])
+        raise PcsUnavailable(f"PCS gave something else: {path} {first['msg']}") from None
 
 
 def _sendable(value: str) -> str:

@@ -36,7 +36,7 @@ class TaskUnknown(PcsRefused):
 
 
 class PcsConflict(PcsRefused):
-    """What PCS has contradicts what it was told, such as another jediTaskID."""
+    """What PCS has contradicts what it was sent, such as another jediTaskID."""
 
 
 class NotAllowed(PcsRefused):

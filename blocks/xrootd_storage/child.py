@@ -66,22 +66,22 @@ class Copier:
                 pipe.close()
 
     def messages(self) -> Iterator[Mapping[str, Any]]:
-        """What it tells, the last one with ``done``.
+        """Its messages, the last one with ``done``.
 
         Raises:
-            DoorStalled: It told nothing for too long, or takes too long.
+            DoorStalled: It was silent for too long, or takes too long.
             StorageError: As it says, see :func:`error_of`.
         """
         for line in self._lines():
             try:
-                told = json.loads(line)
+                message = json.loads(line)
             except ValueError:  # a word of the library's, or the end of a traceback
                 self._said = line.decode("utf-8", "replace").strip() or self._said
                 continue
-            if "error" in told:
-                raise error_of(told["error"].get("url", self._url), told["error"])
-            yield told
-            if "done" in told:
+            if "error" in message:
+                raise error_of(message["error"].get("url", self._url), message["error"])
+            yield message
+            if "done" in message:
                 return
         raise DoorUnavailable(self._url, f"the copier ended without an answer: {self._said}")
 

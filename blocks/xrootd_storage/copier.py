@@ -24,7 +24,7 @@ from urllib.parse import unquote, urlsplit
 
 _READ_BYTES = 2 << 20
 _READS_AHEAD = 4
-_TELL_SECONDS = 0.2
+_REPORT_SECONDS = 0.2
 _ADLER32_OF_NOTHING = 1
 
 _ANSWERED = 400  # errErrorResponse in XrdClStatus.hh: the number of the error is the server's
@@ -38,7 +38,7 @@ class Failed(Exception):
     def __init__(self, phase: str, message: str, *, code: int = 0, number: int = 0) -> None:
         super().__init__(message)
         message = " ".join(message.split())
-        self.told: dict[str, Any] = {
+        self.fields: dict[str, Any] = {
             "phase": phase,
             "message": message,
             "code": code,
@@ -58,12 +58,12 @@ def main(command: str, url: str, *more: str) -> int:
         else:
             done = _sum_up((url, *more))
     except Failed as failure:
-        _tell({"error": failure.told})
+        _report({"error": failure.fields})
         return 1
     except OSError as error:
-        _tell({"error": Failed("write", error.strerror or str(error)).told})
+        _report({"error": Failed("write", error.strerror or str(error)).fields})
         return 1
-    _tell({"done": done})
+    _report({"done": done})
     return 0
 
 
@@ -82,11 +82,11 @@ class Door:
         _require("open", file.open(url)[0])
         status, info = file.stat()
         _require("open", status)
-        _tell({"size": info.size})
+        _report({"size": info.size})
         arriving: deque[SimpleQueue[tuple[Any, bytes]]] = deque()
         offsets = range(0, info.size, _READ_BYTES)
-        for place, offset in enumerate(offsets):
-            while len(arriving) < min(_READS_AHEAD, len(offsets) - place):
+        for index, offset in enumerate(offsets):
+            while len(arriving) < min(_READS_AHEAD, len(offsets) - index):
                 arriving.append(_ask(file, offset + len(arriving) * _READ_BYTES))
             status, block = arriving.popleft().get()
             _require("read", status)
@@ -126,7 +126,7 @@ class Files:
         """The file's blocks in their order."""
         try:
             with Path(_split(url)[1]).open("rb") as file:
-                _tell({"size": os.fstat(file.fileno()).st_size})
+                _report({"size": os.fstat(file.fileno()).st_size})
                 yield from iter(lambda: file.read(_READ_BYTES), b"")
         except OSError as error:
             raise _local(error) from error
@@ -156,33 +156,33 @@ def _copy(blocks: Iterator[bytes], destination: Path) -> dict[str, Any]:
 
 
 def _read_through(blocks: Iterator[bytes], file: BinaryIO | None = None) -> dict[str, Any]:
-    """Read everything, write it where that is wanted, and tell how far it is."""
-    checksum, size, told_at = _ADLER32_OF_NOTHING, 0, time.monotonic()
+    """Read everything, write it where that is wanted, and report how far it is."""
+    checksum, size, reported_at = _ADLER32_OF_NOTHING, 0, time.monotonic()
     for block in blocks:
         if file is not None:
             file.write(block)
         checksum, size = zlib.adler32(block, checksum), size + len(block)
-        if time.monotonic() - told_at > _TELL_SECONDS:
-            _tell({"at": size})
-            told_at = time.monotonic()
+        if time.monotonic() - reported_at > _REPORT_SECONDS:
+            _report({"at": size})
+            reported_at = time.monotonic()
     return {"size": size, "adler32": f"{checksum:08x}"}
 
 
 def _sum_up(urls: Sequence[str]) -> dict[str, Any]:
-    """Tell the checksum of each file, in their order."""
+    """Report the checksum of each file, in their order."""
     for url in urls:
         door = _door(url)
         try:
             summed = door.known_checksum(url) or _read_through(door.blocks(url))
         except Failed as failure:
-            failure.told["url"] = url
+            failure.fields["url"] = url
             raise
-        _tell({"checksum": summed["adler32"]})
+        _report({"checksum": summed["adler32"]})
     return {"files": len(urls)}
 
 
 def _list(door: Door | Files, url: str) -> dict[str, Any]:
-    """Tell every file below a directory, with its path at the door."""
+    """Report every file below a directory, with its path at the door."""
     top = re.sub("/+", "/", _split(url)[1]).rstrip("/")
     pending, count = deque([top]), 0
     while pending:
@@ -192,7 +192,7 @@ def _list(door: Door | Files, url: str) -> dict[str, Any]:
             if size is None:
                 pending.append(path)
                 continue
-            _tell({"file": [path, size]})
+            _report({"file": [path, size]})
             count += 1
     return {"files": count}
 
@@ -227,7 +227,7 @@ def _split(url: str) -> tuple[str, str]:
     return f"{parts.scheme}://{parts.netloc}", "/" + path.lstrip("/")
 
 
-def _tell(what: dict[str, Any]) -> None:
+def _report(what: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(what) + "\n")
     sys.stdout.flush()
 

@@ -32,13 +32,13 @@ _NOISE = re.compile(r"^\[\w+\]\s*(Server responded with an error:\s*(\[\d+\]\s*)
 _DISCONNECTED = (102, 104, 107, 108, 109)
 
 
-def error_of(url: str, told: Mapping[str, Any]) -> StorageError:
-    """The error that the copier tells of."""
-    phase, code, message = told["phase"], told["code"], _NOISE.sub("", told["message"])
+def error_of(url: str, failure: Mapping[str, Any]) -> StorageError:
+    """The error of a failure that the copier reports."""
+    phase, code, message = failure["phase"], failure["code"], _NOISE.sub("", failure["message"])
     if phase == "write":
         return DestinationFailed(url, message)
-    if code == _ANSWERED and told["number"] in _BY_ANSWER:
-        return _BY_ANSWER[told["number"]](url, message)
+    if code == _ANSWERED and failure["number"] in _BY_ANSWER:
+        return _BY_ANSWER[failure["number"]](url, message)
     if code in _BY_CODE:
         return _BY_CODE[code](url, message)
     if phase == "read":

@@ -56,7 +56,7 @@ def copy(
         limits: how long it may take.
         expected_size: bytes; compared before anything is read.
         expected_adler32: hexadecimal digits.
-        on_progress: is told now and then, and at the end, how many bytes have come; may raise.
+        on_progress: called now and then, and at the end, with the bytes that have come; may raise.
 
     Raises:
         StorageError: One of its kinds, see ``blocks.xrootd_storage.errors``.
@@ -68,14 +68,14 @@ def copy(
         _made(pfn, destination),
         Copier("copy", pfn, os.fspath(destination), access=access, limits=limits) as copier,
     ):
-        for told in copier.messages():
-            size = told.get("done", told).get("size")
+        for message in copier.messages():
+            size = message.get("done", message).get("size")
             if expected_size is not None and size not in {None, expected_size}:
                 raise SizeMismatch(pfn, f"{size} bytes instead of {expected_size}")
-            come = told.get("at", size if "done" in told else None)
+            come = message.get("at", size if "done" in message else None)
             if come is not None and on_progress is not None:
                 on_progress(come)
-        done = told["done"]
+        done = message["done"]
         if expected_adler32 is not None and done["adler32"] != expected_adler32.lower().zfill(8):
             reason = f"adler32 {done['adler32']} instead of {expected_adler32}"
             raise ChecksumMismatch(pfn, reason)
@@ -90,9 +90,9 @@ def list_files(url: str, *, access: XrootdAccess, limits: XrootdLimits) -> Itera
     """
     _check(url, access)
     with Copier("list", url, access=access, limits=limits) as copier:
-        for told in copier.messages():
-            if "file" in told:
-                path, size_bytes = told["file"]
+        for message in copier.messages():
+            if "file" in message:
+                path, size_bytes = message["file"]
                 yield StoredFile(path, size_bytes)
 
 
@@ -114,9 +114,9 @@ def checksums(urls: Sequence[str], *, access: XrootdAccess, limits: XrootdLimits
         stall_seconds=limits.wall_seconds, wall_seconds=limits.wall_seconds * len(urls),
     )  # fmt: skip
     with Copier("checksum", *urls, access=access, limits=limits) as copier:
-        for told in copier.messages():
-            if "checksum" in told:
-                yield str(told["checksum"])
+        for message in copier.messages():
+            if "checksum" in message:
+                yield str(message["checksum"])
 
 
 def checksum(url: str, *, access: XrootdAccess, limits: XrootdLimits) -> str:

@@ -56,7 +56,7 @@ def monitor_token(token: str | None) -> str:
 
 @contextmanager
 def failures_in_one_line() -> Iterator[None]:
-    """Tell a failure in one line on stderr; end with 3 (token), 2 (setting) or 1."""
+    """Print a failure as one line on stderr; exit with 3 (token), 2 (setting) or 1."""
     try:
         yield
     except monitor_api.TokenRefused as error:

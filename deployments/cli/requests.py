@@ -33,13 +33,12 @@ def list_requests(
     as_json: AsJson = False,
 ) -> None:
     """List requests, newest first."""
-    from deployments.access import ops_engine  # noqa: PLC0415
+    from deployments.access import ops_session  # noqa: PLC0415
     from deployments.cli.tables import show as show_table  # noqa: PLC0415
     from flows.common import requests  # noqa: PLC0415
-    from flows.common.database import transaction  # noqa: PLC0415
 
     wanted = requests.Filter(action=action, state=state, subject=subject, is_open=is_open)
-    with transaction(ops_engine()) as session:
+    with ops_session() as session:
         rows = [_row(each) for each in session.scalars(requests.matching(wanted).limit(limit))]
     show_table(rows, columns=_COLUMNS, as_json=as_json)
 
@@ -59,14 +58,14 @@ def show(request_id: RequestId, *, as_json: AsJson = False) -> None:
 @app.command()
 def watch(request_id: RequestId) -> None:
     """Follow a request to its end; exit 0 completed, 1 failed, 4 unknown, 5 cancelled."""
-    told = None
+    state = None
     while True:
         row = _read(request_id)
-        if row["state"] != told:
-            told = row["state"]
-            typer.echo(f"{row['action']} {request_id}: {told}" + _reason(row))
-        if told in _EXIT:
-            raise typer.Exit(_EXIT[told])
+        if row["state"] != state:
+            state = row["state"]
+            typer.echo(f"{row['action']} {request_id}: {state}" + _reason(row))
+        if state in _EXIT:
+            raise typer.Exit(_EXIT[state])
         time.sleep(_POLL_SECONDS)
 
 
@@ -77,12 +76,11 @@ def cancel(
     reason: Annotated[str, typer.Option(help="Why.")] = "",
 ) -> None:
     """Ask that a request end."""
-    from deployments.access import ops_engine  # noqa: PLC0415
+    from deployments.access import ops_session  # noqa: PLC0415
     from flows.common import requests  # noqa: PLC0415
-    from flows.common.database import transaction  # noqa: PLC0415
     from flows.common.models import OPEN  # noqa: PLC0415
 
-    with transaction(ops_engine()) as session:
+    with ops_session() as session:
         row = requests.ask_to_cancel(
             session, request_id, requested_by=getpass.getuser(), reason=reason
         )
@@ -132,13 +130,12 @@ def _run_local(action: str, values: dict[str, Any], *, as_json: bool) -> None:
 
 
 def _request(action: str, values: dict[str, Any]) -> int:
-    from deployments.access import ops_engine  # noqa: PLC0415
+    from deployments.access import ops_session  # noqa: PLC0415
     from flows.common import actions, requests  # noqa: PLC0415
-    from flows.common.database import transaction  # noqa: PLC0415
 
     wanted = actions.get(action)
     form = wanted.parse(values)
-    with transaction(ops_engine()) as session:
+    with ops_session() as session:
         accepted = requests.accept(
             session, wanted, form, requested_by=getpass.getuser(), source="cli"
         )
@@ -158,11 +155,10 @@ def _parameter(text: str) -> tuple[str, Any]:
 
 
 def _read(request_id: int) -> dict[str, Any]:
-    from deployments.access import ops_engine  # noqa: PLC0415
+    from deployments.access import ops_session  # noqa: PLC0415
     from flows.common import requests  # noqa: PLC0415
-    from flows.common.database import transaction  # noqa: PLC0415
 
-    with transaction(ops_engine()) as session:
+    with ops_session() as session:
         return _row(requests.get(session, request_id))
 
 

@@ -1,4 +1,4 @@
-"""`prodops token`: keys to the API. Only their hashes are kept."""
+"""`prodops token`: keys to the API. Only their hashes are stored."""
 
 from __future__ import annotations
 
@@ -23,10 +23,9 @@ def create(
 ) -> None:
     """Make a token and print it: it is shown this once."""
     from api.http import access  # noqa: PLC0415
-    from deployments.access import ops_engine  # noqa: PLC0415
-    from flows.common.database import transaction  # noqa: PLC0415
+    from deployments.access import ops_session  # noqa: PLC0415
 
-    with transaction(ops_engine()) as session:
+    with ops_session() as session:
         key = access.create_token(session, owner, note)
     typer.echo(json.dumps({"owner": owner, "token": key}) if as_json else key)
 
@@ -35,11 +34,10 @@ def create(
 def list_all(*, as_json: AsJson = False) -> None:
     """List the tokens, without their keys."""
     from api.http import access  # noqa: PLC0415
-    from deployments.access import ops_engine  # noqa: PLC0415
+    from deployments.access import ops_session  # noqa: PLC0415
     from deployments.cli.tables import show  # noqa: PLC0415
-    from flows.common.database import transaction  # noqa: PLC0415
 
-    with transaction(ops_engine()) as session:
+    with ops_session() as session:
         rows = [
             {
                 "id": token.id,
@@ -57,10 +55,9 @@ def list_all(*, as_json: AsJson = False) -> None:
 def revoke(token_id: Annotated[int, typer.Argument(help="Its id, as `list` shows it.")]) -> None:
     """Revoke a token; within a few seconds it opens nothing."""
     from api.http import access  # noqa: PLC0415
-    from deployments.access import ops_engine  # noqa: PLC0415
-    from flows.common.database import transaction  # noqa: PLC0415
+    from deployments.access import ops_session  # noqa: PLC0415
 
-    with transaction(ops_engine()) as session:
+    with ops_session() as session:
         token = access.revoke_token(session, token_id)
     if token is None:
         raise ProdOpsError(f"there is no token {token_id}; see `prodops token list`")

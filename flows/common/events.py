@@ -131,7 +131,7 @@ def commit(session: Session, events: Sequence[NewEvent]) -> list[int]:
 def freeze(session: Session) -> int:
     """Make the fresh session see one state of the database; gives its last event's id.
 
-    Whoever shows that state and follows the events after that id counts everything once.
+    A page that shows that state, and then follows the events after that id, counts everything once.
     """
     session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
     return last_id(session)

@@ -2,7 +2,7 @@
 
 ``queued -> claimed -> running -> completed | failed | cancelled | unknown``. What is unknown is
 claimed again when its time comes, until a run has found the truth. An attempt number fences every
-write of a holder: what was given up can no longer write.
+write of a holder: an attempt that was given up can no longer write.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from flows.common.models import HELD, OPEN, Cancellation, Request, RequestState
 CHANNEL: Final = "prodops_request"
 _ACCEPT_TRIES: Final = 10
 _NO_CEILING: Final = 1_000_000
-_LIMITS_LOCK: Final = 0x6C696D69  # "limi": the advisory lock of those who count what is held
+_LIMITS_LOCK: Final = 0x6C696D69  # "limi": serialises the counting of held requests
 
 
 class RequestNotFound(NotFound):
@@ -267,9 +267,9 @@ def claim(
 
 
 def room_for(session: Session, action: Action) -> int:
-    """How many more of the action's requests may be held now; whoever asks waits for whoever takes.
+    """The remaining capacity: how many more of the action's requests may be held now.
 
-    The answer holds until the end of the transaction.
+    An advisory lock serialises those who ask, so the answer holds to the end of the transaction.
     """
     ceiling = action.at_a_time()
     if ceiling is None:

@@ -19,7 +19,15 @@ from sqlalchemy.orm import Session
 from flows.common.database import now
 from flows.common.requests import Claim
 from flows.fastmon.domain import TfFile, tf_file_id
-from flows.fastmon.models import FirstStf, InboxState, InboxStf, Run, SamplerLease, StfFile
+from flows.fastmon.models import (
+    FirstStf,
+    InboxState,
+    InboxStf,
+    Run,
+    SamplerLease,
+    StfFile,
+    WatchedFile,
+)
 
 CHANNEL: Final = "prodops_inbox"
 
@@ -390,3 +398,23 @@ def set_aside(session: Session, inbox_id: int, reason: str, *, request_id: int) 
             state=InboxState.SET_ASIDE, reason=reason, decided_at=func.now(), request_id=request_id
         )
     )
+
+
+# ------------------------------------------------------------------ files that the scan has seen
+
+
+def watched_files(session: Session, paths: Sequence[str]) -> dict[str, WatchedFile]:
+    """What is known of these files, by path."""
+    rows = session.scalars(select(WatchedFile).where(WatchedFile.path.in_(paths)))
+    return {row.path: row for row in rows}
+
+
+def note_watched(session: Session, path: str, **seen: Any) -> WatchedFile:
+    """Note how a file was seen: size_bytes, modified_at, unchanged_since."""
+    return session.scalars(
+        insert(WatchedFile)
+        .values(path=path, **seen)
+        .on_conflict_do_update(index_elements=[WatchedFile.path], set_=seen)
+        .returning(WatchedFile)
+        .execution_options(populate_existing=True)
+    ).one()

@@ -15,14 +15,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Engine, select
-from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session
+from sqlalchemy import Engine
 
 from blocks.errors import Invalid, ProdOpsError
 from flows.common.database import now, transaction
 from flows.common.settings import FastmonSettings
-from flows.fastmon import intake, schemas
+from flows.fastmon import intake, repository, schemas
 from flows.fastmon.intake import Incoming
 from flows.fastmon.models import WatchedFile
 
@@ -139,11 +137,18 @@ def _settled(engine: Engine, sightings: Sequence[Sighting], settle: timedelta) -
     """Note what was seen; gives what has stood still long enough and was not taken."""
     moment = now()
     with transaction(engine) as session:
-        known = _known(session, sightings)
+        known = repository.watched_files(session, _paths(sightings))
         for sighting in sightings:
-            row = known.get(str(sighting.path))
+            path = str(sighting.path)
+            row = known.get(path)
             if row is None or (row.taken_at is None and not _is_same(row, sighting)):
-                known[str(sighting.path)] = _note(session, sighting, moment)
+                known[path] = repository.note_watched(
+                    session,
+                    path,
+                    size_bytes=sighting.size_bytes,
+                    modified_at=sighting.modified_at,
+                    unchanged_since=moment,
+                )
     return [
         sighting
         for sighting in sightings
@@ -152,32 +157,12 @@ def _settled(engine: Engine, sightings: Sequence[Sighting], settle: timedelta) -
     ]
 
 
-def _known(session: Session, sightings: Sequence[Sighting]) -> dict[str, WatchedFile]:
-    paths = [str(sighting.path) for sighting in sightings]
-    rows = session.scalars(select(WatchedFile).where(WatchedFile.path.in_(paths)))
-    return {row.path: row for row in rows}
+def _paths(sightings: Sequence[Sighting]) -> list[str]:
+    return [str(sighting.path) for sighting in sightings]
 
 
 def _is_same(row: WatchedFile, sighting: Sighting) -> bool:
     return row.size_bytes == sighting.size_bytes and row.modified_at == sighting.modified_at
-
-
-def _note(session: Session, sighting: Sighting, moment: datetime) -> WatchedFile:
-    seen = {
-        "size_bytes": sighting.size_bytes,
-        "modified_at": sighting.modified_at,
-        "unchanged_since": moment,
-    }
-    row = session.scalar(
-        insert(WatchedFile)
-        .values(path=str(sighting.path), **seen)
-        .on_conflict_do_update(index_elements=[WatchedFile.path], set_=seen)
-        .returning(WatchedFile)
-        .execution_options(populate_existing=True)
-    )
-    if row is None:
-        raise UnreadableDirectory(f"{sighting.path} could not be noted")
-    return row
 
 
 def _take(engine: Engine, batch: Sequence[Sighting], configured: FastmonSettings) -> int:
@@ -196,7 +181,7 @@ def _take(engine: Engine, batch: Sequence[Sighting], configured: FastmonSettings
     if incoming:
         intake.take_in(engine, incoming, source="scan")
     with transaction(engine) as session:
-        for row in _known(session, batch).values():
+        for row in repository.watched_files(session, _paths(batch)).values():
             row.taken_at = now()
             row.outcome = refused.get(row.path, "taken")
     return len(incoming)

@@ -24,6 +24,7 @@ UNIT_SECONDS = 1200
 _STOP_SECONDS = 60
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _REGISTRIES = ("PIP_", "UV_", "SSL_", "REQUESTS_CA_", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+_OUTSIDE = dict(os.environ)  # as it is before the tests hide settings from each other
 _NOT_SOURCES = (".git", ".venv", ".env", "__pycache__", ".*_cache", ".hypothesis")
 
 
@@ -87,7 +88,7 @@ class Newcomer:
 def registries(root: Path = Path("/")) -> dict[str, str]:
     """How this machine reaches the package registries, but for files that are not below `root`."""
     named = {
-        name: value for name, value in os.environ.items() if name.upper().startswith(_REGISTRIES)
+        name: value for name, value in _OUTSIDE.items() if name.upper().startswith(_REGISTRIES)
     }
     return {
         name: value

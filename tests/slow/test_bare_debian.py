@@ -14,7 +14,7 @@ import pytest
 
 from tests.slow.newcomer import Newcomer, copy_sources, give
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.xdist_group("newcomer")  # one at a time: each is a whole stack
 
 PACKAGES = ("python3", "python3-venv", "make", "ca-certificates")
 BOOTSTRAP_SECONDS = 900

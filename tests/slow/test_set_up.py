@@ -14,7 +14,7 @@ import pytest
 from deployments.reference import ROOT
 from tests.slow.newcomer import ORDINARY, Newcomer, newcomer
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.xdist_group("newcomer")  # one at a time: each is a whole stack
 
 # At a directory that others may not enter, one that holds the Python alone: its paths stay.
 OPEN_UP = """

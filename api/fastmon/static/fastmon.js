@@ -9,9 +9,9 @@ import { show, title } from "./fastmon_tables.js";
 const MOST_STEPS = 400;
 const QUIET = 3000; // after so long without an event, what waited in the inbox has been decided
 
-const told = (place, id) => JSON.parse(place.getElementById(id).textContent);
+const parsed = (place, id) => JSON.parse(place.getElementById(id).textContent);
 
-const model = new Model(told(document, "snapshot"), told(document, "words"));
+const model = new Model(parsed(document, "snapshot"), parsed(document, "words"));
 const plot = new Plot(model);
 
 /** Take the server's numbers for ours: they are exact where events alone cannot tell. */
@@ -19,7 +19,7 @@ async function refresh() {
   model.hold();
   try {
     const fresh = await fetchPage(model.lastId);
-    model.restore(told(fresh, "snapshot"));
+    model.restore(parsed(fresh, "snapshot"));
     replacePart("slow", fresh);
     plot.touch();
     draw();

@@ -5,7 +5,7 @@ const LIFECYCLE = new Set(["run_imminent", "start_run", "pause_run", "resume_run
 
 export const TYPES = ["stf_ready", "data_ready", "tf_file_registered", "fastmon_status", "flow_run_state", ...LIFECYCLE];
 
-/** The names of files with the event that told of each first; the oldest are forgotten. */
+/** The names of files with the event in which each came first; the oldest are forgotten. */
 class Names {
   constructor() {
     this.events = new Map();

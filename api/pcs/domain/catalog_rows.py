@@ -43,7 +43,7 @@ class Refused:
 
 @dataclass(frozen=True, kw_only=True)
 class CatalogRow:
-    """A request, as its row tells it. `raw` holds the row's own texts."""
+    """A request, as its row has it. `raw` holds the row's own texts."""
 
     line: int
     raw: Mapping[str, str]

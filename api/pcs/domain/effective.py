@@ -59,7 +59,7 @@ DATA_FORMS: Final[dict[str, forms.AnyForm]] = {
     "output_offset": forms.WholeNumber(0, 10**9),
     "files": forms.FileNames(),
 }
-"""The keys of `data` that the artifacts are made from; others are kept, and mean nothing here."""
+"""The keys of `data` that the artifacts are made from; others are stored, and mean nothing here."""
 
 _LISTS: Final = ("input_dataset_dids", "output_dataset_dids", "intermediate_dataset_dids")
 _TEXTS: Final = ("input_dataset_did",)
@@ -139,7 +139,7 @@ def data_problems(data: Mapping[str, Any]) -> dict[str, str]:
 
 
 def override_problems(overrides: Mapping[str, Any]) -> dict[str, str]:
-    """Why overrides cannot be kept, by key."""
+    """Why overrides cannot be stored, by key."""
     if "outputs" in overrides:
         return {"outputs": _OUTPUTS}
     unknown = sorted(set(overrides) - OVERRIDE_KEYS)

@@ -1,4 +1,4 @@
-"""What the path of generated events says of them: physics, beam, generator. Pure.
+"""Physics, beam and generator of generated events, read from their path. Pure.
 
 Source: ops contract section 3.2 (the axes), 2.2 (the tags' parameters).
 """
@@ -19,14 +19,14 @@ _UNKNOWN: Final = "none"
 
 @dataclass(frozen=True, kw_only=True)
 class EvgenPath:
-    """The axes of a path, its angles and generator; what it does not tell is empty."""
+    """The axes of a path, its angles and generator; what it does not hold is empty."""
 
     axes: Axes
     angular_range: str
     generator: str
     generator_version: str
     rest: tuple[str, ...]
-    """The parts that no tag tells."""
+    """The parts that are in no tag."""
 
     @property
     def category(self) -> str:
@@ -51,27 +51,27 @@ class EvgenPath:
 
 
 def read_path(path: str) -> EvgenPath:
-    """What the path says."""
+    """The axes, angles and generator in the path."""
     parts = [part for part in path.strip("/").split("/") if part]
     below = parts[parts.index("EVGEN") + 1 :] if "EVGEN" in parts else parts
     axes = read_axes(below)
     generator = next((part for part in below if _GENERATOR.fullmatch(part)), "")
     named = _GENERATOR.fullmatch(generator)
-    told = {axes.family, axes.current, axes.beam, generator}
+    tagged = {axes.family, axes.current, axes.beam, generator}
     return EvgenPath(
         axes=axes,
         angular_range=next((part for part in below if _ANGLES.fullmatch(part)), ""),
         generator=named[1] if named else "",
         generator_version=named[2] if named else "",
-        rest=tuple(part for part in below if part not in told),
+        rest=tuple(part for part in below if part not in tagged),
     )
 
 
 def sample_name(path: EvgenPath, key: str, *, longest: int) -> str:
-    """A name for the sample: the parts that no tag tells, as a name may hold them.
+    """A name for the sample: the parts that are in no tag, as a name may hold them.
 
     Args:
-        path: What the path says.
+        path: The path that was read.
         key: What the sample is known by; its hash ends a name that would be too long.
         longest: Characters that there is room for.
     """

@@ -39,7 +39,7 @@ def task_parameters(task: JediTask, config: EffectiveConfig) -> dict[str, Any]:
     return {
         **_identity(task, config),
         **_resources(config),
-        **_wishes(config),
+        **_optional(config),
         "log": _log(task),
         "jobParameters": _job_parameters(task, config),
     }
@@ -76,11 +76,11 @@ def _resources(config: EffectiveConfig) -> dict[str, Any]:
     }
 
 
-def _wishes(config: EffectiveConfig) -> dict[str, Any]:
+def _optional(config: EffectiveConfig) -> dict[str, Any]:
     data = config.data
     events = config.fields.get("events_per_task")
     walltime = data.get("walltime_hours")
-    wishes = {
+    optional = {
         "nFiles": data.get("n_jobs"),
         "nEventsPerJob": data.get("events_per_job"),
         "nEvents": events,
@@ -89,7 +89,7 @@ def _wishes(config: EffectiveConfig) -> dict[str, Any]:
         "disableAutoRetry": data.get("disable_auto_retry") or None,
         "useRucio": config.fields.get("use_rucio") or None,
     }
-    return {name: value for name, value in wishes.items() if value is not None}
+    return {name: value for name, value in optional.items() if value is not None}
 
 
 def _log(task: JediTask) -> dict[str, Any]:

@@ -55,7 +55,7 @@ _USER: Final = "user."
 
 
 def is_allowed(current: TaskStatus, wanted: TaskStatus) -> bool:
-    """Whether somebody may set the status so; the same again is no change, and allowed."""
+    """Whether a user may set the status so; the same again is no change, and allowed."""
     return wanted == current or wanted in _BY_HAND.get(current, set())
 
 

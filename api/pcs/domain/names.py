@@ -82,7 +82,7 @@ def attempt_name(logical: str, try_number: int) -> str:
 def parse_physical(name: str) -> PhysicalName:
     """The parts of ``logical[.tryN][.bN]``, read from the right; a trailing slash does not count.
 
-    A suffix ``.try1`` is part of the logical name, since no attempt bears it.
+    A suffix ``.try1`` is part of the logical name, since no attempt has it.
     """
     rest = panda_name(name)
     block = try_number = None
@@ -120,7 +120,7 @@ def sample_problem(sample: str) -> str | None:
 
 
 def task_name_problem(name: str) -> str | None:
-    """Why a task may not bear the name, though its form is good; None where it may."""
+    """Why a task may not have the name, though its form is good; None where it may."""
     if name in _RESERVED:
         return f"{name!r} is a word of the interface"
     if name.isdecimal():

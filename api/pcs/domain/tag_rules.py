@@ -1,4 +1,4 @@
-"""What each kind of tag has to say, and how tags are numbered. Pure (contract section 2.2)."""
+"""The parameters of each kind of tag, and how tags are numbered. Pure (contract section 2.2)."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ class Form:
     """What a text has to look like.
 
     Attributes:
-        words: The form in words, as a refusal tells it.
+        words: The form in words, for refusals.
         pattern: The form; the whole text must match.
         max_length: In characters.
     """

@@ -38,7 +38,7 @@ class TagKind(StrEnum):
 
 
 class TagStatus(StrEnum):
-    """A tag is locked once, and for good."""
+    """A tag is locked once, permanently."""
 
     DRAFT = "draft"
     LOCKED = "locked"

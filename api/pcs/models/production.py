@@ -75,7 +75,7 @@ class ProdConfig(Changeable, Base):
 
 
 class ProdRequest(Changeable, Base):
-    """What somebody asked to have produced; its statuses are free."""
+    """A request to produce something; its statuses are free text."""
 
     __tablename__ = "pcs_prod_request"
     __table_args__ = (Index("pcs_prod_request_source_row_idx", "source_row"),)

@@ -1,4 +1,4 @@
-"""What PCS's JSON says of production, made from provenance's tables (ops contract section 3.3)."""
+"""What PCS's JSON has of production, read from provenance's tables (ops contract section 3.3)."""
 
 from __future__ import annotations
 

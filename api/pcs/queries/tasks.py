@@ -89,7 +89,7 @@ def resolve(
     Args:
         session: The caller's transaction.
         name: Composed name, stored name or key, in this order.
-        attempt_id: An attempt that tells tasks of one name apart.
+        attempt_id: An attempt, to choose among tasks of one name.
         is_locked: Whether the task's row is locked to the end of the transaction.
 
     Raises:

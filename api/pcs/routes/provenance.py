@@ -21,7 +21,7 @@ _SOURCE = "rest"
 
 
 class Queued(BaseModel):
-    """The ops side will do it; its event tells the end."""
+    """The request is queued; an event announces its end."""
 
     status: Literal["queued"] = "queued"
 

@@ -46,7 +46,7 @@ class Records:
         change: Changes one; None: there is no PATCH.
         delete: Deletes one; None: there is neither DELETE nor PUT.
         show: Views of records; None: the view's fields are the record's attributes.
-        texts: Descriptions of operations that say more than the usual one.
+        texts: Descriptions of operations, where the usual one is too little.
     """
 
     prefix: str

@@ -21,7 +21,7 @@ router = PcsRouter(prefix=f"{PREFIX}/prod-tasks/{{name:path}}", tags=["productio
 
 
 class QueuedOperation(BaseModel):
-    """An operation on a live task that was asked for."""
+    """An operation on a live task that was requested."""
 
     queued: bool
     operation: str
@@ -30,7 +30,7 @@ class QueuedOperation(BaseModel):
 
 
 class Commands(BaseModel):
-    """The commands that were composed and kept."""
+    """The commands that were composed and stored."""
 
     condor_command: str
     panda_command: str

@@ -1,4 +1,4 @@
-"""The bodies that say something of categories, tags, campaigns and datasets."""
+"""The bodies that make and change categories, tags, campaigns and datasets."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from api.pcs.schemas.fields import (
 
 
 class CategoryForm(BaseModel):
-    """What may be said of a physics category."""
+    """The fields of a physics category."""
 
     digit: Annotated[Whole, Field(ge=1, le=9)] = Field(description="Begins its tags' numbers.")
     name: Annotated[Line, Field(min_length=1, max_length=100)] = Field(description="Its name.")
@@ -33,7 +33,7 @@ class CategoryForm(BaseModel):
 
 
 class TagForm(BaseModel):
-    """What may be said of a tag; its number is assigned."""
+    """The fields of a tag; its number is assigned."""
 
     description: Long = Field("", description="What it is.")
     parameters: JsonObject = Field(default_factory=dict, description="Its parameters.")
@@ -44,13 +44,13 @@ class TagForm(BaseModel):
 
 
 class PhysicsTagForm(TagForm):
-    """What may be said of a physics tag."""
+    """The fields of a physics tag."""
 
     category: Annotated[Whole, Field(ge=1, le=9)] = Field(description="Digit of its category.")
 
 
 class CampaignForm(BaseModel):
-    """What may be said of a campaign."""
+    """The fields of a campaign."""
 
     name: Annotated[
         Line, Field(max_length=100), of_form(value_forms.SEGMENT, may_be_empty=False)
@@ -77,7 +77,7 @@ def _no_external(value: dict[str, Any]) -> dict[str, Any]:
 
 
 class DatasetForm(BaseModel):
-    """What may be said of a dataset; its name is composed of it."""
+    """The fields of a dataset; its name is composed of them."""
 
     scope: Segment = Field("group.EIC", description="Its scope.")
     detector_version: Annotated[Segment, Field(max_length=50)] = Field(
@@ -92,7 +92,9 @@ class DatasetForm(BaseModel):
     simu_tag: Key = Field(description="Its simulation tag.")
     reco_tag: Key = Field(description="Its reconstruction tag.")
     background_tag: Key | None = Field(None, description="Its background tag.")
-    sample_name: SampleName = Field("", description="What tells it from others of the same tags.")
+    sample_name: SampleName = Field(
+        "", description="Distinguishes it from others of the same tags."
+    )
     description: Long = Field("", description="What it is.")
     metadata: Annotated[JsonObject, AfterValidator(_no_external)] | None = Field(
         None, description="Where it comes from, and anything else about it."

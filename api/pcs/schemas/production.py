@@ -1,4 +1,4 @@
-"""The bodies that say something of configurations and requests."""
+"""The bodies that make and change configurations and requests."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from api.pcs.schemas.fields import (
 
 
 class ProdConfigForm(BaseModel):
-    """What may be said of a configuration."""
+    """The fields of a configuration."""
 
     name: Annotated[Line, Field(min_length=1, max_length=200)] = Field(description="Unique.")
     description: Long = Field("", description="What it is for.")
@@ -58,7 +58,7 @@ class ProdConfigForm(BaseModel):
 
 
 class ProdRequestForm(BaseModel):
-    """What may be said of a production request."""
+    """The fields of a production request."""
 
     requestor: Line100 = ""
     simu_path: Line500 = ""

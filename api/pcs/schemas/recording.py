@@ -33,7 +33,7 @@ class FailureForm(BaseModel):
     panda_tasks_id: RowId = Field(description="Key of the attempt.")
     reason: Long = Field("", description="Why it failed.")
     is_superseded: bool = Field(
-        False, description="Whether another attempt served the same wish: two clicks at a time."
+        False, description="Whether another attempt served the same request (two clicks at once)."
     )
 
 

@@ -32,7 +32,7 @@ _Retry = Annotated[RetryParameters, WithJsonSchema(RetryParameters.model_json_sc
 
 
 class TaskForm(BaseModel):
-    """What may be said of a production task."""
+    """The fields of a production task."""
 
     name: TaskName = Field(description="Its name, unique.")
     description: Long = Field("", description="What it is for.")

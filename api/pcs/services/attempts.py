@@ -21,7 +21,7 @@ from flows.common.database import now
 SUBMIT_FAILED: Final = "submit_failed"
 """`status_snapshot` of an attempt that did not reach PanDA."""
 SUPERSEDED: Final = "superseded"
-"""Key in an attempt's metadata: another attempt served the same wish, and this one was not sent."""
+"""Key in an attempt's metadata: another attempt served the request, and this one was not sent."""
 
 
 def allocate(session: Session, task: ProdTask) -> Attempt:

@@ -85,9 +85,9 @@ class RowImport:
         return "updated" if task_changes or request_changes else "unchanged"
 
     def _create(self, row: CatalogRow) -> str:
-        said = read_path(row.path)
+        path = read_path(row.path)
         name = row.import_name if row.task_name in self._tasks else row.task_name
-        dataset = self._dataset(row, said)
+        dataset = self._dataset(row, path)
         request = ProdRequest(
             **_request_columns(row), source_row=row.import_name, created_by=self._actor.name
         )
@@ -101,7 +101,7 @@ class RowImport:
             campaign_id=self._target.campaign.id,
             request_id=request.id,
             created_by=self._actor.name,
-            overrides={"csv_import": self._csv_import(row, said)},
+            overrides={"csv_import": self._csv_import(row, path)},
             **_task_columns(row),
         )
         self._session.add(task)
@@ -110,9 +110,9 @@ class RowImport:
         self._tasks[name] = self._of_dataset[dataset.id] = task
         return "created"
 
-    def _dataset(self, row: CatalogRow, said: EvgenPath) -> Dataset:
-        tags = self._tags_of(said)
-        sample, composed = self._name(row, said, tags)
+    def _dataset(self, row: CatalogRow, path: EvgenPath) -> Dataset:
+        tags = self._tags_of(path)
+        sample, composed = self._name(row, path, tags)
         return Dataset(
             dataset_name=row.import_name,
             composed_name=composed,
@@ -138,20 +138,20 @@ class RowImport:
             **{f"{kind.name.lower()}_tag_id": tag.id for kind, tag in tags.items()},
         )
 
-    def _tags_of(self, said: EvgenPath) -> dict[TagKind, Tag]:
+    def _tags_of(self, path: EvgenPath) -> dict[TagKind, Tag]:
         release = self._target.campaign.name
-        physics = said.physics_parameters()
+        physics = path.physics_parameters()
         simu = {"detector_sim": "npsim", "sim_version": release}
         reco = {"reco_version": release, "reco_config": self._target.detector_config}
         return {
-            TagKind.PHYSICS: self._tags.get(TagKind.PHYSICS, physics, category=said.category),
-            TagKind.EVGEN: self._tags.get(TagKind.EVGEN, said.evgen_parameters()),
+            TagKind.PHYSICS: self._tags.get(TagKind.PHYSICS, physics, category=path.category),
+            TagKind.EVGEN: self._tags.get(TagKind.EVGEN, path.evgen_parameters()),
             TagKind.SIMU: self._tags.get(TagKind.SIMU, simu),
             TagKind.RECO: self._tags.get(TagKind.RECO, reco),
         }
 
     def _name(
-        self, row: CatalogRow, said: EvgenPath, tags: Mapping[TagKind, Tag]
+        self, row: CatalogRow, path: EvgenPath, tags: Mapping[TagKind, Tag]
     ) -> tuple[str, str]:
         """A sample's name under which no other dataset has the same composed name."""
         labels = {kind.name.lower(): tag.tag_label for kind, tag in tags.items()}
@@ -168,7 +168,7 @@ class RowImport:
         room = min(120, names.MAX_OUT_DS - _ROOM_FOR_TRIES - len(composed("x")) + 1)
         if room < len("s_01234567"):
             raise RowRefused(f"{composed('')} leaves no room for a sample's name")
-        sample = sample_name(said, row.import_name, longest=room)
+        sample = sample_name(path, row.import_name, longest=room)
         if composed(sample) in self._composed:
             ending = f"_{names.short_hash(row.import_name, 8)}"
             sample = (sample[: room - len(ending)].rstrip("._-") + ending).lstrip("_")
@@ -177,21 +177,21 @@ class RowImport:
         self._composed.add(composed(sample))
         return sample, composed(sample)
 
-    def _csv_import(self, row: CatalogRow, said: EvgenPath) -> dict[str, Any]:
+    def _csv_import(self, row: CatalogRow, path: EvgenPath) -> dict[str, Any]:
         fields = {
             "background": row.background,
             "nevents": row.nevents,
             "issue_url": row.raw.get("Issue", ""),
             "gen_version": row.gen_version,
-            "evgen": said.generator,
+            "evgen": path.generator,
             "other_use_text": row.other_use,
-            "filters": said.axes.filters(self._target.detector_config),
-            "angular_range": said.angular_range,
+            "filters": path.axes.filters(self._target.detector_config),
+            "angular_range": path.angular_range,
         }
         return {name: value for name, value in fields.items() if value not in ("", None)}
 
     def _task_changes(self, row: CatalogRow, task: ProdTask) -> dict[str, Any]:
-        """What the row says otherwise of its task; nothing where the task may not change.
+        """What the row changes of its task; nothing where the task may not change.
 
         Raises:
             RowRefused: The task is somebody else's.

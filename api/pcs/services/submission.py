@@ -83,14 +83,14 @@ def _require_ready(session: Session, task: ProdTask, actor: Actor, text: str) ->
 
 @dataclass(frozen=True)
 class Submitted:
-    """A task whose submission is asked for, and what would stop it under the strict rules."""
+    """A task whose submission is requested, and what would stop it under the strict rules."""
 
     task: ProdTask
     warnings: tuple[str, ...] = ()
 
 
 def submit(session: Session, name: str, actor: Actor) -> Submitted:
-    """Ask the ops side to submit a task; where that is asked already, nothing more is done.
+    """Request a task's submission; where a request is open already, nothing more is done.
 
     Raises:
         TaskNotFound: There is none.
@@ -109,7 +109,7 @@ def submit(session: Session, name: str, actor: Actor) -> Submitted:
 
 
 def rerun(session: Session, name: str, actor: Actor) -> Submitted:
-    """Ask the ops side to submit a task once more, under the next name.
+    """Request a task's submission once more, under the next name.
 
     Its id and status stay until the new id is recorded.
 
@@ -128,7 +128,7 @@ def rerun(session: Session, name: str, actor: Actor) -> Submitted:
 
 
 def _request(session: Session, task: ProdTask, actor: Actor) -> Submitted:
-    """Ask for the task's next attempt where it is ready, unless one is asked for already."""
+    """Request the task's next attempt where it is ready, unless a request is open."""
     # What is composed now is what the ops side fetches: the configuration is held meanwhile.
     session.scalar(
         select(ProdConfig.id).where(ProdConfig.id == task.prod_config_id).with_for_update(read=True)
@@ -173,7 +173,7 @@ class Queued:
 
 
 def operate(session: Session, name: str, wanted: dict[str, Any], actor: Actor) -> Queued:
-    """Ask the ops side for an operation on the task's attempt at PanDA.
+    """Request an operation on the task's attempt at PanDA.
 
     Args:
         session: The caller's transaction.

@@ -88,7 +88,7 @@ class TaskView(BaseModel):
 
 
 class SubmittedTaskView(TaskView):
-    """A task whose submission was asked for; `warnings` under the relaxed rules."""
+    """A task whose submission was requested; `warnings` under the relaxed rules."""
 
     warnings: list[str]
 
@@ -156,7 +156,6 @@ def _overrides(task: ProdTask) -> dict[str, Any] | None:
 def _request_view(request: Request | None, settings: Settings) -> OpenRequestView | None:
     if request is None:
         return None
-    ui, run = settings.prefect.ui_url, request.flow_run_id
     return OpenRequestView(
         id=request.id,
         state=request.state,
@@ -164,5 +163,5 @@ def _request_view(request: Request | None, settings: Settings) -> OpenRequestVie
         created_at=request.created_at,
         error=request.error,
         not_before=request.not_before,
-        flow_run_url=f"{ui.rstrip('/')}/runs/flow-run/{run}" if ui and run else None,
+        flow_run_url=settings.prefect.flow_run_url(request.flow_run_id),
     )

@@ -202,7 +202,7 @@ def _server_status(address: str, token: str | None) -> str:
         with monitor_api.MonitorApi(
             address, token, timeout_seconds=_STATUS_SECONDS, attempts=1
         ) as api:
-            told = api.stream_status()
+            found = api.stream_status()
     except ProdOpsError as error:
         return f"no status ({error})"
-    return f"{told.get('connected_clients', '?')} connected clients"
+    return f"{found.get('connected_clients', '?')} connected clients"

@@ -20,7 +20,9 @@ _COLUMNS = (
 )
 _FILL = """
     UPDATE fastmon_inbox SET
-        size_bytes = cast(coalesce(message ->> 'size_bytes', message ->> 'size') AS bigint),
+        size_bytes = cast(
+            message ->> CASE WHEN message ? 'size_bytes' THEN 'size_bytes' ELSE 'size' END
+            AS bigint),
         tf_count = cast(message ->> 'tf_count' AS int),
         checksum = message ->> 'checksum',
         daq_state = message ->> 'state',

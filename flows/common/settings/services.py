@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import uuid
 from pathlib import Path
 
 from pydantic import Field, field_validator
@@ -103,6 +104,12 @@ class PrefectSettings(BaseSettings):
     history_days: float = Field(
         30.0, gt=0, description="Age at which ended flow runs leave Prefect's history."
     )
+
+    def flow_run_url(self, run_id: uuid.UUID | None) -> str | None:
+        """The page of a flow run in Prefect's UI, where one is configured."""
+        if not self.ui_url or run_id is None:
+            return None
+        return f"{self.ui_url.rstrip('/')}/runs/flow-run/{run_id}"
 
 
 class ApiSettings(BaseSettings):

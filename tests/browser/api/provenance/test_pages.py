@@ -14,7 +14,7 @@ from flows.provenance import messages
 from flows.provenance.models import CompletionReport, LiveDid, SweepState
 from tests.browser import visits
 from tests.browser.visits import OVERFLOW, PHONE, begin_visit
-from tests.integration.test_did_pages import body_of
+from tests.integration.api.provenance.pages.test_did import body_of
 from tests.pcs_client import Pcs
 from tests.produced import SweptCampaign, load_listing
 

@@ -20,8 +20,8 @@ from flows.provenance.models import (
     Rule,
     SweepState,
 )
-from tests.integration.test_did_pages import body_of
-from tests.integration.test_openapi import operations, seams
+from tests.integration.api.http.test_openapi import operations, seams
+from tests.integration.api.provenance.pages.test_did import body_of
 from tests.pcs_client import Pcs
 from tests.produced import ROOT, SweptCampaign
 

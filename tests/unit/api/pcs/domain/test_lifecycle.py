@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from api.pcs.domain import lifecycle, tag_rules
-from api.pcs.domain.effective import effective, override_problems
+from api.pcs.domain import lifecycle
+from api.pcs.domain.effective import effective
 from api.pcs.domain.lifecycle import TagFacts, TaskPlan
 from api.pcs.models import TagKind, TaskStatus
 from tests.pcs_client import COMPOSED, TAGS
@@ -120,29 +120,3 @@ def test_the_catalogs_beam_is_that_of_the_tag():
     assert reasons(catalog_filters={"beam": "10x100"}) == ""
     assert "18x275" in reasons(catalog_filters={"beam": "18x275"})
     assert reasons(catalog_filters={"beam": "18x275", "physics": "BACKGROUNDS"}) == ""
-
-
-@pytest.mark.parametrize("kind", TagKind)
-def test_a_tag_says_what_its_kind_has_to(kind):
-    missing = tag_rules.parameter_problems(kind, {})
-    assert missing == [f"{name} is required." for name in tag_rules.REQUIRED[kind]]
-    whole = dict.fromkeys(tag_rules.REQUIRED[kind], "x")
-    assert tag_rules.parameter_problems(kind, whole | {"else": "y"}) == []
-    assert tag_rules.parameter_problems(kind, whole | {"else": [1]})
-
-
-@pytest.mark.parametrize(
-    ("overrides", "key"),
-    [
-        ({"outputs": []}, "outputs"),
-        ({"panda_sites": "x"}, "panda_sites"),
-        ({"panda_site": "a b"}, "panda_site"),
-        ({"data": []}, "data"),
-        ({"data": {"n_jobs": "x"}}, "data.n_jobs"),
-        ({"input_dataset_did": "nocolon"}, "input_dataset_did"),
-        ({"output_dataset_dids": "a:b"}, "output_dataset_dids"),
-        ({"bg_mixing": "yes"}, "bg_mixing"),
-    ],
-)
-def test_overrides_that_cannot_be_kept_are_named(overrides, key):
-    assert list(override_problems(overrides)) == [key]

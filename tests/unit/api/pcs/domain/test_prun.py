@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.pcs.domain import jedi, prun, value_forms
+from api.pcs.domain import prun, value_forms
 from api.pcs.domain.effective import ConfigNotOfForm, EffectiveConfig, effective
 from flows.submission.domain import command
 from tests.pcs_client import COMPOSED, CONFIG
@@ -141,22 +141,3 @@ def test_a_value_that_is_not_of_its_form_is_refused_by_its_name(field, value):
 def test_a_name_that_is_not_of_its_form_is_refused(name):
     with pytest.raises(ConfigNotOfForm, match="outDS"):
         prun.compose(config(), name)
-
-
-def test_an_override_wins_and_data_is_merged():
-    found = effective(CONFIG, {"panda_site": "OTHER", "data": {"n_jobs": 7}})
-    assert found.text("panda_site") == "OTHER"
-    assert found.data == {**CONFIG["data"], "n_jobs": 7}
-
-
-def test_the_parameters_for_jedi_are_those_of_the_contract():
-    task = jedi.JediTask(
-        name=COMPOSED, owner="me", scope="group.EIC", detector_version="26.02.0",
-        environment={"COPYRECO": "true"}, tag_labels=("p3001", "e1"),
-    )  # fmt: skip
-    made = jedi.task_parameters(task, config(walltime_hours=2))
-    assert made["taskName"] == COMPOSED
-    assert (made["vo"], made["workingGroup"], made["taskPriority"]) == ("eic", "EIC", 900)
-    assert (made["nFiles"], made["walltime"], made["skipScout"]) == (1, 7200, True)
-    assert made["log"]["value"] == "p3001_e1.$PANDAID.log.${SN}.log.tgz"
-    assert made["jobParameters"][0]["value"] == "COPYRECO=true ./my_script.sh"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.schemas import APIOperation
 
-from tests.integration.test_openapi import OF_PCS, connection, operations, seams
+from tests.integration.api.http.test_openapi import OF_PCS, connection, operations, seams
 from tests.pcs_client import Pcs
 
 pytestmark = pytest.mark.integration
