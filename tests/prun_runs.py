@@ -9,11 +9,12 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from deployments.sandbox.panda import PandaSandbox
+from tests.waiting import PATIENCE, wait_until
 
 PRUN = Path(sys.prefix, "bin", "prun")
 VO = "EIC.production"
@@ -74,7 +75,8 @@ def run_prun(
     name: str = "group.EIC.task",
     *,
     arguments: Sequence[str] | None = None,
-    timeout_seconds: float = 30.0,
+    timeout_seconds: float = PATIENCE,
+    has_begun: Callable[[], object] = lambda: True,
     url: str | None = None,
     without: Sequence[str] = (),
     **environment: str,
@@ -83,7 +85,8 @@ def run_prun(
 
     Args:
         arguments: The whole argument vector instead.
-        timeout_seconds: After it the process group is killed.
+        timeout_seconds: So long after `has_begun` the process group is killed.
+        has_begun: What is waited for at first.
         url: Another address than the sandbox's.
         without: Names of the environment to leave out.
         environment: Names of the environment to add or change.
@@ -97,11 +100,15 @@ def run_prun(
         for left_out in without:
             del values[left_out]
         vector = [str(PRUN), *(arguments if arguments is not None else arguments_of(name))]
-        return _run(vector, place, values, timeout_seconds)
+        return _run(vector, place, values, timeout_seconds, has_begun)
 
 
 def _run(
-    vector: list[str], place: Path, environment: dict[str, str], timeout_seconds: float
+    vector: list[str],
+    place: Path,
+    environment: dict[str, str],
+    timeout_seconds: float,
+    has_begun: Callable[[], object],
 ) -> PrunRun:
     started = time.monotonic()
     with subprocess.Popen(
@@ -116,6 +123,7 @@ def _run(
     ) as process:
         returncode: int | None
         try:
+            wait_until(has_begun)
             output, _ = process.communicate(timeout=timeout_seconds)
             returncode = process.returncode
         except subprocess.TimeoutExpired:

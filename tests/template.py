@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import sys
 import time
 from collections.abc import Iterable
 from importlib.metadata import version
@@ -17,7 +16,6 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from deployments.sandbox.grid.programs import REQUIREMENTS
 from deployments.stack.accounts import claim
 from deployments.stack.binaries import find_binaries
 from deployments.stack.layout import Layout
@@ -27,7 +25,11 @@ from deployments.stack.temporary import remove_state, temporary_environment, tem
 from flows.common.settings import Settings
 
 _SOURCES = Path(__file__).parents[1] / "deployments"
-_MADE_FROM = ("migrations/**/*.py", "stack/*.py", "sandbox/grid/**/*.py")
+_MADE_FROM = (
+    "stack/credentials.py", "stack/layout.py", "stack/postgres.py", "stack/provision.py",
+    "sandbox/grid/certificates.py", "sandbox/grid/rucio_server.py",
+)  # fmt: skip
+_MADE_FROM_ALL = ("migrations/versions", "sandbox/grid/rucio-server")
 _PARTS = ("postgres", "rucio", "prefect")
 _COPIED = ("secrets", "sandbox/rucio")
 _KEPT_SECONDS = 14 * 86_400
@@ -87,9 +89,11 @@ def _make(given: dict[str, str]) -> None:
 
 def _digest() -> str:
     """A name for what the template is made from: our sources, and the others' versions."""
-    sources = sorted(path for pattern in _MADE_FROM for path in _SOURCES.glob(pattern))
-    content = b"".join(path.read_bytes() for path in [*sources, Path(__file__), REQUIREMENTS])
-    others = (find_binaries(None), version("prefect"), sys.version)
+    sources = [Path(__file__), *(_SOURCES / name for name in _MADE_FROM)]
+    for directory in _MADE_FROM_ALL:
+        sources += sorted(path for path in (_SOURCES / directory).iterdir() if path.is_file())
+    content = b"".join(path.read_bytes() for path in sources)
+    others = (find_binaries(None), version("prefect"))
     return hashlib.sha256(content + repr(others).encode()).hexdigest()[:16]
 
 

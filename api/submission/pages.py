@@ -12,7 +12,6 @@ from api.http import pages, wording
 from api.http.access import Caller, Kind
 from api.http.sessions import read, settings_of
 from api.pcs.errors import AmbiguousIdentity, TaskNotFound
-from api.pcs.models import TaskStatus
 from api.pcs.queries import tasks
 from api.submission.domain import Operation, Phase
 from api.submission.queries import detail, listing
@@ -42,9 +41,7 @@ async def list_page(request: Request) -> Response:
         **await read(request, found),
         **_shared(request, viewer),
         wanted=wanted,
-        page_size=listing.PAGE_SIZE,
         no_campaign=listing.NO_CAMPAIGN,
-        statuses=[status.value for status in TaskStatus],
     )
 
 

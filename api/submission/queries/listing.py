@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from api.pcs.models import Attempt, Campaign, Dataset, ProdTask, TaskStatus
 from api.pcs.queries import open_requests, tasks
-from flows.common.models import OPEN, Request, RequestState
+from flows.common.models import OPEN, Request
 from flows.common.text import unkeepable
 
 PAGE_SIZE: Final = 100
@@ -94,7 +94,6 @@ class Row:
     owner: str
     updated_at: datetime
     request_id: int | None
-    request_state: RequestState | None
 
 
 @dataclass(frozen=True)
@@ -211,9 +210,8 @@ def _rows(session: Session, wanted: Filter) -> list[Row]:
     rows = []
     for each in found:
         request = asked.get(each["name"])
-        state = RequestState(request.state) if request is not None else None
         key = request.id if request is not None else None
-        rows.append(Row(**each, reference=named[each["id"]], request_id=key, request_state=state))
+        rows.append(Row(**each, reference=named[each["id"]], request_id=key))
     return rows
 
 

@@ -15,21 +15,8 @@ from api.pcs.services.attempts import SUBMIT_FAILED, SUPERSEDED
 from api.submission.domain import OPEN, Phase
 from flows.common.models import Event, Request, RequestState
 from flows.submission import messages
-from flows.submission.models import AttemptState, Step, SubmissionAttempt
+from flows.submission.models import AttemptState, SubmissionAttempt
 
-STEPS: Final[dict[str, str]] = {
-    Step.CLAIM: "Claim the attempt",
-    Step.COMMAND: "Fetch the prun command from PCS",
-    Step.TOKEN: "Check the token for PanDA",
-    Step.SANDBOX: "Make an empty sandbox",
-    Step.SEND: "Send it with prun",
-    Step.CLASSIFY: "Read what prun said",
-    Step.RECONCILE: "Find out what PanDA has",
-    Step.CONFIRM: "Confirm that one task bears the name",
-    Step.RECORD: "Record the id at PCS",
-    Step.CLOSE: "Announce the outcome",
-}
-"""The steps of a submission in their order, as pages list them."""
 _NEVER_SENT: Final = "Its request has ended, and nothing was sent."
 _MOST_EVENTS: Final = 200
 _SENT: Final = frozenset({AttemptState.SENDING, AttemptState.UNKNOWN})

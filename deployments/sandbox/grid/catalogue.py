@@ -1,6 +1,6 @@
 """Rucio's tables filled directly, as its API would leave them: ~100 times as fast.
 
-`tests/integration/test_sandbox_grid_seed.py` holds it to what the API says of its own datasets.
+`tests/integration/deployments/sandbox/grid/test_seed.py` holds it to what the API says.
 """
 
 from __future__ import annotations

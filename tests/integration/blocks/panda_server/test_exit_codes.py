@@ -1,8 +1,8 @@
 """What the unmodified prun 2.2.0 says and returns, for everything that can become of a submission.
 
-Classification stands on these lines (test_submission_verdicts.py has them recorded); each test is a
-row of what was measured on a real server. Here prun runs once for each kind of exit; further cases
-that must end in the same way are of the slower tier.
+Classification stands on these lines, and has its own tests with them as they were recorded. Each
+test here is a row of what was measured on a real server: prun runs once for each kind of exit; the
+further cases that must end in the same way are of the slower tier.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def test_a_page_for_an_answer_is_a_traceback(panda: PandaSandbox, when: str) -> 
 @pytest.mark.parametrize("when", same("after", "before"))
 def test_a_server_that_hangs_hangs_prun(panda: PandaSandbox, when: str) -> None:
     panda.fault(SUBMIT, "hang", when)
-    ran = run_prun(panda, NAME, timeout_seconds=3)
+    ran = run_prun(panda, NAME, has_begun=lambda: panda.journal(SUBMIT), timeout_seconds=1)
     assert (ran.returncode, ran.last) == (None, f"INFO : submit {NAME}/")
     assert len(panda.tasks()) == (when == "after")
 

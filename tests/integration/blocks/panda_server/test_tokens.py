@@ -21,6 +21,7 @@ import pytest
 
 from blocks.errors import OutsideUnavailable, ProdOpsError
 from blocks.panda_server import CachedToken, PandaUnavailable, RobotToken, TokenRefused
+from deployments.reference import ROOT
 from deployments.sandbox.panda import PandaSandbox
 from tests.waiting import PATIENCE
 
@@ -255,7 +256,7 @@ print(tokens.identity().token, flush=True)
 def refreshing(panda: PandaSandbox, program: str = REFRESH) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", program, os.fspath(panda.config_root), panda.url],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
     )  # fmt: skip
 
 

@@ -22,7 +22,7 @@ from tests.waiting import PATIENCE, wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("ops_environment")]
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[4]
 PROBES = "tests.e2e.probe_flows.stubborn"
 GRACE_SECONDS = 0.5
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
+from deployments.reference import ROOT
 from deployments.stack.temporary import remove_state, temporary_environment, temporary_settings
 
 pytestmark = pytest.mark.integration
@@ -44,7 +44,7 @@ def running(sandbox):
 def prodops(environment, *arguments):
     command = [sys.executable, "-m", "deployments.cli", "sandbox", *arguments]
     return subprocess.run(
-        command, env=environment, cwd=Path(__file__).parents[2], capture_output=True, text=True,
+        command, env=environment, cwd=ROOT, capture_output=True, text=True,
         check=False, timeout=120,
     )  # fmt: skip
 
