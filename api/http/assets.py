@@ -1,6 +1,6 @@
 """Style, scripts, and Plotly and Swagger UI out of wheels, under a path that names their version.
 
-So browsers may keep them for good, and never have to ask whether they changed.
+So browsers may cache them without limit, and never ask whether they changed.
 """
 
 from __future__ import annotations

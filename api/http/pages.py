@@ -59,7 +59,7 @@ def render(
 
 
 async def show(request: Request, template: str, viewer: Caller, **values: Any) -> Response:
-    """A page for somebody who may look; nobody in particular becomes a visitor.
+    """A page for a caller who may read; anonymous callers get a visitor cookie.
 
     The visitor's cookie lets the page's EventSource follow the stream.
     """
@@ -112,7 +112,7 @@ def login_page(request: Request, *, status: int, problem: str = "", target: str 
 
 
 def admit(request: Request, response: Response, viewer: Caller) -> None:
-    """Give nobody in particular a visitor's cookie."""
+    """Give an anonymous caller a visitor cookie."""
     if viewer is NOBODY:
         set_cookie(request, response, VISITOR)
 

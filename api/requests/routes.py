@@ -6,13 +6,13 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Body, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import Engine, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from api.http.access import Reader, TokenWriter
+from api.http.sessions import session_of, settings_of
 from api.requests.views import RequestView, Triggered, triggered, view
 from flows.common import actions, models, requests
-from flows.common.database import transaction
 from flows.common.models import RequestState
 from flows.common.text import Text
 
@@ -70,12 +70,12 @@ def trigger(
     caller: TokenWriter,
     parameters: Annotated[dict[str, Any] | None, Body(examples=[{"namespace": "testbed"}])] = None,
 ) -> Triggered:
-    """Accept a request: 202 means that it survives anything. An open equal one is joined."""
+    """202: the request is stored and survives restarts. An open one with its key is joined."""
     wanted = actions.get(action)
     form = wanted.parse(parameters or {})
-    with transaction(request.app.state.engine) as session:
+    with session_of(request) as session:
         accepted = requests.accept(session, wanted, form, requested_by=caller.name, source="rest")
-    return triggered(accepted, request.app.state.settings)
+    return triggered(accepted, settings_of(request))
 
 
 @router.get("/requests/", summary="List requests")
@@ -94,9 +94,9 @@ def list_requests(
     wanted = requests.Filter(
         action=action, state=state, subject=subject, requested_by=requested_by, is_open=open
     )
-    with transaction(request.app.state.engine) as session:
+    with session_of(request) as session:
         count, rows = _page(session, wanted, limit, offset)
-        views = [view(row, request.app.state.settings) for row in rows]
+        views = [view(row, settings_of(request)) for row in rows]
     return RequestPage(
         count=count,
         next=_link(request, limit, offset + limit) if offset + limit < count else None,
@@ -108,21 +108,20 @@ def list_requests(
 @router.get("/requests/{request_id}/", summary="One request")
 def get_request(request_id: RequestId, request: Request, _reader: Reader) -> RequestView:
     """The request's state, result or error, and its flow run."""
-    with transaction(request.app.state.engine) as session:
-        return view(requests.get(session, request_id), request.app.state.settings)
+    with session_of(request) as session:
+        return view(requests.get(session, request_id), settings_of(request))
 
 
 @router.post("/requests/{request_id}/cancel/", status_code=202, summary="Cancel a request")
 def cancel_request(
     request_id: RequestId, request: Request, caller: TokenWriter, wish: CancelWish | None = None
 ) -> RequestView:
-    """Ask that the request end. The ops side carries it out; one that has ended stays as it is."""
-    engine: Engine = request.app.state.engine
-    with transaction(engine) as session:
+    """The ops side carries the cancellation out; a request that has ended stays as it is."""
+    with session_of(request) as session:
         row = requests.ask_to_cancel(
             session, request_id, requested_by=caller.name, reason=wish.reason if wish else ""
         )
-        return view(row, request.app.state.settings)
+        return view(row, settings_of(request))
 
 
 def _page(

@@ -19,11 +19,8 @@ add_routes(
     router,
     Records(
         prefix="/campaigns",
-        tag="campaigns",
         name="campaign",
-        names="campaigns",
         words="campaign",
-        plural="campaigns",
         view=CampaignView,
         show=campaign_views,
         form=CampaignForm,

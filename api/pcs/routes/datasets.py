@@ -20,11 +20,8 @@ add_routes(
     router,
     Records(
         prefix="/datasets",
-        tag="datasets",
         name="dataset",
-        names="datasets",
         words="dataset",
-        plural="datasets",
         view=DatasetView,
         show=dataset_views,
         form=DatasetForm,

@@ -19,9 +19,7 @@ add_routes(
         prefix="/prod-configs",
         tag="production configurations",
         name="config",
-        names="configs",
         words="configuration",
-        plural="configurations",
         view=ProdConfigView,
         form=ProdConfigForm,
         example={
@@ -57,9 +55,7 @@ add_routes(
         prefix="/prod-requests",
         tag="production requests",
         name="prod_request",
-        names="prod_requests",
         words="production request",
-        plural="production requests",
         view=ProdRequestView,
         form=ProdRequestForm,
         example={

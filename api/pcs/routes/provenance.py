@@ -1,4 +1,4 @@
-"""PCS's doors to provenance (ops contract sections 1.8, 1.10): a POST that the ops side answers.
+"""PCS's routes to provenance (ops contract sections 1.8, 1.10), which queue requests.
 
 They come before the routes of one campaign or task, since names there take the rest of the path.
 """
@@ -29,11 +29,11 @@ class Queued(BaseModel):
 @router.post(
     "/prod-tasks/rucio-snapshot-update/",
     status_code=202,
-    summary="Look at the producing campaigns in Rucio",
+    summary="Sweep the producing campaigns in Rucio",
     responses=writing(),
 )
 def update_snapshot(request: Request, actor: Writer) -> Queued:
-    """Ends with the event `rucio_snapshot_ready`, good or not."""
+    """The event `rucio_snapshot_ready` announces the end, whether it succeeded or failed."""
     with session_of(request) as session:
         services.snapshot(session, by=actor.name, source=_SOURCE, settings=settings_of(request))
     return Queued()
@@ -42,11 +42,11 @@ def update_snapshot(request: Request, actor: Writer) -> Queued:
 @router.post(
     "/prod-tasks/evgen-rucio-update/",
     status_code=202,
-    summary="Look at the registered inputs in Rucio",
+    summary="Sweep the registered inputs in Rucio",
     responses=writing(),
 )
 def update_evgen(request: Request, actor: Writer) -> Queued:
-    """Ends with the event `evgen_rucio_ready`, good or not."""
+    """The event `evgen_rucio_ready` announces the end, whether it succeeded or failed."""
     with session_of(request) as session:
         services.evgen(session, by=actor.name, source=_SOURCE)
     return Queued()
@@ -55,11 +55,11 @@ def update_evgen(request: Request, actor: Writer) -> Queued:
 @router.post(
     "/campaigns/{name}/sweep/",
     status_code=202,
-    summary="Look at one campaign in Rucio",
+    summary="Sweep one campaign in Rucio",
     responses=writing(),
 )
 def sweep_campaign(name: Name, request: Request, actor: Writer) -> Queued:
-    """Ends with the event `campaign_provenance_ready`, good or not. `EVGEN`: the inputs."""
+    """The event `campaign_provenance_ready` announces the end. `EVGEN`: the inputs."""
     settings = settings_of(request)
     with session_of(request) as session:
         services.sweep(session, name, by=actor.name, source=_SOURCE, settings=settings)

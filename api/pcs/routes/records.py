@@ -27,11 +27,11 @@ class Records:
 
     Attributes:
         prefix: Of the paths of its routes.
-        tag: Of its operations.
-        name: In names of operations, of one.
-        names: Of many.
-        words: As texts spell one.
-        plural: As texts spell many.
+        tag: Of its operations; empty: the prefix's word.
+        name: In names of operations.
+        names: Its plural, where that takes more than an s.
+        words: As texts spell it.
+        plural: Their plural, where that takes more than an s.
         view: What a record is shown as.
         form: What may be sent of one.
         example: A body that makes one.
@@ -50,11 +50,11 @@ class Records:
     """
 
     prefix: str
-    tag: str
+    tag: str = ""
     name: str
-    names: str
+    names: str = ""
     words: str
-    plural: str
+    plural: str = ""
     view: Any
     form: type[BaseModel]
     example: dict[str, Any]
@@ -122,9 +122,9 @@ def _add(
         f"{of.prefix}/" if is_of_all else f"{of.prefix}/{of.key}/",
         endpoint,
         methods=[method],
-        name=f"{operation}_{of.names if operation == 'list' else of.name}",
-        tags=[of.tag],
-        summary=summary.format(words=of.words, plural=of.plural),
+        name=f"{operation}_{(of.names or f'{of.name}s') if operation == 'list' else of.name}",
+        tags=[of.tag or of.prefix.strip("/")],
+        summary=summary.format(words=of.words, plural=of.plural or f"{of.words}s"),
         description=of.texts.get(operation, text),
         **{"response_model": of.view, "responses": writing()} | options,
     )

@@ -53,7 +53,6 @@ add_routes(
     router,
     Records(
         prefix="/physics-categories",
-        tag="physics-categories",
         name="category",
         names="categories",
         words="physics category",
@@ -88,11 +87,8 @@ def _add_tag_routes(kind: TagKind) -> None:
         router,
         Records(
             prefix=f"/{name}",
-            tag=name,
             name="tag",
-            names="tags",
             words=words,
-            plural=f"{words}s",
             view=view,
             show=tag_views,
             form=PhysicsTagForm if is_physics else TagForm,
