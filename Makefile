@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 SYNC := UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --frozen --inexact
 
-.PHONY: setup requirements demo up test test-fast test-all test-slow lint bench docs test-system slow-system clean
+.PHONY: setup requirements demo up test test-fast test-all test-slow lint bench docs test-system clean
 
 setup: $(READY)
 
@@ -45,13 +45,13 @@ test-fast: setup test-system
 	@$(PYTEST) tests/unit tests/integration
 
 # With the slower tier: every case of what `make test` tries once for each kind, and set-ups anew.
-test-all: setup slow-system
+test-all: setup test-system
 	@tiers="$(HERE)" && $(PYTEST) tests $$tiers -m "slow or not slow"
 
 # As much of the slower tier as takes so many seconds, drawn by a seed.
 SLOW_SECONDS ?= 600
 SLOW_SEED ?=
-test-slow: setup slow-system
+test-slow: setup test-system
 	@drawn=$$($(BIN)/python -m tests.slower $(SLOW_SECONDS) $(SLOW_SEED)) && \
 	  if [ -n "$$drawn" ]; then mapfile -t drawn <<<"$$drawn" && $(PYTEST) -m slow "$${drawn[@]}"; fi
 
@@ -60,9 +60,6 @@ PACKAGES := test
 test-all test-slow: PACKAGES := slow
 test-system:
 	@$(SHELL) deployments/system-packages.sh $(PACKAGES)
-
-slow-system:
-	@$(SHELL) deployments/system-packages.sh slow
 
 lint: setup
 	$(BIN)/ruff check .
