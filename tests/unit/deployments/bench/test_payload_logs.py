@@ -37,7 +37,9 @@ def server(monkeypatch: pytest.MonkeyPatch, after: str, events: str) -> Iterator
     def answer(request: httpx.Request) -> httpx.Response:
         asked.append(str(request.url.raw_path, "ascii"))
         if request.url.path == "/s/":
-            return httpx.Response(200, text=events)
+            return httpx.Response(
+                200, headers={"Content-Type": "text/event-stream"}, content=events.encode()
+            )
         if request.url.path.startswith("/m/"):
             return httpx.Response(200, text="hello")
         is_over = sum(path.startswith("/panda") for path in asked) > 2
