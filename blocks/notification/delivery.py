@@ -163,8 +163,8 @@ def _demand(answer: tuple[int, bytes | str], what: str) -> None:
 def _refusal(
     code: int, said: bytes | str, what: str, who: str = "the relay"
 ) -> MailRefused | RelayUnavailable:
-    told = f"{who} does not take {what}: {code} {_text(said)}"
-    return MailRefused(told) if code >= _PERMANENT else RelayUnavailable(told)
+    text = f"{who} does not take {what}: {code} {_text(said)}"
+    return MailRefused(text) if code >= _PERMANENT else RelayUnavailable(text)
 
 
 def _is_accepted(code: int) -> bool:

@@ -46,7 +46,7 @@ def up(
         ready_fd=ready_fd,
         given=given | wanted,
         parts=SANDBOX,
-        told=_introduction,
+        lines_when_ready=_introduction,
     )
 
 
@@ -111,14 +111,14 @@ def seed(
         raise BadSetting("give --files-scale or --max-files, not both")
     _require_running()
     listing = read_listing(campaign.read_text())
-    with _bar() as told:
+    with _bar() as progress:
         done = load(
             Grid(_with_sandbox(settings())),
             listing.datasets,
             files_scale=files_scale,
             max_files=max_files,
             is_replacing=replace,
-            told=told,
+            progress=progress,
         )
     sys.stdout.write(_said(done, len(listing.skipped)))
 

@@ -18,7 +18,7 @@ import structlog
 
 from blocks.errors import OutsideUnavailable
 from deployments.prefect_access import await_server, configure_client
-from deployments.relay.ledger import Belonging, Ledger, RunState
+from deployments.relay.repository import Belonging, RunState, StateRepository
 from deployments.stack.layout import Layout
 from flows.common.database import make_engine, now
 from flows.common.settings import Settings
@@ -47,7 +47,7 @@ class _Service:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._ledger = Ledger(make_engine(pool_size=2))
+        self._repository = StateRepository(make_engine(pool_size=2))
         self._queue: asyncio.Queue[RunState] = asyncio.Queue()
         self._owners: dict[uuid.UUID, Belonging | None] = {}
         self._looked_at: datetime | None = None
@@ -120,23 +120,24 @@ class _Service:
                 is_settling = False
 
     async def _look_once(self, client: Any) -> None:
-        """Queue the states that nobody has told, of every run that changed since the last look.
+        """Queue the states that are not relayed, of every run that changed since the last look.
 
-        All its states: an event that was dropped may be older than one that was told.
+        All its states: an event that was dropped may be older than one that was relayed.
         """
         began = now()
         if self._looked_at is None:
-            told = await asyncio.to_thread(self._ledger.told_until)
-            self._looked_at = told or began
+            self._looked_at = await asyncio.to_thread(self._repository.relayed_until) or began
         runs = [run for run in await self._recent_runs(client) if run.state]
         states: list[RunState] = []
         for run in runs:
             if self._read_up_to.get(run.id) != run.state.id:
                 taken = await client.read_flow_run_states(run.id)
                 states += [_state_of_rest(run.id, state) for state in taken]
-        untold = await asyncio.to_thread(self._ledger.unknown, [state.state_id for state in states])
+        missing = await asyncio.to_thread(
+            self._repository.unknown, [state.state_id for state in states]
+        )
         for state in states:
-            if state.state_id in untold:
+            if state.state_id in missing:
                 self._queue.put_nowait(state)
         self._read_up_to = {run.id: run.state.id for run in runs}
         self._looked_at = began
@@ -179,21 +180,21 @@ class _Service:
             unique = {state.state_id: state for state in batch}
             while True:
                 try:
-                    await self._tell(client, unique.values())
+                    await self._relay(client, unique.values())
                     break
                 except (OutsideUnavailable, httpx.HTTPError, OSError) as error:
                     _log.warning("events wait for an outage to end", reason=str(error)[:200])
                     await asyncio.sleep(_RECONNECT_SECONDS)
 
-    async def _tell(self, client: Any, states: Iterable[RunState]) -> None:
+    async def _relay(self, client: Any, states: Iterable[RunState]) -> None:
         owned = [(state, await self._owner(client, state)) for state in states]
-        await asyncio.to_thread(self._ledger.tell, owned)
+        await asyncio.to_thread(self._repository.relay, owned)
 
     async def _owner(self, client: Any, state: RunState) -> Belonging | None:
         flow_run_id = state.flow_run_id
         known = self._owners.get(flow_run_id)
         if known is None:
-            known = await asyncio.to_thread(self._ledger.belonging, flow_run_id)
+            known = await asyncio.to_thread(self._repository.belonging, flow_run_id)
         if known is None:
             known = await self._named_owner(client, state)
         if known is not None:
@@ -211,7 +212,7 @@ class _Service:
         if attempt is None:
             return None
         return await asyncio.to_thread(
-            self._ledger.belonging, state.flow_run_id, attempt.request_id
+            self._repository.belonging, state.flow_run_id, attempt.request_id
         )
 
 
@@ -235,7 +236,7 @@ async def _committed(client: Any, state: RunState) -> Any | None:
 
 
 def _state_of_event(event: Any) -> RunState | None:
-    """The state that an event tells of; its id is the state's."""
+    """The state that an event announces; its id is the state's."""
     resource = event.resource
     state_type = resource.get("prefect.state-type")
     run = str(resource.get("prefect.resource.id", "")).removeprefix(_PREFIX)

@@ -37,7 +37,7 @@ def run(
     ready_fd: int | None = None,
     given: Mapping[str, str] | None = None,
     parts: Iterable[str] | None = None,
-    told: Callable[[Stack], Iterable[str]] | None = None,
+    lines_when_ready: Callable[[Stack], Iterable[str]] | None = None,
 ) -> None:
     """Bring the stack up, say what happens to it, and end it at a signal.
 
@@ -46,7 +46,7 @@ def run(
         ready_fd: Descriptor that is written to and closed when everything is ready.
         given: The settings that were given; by default by the user.
         parts: Names of the parts to run; by default all, and the schema is brought up to date.
-        told: What to say when everything is ready; by default the addresses.
+        lines_when_ready: What to say when everything is ready; by default the addresses.
 
     Raises:
         ProdOpsError: It did not come up, or supervisord was lost.
@@ -63,7 +63,7 @@ def run(
     try:
         with _on_signals(_ask_to_end):
             try:
-                _serve(stack, progress, ready_fd, told or _addresses)
+                _serve(stack, progress, ready_fd, lines_when_ready or _addresses)
             except _AskedToEnd:
                 progress.say("ending … (again: kill everything at once)")
     finally:
@@ -128,13 +128,13 @@ def _serve(
     stack: Stack,
     progress: StartProgress,
     ready_fd: int | None,
-    told: Callable[[Stack], Iterable[str]],
+    lines_when_ready: Callable[[Stack], Iterable[str]],
 ) -> None:
     started = time.monotonic()
     stack.start()
     progress.close()
     progress.say(f"everything is up after {time.monotonic() - started:.1f} s")
-    for line in told(stack):
+    for line in lines_when_ready(stack):
         progress.say(line)
     if ready_fd is not None:
         os.write(ready_fd, b"ready")

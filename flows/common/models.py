@@ -124,7 +124,7 @@ class Event(Base):
 
 
 class RelayedState(Base):
-    """A Prefect state that was made an event, so that none is told twice."""
+    """A Prefect state that was made an event, so that none is relayed twice."""
 
     __tablename__ = "relayed_state"
     __table_args__ = (Index("relayed_state_at_idx", "at"),)

@@ -45,7 +45,7 @@ def seed(
     files_scale: float | None = None,
     max_files: int | None = None,
     is_replacing: bool = False,
-    told: Callable[[int, int], None] = lambda _done, _all: None,
+    progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> Seeded:
     """Load a listing into the catalogue; datasets that are there are kept as they are.
 
@@ -58,7 +58,7 @@ def seed(
         files_scale: Each dataset gets this part of its files, rounded, at least one.
         max_files: As `files_scale`, chosen so that there are about so many files in all.
         is_replacing: Whether datasets that are there are made anew.
-        told: Called with how many files are written, and how many there will be.
+        progress: Called with how many files are written, and how many there will be.
 
     Raises:
         NothingToSeed: The listing is empty.
@@ -83,7 +83,7 @@ def seed(
             written = [_dataset(each, rses) for each in batch]
             catalogue.fill(connection, scope, written, moment)
             done += sum(each.files for each in batch)
-            told(done, total)
+            progress(done, total)
     with grid.connect() as connection:
         catalogue.analyse(connection)
     replicas = sum(dataset.files * len(dataset.rses) for dataset in fresh)

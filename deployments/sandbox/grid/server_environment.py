@@ -43,11 +43,11 @@ def is_installed() -> bool:
     return server_directory().exists()
 
 
-def server_python(told: Callable[[str], None] = lambda _: None) -> Path:
+def server_python(report: Callable[[str], None] = lambda _: None) -> Path:
     """The Python of the environment, which is made if it is not there.
 
     Args:
-        told: Called with a line before what takes long.
+        report: Called with a line before what takes long.
 
     Raises:
         ServerNotInstalled: uv could not make it.
@@ -57,7 +57,7 @@ def server_python(told: Callable[[str], None] = lambda _: None) -> Path:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with FileLock(target.with_suffix(".lock")):
             if not target.exists():
-                told("installing the Rucio server, once for this user …")
+                report("installing the Rucio server, once for this user …")
                 _make(target)
     return target / "bin" / "python"
 

@@ -17,7 +17,7 @@ from prefect.exceptions import ObjectNotFound
 from sqlalchemy import select, update
 
 from deployments.relay import service
-from deployments.relay.ledger import Belonging, Ledger, RunState
+from deployments.relay.repository import Belonging, RunState, StateRepository
 from flows.common.database import transaction
 from flows.common.models import Event, RelayedState, Request
 from flows.common.settings import settings
@@ -68,8 +68,8 @@ def prefect() -> FakePrefect:
 
 
 @pytest.fixture
-def ledger(database: Database) -> Ledger:
-    return Ledger(database.ops_engine)
+def repository(database: Database) -> StateRepository:
+    return StateRepository(database.ops_engine)
 
 
 def look(relay: service._Service, prefect: FakePrefect) -> None:
@@ -95,7 +95,7 @@ def new_relay(database: Database) -> Iterator[Callable[[], service._Service]]:
 
     yield make
     for relay in made:
-        relay._ledger.engine.dispose()
+        relay._repository.engine.dispose()
 
 
 @pytest.fixture
@@ -122,10 +122,10 @@ def test_every_state_of_a_run_is_told_in_order_and_once(database, prefect, new_r
 
 
 def test_an_older_state_that_was_dropped_is_told_though_the_last_one_was(
-    database, prefect, relay, ledger
+    database, prefect, relay, repository
 ):
     run = prefect.run(*NAMES)
-    ledger.tell([(state, None) for state in states_of(prefect, run)[2:]])
+    repository.relay([(state, None) for state in states_of(prefect, run)[2:]])
     look(relay, prefect)
     assert sorted(told(database)) == sorted(NAMES)
 
@@ -149,10 +149,10 @@ def test_more_runs_than_prefect_gives_at_once_are_all_told(database, prefect, re
 
 
 def test_after_a_long_absence_the_look_goes_back_to_what_was_told_last(
-    database, prefect, relay, ledger, monkeypatch
+    database, prefect, relay, repository, monkeypatch
 ):
     run = prefect.run(*NAMES)
-    ledger.tell([(state, None) for state in states_of(prefect, run)])
+    repository.relay([(state, None) for state in states_of(prefect, run)])
     long_ago = datetime.now(UTC) - timedelta(hours=5)
     with transaction(database.ops_engine) as session:
         session.execute(update(RelayedState).values(at=long_ago))
@@ -193,7 +193,9 @@ def test_an_outage_of_prefect_delays_what_is_queued_and_drops_nothing(
     assert told(database) == list(NAMES)
 
 
-def test_a_state_names_its_request_by_the_row_or_by_the_runs_key(database, prefect, relay, ledger):
+def test_a_state_names_its_request_by_the_row_or_by_the_runs_key(
+    database, prefect, relay, repository
+):
     by_row, by_key = prefect.run("Running"), prefect.run("Pending")
     with transaction(database.ops_engine) as session:
         row = Request(
@@ -204,8 +206,8 @@ def test_a_state_names_its_request_by_the_row_or_by_the_runs_key(database, prefe
         session.flush()
         request_id = row.id
     belonging = Belonging(request_id, "a", "s")
-    assert ledger.belonging(by_row) == belonging
-    assert ledger.belonging(by_key, request_id) == belonging
+    assert repository.belonging(by_row) == belonging
+    assert repository.belonging(by_key, request_id) == belonging
     look(relay, prefect)
     with transaction(database.ops_engine) as session:
         found = session.scalars(select(Event).where(Event.flow_run_id == by_row)).one()

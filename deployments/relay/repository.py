@@ -36,7 +36,7 @@ class Belonging:
 
 
 @dataclass(frozen=True)
-class Ledger:
+class StateRepository:
     """Writes states to the event table, each once."""
 
     engine: Engine
@@ -53,20 +53,20 @@ class Ledger:
         return Belonging(found.id, found.action, found.subject) if found else None
 
     def unknown(self, state_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
-        """The states among these that have not been told."""
+        """The states among these that are not relayed yet."""
         with transaction(self.engine) as session:
-            told = session.scalars(
+            relayed = session.scalars(
                 select(RelayedState.state_id).where(RelayedState.state_id.in_(state_ids))
             )
-            return set(state_ids) - set(told)
+            return set(state_ids) - set(relayed)
 
-    def told_until(self) -> datetime | None:
-        """When a state was told last; None where none ever was."""
+    def relayed_until(self) -> datetime | None:
+        """When a state was relayed last; None where none ever was."""
         with transaction(self.engine) as session:
             return session.scalar(select(func.max(RelayedState.at)))
 
-    def tell(self, states: Sequence[tuple[RunState, Belonging | None]]) -> int:
-        """Write the states that have not been told, oldest first; gives their number."""
+    def relay(self, states: Sequence[tuple[RunState, Belonging | None]]) -> int:
+        """Write the states that are not relayed yet as events, oldest first; gives their number."""
         ordered = sorted(states, key=lambda pair: pair[0].timestamp)
         with transaction(self.engine) as session:
             new = set(
@@ -86,9 +86,9 @@ class Ledger:
                     .returning(RelayedState.state_id)
                 )
             )
-            told = [_event(state, owner) for state, owner in ordered if state.state_id in new]
-            events.commit(session, told)
-        return len(told)
+            fresh = [_event(state, owner) for state, owner in ordered if state.state_id in new]
+            events.commit(session, fresh)
+        return len(fresh)
 
 
 def _event(state: RunState, owner: Belonging | None) -> events.NewEvent:
