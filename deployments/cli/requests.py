@@ -33,6 +33,7 @@ def list_requests(
     as_json: AsJson = False,
 ) -> None:
     """List requests, newest first."""
+    from api.requests import queries  # noqa: PLC0415
     from deployments.access import ops_session  # noqa: PLC0415
     from deployments.cli.tables import show as show_table  # noqa: PLC0415
 
