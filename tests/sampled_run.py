@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from api.requests import queries
 from flows.common import requests
 from flows.common.database import transaction
 from flows.common.models import Request, RequestState
@@ -71,4 +72,4 @@ def sample(engine: Engine, fraction: float = 1.0, namespace: str = "epic") -> Ta
 
 def request_rows(engine: Engine) -> list[Request]:
     with transaction(engine) as session:
-        return list(session.scalars(requests.matching(requests.Filter())))
+        return list(session.scalars(queries.matching(queries.Filter())))

@@ -6,13 +6,12 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Body, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
 
 from api.http.access import Reader, TokenWriter
 from api.http.sessions import session_of, settings_of
+from api.requests import queries
 from api.requests.views import RequestView, Triggered, triggered, view
-from flows.common import actions, models, requests
+from flows.common import actions, requests
 from flows.common.models import RequestState
 from flows.common.text import Text
 
@@ -91,11 +90,11 @@ def list_requests(
     offset: Annotated[int, Query(ge=0, le=_MAX_ID)] = 0,
 ) -> RequestPage:
     """Requests by action, state, subject or requester, newest first, a page at a time."""
-    wanted = requests.Filter(
+    wanted = queries.Filter(
         action=action, state=state, subject=subject, requested_by=requested_by, is_open=open
     )
     with session_of(request) as session:
-        count, rows = _page(session, wanted, limit, offset)
+        count, rows = queries.page(session, wanted, limit, offset)
         views = [view(row, settings_of(request)) for row in rows]
     return RequestPage(
         count=count,
@@ -122,14 +121,6 @@ def cancel_request(
             session, request_id, requested_by=caller.name, reason=wish.reason if wish else ""
         )
         return view(row, settings_of(request))
-
-
-def _page(
-    session: Session, wanted: requests.Filter, limit: int, offset: int
-) -> tuple[int, list[models.Request]]:
-    query = requests.matching(wanted)
-    count = session.scalar(select(func.count()).select_from(query.order_by(None).subquery()))
-    return count or 0, list(session.scalars(query.limit(limit).offset(offset)))
 
 
 def _link(request: Request, limit: int, offset: int) -> str:

@@ -33,13 +33,13 @@ def list_requests(
     as_json: AsJson = False,
 ) -> None:
     """List requests, newest first."""
+    from api.requests import queries  # noqa: PLC0415
     from deployments.access import ops_session  # noqa: PLC0415
     from deployments.cli.tables import show as show_table  # noqa: PLC0415
-    from flows.common import requests  # noqa: PLC0415
 
-    wanted = requests.Filter(action=action, state=state, subject=subject, is_open=is_open)
+    wanted = queries.Filter(action=action, state=state, subject=subject, is_open=is_open)
     with ops_session() as session:
-        rows = [_row(each) for each in session.scalars(requests.matching(wanted).limit(limit))]
+        rows = [_row(each) for each in session.scalars(queries.matching(wanted).limit(limit))]
     show_table(rows, columns=_COLUMNS, as_json=as_json)
 
 

@@ -33,7 +33,7 @@ from deployments.stack.temporary import (
 from deployments.stack.watch import Happening, Kind, Listener, Watch
 from flows.common.settings import Settings
 
-READY_SECONDS = 120.0
+READY_SECONDS = 300.0
 WATCH_SECONDS = 1.0
 _POLL_SECONDS = 0.1
 _EXITS_AT_START = 4  # PostgreSQL may need several starts while a killed one's backends end

@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement, Select, and_, func, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, func, insert, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session
 
@@ -152,27 +152,6 @@ def get(session: Session, request_id: int) -> Request:
     if request is None:
         raise RequestNotFound(f"there is no request {request_id}")
     return request
-
-
-@dataclass(frozen=True, kw_only=True)
-class Filter:
-    """Which requests a list shows; an absent field filters nothing."""
-
-    action: str | None = None
-    state: str | None = None
-    subject: str | None = None
-    requested_by: str | None = None
-    is_open: bool = False
-
-
-def matching(wanted: Filter) -> Select[tuple[Request]]:
-    """The requests of a filter, newest first."""
-    query = select(Request).order_by(Request.id.desc())
-    for name in ("action", "state", "subject", "requested_by"):
-        value = getattr(wanted, name)
-        if value is not None:
-            query = query.where(getattr(Request, name) == value)
-    return query.where(Request.state.in_(OPEN)) if wanted.is_open else query
 
 
 # ------------------------------------------------------------------ cancelling
