@@ -103,11 +103,11 @@ def _settings_page() -> str:
         "",
         _MADE,
         "",
-        "A setting is read from the environment, then from `.env` in the directory that the",
-        "command is started in, then from its default. Names are those of the environment. Where",
-        "a second name is listed, it is the original agents' name and works too; the first wins.",
-        "A wrong value, or a `PRODOPS_` name in the environment that is none of these, ends the",
-        "command with one line and exit code 2.",
+        "A setting is read from the environment, then from `.env` in the current directory, then",
+        "from its default. Names are those of environment variables. A second name is the",
+        "original agents' and works too; the first takes precedence. An invalid value, or an",
+        "unknown `PRODOPS_` name in the environment, ends the command with one line and exit",
+        "code 2.",
     ]
     for name, group in GROUPS.items():
         lines += ["", f"## {name}", "", str(group.__doc__), ""]
@@ -153,7 +153,7 @@ def _walk(name: str, found: Any) -> Iterator[tuple[str, Any]]:
 
 def _commands_page() -> str:
     lines = ["# Commands", "", _MADE, ""]
-    lines += ["Each command and group also knows `--help`."]
+    lines += ["Each command and group also has `--help`."]
     for name, found in commands().items():
         depth = "##" if name.count(" ") < 2 else "###"  # noqa: PLR2004 - a command of a group
         lines += ["", f"{depth} `{_usage(name, found)}`", "", _flowing(found.help or "")]
@@ -252,12 +252,12 @@ def _api_page(routes: Iterable[tuple[str, str, str, str]]) -> str:
         "",
         "The whole description, with forms and examples, is in [openapi.json](openapi.json); a",
         "running API shows it at `/docs`. A path without its trailing slash is served too. With",
-        "`PRODOPS_ROOT_PATH` every path has that prefix. What is said when a call is refused:",
+        "`PRODOPS_ROOT_PATH` every path has that prefix. Refusals are described in",
         "[messages.md](messages.md#refusals).",
         "",
         "A token is sent as `Authorization: Token KEY`. A proxy is one of",
         "`PRODOPS_API_TRUSTED_PROXIES` that names the user in `X-Remote-User`. A login is the",
-        "signed cookie of a page; it opens what is read and nothing that is written.",
+        "signed cookie of a page; it grants reading only.",
         "",
         *_table(
             ("Method", "Path", "Who may", "What it does"),
@@ -285,7 +285,7 @@ def _at_a_time(action: actions.Action) -> str:
 
 def _actions_page() -> str:
     lines = ["# Actions", "", _MADE, ""]
-    lines += ["What can be requested. Each has a deployment of the same name in Prefect."]
+    lines += ["What can be requested. Each action has a deployment of the same name in Prefect."]
     for name, action in actions.all_actions().items():
         schema = action.parameters.model_json_schema()
         lines += ["", f"## `{name}`", "", action.summary, ""]
@@ -303,8 +303,8 @@ def _actions_page() -> str:
         rows = [
             (
                 f"`{field}`",
-                _type(described),
-                f"`{json.dumps(described['default'])}`" if "default" in described else "required",
+                _type(described, schema.get("$defs", {})),
+                _default(described, is_required=field in schema.get("required", ())),
                 described.get("description", ""),
             )
             for field, described in schema.get("properties", {}).items()
@@ -314,10 +314,18 @@ def _actions_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _type(described: Mapping[str, Any]) -> str:
-    # What is described elsewhere (a `$ref`) is an object of its own fields.
-    choices = [str(each.get("type", "object")) for each in described.get("anyOf", [described])]
-    return " or ".join(choices)
+def _default(described: Mapping[str, Any], *, is_required: bool) -> str:
+    if is_required:
+        return "required"
+    return f"`{json.dumps(described['default'])}`" if "default" in described else "empty"
+
+
+def _type(described: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
+    choices = described.get("anyOf", [described])
+    found = (
+        definitions[each["$ref"].split("/")[-1]] if "$ref" in each else each for each in choices
+    )
+    return " or ".join(str(each["type"]) for each in found)
 
 
 # ------------------------------------------------------------------ form

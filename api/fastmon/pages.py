@@ -108,7 +108,7 @@ async def snapshot(
     run: Annotated[int | None, Query(ge=0, le=_LARGEST_RUN)] = None,
     after: int = 0,
 ) -> Snapshot:
-    """The live page's numbers; follow the stream from `last_event_id` on to keep them true.
+    """The live page's numbers; follow the stream from `last_event_id` on to keep them current.
 
     `namespace` is `-` for STFs that have none. With `after`, no older state than that event's.
     """

@@ -17,7 +17,7 @@ Key = tuple[str, int]
 
 
 class RunState(StrEnum):
-    """How a data-taking run stands, in words."""
+    """State of a data-taking run, in words."""
 
     EXPECTED = "expected"
     TAKING_DATA = "taking data"
@@ -40,7 +40,7 @@ class _View(BaseModel):
 
 
 class Second(_View):
-    """What one second brought a run; `at` is in epoch seconds."""
+    """A run's numbers in one second; `at` is in epoch seconds."""
 
     at: int
     stfs: int = 0
@@ -86,7 +86,7 @@ class LiveRun(_View):
 
 
 class Bin(_View):
-    """What arrived in one step of the plot; `at` is its beginning in epoch seconds."""
+    """What arrived in one bin of the plot; `at` is its start in epoch seconds."""
 
     at: int
     stfs: int = 0
@@ -133,7 +133,7 @@ class InboxView(_View):
 
 
 class Snapshot(_View):
-    """Everything of the page, as it was when `last_event_id` was the newest event."""
+    """All data of the page, at the time when `last_event_id` was the newest event."""
 
     taken_at: datetime
     last_event_id: int

@@ -108,12 +108,12 @@ def _http(_request: Request, error: Exception) -> JSONResponse:
 
 
 _REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
-    400: {"model": Errors | Problem, "description": "What is wrong, by field where it is one's."},
-    403: {"model": Problem, "description": "No right to do this, or a token that is not good."},
-    404: {"model": Problem, "description": "There is none of that name or key."},
+    400: {"model": Errors | Problem, "description": "What is wrong, by field if it is about one."},
+    403: {"model": Problem, "description": "Not permitted, or an invalid token."},
+    404: {"model": Problem, "description": "Not found."},
     409: {"model": Problem, "description": "It contradicts what is recorded, or is ambiguous."},
     415: {"model": Problem, "description": "The body is not sent as application/json."},
-    503: {"model": Problem, "description": "The database is away; try again."},
+    503: {"model": Problem, "description": "The database is not reachable; try again."},
 }
 
 

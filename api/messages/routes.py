@@ -83,7 +83,7 @@ async def send_message(
 ) -> StoredMessage:
     """Store a bus message, relay it to the stream and, if it announces an STF, queue that.
 
-    Takes any JSON object with a `msg_type`. What is answered 201 survives anything.
+    Takes any JSON object with a `msg_type`. After 201 the message is stored durably.
     """
     caller = await keeper.token_writer(request)
     body = schemas.decode(await request.body())
@@ -125,12 +125,12 @@ async def stream(
     run_ids: Annotated[str | None, Query(description="Comma list of `run_id`.")] = None,
     namespaces: Annotated[str | None, Query(description="Comma list of namespaces.")] = None,
     subject: Annotated[str | None, Query(description="Comma list of subjects.")] = None,
-    after: Annotated[str | None, Query(description="Id of the last event that is known.")] = None,
+    after: Annotated[str | None, Query(description="Id of the last event received.")] = None,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> EventSourceResponse:
     """Server-sent events: `connected`, then each event with its id, a heartbeat every 30 s.
 
-    With `Last-Event-ID` (or `after`) it begins with what was missed since that event.
+    With `Last-Event-ID` (or `after`) it begins with the events after that one.
     """
     feed: Feed = request.app.state.feed
     position = _position(last_event_id or after)
@@ -157,7 +157,7 @@ async def stream(
 
 
 class StreamStatus(BaseModel):
-    """Who follows the stream of this API process."""
+    """The clients of this API process's stream."""
 
     connected_clients: int
     client_ids: list[str]
@@ -165,7 +165,7 @@ class StreamStatus(BaseModel):
     last_event_id: int
 
 
-@router.get("/stream/status/", summary="Who follows the stream")
+@router.get("/stream/status/", summary="Clients of the stream")
 async def stream_status(
     request: Request, keeper: Annotated[Gatekeeper, Depends(gatekeeper)]
 ) -> StreamStatus:

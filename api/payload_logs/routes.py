@@ -26,14 +26,14 @@ PandaId = Annotated[int, Path(ge=1, le=MAX_ID, description="The job at PanDA.", 
 Offset = Annotated[
     int | None, Query(ge=0, le=MAX_ID, description="First byte, where a proxy drops `Range`.")
 ]
-Length = Annotated[int | None, Query(ge=0, le=MAX_ID, description="How many bytes from there on.")]
+Length = Annotated[int | None, Query(ge=0, le=MAX_ID, description="Number of bytes from there.")]
 
-_NOT_THERE: Final = "There is no such job's log here, or no such member of it."
-_DENIED: Final = {"description": "Reads are closed, and nobody is known."}
+_NOT_THERE: Final = "The job's log, or that member of it, is not in the cache."
+_DENIED: Final = {"description": "Reads are closed, and the caller is not authenticated."}
 _BYTES: Final[dict[int | str, dict[str, Any]]] = {
     403: _DENIED,
     404: {"description": _NOT_THERE},
-    409: {"description": "A newer fetch has taken the place of `version`."},
+    409: {"description": "A newer fetch has replaced `version`."},
 }
 _EXAMPLES: Final[dict[str, Any]] = {
     "by id": {
@@ -59,10 +59,10 @@ _EXAMPLES: Final[dict[str, Any]] = {
 @router.post(
     "/",
     status_code=202,
-    summary="Ask for the log of a job",
+    summary="Request the log of a job",
     responses={
-        400: {"description": "A field is not of its form; the answer names it."},
-        401: {"description": "Who asks is not known."},
+        400: {"description": "A field is invalid; the answer names it."},
+        401: {"description": "Not authenticated."},
     },
     openapi_extra={
         "requestBody": {"content": {"application/json": {"examples": _EXAMPLES}}},
@@ -71,8 +71,8 @@ _EXAMPLES: Final[dict[str, Any]] = {
 def ask(request: Request, caller: TokenWriter, form: FetchPayloadLog) -> LogRequested:
     """Accept a request for a log, or join the open one for the same job.
 
-    `payload_log_progress`, `payload_log_ready` or `payload_log_failed` tell what comes of it, with
-    the job's id as the stream's `subject`.
+    The events `payload_log_progress`, `payload_log_ready` and `payload_log_failed` follow, with the
+    job's id as the stream's `subject`.
     """
     with transaction(request.app.state.engine) as session:
         accepted = requests.accept(
@@ -86,7 +86,7 @@ def ask(request: Request, caller: TokenWriter, form: FetchPayloadLog) -> LogRequ
 
 @router.get(
     "/{pandaid}/",
-    summary="How a job's log stands",
+    summary="State of a job's log",
     responses={403: _DENIED, 404: {"description": "Nobody has asked for it yet."}},
 )
 def get_log(pandaid: PandaId, request: Request, _reader: Reader) -> LogView:
@@ -106,8 +106,8 @@ def get_log(pandaid: PandaId, request: Request, _reader: Reader) -> LogView:
     response_class=StreamingResponse,
     responses={
         200: {"content": {"text/plain": {}}},
-        206: {"description": "The part that `Range` named.", "content": {"text/plain": {}}},
-        416: {"description": "The part begins beyond the end."},
+        206: {"description": "The range that was requested.", "content": {"text/plain": {}}},
+        416: {"description": "The range begins beyond the end."},
         **_BYTES,
     },
 )

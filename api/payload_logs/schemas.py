@@ -11,7 +11,7 @@ from flows.payload_logs.models import LogState
 
 
 class LogRequested(BaseModel):
-    """The request that stands for what was asked."""
+    """The request for the log: a new one, or the open one that was joined."""
 
     pandaid: int
     request_id: int

@@ -94,7 +94,7 @@ class PathsView(BaseModel):
 
 
 class CountsView(BaseModel):
-    """What is counted of a campaign, in paths; then in datasets, files and bytes."""
+    """A campaign's counts: paths, then datasets, files and bytes."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -113,8 +113,8 @@ class CountsView(BaseModel):
 class StandingView(BaseModel):
     """A campaign, and how its last sweep ended.
 
-    `state`: `ok`, `stale` (older than it should be), `failed` (what stands is of `checked_at`)
-    or `never`. `request_id`: the sweep that is under way or waits.
+    `state`: `ok`, `stale` (too old), `failed` (the rows are those of `checked_at`)
+    or `never`. `request_id`: the open sweep.
     """
 
     campaign: str
@@ -138,7 +138,7 @@ class CampaignView(StandingView):
 
 
 class ArrivalView(BaseModel):
-    """What arrived within the 12 h from `at` on."""
+    """The files that arrived in the 12 h from `at` on."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -172,7 +172,7 @@ class FileView(BaseModel):
 
 
 class LiveView(BaseModel):
-    """What Rucio said when it was last asked for the DID."""
+    """Rucio's answer when the DID was last read."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -184,7 +184,7 @@ class LiveView(BaseModel):
 
 
 class DidView(BaseModel):
-    """All that is known of a DID; `dataset` is that of a file, where the DID is one's."""
+    """All that is known of a DID; `dataset`: that of the file, if the DID is a file."""
 
     did: str
     dataset: ProducedView | None

@@ -40,7 +40,7 @@ class RequestPage(BaseModel):
     results: list[RequestView]
 
 
-class CancelWish(BaseModel):
+class CancelForm(BaseModel):
     """Why a request is to end."""
 
     model_config = ConfigDict(extra="forbid")
@@ -48,7 +48,7 @@ class CancelWish(BaseModel):
     reason: Text = Field("", max_length=1000)
 
 
-@router.get("/actions/", summary="What may be requested")
+@router.get("/actions/", summary="List actions")
 def list_actions(_reader: Reader) -> list[ActionView]:
     """Every action with the JSON schema of its parameters."""
     return [
@@ -69,7 +69,7 @@ def trigger(
     caller: TokenWriter,
     parameters: Annotated[dict[str, Any] | None, Body(examples=[{"namespace": "testbed"}])] = None,
 ) -> Triggered:
-    """202: the request is stored and survives restarts. An open one with its key is joined."""
+    """202: the request is stored durably, or an open one with the same key was joined."""
     wanted = actions.get(action)
     form = wanted.parse(parameters or {})
     with session_of(request) as session:
@@ -113,12 +113,12 @@ def get_request(request_id: RequestId, request: Request, _reader: Reader) -> Req
 
 @router.post("/requests/{request_id}/cancel/", status_code=202, summary="Cancel a request")
 def cancel_request(
-    request_id: RequestId, request: Request, caller: TokenWriter, wish: CancelWish | None = None
+    request_id: RequestId, request: Request, caller: TokenWriter, form: CancelForm | None = None
 ) -> RequestView:
-    """The ops side carries the cancellation out; a request that has ended stays as it is."""
+    """The ops side carries out the cancellation; a request that has ended does not change."""
     with session_of(request) as session:
         row = requests.ask_to_cancel(
-            session, request_id, requested_by=caller.name, reason=wish.reason if wish else ""
+            session, request_id, requested_by=caller.name, reason=form.reason if form else ""
         )
         return view(row, settings_of(request))
 

@@ -15,7 +15,7 @@ from flows.common.settings import Settings
 
 
 class Triggered(BaseModel):
-    """The request that stands for what was asked."""
+    """The request for the log: a new one, or the open one that was joined."""
 
     request_id: int
     state: RequestState
@@ -24,7 +24,7 @@ class Triggered(BaseModel):
 
 
 class RequestView(BaseModel):
-    """A request, as anybody may see it."""
+    """A request, as everybody may see it."""
 
     model_config = ConfigDict(from_attributes=True)
 

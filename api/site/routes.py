@@ -15,7 +15,7 @@ router = APIRouter(prefix="/api/health", tags=["health"])
 
 
 class Health(BaseModel):
-    """The database answers, and how far the stream's feed has got."""
+    """Whether the database answers, and the position of the stream's feed."""
 
     status: Literal["ok"]
     version: str

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Measure what prodops must reach, on a stack of its own that is gone afterwards.",
+    help="Measure the performance of prodops, on a temporary stack.",
 )
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, as the last line.")]
 Seconds = Annotated[
-    float | None, typer.Option(min=1, help="Length of the main measurement; default: its own.")
+    float | None, typer.Option(min=1, help="Length of the main measurement; default: per bench.")
 ]
 
 
@@ -28,25 +28,25 @@ def latency(
     as_json: AsJson = False,
     runs: Annotated[int | None, typer.Option(min=1, help="Runs that are measured.")] = None,
 ) -> None:
-    """From an accepted trigger to the flow's first line, beside Prefect's stock worker."""
+    """Measure from an accepted trigger to the flow's first line, beside Prefect's own worker."""
     _show("latency", as_json=as_json, runs=runs)
 
 
 @app.command()
 def sampling(*, as_json: AsJson = False, seconds: Seconds = None) -> None:
-    """STFs a second, and from a message to a client of the stream."""
+    """Measure STFs per second, and the time from a message to a client of the stream."""
     _show("sampling", as_json=as_json, seconds=seconds)
 
 
 @app.command()
 def stream(*, as_json: AsJson = False, seconds: Seconds = None) -> None:
-    """A thousand clients of the stream, and reconnect storms."""
+    """Serve a thousand clients of the stream, and reconnect storms."""
     _show("stream", as_json=as_json, seconds=seconds)
 
 
 @app.command()
 def idle(*, as_json: AsJson = False, seconds: Seconds = None) -> None:
-    """What the whole stack uses when it has nothing to do."""
+    """Measure what the whole stack uses when idle."""
     _show("idle", as_json=as_json, seconds=seconds)
 
 
@@ -56,7 +56,7 @@ def submit(
     as_json: AsJson = False,
     runs: Annotated[int | None, typer.Option(min=1, help="Submissions that are measured.")] = None,
 ) -> None:
-    """From the button to the recorded id, beside bare prun; and twenty submissions at once."""
+    """Submit tasks: from the button to the recorded id, beside bare prun; and twenty at once."""
     _show("submit", as_json=as_json, runs=runs)
 
 
@@ -73,7 +73,7 @@ def sweep(
         typer.Option(exists=True, dir_okay=False, help="Requests (CSV) of the listed campaigns."),
     ] = None,
 ) -> None:
-    """A campaign of 1e5 files against 405 requests, beside one `rucio did list` for each."""
+    """Sweep 1e5 files for 405 requests, compared with one `rucio did list` for each request."""
     _show("sweep", as_json=as_json, listings=listing, requests_csv=requests)
 
 
@@ -83,9 +83,9 @@ def fetch(
     as_json: AsJson = False,
     runs: Annotated[int | None, typer.Option(min=1, help="Large logs that are measured.")] = None,
 ) -> None:
-    """Payload logs from click to text, beside bare xrdcp and tar; twenty at once.
+    """Fetch payload logs: from click to text, compared with bare xrdcp and tar; and twenty at once.
 
-    Where xrdcp is not installed it says so, with exit 2.
+    Exits with 2 if xrdcp is not installed.
     """
     _show("fetch", as_json=as_json, runs=runs)
 
@@ -96,7 +96,7 @@ def stall(
     as_json: AsJson = False,
     runs: Annotated[int | None, typer.Option(min=1, help="Times that each case is tried.")] = None,
 ) -> None:
-    """Storage doors that stand still: when the page says so, and what is left over."""
+    """Fetch from stalled XRootD doors: when the page reports it, and what is left behind."""
     _show("stall", as_json=as_json, runs=runs)
 
 
@@ -104,13 +104,13 @@ def stall(
 def chaos(
     *,
     as_json: AsJson = False,
-    runs: Annotated[int, typer.Option(min=1, help="Schedules that are played.")] = 200,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the first; the others follow.")] = 1,
+    runs: Annotated[int, typer.Option(min=1, help="Number of schedules.")] = 200,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the first; the next count up.")] = 1,
     only: Annotated[
-        list[int] | None, typer.Option(min=0, help="Play this seed alone; may be given again.")
+        list[int] | None, typer.Option(min=0, help="Run only this seed; repeatable.")
     ] = None,
 ) -> None:
-    """Kills, PanDA's faults and double clicks at random: nothing lost or doubled (exit 1: it was).
+    """Submit under random kills, PanDA faults and double clicks; exit 1: lost or doubled tasks.
 
     200 schedules take about 20 minutes. `bench all` leaves it out.
     """
@@ -121,7 +121,7 @@ def chaos(
 
 @app.command("all")
 def everything(*, as_json: AsJson = False) -> None:
-    """Every bench but chaos, one after the other; with --json, a line for each at the end."""
+    """Run every bench except chaos, one after another; with --json, a line for each at the end."""
     reports = [_measure(name) for name in _MODULES if name != "chaos"]
     if as_json:
         for report in reports:

@@ -51,7 +51,7 @@ def scanner(
 
 @app.command()
 def panda() -> None:
-    """Run the PanDA of the sandbox, which takes tasks and runs nothing."""
+    """Run the sandbox's PanDA, which accepts tasks and runs no jobs."""
     from deployments.sandbox.panda import serve  # noqa: PLC0415
 
     _begin()
@@ -60,7 +60,7 @@ def panda() -> None:
 
 @app.command()
 def demo() -> None:
-    """Start a whole stack of its own, play a data-taking run through it, and show what happens."""
+    """Start a temporary stack, play a data-taking run through it, and show what happens."""
     from deployments.demo import play  # noqa: PLC0415
 
     raise typer.Exit(play.run())
@@ -68,7 +68,7 @@ def demo() -> None:
 
 @app.command()
 def migrate() -> None:
-    """Bring the database's schema to this version."""
+    """Migrate the database's schema to this version."""
     from flows.common.database import database_url, migrate  # noqa: PLC0415
 
     url = database_url().render_as_string(hide_password=False)

@@ -27,9 +27,9 @@ def list_requests(
     *,
     action: Annotated[str | None, typer.Option(help="Only of this action.")] = None,
     state: Annotated[str | None, typer.Option(help="Only in this state.")] = None,
-    subject: Annotated[str | None, typer.Option(help="Only about this.")] = None,
-    is_open: Annotated[bool, typer.Option("--open", help="Only what has not ended.")] = False,
-    limit: Annotated[int, typer.Option("-n", "--limit", min=1, help="At most so many.")] = 50,
+    subject: Annotated[str | None, typer.Option(help="Only with this subject.")] = None,
+    is_open: Annotated[bool, typer.Option("--open", help="Only open requests.")] = False,
+    limit: Annotated[int, typer.Option("-n", "--limit", min=1, help="Most requests to list.")] = 50,
     as_json: AsJson = False,
 ) -> None:
     """List requests, newest first."""
@@ -45,7 +45,7 @@ def list_requests(
 
 @app.command()
 def show(request_id: RequestId, *, as_json: AsJson = False) -> None:
-    """Show one request, whole."""
+    """Show one request with all its fields."""
     row = _read(request_id)
     if as_json:
         typer.echo(json.dumps(row, default=str))
@@ -57,7 +57,7 @@ def show(request_id: RequestId, *, as_json: AsJson = False) -> None:
 
 @app.command()
 def watch(request_id: RequestId) -> None:
-    """Follow a request to its end; exit 0 completed, 1 failed, 4 unknown, 5 cancelled."""
+    """Wait for a request to end; exit 0 completed, 1 failed, 4 unknown, 5 cancelled."""
     state = None
     while True:
         row = _read(request_id)
@@ -75,7 +75,7 @@ def cancel(
     *,
     reason: Annotated[str, typer.Option(help="Why.")] = "",
 ) -> None:
-    """Ask that a request end."""
+    """Cancel a request."""
     from deployments.access import ops_session  # noqa: PLC0415
     from flows.common import requests  # noqa: PLC0415
     from flows.common.models import OPEN  # noqa: PLC0415

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from deployments.stack.stack import Stack
 
 sandbox_app = typer.Typer(
-    help="The doubles of the outside: PanDA, a real Rucio, XRootD doors, the external proxy.",
+    help="Stand-ins for external services: PanDA, a real Rucio, XRootD doors, the external proxy.",
     no_args_is_help=True,
 )
 
@@ -93,16 +93,16 @@ def seed(
     ],
     files_scale: Annotated[
         float | None,
-        typer.Option(help="Part of each dataset's files that is made.", min=0.0, max=1.0),
+        typer.Option(help="Fraction of each dataset's files to create.", min=0.0, max=1.0),
     ] = None,
     max_files: Annotated[
-        int | None, typer.Option(help="About so many files in all.", min=1)
+        int | None, typer.Option(help="Approximate number of files in all.", min=1)
     ] = None,
     replace: Annotated[
-        bool, typer.Option("--replace", help="Make anew what is there already.")
+        bool, typer.Option("--replace", help="Replace datasets that exist already.")
     ] = False,
 ) -> None:
-    """Load a campaign's listing into the sandbox's Rucio; again changes nothing."""
+    """Load a campaign's listing into the sandbox's Rucio; loading it again changes nothing."""
     from deployments.sandbox.grid.grid import Grid  # noqa: PLC0415
     from deployments.sandbox.grid.listing import read_listing  # noqa: PLC0415
     from deployments.sandbox.grid.seed import seed as load  # noqa: PLC0415

@@ -74,8 +74,8 @@ def status(
 def logs(
     part: Annotated[str | None, typer.Argument(help="A part; by default all of them.")] = None,
     *,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines come.")] = False,
-    lines: Annotated[int, typer.Option("-n", "--lines", min=0, help="Lines to begin with.")] = 50,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow the log.")] = False,
+    lines: Annotated[int, typer.Option("-n", "--lines", min=0, help="Number of lines.")] = 50,
 ) -> None:
     """Print the last lines of a part's log, or of every part's."""
     from deployments.stack.logs import Follower  # noqa: PLC0415

@@ -9,7 +9,7 @@ import typer
 
 from blocks.errors import ProdOpsError
 
-app = typer.Typer(no_args_is_help=True, help="Make, list and revoke tokens for the API.")
+app = typer.Typer(no_args_is_help=True, help="Create, list and revoke tokens for the API.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object or array.")]
 
@@ -21,7 +21,7 @@ def create(
     note: Annotated[str, typer.Option(help="What it is for.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Make a token and print it: it is shown this once."""
+    """Create a token and print it: it is shown only once."""
     from api.http import access  # noqa: PLC0415
     from deployments.access import ops_session  # noqa: PLC0415
 
@@ -53,7 +53,7 @@ def list_all(*, as_json: AsJson = False) -> None:
 
 @app.command()
 def revoke(token_id: Annotated[int, typer.Argument(help="Its id, as `list` shows it.")]) -> None:
-    """Revoke a token; within a few seconds it opens nothing."""
+    """Revoke a token; it becomes invalid within a few seconds."""
     from api.http import access  # noqa: PLC0415
     from deployments.access import ops_session  # noqa: PLC0415
 

@@ -15,7 +15,7 @@ from flows.common.database import AwareTime, Base, now
 
 
 class RequestState(StrEnum):
-    """Where a request stands. `unknown`: its outside effect may have happened."""
+    """State of a request. `unknown`: its external effect may have happened."""
 
     QUEUED = "queued"
     CLAIMED = "claimed"

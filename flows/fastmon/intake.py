@@ -27,7 +27,7 @@ _Key = tuple[str, str]  # namespace, STF file name
 
 
 class Taken(StrEnum):
-    """What intake did with a message."""
+    """What was done with a message."""
 
     RELAYED = "relayed"
     """Relayed to listeners; there was nothing to sample."""

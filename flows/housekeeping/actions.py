@@ -6,7 +6,7 @@ from flows.common.actions import Action, Nothing, OnLost
 
 PRUNE_HISTORY = Action(
     name="prune_history",
-    summary="Delete events and flow runs that are older than they are kept.",
+    summary="Delete events and flow runs that are older than their retention times.",
     parameters=Nothing,
     dedup_key=lambda _: "all",
     subject=lambda _: None,
@@ -18,7 +18,7 @@ PRUNE_HISTORY = Action(
 
 CHECK_PIPELINE = Action(
     name="check_pipeline",
-    summary="Do nothing, and tell how long the way from the trigger to the flow's first line was.",
+    summary="Measure the time from the trigger to the flow's first line, and do nothing else.",
     parameters=Nothing,
     dedup_key=lambda _: None,
     subject=lambda _: None,

@@ -15,7 +15,7 @@ from flows.housekeeping.tasks import delete_old_events, delete_old_flow_runs
 
 @flow(PRUNE_HISTORY)
 def prune_history(_: Nothing) -> dict[str, Any]:
-    """Delete events and flow runs that are older than they are kept.
+    """Delete events and flow runs that are older than their retention times.
 
     Returns:
         Numbers of what was deleted: events, flow_runs.

@@ -62,9 +62,9 @@ class FetchPayloadLog(BaseModel):
     lfn: Annotated[Lfn | None, BeforeValidator(_unset)] = Field(
         None, description="Name of the log in Rucio."
     )
-    force: bool = Field(False, description="Fetch it anew, also where the cache has it.")
+    force: bool = Field(False, description="Fetch it again, even if it is cached.")
     requested_by: Annotated[str, StringConstraints(max_length=150)] = Field(
-        "", description="Who asked, where that is not who sent the message."
+        "", description="Who asked, if not the caller."
     )
 
 
@@ -93,7 +93,7 @@ FETCH_PAYLOAD_LOG = Action(
 
 PRUNE_PAYLOAD_LOGS = Action(
     name="prune_payload_logs",
-    summary="Delete cached payload logs that are too old, and the oldest while they take too much.",
+    summary="Delete expired payload logs from the cache, and the oldest while it is too large.",
     parameters=Nothing,
     dedup_key=lambda _: "all",
     subject=lambda _: None,

@@ -59,7 +59,7 @@ def fetch_payload_log(order: FetchPayloadLog) -> dict[str, Any]:
 
 @flow(PRUNE_PAYLOAD_LOGS)
 def prune_payload_logs(_: Nothing) -> dict[str, Any]:
-    """Delete cached payload logs that are too old, and the oldest while they take too much.
+    """Delete expired payload logs from the cache, and the oldest while it is too large.
 
     Returns:
         Numbers: deleted, deleted_bytes, kept, kept_bytes.

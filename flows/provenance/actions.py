@@ -38,7 +38,7 @@ class _Form(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     created_by: Annotated[str, StringConstraints(max_length=150)] = Field(
-        "", description="Who asked, where that is not who sent the message."
+        "", description="Who asked, if not the caller."
     )
 
 
@@ -64,7 +64,7 @@ class RegisterEvgen(_Form):
         max_length=1000,
         description="Requested paths; none: all that are not registered.",
     )
-    dry_run: bool = Field(True, description="Only tell what would be registered.")
+    dry_run: bool = Field(True, description="Only report what would be registered.")
 
 
 class ReportCompletion(_Form):
@@ -73,14 +73,14 @@ class ReportCompletion(_Form):
     campaign: CampaignName | None = Field(
         None, description="Name of the campaign; unset: the current one."
     )
-    mail: bool = Field(True, description="Send it, where a notification block is set.")
+    mail: bool = Field(True, description="Mail it, if a notification block is set.")
 
 
 class ReadDid(_Form):
     """Which dataset or file to read from Rucio now."""
 
-    scope: Scope
-    name: DidName
+    scope: Scope = Field(description="Scope of the DID.")
+    name: DidName = Field(description="Name of the DID.")
 
 
 def _lost(_session: Session, request: Request) -> Sequence[NewEvent]:
@@ -118,13 +118,13 @@ def _did_of(parameters: Any) -> str:
 
 UPDATE_SNAPSHOT = _action(
     "rucio_snapshot_update",
-    "Look at every producing campaign in Rucio, and write its snapshot.",
+    "Sweep every producing campaign in Rucio, and write the snapshot files.",
     UpdateSnapshot,
 )
 
 SWEEP_CAMPAIGN = _action(
     "campaign_provenance_sweep",
-    "Find at Rucio what was produced of what was requested, for one campaign.",
+    "Compare one campaign's requested paths with its datasets in Rucio.",
     SweepCampaign,
     dedup_key=_campaign_of,
     subject=_campaign_of,
@@ -132,7 +132,7 @@ SWEEP_CAMPAIGN = _action(
 
 SWEEP_PRODUCING = _action(
     "sweep_producing_campaigns",
-    "Look at the producing campaigns, their inputs and their arrivals, one after another.",
+    "Sweep the producing campaigns, their inputs and their arrivals, one after another.",
     Nothing,
     schedule="47 2 * * *",
     runs_at_a_time=1,
@@ -140,25 +140,25 @@ SWEEP_PRODUCING = _action(
 
 SWEEP_ARRIVALS = _action(
     "sweep_arrivals",
-    "Count the files that arrived at Rucio since the last look, by campaign.",
+    "Count the files that are new in Rucio since the last arrivals sweep, by campaign.",
     UpdateSnapshot,
 )
 
 UPDATE_EVGEN = _action(
     "evgen_rucio_update",
-    "Find which requested inputs are registered at Rucio, and write the snapshot of /EVGEN.",
+    "Find which requested inputs are registered in Rucio, and write the snapshot of /EVGEN.",
     UpdateEvgen,
 )
 
 REGISTER_EVGEN = _action(
     "register_evgen",
-    "Register requested inputs that Rucio lacks, from what the storage holds.",
+    "Register requested inputs that are on the storage but not in Rucio.",
     RegisterEvgen,
 )
 
 REPORT_COMPLETION = _action(
     "report_completion",
-    "Report how complete a campaign is, keep the report, and mail it.",
+    "Report how complete a campaign is, store the report, and mail it.",
     ReportCompletion,
     schedule="0 6 1 * *",
     dedup_key=_campaign_of,

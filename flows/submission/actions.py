@@ -50,7 +50,7 @@ OPERATE_TASK = Action(
 
 SYNC_TASK_STATES = Action(
     name="sync_task_states",
-    summary="Ask PanDA for the states of submitted tasks, and bring PCS up to date.",
+    summary="Query the states of submitted tasks at PanDA, and update PCS.",
     parameters=Nothing,
     dedup_key=lambda _: "all",
     subject=lambda _: None,

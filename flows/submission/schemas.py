@@ -39,18 +39,18 @@ class SubmitTask(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     task_name: TaskName = Field(description="Stored name of the production task at PCS.")
-    owner: Person = Field("", description="Owner of the task, in whose name it is recorded.")
+    owner: Person = Field("", description="Owner of the task, on whose behalf it is recorded.")
     panda_tasks_id: int | None = Field(
-        None, ge=1, le=_MAX_ID, description="PCS's attempt (.tryN) that is to be submitted."
+        None, ge=1, le=_MAX_ID, description="Id of the attempt at PCS (.tryN)."
     )
     panda_task_name: str | None = Field(
-        None, max_length=300, description="Name that the attempt is to have at PanDA."
+        None, max_length=300, description="Name of the attempt at PanDA."
     )
     follows: int | None = Field(
         None,
         ge=1,
         le=_MAX_ID,
-        description="jediTaskID that the task had when this was asked for; none: it had none.",
+        description="jediTaskID of the task at the time of the request; none: it had none.",
     )
 
 
@@ -100,7 +100,7 @@ class OperateTask(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    operation: TaskOperation
+    operation: TaskOperation = Field(description="What to do.")
     jedi_task_id: int = Field(ge=1, le=_MAX_ID, description="The task at PanDA.")
     task_name: str = Field("", max_length=300, description="The production task at PCS.")
     increase: int = Field(1, ge=1, le=100, description="Attempts to add (increase_attempts).")

@@ -27,14 +27,14 @@ from flows.fastmon.models import FileStatus
 
 
 class FastMonFileForm(BaseModel):
-    """What may be said of a TF file."""
+    """The fields of a TF file."""
 
     stf_file: ParentName = Field(description="Name of its STF file, or that file's id.")
     tf_filename: FileName = Field(description="Its name, unique, without a path.")
     file_size_bytes: SizeBytes | None = Field(None, description="Its size.")
     checksum: Text64 | None = Field(None, description="Its checksum.")
-    status: Status = Field(FileStatus.REGISTERED, description="How far its processing has come.")
-    metadata: JsonObject | None = Field(None, description="Anything else about it.")
+    status: Status = Field(FileStatus.REGISTERED, description="Status of its processing.")
+    metadata: JsonObject | None = Field(None, description="Other information.")
     tf_count: Count | None = Field(None, description="Time frames in it.")
     tf_first: Count | None = Field(None, description="Its first time frame, counted from 0.")
     tf_last: Count | None = Field(None, description="Its last time frame.")

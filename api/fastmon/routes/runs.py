@@ -14,7 +14,7 @@ from api.http.fields import Count, JsonObject, Time, UtcTime
 
 
 class RunForm(BaseModel):
-    """What may be said of a run."""
+    """The fields of a run."""
 
     run_number: Count = Field(description="The run's number, unique.")
     start_time: Time = Field(description="When it began.")

@@ -27,19 +27,19 @@ from flows.fastmon.models import FileStatus
 
 
 class StfFileForm(BaseModel):
-    """What may be said of an STF file."""
+    """The fields of an STF file."""
 
     run: ParentKey = Field(description="`run_id` of its run.")
     stf_filename: FileName = Field(description="Its name, unique, without a path.")
     machine_state: Word64 = Field("physics", description="State of the machine.")
     file_size_bytes: SizeBytes | None = Field(None, description="Its size.")
     checksum: Text64 | None = Field(None, description="Its checksum.")
-    status: Status = Field(FileStatus.REGISTERED, description="How far its processing has come.")
-    metadata: JsonObject | None = Field(None, description="Anything else about it.")
+    status: Status = Field(FileStatus.REGISTERED, description="Status of its processing.")
+    metadata: JsonObject | None = Field(None, description="Other information.")
     workflow_id: uuid.UUID | None = Field(None, description="The workflow it belongs to.")
     daq_state: Text20 | None = Field(None, description="State of the data acquisition.")
     daq_substate: Text20 | None = Field(None, description="Substate of the data acquisition.")
-    workflow_status: Text30 | None = Field(None, description="How far its workflow has come.")
+    workflow_status: Text30 | None = Field(None, description="Status of its workflow.")
     tf_count: Count | None = Field(None, description="Time frames in it.")
 
 

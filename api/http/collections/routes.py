@@ -100,7 +100,7 @@ def _add_writing(router: APIRouter, resource: Resource) -> None:
         | _body(partial(resource.form), resource.changes_example),
     )
     def change_row(request: Request, _caller: Writer, body: Sent) -> BaseModel:
-        """Only what was sent changes; a `metadata` object is merged into the one that is there."""
+        """Only fields that were sent change; a `metadata` object is merged into the stored one."""
         merge = [name for name in _MERGED if name in resource.form.model_fields]
         return _write(request, resource, body, partial(resource.form), merge=merge)
 
@@ -138,10 +138,10 @@ def _write(
 
 _REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
     400: {"model": Errors | Problem, "description": "What is wrong, by field."},
-    403: {"model": Problem, "description": "No right to do this, or a token that is not good."},
-    404: {"model": Problem, "description": "There is none of that key."},
+    403: {"model": Problem, "description": "Not permitted, or an invalid token."},
+    404: {"model": Problem, "description": "Not found."},
     415: {"model": Problem, "description": "The body is not sent as application/json."},
-    503: {"model": Problem, "description": "The database is away; try again."},
+    503: {"model": Problem, "description": "The database is not reachable; try again."},
 }
 
 

@@ -38,8 +38,7 @@ add_routes(
         get=queries.dataset,
         add=datasets.add,
         texts={
-            "list": "All blocks as a bare array, oldest first. `status` is that of their "
-            "validation.",
+            "list": "All blocks as a bare array, oldest first. `status` is the validation status.",
             "add": "Its first block, under the name that its tags compose.",
         },
     ),
@@ -49,8 +48,8 @@ add_routes(
 @router.post(
     "/datasets/intake/",
     tags=["datasets"],
-    summary="Take in a dataset from its source",
-    responses={**writing(), 201: {"model": DatasetView, "description": "It was made."}},
+    summary="Register a dataset from its source",
+    responses={**writing(), 201: {"model": DatasetView, "description": "Created."}},
     openapi_extra=body(DatasetIntakeForm, {"source_location": "EVGEN/DIS/NC/10x100.csv"}),
 )
 def take_dataset_in(request: Request, actor: Writer, sent: Sent, response: Response) -> DatasetView:

@@ -73,7 +73,7 @@ def sweep_campaign(name: Name, request: Request, actor: Writer) -> Queued:
     responses=writing(),
 )
 def report_campaign(name: Name, request: Request, actor: Writer) -> Queued:
-    """Ends with the event `completion_report_ready`; it is mailed where that is set up."""
+    """The event `completion_report_ready` announces the end. It is mailed if that is set up."""
     settings = settings_of(request)
     with session_of(request) as session:
         services.report(session, name, by=actor.name, source=_SOURCE, settings=settings, mail=True)

@@ -81,15 +81,20 @@ class Records:
 _TEXTS: Final = {
     "list": ("List {plural}", "All as a bare array, oldest first."),
     "get": ("One {words}", "By its key."),
-    "add": ("Make a {words}", ""),
+    "add": ("Create {a_words}", ""),
     "replace": (
-        "Set the fields of a {words}",
+        "Set the fields of {a_words}",
         "Optional fields that were not sent keep their values.",
     ),
-    "change": ("Change a {words}", "Only what was sent changes."),
-    "delete": ("Delete a {words}", ""),
+    "change": ("Change {a_words}", "Only fields that were sent change."),
+    "delete": ("Delete {a_words}", ""),
 }
 """Summary and description of each operation."""
+
+
+def with_article(words: str) -> str:
+    """The words after `a` or `an`."""
+    return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
 
 
 def add_routes(router: PcsRouter, of: Records) -> None:
@@ -124,7 +129,9 @@ def _add(
         methods=[method],
         name=f"{operation}_{(of.names or f'{of.name}s') if operation == 'list' else of.name}",
         tags=[of.tag or of.prefix.strip("/")],
-        summary=summary.format(words=of.words, plural=of.plural or f"{of.words}s"),
+        summary=summary.format(
+            words=of.words, a_words=with_article(of.words), plural=of.plural or f"{of.words}s"
+        ),
         description=of.texts.get(operation, text),
         **{"response_model": of.view, "responses": writing()} | options,
     )

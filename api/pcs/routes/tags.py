@@ -14,7 +14,7 @@ from api.pcs.models import PhysicsCategory, TagKind
 from api.pcs.queries import datasets as queries
 from api.pcs.queries.rows import by_key
 from api.pcs.routes.common import PREFIX, PcsRouter, RowKey, Writer, by_digit, by_number
-from api.pcs.routes.records import Records, add_routes
+from api.pcs.routes.records import Records, add_routes, with_article
 from api.pcs.schemas.datasets import CategoryForm, PhysicsTagForm, TagForm
 from api.pcs.services import tags
 from api.pcs.views.catalogue import (
@@ -112,7 +112,10 @@ def _add_tag_routes(kind: TagKind) -> None:
     shared: dict[str, Any] = {"tags": [name], "responses": writing()}
 
     @router.post(
-        f"/{name}/{{number}}/lock/", summary=f"Lock a {words}", response_model=view, **shared
+        f"/{name}/{{number}}/lock/",
+        summary=f"Lock {with_article(words)}",
+        response_model=view,
+        **shared,
     )
     def lock_tag(number: RowKey, request: Request, _actor: Writer) -> BaseModel:
         """Lock the tag permanently: a locked tag is never changed, deleted or unlocked."""

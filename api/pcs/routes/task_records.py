@@ -24,7 +24,7 @@ router = PcsRouter(prefix=f"{PREFIX}/prod-tasks", tags=["production tasks"])
 
 
 class Associated(BaseModel):
-    """The task that a task of PanDA's was found to be."""
+    """The production task that a PanDA task was associated with."""
 
     task: str
 
@@ -64,7 +64,7 @@ def record_submission(
 
 @router.post(
     "/record-submission-failure/",
-    summary="Record that an attempt did not reach PanDA",
+    summary="Record a failed submission",
     responses=writing(),
     openapi_extra=body(FailureForm, {"panda_tasks_id": 1, "reason": "prun: bad token"}),
 )
@@ -96,7 +96,7 @@ def record_status(
 
 @router.post(
     "/associate/",
-    summary="Record a task that PanDA knows by a name of ours",
+    summary="Associate a PanDA task by its name",
     responses=writing(),
     openapi_extra=body(
         AssociationForm,

@@ -97,7 +97,7 @@ def submit(name: Name, request: Request, actor: Writer) -> SubmittedTaskView:
 
 
 @router.post(
-    "/rerun-entire-task/", status_code=202, summary="Submit a task once more", responses=writing()
+    "/rerun-entire-task/", status_code=202, summary="Submit a task again", responses=writing()
 )
 def rerun(name: Name, request: Request, actor: Writer) -> SubmittedTaskView:
     """Under the next name; id and status stay until the new id is recorded."""

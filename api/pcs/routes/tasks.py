@@ -28,7 +28,7 @@ _TAG = "production tasks"
 @router.get(
     f"{_AT}/command/",
     tags=[_TAG],
-    summary="What a task runs",
+    summary="The command of a task",
     response_class=Response,
     responses=reading(404, 409)
     | {200: {"content": {"text/plain": {}, "application/json": {}}, "description": "The text."}},
@@ -61,8 +61,8 @@ def _json(value: dict[str, Any]) -> Response:
 @router.post(
     f"{_AT}/intake/",
     tags=[_TAG],
-    summary="Take in a row of the public catalog",
-    responses={**writing(), 201: {"model": TaskView, "description": "It was made."}},
+    summary="Import a row of the public catalog",
+    responses={**writing(), 201: {"model": TaskView, "description": "Created."}},
     openapi_extra=body(
         TaskIntakeForm,
         {"public_catalog_issue": 123, "name": "dis-10x100", "dataset": 1, "prod_config": 1},
@@ -106,10 +106,9 @@ add_routes(
         change=tasks.change,
         delete=tasks.delete,
         texts={
-            "list": "All as a bare array, oldest first. `name` finds as one task's path does, "
-            "several too.",
-            "get": "By composed name, stored name or key, in this order; 409 where it means "
-            "several.",
+            "list": "All as a bare array, oldest first. `name` matches like the path of one "
+            "task, but may match several.",
+            "get": "By composed name, stored name or key, in this order; 409 if several match.",
             "add": "A draft; status, id and attempts are never written here.",
             "change": "Only drafts change; `overrides` is replaced as a whole.",
             "delete": "409 where it has attempts: what was submitted stays on record.",

@@ -28,14 +28,14 @@ class CategoryForm(BaseModel):
 
     digit: Annotated[Whole, Field(ge=1, le=9)] = Field(description="Begins its tags' numbers.")
     name: Annotated[Line, Field(min_length=1, max_length=100)] = Field(description="Its name.")
-    description: Long = Field("", description="What it is.")
+    description: Long = Field("", description="Description for people.")
     created_by: ReadOnly = None
 
 
 class TagForm(BaseModel):
     """The fields of a tag; its number is assigned."""
 
-    description: Long = Field("", description="What it is.")
+    description: Long = Field("", description="Description for people.")
     parameters: JsonObject = Field(default_factory=dict, description="Its parameters.")
     status: ReadOnly = None
     tag_number: ReadOnly = None
@@ -55,12 +55,12 @@ class CampaignForm(BaseModel):
     name: Annotated[
         Line, Field(max_length=100), of_form(value_forms.SEGMENT, may_be_empty=False)
     ] = Field(description="Its name, unique: the software release.")
-    lifecycle: Lifecycle = Field(Lifecycle.FUTURE, description="Where it stands.")
-    description: Long = Field("", description="What it is.")
+    lifecycle: Lifecycle = Field(Lifecycle.FUTURE, description="Its stage in the life cycle.")
+    description: Long = Field("", description="Description for people.")
     start_date: date | None = Field(None, description="Its first day.")
     end_date: date | None = Field(None, description="Its last day.")
     clone_of: Key | None = Field(None, description="The campaign it was copied from.")
-    data: JsonObject = Field(default_factory=dict, description="Anything else about it.")
+    data: JsonObject = Field(default_factory=dict, description="Other information.")
     created_by: ReadOnly = None
 
 
@@ -95,7 +95,7 @@ class DatasetForm(BaseModel):
     sample_name: SampleName = Field(
         "", description="Distinguishes it from others of the same tags."
     )
-    description: Long = Field("", description="What it is.")
+    description: Long = Field("", description="Description for people.")
     metadata: Annotated[JsonObject, AfterValidator(_no_external)] | None = Field(
         None, description="Where it comes from, and anything else about it."
     )
@@ -103,7 +103,7 @@ class DatasetForm(BaseModel):
 
 
 class DatasetIntakeForm(BaseModel):
-    """Where a dataset is to be taken in from."""
+    """The source of a dataset."""
 
     source_location: Annotated[Line, Field(min_length=1, max_length=1000)] = Field(
         description="Where it is: a path, address, DID or list."
@@ -120,4 +120,4 @@ class DatasetIntakeForm(BaseModel):
     simu_tag: Line = Field("", description="Label of its simulation tag.")
     reco_tag: Line = Field("", description="Label of its reconstruction tag.")
     background_tag: Line = Field("", description="Label of its background tag.")
-    description: Long = Field("", description="What it is.")
+    description: Long = Field("", description="Description for people.")

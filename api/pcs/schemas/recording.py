@@ -41,7 +41,7 @@ PandaStatus = Annotated[Line, Field(pattern="^[a-z]{1,50}$")]
 
 
 class ObservationForm(BaseModel):
-    """A state that an attempt was seen in at PanDA."""
+    """The state of an attempt at PanDA."""
 
     name: Line | None = None
     jedi_task_id: JediTaskId
@@ -50,7 +50,7 @@ class ObservationForm(BaseModel):
 
 
 class AssociationForm(BaseModel):
-    """A task that PanDA knows under a name of ours."""
+    """A PanDA task with the name of an attempt or a task."""
 
     panda_task_name: Annotated[Line, Field(min_length=1, max_length=301)]
     jedi_task_id: JediTaskId

@@ -47,7 +47,7 @@ class TaskForm(BaseModel):
     other_use: Flag = False
     new_request: Flag = False
     csv_file: Line500 = ""
-    overrides: JsonObject | None = Field(None, description="What this task has otherwise.")
+    overrides: JsonObject | None = Field(None, description="Overrides of the configuration.")
     status: ReadOnly = None
     panda_task_id: ReadOnly = None
     panda_tasks: ReadOnly = None
@@ -55,7 +55,7 @@ class TaskForm(BaseModel):
 
 
 class TaskIntakeForm(BaseModel):
-    """A row of the public catalog, and the task that stands for it."""
+    """A row of the public catalog, and its task."""
 
     public_catalog_issue: Key | None = Field(None, description="Number of the row's issue.")
     public_catalog_csv_path: Line500 | None = None
@@ -73,13 +73,13 @@ class TaskIntakeForm(BaseModel):
 
 
 class StatusForm(BaseModel):
-    """The status that a task is to have."""
+    """The new status of a task."""
 
     status: Annotated[Line, Field(min_length=1, max_length=50)]
 
 
 class InputForm(BaseModel):
-    """The input datasets that a task is to have: one, or several."""
+    """The input datasets of a task: one, or several."""
 
     did: Did | None = None
     dids: Annotated[list[Did], Field(max_length=1000)] | None = None
@@ -93,7 +93,7 @@ class OperationForm(BaseModel):
 
 
 class RetryForm(OperationForm):
-    """How a task's failures are to be tried again."""
+    """How a task's failed jobs are retried."""
 
     new_parameters: _Retry = Field(
         default_factory=RetryParameters, description="Parameters to change."
@@ -101,7 +101,7 @@ class RetryForm(OperationForm):
 
 
 class AddRetryForm(OperationForm):
-    """How many attempts a task's jobs get more."""
+    """How many attempts are added to a task's jobs."""
 
     increase: Annotated[Whole, Field(ge=1, le=100)] = Field(1, description="Attempts to add.")
 

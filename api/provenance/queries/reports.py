@@ -13,7 +13,7 @@ from flows.provenance.models import ArrivalsSweep, CompletionReport
 def reports(
     session: Session, *, campaign: str | None = None, limit: int = 100
 ) -> list[CompletionReport]:
-    """The newest reports, without what they say."""
+    """The newest reports, without their contents."""
     query = select(CompletionReport).order_by(CompletionReport.id.desc()).limit(limit)
     if campaign:
         query = query.where(CompletionReport.campaign == campaign)

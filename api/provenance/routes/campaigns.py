@@ -34,7 +34,7 @@ def stale_before(request: Request) -> datetime:
 # ------------------------------------------------------------------ campaigns
 
 
-@router.get("/campaigns/", summary="How campaigns stand", responses=reading())
+@router.get("/campaigns/", summary="List campaigns with their last sweep", responses=reading())
 def list_campaigns(request: Request, _reader: Reader) -> list[schemas.StandingView]:
     """Every campaign of PCS, and every one that was swept, with how the last sweep ended."""
     with session_of(request) as session:
@@ -44,7 +44,7 @@ def list_campaigns(request: Request, _reader: Reader) -> list[schemas.StandingVi
 
 # Without their slash too: a campaign's name holds dots, and then none is put after it.
 @router.get("/campaigns/{name}", include_in_schema=False)
-@router.get("/campaigns/{name}/", summary="How one campaign stands", responses=reading(404))
+@router.get("/campaigns/{name}/", summary="One campaign and its last sweep", responses=reading(404))
 def get_campaign(name: CampaignName, request: Request, _reader: Reader) -> schemas.CampaignView:
     """What was requested, found and complete; when that was so, and what went wrong since."""
     with session_of(request) as session:
@@ -59,14 +59,12 @@ def get_campaign(name: CampaignName, request: Request, _reader: Reader) -> schem
         )
 
 
-@router.get(
-    "/campaigns/{name}/paths/", summary="Requested against produced", responses=reading(404)
-)
+@router.get("/campaigns/{name}/paths/", summary="List requested paths", responses=reading(404))
 def list_paths(
     name: CampaignName,
     request: Request,
     _reader: Reader,
-    q: Annotated[Text, Query(description="Words that path or DID hold.")] = "",
+    q: Annotated[Text, Query(description="Words that the path or DID contains.")] = "",
     finding: Annotated[Text, Query(description="found, missing or unknown")] = "",
     completeness: Annotated[Text, Query(description="complete or incomplete")] = "",
     rse: Text = "",
@@ -93,7 +91,7 @@ def list_paths(
 
 
 @router.get(
-    "/campaigns/{name}/unmatched/", summary="Produced, but not requested", responses=reading(404)
+    "/campaigns/{name}/unmatched/", summary="List unrequested datasets", responses=reading(404)
 )
 def list_unmatched(
     name: CampaignName, request: Request, _reader: Reader
@@ -106,9 +104,7 @@ def list_unmatched(
         ]
 
 
-@router.get(
-    "/campaigns/{name}/arrivals/", summary="What arrived, over time", responses=reading(404)
-)
+@router.get("/campaigns/{name}/arrivals/", summary="Arrivals in a campaign", responses=reading(404))
 def list_campaign_arrivals(
     name: CampaignName, request: Request, _reader: Reader
 ) -> list[schemas.ArrivalView]:
@@ -126,18 +122,18 @@ def list_campaign_arrivals(
     responses=writing(),
 )
 def sweep_campaign(name: CampaignName, request: Request, caller: Writer) -> Triggered:
-    """Ends with the event `campaign_provenance_ready`, good or not; an open sweep is joined."""
+    """The event `campaign_provenance_ready` announces the end; an open sweep is joined."""
     settings = settings_of(request)
     with session_of(request) as session:
         accepted = services.sweep(session, name, by=caller.name, source=SOURCE, settings=settings)
     return triggered(accepted, settings)
 
 
-@router.get("/arrivals/", summary="What arrived between the last sweeps", responses=reading())
+@router.get("/arrivals/", summary="List arrivals between the last sweeps", responses=reading())
 def list_arrivals(
     request: Request, _reader: Reader, limit: Annotated[int, Query(ge=1, le=1000)] = 100
 ) -> list[schemas.ArrivalsView]:
-    """Newest first, by campaign; one that PCS does not know is there too, and is said so."""
+    """Newest first, by campaign; campaigns that PCS does not know are included and marked."""
     with session_of(request) as session:
         return [
             schemas.ArrivalsView.model_validate(each)

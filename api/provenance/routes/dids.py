@@ -28,7 +28,7 @@ DidText = Annotated[
 ]
 
 
-@router.get("/dids/", summary="What is known of a DID", responses=reading(404))
+@router.get("/dids/", summary="One DID as last read", responses=reading(404))
 def get_did(
     request: Request,
     _reader: Reader,
@@ -46,7 +46,7 @@ def get_did(
 
 @router.post("/dids/", status_code=202, summary="Read a DID from Rucio", responses=writing())
 def read_did(request: Request, caller: Writer, did: DidText) -> Triggered:
-    """Ends with the event `rucio_did_ready`; then GET has it under `live`."""
+    """The event `rucio_did_ready` announces the end; then GET has the answer under `live`."""
     wanted = dids.parse(did)
     with session_of(request) as session:
         accepted = services.read_did(

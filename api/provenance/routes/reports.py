@@ -23,32 +23,32 @@ _MAX_ID: Final = 2**63 - 1
 ReportId = Annotated[int, Path(ge=1, le=_MAX_ID)]
 
 
-class ReportWish(BaseModel):
+class ReportForm(BaseModel):
     """Which campaign to report on; none: the current one."""
 
     model_config = ConfigDict(extra="forbid")
 
     campaign: Text | None = Field(None, max_length=100, examples=["26.05.0"])
-    mail: bool = Field(True, description="Send it, where a notification block is set.")
+    mail: bool = Field(True, description="Mail it, if a notification block is set.")
 
 
-@router.get("/reports/", summary="Completion reports", responses=reading())
+@router.get("/reports/", summary="List completion reports", responses=reading())
 def list_reports(
     request: Request,
     _reader: Reader,
     campaign: Text | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> list[schemas.ReportView]:
-    """Newest first, without what they say."""
+    """Newest first, without their contents."""
     with session_of(request) as session:
         found = reports.reports(session, campaign=campaign, limit=limit)
         return [schemas.ReportView.model_validate(each) for each in found]
 
 
-@router.post("/reports/", status_code=202, summary="Make a report", responses=writing())
-def make_report(request: Request, caller: Writer, wish: ReportWish | None = None) -> Triggered:
-    """Ends with the event `completion_report_ready`."""
-    asked, settings = wish or ReportWish.model_validate({}), settings_of(request)
+@router.post("/reports/", status_code=202, summary="Create a report", responses=writing())
+def make_report(request: Request, caller: Writer, form: ReportForm | None = None) -> Triggered:
+    """The event `completion_report_ready` announces the end."""
+    asked, settings = form or ReportForm.model_validate({}), settings_of(request)
     with session_of(request) as session:
         accepted = services.report(
             session, asked.campaign, by=caller.name, source=SOURCE, settings=settings,
@@ -87,6 +87,6 @@ def report_table(report_id: ReportId, request: Request, _reader: Reader) -> Resp
 
 @router.get("/reports/{report_id}/", summary="One report", responses=reading(404))
 def get_report(report_id: ReportId, request: Request, _reader: Reader) -> schemas.ReportDetailView:
-    """With all that it says."""
+    """With its contents."""
     with session_of(request) as session:
         return schemas.ReportDetailView.model_validate(reports.report(session, report_id))

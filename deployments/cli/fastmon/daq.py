@@ -61,7 +61,7 @@ def simulate(
     token: Token = None,
     as_json: Annotated[bool, typer.Option("--json", help="Summary as one JSON object.")] = False,
 ) -> None:
-    """Send the messages of one run: its begin, its STFs, each one's stf_ready, its end.
+    """Send the messages of one run: its start, its STFs with their stf_ready, and its end.
 
     Ends with 1 where the monitor refuses a message or is gone, with 3 where it refuses the token.
     Ctrl+C ends the run in order, with its end_run.

@@ -37,19 +37,19 @@ _STATUS_SECONDS = 1.0  # to connect, and again to answer
 MessageTypes = Annotated[
     str, typer.Option("--message-types", help="Only these msg_types, comma-separated.")
 ]
-Agents = Annotated[str, typer.Option("--agents", help="Only what these agents processed.")]
+Agents = Annotated[str, typer.Option("--agents", help="Only events processed by these agents.")]
 RunIds = Annotated[str, typer.Option("--run-ids", help="Only these run numbers.")]
 Namespaces = Annotated[str, typer.Option("--namespaces", help="Only these namespaces.")]
 After = Annotated[
     int | None,
-    typer.Option("--after", min=0, help="Begin after the event of this number.", metavar="ID"),
+    typer.Option("--after", min=0, help="Begin after the event with this id.", metavar="ID"),
 ]
 AsJson = Annotated[
     bool, typer.Option("--json", help="One JSON object a line; the summary goes to stderr.")
 ]
 
 
-@fastmon_app.command("start", help="The original client's name of `watch`.")
+@fastmon_app.command("start", help="Alias of `watch`, as in the original client.")
 @fastmon_app.command("watch")
 def watch(
     *,
@@ -62,9 +62,9 @@ def watch(
     after: After = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show events as they come, until Ctrl+C; then what came, run by run.
+    """Show events as they come, until Ctrl+C; then a summary for each run.
 
-    Comes back by itself after any break, with nothing lost and nothing shown twice. Ends with 3
+    Reconnects after any interruption, without losing or repeating events. Ends with 3
     where the token is refused.
     """
     with failures_in_one_line():
@@ -87,7 +87,7 @@ def status(
     run_ids: RunIds = "",
     namespaces: Namespaces = "",
 ) -> None:
-    """Show what `watch` would use, and what the monitor says about its stream."""
+    """Show the settings of `watch`, and the monitor's stream status."""
     with failures_in_one_line():
         address, key = monitor_url(url), token or settings().api.token
         typer.echo(f"Monitor URL: {address}")

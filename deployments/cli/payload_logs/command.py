@@ -41,16 +41,16 @@ def print_log(
         typer.Option(metavar="NAME", help="Only this file, without a header; repeatable."),
     ] = None,
     follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Wait for it however long it takes.")
+        bool, typer.Option("--follow", "-f", help="Wait for it without a time limit.")
     ] = False,
     no_wait: Annotated[
-        bool, typer.Option("--no-wait", help="Ask for it, and do not wait for it.")
+        bool, typer.Option("--no-wait", help="Request it, and do not wait for it.")
     ] = False,
     timeout: Annotated[
         float, typer.Option(min=0, metavar="SECONDS", help="How long to wait for it at most.")
     ] = _WAIT_SECONDS,
     force: Annotated[
-        bool, typer.Option("--force", help="Fetch it anew, also where it is there.")
+        bool, typer.Option("--force", help="Fetch it again, even if it is cached.")
     ] = False,
     output: Annotated[
         Path | None,
@@ -62,10 +62,10 @@ def print_log(
         bool, typer.Option("--json", help="Print one JSON object that describes the log.")
     ] = False,
 ) -> None:
-    """Print the payload log of a PanDA job; it is fetched from storage where it is not there.
+    """Print the payload log of a PanDA job; it is fetched from storage unless cached.
 
     Exit codes: 0 printed. 2 wrong usage. 3 PanDA knows no such job, or no log of it, or the log has
-    no such file. 5 the fetch failed. 6 it was not there when the wait ended: the fetch goes on.
+    no such file. 5 the fetch failed. 6 the wait ended before the fetch, which continues.
     7 not reachable, or not allowed.
     """
     job = _job(pandaid)

@@ -8,10 +8,10 @@ from deployments.cli.provenance import check, evgen, follow, mail_relay, report,
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="""What Rucio holds of what was requested: look at it, show it, report on it.
+    help="""Compare requests with what Rucio has: sweep, show, report, register inputs.
 
-    Exit codes of what is asked for and followed: 0 done. 1 it failed, or there is no such campaign:
-    what was known before stays. 2 wrong usage. 3 the token is refused.
+    Exit codes of commands that wait for an action: 0 done. 1 it failed, or there is no such
+    campaign; earlier results are kept. 2 wrong usage. 3 the token is refused.
     """,
 )
 for command in (

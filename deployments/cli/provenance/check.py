@@ -45,9 +45,9 @@ class TableNotWritten(ProdOpsError):
 def check(
     *,
     campaign: Annotated[
-        str, typer.Option(help="The campaign, or the beginning of its name: 26.04 is 26.04.1 too.")
+        str, typer.Option(help="The campaign, or a prefix of its name: 26.04 includes 26.04.1.")
     ],
-    output: Annotated[Path, typer.Option(metavar="FILE", help="Where the table is written.")],
+    output: Annotated[Path, typer.Option(metavar="FILE", help="File to write the table to.")],
     input_: Annotated[
         Path | None,
         typer.Option(
@@ -57,7 +57,7 @@ def check(
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Mark the requests that a campaign has, in the table that check_campaign.py writes.
+    """Mark the requests that were produced in a campaign, in check_campaign.py's table format.
 
     Asks Rucio now, with the ops side's identity. Where it does not answer, nothing is written.
     """

@@ -31,13 +31,13 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value.")]
 def evgen(
     *,
     update: Annotated[
-        bool, typer.Option("--update", help="Ask Rucio first, and wait for it.")
+        bool, typer.Option("--update", help="Sweep the inputs in Rucio first, and wait for it.")
     ] = False,
     missing: Annotated[
         bool, typer.Option("--missing", help="Only inputs that are not registered.")
     ] = False,
     unmatched: Annotated[
-        bool, typer.Option("--unmatched", help="Instead, the registered ones that nobody requests.")
+        bool, typer.Option("--unmatched", help="List registered inputs that nobody requested.")
     ] = False,
     url: Url = None,
     token: Token = None,
@@ -69,13 +69,13 @@ def register(
     ] = None,
     *,
     apply: Annotated[
-        bool, typer.Option("--apply", help="Register them; else it is only told.")
+        bool, typer.Option("--apply", help="Register them; default: only report them.")
     ] = False,
     url: Url = None,
     token: Token = None,
     as_json: AsJson = False,
 ) -> None:
-    """Register requested inputs at Rucio from what the storage holds; at first only say what."""
+    """Register requested inputs that are on the storage but not in Rucio; default: a dry run."""
     from deployments.cli.tables import show  # noqa: PLC0415
 
     parameters = {"paths": paths or [], "dry_run": not apply}

@@ -41,16 +41,16 @@ _INTERRUPTED: Final = 130
 Show = Callable[[str, int, int], None]
 
 
-Campaign = Annotated[str, typer.Option(help="The campaign; 26.07 is every edition of it.")]
+Campaign = Annotated[str, typer.Option(help="The campaign; 26.07 means all its editions.")]
 
 
 def sweep(*, campaign: Campaign, url: Url = None, token: Token = None) -> None:
-    """Find at Rucio what was produced for one campaign; follow it to its end."""
+    """Sweep one campaign in Rucio; wait for the end."""
     _carry_out("campaign_provenance_sweep", {"campaign": campaign}, url, token)
 
 
 def snapshot(*, url: Url = None, token: Token = None) -> None:
-    """Look at every producing campaign, and write the snapshot's files; follow it to its end."""
+    """Sweep every producing campaign and write the snapshot files; wait for the end."""
     _carry_out("rucio_snapshot_update", {}, url, token)
 
 

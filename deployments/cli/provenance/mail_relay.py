@@ -19,15 +19,15 @@ def mail_relay(
         list[str], typer.Option("--recipient", help="Address that it goes to; repeatable.")
     ],
     port: Annotated[int, typer.Option(help="Port of the relay.")] = 25,
-    starttls: Annotated[bool, typer.Option("--starttls", help="Talk over TLS.")] = False,
+    starttls: Annotated[bool, typer.Option("--starttls", help="Use STARTTLS.")] = False,
     ca_file: Annotated[Path | None, typer.Option(help="CA certificates for TLS.")] = None,
     username: Annotated[str | None, typer.Option(help="User name at the relay.")] = None,
     password_file: Annotated[
-        Path | None, typer.Option(help="File (mode 0600) with the password; its path is kept.")
+        Path | None, typer.Option(help="File (mode 0600) with the password; its path is stored.")
     ] = None,
-    test: Annotated[bool, typer.Option("--test", help="Send a mail that says so.")] = False,
+    test: Annotated[bool, typer.Option("--test", help="Send a test mail.")] = False,
 ) -> None:
-    """Tell Prefect how completion reports are mailed: make or replace a notification block."""
+    """Set up the mail of completion reports: create or replace a notification block in Prefect."""
     from pydantic import ValidationError  # noqa: PLC0415
 
     from deployments.access import join_stack  # noqa: PLC0415

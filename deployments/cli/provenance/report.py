@@ -27,14 +27,14 @@ def report(
         str | None, typer.Option(help="The campaign; default: PCS's current one.")
     ] = None,
     mail: Annotated[
-        bool, typer.Option("--mail/--no-mail", help="Whether it is mailed, where that is set up.")
+        bool, typer.Option("--mail/--no-mail", help="Whether it is mailed, if that is set up.")
     ] = True,
     url: Url = None,
     token: Token = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print a row for each path.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the whole body.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Make a completion report, keep it, mail it, and print it, as Markdown or as asked."""
+    """Make a completion report, store it, mail it, and print it, by default as Markdown."""
     from flows.provenance.domain.reports.as_csv import table  # noqa: PLC0415 - slow to import
     from flows.provenance.domain.reports.as_markdown import text  # noqa: PLC0415
 
@@ -55,7 +55,7 @@ def arrivals(
     token: Token = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Count the files that arrived at Rucio since the last look."""
+    """Count the files that are new in Rucio since the last arrivals sweep."""
     from deployments.cli.tables import show  # noqa: PLC0415
 
     counted = completed(_ARRIVALS, followed(_ARRIVALS, {}, url=url, token=token))

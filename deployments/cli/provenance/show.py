@@ -32,7 +32,7 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a line for each row.")] = False,
 ) -> None:
-    """Show what was found of what was requested, as the last sweep left it."""
+    """Show the requested paths and their datasets, as of the last sweep."""
     if as_json and as_csv:
         raise typer.BadParameter("--json or --csv, not both")
     route = f"/api/provenance/campaigns/{quote(campaign, safe='')}/"

@@ -18,11 +18,11 @@ app = typer.Typer(
     no_args_is_help=True,
     help="""List production tasks, submit them to PanDA, and follow their submissions.
 
-    Exit codes: 0 submitted, or accepted where nobody waits. 2 wrong usage. 3 no such task.
+    Exit codes: 0 submitted, or accepted without --wait. 2 wrong usage. 3 no such task.
     4 refused: not ready, or submitted already. 5 the submission failed: PanDA has no task of it.
-    6 not known, or not recorded, when the wait ended: it goes on by itself, and must NOT be
-    submitted again. 7 not reachable, or not allowed. Of several tasks the first of 6, 7, 5, 4, 3
-    that one of them has.
+    6 outcome unknown or not recorded when the wait ended: the submission continues by itself, and
+    the task must NOT be submitted again. 7 not reachable, or not allowed. For several tasks: the
+    first of 6, 7, 5, 4, 3 that one of them has.
     """,
 )
 app.registered_commands += submit.app.registered_commands
@@ -38,13 +38,13 @@ def list_tasks(
         str | None, typer.Option(help="Only of this status: draft, ready, submitted, …")
     ] = None,
     campaign: Annotated[str | None, typer.Option(help="Only of this campaign.")] = None,
-    name: Annotated[str | None, typer.Option(help="Only with this in the name.")] = None,
+    name: Annotated[str | None, typer.Option(help="Only names that contain this.")] = None,
     owner: Annotated[str | None, typer.Option(help="Only of this owner.")] = None,
     url: Url = None,
     token: Token = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON array.")] = False,
     is_plain: Annotated[
-        bool, typer.Option("--plain", help="Tab-separated, also at a terminal.")
+        bool, typer.Option("--plain", help="Tab-separated, even on a terminal.")
     ] = False,
 ) -> None:
     """List production tasks."""
@@ -65,7 +65,7 @@ def list_tasks(
 
 @app.command()
 def show(name: Name, *, url: Url = None, token: Token = None, as_json: AsJson = False) -> None:
-    """Show a task: what will run, what it lacks, its attempts and its submission."""
+    """Show a task: its command, what is missing, its attempts and its submission."""
     from deployments.cli.tables import show as show_table  # noqa: PLC0415
 
     with connected_pcs(url, token) as pcs:
@@ -96,7 +96,7 @@ def print_command(name: Name, *, url: Url = None, token: Token = None) -> None:
 
 @app.command()
 def lock(name: Name, *, url: Url = None, token: Token = None) -> None:
-    """Make a task ready, where nothing is missing."""
+    """Make a task ready, if nothing is missing."""
     with connected_pcs(url, token, must_write=True) as pcs:
         task = pcs.lock(name)
     typer.echo(f"{clean(task.composed_name or task.name)}: {task.status}")

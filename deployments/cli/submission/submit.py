@@ -48,7 +48,7 @@ def submit(
     token: Token = None,
     as_json: AsJson = False,
 ) -> None:
-    """Submit tasks to PanDA; a task that is being submitted already is joined, never doubled."""
+    """Submit tasks to PanDA; a submission that is already open is joined, not repeated."""
     wanted = list(dict.fromkeys([*(names or []), *_names_in(from_file)]))
     if not wanted:
         raise typer.BadParameter("give a NAME, or --from-file")
@@ -67,7 +67,7 @@ def rerun(
     token: Token = None,
     as_json: AsJson = False,
 ) -> None:
-    """Submit a task once more, as its next attempt; the recorded one stays until then."""
+    """Submit a task again, as its next attempt; the recorded id stays until the new one is."""
     _request(
         [name], PcsService.rerun, url, token, timeout=timeout if wait else None, as_json=as_json
     )

@@ -9,7 +9,7 @@ from flows.common.settings.forms import NameList, also, group, split
 
 
 class FastmonSettings(BaseSettings):
-    """Fast monitoring: what is sampled, and how."""
+    """Fast monitoring: sampling and the directory scan."""
 
     model_config = group("FASTMON")
 
@@ -21,7 +21,7 @@ class FastmonSettings(BaseSettings):
         ge=0,
         le=1,
         validation_alias=also("FASTMON_SELECTION_FRACTION", "FASTMON_SELECTION_FRACTION"),
-        description="Fraction of the STFs that are sampled; a run's first always is.",
+        description="Fraction of the STFs that are sampled; the first of a run always is.",
     )
     tf_files_per_stf: int = Field(
         7,
@@ -35,25 +35,25 @@ class FastmonSettings(BaseSettings):
     )
     tf_sequence_start: int = Field(1, ge=0, description="Number of an STF's first TF file.")
     tf_count_per_stf: int = Field(
-        1000, ge=1, description="TFs in an STF whose message and row do not say."
+        1000, ge=1, description="TFs in an STF if its message and row do not say."
     )
     stf_size_bytes: int = Field(
-        2 * 1024**3, ge=1, description="Size of an STF whose message and row do not say."
+        2 * 1024**3, ge=1, description="Size of an STF if its message and row do not say."
     )
     agent_name: str = Field(
         "fastmon-agent-prodops",
         max_length=100,
         description="Name that the sampler's messages carry as sender and processed_by.",
     )
-    seed: str = Field("prodops", description="Seed of the sampling, with each STF's name.")
-    batch_size: int = Field(500, ge=1, le=5000, description="STFs that one transaction takes.")
+    seed: str = Field("prodops", description="Seed of the sampling, combined with each STF's name.")
+    batch_size: int = Field(500, ge=1, le=5000, description="Most STFs sampled in one transaction.")
     idle_seconds: float = Field(
-        15.0, gt=0, description="A sampling run ends after so long without an STF."
+        15.0, gt=0, description="Time without an STF after which a sampling run ends."
     )
     run_seconds: float = Field(
-        60.0, gt=1, description="A sampling run hands over to its successor after so long."
+        60.0, gt=1, description="Time after which a sampling run hands over to its successor."
     )
-    run_stfs: int = Field(5000, ge=1, description="A sampling run hands over after so many STFs.")
+    run_stfs: int = Field(5000, ge=1, description="STFs after which a sampling run hands over.")
     summary_seconds: float = Field(
         10.0, gt=0, description="Interval of a sampling run's summary task."
     )
@@ -70,15 +70,15 @@ class FastmonSettings(BaseSettings):
         description="Regular expression whose first group is the run number in a file's name.",
     )
     watch_default_run: int = Field(
-        1, ge=0, description="Run number of a file whose name does not say."
+        1, ge=0, description="Run number of a file whose name contains none."
     )
     watch_namespace: str = Field("", description="Namespace of the STFs that a scan finds.")
     watch_seconds: float = Field(30.0, gt=0, description="Interval of the directory scan.")
     watch_settle_seconds: float = Field(
-        5.0, ge=0, description="A file is taken when its size has stood still so long."
+        5.0, ge=0, description="How long a file's size must be unchanged before it is taken."
     )
     watch_base_url: str = Field(
-        "file://", description="What a scanned file's URL starts with; its absolute path follows."
+        "file://", description="Prefix of a scanned file's URL; its absolute path follows."
     )
     watch_checksum: bool = Field(True, description="Whether a scan computes each file's adler32.")
 

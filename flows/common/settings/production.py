@@ -11,7 +11,7 @@ from flows.common.settings.forms import NameList, also, group, split
 
 
 class PcsSettings(BaseSettings):
-    """The Production Configuration System: the embedded one, or another that flows talk to."""
+    """The Production Configuration System: the embedded one, or another that flows use."""
 
     model_config = group("PCS")
 
@@ -22,7 +22,7 @@ class PcsSettings(BaseSettings):
     )
     token_file: Path | None = Field(
         None,
-        description="File (mode 0600) with the token that flows show to PCS; the embedded stack "
+        description="File (mode 0600) with the token that flows send to PCS; the embedded stack "
         "makes one.",
     )
     timeout_seconds: float = Field(30.0, gt=0, description="How long a call to PCS may take.")
@@ -63,14 +63,14 @@ class PcsSettings(BaseSettings):
 
 
 class PandaSettings(BaseSettings):
-    """The PanDA server, and the identity that speaks to it."""
+    """The PanDA server, and the identity used there."""
 
     model_config = group("PANDA")
 
     url_ssl: str | None = Field(
         None,
         validation_alias=also("PANDA_URL_SSL", "PANDA_URL_SSL"),
-        description="PanDA server, as prun's PANDA_URL_SSL; its path part does not count.",
+        description="PanDA server, as prun's PANDA_URL_SSL; its path part is ignored.",
     )
     url: str | None = Field(
         None,
@@ -85,7 +85,7 @@ class PandaSettings(BaseSettings):
     auth_vo: str = Field(
         "EIC.production",
         validation_alias=also("PANDA_AUTH_VO", "PANDA_AUTH_VO", "OIDC_AUTH_VO"),
-        description="Virtual organisation and role that the token is shown for.",
+        description="Virtual organisation and role that the token is used for.",
     )
     config_root: Path = Field(
         Path("~/.pathena"),
@@ -134,20 +134,20 @@ class SubmissionSettings(BaseSettings):
         validation_alias=also("SUBMISSION_TIMEOUT_SECONDS", "EPICPROD_SUBMIT_TIMEOUT"),
         description="How long one prun may take before its process group is killed.",
     )
-    limit: int = Field(4, ge=1, le=64, description="Submissions at a time, in all workers.")
+    limit: int = Field(4, ge=1, le=64, description="Most concurrent submissions, in all workers.")
     server_limit_seconds: float = Field(
         600.0,
         ge=0,
-        description="How long the PanDA server may still work on a request whose answer was lost; "
-        "so long is waited before the name is sent again.",
+        description="How long the PanDA server may still process a request whose answer was lost; "
+        "the name is not sent again before.",
     )
     confirm_seconds: float = Field(
         600.0,
         gt=0,
-        description="How long PanDA may take to make an accepted task visible to look-up.",
+        description="How long PanDA may take until a query shows an accepted task.",
     )
     check_seconds: float = Field(
-        15.0, gt=0, description="Interval of the checks while the truth of a submission is unknown."
+        15.0, gt=0, description="Interval of checks while the outcome of a submission is unknown."
     )
     files_dir: Path | None = Field(
         None,

@@ -9,7 +9,7 @@ from flows.common.settings.forms import group
 
 
 class SandboxSettings(BaseSettings):
-    """The sandbox: doubles of the outside, for trying and testing."""
+    """The sandbox: stand-ins for the external services, for trials and tests."""
 
     model_config = group("SANDBOX")
 
@@ -30,22 +30,22 @@ class SandboxSettings(BaseSettings):
         25444, ge=1, le=65535, description="Port of the sandbox's Rucio, on loopback."
     )
     door_port: int = Field(
-        25094, ge=1, le=65535, description="Port of the sandbox's door that asks for a proxy."
+        25094, ge=1, le=65535, description="Port of the sandbox's door that requires an x509 proxy."
     )
     door_open_port: int = Field(
         25095, ge=1, le=65535, description="Port of the sandbox's door without authentication."
     )
     file_doors: bool = Field(
         False,
-        description="Whether the sandbox's doors are plain files even where XRootD's server is "
+        description="Whether the sandbox's doors are plain files even if XRootD's server is "
         "installed.",
     )
     gateway_port: int = Field(
         25080,
         ge=1,
         le=65535,
-        description="Port of the sandbox's double of the external proxy, on loopback.",
+        description="Port of the sandbox's external proxy, on loopback.",
     )
     panda_token_seconds: float = Field(
-        86_400.0, gt=0, description="How long a token of the sandbox's PanDA is good."
+        86_400.0, gt=0, description="How long a token of the sandbox's PanDA is valid."
     )

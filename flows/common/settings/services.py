@@ -13,24 +13,24 @@ from flows.common.settings.forms import NameList, also, group, split
 
 
 class StackSettings(BaseSettings):
-    """Where the stack keeps its state and how its parts are kept alive."""
+    """Where the stack keeps its state, and how its parts are stopped."""
 
     model_config = group("STACK")
 
     state_dir: Path = Field(
         Path("~/.local/state/prodops"),
         validation_alias=also("STATE_DIR"),
-        description="Directory of everything the stack keeps: database, logs, secrets, sockets.",
+        description="Directory of the stack's state: database, logs, secrets, sockets.",
     )
     root_path: str = Field(
         "",
         validation_alias=also("ROOT_PATH"),
-        description="Prefix that everything is mounted under, e.g. /swf-monitor.",
+        description="URL path prefix of all routes, e.g. /swf-monitor.",
     )
     tmp_dir: Path = Field(
         Path("/tmp/prodops"),  # noqa: S108 - the original's meaning: a shared, public directory
         validation_alias=also("TMP_DIR", "SWF_TMP_DIR"),
-        description="Public directory for what the web may read.",
+        description="Public directory: payload logs and snapshots, readable by the web tier.",
     )
     stop_seconds: float = Field(
         15.0, gt=0, description="How long a part may take to stop before it is killed."
@@ -50,7 +50,7 @@ class StackSettings(BaseSettings):
 
 
 class DatabaseSettings(BaseSettings):
-    """PostgreSQL: the embedded one, or a server of yours."""
+    """PostgreSQL: the embedded one, or an external server."""
 
     model_config = group("DATABASE")
 
@@ -59,7 +59,7 @@ class DatabaseSettings(BaseSettings):
         description="postgresql+psycopg:// URL that this part uses; unset: the embedded database.",
     )
     passfile: Path | None = Field(
-        None, description="libpq password file (mode 0600) for the URL, so that it holds none."
+        None, description="libpq password file (mode 0600); the URL may not contain a password."
     )
     port: int = Field(54329, ge=1, le=65535, description="Port of the embedded database.")
     bin_dir: Path | None = Field(
@@ -91,7 +91,7 @@ class PrefectSettings(BaseSettings):
 
     port: int = Field(4200, ge=1, le=65535, description="Port of the stack's Prefect server.")
     api_url: str | None = Field(
-        None, description="API of a Prefect server of yours; unset: the stack's own."
+        None, description="API of an external Prefect server; unset: the stack's own."
     )
     password_file: Path | None = Field(
         None,
@@ -102,7 +102,7 @@ class PrefectSettings(BaseSettings):
     )
     pool: str = Field("prodops", description="Work pool that the deployments go to.")
     history_days: float = Field(
-        30.0, gt=0, description="Age at which ended flow runs leave Prefect's history."
+        30.0, gt=0, description="Age at which ended flow runs are deleted from Prefect's history."
     )
 
     def flow_run_url(self, run_id: uuid.UUID | None) -> str | None:
@@ -122,7 +122,7 @@ class ApiSettings(BaseSettings):
     open_reads: bool | None = Field(
         None,
         description="Whether anyone who reaches the API may read; else reading takes a token. "
-        "Unset: where the API listens on loopback.",
+        "Unset: only if the API listens on loopback.",
     )
     trusted_proxies: NameList = Field(
         (),
@@ -134,14 +134,14 @@ class ApiSettings(BaseSettings):
         description="File (mode 0600) with the key that signs reading cookies; unset: one that "
         "lasts as long as the process.",
     )
-    cookie_days: float = Field(30.0, gt=0, description="How long a page's reading cookie is good.")
+    cookie_days: float = Field(30.0, gt=0, description="How long a page's reading cookie is valid.")
     max_body_bytes: int = Field(
         1024 * 1024, ge=1024, description="Largest request body that is accepted."
     )
     monitor_url: str = Field(
         "http://localhost:8002",
         validation_alias=also("API_MONITOR_URL", "SWF_MONITOR_URL"),
-        description="Address of the API that clients (`prodops fastmon`, `prodops daq`) talk to.",
+        description="Address of the API that clients (`prodops fastmon`, `prodops daq`) use.",
     )
     token: str | None = Field(
         None,
@@ -183,7 +183,7 @@ class StreamSettings(BaseSettings):
     client_buffer_bytes: int = Field(
         4 * 1024 * 1024,
         ge=65536,
-        description="What may wait for one slow client before it is cut off; it resumes by id.",
+        description="Most bytes queued for a slow client before it is cut off; it resumes by id.",
     )
     recent_events: int = Field(
         20_000, ge=100, description="Newest events kept in memory to serve reconnects."
@@ -200,22 +200,22 @@ class WorkerSettings(BaseSettings):
     name: str = Field("prodops-worker", description="Name of the worker, unique on its machine.")
     limit: int = Field(8, ge=1, description="Flow runs that this worker runs at a time.")
     poll_seconds: float = Field(
-        2.0, gt=0, description="How often the queue is looked at beside its notifications."
+        2.0, gt=0, description="Interval of polling the queue, besides its notifications."
     )
     prefect_poll_seconds: float = Field(
-        5.0, ge=1, description="How often Prefect is asked for scheduled and cancelled runs."
+        5.0, ge=1, description="Interval of polling Prefect for scheduled and cancelled runs."
     )
     lease_seconds: float = Field(
-        30.0, ge=2, description="How long a claimed request belongs to a worker that went silent."
+        30.0, ge=2, description="How long a worker that has gone silent keeps a claimed request."
     )
     stop_grace_seconds: float = Field(
-        10.0, gt=0, description="Between SIGTERM and SIGKILL for a cancelled run."
+        10.0, gt=0, description="Time between SIGTERM and SIGKILL for a cancelled run."
     )
     drain_seconds: float = Field(
-        120.0, ge=0, description="How long running work may go on after SIGTERM to the worker."
+        120.0, ge=0, description="How long flow runs may continue after SIGTERM to the worker."
     )
     max_attempts: int = Field(
-        5, ge=1, description="Attempts at a request whose run was lost before it is given up."
+        5, ge=1, description="Most attempts at a request whose runs are lost."
     )
 
 
@@ -225,5 +225,5 @@ class RelaySettings(BaseSettings):
     model_config = group("RELAY")
 
     rest_seconds: float = Field(
-        30.0, gt=0, description="How often Prefect's REST API is asked for what events missed."
+        30.0, gt=0, description="Interval of polling Prefect's REST API for missed state changes."
     )

@@ -11,13 +11,13 @@ from flows.common.settings.forms import NameList, also, group, split
 
 
 class RucioSettings(BaseSettings):
-    """A Rucio catalogue, and the identity that speaks to it."""
+    """A Rucio server, and the identity used there."""
 
     url: str | None = Field(None, description="Address of the Rucio server; unset: it is not used.")
     auth_type: str = Field(
         "userpass",
         pattern="^(x509_proxy|userpass|token)$",
-        description="How prodops shows who it is: x509_proxy, userpass or token.",
+        description="How prodops authenticates: x509_proxy, userpass or token.",
     )
     account: str = Field("eicread", max_length=25, description="Rucio account.")
     vo: str | None = Field(None, max_length=25, description="Virtual organisation; unset: none.")
@@ -39,19 +39,19 @@ class RucioSettings(BaseSettings):
 
 
 class RucioLogsSettings(RucioSettings):
-    """The catalogue of PanDA's logs (BNL)."""
+    """The Rucio of PanDA's logs (BNL)."""
 
     model_config = group("RUCIO_LOGS")
 
     url: str | None = Field(
         None,
         validation_alias=also("RUCIO_LOGS_URL", "RUCIO_URL"),
-        description="Address of the Rucio server that knows PanDA's logs; unset: none.",
+        description="Address of the Rucio server of PanDA's logs; unset: none.",
     )
     auth_type: str = Field(
         "x509_proxy",
         pattern="^(x509_proxy|userpass|token)$",
-        description="How prodops shows who it is: x509_proxy, userpass or token.",
+        description="How prodops authenticates: x509_proxy, userpass or token.",
     )
     account: str = Field(
         "panda",
@@ -63,12 +63,12 @@ class RucioLogsSettings(RucioSettings):
         "eic",
         max_length=25,
         validation_alias=also("RUCIO_LOGS_VO", "RUCIO_VO"),
-        description="Virtual organisation; empty: none is named.",
+        description="Virtual organisation; empty: none is sent.",
     )
     proxy_file: Path | None = Field(
         None,
         validation_alias=also("RUCIO_LOGS_PROXY_FILE", "X509_USER_PROXY"),
-        description="x509 proxy (mode 0600), shown to Rucio and to the doors.",
+        description="x509 proxy (mode 0600), for Rucio and for the doors.",
     )
     ca_file: Path | None = Field(
         None,
@@ -78,14 +78,14 @@ class RucioLogsSettings(RucioSettings):
 
 
 class RucioProducedSettings(RucioSettings):
-    """The catalogue of what was produced (JLab)."""
+    """The Rucio of produced data (JLab)."""
 
     model_config = group("RUCIO_PRODUCED")
 
     url: str | None = Field(
         None,
         validation_alias=also("RUCIO_PRODUCED_URL", "JLAB_RUCIO_URL"),
-        description="Address of the Rucio server that knows what was produced; unset: none.",
+        description="Address of the Rucio server of produced data; unset: none.",
     )
     account: str = Field(
         "eicread",
@@ -101,7 +101,7 @@ class RucioProducedSettings(RucioSettings):
 
 
 class XrootdSettings(BaseSettings):
-    """Reading from storage over XRootD: limits as measured on doors that are closed or stall."""
+    """Reading from storage over XRootD; the defaults were measured on closed and stalled doors."""
 
     model_config = group("XROOTD")
 
@@ -116,7 +116,7 @@ class XrootdSettings(BaseSettings):
         10, ge=1, description="XRD_STREAMTIMEOUT: how long a connection may be silent."
     )
     stall_seconds: float = Field(
-        12.0, gt=0, description="A copy that made no progress for so long is ended."
+        12.0, gt=0, description="Time without progress after which a copy is ended."
     )
     copy_seconds: float = Field(
         120.0,
@@ -128,7 +128,7 @@ class XrootdSettings(BaseSettings):
         None, description="Directory of CA certificates of the doors; unset: the system's."
     )
     local_rses: NameList = Field(
-        ("BNL-XRD",), description="RSEs that are near, the nearest first (comma-separated)."
+        ("BNL-XRD",), description="Local RSEs, in order of preference (comma-separated)."
     )
     schemes: NameList = Field(
         ("root", "roots"), description="Schemes of replicas that are read (comma-separated)."
@@ -146,7 +146,7 @@ class XrootdSettings(BaseSettings):
 
 
 class PayloadLogsSettings(BaseSettings):
-    """Payload logs: what is fetched, and how long it is kept."""
+    """Payload logs: limits of a fetch, and of the cache."""
 
     model_config = group("PAYLOAD_LOGS")
 
@@ -162,7 +162,7 @@ class PayloadLogsSettings(BaseSettings):
         validation_alias=also("PAYLOAD_LOGS_MAX_ATTEMPTS", "EPICPROD_MAX_FETCH_ATTEMPTS"),
         description="Failed fetches of one log after which only ?force=1 tries again.",
     )
-    limit: int = Field(6, ge=1, le=64, description="Fetches at a time, in all workers.")
+    limit: int = Field(6, ge=1, le=64, description="Most concurrent fetches, in all workers.")
     members: NameList = Field(
         ("payload.stdout", "payload.stderr", "pilotlog.txt", "pandatracerlog.txt"),
         description="Base names of the members that are kept (comma-separated).",
@@ -171,17 +171,19 @@ class PayloadLogsSettings(BaseSettings):
         1024**3, ge=1024, description="Largest log archive that is fetched."
     )
     max_member_bytes: int = Field(
-        512 * 1024**2, ge=1024, description="Largest member that is kept; more is a failure."
+        512 * 1024**2,
+        ge=1024,
+        description="Largest member that is kept; a larger one is a failure.",
     )
     max_total_bytes: int = Field(1024**3, ge=1024, description="Most that one log may unpack to.")
     max_members: int = Field(
         10_000, ge=1, description="Most entries that one archive may have, of any kind."
     )
     cache_days: float = Field(
-        30.0, gt=0, description="Age, since they were fetched, at which cached logs are deleted."
+        30.0, gt=0, description="Age of a fetch at which its log is deleted from the cache."
     )
     cache_bytes: int = Field(
-        50 * 1024**3, ge=1024, description="Size above which the oldest cached logs are deleted."
+        50 * 1024**3, ge=1024, description="Cache size above which the oldest logs are deleted."
     )
 
     @field_validator("members", mode="before")
@@ -191,28 +193,24 @@ class PayloadLogsSettings(BaseSettings):
 
 
 class ProvenanceSettings(BaseSettings):
-    """What was produced of what was requested, as Rucio says."""
+    """Provenance: sweeps of Rucio, registration of inputs, reports."""
 
     model_config = group("PROVENANCE")
 
-    scope: str = Field("epic", max_length=25, description="Rucio scope of what is produced.")
+    scope: str = Field("epic", max_length=25, description="Rucio scope of produced data.")
     stages: NameList = Field(
         ("RECO", "FULL"), description="First segments of produced names (comma-separated)."
     )
-    evgen_root: str = Field(
-        "/volatile/eic/EPIC/EVGEN", description="What a requested path begins with."
-    )
-    threads: int = Field(4, ge=1, le=32, description="Calls to Rucio at a time, in one sweep.")
-    dids_per_call: int = Field(200, ge=1, le=1000, description="DIDs that one call asks for.")
+    evgen_root: str = Field("/volatile/eic/EPIC/EVGEN", description="Prefix of requested paths.")
+    threads: int = Field(4, ge=1, le=32, description="Most concurrent calls to Rucio in one sweep.")
+    dids_per_call: int = Field(200, ge=1, le=1000, description="Most DIDs in one call.")
     timeout_seconds: float = Field(
         900.0,
         gt=0,
         validation_alias=also("PROVENANCE_TIMEOUT_SECONDS", "EPICPROD_RUCIO_SNAPSHOT_TIMEOUT"),
         description="How long one sweep or snapshot may take.",
     )
-    stale_hours: float = Field(
-        36.0, gt=0, description="Age at which what a sweep found is shown as stale."
-    )
+    stale_hours: float = Field(36.0, gt=0, description="Age at which a sweep is shown as stale.")
     evgen_rse: str | None = Field(
         None,
         description="RSE that event-generator files are registered at; unset: registering is "
