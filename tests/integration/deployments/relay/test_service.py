@@ -243,7 +243,7 @@ def test_a_state_of_a_deleted_run_is_told_without_a_request(
     run = prefect.run("Scheduled")
     if is_new:
         prefect.histories[run][0].timestamp = datetime.now(UTC)
-    monkeypatch.setattr(service, "_COMMIT_SECONDS", 0.2)
+    monkeypatch.setattr(service, "_COMMIT_SECONDS", 2.0)
     looks: list[uuid.UUID] = []
 
     async def read_flow_run(flow_run_id: uuid.UUID) -> None:
