@@ -79,7 +79,7 @@ def look(relay: service._Service, prefect: FakePrefect) -> None:
         await relay._look_once(prefect)
         states = [relay._queue.get_nowait() for _ in range(relay._queue.qsize())]
         if states:
-            await relay._tell(prefect, states)
+            await relay._relay(prefect, states)
 
     asyncio.run(work())
 
@@ -232,7 +232,7 @@ def test_a_state_that_prefect_announces_before_it_commits_the_run_names_its_requ
         return SimpleNamespace(id=flow_run_id, idempotency_key=f"{request_id}:1")
 
     monkeypatch.setattr(prefect, "read_flow_run", read_flow_run)
-    asyncio.run(relay._tell(prefect, states_of(prefect, run)))
+    asyncio.run(relay._relay(prefect, states_of(prefect, run)))
     assert (told(database), request_ids(database)) == (["Scheduled"], [request_id])
 
 
@@ -243,7 +243,7 @@ def test_a_state_of_a_deleted_run_is_told_without_a_request(
     run = prefect.run("Scheduled")
     if is_new:
         prefect.histories[run][0].timestamp = datetime.now(UTC)
-    monkeypatch.setattr(service, "_COMMIT_SECONDS", 0.2)
+    monkeypatch.setattr(service, "_COMMIT_SECONDS", 2.0)
     looks: list[uuid.UUID] = []
 
     async def read_flow_run(flow_run_id: uuid.UUID) -> None:
@@ -251,7 +251,7 @@ def test_a_state_of_a_deleted_run_is_told_without_a_request(
         raise ObjectNotFound(http_exc=None)
 
     monkeypatch.setattr(prefect, "read_flow_run", read_flow_run)
-    asyncio.run(relay._tell(prefect, states_of(prefect, run)))
+    asyncio.run(relay._relay(prefect, states_of(prefect, run)))
     assert (told(database), request_ids(database)) == (["Scheduled"], [None])
     assert (len(looks) > 1) is is_new, "only a new run is waited for"
 

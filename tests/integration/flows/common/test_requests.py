@@ -31,6 +31,7 @@ from flows.fastmon.tasks import LeaseTaken, Sampler
 from tests import sampled_run
 from tests.databases import Database
 from tests.sampled_run import incoming
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -380,6 +381,7 @@ def test_cancelling_an_ended_request_notes_nothing(ops: Engine):
 
 CLOSES = 12
 WRITERS = 3
+AWAITED = 0.8  # share of the STFs whose writer waits until they are sampled
 
 
 def test_a_sampling_request_never_closes_over_a_message(ops: Engine, web: Engine):
@@ -392,10 +394,11 @@ def test_a_sampling_request_never_closes_over_a_message(ops: Engine, web: Engine
         written = 0
         while eager.closes < CLOSES:
             assert time.monotonic() < deadline, f"{eager.closes} closes"
-            send(web, [f"{index}.{written}.stf"])
+            send(web, [name := f"{index}.{written}.stf"])
             written += 1
             assert unserved(ops) == []
-            time.sleep(chance.uniform(0, 0.05))  # lets runs find the inbox empty, at any moment
+            if chance.random() < AWAITED:  # so that runs find the inbox empty, at any moment
+                wait_until(lambda name=name: state_of(ops, name) == InboxState.SAMPLED)
         return written
 
     with ThreadPoolExecutor(1) as worker:
@@ -450,6 +453,11 @@ def announced(names: Sequence[str]) -> list[Incoming]:
 
 def send(engine: Engine, names: Sequence[str]) -> None:
     intake.take_in(engine, announced(names), source="test")
+
+
+def state_of(engine: Engine, stf: str) -> str | None:
+    with transaction(engine) as session:
+        return session.scalar(select(InboxStf.state).where(InboxStf.stf_filename == stf))
 
 
 def unserved(engine: Engine) -> list[str]:
