@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import psutil
 import pytest
 
@@ -88,10 +89,17 @@ def test_a_run_started_in_prefect_joins_the_open_request_and_names_it(
 
 
 def test_a_run_started_in_prefect_with_parameters_of_no_form_fails_with_the_reason(site: Site):
-    run = site.run_ended(site.start_in_prefect("check_pipeline", surprise=1))
+    run = site.run_ended(site.start_in_prefect("read_did", scope="no scope", name="/a/name"))
     assert run["state_type"] == "FAILED"
-    assert "surprise" in run["state"]["message"]
+    assert "scope" in run["state"]["message"]
     assert site.requests(flow_run_id=run["id"]) == []
+
+
+def test_prefect_refuses_a_parameter_that_the_form_does_not_have(site: Site):
+    with pytest.raises(httpx.HTTPStatusError) as refusal:
+        site.start_in_prefect("check_pipeline", surprise=1)
+    assert refusal.value.response.status_code == 409
+    assert "surprise" in refusal.value.response.text
 
 
 def test_a_scheduled_run_starts_at_its_time_under_its_own_request(site: Site):
