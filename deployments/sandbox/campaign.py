@@ -12,7 +12,8 @@ from blocks.errors import ProdOpsError
 
 DETECTOR_VERSION: Final = "26.11.0"
 DETECTOR_CONFIG: Final = "epic_craterlake"
-_CATEGORY: Final = {"digit": 3, "name": "DIS", "description": "Deep inelastic scattering."}
+_CATEGORY: Final = {"name": "DIS", "description": "Deep inelastic scattering."}
+_DIGITS: Final = (3, 1, 2, 4, 5, 6, 7, 8, 9)  # of categories, as tried
 _TAGS: Final = {
     "physics": {"process": "NC", "beam_energy_electron": "10", "beam_energy_hadron": "100"},
     "evgen": {"generator": "pythia8", "generator_version": "8.316"},
@@ -71,7 +72,6 @@ class CampaignMaker(Closing):
         Raises:
             CampaignNotMade: PCS refuses a part.
         """
-        self._client.post("physics-categories/", json=_CATEGORY)  # there already: as good
         tags = {kind: self._tag(kind, parameters) for kind, parameters in _TAGS.items()}
         config_id = self._config({**_CONFIG, **(config or {})})
         return [self._task(sample, tags, config_id, lock=lock) for sample in samples]
@@ -79,10 +79,20 @@ class CampaignMaker(Closing):
     def _tag(self, kind: str, parameters: dict[str, str]) -> int:
         body: dict[str, Any] = {"description": "sandbox", "parameters": parameters}
         if kind == "physics":
-            body["category"] = _CATEGORY["digit"]
+            body["category"] = self._category()
         tag = self._post(f"{kind}-tags/", body)
         self._post(f"{kind}-tags/{tag['tag_number']}/lock/", {})
         return int(tag["id"])
+
+    def _category(self) -> int:
+        """The category's digit; an imported campaign may have made it under any."""
+        digits = {
+            each["name"]: each["digit"] for each in self._client.get("physics-categories/").json()
+        }
+        if (known := digits.get(_CATEGORY["name"])) is not None:
+            return int(known)
+        free = next(digit for digit in _DIGITS if digit not in digits.values())
+        return int(self._post("physics-categories/", {"digit": free, **_CATEGORY})["digit"])
 
     def _config(self, columns: dict[str, Any]) -> int:
         present = self._client.get("prod-configs/").json()

@@ -227,7 +227,7 @@ def test_a_run_does_not_inherit_prefects_password(site: Site, tmp_path: Path):
             found = [psutil.Process(pid).environ() for pid in children]
             run.stop()
             await run.end()
-            return [name for each in found for name in each if "AUTH" in name]
+            return [name for each in found for name in each if "API_AUTH" in name]
 
     assert asyncio.run(probe()) == []
 

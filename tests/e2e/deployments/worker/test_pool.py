@@ -24,7 +24,7 @@ from flows.common.database import transaction
 from flows.common.models import Request, RequestState
 from flows.common.requests import Claim
 from tests.e2e.conftest import Feeder, Site, is_alive, stf_message
-from tests.waiting import stays, wait_until
+from tests.waiting import PATIENCE, stays, wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -273,12 +273,12 @@ def test_two_workers_share_the_queue_and_take_nothing_from_each_other(site: Site
     ends: list[Request] = []
 
     def has_shared() -> bool:
-        burst = [site.trigger("check_pipeline") for _ in range(6)]
+        burst = [site.trigger("check_pipeline") for _ in range(12)]  # more than one takes
         ends.extend(site.ended(each, 60) for each in burst)
         return len({end.worker for end in ends}) == 2
 
     with process_of(["worker"], environment) as second:
-        wait_until(has_shared)
+        wait_until(has_shared, 3 * PATIENCE)  # the second worker imports everything first
         wait_until(has_shared)
         second.terminate()
         assert second.wait(20) == 0
@@ -362,7 +362,7 @@ def test_a_steady_stream_leaves_a_run_each_run_seconds_and_no_gap_at_the_hand_ov
     gaps = [later.at - one.at for one, later in itertools.pairwise(told)]
     assert max(gaps) < timedelta(seconds=2)
     lives = [each.finished_at - each.started_at for each in site.requests(subject=namespace)[:-1]]
-    assert all(timedelta(seconds=4) < life < timedelta(seconds=9) for life in lives)
+    assert all(timedelta(seconds=4) < life < timedelta(seconds=15) for life in lives)
 
 
 # ------------------------------------------------------------------ the relay
@@ -375,6 +375,7 @@ def told_states(site: Site, flow_run_id: Any) -> Counter[str]:
 
 def has_been_told(site: Site, flow_run_id: Any) -> Counter[str]:
     """The states that were told, once they are all of Prefect's."""
+    site.run_ended(flow_run_id)  # a flow ends its request before Prefect completes the run
     actual = Counter(state["name"] for state in site.states_of(flow_run_id))
     wait_until(lambda: told_states(site, flow_run_id) >= actual)
     return told_states(site, flow_run_id) - actual
