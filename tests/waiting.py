@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-PATIENCE: Final = 60.0
+PATIENCE: Final = 180.0
 """Seconds that anything may take; only what has failed takes so long."""
 
 T = TypeVar("T")

@@ -148,7 +148,7 @@ class Site:
             except (StackDown, psutil.NoSuchProcess):
                 return []
 
-        return wait_until(find, 60)[0]
+        return wait_until(find)[0]
 
     def runs(self) -> list[psutil.Process]:
         """The processes of the runs that are under way."""
@@ -161,7 +161,7 @@ class Site:
         """Kill a part at once, and wait until the stack has it back."""
         before = self.stack.pid(part)
         os.kill(before, signal.SIGKILL)
-        wait_until(lambda: self._pid(part) not in {before, None}, 60)
+        wait_until(lambda: self._pid(part) not in {before, None})
 
     def _pid(self, part: str) -> int | None:
         try:

@@ -110,7 +110,7 @@ def test_a_lost_database_is_told_with_503_and_what_was_accepted_is_kept(hard_sit
     assert hard_site.send(stf_message("outage", 2)).status_code == 503
     assert hard_site.api.post("/api/actions/check_pipeline/").status_code == 503
     hard_site.stack.start_part("postgres")
-    wait_until(patiently(lambda: set(hard_site.inbox("outage").values()) == {"sampled"}), 60)
+    wait_until(patiently(lambda: set(hard_site.inbox("outage").values()) == {"sampled"}))
     assert len(hard_site.inbox("outage")) == 1
     assert hard_site.send(stf_message("outage", 2)).status_code == 201
     wait_until(hard_site.is_quiet)
@@ -130,11 +130,11 @@ def test_a_request_that_comes_while_prefect_is_away_runs_when_it_is_back(hard_si
 def kill_one(site: Site, victim: str, chance: random.Random) -> None:
     """Kill a part, the worker's guardian or a run's process, whatever state it is in."""
     if victim == "run":
-        pid = chance.choice(wait_until(site.runs, 60)).pid
+        pid = chance.choice(wait_until(site.runs)).pid
     elif victim == "guardian":
         pid = site.guardian().pid
     else:
-        pid = wait_until(lambda: pid_of(site, victim), 60)
+        pid = wait_until(lambda: pid_of(site, victim))
     os.kill(pid, signal.SIGKILL)
 
 
@@ -180,11 +180,11 @@ def test_kills_at_random_moments_under_load_lose_and_double_nothing(hard_site: S
         for victim in victims:
             time.sleep(chance.uniform(0.2, 3.0))  # any moment
             kill_one(site, victim, chance)
-        wait_until(patiently(lambda: len(site.runs()) > 0), 60)
+        wait_until(patiently(lambda: len(site.runs()) > 0))
         feeder.__exit__()
-        wait_until(patiently(lambda: settled(site, [one, two])), 60)
+        wait_until(patiently(lambda: settled(site, [one, two])))
         wait_until(lambda: untold_states(site) == Counter())
-        wait_until(patiently(lambda: settled(site, [one, two])), 60)
+        wait_until(patiently(lambda: settled(site, [one, two])))
     assert feeder.refusals
     assert one.breaks
     check_that_each_stf_is_decided_and_announced_once(site, feeder)

@@ -211,8 +211,8 @@ def test_a_paused_pool_starts_nothing_and_resumed_keeps_its_limit_and_the_worker
         assert stays(lambda: {site.state(each) for each in triggered} == {"queued"}, 1.5)
         assert {site.run_state(each) for each in started} == {"Scheduled"}
         site.configure_pool(is_paused=False)
-        flow_runs = [str(site.ended(each, 60).flow_run_id) for each in triggered]
-        runs = [site.run_ended(each, 60) for each in (*flow_runs, *started)]
+        flow_runs = [str(site.ended(each).flow_run_id) for each in triggered]
+        runs = [site.run_ended(each) for each in (*flow_runs, *started)]
     finally:
         site.configure_pool(is_paused=False, concurrency_limit=None)
     assert {run["state_type"] for run in runs} == {"COMPLETED"}
@@ -264,7 +264,7 @@ def test_a_worker_drains_although_a_request_waits_for_a_slot_and_the_next_takes_
 
 def test_a_burst_of_triggers_runs_each_once(site: Site):
     triggered = [site.trigger("check_pipeline") for _ in range(20)]
-    ends = [site.ended(each, 60) for each in triggered]
+    ends = [site.ended(each) for each in triggered]
     assert {(end.state, end.attempts, end.error) for end in ends} == {("completed", 1, None)}
 
 
@@ -274,7 +274,7 @@ def test_two_workers_share_the_queue_and_take_nothing_from_each_other(site: Site
 
     def has_shared() -> bool:
         burst = [site.trigger("check_pipeline") for _ in range(12)]  # more than one takes
-        ends.extend(site.ended(each, 60) for each in burst)
+        ends.extend(site.ended(each) for each in burst)
         return len({end.worker for end in ends}) == 2
 
     with process_of(["worker"], environment) as second:
@@ -330,10 +330,10 @@ def test_a_worker_that_is_told_to_stop_hands_its_sampling_back_to_the_next(
     wait_until(lambda: not is_alive(worker.pid))
     wait_until(lambda: not any(is_alive(each.pid) for each in (guardian, *processes)))
     assert wait_until(lambda: exit_of(site, worker.pid), 5) == "exit status 0"
-    again = site.ended(request.id, 60)
+    again = site.ended(request.id)
     assert (again.state, again.attempts >= 2) == ("completed", True)
     feed.__exit__()
-    wait_until(lambda: set(site.inbox(namespace).values()) == {"sampled"}, 60)
+    wait_until(lambda: set(site.inbox(namespace).values()) == {"sampled"})
 
 
 def exit_of(site: Site, pid: int) -> str | None:

@@ -48,7 +48,7 @@ class Logs:
         return pandaid
 
     def fetched(self, request_id: int) -> Request:
-        return self.site.ended(request_id, 60)
+        return self.site.ended(request_id)
 
     def directory(self, pandaid: int) -> Path:
         return cache.directory_of(self.grid.settings.stack.tmp_dir, TASK, pandaid)

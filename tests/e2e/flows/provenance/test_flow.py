@@ -78,11 +78,11 @@ def whole(shared_site: Site) -> Provenance:
 def provenance(whole: Provenance) -> Iterator[Provenance]:
     """The module's stack, left quiet by each test for the next."""
     yield whole
-    wait_until(whole.site.is_quiet, 60)
+    wait_until(whole.site.is_quiet)
 
 
 def test_a_sweep_finds_what_pcs_asks_for(provenance: Provenance):
-    ended = provenance.site.ended(provenance.sweep(), 60)
+    ended = provenance.site.ended(provenance.sweep())
     assert ended.state == RequestState.COMPLETED, ended.error
     assert (ended.result["requested"], ended.result["found"], ended.result["complete"]) == (3, 2, 1)
     (event,) = provenance.told(ended.id, "campaign_provenance_ready")
@@ -98,16 +98,16 @@ def test_a_run_that_is_killed_while_rucio_is_silent_is_made_up_for(provenance: P
     with provenance.grid.stalled("rucio"):
         request_id = provenance.sweep()
         wait_until(lambda: provenance.told(request_id, "provenance_progress"))
-        for run in wait_until(site.runs, 30):  # a scheduled one may be among them
+        for run in wait_until(site.runs):  # a scheduled one may be among them
             run.kill()
-    ended = site.ended(request_id, 60)
+    ended = site.ended(request_id)
     assert (ended.state, ended.attempts) == (RequestState.COMPLETED, 2)
     assert [e["ok"] for e in provenance.told(request_id, "campaign_provenance_ready")] == [True]
 
 
 def test_an_outage_is_told_and_the_command_ends_with_one(provenance: Provenance):
     site = provenance.site
-    site.ended(provenance.sweep(), 60)
+    site.ended(provenance.sweep())
     before = provenance.one(CampaignSweep, campaign=CAMPAIGN)
     with provenance.grid.closed("rucio"):
         ran = provenance.cli("sweep", "--campaign", CAMPAIGN)
@@ -150,6 +150,6 @@ def test_the_night_s_round_does_every_step(provenance: Provenance):
 
 def test_a_did_is_read_live(provenance: Provenance):
     request_id = provenance.site.trigger("read_did", scope="epic", name=f"{RECO}/{ASKED[0]}")
-    assert provenance.site.ended(request_id, 60).state == RequestState.COMPLETED
+    assert provenance.site.ended(request_id).state == RequestState.COMPLETED
     (event,) = provenance.told(request_id, "rucio_did_ready")
     assert (event["ok"], event["is_there"]) == (True, True)
