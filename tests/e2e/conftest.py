@@ -97,7 +97,7 @@ class Site:
             cwd=self.stack.state_dir,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
             check=False,
         )
 

@@ -34,7 +34,7 @@ class Terminal:
     def run(self, *words: str, **changes: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*_COMMAND, *words], env={**self.environment, **changes}, capture_output=True,
-            text=True, timeout=120, check=False,
+            text=True, timeout=300, check=False,
         )  # fmt: skip
 
     @contextmanager
