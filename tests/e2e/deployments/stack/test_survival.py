@@ -120,7 +120,7 @@ def test_a_request_that_comes_while_prefect_is_away_runs_when_it_is_back(hard_si
     hard_site.ended(hard_site.trigger("check_pipeline"))  # the worker has just seen the pool
     hard_site.kill("prefect")
     triggered = [hard_site.trigger("check_pipeline") for _ in range(3)]
-    ends = [hard_site.ended(each, 60) for each in triggered]
+    ends = [hard_site.ended(each) for each in triggered]
     assert {end.state for end in ends} == {"completed"}, [end.error for end in ends]
 
 
