@@ -157,7 +157,7 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
             await self._conclude(work, Ending(state=None, error=reason, is_unbegun=is_unbegun))
         self.limiter.release_on_behalf_of(work.slot)
         if not work.is_parked:
-            del self._works[request.id]
+            self._works.pop(request.id, None)
 
     async def _admit(self, request: Request, work: _Work) -> bool:
         """Create the request's flow run, and have Prefect admit it; parked, it waits for a slot."""
