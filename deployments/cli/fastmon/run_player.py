@@ -5,7 +5,6 @@ from __future__ import annotations
 import statistics
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
@@ -55,30 +54,25 @@ def play(
     """
     plan = replace(plan, started=datetime.now(UTC))
     with _Sender(api) as sender:
-        begun, sent, is_broken_off = time.monotonic(), Counter[str](), False
+        begun, is_broken_off = time.monotonic(), False
         try:
             for message in _paced(plan, sender, is_realtime=is_realtime):
                 sender.hand_over(message)
-                sent[message["msg_type"]] += 1
                 shown(message)
             sender.settle()
         except KeyboardInterrupt:
             is_broken_off = True
-            if not sent["end_run"]:
+            sender.finish()
+            if not sender.count("end_run"):
                 tick = round(time.monotonic() - begun, 6)
-                sender.hand_over(daq.end_of_run(plan, tick, sent["stf_gen"]))
-    return _report(
-        plan,
-        sender,
-        stfs=sent["stf_gen"],
-        seconds=time.monotonic() - begun,
-        is_broken_off=is_broken_off,
-    )
+                sender.send(daq.end_of_run(plan, tick, sender.count("stf_gen")))
+    return _report(plan, sender, time.monotonic() - begun, is_broken_off=is_broken_off)
 
 
 def _report(
-    plan: daq.RunPlan, sender: _Sender, *, stfs: int, seconds: float, is_broken_off: bool
+    plan: daq.RunPlan, sender: _Sender, seconds: float, *, is_broken_off: bool
 ) -> RunReport:
+    stfs = sender.count("stf_gen")
     return RunReport(
         run_number=plan.run_number,
         namespace=plan.namespace,
@@ -103,6 +97,7 @@ class _Sender:
     def __init__(self, api: monitor_api.MonitorApi) -> None:
         self.answer_seconds: list[float] = []
         self.behind_max_seconds = 0.0
+        self._answered: list[str] = []
         self._api = api
         self._pool = ThreadPoolExecutor(_SENDERS, thread_name_prefix="daq")
         self._free = threading.Semaphore(_MOST_IN_FLIGHT)
@@ -124,7 +119,7 @@ class _Sender:
             self.settle()
         self._free.acquire()
         self._raise_failure()
-        future = self._pool.submit(self._send, message)
+        future = self._pool.submit(self.send, message)
         self._in_flight.add(future)
         future.add_done_callback(self._done)
         if is_barrier:
@@ -136,10 +131,21 @@ class _Sender:
             future.result()
         self._raise_failure()
 
-    def _send(self, message: daq.Message) -> None:
+    def finish(self) -> None:
+        """Wait for all answers, also where a Ctrl+C fell into handing over; then none is taken."""
+        self._pool.shutdown()
+        self._raise_failure()
+
+    def send(self, message: daq.Message) -> None:
+        """Send a message now, in this thread."""
         begun = time.monotonic()
         self._api.send(message)
         self.answer_seconds.append(time.monotonic() - begun)
+        self._answered.append(message["msg_type"])
+
+    def count(self, message_type: str) -> int:
+        """How many messages of this type were answered."""
+        return self._answered.count(message_type)
 
     def _done(self, future: Future[None]) -> None:
         error = None if future.cancelled() else future.exception()

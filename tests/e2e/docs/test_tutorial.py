@@ -27,6 +27,12 @@ class Step:
     commands: str
     expected: list[str]
 
+    @property
+    def events(self) -> int:
+        """How many events the page says that a watch shows."""
+        found = re.search(r"^TF Files Received: (\d+)$", "\n".join(self.expected), re.MULTILINE)
+        return int(found[1]) if found else 0
+
 
 def steps() -> list[Step]:
     found: list[Step] = []
@@ -65,13 +71,22 @@ def given(tmp_path: Path) -> Iterator[dict[str, str]]:
     remove_state(temporary_settings({**given, "PRODOPS_SANDBOX_GRID": "true"}))
 
 
+READER = Path(__file__).with_name("reader.py").read_text()
+
+
 def test_the_tutorial_does_what_it_says(given, tmp_path, subtests):
-    script = "".join(f"{step.commands}\necho \x1e$?\n" for step in steps())
+    script = "".join(
+        f"export EVENTS={step.events}\n{step.commands}\necho \x1e$?\n" for step in steps()
+    )
+    reader = tmp_path / "bin" / "timeout"
+    reader.parent.mkdir()
+    reader.write_text(f"#!{sys.executable}\n{READER}")
+    reader.chmod(0o755)
     port = given["PRODOPS_API_PORT"]
     environment = {
         **os.environ,
         **given,
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PATH": f"{reader.parent}:{Path(sys.executable).parent}:{os.environ['PATH']}",
         "PRODOPS_API_MONITOR_URL": f"http://127.0.0.1:{port}",
     }
 

@@ -84,7 +84,7 @@ def test_the_surface_is_that_of_the_record(kind: str):
 
 def test_the_events_are_those_of_the_record():
     text = (reference.ROOT / "docs" / "reference" / "messages.md").read_text()
-    outgoing = text[text.index("## What goes out") : text.index("## Frames of the stream")]
+    outgoing = text[text.index("## Published") : text.index("## Frames of the stream")]
     named = set(re.findall(r"^(?:### |\| )`(\w+)`", outgoing, flags=re.MULTILINE))
     events = set(json.loads(RECORD.read_text())["events"])
     sources = [
