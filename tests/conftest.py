@@ -28,6 +28,7 @@ from tests.grid import campaign, grid
 from tests.schedule import (
     pytest_addoption,
     pytest_collection_modifyitems,
+    pytest_itemcollected,
     pytest_runtest_logreport,
     pytest_sessionfinish,
     pytest_xdist_make_scheduler,
@@ -38,8 +39,8 @@ from tests.whole_stack import whole_stack
 
 __all__ = [  # hooks, and fixtures of every tier, that stand in modules of their own
     "campaign", "grid", "production", "pytest_addoption", "pytest_collection_modifyitems",
-    "pytest_runtest_logreport", "pytest_sessionfinish", "pytest_xdist_make_scheduler",
-    "shared_production", "whole_stack",
+    "pytest_itemcollected", "pytest_runtest_logreport", "pytest_sessionfinish",
+    "pytest_xdist_make_scheduler", "shared_production", "whole_stack",
 ]  # fmt: skip
 
 hypothesis_settings.register_profile(

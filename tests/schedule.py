@@ -28,14 +28,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-@pytest.hookimpl(tryfirst=True)
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if tier_of(item.nodeid) == "slow":
+        item.add_marker("slow")
+    # Here, since xdist writes groups into the ids before a conftest's hook sees the whole list.
+    shared = [_SHARED[each] for each in _SHARED if each in item.fixturenames]
+    for name in shared[:1]:
+        item.add_marker(pytest.mark.xdist_group(name))
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    for item in items:
-        if tier_of(item.nodeid) == "slow":
-            item.add_marker("slow")
-        shared = [_SHARED[each] for each in _SHARED if each in item.fixturenames]
-        for name in shared[:1]:
-            item.add_marker(pytest.mark.xdist_group(name))
     if hasattr(config, "workerinput"):
         known, estimated = weights(), Counter[str]()
         for item in items:
