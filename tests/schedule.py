@@ -37,8 +37,13 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item.add_marker(pytest.mark.xdist_group(name))
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if hasattr(config, "workerinput"):
+        for item in items:
+            group = item.get_closest_marker("xdist_group")
+            if group and not item.nodeid.endswith(f"@{group.args[0]}"):
+                raise pytest.UsageError("xdist does not write its groups into ids with this pytest")
         known, estimated = weights(), Counter[str]()
         for item in items:
             estimated[_piece_of_item(item)] += UNKNOWN[tier_of(item.nodeid)]
