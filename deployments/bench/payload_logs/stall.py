@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ import psutil
 
 from deployments.bench.common.figures import Report, at_least, at_most
 from deployments.bench.common.machine import machine
+from deployments.bench.common.meanwhile import meanwhile
 from deployments.bench.common.stack import BenchBroken, BenchStack, bench_stack, say
 from deployments.bench.payload_logs.logs import JobLog, LogMaker
 from deployments.bench.payload_logs.page import LogPage, Shown
@@ -34,6 +34,7 @@ _DOOR, _RSE, _OTHER_RSE = "door", "BNL-XRD", "EIC-XRD"
 _COPIER: Final = "blocks/xrootd_storage/copier.py"
 _MARKS: Final = frozenset({cache.DONE, cache.ORIGIN, cache.ERROR})
 _ENDING_SECONDS: Final = 10.0
+_LOOK_SECONDS: Final = 0.001
 _READY, _FAILED = "ready", "failed"
 
 
@@ -127,7 +128,7 @@ class _Bench:
             if moment is Moment.BEFORE:
                 door.stop()
                 return page.read(made.panda_id)
-            with self._stopped_at_a_part(door):
+            with meanwhile(lambda: self._stop_at_a_part(door), every_seconds=_LOOK_SECONDS):
                 shown = page.read(made.panda_id)
             return shown if door.is_stopped and self._was_stalled(shown, made) else None
 
@@ -136,25 +137,11 @@ class _Bench:
         at = self._running.http.get(f"/api/payload-logs/{made.panda_id}/").json()
         return shown.phase == _FAILED or at["rse"] != _RSE
 
-    @contextmanager
-    def _stopped_at_a_part(self, door: _Door) -> Iterator[None]:
-        """Stop the door, from a thread, as soon as a copy has got some of its bytes."""
+    def _stop_at_a_part(self, door: _Door) -> None:
+        """Stop the door when a copy has got some of its bytes."""
         path = self._running.stack.state_dir / "payload-logs"
-        ended = threading.Event()
-
-        def look() -> None:
-            while not ended.is_set():
-                if _largest(path) >= _PART_BYTES:
-                    door.stop()
-                    return
-
-        thread = threading.Thread(target=look, name="stopper", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            thread.join()
+        if not door.is_stopped and _largest(path) >= _PART_BYTES:
+            door.stop()
 
     # -------------------------------------------------------------- what is left
 

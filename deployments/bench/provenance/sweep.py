@@ -9,12 +9,14 @@ from typing import Final
 
 from sqlalchemy import select
 
+from deployments.bench.common import usage
 from deployments.bench.common.figures import Report, at_least, at_most, median
 from deployments.bench.common.machine import machine
-from deployments.bench.common.run_memory import RunMemory
+from deployments.bench.common.meanwhile import peak_of
 from deployments.bench.common.stack import BenchBroken, BenchStack, bench_stack, say, until
 from deployments.bench.provenance import comparison, markers
 from deployments.bench.provenance.markers import Markers, OneByOne, expected_markers
+from deployments.bench.submission.chaos.victims import Victims
 from deployments.sandbox.grid import seed
 from deployments.sandbox.grid.grid import Grid
 from deployments.sandbox.grid.made_up import (
@@ -27,10 +29,12 @@ from deployments.sandbox.grid.made_up import (
 )
 from flows.common.database import transaction
 from flows.common.models import Event, Request, RequestState
+from flows.common.sessions import members
 from flows.provenance import messages
 
 _ACTION: Final = "campaign_provenance_sweep"
 _PATIENCE_SECONDS: Final = 300.0
+_SAMPLE_SECONDS: Final = 0.05
 _SHOWN: Final = 10
 _SETTINGS: Final = {"PRODOPS_SANDBOX_GRID": "true"}
 
@@ -109,6 +113,7 @@ class _Bench:
         self.found = _Found()
         self._running = running
         self._grid = Grid(running.stack.settings)
+        self._victims = Victims(running)
         self._paths: list[str] = []
 
     # -------------------------------------------------------------- the made-up campaign
@@ -118,17 +123,21 @@ class _Bench:
         self._prepare(campaign)
         self._running.check_pipeline()
         self._running.wait_calm()
-        memory = RunMemory(self._running)
-        with memory.watching():
+        with peak_of(self._run_mib, every_seconds=_SAMPLE_SECONDS) as memory:
             request = self._sweep(campaign.name)
-        self.found.mib = memory.mib
+        self.found.mib = memory.value
         self.found.seconds, self.found.request_seconds = self._times(request)
-        say(f"swept in {self.found.seconds:.2f} s, {memory.mib:.0f} MiB")
+        say(f"swept in {self.found.seconds:.2f} s, {memory.value:.0f} MiB")
         self._note_differences(campaign)
         again = self._sweep(campaign.name)
         self.found.again_seconds, _ = self._times(again)
         self._note_differences(campaign)
         self._compare_markers(campaign)
+
+    def _run_mib(self) -> float:
+        """The largest resident set of a run under way, with all processes of its session."""
+        resident = (map(usage.most_resident_of, members(run.pid)) for run in self._victims.runs())
+        return max(map(sum, resident), default=0.0)
 
     def _compare_markers(self, campaign: Campaign) -> None:
         """Find the markers alone, then by a process for each request."""

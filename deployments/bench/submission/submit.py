@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import statistics
 import sys
-import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -20,6 +18,7 @@ from sqlalchemy import bindparam, text
 from blocks.panda_server import CachedToken, prun_environment, run_prun
 from deployments.bench.common.figures import Report, at_least, at_most, columns, median
 from deployments.bench.common.machine import machine
+from deployments.bench.common.meanwhile import peak_of
 from deployments.bench.common.stack import BenchBroken, BenchStack, bench_stack, say, until
 from deployments.bench.submission.chaos.follower import Announcement, Follower
 from deployments.sandbox.campaign import CampaignMaker
@@ -192,12 +191,16 @@ class _Bench:
         say(f"{number} submissions at once")
         found = _Together()
         began = time.monotonic()
-        with _counted_pruns(found), ThreadPoolExecutor(number) as pool:
+        with (
+            peak_of(_pruns, every_seconds=_SAMPLE_SECONDS) as pruns,
+            ThreadPoolExecutor(number) as pool,
+        ):
             list(pool.map(self._press, names))
             deadline = began + 2 * _PATIENCE_SECONDS
             while self._count(names) < number and time.monotonic() < deadline:
                 time.sleep(_SAMPLE_SECONDS)
             found.seconds = time.monotonic() - began
+        found.most_pruns = int(pruns.value)
         found.recorded = self._count(names)
         until(lambda: all(name in self._ended for name in names), 30, "all are announced")
         found.most_sending = self._most_sending(names)
@@ -256,24 +259,6 @@ class _Bench:
 
 def _step_of(event: Announcement) -> str | None:
     return str(event.payload["step"]) if event.msg_type == messages.PROGRESS else None
-
-
-@contextmanager
-def _counted_pruns(found: _Together) -> Iterator[None]:
-    """Note in `found` the most pruns that lived at a time, as /proc shows them."""
-    ended = threading.Event()
-
-    def look() -> None:
-        while not ended.wait(_SAMPLE_SECONDS):
-            found.most_pruns = max(found.most_pruns, _pruns())
-
-    thread = threading.Thread(target=look, name="prun-count", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
 
 
 def _pruns() -> int:
