@@ -48,8 +48,7 @@ def run(*, seconds: float = SECONDS, lone: int = LONE) -> Report:
     count = f"at {_STEADY_RATE:g} STF/s, n={len(steady['delays'])}"
     report.add("message_to_client_median_s", median(steady["delays"]), at_most(0.15), remark=count)
     report.add("message_to_client_p99_s", percentile(steady["delays"], 99), at_most(1.0))
-    count = f"n={len(alone)}, {min(alone):.3f} to {max(alone):.3f} s"
-    report.add("lone_message_median_s", median(alone), at_most(0.7), remark=count)
+    report.add_median("lone_message_median_s", alone, at_most(0.7))
     report.add("clients", _CLIENTS)
     for name in ("lost", "doubled", "disordered"):
         report.add(name, full["compared"][name], at_most(0))

@@ -7,15 +7,15 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import select
 
 from deployments.bench.common.figures import Report, at_least, at_most, columns, median
 from deployments.bench.common.machine import machine
+from deployments.bench.common.requests import latest, note_spans, pickup, run_seconds
 from deployments.bench.common.stack import BenchBroken, BenchStack, bench_stack, say
 from deployments.bench.payload_logs.logs import JobLog, LogMaker
 from deployments.bench.payload_logs.page import LogPage, Shown
@@ -58,13 +58,11 @@ def run(*, runs: int = RUNS, clicks: int = CLICKS, at_once: int = AT_ONCE) -> Re
         right, seconds = bench.together(at_once)
     ratio = median(bench.fetched) / median(bench.bare)
     report.add("ratio_to_xrdcp_and_tar", ratio, at_most(1.3), remark=f"n={runs} and {runs}")
-    report.add("fetch_median_s", median(bench.fetched), remark=_span(bench.fetched))
-    report.add("xrdcp_and_tar_median_s", median(bench.bare), remark=_span(bench.bare))
+    report.add_median("fetch_median_s", bench.fetched)
+    report.add_median("xrdcp_and_tar_median_s", bench.bare)
     report.add("archive_bytes", bench.large_bytes)
-    report.add(
-        "click_to_text_median_s", median(bench.clicked), at_most(1.0), remark=_span(bench.clicked)
-    )
-    report.add("small_fetch_median_s", median(bench.small), remark=_span(bench.small))
+    report.add_median("click_to_text_median_s", bench.clicked, at_most(1.0))
+    report.add_median("small_fetch_median_s", bench.small)
     report.add("concurrent_right", right, at_least(at_once))
     report.add("concurrent_seconds", seconds)
     report.note("Where the time goes, in medians from each event of a fetch to the next:")
@@ -75,10 +73,6 @@ def run(*, runs: int = RUNS, clicks: int = CLICKS, at_once: int = AT_ONCE) -> Re
         "GET of the page by job alone, its stream, its page anew, its first file."
     )
     return report
-
-
-def _span(values: Sequence[float]) -> str:
-    return f"n={len(values)}, {min(values):.3f} to {max(values):.3f} s"
 
 
 class _Bench:
@@ -186,46 +180,27 @@ class _Bench:
 
     def _note_steps(self, size: str, panda_id: int) -> None:
         request, events = self._events_of(panda_id)
-        marks = [("the worker claims it", request.claimed_at)]
-        marks.append(("its process is asked for", request.started_at))
-        marks += [(f"{_label(each)} begins", each.at) for each in events[:-1]]
-        marks.append((messages.READY, events[-1].at))
-        before = request.created_at
-        for label, at in marks:
-            if at is not None:
-                self._steps[size].setdefault(label, []).append((at - before).total_seconds())
-                before = at
+        begun = [(f"{each.payload['step']} begins", each.at) for each in events[:-1]]
+        marks = [*pickup(request), *begun, (messages.READY, events[-1].at)]
+        note_spans(self._steps[size], request.created_at, marks)
 
     def _run_seconds(self, panda_id: int) -> float:
         """Seconds from the start of the run to its last event."""
         request, events = self._events_of(panda_id)
-        if request.started_at is None:
-            raise BenchBroken(f"request {request.id} has ended, and was not started")
-        return (events[-1].at - request.started_at).total_seconds()
+        return run_seconds(request, events[-1].at)
 
     def _events_of(self, panda_id: int) -> tuple[Request, list[Event]]:
         """The last request of a job's log, and its events."""
-        latest = (
-            select(Request)
-            .where(Request.action == "fetch_payload_log", Request.subject == str(panda_id))
-            .order_by(Request.id.desc())
-            .limit(1)
-        )
+        request = latest(self._running.engine, "fetch_payload_log", str(panda_id))
         types = (messages.PROGRESS, messages.READY, messages.FAILED)
+        of_it = select(Event).where(Event.request_id == request.id, Event.msg_type.in_(types))
         with transaction(self._running.engine) as session:
-            request = session.scalars(latest).one()
-            of_it = select(Event).where(Event.request_id == request.id, Event.msg_type.in_(types))
             return request, list(session.scalars(of_it.order_by(Event.id)))
 
 
 def _first(made: JobLog) -> bytes:
     """The file that the page opens."""
     return next(iter(made.members.values()))
-
-
-def _label(event: Event) -> str:
-    payload: Any = event.payload
-    return str(payload["step"])
 
 
 def _in_words(values: list[float] | None) -> str:

@@ -13,6 +13,7 @@ from deployments.bench.common import usage
 from deployments.bench.common.figures import Report, at_least, at_most, median
 from deployments.bench.common.machine import machine
 from deployments.bench.common.meanwhile import peak_of
+from deployments.bench.common.requests import latest, run_seconds
 from deployments.bench.common.stack import BenchBroken, BenchStack, bench_stack, say, until
 from deployments.bench.provenance import comparison, markers
 from deployments.bench.provenance.markers import Markers, OneByOne, expected_markers
@@ -179,25 +180,17 @@ class _Bench:
         Raises:
             BenchBroken: It failed.
         """
-        stage = self._running
-        stage.http.post(f"/pcs/api/campaigns/{campaign}/sweep/").raise_for_status()
+        engine, http = self._running.engine, self._running.http
+        http.post(f"/pcs/api/campaigns/{campaign}/sweep/").raise_for_status()
         until(
-            lambda: self._latest(campaign).finished_at is not None, _PATIENCE_SECONDS, "the sweep"
+            lambda: latest(engine, _ACTION, campaign).finished_at is not None,
+            _PATIENCE_SECONDS,
+            "the sweep",
         )
-        request = self._latest(campaign)
+        request = latest(engine, _ACTION, campaign)
         if request.state != RequestState.COMPLETED:
             raise BenchBroken(f"the sweep of {campaign} {request.state}: {request.error}")
         return request
-
-    def _latest(self, campaign: str) -> Request:
-        query = (
-            select(Request)
-            .where(Request.action == _ACTION, Request.subject == campaign)
-            .order_by(Request.id.desc())
-            .limit(1)
-        )
-        with transaction(self._running.engine) as session:
-            return session.scalars(query).one()
 
     def _times(self, request: Request) -> tuple[float, float]:
         """Seconds from the start of the run, and from the request, to the closing event."""
@@ -206,12 +199,7 @@ class _Bench:
         )
         with transaction(self._running.engine) as session:
             ended = session.scalars(query).one()
-        if request.started_at is None:
-            raise BenchBroken(f"request {request.id} has ended, and was not started")
-        return (
-            (ended - request.started_at).total_seconds(),
-            (ended - request.created_at).total_seconds(),
-        )
+        return run_seconds(request, ended), (ended - request.created_at).total_seconds()
 
     def _note_differences(self, campaign: Campaign) -> None:
         engine, name = self._running.engine, campaign.name

@@ -44,12 +44,9 @@ def _interleaved(
 
 
 def _judge(report: Report, ours: list[float], theirs: list[float]) -> None:
-    fastest, slowest = min(ours), max(ours)
-    span = f"n={len(ours)}, {fastest:.3f} to {slowest:.3f} s"
-    report.add("trigger_to_start_median_s", median(ours), at_most(0.3), remark=span)
+    report.add_median("trigger_to_start_median_s", ours, at_most(0.3))
     report.add("trigger_to_start_p95_s", percentile(ours, 95), at_most(0.6))
-    span = f"n={len(theirs)}, {min(theirs):.3f} to {max(theirs):.3f} s"
-    report.add("stock_worker_median_s", median(theirs), remark=span)
+    report.add_median("stock_worker_median_s", theirs)
     report.add("times_faster_than_stock", median(theirs) / median(ours), at_least(8))
     report.note(
         "Trigger: the request's commit to the flow's first line; the first two runs dropped. "

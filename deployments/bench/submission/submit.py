@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import sys
 import time
 from collections import defaultdict
@@ -13,16 +12,16 @@ from pathlib import Path
 from typing import Final
 
 import psutil
-from sqlalchemy import bindparam, text
 
 from blocks.panda_server import CachedToken, prun_environment, run_prun
 from deployments.bench.common.figures import Report, at_least, at_most, columns, median
 from deployments.bench.common.machine import machine
 from deployments.bench.common.meanwhile import peak_of
+from deployments.bench.common.requests import note_spans, pickup
 from deployments.bench.common.stack import BenchBroken, BenchStack, bench_stack, say, until
 from deployments.bench.submission.chaos.follower import Announcement, Follower
 from deployments.sandbox.campaign import CampaignMaker
-from flows.common.database import transaction
+from flows.common.database import now, transaction
 from flows.common.models import Request
 from flows.submission import messages
 from flows.submission.domain import command, verdict
@@ -40,9 +39,6 @@ _SETTINGS: Final = {
     "PRODOPS_SANDBOX_PANDA": "true",
     "PRODOPS_SANDBOX_PANDA_REFINE_SECONDS": "0.2",
 }
-_RECORDED: Final = text("""
-    SELECT count(*) FROM pcs_prod_task WHERE name IN :names AND panda_task_id IS NOT NULL
-""").bindparams(bindparam("names", expanding=True))
 
 
 def run(*, runs: int = RUNS, at_once: int = AT_ONCE) -> Report:
@@ -56,9 +52,9 @@ def run(*, runs: int = RUNS, at_once: int = AT_ONCE) -> Report:
             spent = bench.steps()
     over = median(bench.recorded) - median(bench.bare)
     report.add("over_bare_prun_median_s", over, at_most(1.0), remark=f"n={runs} and {runs}")
-    report.add("bare_prun_median_s", median(bench.bare), remark=_span(bench.bare))
-    report.add("button_to_id_median_s", median(bench.recorded), remark=_span(bench.recorded))
-    report.add("button_to_event_median_s", median(bench.announced), remark=_span(bench.announced))
+    report.add_median("bare_prun_median_s", bench.bare)
+    report.add_median("button_to_id_median_s", bench.recorded)
+    report.add_median("button_to_event_median_s", bench.announced)
     report.add("concurrent_recorded", together.recorded, at_least(at_once))
     report.add("concurrent_seconds", together.seconds)
     report.add("most_pruns_at_a_time", together.most_pruns, at_most(bench.limit))
@@ -70,10 +66,6 @@ def run(*, runs: int = RUNS, at_once: int = AT_ONCE) -> Report:
         "POST <task>/submit/ until PCS shows the id. In turns; the first two of each dropped."
     )
     return report
-
-
-def _span(values: Sequence[float]) -> str:
-    return f"n={len(values)}, {min(values):.3f} to {max(values):.3f} s"
 
 
 class _Together:
@@ -96,7 +88,7 @@ class _Bench:
         self._running = running
         self._events: dict[str, list[Announcement]] = defaultdict(list)
         self._ended: dict[str, float] = {}
-        self._pressed: dict[str, float] = {}
+        self._pressed: dict[str, datetime] = {}
 
     def take(self, event: Announcement) -> None:
         """Take an event of a submission."""
@@ -157,7 +149,7 @@ class _Bench:
         """Seconds from the button until PCS shows the id, and until the final event."""
         pressed = self._press(name)
         deadline = pressed + _PATIENCE_SECONDS
-        while self._count([name]) == 0:
+        while not self._running.recorded([name]):
             if time.monotonic() > deadline:
                 raise BenchBroken(f"{name} was not recorded: {self._events[name][-1:]}")
             time.sleep(_LOOK_SECONDS)
@@ -169,7 +161,7 @@ class _Bench:
         return recorded, self._ended[name] - pressed
 
     def _press(self, name: str) -> float:
-        self._pressed[name] = time.time()
+        self._pressed[name] = now()
         pressed = time.monotonic()
         self._running.http.post(f"/pcs/api/prod-tasks/{name}/submit/").raise_for_status()
         return pressed
@@ -177,10 +169,6 @@ class _Bench:
     def _made(self, sample: str, number: int) -> list[str]:
         with CampaignMaker(self._running.stack.api_url, self._running.token) as maker:
             return maker.make([f"{sample}{index:03d}" for index in range(number)])
-
-    def _count(self, names: Sequence[str]) -> int:
-        with transaction(self._running.engine) as session:
-            return int(session.scalar(_RECORDED, {"names": list(names)}) or 0)
 
     # -------------------------------------------------------------- many at once
 
@@ -197,11 +185,11 @@ class _Bench:
         ):
             list(pool.map(self._press, names))
             deadline = began + 2 * _PATIENCE_SECONDS
-            while self._count(names) < number and time.monotonic() < deadline:
+            while len(self._running.recorded(names)) < number and time.monotonic() < deadline:
                 time.sleep(_SAMPLE_SECONDS)
             found.seconds = time.monotonic() - began
         found.most_pruns = int(pruns.value)
-        found.recorded = self._count(names)
+        found.recorded = len(self._running.recorded(names))
         until(lambda: all(name in self._ended for name in names), 30, "all are announced")
         found.most_sending = self._most_sending(names)
         return found
@@ -225,36 +213,25 @@ class _Bench:
 
     def steps(self) -> str:
         """Median seconds up to each event of the single submissions, from the one before."""
-        spans: dict[str, list[float]] = defaultdict(list)
+        spans: dict[str, list[float]] = {}
         for name, events in self._events.items():
             if not name.startswith("one"):
                 continue
-            before = self._pressed[name]
-            for moment, reached in self._handed_on(events[0].request_id):
-                spans[reached].append(moment.timestamp() - before)
-                before = moment.timestamp()
-            for each in events:
-                what = _step_of(each) or each.msg_type
-                words = str(each.payload.get("text", "")).removesuffix(" at PCS")
-                label = f"{what}: {words.split(':', maxsplit=1)[0].rstrip('0123456789 ')[:40]}"
-                spans[label].append(each.at.timestamp() - before)
-                before = each.at.timestamp()
+            with transaction(self._running.engine) as session:
+                request = session.get_one(Request, events[0].request_id)
+            begin = [("the request is made", request.created_at), *pickup(request)]
+            marks = [*begin, *((_label(event), event.at) for event in events)]
+            note_spans(spans, self._pressed[name], marks)
         rows = [
-            (label, f"{statistics.median(values):.3f}", str(len(values)))
-            for label, values in spans.items()
+            (label, f"{median(values):.3f}", str(len(values))) for label, values in spans.items()
         ]
         return columns(("up to", "median s", "n"), rows)
 
-    def _handed_on(self, request_id: int) -> list[tuple[datetime, str]]:
-        """When a request was committed, claimed, and its process asked for."""
-        with transaction(self._running.engine) as session:
-            request = session.get_one(Request, request_id)
-        reached = [(request.created_at, "the request is made")]
-        if request.claimed_at is not None:
-            reached.append((request.claimed_at, "the worker claims it"))
-        if request.started_at is not None:
-            reached.append((request.started_at, "its process is asked for"))
-        return reached
+
+def _label(event: Announcement) -> str:
+    words = str(event.payload.get("text", "")).removesuffix(" at PCS")
+    said = words.split(":", maxsplit=1)[0].rstrip("0123456789 ")[:40]
+    return f"{_step_of(event) or event.msg_type}: {said}"
 
 
 def _step_of(event: Announcement) -> str | None:

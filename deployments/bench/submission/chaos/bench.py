@@ -10,7 +10,6 @@ from typing import Final
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from sqlalchemy import bindparam, text
 
 from deployments.bench.common.figures import Report, at_most
 from deployments.bench.common.machine import machine
@@ -24,7 +23,7 @@ from deployments.bench.submission.chaos.schedule import PRUN_SECONDS, SERVER_LIM
 from deployments.bench.submission.chaos.victims import Victims
 from deployments.sandbox.campaign import CampaignMaker
 from deployments.stack.environment import sandbox_panda_url
-from flows.common.database import DatabaseUnavailable, transaction
+from flows.common.database import DatabaseUnavailable
 
 RUNS: Final = 200
 AT_A_TIME: Final = 4
@@ -50,17 +49,13 @@ _CALM_SECONDS: Final = 20.0
 _POLL_SECONDS: Final = 0.1
 _MOST_PRESSES: Final = 8
 
-_OPEN_REQUESTS: Final = text("""
-    SELECT subject FROM request WHERE action = 'submit_task' AND subject IN :names
+_OPEN_REQUESTS: Final = """
+    SELECT subject FROM request WHERE action = 'submit_task' AND subject = ANY(:names)
     AND state IN ('queued', 'claimed', 'running', 'unknown')
-""").bindparams(bindparam("names", expanding=True))
-_SUBMITTED: Final = text("""
-    SELECT name FROM pcs_prod_task WHERE name IN :names AND panda_task_id IS NOT NULL
-""").bindparams(bindparam("names", expanding=True))
-_OPEN_ATTEMPTS: Final = text("""
-    SELECT task_name, count(*) FROM submission_attempt
-    WHERE task_name IN :names AND ended_at IS NULL GROUP BY task_name
-""").bindparams(bindparam("names", expanding=True))
+"""
+_OPEN_ATTEMPTS: Final = """
+    SELECT task_name FROM submission_attempt WHERE task_name = ANY(:names) AND ended_at IS NULL
+"""
 
 
 def run(seeds: Sequence[int]) -> Report:
@@ -169,13 +164,11 @@ class _Bench:
         """Names with an open request, and those of tasks that have an id."""
         names = [intent.task_name for intent in wave]
         subjects = [*names, *(intent.panda_name for intent in wave)]
-        with transaction(self._running.engine) as session:
-            counts = {row[0]: row[1] for row in session.execute(_OPEN_ATTEMPTS, {"names": names})}
-            submitted = set(session.scalars(_SUBMITTED, {"names": names}))
-            is_open = set(session.scalars(_OPEN_REQUESTS, {"names": subjects}))
+        attempts = self._running.values(_OPEN_ATTEMPTS, names=names)
+        submitted = self._running.recorded(names)
         for intent in wave:
-            intent.most_open = max(intent.most_open, counts.get(intent.task_name, 0))
-        return is_open, submitted
+            intent.most_open = max(intent.most_open, attempts.count(intent.task_name))
+        return set(self._running.values(_OPEN_REQUESTS, names=subjects)), submitted
 
     def _until_back(self) -> None:
         deadline = time.monotonic() + _BACK_SECONDS
