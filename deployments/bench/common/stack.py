@@ -17,6 +17,7 @@ from sqlalchemy import Engine, make_url, text
 
 from api.http import access
 from blocks.errors import ProdOpsError
+from deployments.sandbox.campaign import CampaignMaker
 from deployments.stack.control import Control
 from deployments.stack.stack import Stack
 from flows.common.database import make_engine, transaction
@@ -107,6 +108,11 @@ class BenchStack:
     def last_event_id(self) -> int:
         """Id of the newest event."""
         return self.count("SELECT coalesce(max(id), 0) FROM event")
+
+    def make_tasks(self, samples: Sequence[str]) -> list[str]:
+        """Make a production task of each sample at PCS, ready to be submitted, by their names."""
+        with CampaignMaker(self.stack.api_url, self.token) as maker:
+            return maker.make(samples)
 
     def recorded(self, names: Sequence[str]) -> set[str]:
         """Those of the production tasks that PCS has an id of."""

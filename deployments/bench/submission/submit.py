@@ -20,7 +20,6 @@ from deployments.bench.common.meanwhile import peak_of
 from deployments.bench.common.requests import note_spans, pickup
 from deployments.bench.common.stack import BenchBroken, BenchStack, bench_stack, say, until
 from deployments.bench.submission.chaos.follower import Announcement, Follower
-from deployments.sandbox.campaign import CampaignMaker
 from flows.common.database import now, transaction
 from flows.common.models import Request
 from flows.submission import messages
@@ -100,7 +99,8 @@ class _Bench:
 
     def compare(self, runs: int) -> None:
         """Bare prun and the button in turns; nothing else is open meanwhile."""
-        names = self._made("one", 2 * (runs + _WARM_UP))
+        total = 2 * (runs + _WARM_UP)
+        names = self._running.make_tasks([f"one{index:03d}" for index in range(total)])
         for number in range(runs + _WARM_UP):
             self._running.wait_calm(_CALM_SECONDS)
             bare = self._prun(names[2 * number])
@@ -166,15 +166,11 @@ class _Bench:
         self._running.http.post(f"/pcs/api/prod-tasks/{name}/submit/").raise_for_status()
         return pressed
 
-    def _made(self, sample: str, number: int) -> list[str]:
-        with CampaignMaker(self._running.stack.api_url, self._running.token) as maker:
-            return maker.make([f"{sample}{index:03d}" for index in range(number)])
-
     # -------------------------------------------------------------- many at once
 
     def together(self, number: int) -> _Together:
         """Submit many at once, and count the pruns meanwhile."""
-        names = self._made("many", number)
+        names = self._running.make_tasks([f"many{index:03d}" for index in range(number)])
         self._running.wait_calm(_CALM_SECONDS)
         say(f"{number} submissions at once")
         found = _Together()

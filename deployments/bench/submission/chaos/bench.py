@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import Final
 
 from rich.console import Console
@@ -21,7 +20,6 @@ from deployments.bench.submission.chaos.intent import Intent
 from deployments.bench.submission.chaos.leaks import Secrets
 from deployments.bench.submission.chaos.schedule import PRUN_SECONDS, SERVER_LIMIT_SECONDS, draw
 from deployments.bench.submission.chaos.victims import Victims
-from deployments.sandbox.campaign import CampaignMaker
 from deployments.stack.environment import sandbox_panda_url
 from flows.common.database import DatabaseUnavailable
 
@@ -48,6 +46,13 @@ _BACK_SECONDS: Final = 180.0
 _CALM_SECONDS: Final = 20.0
 _POLL_SECONDS: Final = 0.1
 _MOST_PRESSES: Final = 8
+_BAR: Final = (
+    TextColumn("{task.description}"),
+    BarColumn(),
+    MofNCompleteColumn(),
+    TextColumn("violations {task.fields[violations]}"),
+    TimeRemainingColumn(),
+)
 
 _OPEN_REQUESTS: Final = """
     SELECT subject FROM request WHERE action = 'submit_task' AND subject = ANY(:names)
@@ -106,19 +111,22 @@ class _Bench:
 
     def play(self) -> None:
         """Play all the schedules."""
-        began = time.monotonic()
-        with _progress(len(self._intents)) as advance:
-            for first in range(0, len(self._intents), AT_A_TIME):
-                wave = self._intents[first : first + AT_A_TIME]
-                self._play_wave(wave)
-                advance(wave, len(self.found))
+        began, number = time.monotonic(), len(self._intents)
+        console = Console(stderr=True)
+        with Progress(*_BAR, console=console, disable=not console.is_terminal) as bar:
+            task = bar.add_task("schedules", total=number, violations=0)
+            for first in range(0, number, AT_A_TIME):
+                self._play_wave(self._intents[first : first + AT_A_TIME])
+                violations = len(self.found)
+                bar.update(task, completed=self.schedules, violations=violations)
+                if not console.is_terminal:
+                    say(f"{self.schedules} of {number} schedules, {violations} violations")
         self.seconds = time.monotonic() - began
 
     def _made(self, seeds: Sequence[int]) -> list[Intent]:
         """A production task for each seed, ready to be submitted."""
         say(f"making {len(seeds)} production tasks at PCS")
-        with CampaignMaker(self._running.stack.api_url, self._running.token) as maker:
-            tasks = maker.make([f"chaos{seed:05d}" for seed in seeds])
+        tasks = self._running.make_tasks([f"chaos{seed:05d}" for seed in seeds])
         intents = [
             Intent(draw(seed), task, self._composed(task))
             for seed, task in zip(seeds, tasks, strict=True)
@@ -219,33 +227,3 @@ class _Bench:
         sandboxes = self._running.stack.state_dir / "submissions"
         if sandboxes.exists() and (left := sorted(path.name for path in sandboxes.iterdir())):
             yield f"sandboxes are left: {shlex.join(left)}"
-
-
-class _Bar:
-    """The progress: a bar at a terminal, else a line for each wave."""
-
-    def __init__(self, bar: Progress, runs: int) -> None:
-        self._bar = bar
-        self._runs = runs
-        self._done = 0
-        self._task = bar.add_task("schedules", total=runs, violations=0)
-
-    def __call__(self, wave: Sequence[Intent], violations: int) -> None:
-        self._done += len(wave)
-        self._bar.update(self._task, completed=self._done, violations=violations)
-        if not self._bar.console.is_terminal:
-            say(f"{self._done} of {self._runs} schedules, {violations} violations")
-
-
-@contextmanager
-def _progress(runs: int) -> Iterator[_Bar]:
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("violations {task.fields[violations]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        yield _Bar(bar, runs)
