@@ -18,7 +18,7 @@ from deployments.bench.common.machine import machine
 from deployments.bench.common.requests import latest, note_spans, pickup, run_seconds
 from deployments.bench.common.stack import BenchBroken, BenchStack, bench_stack, say
 from deployments.bench.payload_logs.logs import JobLog, LogMaker
-from deployments.bench.payload_logs.page import LogPage, Shown
+from deployments.bench.payload_logs.page import Shown, read_log
 from flows.common.database import transaction
 from flows.common.models import Event, Request
 from flows.payload_logs import messages
@@ -113,8 +113,9 @@ class _Bench:
 
     def _read(self, made: JobLog) -> Shown:
         """Click on a job's log, and see that what is shown is its."""
-        shown = LogPage(self._running.stack.api_url, seconds=_PATIENCE_SECONDS).read(made.panda_id)
-        if not shown.content or not _first(made).startswith(shown.content):
+        api_url = self._running.stack.api_url
+        shown = read_log(api_url, made.panda_id, seconds=_PATIENCE_SECONDS)
+        if not made.is_shown_by(shown):
             raise BenchBroken(f"the log of job {made.panda_id} is not right: {shown.reason}")
         return shown
 
@@ -196,11 +197,6 @@ class _Bench:
         of_it = select(Event).where(Event.request_id == request.id, Event.msg_type.in_(types))
         with transaction(self._running.engine) as session:
             return request, list(session.scalars(of_it.order_by(Event.id)))
-
-
-def _first(made: JobLog) -> bytes:
-    """The file that the page opens."""
-    return next(iter(made.members.values()))
 
 
 def _in_words(values: list[float] | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import Final
 
@@ -18,29 +18,6 @@ _ENDS: Final = (messages.READY, messages.FAILED)
 _FOLLOWED: Final = (messages.PROGRESS, *_ENDS)
 _WHOLE_BYTES: Final = 24_000_000  # as payload_log_file.js: what is larger is read in parts
 _PART_BYTES: Final = 8_000_000
-
-
-@dataclass
-class Page:
-    """What the page shows, by the attributes that its script reads.
-
-    Attributes:
-        live: Of the part that changes: phase, request, event-id.
-        viewer: Of the part with the files: version.
-        tabs: Of each file's tab: name, size, address.
-        reason: The failure, in words; empty where there is none.
-    """
-
-    stream: str = ""
-    live: dict[str, str] = field(default_factory=dict)
-    viewer: dict[str, str] = field(default_factory=dict)
-    tabs: list[dict[str, str]] = field(default_factory=list)
-    reason: str = ""
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether its script waits for a request."""
-        return bool(self.live.get("request"))
 
 
 @dataclass(frozen=True)
@@ -62,61 +39,55 @@ class Shown:
     seconds: float
 
 
-class LogPage:
-    """A reader of payload logs' pages; one for each thread.
+def read_log(api_url: str, pandaid: int, *, seconds: float) -> Shown:
+    """Click on a job's log, and wait until its first file, or the reason, is there.
 
     Args:
         api_url: Address of the API.
-        seconds: How long a log may be waited for.
+        pandaid: The job.
+        seconds: How long its log may be waited for.
+
+    Raises:
+        BenchBroken: Neither came in time.
     """
-
-    def __init__(self, api_url: str, *, seconds: float) -> None:
-        self._base = httpx.URL(api_url)
-        self._seconds = seconds
-
-    def read(self, pandaid: int, *, force: bool = False) -> Shown:
-        """Click on a job's log, and wait until its first file, or the reason, is there.
-
-        Raises:
-            BenchBroken: Neither came in time.
-        """
-        with httpx.Client(base_url=self._base, timeout=self._seconds) as http:
-            began = time.monotonic()
-            path = f"/panda/jobs/{pandaid}/log/"
-            page = _page(http, path, {"force": "1"} if force else {})
-            if page.is_waiting:
-                page = self._follow(http, path, page, began + self._seconds)
-            name, content = _first_file(http, page)
-            seconds = time.monotonic() - began
-        return Shown(page.live.get("phase", ""), page.reason, name, content, seconds)
-
-    def _follow(self, http: httpx.Client, path: str, page: Page, deadline: float) -> Page:
-        """The page as it is once its request has ended."""
-        asked = {"msg_types": ",".join(_FOLLOWED), "after": page.live["event-id"]}
-        pandaid, search = page.live["pandaid"], {"request": page.live["request"]}
-        with http.stream("GET", page.stream, params=asked, timeout=self._seconds) as stream:
-            for frame in frames_of(stream.raise_for_status()):
-                is_of_job = json.loads(frame.data).get("pandaid") == pandaid
-                if frame.event != "connected" and not (frame.event in _ENDS and is_of_job):
-                    continue
-                page = _page(http, path, search)
-                if not page.is_waiting:
-                    return page
-                if time.monotonic() > deadline:
-                    break
-        raise BenchBroken(f"the page of job {pandaid} waits for request {search['request']} still")
+    with httpx.Client(base_url=api_url, timeout=seconds) as http:
+        began = time.monotonic()
+        path = f"/panda/jobs/{pandaid}/log/"
+        page = _page(http, path, {})
+        if page.is_waiting:
+            page = _follow(http, path, page, began + seconds)
+        name, content = _first_file(http, page)
+        took = time.monotonic() - began
+    return Shown(page.live.get("phase", ""), page.reason, name, content, took)
 
 
-def _page(http: httpx.Client, path: str, search: dict[str, str]) -> Page:
+def _follow(http: httpx.Client, path: str, page: _Page, deadline: float) -> _Page:
+    """The page as it is once its request has ended."""
+    asked = {"msg_types": ",".join(_FOLLOWED), "after": page.live["event-id"]}
+    pandaid, search = page.live["pandaid"], {"request": page.live["request"]}
+    with http.stream("GET", page.stream, params=asked) as stream:
+        for frame in frames_of(stream.raise_for_status()):
+            is_of_job = json.loads(frame.data).get("pandaid") == pandaid
+            if frame.event != "connected" and not (frame.event in _ENDS and is_of_job):
+                continue
+            page = _page(http, path, search)
+            if not page.is_waiting:
+                return page
+            if time.monotonic() > deadline:
+                break
+    raise BenchBroken(f"the page of job {pandaid} waits for request {search['request']} still")
+
+
+def _page(http: httpx.Client, path: str, search: dict[str, str]) -> _Page:
     answer = http.get(path, params=search)
     if not answer.is_success and answer.status_code != httpx.codes.NOT_FOUND:
         raise BenchBroken(f"GET {path}: {answer.status_code}")
-    reader = _PageReader()
-    reader.feed(answer.text)
-    return reader.page
+    page = _Page()
+    page.feed(answer.text)
+    return page
 
 
-def _first_file(http: httpx.Client, page: Page) -> tuple[str, bytes]:
+def _first_file(http: httpx.Client, page: _Page) -> tuple[str, bytes]:
     if not page.tabs:
         return "", b""
     tab = page.tabs[0]
@@ -125,25 +96,41 @@ def _first_file(http: httpx.Client, page: Page) -> tuple[str, bytes]:
     return tab["name"], http.get(tab["address"], params=asked).raise_for_status().content
 
 
-class _PageReader(HTMLParser):
-    """Takes out of the page what its script takes out of it."""
+class _Page(HTMLParser):
+    """What the page shows, by the attributes that its script reads.
+
+    Attributes:
+        live: Of the part that changes: phase, request, event-id.
+        viewer: Of the part with the files: version.
+        tabs: Of each file's tab: name, size, address.
+        reason: The failure, in words; empty where there is none.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.page = Page()
+        self.stream = ""
+        self.live: dict[str, str] = {}
+        self.viewer: dict[str, str] = {}
+        self.tabs: list[dict[str, str]] = []
+        self.reason = ""
         self._is_in_problem = False
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether its script waits for a request."""
+        return bool(self.live.get("request"))
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attributes}
         data = {name[5:]: value for name, value in given.items() if name.startswith("data-")}
         if tag == "body":
-            self.page.stream = data.get("stream", "")
+            self.stream = data.get("stream", "")
         elif given.get("id") == "live":
-            self.page.live = data
+            self.live = data
         elif given.get("id") == "viewer":
-            self.page.viewer = data
+            self.viewer = data
         elif given.get("role") == "tab":
-            self.page.tabs.append(data)
+            self.tabs.append(data)
         self._is_in_problem = given.get("class") == "problem"
 
     def handle_endtag(self, _tag: str) -> None:
@@ -151,4 +138,4 @@ class _PageReader(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self._is_in_problem:
-            self.page.reason += data.strip()
+            self.reason += data.strip()

@@ -19,7 +19,7 @@ from deployments.bench.common.machine import machine
 from deployments.bench.common.meanwhile import meanwhile
 from deployments.bench.common.stack import BenchBroken, BenchStack, bench_stack, say
 from deployments.bench.payload_logs.logs import JobLog, LogMaker
-from deployments.bench.payload_logs.page import LogPage, Shown
+from deployments.bench.payload_logs.page import Shown, read_log
 from deployments.bench.submission.chaos.victims import Victims
 from flows.payload_logs import cache
 
@@ -108,10 +108,9 @@ class _Bench:
         self._note_left_over()
 
     def _judge(self, made: JobLog, shown: Shown, *, has_other: bool) -> None:
-        wanted = next(iter(made.members.values()))
         if not has_other and shown.phase == _FAILED and _RSE in shown.reason:
             self.found.reported.append(shown.seconds)
-        elif has_other and shown.phase == _READY and wanted.startswith(shown.content):
+        elif has_other and shown.phase == _READY and made.is_shown_by(shown):
             self.found.arrived.append(shown.seconds)
 
     def _job(self, rses: tuple[str, ...]) -> JobLog:
@@ -123,13 +122,13 @@ class _Bench:
     def _read_stopped(self, made: JobLog, moment: Moment) -> Shown | None:
         """What the page shows; None where the copy was faster than the stopping."""
         door = _Door(psutil.Process(self._running.stack.pid(_DOOR)))
-        page = LogPage(self._running.stack.api_url, seconds=_PATIENCE_SECONDS)
+        api_url = self._running.stack.api_url
         with door.going_on_at_last():
             if moment is Moment.BEFORE:
                 door.stop()
-                return page.read(made.panda_id)
+                return read_log(api_url, made.panda_id, seconds=_PATIENCE_SECONDS)
             with meanwhile(lambda: self._stop_at_a_part(door), every_seconds=_LOOK_SECONDS):
-                shown = page.read(made.panda_id)
+                shown = read_log(api_url, made.panda_id, seconds=_PATIENCE_SECONDS)
             return shown if door.is_stopped and self._was_stalled(shown, made) else None
 
     def _was_stalled(self, shown: Shown, made: JobLog) -> bool:
@@ -156,8 +155,8 @@ class _Bench:
         mark = os.fspath(self._running.stack.state_dir)
         for run in self._victims.runs():
             yield f"process {run.pid} of a run"
-        for process in psutil.process_iter():
-            words = " ".join(_command(process))
+        for process in psutil.process_iter(["cmdline"]):
+            words = " ".join(process.info["cmdline"] or ())
             if _COPIER in words and mark in words:
                 yield f"process {process.pid}: {words[:200]}"
 
@@ -207,10 +206,3 @@ def _largest(directory: Path) -> int:
 
 def _below(directory: Path) -> list[Path]:
     return [Path(at) / name for at, _, names in os.walk(directory) for name in names]
-
-
-def _command(process: psutil.Process) -> list[str]:
-    try:
-        return list(process.cmdline())
-    except psutil.Error:
-        return []

@@ -29,8 +29,8 @@ from flows.provenance.domain.join import Requested, asked_for_files, markers
 from flows.provenance.domain.names import RECO, suffix_of, trimmed
 from flows.provenance.tasks.rucio import list_names
 
-RUNS: Final = 7
-LEAST_PROCESSES: Final = 60
+_RUNS: Final = 7
+_LEAST_PROCESSES: Final = 60
 _PROCESSES_SECONDS: Final = 300.0
 _SEED: Final = 4
 _SAY_EVERY: Final = 100
@@ -92,7 +92,7 @@ class OneByOne:
         ]
 
 
-def alone(grid: Grid, campaign: Campaign, *, runs: int = RUNS) -> Markers:
+def alone(grid: Grid, campaign: Campaign) -> Markers:
     """Find the markers several times: Rucio is asked for names, and nothing is kept."""
     requested = [_requested(path) for path in campaign.paths]
     reader = RucioAccess(
@@ -105,7 +105,7 @@ def alone(grid: Grid, campaign: Campaign, *, runs: int = RUNS) -> Markers:
     found: set[str] = set()
     spent: list[float] = []
     with RucioCatalog(reader) as catalog:
-        for _ in range(runs + 1):
+        for _ in range(_RUNS + 1):
             began = time.monotonic()
             found = _found(catalog, campaign.name, requested)
             spent.append(time.monotonic() - began)
@@ -128,7 +128,7 @@ def one_by_one(grid: Grid, campaign: Campaign, place: Path) -> OneByOne:
     asked: dict[str, Asked] = {}
     deadline = time.monotonic() + _PROCESSES_SECONDS
     for path in random.Random(_SEED).sample(paths, len(paths)):  # noqa: S311 - a sample
-        if time.monotonic() > deadline and len(asked) >= LEAST_PROCESSES:
+        if time.monotonic() > deadline and len(asked) >= _LEAST_PROCESSES:
             break
         asked[path] = script.ask(campaign.name, path)
         if len(asked) % _SAY_EVERY == 0:
