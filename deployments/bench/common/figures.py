@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from deployments.bench.common.machine import machine
+
 _DECIMALS: Final = 4
 
 
@@ -92,7 +94,7 @@ class Report:
     """A bench's figures, the notes on how they were taken, and the machine."""
 
     bench: str
-    machine: dict[str, Any]
+    machine: dict[str, Any] = field(default_factory=machine)
     figures: list[Figure] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import httpx
 import typer
@@ -43,17 +42,26 @@ def say(words: str) -> None:
     typer.echo(f"[{time.monotonic() - _began:6.1f} s] {words}", err=True)
 
 
+def comes_true(
+    is_so: Callable[[], bool], seconds: float, *, every_seconds: float = _POLL_SECONDS
+) -> bool:
+    """Wait until something is so; gives whether it is, in that time."""
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(every_seconds)
+    return True
+
+
 def until(is_so: Callable[[], bool], seconds: float, what: str) -> None:
     """Wait until something is so.
 
     Raises:
         BenchBroken: It is not, in that time.
     """
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        if time.monotonic() > deadline:
-            raise BenchBroken(f"waited {seconds:g} s in vain: {what}")
-        time.sleep(_POLL_SECONDS)
+    if not comes_true(is_so, seconds):
+        raise BenchBroken(f"waited {seconds:g} s in vain: {what}")
 
 
 @dataclass(frozen=True)
@@ -64,17 +72,6 @@ class BenchStack:
     token: str
     engine: Engine
     http: httpx.Client
-
-    @property
-    def address(self) -> dict[str, Any]:
-        """Where the API is, and the token for it, for the load."""
-        url = urlsplit(self.stack.api_url)
-        return {
-            "host": url.hostname,
-            "port": url.port,
-            "prefix": url.path,
-            "token": self.token,
-        }
 
     @property
     def parts(self) -> dict[int, str]:

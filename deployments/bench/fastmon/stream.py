@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import itertools
 import time
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Engine
 
 from deployments.bench.common import usage
 from deployments.bench.common.figures import Report, at_least, at_most
-from deployments.bench.common.machine import machine
 from deployments.bench.common.meanwhile import meanwhile, peak_of
 from deployments.bench.common.stack import BenchBroken, BenchStack, bench_stack, say
 from deployments.bench.fastmon.load import LoadProcess
 from flows.common import events
 from flows.common.database import transaction
 
-SECONDS: Final = 30.0
-CLIENTS: Final = 1000
+_SECONDS: Final = 30.0
+_CLIENTS: Final = 1000
 _STORMS: Final = 5
 _RATE: Final = 10.0
 _PAYLOAD_BYTES: Final = 450
@@ -28,37 +27,24 @@ _SETTLE_SECONDS: Final = 2.0
 _SAMPLE_SECONDS: Final = 0.5
 
 
-def run(*, seconds: float = SECONDS, clients: int = CLIENTS) -> Report:
+def run(*, seconds: float = _SECONDS) -> Report:
     """Measure; about 2 minutes by default."""
-    report = Report("stream", machine())
+    report = Report("stream")
     with bench_stack() as running, LoadProcess.started() as load:
         running.wait_calm()
         api = running.stack.pid("api")
         with peak_of(lambda: usage.pss_of(api), every_seconds=_SAMPLE_SECONDS) as mib:
-            delays, recoveries, compared, cpu = _measure(running, load, seconds, clients)
-    report.add("clients", clients, at_least(CLIENTS))
-    report.add("lost", compared["lost"], at_most(0), remark="steady phase and storms, all clients")
-    report.add("doubled", compared["doubled"], at_most(0))
-    report.add("disordered", compared["disordered"], at_most(0))
-    report.add("p50_s", delays["p50"], remark=f"{delays['deliveries']} deliveries")
-    report.add("p99_s", delays["p99"], at_most(0.4))
-    report.add("max_s", delays["max"])
-    report.add("storm_recovery_max_s", max(recoveries), remark=_listed(recoveries))
+            cpu_cores = _measure(report, running, load, seconds)
     report.add("api_mib", mib.value, at_most(300))
-    report.add("api_cpu_cores", cpu, remark="in the steady phase")
-    report.note(
-        f"{compared['interruptions']} clients were cut off by the API, "
-        f"{compared['refusals']} connections refused, {compared['unknown']} unknown ids."
-    )
+    report.add("api_cpu_cores", cpu_cores, remark="in the steady phase")
     return report
 
 
-def _measure(
-    running: BenchStack, load: LoadProcess, seconds: float, clients: int
-) -> tuple[dict[str, Any], list[float], dict[str, Any], float]:
+def _measure(report: Report, running: BenchStack, load: LoadProcess, seconds: float) -> float:
+    """Serve, and break the connections; gives the cores that the API uses while it only serves."""
     before = running.last_event_id()
-    took = load.ask("connect", address=running.address, clients=clients)["seconds"]
-    say(f"{clients} clients connected in {took:.1f} s; {_RATE:g} events/s for {seconds:g} s")
+    took = load.connect(running, _CLIENTS)
+    say(f"{_CLIENTS} clients connected in {took:.1f} s; {_RATE:g} events/s for {seconds:g} s")
     began, numbers = time.monotonic(), itertools.count(1)
     with meanwhile(lambda: _write(running.engine, next(numbers), began), every_seconds=0):
         time.sleep(_SETTLE_SECONDS)
@@ -74,8 +60,20 @@ def _measure(
             time.sleep(_BETWEEN_SECONDS)
     ids = running.event_ids(before)
     say(f"comparing the {len(ids)} ids of the table with what each client got")
-    compared = load.ask("compare", after=before, ids=ids, patience=20)
-    return delays, recoveries, compared, used
+    compared = load.ask("compare", after=before, ids=ids)
+    report.add("clients", _CLIENTS, at_least(_CLIENTS))
+    report.add("lost", compared["lost"], at_most(0), remark="steady phase and storms, all clients")
+    report.add("doubled", compared["doubled"], at_most(0))
+    report.add("disordered", compared["disordered"], at_most(0))
+    report.add("p50_s", delays["p50"], remark=f"{delays['deliveries']} deliveries")
+    report.add("p99_s", delays["p99"], at_most(0.4))
+    report.add("max_s", delays["max"])
+    report.add("storm_recovery_max_s", max(recoveries), remark=_listed(recoveries))
+    report.note(
+        f"{compared['interruptions']} clients were cut off by the API, "
+        f"{compared['refusals']} connections refused, {compared['unknown']} unknown ids."
+    )
+    return used
 
 
 def _write(engine: Engine, number: int, began: float) -> None:
