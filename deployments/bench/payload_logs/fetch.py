@@ -14,7 +14,6 @@ from typing import Final
 from sqlalchemy import select
 
 from deployments.bench.common.figures import Report, at_least, at_most, columns, median
-from deployments.bench.common.machine import machine
 from deployments.bench.common.requests import latest, note_spans, pickup, run_seconds
 from deployments.bench.common.stack import BenchBroken, BenchStack, bench_stack, say
 from deployments.bench.payload_logs.logs import JobLog, LogMaker
@@ -23,12 +22,12 @@ from flows.common.database import transaction
 from flows.common.models import Event, Request
 from flows.payload_logs import messages
 
-RUNS: Final = 7
-CLICKS: Final = 21
-AT_ONCE: Final = 20
-LARGE_BYTES: Final = 100_000_000
-SMALL_BYTES: Final = 60_000
-SETTINGS: Final = {"PRODOPS_SANDBOX_GRID": "true", "PRODOPS_SANDBOX_PANDA": "true"}
+_RUNS: Final = 7
+_CLICKS: Final = 21
+_AT_ONCE: Final = 20
+_LARGE_BYTES: Final = 100_000_000
+_SMALL_BYTES: Final = 60_000
+_SETTINGS: Final = {"PRODOPS_SANDBOX_GRID": "true", "PRODOPS_SANDBOX_PANDA": "true"}
 _WARM_UP: Final = 2
 _CALM_SECONDS: Final = 0.5
 _PATIENCE_SECONDS: Final = 60.0
@@ -41,7 +40,7 @@ class XrdcpMissing(BenchBroken):
     exit_code = 2
 
 
-def run(*, runs: int = RUNS, clicks: int = CLICKS, at_once: int = AT_ONCE) -> Report:
+def run(*, runs: int = _RUNS) -> Report:
     """Measure; about 2 minutes by default.
 
     Raises:
@@ -50,21 +49,12 @@ def run(*, runs: int = RUNS, clicks: int = CLICKS, at_once: int = AT_ONCE) -> Re
     xrdcp = shutil.which("xrdcp")
     if xrdcp is None:
         raise XrdcpMissing("xrdcp is not installed; Debian's xrootd-client has it")
-    report = Report("fetch", machine())
-    with bench_stack(SETTINGS) as running:
-        bench = _Bench(running, xrdcp)
+    report = Report("fetch")
+    with bench_stack(_SETTINGS) as running:
+        bench = _Bench(running, report, xrdcp)
         bench.compare(runs)
-        bench.click(clicks)
-        right, seconds = bench.together(at_once)
-    ratio = median(bench.fetched) / median(bench.bare)
-    report.add("ratio_to_xrdcp_and_tar", ratio, at_most(1.3), remark=f"n={runs} and {runs}")
-    report.add_median("fetch_median_s", bench.fetched)
-    report.add_median("xrdcp_and_tar_median_s", bench.bare)
-    report.add("archive_bytes", bench.large_bytes)
-    report.add_median("click_to_text_median_s", bench.clicked, at_most(1.0))
-    report.add_median("small_fetch_median_s", bench.small)
-    report.add("concurrent_right", right, at_least(at_once))
-    report.add("concurrent_seconds", seconds)
+        bench.click(_CLICKS)
+        bench.together(_AT_ONCE)
     report.note("Where the time goes, in medians from each event of a fetch to the next:")
     report.note(bench.steps())
     report.note(
@@ -76,15 +66,11 @@ def run(*, runs: int = RUNS, clicks: int = CLICKS, at_once: int = AT_ONCE) -> Re
 
 
 class _Bench:
-    """The three measurements, on one stack."""
+    """The three measurements, on one stack; each adds its figures."""
 
-    def __init__(self, running: BenchStack, xrdcp: str) -> None:
-        self.bare: list[float] = []
-        self.fetched: list[float] = []
-        self.clicked: list[float] = []
-        self.small: list[float] = []
-        self.large_bytes = 0
+    def __init__(self, running: BenchStack, report: Report, xrdcp: str) -> None:
         self._running = running
+        self._report = report
         self._xrdcp = xrdcp
         self._maker = LogMaker(running)
         self._steps: dict[str, dict[str, list[float]]] = {"large": {}, "small": {}}
@@ -93,23 +79,28 @@ class _Bench:
 
     def compare(self, runs: int) -> None:
         """Bare xrdcp with tar and the fetch in turns; nothing else is open meanwhile."""
-        say(f"making a log of {LARGE_BYTES} bytes")
-        made = self._maker.make(LARGE_BYTES)
-        self.large_bytes = made.log.size_bytes
+        bare, fetched = [], []
+        say(f"making a log of {_LARGE_BYTES} bytes")
+        made = self._maker.make(_LARGE_BYTES)
         if not self._is_right(made):
             raise BenchBroken("the large log did not come right")
         for number in range(runs + _WARM_UP):
             self._running.wait_calm(_CALM_SECONDS)
-            bare = self._copy_and_unpack(made)
+            copied = self._copy_and_unpack(made)
             self._running.wait_calm(_CALM_SECONDS)
             again = self._maker.another(made)
             shown = self._read(again)
-            fetched = self._run_seconds(again.panda_id)
-            say(f"xrdcp and tar {bare:.3f} s, fetch {fetched:.3f} s, shown {shown.seconds:.3f} s")
+            took = self._run_seconds(again.panda_id)
+            say(f"xrdcp and tar {copied:.3f} s, fetch {took:.3f} s, shown {shown.seconds:.3f} s")
             if number >= _WARM_UP:
-                self.bare.append(bare)
-                self.fetched.append(fetched)
+                bare.append(copied)
+                fetched.append(took)
                 self._note_steps("large", again.panda_id)
+        ratio, span = median(fetched) / median(bare), f"n={runs} and {runs}"
+        self._report.add("ratio_to_xrdcp_and_tar", ratio, at_most(1.3), remark=span)
+        self._report.add_median("fetch_median_s", fetched)
+        self._report.add_median("xrdcp_and_tar_median_s", bare)
+        self._report.add("archive_bytes", made.log.size_bytes)
 
     def _read(self, made: JobLog) -> Shown:
         """Click on a job's log, and see that what is shown is its."""
@@ -140,25 +131,29 @@ class _Bench:
 
     def click(self, clicks: int) -> None:
         """Small logs of different jobs, one after the other."""
+        clicked, fetched = [], []
         for number in range(clicks + _WARM_UP):
-            made = self._maker.make(SMALL_BYTES)
+            made = self._maker.make(_SMALL_BYTES)
             self._running.wait_calm(_CALM_SECONDS)
             shown = self._read(made)
             if number >= _WARM_UP:
-                self.clicked.append(shown.seconds)
-                self.small.append(self._run_seconds(made.panda_id))
+                clicked.append(shown.seconds)
+                fetched.append(self._run_seconds(made.panda_id))
                 self._note_steps("small", made.panda_id)
-        say(f"click to text: {median(self.clicked):.3f} s")
+        say(f"click to text: {median(clicked):.3f} s")
+        self._report.add_median("click_to_text_median_s", clicked, at_most(1.0))
+        self._report.add_median("small_fetch_median_s", fetched)
 
-    def together(self, number: int) -> tuple[int, float]:
-        """Different jobs' logs at once: how many came right, and seconds until the last."""
-        made = [self._maker.make(SMALL_BYTES * (index + 1)) for index in range(number)]
+    def together(self, number: int) -> None:
+        """Different jobs' logs at once: how many come right, and seconds until the last."""
+        made = [self._maker.make(_SMALL_BYTES * (index + 1)) for index in range(number)]
         self._running.wait_calm(_CALM_SECONDS)
         say(f"{number} logs at once")
         began = time.monotonic()
         with ThreadPoolExecutor(number) as pool:
             right = sum(pool.map(self._is_right, made))
-        return right, time.monotonic() - began
+        self._report.add("concurrent_right", right, at_least(number))
+        self._report.add("concurrent_seconds", time.monotonic() - began)
 
     def _is_right(self, made: JobLog) -> bool:
         """Whether the page shows the first file, and the API gives each file as it was made."""

@@ -27,14 +27,12 @@ class Shown:
     Attributes:
         phase: `ready`, `failed`, `no_job` or `no_log`.
         reason: Why there is no log, as the page says it.
-        name: Of the first file.
-        content: Its bytes; of a large one, the first part.
+        content: The bytes of the first file; of a large one, the first part.
         seconds: From the click until then.
     """
 
     phase: str
     reason: str
-    name: str
     content: bytes
     seconds: float
 
@@ -56,9 +54,9 @@ def read_log(api_url: str, pandaid: int, *, seconds: float) -> Shown:
         page = _page(http, path, {})
         if page.is_waiting:
             page = _follow(http, path, page, began + seconds)
-        name, content = _first_file(http, page)
+        content = _first_file(http, page)
         took = time.monotonic() - began
-    return Shown(page.live.get("phase", ""), page.reason, name, content, took)
+    return Shown(page.live.get("phase", ""), page.reason, content, took)
 
 
 def _follow(http: httpx.Client, path: str, page: _Page, deadline: float) -> _Page:
@@ -87,13 +85,13 @@ def _page(http: httpx.Client, path: str, search: dict[str, str]) -> _Page:
     return page
 
 
-def _first_file(http: httpx.Client, page: _Page) -> tuple[str, bytes]:
+def _first_file(http: httpx.Client, page: _Page) -> bytes:
     if not page.tabs:
-        return "", b""
+        return b""
     tab = page.tabs[0]
     length = int(tab["size"]) if int(tab["size"]) <= _WHOLE_BYTES else _PART_BYTES
     asked = {"offset": "0", "length": str(length), "version": page.viewer["version"]}
-    return tab["name"], http.get(tab["address"], params=asked).raise_for_status().content
+    return http.get(tab["address"], params=asked).raise_for_status().content
 
 
 class _Page(HTMLParser):

@@ -6,8 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -15,7 +14,6 @@ from typing import Final
 import psutil
 
 from deployments.bench.common.figures import Report, at_least, at_most
-from deployments.bench.common.machine import machine
 from deployments.bench.common.meanwhile import meanwhile
 from deployments.bench.common.stack import BenchBroken, BenchStack, bench_stack, say
 from deployments.bench.payload_logs.logs import JobLog, LogMaker
@@ -45,34 +43,24 @@ class Moment(StrEnum):
     MIDDLE = "in the middle"
 
 
-@dataclass
-class _Found:
-    """What was measured, in seconds from the click; by its end."""
-
-    reported: list[float] = field(default_factory=list)
-    arrived: list[float] = field(default_factory=list)
-    left_over: list[str] = field(default_factory=list)
-
-
 def run(*, runs: int = RUNS) -> Report:
     """Measure; about 3 minutes by default."""
-    report = Report("stall", machine())
+    report = Report("stall")
     with bench_stack(_SETTINGS) as running:
         bench = _Bench(running)
         for _ in range(runs):
             for moment in Moment:
                 bench.measure(moment, (_RSE,))
                 bench.measure(moment, (_RSE, _OTHER_RSE))
-        found = bench.found
     expected = 2 * runs
-    worst = max(found.reported, default=_PATIENCE_SECONDS)
-    slowest = max(found.arrived, default=_PATIENCE_SECONDS)
-    report.add("reported_within_s", worst, at_most(30), remark=f"n={len(found.reported)}")
-    report.add("reported", len(found.reported), at_least(expected))
-    report.add("second_replica_used", len(found.arrived), at_least(expected))
+    worst = max(bench.reported, default=_PATIENCE_SECONDS)
+    slowest = max(bench.arrived, default=_PATIENCE_SECONDS)
+    report.add("reported_within_s", worst, at_most(30), remark=f"n={len(bench.reported)}")
+    report.add("reported", len(bench.reported), at_least(expected))
+    report.add("second_replica_used", len(bench.arrived), at_least(expected))
     report.add("second_replica_within_s", slowest, at_most(30))
-    report.add("left_over", len(found.left_over), at_most(0))
-    for each in found.left_over:
+    report.add("left_over", len(bench.left_over), at_most(0))
+    for each in bench.left_over:
         report.note(f"  left over: {each}")
     report.note(
         f"With default limits. Before: the door of {_RSE} gets SIGSTOP before the click; in the "
@@ -83,10 +71,17 @@ def run(*, runs: int = RUNS) -> Report:
 
 
 class _Bench:
-    """The measurement, on one stack."""
+    """The measurement, on one stack.
+
+    Attributes:
+        reported, arrived: Seconds from the click, by its end.
+        left_over: What fetches left behind, in words.
+    """
 
     def __init__(self, running: BenchStack) -> None:
-        self.found = _Found()
+        self.reported: list[float] = []
+        self.arrived: list[float] = []
+        self.left_over: list[str] = []
         self._running = running
         self._maker = LogMaker(running)
         self._victims = Victims(running)
@@ -109,9 +104,9 @@ class _Bench:
 
     def _judge(self, made: JobLog, shown: Shown, *, has_other: bool) -> None:
         if not has_other and shown.phase == _FAILED and _RSE in shown.reason:
-            self.found.reported.append(shown.seconds)
+            self.reported.append(shown.seconds)
         elif has_other and shown.phase == _READY and made.is_shown_by(shown):
-            self.found.arrived.append(shown.seconds)
+            self.arrived.append(shown.seconds)
 
     def _job(self, rses: tuple[str, ...]) -> JobLog:
         """A job of its own; the log is made once."""
@@ -123,7 +118,8 @@ class _Bench:
         """What the page shows; None where the copy was faster than the stopping."""
         door = _Door(psutil.Process(self._running.stack.pid(_DOOR)))
         api_url = self._running.stack.api_url
-        with door.going_on_at_last():
+        with ExitStack() as at_last:
+            at_last.callback(door.go_on)
             if moment is Moment.BEFORE:
                 door.stop()
                 return read_log(api_url, made.panda_id, seconds=_PATIENCE_SECONDS)
@@ -149,7 +145,7 @@ class _Bench:
         deadline = time.monotonic() + _ENDING_SECONDS
         while (found := [*self._processes(), *self._files()]) and time.monotonic() < deadline:
             time.sleep(_CALM_SECONDS)
-        self.found.left_over += found
+        self.left_over += found
 
     def _processes(self) -> Iterator[str]:
         mark = os.fspath(self._running.stack.state_dir)
@@ -183,14 +179,10 @@ class _Door:
             each.send_signal(signal.SIGSTOP)
         self.is_stopped = True
 
-    @contextmanager
-    def going_on_at_last(self) -> Iterator[None]:
-        """Let it go on at the end, whatever happened."""
-        try:
-            yield
-        finally:
-            for each in reversed(self._processes):
-                each.send_signal(signal.SIGCONT)
+    def go_on(self) -> None:
+        """Let it go on."""
+        for each in reversed(self._processes):
+            each.send_signal(signal.SIGCONT)
 
 
 def _largest(directory: Path) -> int:

@@ -52,21 +52,6 @@ auth_token_file_path = {token}
 
 
 @dataclass(frozen=True)
-class Markers:
-    """The markers of a campaign, and what it took to find them.
-
-    Attributes:
-        found: The paths that are found.
-        cold: Seconds of the first time, with connecting and signing in.
-        warm: Seconds of each further time.
-    """
-
-    found: set[str]
-    cold: float
-    warm: list[float]
-
-
-@dataclass(frozen=True)
 class OneByOne:
     """What processes of rucio said, of each path that was asked for.
 
@@ -92,9 +77,15 @@ class OneByOne:
         ]
 
 
-def alone(grid: Grid, campaign: Campaign) -> Markers:
-    """Find the markers several times: Rucio is asked for names, and nothing is kept."""
-    requested = [_requested(path) for path in campaign.paths]
+def alone(grid: Grid, campaign: Campaign) -> tuple[set[str], list[float]]:
+    """Find the markers several times: Rucio is asked for names, and nothing is kept.
+
+    Returns:
+        The paths that are found, and the seconds of each time; the first connects and signs in.
+    """
+    requested = [
+        Requested(bare, suffix_of(bare, EVGEN_ROOT) or "") for bare in map(trimmed, campaign.paths)
+    ]
     reader = RucioAccess(
         url=grid.url,
         account=access.READER,
@@ -110,7 +101,7 @@ def alone(grid: Grid, campaign: Campaign) -> Markers:
             found = _found(catalog, campaign.name, requested)
             spent.append(time.monotonic() - began)
     say(f"markers alone: {median(spent[1:]):.3f} s")
-    return Markers(found, spent[0], spent[1:])
+    return found, spent
 
 
 def one_by_one(grid: Grid, campaign: Campaign, place: Path) -> OneByOne:
@@ -134,11 +125,6 @@ def one_by_one(grid: Grid, campaign: Campaign, place: Path) -> OneByOne:
         if len(asked) % _SAY_EVERY == 0:
             say(f"{len(asked)} processes")
     return OneByOne(asked, len(paths))
-
-
-def _requested(path: str) -> Requested:
-    bare = trimmed(path)
-    return Requested(bare, suffix_of(bare, EVGEN_ROOT) or "")
 
 
 def _found(catalog: RucioCatalog, campaign: str, requested: Sequence[Requested]) -> set[str]:

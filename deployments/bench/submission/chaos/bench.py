@@ -11,8 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from deployments.bench.common.figures import Report, at_most
-from deployments.bench.common.machine import machine
-from deployments.bench.common.stack import BenchBroken, BenchStack, bench_stack, say
+from deployments.bench.common.stack import BenchBroken, BenchStack, bench_stack, comes_true, say
 from deployments.bench.submission.chaos.checks import breaches
 from deployments.bench.submission.chaos.evidence import Evidence, Panda, is_of, journal_of, rows_of
 from deployments.bench.submission.chaos.follower import Announcement, Follower
@@ -44,7 +43,6 @@ SETTINGS: Final = {
 _WAVE_SECONDS: Final = 300.0
 _BACK_SECONDS: Final = 180.0
 _CALM_SECONDS: Final = 20.0
-_POLL_SECONDS: Final = 0.1
 _MOST_PRESSES: Final = 8
 _BAR: Final = (
     TextColumn("{task.description}"),
@@ -65,7 +63,7 @@ _OPEN_ATTEMPTS: Final = """
 
 def run(seeds: Sequence[int]) -> Report:
     """Play the schedules of the seeds, four intents at a time; about 5 s each."""
-    report = Report("chaos", machine())
+    report = Report("chaos")
     with (
         bench_stack(SETTINGS) as running,
         Panda(sandbox_panda_url(running.stack.settings)) as panda,
@@ -145,18 +143,17 @@ class _Bench:
         self._victims.look()
         for intent in wave:
             intent.begin(self._running.http, self._panda)
-        deadline = time.monotonic() + _WAVE_SECONDS
-        while not self._is_over(wave) and time.monotonic() < deadline:
-            self._victims.look()
-            time.sleep(_POLL_SECONDS)
+        comes_true(lambda: self._is_over(wave), _WAVE_SECONDS)
         for intent in wave:
             intent.end()
         self._panda.clear_faults()
-        self._until_back()
+        if not comes_true(self._victims.are_back, _BACK_SECONDS):
+            raise BenchBroken("a part that was killed did not come back")
         self._check(wave)
 
     def _is_over(self, wave: list[Intent]) -> bool:
         """Whether every intent is submitted and quiet; one that was refused is asked for again."""
+        self._victims.look()
         try:
             is_open, submitted = self._states(wave)
         except DatabaseUnavailable:
@@ -177,13 +174,6 @@ class _Bench:
         for intent in wave:
             intent.most_open = max(intent.most_open, attempts.count(intent.task_name))
         return set(self._running.values(_OPEN_REQUESTS, names=subjects)), submitted
-
-    def _until_back(self) -> None:
-        deadline = time.monotonic() + _BACK_SECONDS
-        while not self._victims.are_back():
-            if time.monotonic() > deadline:
-                raise BenchBroken("a part that was killed did not come back")
-            time.sleep(_POLL_SECONDS)
 
     # -------------------------------------------------------------- what must hold
 
@@ -219,9 +209,7 @@ class _Bench:
         """What a wave left behind: prun that lives, sandboxes; runs end by themselves."""
         if pruns := self._victims.pruns():
             yield f"prun is left: {pruns}"
-        deadline = time.monotonic() + _CALM_SECONDS
-        while self._victims.runs() and time.monotonic() < deadline:
-            time.sleep(_POLL_SECONDS)
+        comes_true(lambda: not self._victims.runs(), _CALM_SECONDS)
         if runs := self._victims.runs():
             yield f"runs are left: {[run.pid for run in runs]}"
         sandboxes = self._running.stack.state_dir / "submissions"

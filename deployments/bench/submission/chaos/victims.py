@@ -126,13 +126,12 @@ class Victims:
                 )
         except DatabaseUnavailable:
             return runs[0] if runs else None
-        for run in runs:
-            if run.pid == leader:
-                return run
-        if not runs or request is None or request.started_at is None:
-            return runs[0] if runs else None
-        started = request.started_at.timestamp()
-        return min(runs, key=lambda run: abs(run.create_time() - started))
+        started = request.started_at.timestamp() if request and request.started_at else 0.0
+        return min(
+            runs,
+            key=lambda run: (run.pid != leader, abs(run.create_time() - started)),
+            default=None,
+        )
 
     def _prun(self, wanted: str, panda_name: str) -> psutil.Process | None:
         for process in _children(self._guardian(), recursive=True):

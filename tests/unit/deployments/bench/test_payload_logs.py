@@ -73,7 +73,7 @@ def test_a_made_up_log_packs_to_about_its_size_and_unpacks_to_its_members():
 def test_the_page_is_followed_as_its_script_does_and_the_first_file_read(monkeypatch):
     with server(monkeypatch, READY, EVENTS) as asked:
         shown = read_log("http://api", 11, seconds=5)
-    assert (shown.phase, shown.name, shown.content) == ("ready", "payload.stdout", b"hello")
+    assert (shown.phase, shown.content) == ("ready", b"hello")
     assert asked[1].startswith("/s/?msg_types=")
     assert asked[1].endswith("&after=7")
     assert [path for path in asked if path.startswith("/panda")] == [
