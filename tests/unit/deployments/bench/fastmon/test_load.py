@@ -96,5 +96,5 @@ def test_the_load_plays_and_compares_and_times_and_says_what_it_could_not(events
         with pytest.raises(BenchBroken, match="the load could not storm: TimeoutError"):
             load.ask("storm", patience=0.3)  # nothing is told meanwhile
 
-        with pytest.raises(BenchBroken, match="the load could not time: it ended, or took too"):
-            load.ask("time", seconds=0, is_timed=True)
+        with pytest.raises(BenchBroken, match="the load could not compare: it ended, or took too"):
+            load.ask("compare", seconds=0.1, after=0, ids=[10**9])  # which never comes
