@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
+
+from deployments.bench.common.machine import machine
 
 _DECIMALS: Final = 4
 
@@ -36,10 +39,12 @@ def median(values: Sequence[float]) -> float:
     """
     if not values:
         raise NoMeasurements("no measurement was taken")
-    ordered, middle = sorted(values), len(values) // 2
-    if len(values) % 2:
-        return ordered[middle]
-    return (ordered[middle - 1] + ordered[middle]) / 2
+    return statistics.median(values)
+
+
+def span(values: Sequence[float]) -> str:
+    """How many values there are, and from where to where they reach, as a remark."""
+    return f"n={len(values)}, {min(values):.3f} to {max(values):.3f} s"
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,7 @@ class Report:
     """A bench's figures, the notes on how they were taken, and the machine."""
 
     bench: str
-    machine: dict[str, Any]
+    machine: dict[str, Any] = field(default_factory=machine)
     figures: list[Figure] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -98,6 +103,10 @@ class Report:
     ) -> None:
         """Add a figure."""
         self.figures.append(Figure(name, value, target, remark))
+
+    def add_median(self, name: str, values: Sequence[float], target: Target | None = None) -> None:
+        """Add the median of some seconds as a figure, with their span as its remark."""
+        self.add(name, median(values), target, remark=span(values))
 
     @property
     def is_met(self) -> bool:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import resource
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import httpx
 import typer
@@ -17,15 +16,18 @@ from sqlalchemy import Engine, make_url, text
 
 from api.http import access
 from blocks.errors import ProdOpsError
+from deployments.sandbox.campaign import CampaignMaker
 from deployments.stack.control import Control
 from deployments.stack.stack import Stack
 from flows.common.database import make_engine, transaction
+from flows.common.models import OPEN
 
 _POLL_SECONDS: Final = 0.1
 _ENDED: Final = frozenset({"completed", "failed", "cancelled", "unknown"})
-_OPEN: Final = text(
-    "SELECT count(*) FROM request WHERE state IN ('queued', 'claimed', 'running', 'unknown')"
-)
+_OPEN: Final = "SELECT count(*) FROM request WHERE state = ANY(:states)"
+_RECORDED: Final = """
+    SELECT name FROM pcs_prod_task WHERE name = ANY(:names) AND panda_task_id IS NOT NULL
+"""
 _FILES: Final = 20_000
 
 _began = time.monotonic()
@@ -40,17 +42,26 @@ def say(words: str) -> None:
     typer.echo(f"[{time.monotonic() - _began:6.1f} s] {words}", err=True)
 
 
+def comes_true(
+    is_so: Callable[[], bool], seconds: float, *, every_seconds: float = _POLL_SECONDS
+) -> bool:
+    """Wait until something is so; gives whether it is, in that time."""
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(every_seconds)
+    return True
+
+
 def until(is_so: Callable[[], bool], seconds: float, what: str) -> None:
     """Wait until something is so.
 
     Raises:
         BenchBroken: It is not, in that time.
     """
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        if time.monotonic() > deadline:
-            raise BenchBroken(f"waited {seconds:g} s in vain: {what}")
-        time.sleep(_POLL_SECONDS)
+    if not comes_true(is_so, seconds):
+        raise BenchBroken(f"waited {seconds:g} s in vain: {what}")
 
 
 @dataclass(frozen=True)
@@ -61,17 +72,6 @@ class BenchStack:
     token: str
     engine: Engine
     http: httpx.Client
-
-    @property
-    def address(self) -> dict[str, Any]:
-        """Where the API is, and the token for it, for the load."""
-        url = urlsplit(self.stack.api_url)
-        return {
-            "host": url.hostname,
-            "port": url.port,
-            "prefix": url.path,
-            "token": self.token,
-        }
 
     @property
     def parts(self) -> dict[int, str]:
@@ -95,26 +95,34 @@ class BenchStack:
 
     def wait_calm(self, calm_seconds: float = 1.0) -> None:
         """Wait until no request is open, and that much longer."""
-        until(lambda: self._count(_OPEN) == 0, 90, "no request is open")
+        until(lambda: self.count(_OPEN, states=list(OPEN)) == 0, 90, "no request is open")
         time.sleep(calm_seconds)
 
     def event_ids(self, after: int) -> list[int]:
         """Ids of the events after one id, in order."""
-        wanted = text("SELECT id FROM event WHERE id > :after ORDER BY id")
-        with transaction(self.engine) as session:
-            return list(session.scalars(wanted, {"after": after}))
+        return self.values("SELECT id FROM event WHERE id > :after ORDER BY id", after=after)
 
     def last_event_id(self) -> int:
         """Id of the newest event."""
-        return self._count(text("SELECT coalesce(max(id), 0) FROM event"))
+        return self.count("SELECT coalesce(max(id), 0) FROM event")
+
+    def make_tasks(self, samples: Sequence[str]) -> list[str]:
+        """Make a production task of each sample at PCS, ready to be submitted, by their names."""
+        with CampaignMaker(self.stack.api_url, self.token) as maker:
+            return maker.make(samples)
+
+    def recorded(self, names: Sequence[str]) -> set[str]:
+        """Those of the production tasks that PCS has an id of."""
+        return set(self.values(_RECORDED, names=list(names)))
 
     def count(self, statement: str, **parameters: Any) -> int:
         """The one number that a statement gives."""
-        return self._count(text(statement), **parameters)
+        return int(self.values(statement, **parameters)[0])
 
-    def _count(self, statement: Any, **parameters: Any) -> int:
+    def values(self, statement: str, **parameters: Any) -> list[Any]:
+        """The first column of what a statement gives."""
         with transaction(self.engine) as session:
-            return int(session.scalar(statement, parameters) or 0)
+            return list(session.scalars(text(statement), parameters))
 
 
 @contextmanager

@@ -5,10 +5,8 @@ Needs Linux's /proc. Memory is the proportional set size: what is shared is coun
 
 from __future__ import annotations
 
-import threading
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +15,6 @@ import psutil
 from deployments.bench.common.figures import columns
 
 _KIB_PER_MIB: Final = 1024
-_SAMPLE_SECONDS: Final = 0.5
 
 
 def cpu_seconds(root: int, parts: Mapping[int, str], otherwise: str) -> dict[str, float]:
@@ -30,13 +27,7 @@ def cpu_seconds(root: int, parts: Mapping[int, str], otherwise: str) -> dict[str
         parts: Names of parts by the pid of their process; a descendant belongs to the nearest.
         otherwise: Name for what belongs to none.
     """
-    used: dict[str, float] = defaultdict(float)
-    for process, part in _family(root, parts, otherwise):
-        try:
-            used[part] += sum(process.cpu_times()[:4])
-        except psutil.NoSuchProcess:
-            continue
-    return used
+    return _by_part(root, parts, otherwise, lambda process: sum(process.cpu_times()[:4]))
 
 
 def growth(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
@@ -46,20 +37,17 @@ def growth(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str,
 
 def pss_mib(root: int, parts: Mapping[int, str], otherwise: str) -> dict[str, float]:
     """Proportional set size of `root` and its descendants, in MiB, by part."""
-    used: dict[str, float] = defaultdict(float)
-    for process, part in _family(root, parts, otherwise):
-        used[part] += pss_of(process.pid)
-    return used
+    return _by_part(root, parts, otherwise, lambda process: pss_of(process.pid))
 
 
 def pss_of(pid: int) -> float:
     """Proportional set size of one process, in MiB; 0 where it has ended."""
-    try:
-        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return 0.0
-    kib = next((line.split()[1] for line in text.splitlines() if line.startswith("Pss:")), "0")
-    return int(kib) / _KIB_PER_MIB
+    return _mib(pid, "smaps_rollup", "Pss:")
+
+
+def most_resident_of(pid: int) -> float:
+    """The most MiB that one process ever had resident, shared ones included; 0 where it ended."""
+    return _mib(pid, "status", "VmHWM:")
 
 
 def table(cpu: Mapping[str, float], seconds: float, pss: Mapping[str, float] | None = None) -> str:
@@ -74,60 +62,29 @@ def table(cpu: Mapping[str, float], seconds: float, pss: Mapping[str, float] | N
     return columns(header, rows)
 
 
-class Peak:
-    """The largest memory that one process had while it was watched, in MiB."""
-
-    def __init__(self) -> None:
-        self.mib = 0.0
-
-    @contextmanager
-    def watching(self, pid: int) -> Iterator[None]:
-        """Watch the process, in a thread."""
-        ended = threading.Event()
-
-        def look() -> None:
-            while True:
-                self.mib = max(self.mib, pss_of(pid))
-                if ended.wait(_SAMPLE_SECONDS):
-                    return
-
-        thread = threading.Thread(target=look, name="peak", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            thread.join()
+def _mib(pid: int, file: str, name: str) -> float:
+    try:
+        text = Path(f"/proc/{pid}/{file}").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+    kib = next((line.split()[1] for line in text.splitlines() if line.startswith(name)), "0")
+    return int(kib) / _KIB_PER_MIB
 
 
-def _family(
-    root: int, parts: Mapping[int, str], otherwise: str
-) -> Iterator[tuple[psutil.Process, str]]:
+def _by_part(
+    root: int,
+    parts: Mapping[int, str],
+    otherwise: str,
+    measure: Callable[[psutil.Process], float],
+) -> dict[str, float]:
+    used: dict[str, float] = defaultdict(float)
+    owner: dict[int, str] = {}
     top = psutil.Process(root)
-    owner = {root: parts.get(root, otherwise)}
-    yield top, owner[root]
-    for process in _descendants(top):
+    for process in (top, *top.children(recursive=True)):  # parents before their children
         try:
-            parent = process.ppid()
+            part = parts.get(process.pid) or owner.get(process.ppid(), otherwise)
+            owner[process.pid] = part
+            used[part] += measure(process)
         except psutil.NoSuchProcess:
             continue
-        owner[process.pid] = parts.get(process.pid) or owner.get(parent, otherwise)
-        yield process, owner[process.pid]
-
-
-def _descendants(top: psutil.Process) -> list[psutil.Process]:
-    """Every descendant, parents before their children."""
-    found: list[psutil.Process] = []
-    waiting = [top]
-    everyone = top.children(recursive=True)
-    by_parent: dict[int, list[psutil.Process]] = {}
-    for process in everyone:
-        try:
-            by_parent.setdefault(process.ppid(), []).append(process)
-        except psutil.NoSuchProcess:
-            continue
-    while waiting:
-        children = by_parent.get(waiting.pop(0).pid, [])
-        found += children
-        waiting += children
-    return found
+    return used

@@ -13,19 +13,13 @@ from array import array
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, Final, cast
-
-from deployments.bench.common.figures import percentile
+from typing import Final, cast
 
 _RECONNECT_SECONDS: Final = 0.1
-_POLL_SECONDS: Final = 0.02
 _HEAD_END: Final = b"\r\n\r\n"
 _FRAME_END: Final = b"\n\n"
 # Chunk sizes of HTTP stand between frames; they match nothing here.
 _FRAME: Final = re.compile(rb"id: (\d+)\nevent: ([^\n]*)\ndata: ([^\n]*)\n")
-_STAMP: Final = re.compile(rb'"stamp": ([0-9.]+)')
-_STF: Final = re.compile(rb'"stf_filename": "([^"]+)"')
-_REGISTERED: Final = b"tf_file_registered"
 
 OnEvent = Callable[[int, bytes, bytes, float], None]
 """Is given each event: id, name, data, time of arrival."""
@@ -82,7 +76,8 @@ class Client:
     _stream: _Stream | None = None
 
     def connect(self) -> None:
-        """Follow the stream from now on, after the last event that was got, if any was."""
+        """Follow the stream anew, after the last event that was got, if any was."""
+        self.drop()
         self._following = asyncio.get_running_loop().create_task(self._follow())
 
     def drop(self) -> None:
@@ -159,105 +154,6 @@ class _Stream(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         del exc
         self.is_ended.set()
-
-
-class Clients:
-    """All clients of one bench: connected, dropped together, and held against the event table.
-
-    Attributes:
-        delays: Seconds from an event's stamp to its arrival, of every delivery, while timed.
-        first_tf: When the first TF of an STF arrived at the first client, by the STF's name.
-        tfs: How many TFs arrived there.
-    """
-
-    def __init__(self, address: Address, size: int) -> None:
-        self.delays = array("d")
-        self.first_tf: dict[str, float] = {}
-        self.tfs = 0
-        self.last_tf_at = 0.0
-        self.is_timed = False
-        self._stamps: dict[int, float] = {}
-        self._clients = [Client(address, self._on_event) for _ in range(size)]
-        if self._clients:
-            self._clients[0].on_event = self._on_first_clients_event
-
-    async def connect(self, seconds: float) -> None:
-        """Connect all, and wait until each has its stream."""
-        for client in self._clients:
-            client.connect()
-        async with asyncio.timeout(seconds):
-            for client in self._clients:
-                await client.is_connected.wait()
-
-    async def reconnect(self, seconds: float) -> float:
-        """Drop all at once, connect all at once; gives the seconds until all have news again."""
-        began = time.monotonic()
-        self.drop()
-        for client in self._clients:
-            client.connect()
-        async with asyncio.timeout(seconds):
-            for client in self._clients:
-                await client.is_caught_up.wait()
-        return time.monotonic() - began
-
-    async def reach(self, event_id: int, seconds: float) -> None:
-        """Wait until every client has got that event, or the time is over."""
-        await _until(lambda: all(c.ids and c.ids[-1] >= event_id for c in self._clients), seconds)
-
-    async def receive_tfs(self, number: int, seconds: float) -> None:
-        """Wait until the first client has got so many TFs, or the time is over."""
-        await _until(lambda: self.tfs >= number, seconds)
-
-    def forget_tfs(self) -> None:
-        """Count TFs anew."""
-        self.first_tf.clear()
-        self.tfs = 0
-
-    def drop(self) -> None:
-        """Break all connections."""
-        for client in self._clients:
-            client.drop()
-
-    def compare(self, after: int, expected: Sequence[int]) -> dict[str, int]:
-        """Hold what each client got, after an id, against what the table has."""
-        found = {"lost": 0, "doubled": 0, "disordered": 0, "unknown": 0}
-        table = set(expected)
-        for client in self._clients:
-            for name, count in differences(client.ids, after, table).items():
-                found[name] += count
-        found["interruptions"] = sum(each.interruptions for each in self._clients)
-        found["refusals"] = sum(each.refusals for each in self._clients)
-        return found
-
-    def delay_figures(self) -> dict[str, Any]:
-        """Percentiles of the delays."""
-        shown = {f"p{percent}": percentile(self.delays, percent) for percent in (50, 99)}
-        return {**shown, "max": max(self.delays), "deliveries": len(self.delays)}
-
-    def _on_event(self, event_id: int, _name: bytes, data: bytes, arrival: float) -> None:
-        if not self.is_timed:
-            return
-        stamp = self._stamps.get(event_id)
-        if stamp is None:
-            found = _STAMP.search(data)
-            stamp = self._stamps[event_id] = float(found[1]) if found else 0.0
-        if stamp:
-            self.delays.append(arrival - stamp)
-
-    def _on_first_clients_event(
-        self, event_id: int, name: bytes, data: bytes, arrival: float
-    ) -> None:
-        self._on_event(event_id, name, data, arrival)
-        if name == _REGISTERED and (found := _STF.search(data)):
-            self.tfs += 1
-            self.last_tf_at = arrival
-            self.first_tf.setdefault(found[1].decode(), arrival)
-
-
-async def _until(is_so: Callable[[], bool], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_so() and time.monotonic() < deadline:  # noqa: ASYNC110 - rarely waits
-        await asyncio.sleep(_POLL_SECONDS)
 
 
 def differences(got: Sequence[int], after: int, table: set[int]) -> dict[str, int]:

@@ -1,63 +1,71 @@
-"""The load of a bench, in a process of its own: it does what the bench orders over its input.
+"""The load of a bench, in a process of its own: it does what the bench orders.
 
-`python -m deployments.bench.fastmon.load`: an order is a line of JSON, and so is its answer. It
-ends with its input. :class:`LoadProcess` is the bench's end of it.
+:class:`LoadProcess` is the bench's end of it, and :class:`Load` carries out the orders.
 """
 
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import json
+import multiprocessing
 import re
-import subprocess
-import sys
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
 from typing import Any, Final
+from urllib.parse import urlsplit
+
+import uvloop
 
 from blocks.errors import ProdOpsError
-from deployments.bench.common.stack import BenchBroken
-from deployments.bench.fastmon.clients import Address, Clients
+from deployments.bench.common.figures import percentile
+from deployments.bench.common.stack import BenchBroken, BenchStack
+from deployments.bench.fastmon.clients import Address, Client, differences
 from flows.fastmon import daq
 
-_LINE_BYTES: Final = 64 << 20
+TFS_PER_STF: Final = 7
+_CONNECTIONS: Final = 8
 _CONNECT_SECONDS: Final = 60.0
-_STF_BYTES: Final = 2 * 1024**3
-_TFS_IN_STF: Final = 1000
-_NO_ANSWER: Final = '{"error": "it ended, or took too long"}'
+_REACH_SECONDS: Final = 20.0
+_POLL_SECONDS: Final = 0.02
+_NO_ANSWER: Final = {"error": "it ended, or took too long"}
 _LENGTH: Final = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
+_STAMP: Final = re.compile(rb'"stamp": ([0-9.]+)')
+_STF: Final = re.compile(rb'"stf_filename": "([^"]+)"')
+_REGISTERED: Final = b"tf_file_registered"
 _CREATED: Final = 201
 
 
 class LoadProcess:
     """The process that makes the load, and does what it is asked."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
+    def __init__(self, pid: int, orders: Connection) -> None:
+        self.pid = pid
+        self._orders = orders
 
     @classmethod
     @contextmanager
     def started(cls) -> Iterator[LoadProcess]:
-        """A load process, ended afterwards."""
-        with subprocess.Popen(
-            [sys.executable, "-m", "deployments.bench.fastmon.load"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        ) as process:
-            try:
-                yield cls(process)
-            finally:
-                process.kill()
+        """A load process, ended afterwards; it also ends with this one."""
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_serve, args=(theirs,), daemon=True)
+        process.start()
+        theirs.close()
+        try:
+            yield cls(process.pid or 0, ours)
+        finally:
+            process.kill()
+            process.join()
 
-    @property
-    def pid(self) -> int:
-        """Its pid."""
-        return self._process.pid
+    def connect(self, running: BenchStack, clients: int) -> float:
+        """Connect so many clients to a stack; gives the seconds until each has its stream."""
+        url = urlsplit(running.stack.api_url)
+        address = Address(url.hostname or "", url.port or 0, url.path, running.token)
+        return float(self.ask("connect", address=address, clients=clients)["seconds"])
 
     def ask(self, do: str, *, seconds: float = 90.0, **order: Any) -> dict[str, Any]:
         """Order something and wait for the answer.
@@ -65,17 +73,13 @@ class LoadProcess:
         Raises:
             BenchBroken: It failed, or did not answer in `seconds`.
         """
-        if self._process.stdin is None or self._process.stdout is None:
-            raise BenchBroken("the load has no pipes")
-        deadline = threading.Timer(seconds, self._process.kill)
-        deadline.start()
+        answer: dict[str, Any] = _NO_ANSWER
         try:
-            self._process.stdin.write(json.dumps({"do": do, **order}) + "\n")
-            self._process.stdin.flush()
-            line = self._process.stdout.readline()
-        finally:
-            deadline.cancel()
-        answer: dict[str, Any] = json.loads(line or _NO_ANSWER)
+            self._orders.send((do, order))
+            if self._orders.poll(seconds):
+                answer = self._orders.recv()
+        except (EOFError, ConnectionError):
+            answer = _NO_ANSWER
         if "error" in answer:
             raise BenchBroken(f"the load could not {do}: {answer['error']}")
         return answer
@@ -89,57 +93,65 @@ class Load:
 
     def __init__(self) -> None:
         self._address = Address("", 0, "", "")
-        self._clients = Clients(self._address, 0)
+        self._clients: list[Client] = []
+        self._is_timed = False
+        self._delays = array("d")  # of every delivery while timed, from the event's stamp
+        self._stamps: dict[int, float] = {}
+        # What the first client got: when the first TF of an STF came, by the STF's name.
+        self._first_tf: dict[str, float] = {}
+        self._tfs = 0
+        self._last_tf_at = 0.0
 
-    async def connect(self, address: dict[str, Any], clients: int) -> dict[str, Any]:
-        """Connect the clients."""
-        began = time.monotonic()
-        self._clients.drop()
-        self._address = Address(**address)
-        self._clients = Clients(self._address, clients)
-        await self._clients.connect(_CONNECT_SECONDS)
-        return {"seconds": time.monotonic() - began}
+    async def connect(self, address: Address, clients: int) -> dict[str, Any]:
+        """Connect clients, instead of those that there were, and wait until each has its stream."""
+        for client in self._clients:
+            client.drop()
+        self._address = address
+        self._clients = [Client(address, self._on_event) for _ in range(clients)]
+        self._clients[0].on_event = self._on_first_clients_event
+        return {"seconds": await self._connect_all(_CONNECT_SECONDS, lambda c: c.is_connected)}
 
     async def time(self, *, is_timed: bool) -> dict[str, Any]:
         """Begin or end the timing of every delivery; at the end, give its percentiles."""
-        self._clients.is_timed = is_timed
-        return {} if is_timed else self._clients.delay_figures()
+        self._is_timed = is_timed
+        if is_timed:
+            return {}
+        shown = {f"p{percent}": percentile(self._delays, percent) for percent in (50, 99)}
+        return {**shown, "max": max(self._delays), "deliveries": len(self._delays)}
 
     async def storm(self, patience: float) -> dict[str, Any]:
-        """Drop all clients and reconnect them with their last ids."""
-        return {"recovery_s": await self._clients.reconnect(patience)}
+        """Drop all clients and reconnect them with their last ids, until all have news again."""
+        return {"recovery_s": await self._connect_all(patience, lambda c: c.is_caught_up)}
 
-    async def compare(self, after: int, ids: list[int], patience: float) -> dict[str, Any]:
+    async def compare(self, after: int, ids: list[int]) -> dict[str, Any]:
         """Wait for the last event, then hold what each client got against the table's ids."""
+        clients, table = self._clients, set(ids)
         if ids:
-            await self._clients.reach(ids[-1], patience)
-        return self._clients.compare(after, ids)
+            await _until(
+                lambda: all(c.ids and c.ids[-1] >= ids[-1] for c in clients), _REACH_SECONDS
+            )
+        found = {
+            "interruptions": sum(each.interruptions for each in clients),
+            "refusals": sum(each.refusals for each in clients),
+        }
+        for client in clients:
+            for name, count in differences(client.ids, after, table).items():
+                found[name] = found.get(name, 0) + count
+        return found
 
-    async def play(
-        self,
-        *,
-        run: int,
-        namespace: str,
-        stfs: int,
-        rate: float,
-        connections: int,
-        tfs_per_stf: int,
-        patience: float,
-    ) -> dict[str, Any]:
+    async def play(self, run: int, stfs: int, rate: float, patience: float) -> dict[str, Any]:
         """Announce STFs at a rate; wait until every TF of theirs has arrived."""
-        plan = daq.RunPlan(
-            run, stfs, namespace=namespace, size_bytes=_STF_BYTES, tf_count=_TFS_IN_STF
-        )
+        plan = daq.RunPlan(run, stfs, namespace="bench")
         ready = [body for _, body in daq.simulate_run(plan) if body["msg_type"] == "stf_ready"]
-        self._clients.forget_tfs()
+        self._first_tf.clear()
+        self._tfs = 0
         bodies = [json.dumps(body).encode() for body in ready]
-        sent = await send(self._address, bodies, rate=rate, connections=connections)
-        await self._clients.receive_tfs(stfs * tfs_per_stf, patience)
-        arrived = self._clients.first_tf
+        sent = await send(self._address, bodies, rate=rate, connections=_CONNECTIONS)
+        await _until(lambda: self._tfs >= stfs * TFS_PER_STF, patience)
         delays = [
-            arrived[body["filename"]] - at
+            self._first_tf[body["filename"]] - at
             for body, at in zip(ready, sent.at, strict=True)
-            if body["filename"] in arrived
+            if body["filename"] in self._first_tf
         ]
         return {
             "delays": delays,
@@ -147,9 +159,45 @@ class Load:
             "behind_s": sent.behind_seconds,
             "sending_s": max(sent.at) - min(sent.at),
             "first_sent": min(sent.at),
-            "last_arrival": self._clients.last_tf_at,
-            "tfs": self._clients.tfs,
+            "last_arrival": self._last_tf_at,
         }
+
+    async def _connect_all(
+        self, patience: float, is_there: Callable[[Client], asyncio.Event]
+    ) -> float:
+        """Connect all clients anew; gives the seconds until each is there."""
+        began = time.monotonic()
+        for client in self._clients:
+            client.connect()
+        async with asyncio.timeout(patience):
+            for client in self._clients:
+                await is_there(client).wait()
+        return time.monotonic() - began
+
+    def _on_event(self, event_id: int, _name: bytes, data: bytes, arrival: float) -> None:
+        if not self._is_timed:
+            return
+        stamp = self._stamps.get(event_id)
+        if stamp is None:
+            found = _STAMP.search(data)
+            stamp = self._stamps[event_id] = float(found[1]) if found else 0.0
+        if stamp:
+            self._delays.append(arrival - stamp)
+
+    def _on_first_clients_event(
+        self, event_id: int, name: bytes, data: bytes, arrival: float
+    ) -> None:
+        self._on_event(event_id, name, data, arrival)
+        if name == _REGISTERED and (found := _STF.search(data)):
+            self._tfs += 1
+            self._last_tf_at = arrival
+            self._first_tf.setdefault(found[1].decode(), arrival)
+
+
+async def _until(is_so: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_so() and time.monotonic() < deadline:  # noqa: ASYNC110 - rarely waits
+        await asyncio.sleep(_POLL_SECONDS)
 
 
 class MessageNotTaken(ProdOpsError):
@@ -210,29 +258,19 @@ async def _read_answer(reader: asyncio.StreamReader) -> None:
         raise MessageNotTaken(f"a message was answered {status}")
 
 
-async def _serve() -> None:
-    reader = asyncio.StreamReader(limit=_LINE_BYTES)
-    await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
-    )
+async def _carry_out(orders: Connection) -> None:
     load = Load()
-    while line := await reader.readline():
-        order = json.loads(line)
+    while True:
         try:
-            answer = await getattr(load, order.pop("do"))(**order)
-        except (ProdOpsError, OSError, TimeoutError) as error:
+            do, order = await asyncio.to_thread(orders.recv)
+        except EOFError:
+            return
+        try:
+            answer = await getattr(load, do)(**order)
+        except (ProdOpsError, OSError) as error:
             answer = {"error": f"{type(error).__name__}: {error}"}
-        sys.stdout.write(json.dumps(answer) + "\n")
-        sys.stdout.flush()
+        orders.send(answer)
 
 
-def main() -> None:
-    """Serve orders, on uvloop where it is installed."""
-    if importlib.util.find_spec("uvloop"):
-        importlib.import_module("uvloop").run(_serve())
-    else:
-        asyncio.run(_serve())
-
-
-if __name__ == "__main__":
-    main()
+def _serve(orders: Connection) -> None:
+    uvloop.run(_carry_out(orders))

@@ -6,20 +6,16 @@ from typing import Any, Final
 
 from deployments.bench.common import usage
 from deployments.bench.common.figures import Report, at_least, at_most, median, percentile
-from deployments.bench.common.machine import machine
 from deployments.bench.common.stack import BenchBroken, BenchStack, bench_stack, say
-from deployments.bench.fastmon.load import LoadProcess
+from deployments.bench.fastmon.load import TFS_PER_STF, LoadProcess
 
-SECONDS: Final = 60.0
-LONE: Final = 12
+_SECONDS: Final = 60.0
+_LONE: Final = 12
 _STEADY_RATE: Final = 10.0
 _STEADY_SECONDS: Final = 20.0
 _OFFERED_RATE: Final = 220.0
 _CLIENTS: Final = 10
-_CONNECTIONS: Final = 8
-_TFS_PER_STF: Final = 7
 _PATIENCE_SECONDS: Final = 120.0
-_NAMESPACE: Final = "bench"
 _FIRST_RUN: Final = 900_001
 _TF_ROWS: Final = """
     SELECT count(*) FROM swf_fastmon_files AS tf
@@ -29,33 +25,30 @@ _TF_ROWS: Final = """
 """
 _OVERRIDES: Final = {
     "PRODOPS_FASTMON_SELECTION_FRACTION": "1",
-    "PRODOPS_FASTMON_TF_FILES_PER_STF": str(_TFS_PER_STF),
+    "PRODOPS_FASTMON_TF_FILES_PER_STF": str(TFS_PER_STF),
     # so that a lone message soon finds nothing running
     "PRODOPS_FASTMON_IDLE_SECONDS": "1",
 }
 
 
-def run(*, seconds: float = SECONDS, lone: int = LONE) -> Report:
+def run(*, seconds: float = _SECONDS) -> Report:
     """Measure; about 3 minutes by default."""
-    report = Report("sampling", machine())
+    report = Report("sampling")
     with bench_stack(_OVERRIDES) as running, LoadProcess.started() as load:
         bench = _Bench(running, load)
-        alone = bench.lone(lone)
+        alone = bench.lone(_LONE)
         steady = bench.play(_STEADY_RATE, min(_STEADY_SECONDS, seconds), clients=1)
-        full = bench.full(seconds)
+        full = bench.full(seconds, report)
     report.add("stf_per_s", full["stf_per_s"], at_least(200), remark=full["remark"])
-    report.add("tf_per_s", full["stf_per_s"] * _TFS_PER_STF, at_least(1400))
+    report.add("tf_per_s", full["stf_per_s"] * TFS_PER_STF, at_least(1400))
     count = f"at {_STEADY_RATE:g} STF/s, n={len(steady['delays'])}"
     report.add("message_to_client_median_s", median(steady["delays"]), at_most(0.15), remark=count)
     report.add("message_to_client_p99_s", percentile(steady["delays"], 99), at_most(1.0))
-    count = f"n={len(alone)}, {min(alone):.3f} to {max(alone):.3f} s"
-    report.add("lone_message_median_s", median(alone), at_most(0.7), remark=count)
+    report.add_median("lone_message_median_s", alone, at_most(0.7))
     report.add("clients", _CLIENTS)
     for name in ("lost", "doubled", "disordered"):
         report.add(name, full["compared"][name], at_most(0))
     report.add("missing_tf_rows", full["missing_tf_rows"], at_most(0))
-    for note in full["notes"]:
-        report.note(note)
     return report
 
 
@@ -69,7 +62,7 @@ class _Bench:
 
     def lone(self, number: int) -> list[float]:
         """Each message alone: no request is open before it, and nothing runs."""
-        self._connect(1)
+        self._load.connect(self._played, 1)
         delays = []
         for index in range(number):
             self._played.wait_calm(1.0)
@@ -80,12 +73,12 @@ class _Bench:
     def play(self, rate: float, seconds: float, *, clients: int) -> dict[str, Any]:
         """Messages at a rate, with clients that follow."""
         self._played.wait_calm(1.0)
-        self._connect(clients)
+        self._load.connect(self._played, clients)
         say(f"{rate:g} STF/s for {seconds:g} s, with {clients} clients")
         return self._order(round(rate * seconds), rate=rate)
 
-    def full(self, seconds: float) -> dict[str, Any]:
-        """The sustained rate, with everything that must hold under it."""
+    def full(self, seconds: float, report: Report) -> dict[str, Any]:
+        """The sustained rate, with everything that must hold under it; the report gets notes."""
         running, stfs = self._played, round(_OFFERED_RATE * seconds)
         running.wait_calm(1.0)
         before = running.last_event_id()
@@ -95,22 +88,17 @@ class _Bench:
         cpu_used = usage.growth(cpu, self._cpu())
         say("comparing what each client got with the event table")
         ids = running.event_ids(before)
-        compared = self._load.ask("compare", after=before, ids=ids, patience=20)
+        compared = self._load.ask("compare", after=before, ids=ids)
         rows = running.count(_TF_ROWS, run=self._run)
+        report.note(_under_load(found, compared))
+        report.note(f"CPU during the {taken_s:.0f} s at {_OFFERED_RATE:g} STF/s offered:")
+        report.note(usage.table(cpu_used, taken_s))
         return {
             "stf_per_s": len(found["delays"]) / taken_s,
             "remark": f"{len(found['delays'])} of {stfs} STFs in {taken_s:.1f} s",
             "compared": compared,
-            "missing_tf_rows": stfs * _TFS_PER_STF - rows,
-            "notes": [
-                _under_load(found, compared),
-                f"CPU during the {taken_s:.0f} s at {_OFFERED_RATE:g} STF/s offered:",
-                usage.table(cpu_used, taken_s),
-            ],
+            "missing_tf_rows": stfs * TFS_PER_STF - rows,
         }
-
-    def _connect(self, clients: int) -> None:
-        self._load.ask("connect", address=self._played.address, clients=clients)
 
     def _order(self, stfs: int, *, rate: float) -> dict[str, Any]:
         self._run += 1
@@ -118,11 +106,8 @@ class _Bench:
             "play",
             seconds=stfs / rate + 2 * _PATIENCE_SECONDS,
             run=self._run,
-            namespace=_NAMESPACE,
             stfs=stfs,
             rate=rate,
-            connections=_CONNECTIONS,
-            tfs_per_stf=_TFS_PER_STF,
             patience=_PATIENCE_SECONDS,
         )
         if len(found["delays"]) < stfs:

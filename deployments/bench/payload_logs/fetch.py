@@ -7,28 +7,27 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import select
 
 from deployments.bench.common.figures import Report, at_least, at_most, columns, median
-from deployments.bench.common.machine import machine
+from deployments.bench.common.requests import latest, note_spans, pickup, run_seconds
 from deployments.bench.common.stack import BenchBroken, BenchStack, bench_stack, say
 from deployments.bench.payload_logs.logs import JobLog, LogMaker
-from deployments.bench.payload_logs.page import LogPage, Shown
+from deployments.bench.payload_logs.page import Shown, read_log
 from flows.common.database import transaction
 from flows.common.models import Event, Request
 from flows.payload_logs import messages
 
-RUNS: Final = 7
-CLICKS: Final = 21
-AT_ONCE: Final = 20
-LARGE_BYTES: Final = 100_000_000
-SMALL_BYTES: Final = 60_000
-SETTINGS: Final = {"PRODOPS_SANDBOX_GRID": "true", "PRODOPS_SANDBOX_PANDA": "true"}
+_RUNS: Final = 7
+_CLICKS: Final = 21
+_AT_ONCE: Final = 20
+_LARGE_BYTES: Final = 100_000_000
+_SMALL_BYTES: Final = 60_000
+_SETTINGS: Final = {"PRODOPS_SANDBOX_GRID": "true", "PRODOPS_SANDBOX_PANDA": "true"}
 _WARM_UP: Final = 2
 _CALM_SECONDS: Final = 0.5
 _PATIENCE_SECONDS: Final = 60.0
@@ -41,7 +40,7 @@ class XrdcpMissing(BenchBroken):
     exit_code = 2
 
 
-def run(*, runs: int = RUNS, clicks: int = CLICKS, at_once: int = AT_ONCE) -> Report:
+def run(*, runs: int = _RUNS) -> Report:
     """Measure; about 2 minutes by default.
 
     Raises:
@@ -50,23 +49,12 @@ def run(*, runs: int = RUNS, clicks: int = CLICKS, at_once: int = AT_ONCE) -> Re
     xrdcp = shutil.which("xrdcp")
     if xrdcp is None:
         raise XrdcpMissing("xrdcp is not installed; Debian's xrootd-client has it")
-    report = Report("fetch", machine())
-    with bench_stack(SETTINGS) as running:
-        bench = _Bench(running, xrdcp)
+    report = Report("fetch")
+    with bench_stack(_SETTINGS) as running:
+        bench = _Bench(running, report, xrdcp)
         bench.compare(runs)
-        bench.click(clicks)
-        right, seconds = bench.together(at_once)
-    ratio = median(bench.fetched) / median(bench.bare)
-    report.add("ratio_to_xrdcp_and_tar", ratio, at_most(1.3), remark=f"n={runs} and {runs}")
-    report.add("fetch_median_s", median(bench.fetched), remark=_span(bench.fetched))
-    report.add("xrdcp_and_tar_median_s", median(bench.bare), remark=_span(bench.bare))
-    report.add("archive_bytes", bench.large_bytes)
-    report.add(
-        "click_to_text_median_s", median(bench.clicked), at_most(1.0), remark=_span(bench.clicked)
-    )
-    report.add("small_fetch_median_s", median(bench.small), remark=_span(bench.small))
-    report.add("concurrent_right", right, at_least(at_once))
-    report.add("concurrent_seconds", seconds)
+        bench.click(_CLICKS)
+        bench.together(_AT_ONCE)
     report.note("Where the time goes, in medians from each event of a fetch to the next:")
     report.note(bench.steps())
     report.note(
@@ -77,20 +65,12 @@ def run(*, runs: int = RUNS, clicks: int = CLICKS, at_once: int = AT_ONCE) -> Re
     return report
 
 
-def _span(values: Sequence[float]) -> str:
-    return f"n={len(values)}, {min(values):.3f} to {max(values):.3f} s"
-
-
 class _Bench:
-    """The three measurements, on one stack."""
+    """The three measurements, on one stack; each adds its figures."""
 
-    def __init__(self, running: BenchStack, xrdcp: str) -> None:
-        self.bare: list[float] = []
-        self.fetched: list[float] = []
-        self.clicked: list[float] = []
-        self.small: list[float] = []
-        self.large_bytes = 0
+    def __init__(self, running: BenchStack, report: Report, xrdcp: str) -> None:
         self._running = running
+        self._report = report
         self._xrdcp = xrdcp
         self._maker = LogMaker(running)
         self._steps: dict[str, dict[str, list[float]]] = {"large": {}, "small": {}}
@@ -99,28 +79,34 @@ class _Bench:
 
     def compare(self, runs: int) -> None:
         """Bare xrdcp with tar and the fetch in turns; nothing else is open meanwhile."""
-        say(f"making a log of {LARGE_BYTES} bytes")
-        made = self._maker.make(LARGE_BYTES)
-        self.large_bytes = made.log.size_bytes
+        bare, fetched = [], []
+        say(f"making a log of {_LARGE_BYTES} bytes")
+        made = self._maker.make(_LARGE_BYTES)
         if not self._is_right(made):
             raise BenchBroken("the large log did not come right")
         for number in range(runs + _WARM_UP):
             self._running.wait_calm(_CALM_SECONDS)
-            bare = self._copy_and_unpack(made)
+            copied = self._copy_and_unpack(made)
             self._running.wait_calm(_CALM_SECONDS)
             again = self._maker.another(made)
             shown = self._read(again)
-            fetched = self._run_seconds(again.panda_id)
-            say(f"xrdcp and tar {bare:.3f} s, fetch {fetched:.3f} s, shown {shown.seconds:.3f} s")
+            took = self._run_seconds(again.panda_id)
+            say(f"xrdcp and tar {copied:.3f} s, fetch {took:.3f} s, shown {shown.seconds:.3f} s")
             if number >= _WARM_UP:
-                self.bare.append(bare)
-                self.fetched.append(fetched)
+                bare.append(copied)
+                fetched.append(took)
                 self._note_steps("large", again.panda_id)
+        ratio, span = median(fetched) / median(bare), f"n={runs} and {runs}"
+        self._report.add("ratio_to_xrdcp_and_tar", ratio, at_most(1.3), remark=span)
+        self._report.add_median("fetch_median_s", fetched)
+        self._report.add_median("xrdcp_and_tar_median_s", bare)
+        self._report.add("archive_bytes", made.log.size_bytes)
 
     def _read(self, made: JobLog) -> Shown:
         """Click on a job's log, and see that what is shown is its."""
-        shown = LogPage(self._running.stack.api_url, seconds=_PATIENCE_SECONDS).read(made.panda_id)
-        if not shown.content or not _first(made).startswith(shown.content):
+        api_url = self._running.stack.api_url
+        shown = read_log(api_url, made.panda_id, seconds=_PATIENCE_SECONDS)
+        if not made.is_shown_by(shown):
             raise BenchBroken(f"the log of job {made.panda_id} is not right: {shown.reason}")
         return shown
 
@@ -145,25 +131,29 @@ class _Bench:
 
     def click(self, clicks: int) -> None:
         """Small logs of different jobs, one after the other."""
+        clicked, fetched = [], []
         for number in range(clicks + _WARM_UP):
-            made = self._maker.make(SMALL_BYTES)
+            made = self._maker.make(_SMALL_BYTES)
             self._running.wait_calm(_CALM_SECONDS)
             shown = self._read(made)
             if number >= _WARM_UP:
-                self.clicked.append(shown.seconds)
-                self.small.append(self._run_seconds(made.panda_id))
+                clicked.append(shown.seconds)
+                fetched.append(self._run_seconds(made.panda_id))
                 self._note_steps("small", made.panda_id)
-        say(f"click to text: {median(self.clicked):.3f} s")
+        say(f"click to text: {median(clicked):.3f} s")
+        self._report.add_median("click_to_text_median_s", clicked, at_most(1.0))
+        self._report.add_median("small_fetch_median_s", fetched)
 
-    def together(self, number: int) -> tuple[int, float]:
-        """Different jobs' logs at once: how many came right, and seconds until the last."""
-        made = [self._maker.make(SMALL_BYTES * (index + 1)) for index in range(number)]
+    def together(self, number: int) -> None:
+        """Different jobs' logs at once: how many come right, and seconds until the last."""
+        made = [self._maker.make(_SMALL_BYTES * (index + 1)) for index in range(number)]
         self._running.wait_calm(_CALM_SECONDS)
         say(f"{number} logs at once")
         began = time.monotonic()
         with ThreadPoolExecutor(number) as pool:
             right = sum(pool.map(self._is_right, made))
-        return right, time.monotonic() - began
+        self._report.add("concurrent_right", right, at_least(number))
+        self._report.add("concurrent_seconds", time.monotonic() - began)
 
     def _is_right(self, made: JobLog) -> bool:
         """Whether the page shows the first file, and the API gives each file as it was made."""
@@ -186,46 +176,22 @@ class _Bench:
 
     def _note_steps(self, size: str, panda_id: int) -> None:
         request, events = self._events_of(panda_id)
-        marks = [("the worker claims it", request.claimed_at)]
-        marks.append(("its process is asked for", request.started_at))
-        marks += [(f"{_label(each)} begins", each.at) for each in events[:-1]]
-        marks.append((messages.READY, events[-1].at))
-        before = request.created_at
-        for label, at in marks:
-            if at is not None:
-                self._steps[size].setdefault(label, []).append((at - before).total_seconds())
-                before = at
+        begun = [(f"{each.payload['step']} begins", each.at) for each in events[:-1]]
+        marks = [*pickup(request), *begun, (messages.READY, events[-1].at)]
+        note_spans(self._steps[size], request.created_at, marks)
 
     def _run_seconds(self, panda_id: int) -> float:
         """Seconds from the start of the run to its last event."""
         request, events = self._events_of(panda_id)
-        if request.started_at is None:
-            raise BenchBroken(f"request {request.id} has ended, and was not started")
-        return (events[-1].at - request.started_at).total_seconds()
+        return run_seconds(request, events[-1].at)
 
     def _events_of(self, panda_id: int) -> tuple[Request, list[Event]]:
         """The last request of a job's log, and its events."""
-        latest = (
-            select(Request)
-            .where(Request.action == "fetch_payload_log", Request.subject == str(panda_id))
-            .order_by(Request.id.desc())
-            .limit(1)
-        )
+        request = latest(self._running.engine, "fetch_payload_log", str(panda_id))
         types = (messages.PROGRESS, messages.READY, messages.FAILED)
+        of_it = select(Event).where(Event.request_id == request.id, Event.msg_type.in_(types))
         with transaction(self._running.engine) as session:
-            request = session.scalars(latest).one()
-            of_it = select(Event).where(Event.request_id == request.id, Event.msg_type.in_(types))
             return request, list(session.scalars(of_it.order_by(Event.id)))
-
-
-def _first(made: JobLog) -> bytes:
-    """The file that the page opens."""
-    return next(iter(made.members.values()))
-
-
-def _label(event: Event) -> str:
-    payload: Any = event.payload
-    return str(payload["step"])
 
 
 def _in_words(values: list[float] | None) -> str:

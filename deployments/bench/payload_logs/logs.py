@@ -6,20 +6,20 @@ import base64
 import io
 import itertools
 import random
-import tarfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import httpx
 
 from deployments.bench.common.stack import BenchStack
+from deployments.bench.payload_logs.page import Shown
 from deployments.sandbox.grid.grid import Grid
 from deployments.sandbox.grid.logs import Log, make_log
 from deployments.stack.environment import sandbox_panda_url
 
-SCOPE: Final = "group.EIC"
+_SCOPE: Final = "group.EIC"
 _FIRST_TASK: Final = 700_001
 _LINE_BYTES: Final = 90
 _PACKED: Final = 1.13
@@ -41,9 +41,13 @@ class JobLog:
     """A job and its log."""
 
     panda_id: int
-    jedi_task_id: int
     log: Log
     members: Mapping[str, bytes]
+
+    def is_shown_by(self, shown: Shown) -> bool:
+        """Whether a page has the beginning of its first file."""
+        first = next(iter(self.members.values()))
+        return bool(shown.content) and first.startswith(shown.content)
 
 
 class LogMaker:
@@ -59,14 +63,13 @@ class LogMaker:
         task = next(self._tasks)
         members = made_up_log(size_bytes, seed=task)
         lfn = f"group.EIC.bench.log.{task}.000001.log.tgz"
-        content = archive_of(members)
-        log = make_log(self.grid, scope=SCOPE, lfn=lfn, content=content, rses=rses)
-        return JobLog(self._job(task, log), task, log, members)
+        log = make_log(self.grid, scope=_SCOPE, lfn=lfn, members=members, rses=rses)
+        return JobLog(self._job(task, log), log, members)
 
     def another(self, made: JobLog) -> JobLog:
         """Another job with the same log."""
         task = next(self._tasks)
-        return JobLog(self._job(task, made.log), task, made.log, made.members)
+        return replace(made, panda_id=self._job(task, made.log))
 
     def _job(self, task: int, log: Log) -> int:
         body: dict[str, Any] = {"jedi_task_id": task, "log": [log.scope, log.lfn]}
@@ -96,14 +99,3 @@ def _lines(size_bytes: int, chance: random.Random) -> bytes:
 
 def _stamp(moment: datetime) -> bytes:
     return moment.isoformat(" ", "milliseconds")[:23].encode()
-
-
-def archive_of(members: Mapping[str, bytes]) -> bytes:
-    """The members as the pilot packs them."""
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz", compresslevel=1) as tar:
-        for name, content in members.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            tar.addfile(entry, io.BytesIO(content))
-    return packed.getvalue()

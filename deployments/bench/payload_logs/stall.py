@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -16,10 +14,10 @@ from typing import Final
 import psutil
 
 from deployments.bench.common.figures import Report, at_least, at_most
-from deployments.bench.common.machine import machine
+from deployments.bench.common.meanwhile import meanwhile
 from deployments.bench.common.stack import BenchBroken, BenchStack, bench_stack, say
 from deployments.bench.payload_logs.logs import JobLog, LogMaker
-from deployments.bench.payload_logs.page import LogPage, Shown
+from deployments.bench.payload_logs.page import Shown, read_log
 from deployments.bench.submission.chaos.victims import Victims
 from flows.payload_logs import cache
 
@@ -34,6 +32,7 @@ _DOOR, _RSE, _OTHER_RSE = "door", "BNL-XRD", "EIC-XRD"
 _COPIER: Final = "blocks/xrootd_storage/copier.py"
 _MARKS: Final = frozenset({cache.DONE, cache.ORIGIN, cache.ERROR})
 _ENDING_SECONDS: Final = 10.0
+_LOOK_SECONDS: Final = 0.001
 _READY, _FAILED = "ready", "failed"
 
 
@@ -44,34 +43,24 @@ class Moment(StrEnum):
     MIDDLE = "in the middle"
 
 
-@dataclass
-class _Found:
-    """What was measured, in seconds from the click; by its end."""
-
-    reported: list[float] = field(default_factory=list)
-    arrived: list[float] = field(default_factory=list)
-    left_over: list[str] = field(default_factory=list)
-
-
 def run(*, runs: int = RUNS) -> Report:
     """Measure; about 3 minutes by default."""
-    report = Report("stall", machine())
+    report = Report("stall")
     with bench_stack(_SETTINGS) as running:
         bench = _Bench(running)
         for _ in range(runs):
             for moment in Moment:
                 bench.measure(moment, (_RSE,))
                 bench.measure(moment, (_RSE, _OTHER_RSE))
-        found = bench.found
     expected = 2 * runs
-    worst = max(found.reported, default=_PATIENCE_SECONDS)
-    slowest = max(found.arrived, default=_PATIENCE_SECONDS)
-    report.add("reported_within_s", worst, at_most(30), remark=f"n={len(found.reported)}")
-    report.add("reported", len(found.reported), at_least(expected))
-    report.add("second_replica_used", len(found.arrived), at_least(expected))
+    worst = max(bench.reported, default=_PATIENCE_SECONDS)
+    slowest = max(bench.arrived, default=_PATIENCE_SECONDS)
+    report.add("reported_within_s", worst, at_most(30), remark=f"n={len(bench.reported)}")
+    report.add("reported", len(bench.reported), at_least(expected))
+    report.add("second_replica_used", len(bench.arrived), at_least(expected))
     report.add("second_replica_within_s", slowest, at_most(30))
-    report.add("left_over", len(found.left_over), at_most(0))
-    for each in found.left_over:
+    report.add("left_over", len(bench.left_over), at_most(0))
+    for each in bench.left_over:
         report.note(f"  left over: {each}")
     report.note(
         f"With default limits. Before: the door of {_RSE} gets SIGSTOP before the click; in the "
@@ -82,10 +71,17 @@ def run(*, runs: int = RUNS) -> Report:
 
 
 class _Bench:
-    """The measurement, on one stack."""
+    """The measurement, on one stack.
+
+    Attributes:
+        reported, arrived: Seconds from the click, by its end.
+        left_over: What fetches left behind, in words.
+    """
 
     def __init__(self, running: BenchStack) -> None:
-        self.found = _Found()
+        self.reported: list[float] = []
+        self.arrived: list[float] = []
+        self.left_over: list[str] = []
         self._running = running
         self._maker = LogMaker(running)
         self._victims = Victims(running)
@@ -107,11 +103,10 @@ class _Bench:
         self._note_left_over()
 
     def _judge(self, made: JobLog, shown: Shown, *, has_other: bool) -> None:
-        wanted = next(iter(made.members.values()))
         if not has_other and shown.phase == _FAILED and _RSE in shown.reason:
-            self.found.reported.append(shown.seconds)
-        elif has_other and shown.phase == _READY and wanted.startswith(shown.content):
-            self.found.arrived.append(shown.seconds)
+            self.reported.append(shown.seconds)
+        elif has_other and shown.phase == _READY and made.is_shown_by(shown):
+            self.arrived.append(shown.seconds)
 
     def _job(self, rses: tuple[str, ...]) -> JobLog:
         """A job of its own; the log is made once."""
@@ -122,13 +117,14 @@ class _Bench:
     def _read_stopped(self, made: JobLog, moment: Moment) -> Shown | None:
         """What the page shows; None where the copy was faster than the stopping."""
         door = _Door(psutil.Process(self._running.stack.pid(_DOOR)))
-        page = LogPage(self._running.stack.api_url, seconds=_PATIENCE_SECONDS)
-        with door.going_on_at_last():
+        api_url = self._running.stack.api_url
+        with ExitStack() as at_last:
+            at_last.callback(door.go_on)
             if moment is Moment.BEFORE:
                 door.stop()
-                return page.read(made.panda_id)
-            with self._stopped_at_a_part(door):
-                shown = page.read(made.panda_id)
+                return read_log(api_url, made.panda_id, seconds=_PATIENCE_SECONDS)
+            with meanwhile(lambda: self._stop_at_a_part(door), every_seconds=_LOOK_SECONDS):
+                shown = read_log(api_url, made.panda_id, seconds=_PATIENCE_SECONDS)
             return shown if door.is_stopped and self._was_stalled(shown, made) else None
 
     def _was_stalled(self, shown: Shown, made: JobLog) -> bool:
@@ -136,25 +132,11 @@ class _Bench:
         at = self._running.http.get(f"/api/payload-logs/{made.panda_id}/").json()
         return shown.phase == _FAILED or at["rse"] != _RSE
 
-    @contextmanager
-    def _stopped_at_a_part(self, door: _Door) -> Iterator[None]:
-        """Stop the door, from a thread, as soon as a copy has got some of its bytes."""
+    def _stop_at_a_part(self, door: _Door) -> None:
+        """Stop the door when a copy has got some of its bytes."""
         path = self._running.stack.state_dir / "payload-logs"
-        ended = threading.Event()
-
-        def look() -> None:
-            while not ended.is_set():
-                if _largest(path) >= _PART_BYTES:
-                    door.stop()
-                    return
-
-        thread = threading.Thread(target=look, name="stopper", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            thread.join()
+        if not door.is_stopped and _largest(path) >= _PART_BYTES:
+            door.stop()
 
     # -------------------------------------------------------------- what is left
 
@@ -163,14 +145,14 @@ class _Bench:
         deadline = time.monotonic() + _ENDING_SECONDS
         while (found := [*self._processes(), *self._files()]) and time.monotonic() < deadline:
             time.sleep(_CALM_SECONDS)
-        self.found.left_over += found
+        self.left_over += found
 
     def _processes(self) -> Iterator[str]:
         mark = os.fspath(self._running.stack.state_dir)
         for run in self._victims.runs():
             yield f"process {run.pid} of a run"
-        for process in psutil.process_iter():
-            words = " ".join(_command(process))
+        for process in psutil.process_iter(["cmdline"]):
+            words = " ".join(process.info["cmdline"] or ())
             if _COPIER in words and mark in words:
                 yield f"process {process.pid}: {words[:200]}"
 
@@ -197,14 +179,10 @@ class _Door:
             each.send_signal(signal.SIGSTOP)
         self.is_stopped = True
 
-    @contextmanager
-    def going_on_at_last(self) -> Iterator[None]:
-        """Let it go on at the end, whatever happened."""
-        try:
-            yield
-        finally:
-            for each in reversed(self._processes):
-                each.send_signal(signal.SIGCONT)
+    def go_on(self) -> None:
+        """Let it go on."""
+        for each in reversed(self._processes):
+            each.send_signal(signal.SIGCONT)
 
 
 def _largest(directory: Path) -> int:
@@ -220,10 +198,3 @@ def _largest(directory: Path) -> int:
 
 def _below(directory: Path) -> list[Path]:
     return [Path(at) / name for at, _, names in os.walk(directory) for name in names]
-
-
-def _command(process: psutil.Process) -> list[str]:
-    try:
-        return list(process.cmdline())
-    except psutil.Error:
-        return []

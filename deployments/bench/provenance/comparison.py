@@ -14,8 +14,8 @@ from deployments.sandbox.grid.seed import files_of
 from flows.common.database import transaction
 
 _DATASETS: Final = text("""
-    SELECT d.name, d.file_count, d.file_bytes, d.is_complete, d.rses, d.length, d.size_bytes,
-           coalesce(f.digest, '') AS digest
+    SELECT d.name, d.file_count AS files, d.file_bytes AS size_bytes, d.length,
+           d.size_bytes AS rucio_bytes, d.is_complete, d.rses, coalesce(f.digest, '') AS digest
     FROM provenance_dataset d
     CROSS JOIN LATERAL (
         SELECT md5(string_agg(name || ' ' || size_bytes || ' ' || adler32, ','
@@ -56,8 +56,8 @@ class Facts:
 def of_datasets(engine: Engine, campaign: str, listed: Sequence[ListedDataset]) -> list[str]:
     """Every fact of every dataset that is not as listed, in words."""
     with transaction(engine) as session:
-        rows = session.execute(_DATASETS, {"campaign": campaign}).mappings().all()
-    swept = {str(row["name"]): _swept(row) for row in rows}
+        rows = session.execute(_DATASETS, {"campaign": campaign}).mappings()
+        swept = {row["name"]: _swept(**row) for row in rows}
     wanted = {dataset.name: _listed(dataset) for dataset in listed}
     found = [f"{name}: nobody produced it" for name in sorted(swept.keys() - wanted.keys())]
     found += [f"{name}: is missing" for name in sorted(wanted.keys() - swept.keys())]
@@ -79,16 +79,10 @@ def of_markers(engine: Engine, campaign: str, paths: Iterable[str], found: set[s
     ]
 
 
-def _swept(row: Mapping[Any, Any]) -> Facts:
-    return Facts(
-        files=row["file_count"],
-        size_bytes=row["file_bytes"],
-        length=row["length"],
-        rucio_bytes=row["size_bytes"],
-        is_complete=row["is_complete"],
-        rses={each["rse"]: (each["files"], each["total"]) for each in row["rses"]},
-        digest=row["digest"],
-    )
+def _swept(*, name: str, rses: list[dict[str, Any]], **others: Any) -> Facts:
+    del name
+    counts = {each["rse"]: (each["files"], each["total"]) for each in rses}
+    return Facts(rses=counts, **others)
 
 
 def _listed(dataset: ListedDataset) -> Facts:

@@ -29,8 +29,8 @@ from flows.provenance.domain.join import Requested, asked_for_files, markers
 from flows.provenance.domain.names import RECO, suffix_of, trimmed
 from flows.provenance.tasks.rucio import list_names
 
-RUNS: Final = 7
-LEAST_PROCESSES: Final = 60
+_RUNS: Final = 7
+_LEAST_PROCESSES: Final = 60
 _PROCESSES_SECONDS: Final = 300.0
 _SEED: Final = 4
 _SAY_EVERY: Final = 100
@@ -49,21 +49,6 @@ ca_cert = {ca_file}
 request_retries = 1
 auth_token_file_path = {token}
 """
-
-
-@dataclass(frozen=True)
-class Markers:
-    """The markers of a campaign, and what it took to find them.
-
-    Attributes:
-        found: The paths that are found.
-        cold: Seconds of the first time, with connecting and signing in.
-        warm: Seconds of each further time.
-    """
-
-    found: set[str]
-    cold: float
-    warm: list[float]
 
 
 @dataclass(frozen=True)
@@ -92,9 +77,15 @@ class OneByOne:
         ]
 
 
-def alone(grid: Grid, campaign: Campaign, *, runs: int = RUNS) -> Markers:
-    """Find the markers several times: Rucio is asked for names, and nothing is kept."""
-    requested = [_requested(path) for path in campaign.paths]
+def alone(grid: Grid, campaign: Campaign) -> tuple[set[str], list[float]]:
+    """Find the markers several times: Rucio is asked for names, and nothing is kept.
+
+    Returns:
+        The paths that are found, and the seconds of each time; the first connects and signs in.
+    """
+    requested = [
+        Requested(bare, suffix_of(bare, EVGEN_ROOT) or "") for bare in map(trimmed, campaign.paths)
+    ]
     reader = RucioAccess(
         url=grid.url,
         account=access.READER,
@@ -105,12 +96,12 @@ def alone(grid: Grid, campaign: Campaign, *, runs: int = RUNS) -> Markers:
     found: set[str] = set()
     spent: list[float] = []
     with RucioCatalog(reader) as catalog:
-        for _ in range(runs + 1):
+        for _ in range(_RUNS + 1):
             began = time.monotonic()
             found = _found(catalog, campaign.name, requested)
             spent.append(time.monotonic() - began)
     say(f"markers alone: {median(spent[1:]):.3f} s")
-    return Markers(found, spent[0], spent[1:])
+    return found, spent
 
 
 def one_by_one(grid: Grid, campaign: Campaign, place: Path) -> OneByOne:
@@ -128,17 +119,12 @@ def one_by_one(grid: Grid, campaign: Campaign, place: Path) -> OneByOne:
     asked: dict[str, Asked] = {}
     deadline = time.monotonic() + _PROCESSES_SECONDS
     for path in random.Random(_SEED).sample(paths, len(paths)):  # noqa: S311 - a sample
-        if time.monotonic() > deadline and len(asked) >= LEAST_PROCESSES:
+        if time.monotonic() > deadline and len(asked) >= _LEAST_PROCESSES:
             break
         asked[path] = script.ask(campaign.name, path)
         if len(asked) % _SAY_EVERY == 0:
             say(f"{len(asked)} processes")
     return OneByOne(asked, len(paths))
-
-
-def _requested(path: str) -> Requested:
-    bare = trimmed(path)
-    return Requested(bare, suffix_of(bare, EVGEN_ROOT) or "")
 
 
 def _found(catalog: RucioCatalog, campaign: str, requested: Sequence[Requested]) -> set[str]:

@@ -3,112 +3,70 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from sqlalchemy import select
 
+from deployments.bench.common import usage
 from deployments.bench.common.figures import Report, at_least, at_most, median
-from deployments.bench.common.machine import machine
-from deployments.bench.common.run_memory import RunMemory
+from deployments.bench.common.meanwhile import peak_of
+from deployments.bench.common.requests import latest, run_seconds
 from deployments.bench.common.stack import BenchBroken, BenchStack, bench_stack, say, until
 from deployments.bench.provenance import comparison, markers
-from deployments.bench.provenance.markers import Markers, OneByOne, expected_markers
+from deployments.bench.submission.chaos.victims import Victims
 from deployments.sandbox.grid import seed
 from deployments.sandbox.grid.grid import Grid
-from deployments.sandbox.grid.made_up import (
-    DATASETS,
-    FILES,
-    REQUESTS,
-    Campaign,
-    given,
-    made_up,
-)
+from deployments.sandbox.grid.made_up import FILES, Campaign, given, made_up
 from flows.common.database import transaction
-from flows.common.models import Event, Request, RequestState
+from flows.common.models import Event, RequestState
+from flows.common.sessions import members
 from flows.provenance import messages
 
 _ACTION: Final = "campaign_provenance_sweep"
 _PATIENCE_SECONDS: Final = 300.0
+_SAMPLE_SECONDS: Final = 0.05
 _SHOWN: Final = 10
 _SETTINGS: Final = {"PRODOPS_SANDBOX_GRID": "true"}
 
 
-@dataclass
-class _Found:
-    """What was measured."""
-
-    seconds: float = 0.0
-    request_seconds: float = 0.0
-    again_seconds: float = 0.0
-    mib: float = 0.0
-    markers: Markers = field(default_factory=lambda: Markers(set(), 0.0, []))
-    one_by_one: OneByOne = field(default_factory=lambda: OneByOne({}, 0))
-    differences: list[str] = field(default_factory=list)
-    compared: list[str] = field(default_factory=list)
-
-
-def run(
-    *,
-    listings: Sequence[Path] = (),
-    requests_csv: Path | None = None,
-    requests: int = REQUESTS,
-    datasets: int = DATASETS,
-    files: int = FILES,
-) -> Report:
+def run(*, listings: Sequence[Path] = (), requests_csv: Path | None = None) -> Report:
     """Measure; about 4 minutes by default, and half a minute for each listing.
 
     Args:
         listings: Further campaigns that are seeded, swept and compared.
         requests_csv: Further requests, which PCS imports for them.
-        requests: Made-up requests.
-        datasets: Made-up datasets.
-        files: Made-up files in all; of a listing, at most so many.
     """
-    report = Report("sweep", machine())
-    campaign = made_up(requests=requests, datasets=datasets, files=files)
-    others = [given(path, requests_csv, most_files=files) for path in listings]
+    report = Report("sweep")
+    others = [given(path, requests_csv, most_files=FILES) for path in listings]
     with bench_stack(_SETTINGS) as running:
-        bench = _Bench(running)
-        bench.measure(campaign)
+        bench = _Bench(running, report)
+        bench.measure(made_up())
         for other in others:
             bench.compare(other)
-    _judge(report, bench.found, campaign)
-    return report
-
-
-def _judge(report: Report, found: _Found, campaign: Campaign) -> None:
-    each, alone = found.one_by_one, median(found.markers.warm)
-    size = f"{len(campaign.paths)} requests, {len(campaign.datasets)} datasets"
-    report.add("seconds", found.seconds, at_most(15), remark=f"the run; {size}")
-    report.add("request_seconds", found.request_seconds, remark="from the POST to the event")
-    report.add("again_seconds", found.again_seconds, remark="the run, where nothing has changed")
-    report.add("mib", found.mib, at_most(250), remark="peak resident, all of the run's session")
-    report.add("speedup_over_one_process_per_request", each.seconds / alone, at_least(50))
-    report.add("markers_s", alone, remark=f"n={len(found.markers.warm)}, connection open")
-    report.add("markers_cold_s", found.markers.cold, remark="with connecting and signing in")
-    how = "measured" if len(each.asked) == each.paths else "extrapolated"
-    report.add("processes_s", each.seconds, remark=f"of rucio did list, one by one; {how}")
-    report.add("processes_measured", len(each.asked))
-    report.add("campaigns_compared", len(found.compared), remark=", ".join(found.compared))
-    report.add("mismatches", len(found.differences), at_most(0))
-    for words in found.differences[:_SHOWN]:
+    compared = list(dict.fromkeys(bench.compared))
+    report.add("campaigns_compared", len(compared), remark=", ".join(compared))
+    report.add("mismatches", len(bench.differences), at_most(0))
+    for words in bench.differences[:_SHOWN]:
         report.note(f"  differs: {words}")
     report.note(
         "Compared: each dataset's RSE counts, completeness, length and size, and its files' names, "
         "sizes and checksums, with the listing; each request's finding with the hand script's "
         "patterns; the markers with what its processes of rucio said."
     )
+    return report
 
 
 class _Bench:
-    """The measurement, on one stack."""
+    """The measurement, on one stack; it adds its figures."""
 
-    def __init__(self, running: BenchStack) -> None:
-        self.found = _Found()
+    def __init__(self, running: BenchStack, report: Report) -> None:
+        self.compared: list[str] = []
+        self.differences: list[str] = []
         self._running = running
+        self._report = report
         self._grid = Grid(running.stack.settings)
+        self._victims = Victims(running)
         self._paths: list[str] = []
 
     # -------------------------------------------------------------- the made-up campaign
@@ -118,36 +76,50 @@ class _Bench:
         self._prepare(campaign)
         self._running.check_pipeline()
         self._running.wait_calm()
-        memory = RunMemory(self._running)
-        with memory.watching():
-            request = self._sweep(campaign.name)
-        self.found.mib = memory.mib
-        self.found.seconds, self.found.request_seconds = self._times(request)
-        say(f"swept in {self.found.seconds:.2f} s, {memory.mib:.0f} MiB")
+        with peak_of(self._run_mib, every_seconds=_SAMPLE_SECONDS) as memory:
+            seconds, request_seconds = self._sweep(campaign.name)
+        say(f"swept in {seconds:.2f} s, {memory.value:.0f} MiB")
         self._note_differences(campaign)
-        again = self._sweep(campaign.name)
-        self.found.again_seconds, _ = self._times(again)
+        again_seconds, _ = self._sweep(campaign.name)
         self._note_differences(campaign)
+        report = self._report
+        size = f"{len(campaign.paths)} requests, {len(campaign.datasets)} datasets"
+        report.add("seconds", seconds, at_most(15), remark=f"the run; {size}")
+        report.add("request_seconds", request_seconds, remark="from the POST to the event")
+        report.add("again_seconds", again_seconds, remark="the run, where nothing has changed")
+        report.add(
+            "mib", memory.value, at_most(250), remark="peak resident, all of the run's session"
+        )
         self._compare_markers(campaign)
+
+    def _run_mib(self) -> float:
+        """The largest resident set of a run under way, with all processes of its session."""
+        runs = (members(run.pid) for run in self._victims.runs())
+        return max((sum(map(usage.most_resident_of, pids)) for pids in runs), default=0.0)
 
     def _compare_markers(self, campaign: Campaign) -> None:
         """Find the markers alone, then by a process for each request."""
         self._running.wait_calm()
-        found = self.found
-        found.markers = markers.alone(self._grid, campaign)
+        found, (cold, *warm) = markers.alone(self._grid, campaign)
         place = self._running.stack.state_dir / "hand-script"
-        found.one_by_one = markers.one_by_one(self._grid, campaign, place)
-        wanted = expected_markers(campaign.name, campaign.datasets, campaign.paths)
-        found.differences += found.one_by_one.differences(found.markers.found)
-        found.differences += [f"{path}: the marker" for path in found.markers.found ^ wanted]
+        each = markers.one_by_one(self._grid, campaign, place)
+        wanted = markers.expected_markers(campaign.name, campaign.datasets, campaign.paths)
+        self.differences += each.differences(found)
+        self.differences += [f"{path}: the marker" for path in found ^ wanted]
+        report, alone = self._report, median(warm)
+        how = "measured" if len(each.asked) == each.paths else "extrapolated"
+        report.add("speedup_over_one_process_per_request", each.seconds / alone, at_least(50))
+        report.add("markers_s", alone, remark=f"n={len(warm)}, connection open")
+        report.add("markers_cold_s", cold, remark="with connecting and signing in")
+        report.add("processes_s", each.seconds, remark=f"of rucio did list, one by one; {how}")
+        report.add("processes_measured", len(each.asked))
 
     # -------------------------------------------------------------- any campaign
 
     def compare(self, campaign: Campaign) -> None:
         """Sweep a campaign and compare what came of it."""
         self._prepare(campaign)
-        request = self._sweep(campaign.name)
-        seconds, _ = self._times(request)
+        seconds, _ = self._sweep(campaign.name)
         say(f"{campaign.name}: swept in {seconds:.2f} s")
         self._note_differences(campaign)
 
@@ -164,52 +136,34 @@ class _Bench:
         seeded = seed.seed(self._grid, campaign.datasets)
         say(f"{campaign.name}: {seeded.datasets} datasets, {seeded.files} files in Rucio")
 
-    def _sweep(self, campaign: str) -> Request:
-        """Ask for a sweep over REST, and wait for its end.
+    def _sweep(self, campaign: str) -> tuple[float, float]:
+        """Ask for a sweep over REST; gives the seconds of its run, and those from the request on.
 
         Raises:
             BenchBroken: It failed.
         """
-        stage = self._running
-        stage.http.post(f"/pcs/api/campaigns/{campaign}/sweep/").raise_for_status()
+        engine, http = self._running.engine, self._running.http
+        http.post(f"/pcs/api/campaigns/{campaign}/sweep/").raise_for_status()
         until(
-            lambda: self._latest(campaign).finished_at is not None, _PATIENCE_SECONDS, "the sweep"
+            lambda: latest(engine, _ACTION, campaign).finished_at is not None,
+            _PATIENCE_SECONDS,
+            "the sweep",
         )
-        request = self._latest(campaign)
+        request = latest(engine, _ACTION, campaign)
         if request.state != RequestState.COMPLETED:
             raise BenchBroken(f"the sweep of {campaign} {request.state}: {request.error}")
-        return request
-
-    def _latest(self, campaign: str) -> Request:
-        query = (
-            select(Request)
-            .where(Request.action == _ACTION, Request.subject == campaign)
-            .order_by(Request.id.desc())
-            .limit(1)
-        )
-        with transaction(self._running.engine) as session:
-            return session.scalars(query).one()
-
-    def _times(self, request: Request) -> tuple[float, float]:
-        """Seconds from the start of the run, and from the request, to the closing event."""
-        query = select(Event.at).where(
+        closing = select(Event.at).where(
             Event.request_id == request.id, Event.msg_type == messages.SWEPT
         )
-        with transaction(self._running.engine) as session:
-            ended = session.scalars(query).one()
-        if request.started_at is None:
-            raise BenchBroken(f"request {request.id} has ended, and was not started")
-        return (
-            (ended - request.started_at).total_seconds(),
-            (ended - request.created_at).total_seconds(),
-        )
+        with transaction(engine) as session:
+            ended = session.scalars(closing).one()
+        return run_seconds(request, ended), (ended - request.created_at).total_seconds()
 
     def _note_differences(self, campaign: Campaign) -> None:
         engine, name = self._running.engine, campaign.name
-        wanted = expected_markers(name, campaign.datasets, self._paths)
+        wanted = markers.expected_markers(name, campaign.datasets, self._paths)
         found = comparison.of_datasets(engine, name, campaign.datasets)
         found += comparison.of_markers(engine, name, self._paths, wanted)
-        self.found.differences += found
-        if name not in self.found.compared:
-            self.found.compared.append(name)
+        self.differences += found
+        self.compared.append(name)
         say(f"{name}: {len(wanted)} of {len(self._paths)} found, {len(found)} differences")

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,20 +27,18 @@ _END_SECONDS: Final = 20.0
 _INHERITED: Final = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR")
 
 
+@dataclass
 class StockWorker:
     """A stock worker on the stack's Prefect server, and a deployment of an empty flow for it.
 
     Between two measurements it is suspended: its polling would burden what it is compared with.
     """
 
-    def __init__(
-        self, server: httpx.Client, directory: Path, process: subprocess.Popen[bytes]
-    ) -> None:
-        self._server = server
-        self._directory = directory
-        self._process = process
-        self._deployment = ""
-        self._number = 0
+    _server: httpx.Client
+    _directory: Path
+    _process: subprocess.Popen[bytes]
+    _deployment: str = ""
+    _number: int = 0
 
     @classmethod
     @contextmanager
@@ -106,9 +105,8 @@ class StockWorker:
         self._process.send_signal(signal.SIGSTOP)
 
     def _end(self) -> None:
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGCONT)
-            self._process.terminate()
+        self._process.send_signal(signal.SIGCONT)
+        self._process.terminate()
         try:
             self._process.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:

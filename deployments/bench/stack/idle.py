@@ -15,7 +15,6 @@ import psutil
 
 from deployments.bench.common import usage
 from deployments.bench.common.figures import Report, at_most
-from deployments.bench.common.machine import machine
 from deployments.bench.common.stack import BenchBroken, say
 from deployments.stack.control import Control
 from deployments.stack.layout import Layout
@@ -23,20 +22,20 @@ from deployments.stack.parts import command
 from deployments.stack.temporary import remove_state, temporary_environment, temporary_settings
 from flows.common.settings import Settings, known_names
 
-SECONDS: Final = 60.0
+_SECONDS: Final = 60.0
 _SETTLE_SECONDS: Final = 20.0
 _END_SECONDS: Final = 60.0
 
 
-def run(*, seconds: float = SECONDS, settle_seconds: float = _SETTLE_SECONDS) -> Report:
+def run(*, seconds: float = _SECONDS) -> Report:
     """Measure; about 2 minutes by default."""
-    report = Report("idle", machine())
+    report = Report("idle")
     given = temporary_environment({})
     settings = temporary_settings(given)
     try:
         with _up(given) as process:
-            say(f"the stack is up; settling for {settle_seconds:g} s")
-            time.sleep(settle_seconds)
+            say(f"the stack is up; settling for {_SETTLE_SECONDS:g} s")
+            time.sleep(_SETTLE_SECONDS)
             _measure(report, settings, process.pid, seconds)
             family = psutil.Process(process.pid).children(recursive=True)
             _end(process, family)
@@ -89,9 +88,8 @@ def _up(given: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
                 raise BenchBroken(f"`prodops up` did not come up: {said.rpartition(chr(10))[2]}")
             yield process
         finally:
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-                _await_end(process)
+            process.terminate()
+            _await_end(process)
 
 
 def _end(process: subprocess.Popen[bytes], family: list[psutil.Process]) -> None:

@@ -2,36 +2,41 @@
 
 from __future__ import annotations
 
-import statistics
 import sys
-import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
+from itertools import accumulate
 from pathlib import Path
 from typing import Final
 
 import psutil
-from sqlalchemy import bindparam, text
 
 from blocks.panda_server import CachedToken, prun_environment, run_prun
 from deployments.bench.common.figures import Report, at_least, at_most, columns, median
-from deployments.bench.common.machine import machine
-from deployments.bench.common.stack import BenchBroken, BenchStack, bench_stack, say, until
+from deployments.bench.common.meanwhile import peak_of
+from deployments.bench.common.requests import note_spans, pickup
+from deployments.bench.common.stack import (
+    BenchBroken,
+    BenchStack,
+    bench_stack,
+    comes_true,
+    say,
+    until,
+)
 from deployments.bench.submission.chaos.follower import Announcement, Follower
-from deployments.sandbox.campaign import CampaignMaker
-from flows.common.database import transaction
+from flows.common.database import now, transaction
 from flows.common.models import Request
 from flows.submission import messages
 from flows.submission.domain import command, verdict
 from flows.submission.domain.verdict import Verdict
 from flows.submission.models import Step
 
-RUNS: Final = 15
-AT_ONCE: Final = 20
+_RUNS: Final = 15
+_AT_ONCE: Final = 20
 _WARM_UP: Final = 2
 _CALM_SECONDS: Final = 0.5
 _LOOK_SECONDS: Final = 0.005
@@ -41,31 +46,18 @@ _SETTINGS: Final = {
     "PRODOPS_SANDBOX_PANDA": "true",
     "PRODOPS_SANDBOX_PANDA_REFINE_SECONDS": "0.2",
 }
-_RECORDED: Final = text("""
-    SELECT count(*) FROM pcs_prod_task WHERE name IN :names AND panda_task_id IS NOT NULL
-""").bindparams(bindparam("names", expanding=True))
 
 
-def run(*, runs: int = RUNS, at_once: int = AT_ONCE) -> Report:
+def run(*, runs: int = _RUNS) -> Report:
     """Measure; about 2 minutes by default."""
-    report = Report("submit", machine())
+    report = Report("submit")
     with bench_stack(_SETTINGS) as running:
-        bench = _Bench(running)
+        bench = _Bench(running, report)
         with Follower(running.stack, after=running.last_event_id(), handle=bench.take):
             bench.compare(runs)
-            together = bench.together(at_once)
-            spent = bench.steps()
-    over = median(bench.recorded) - median(bench.bare)
-    report.add("over_bare_prun_median_s", over, at_most(1.0), remark=f"n={runs} and {runs}")
-    report.add("bare_prun_median_s", median(bench.bare), remark=_span(bench.bare))
-    report.add("button_to_id_median_s", median(bench.recorded), remark=_span(bench.recorded))
-    report.add("button_to_event_median_s", median(bench.announced), remark=_span(bench.announced))
-    report.add("concurrent_recorded", together.recorded, at_least(at_once))
-    report.add("concurrent_seconds", together.seconds)
-    report.add("most_pruns_at_a_time", together.most_pruns, at_most(bench.limit))
-    report.add("most_sending_at_a_time", together.most_sending, at_most(bench.limit))
-    report.note("Where the time goes, from each event of a submission to the next:")
-    report.note(spent)
+            bench.together(_AT_ONCE)
+            report.note("Where the time goes, from each event of a submission to the next:")
+            report.note(bench.steps())
     report.note(
         "Bare: the same prun with the same arguments in the same environment, fresh names. Button: "
         "POST <task>/submit/ until PCS shows the id. In turns; the first two of each dropped."
@@ -73,31 +65,15 @@ def run(*, runs: int = RUNS, at_once: int = AT_ONCE) -> Report:
     return report
 
 
-def _span(values: Sequence[float]) -> str:
-    return f"n={len(values)}, {min(values):.3f} to {max(values):.3f} s"
-
-
-class _Together:
-    """What came of many submissions at once."""
-
-    recorded = 0
-    seconds = 0.0
-    most_pruns = 0
-    most_sending = 0
-
-
 class _Bench:
-    """The two measurements, on one stack."""
+    """The two measurements, on one stack; each adds its figures."""
 
-    def __init__(self, running: BenchStack) -> None:
-        self.bare: list[float] = []
-        self.recorded: list[float] = []
-        self.announced: list[float] = []
-        self.limit = running.stack.settings.submission.limit
+    def __init__(self, running: BenchStack, report: Report) -> None:
         self._running = running
+        self._report = report
         self._events: dict[str, list[Announcement]] = defaultdict(list)
         self._ended: dict[str, float] = {}
-        self._pressed: dict[str, float] = {}
+        self._pressed: dict[str, datetime] = {}
 
     def take(self, event: Announcement) -> None:
         """Take an event of a submission."""
@@ -109,19 +85,27 @@ class _Bench:
 
     def compare(self, runs: int) -> None:
         """Bare prun and the button in turns; nothing else is open meanwhile."""
-        names = self._made("one", 2 * (runs + _WARM_UP))
+        bare, recorded, announced = [], [], []
+        total = 2 * (runs + _WARM_UP)
+        names = self._running.make_tasks([f"one{index:03d}" for index in range(total)])
         for number in range(runs + _WARM_UP):
             self._running.wait_calm(_CALM_SECONDS)
-            bare = self._prun(names[2 * number])
+            bare.append(self._prun(names[2 * number]))
             self._running.wait_calm(_CALM_SECONDS)
-            recorded, announced = self._submit(names[2 * number + 1])
-            say(f"bare prun {bare:.3f} s, button to id {recorded:.3f} s, to event {announced:.3f}")
-            if number >= _WARM_UP:
-                self.bare.append(bare)
-                self.recorded.append(recorded)
-                self.announced.append(announced)
-            else:
-                del self._events[names[2 * number + 1]]
+            to_id, to_event = self._submit(names[2 * number + 1])
+            recorded.append(to_id)
+            announced.append(to_event)
+            say(f"bare prun {bare[-1]:.3f} s, button to id {to_id:.3f} s, to event {to_event:.3f}")
+        for warming in (bare, recorded, announced):
+            del warming[:_WARM_UP]
+        for name in names[1 : 2 * _WARM_UP : 2]:
+            del self._events[name]
+        over = median(recorded) - median(bare)
+        span = f"n={runs} and {runs}"
+        self._report.add("over_bare_prun_median_s", over, at_most(1.0), remark=span)
+        self._report.add_median("bare_prun_median_s", bare)
+        self._report.add_median("button_to_id_median_s", recorded)
+        self._report.add_median("button_to_event_median_s", announced)
 
     def _prun(self, name: str) -> float:
         """Seconds of a bare prun with the task's own command."""
@@ -136,7 +120,6 @@ class _Bench:
         for directory in (place / "home", place / "work"):
             directory.mkdir(parents=True)
         environment = prun_environment(
-            client_dir=Path(sys.prefix),
             private_dir=place / "home",
             url_ssl=url,
             auth_vo=vo,
@@ -157,11 +140,9 @@ class _Bench:
     def _submit(self, name: str) -> tuple[float, float]:
         """Seconds from the button until PCS shows the id, and until the final event."""
         pressed = self._press(name)
-        deadline = pressed + _PATIENCE_SECONDS
-        while self._count([name]) == 0:
-            if time.monotonic() > deadline:
-                raise BenchBroken(f"{name} was not recorded: {self._events[name][-1:]}")
-            time.sleep(_LOOK_SECONDS)
+        is_recorded = partial(self._are_recorded, [name])
+        if not comes_true(is_recorded, _PATIENCE_SECONDS, every_seconds=_LOOK_SECONDS):
+            raise BenchBroken(f"{name} was not recorded: {self._events[name][-1:]}")
         shown = self._running.http.get(f"/pcs/api/prod-tasks/{name}/").raise_for_status().json()
         recorded = time.monotonic() - pressed
         if shown["panda_task_id"] is None:
@@ -169,111 +150,72 @@ class _Bench:
         until(lambda: name in self._ended, _PATIENCE_SECONDS, f"{name} is announced")
         return recorded, self._ended[name] - pressed
 
+    def _are_recorded(self, names: Sequence[str]) -> bool:
+        return len(self._running.recorded(names)) == len(names)
+
     def _press(self, name: str) -> float:
-        self._pressed[name] = time.time()
+        self._pressed[name] = now()
         pressed = time.monotonic()
         self._running.http.post(f"/pcs/api/prod-tasks/{name}/submit/").raise_for_status()
         return pressed
 
-    def _made(self, sample: str, number: int) -> list[str]:
-        with CampaignMaker(self._running.stack.api_url, self._running.token) as maker:
-            return maker.make([f"{sample}{index:03d}" for index in range(number)])
-
-    def _count(self, names: Sequence[str]) -> int:
-        with transaction(self._running.engine) as session:
-            return int(session.scalar(_RECORDED, {"names": list(names)}) or 0)
-
     # -------------------------------------------------------------- many at once
 
-    def together(self, number: int) -> _Together:
+    def together(self, number: int) -> None:
         """Submit many at once, and count the pruns meanwhile."""
-        names = self._made("many", number)
+        names = self._running.make_tasks([f"many{index:03d}" for index in range(number)])
         self._running.wait_calm(_CALM_SECONDS)
         say(f"{number} submissions at once")
-        found = _Together()
         began = time.monotonic()
-        with _counted_pruns(found), ThreadPoolExecutor(number) as pool:
+        with (
+            peak_of(_pruns, every_seconds=_SAMPLE_SECONDS) as pruns,
+            ThreadPoolExecutor(number) as pool,
+        ):
             list(pool.map(self._press, names))
-            deadline = began + 2 * _PATIENCE_SECONDS
-            while self._count(names) < number and time.monotonic() < deadline:
-                time.sleep(_SAMPLE_SECONDS)
-            found.seconds = time.monotonic() - began
-        found.recorded = self._count(names)
+            comes_true(partial(self._are_recorded, names), 2 * _PATIENCE_SECONDS)
+            seconds = time.monotonic() - began
+        recorded = len(self._running.recorded(names))
         until(lambda: all(name in self._ended for name in names), 30, "all are announced")
-        found.most_sending = self._most_sending(names)
-        return found
+        most, limit = self._most_sending(names), self._running.stack.settings.submission.limit
+        self._report.add("concurrent_recorded", recorded, at_least(number))
+        self._report.add("concurrent_seconds", seconds)
+        self._report.add("most_pruns_at_a_time", int(pruns.value), at_most(limit))
+        self._report.add("most_sending_at_a_time", most, at_most(limit))
 
     def _most_sending(self, names: Sequence[str]) -> int:
         """The most submissions that were between the start of prun and its outcome."""
-        edges = []
-        for name in names:
-            for event in self._events[name]:
-                if _step_of(event) == Step.SEND:
-                    edges.append((event.at, 1))
-                elif _step_of(event) == Step.CLASSIFY:
-                    edges.append((event.at, -1))
-        count = most = 0
-        for _, change in sorted(edges):
-            count += change
-            most = max(most, count)
-        return most
+        changes: dict[str | None, int] = {Step.SEND: 1, Step.CLASSIFY: -1}
+        events = [event for name in names for event in self._events[name]]
+        edges = sorted((event.at, changes.get(_step_of(event), 0)) for event in events)
+        return max(accumulate(change for _, change in edges), default=0)
 
     # -------------------------------------------------------------- where the time goes
 
     def steps(self) -> str:
         """Median seconds up to each event of the single submissions, from the one before."""
-        spans: dict[str, list[float]] = defaultdict(list)
+        spans: dict[str, list[float]] = {}
         for name, events in self._events.items():
             if not name.startswith("one"):
                 continue
-            before = self._pressed[name]
-            for moment, reached in self._handed_on(events[0].request_id):
-                spans[reached].append(moment.timestamp() - before)
-                before = moment.timestamp()
-            for each in events:
-                what = _step_of(each) or each.msg_type
-                words = str(each.payload.get("text", "")).removesuffix(" at PCS")
-                label = f"{what}: {words.split(':', maxsplit=1)[0].rstrip('0123456789 ')[:40]}"
-                spans[label].append(each.at.timestamp() - before)
-                before = each.at.timestamp()
+            with transaction(self._running.engine) as session:
+                request = session.get_one(Request, events[0].request_id)
+            begin = [("the request is made", request.created_at), *pickup(request)]
+            marks = [*begin, *((_label(event), event.at) for event in events)]
+            note_spans(spans, self._pressed[name], marks)
         rows = [
-            (label, f"{statistics.median(values):.3f}", str(len(values)))
-            for label, values in spans.items()
+            (label, f"{median(values):.3f}", str(len(values))) for label, values in spans.items()
         ]
         return columns(("up to", "median s", "n"), rows)
 
-    def _handed_on(self, request_id: int) -> list[tuple[datetime, str]]:
-        """When a request was committed, claimed, and its process asked for."""
-        with transaction(self._running.engine) as session:
-            request = session.get_one(Request, request_id)
-        reached = [(request.created_at, "the request is made")]
-        if request.claimed_at is not None:
-            reached.append((request.claimed_at, "the worker claims it"))
-        if request.started_at is not None:
-            reached.append((request.started_at, "its process is asked for"))
-        return reached
+
+def _label(event: Announcement) -> str:
+    words = str(event.payload.get("text", "")).removesuffix(" at PCS")
+    said = words.split(":", maxsplit=1)[0].rstrip("0123456789 ")[:40]
+    return f"{_step_of(event) or event.msg_type}: {said}"
 
 
 def _step_of(event: Announcement) -> str | None:
     return str(event.payload["step"]) if event.msg_type == messages.PROGRESS else None
-
-
-@contextmanager
-def _counted_pruns(found: _Together) -> Iterator[None]:
-    """Note in `found` the most pruns that lived at a time, as /proc shows them."""
-    ended = threading.Event()
-
-    def look() -> None:
-        while not ended.wait(_SAMPLE_SECONDS):
-            found.most_pruns = max(found.most_pruns, _pruns())
-
-    thread = threading.Thread(target=look, name="prun-count", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
 
 
 def _pruns() -> int:

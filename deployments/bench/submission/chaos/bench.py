@@ -5,16 +5,13 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import Final
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from sqlalchemy import bindparam, text
 
 from deployments.bench.common.figures import Report, at_most
-from deployments.bench.common.machine import machine
-from deployments.bench.common.stack import BenchBroken, BenchStack, bench_stack, say
+from deployments.bench.common.stack import BenchBroken, BenchStack, bench_stack, comes_true, say
 from deployments.bench.submission.chaos.checks import breaches
 from deployments.bench.submission.chaos.evidence import Evidence, Panda, is_of, journal_of, rows_of
 from deployments.bench.submission.chaos.follower import Announcement, Follower
@@ -22,9 +19,8 @@ from deployments.bench.submission.chaos.intent import Intent
 from deployments.bench.submission.chaos.leaks import Secrets
 from deployments.bench.submission.chaos.schedule import PRUN_SECONDS, SERVER_LIMIT_SECONDS, draw
 from deployments.bench.submission.chaos.victims import Victims
-from deployments.sandbox.campaign import CampaignMaker
 from deployments.stack.environment import sandbox_panda_url
-from flows.common.database import DatabaseUnavailable, transaction
+from flows.common.database import DatabaseUnavailable
 
 RUNS: Final = 200
 AT_A_TIME: Final = 4
@@ -47,25 +43,27 @@ SETTINGS: Final = {
 _WAVE_SECONDS: Final = 300.0
 _BACK_SECONDS: Final = 180.0
 _CALM_SECONDS: Final = 20.0
-_POLL_SECONDS: Final = 0.1
 _MOST_PRESSES: Final = 8
+_BAR: Final = (
+    TextColumn("{task.description}"),
+    BarColumn(),
+    MofNCompleteColumn(),
+    TextColumn("violations {task.fields[violations]}"),
+    TimeRemainingColumn(),
+)
 
-_OPEN_REQUESTS: Final = text("""
-    SELECT subject FROM request WHERE action = 'submit_task' AND subject IN :names
+_OPEN_REQUESTS: Final = """
+    SELECT subject FROM request WHERE action = 'submit_task' AND subject = ANY(:names)
     AND state IN ('queued', 'claimed', 'running', 'unknown')
-""").bindparams(bindparam("names", expanding=True))
-_SUBMITTED: Final = text("""
-    SELECT name FROM pcs_prod_task WHERE name IN :names AND panda_task_id IS NOT NULL
-""").bindparams(bindparam("names", expanding=True))
-_OPEN_ATTEMPTS: Final = text("""
-    SELECT task_name, count(*) FROM submission_attempt
-    WHERE task_name IN :names AND ended_at IS NULL GROUP BY task_name
-""").bindparams(bindparam("names", expanding=True))
+"""
+_OPEN_ATTEMPTS: Final = """
+    SELECT task_name FROM submission_attempt WHERE task_name = ANY(:names) AND ended_at IS NULL
+"""
 
 
 def run(seeds: Sequence[int]) -> Report:
     """Play the schedules of the seeds, four intents at a time; about 5 s each."""
-    report = Report("chaos", machine())
+    report = Report("chaos")
     with (
         bench_stack(SETTINGS) as running,
         Panda(sandbox_panda_url(running.stack.settings)) as panda,
@@ -111,19 +109,22 @@ class _Bench:
 
     def play(self) -> None:
         """Play all the schedules."""
-        began = time.monotonic()
-        with _progress(len(self._intents)) as advance:
-            for first in range(0, len(self._intents), AT_A_TIME):
-                wave = self._intents[first : first + AT_A_TIME]
-                self._play_wave(wave)
-                advance(wave, len(self.found))
+        began, number = time.monotonic(), len(self._intents)
+        console = Console(stderr=True)
+        with Progress(*_BAR, console=console, disable=not console.is_terminal) as bar:
+            task = bar.add_task("schedules", total=number, violations=0)
+            for first in range(0, number, AT_A_TIME):
+                self._play_wave(self._intents[first : first + AT_A_TIME])
+                violations = len(self.found)
+                bar.update(task, completed=self.schedules, violations=violations)
+                if not console.is_terminal:
+                    say(f"{self.schedules} of {number} schedules, {violations} violations")
         self.seconds = time.monotonic() - began
 
     def _made(self, seeds: Sequence[int]) -> list[Intent]:
         """A production task for each seed, ready to be submitted."""
         say(f"making {len(seeds)} production tasks at PCS")
-        with CampaignMaker(self._running.stack.api_url, self._running.token) as maker:
-            tasks = maker.make([f"chaos{seed:05d}" for seed in seeds])
+        tasks = self._running.make_tasks([f"chaos{seed:05d}" for seed in seeds])
         intents = [
             Intent(draw(seed), task, self._composed(task))
             for seed, task in zip(seeds, tasks, strict=True)
@@ -142,18 +143,17 @@ class _Bench:
         self._victims.look()
         for intent in wave:
             intent.begin(self._running.http, self._panda)
-        deadline = time.monotonic() + _WAVE_SECONDS
-        while not self._is_over(wave) and time.monotonic() < deadline:
-            self._victims.look()
-            time.sleep(_POLL_SECONDS)
+        comes_true(lambda: self._is_over(wave), _WAVE_SECONDS)
         for intent in wave:
             intent.end()
         self._panda.clear_faults()
-        self._until_back()
+        if not comes_true(self._victims.are_back, _BACK_SECONDS):
+            raise BenchBroken("a part that was killed did not come back")
         self._check(wave)
 
     def _is_over(self, wave: list[Intent]) -> bool:
         """Whether every intent is submitted and quiet; one that was refused is asked for again."""
+        self._victims.look()
         try:
             is_open, submitted = self._states(wave)
         except DatabaseUnavailable:
@@ -169,20 +169,11 @@ class _Bench:
         """Names with an open request, and those of tasks that have an id."""
         names = [intent.task_name for intent in wave]
         subjects = [*names, *(intent.panda_name for intent in wave)]
-        with transaction(self._running.engine) as session:
-            counts = {row[0]: row[1] for row in session.execute(_OPEN_ATTEMPTS, {"names": names})}
-            submitted = set(session.scalars(_SUBMITTED, {"names": names}))
-            is_open = set(session.scalars(_OPEN_REQUESTS, {"names": subjects}))
+        attempts = self._running.values(_OPEN_ATTEMPTS, names=names)
+        submitted = self._running.recorded(names)
         for intent in wave:
-            intent.most_open = max(intent.most_open, counts.get(intent.task_name, 0))
-        return is_open, submitted
-
-    def _until_back(self) -> None:
-        deadline = time.monotonic() + _BACK_SECONDS
-        while not self._victims.are_back():
-            if time.monotonic() > deadline:
-                raise BenchBroken("a part that was killed did not come back")
-            time.sleep(_POLL_SECONDS)
+            intent.most_open = max(intent.most_open, attempts.count(intent.task_name))
+        return set(self._running.values(_OPEN_REQUESTS, names=subjects)), submitted
 
     # -------------------------------------------------------------- what must hold
 
@@ -218,41 +209,9 @@ class _Bench:
         """What a wave left behind: prun that lives, sandboxes; runs end by themselves."""
         if pruns := self._victims.pruns():
             yield f"prun is left: {pruns}"
-        deadline = time.monotonic() + _CALM_SECONDS
-        while self._victims.runs() and time.monotonic() < deadline:
-            time.sleep(_POLL_SECONDS)
+        comes_true(lambda: not self._victims.runs(), _CALM_SECONDS)
         if runs := self._victims.runs():
             yield f"runs are left: {[run.pid for run in runs]}"
         sandboxes = self._running.stack.state_dir / "submissions"
         if sandboxes.exists() and (left := sorted(path.name for path in sandboxes.iterdir())):
             yield f"sandboxes are left: {shlex.join(left)}"
-
-
-class _Bar:
-    """The progress: a bar at a terminal, else a line for each wave."""
-
-    def __init__(self, bar: Progress, runs: int) -> None:
-        self._bar = bar
-        self._runs = runs
-        self._done = 0
-        self._task = bar.add_task("schedules", total=runs, violations=0)
-
-    def __call__(self, wave: Sequence[Intent], violations: int) -> None:
-        self._done += len(wave)
-        self._bar.update(self._task, completed=self._done, violations=violations)
-        if not self._bar.console.is_terminal:
-            say(f"{self._done} of {self._runs} schedules, {violations} violations")
-
-
-@contextmanager
-def _progress(runs: int) -> Iterator[_Bar]:
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("violations {task.fields[violations]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        yield _Bar(bar, runs)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from deployments.bench.submission.chaos.evidence import Answer, Evidence
+from deployments.bench.submission.chaos.evidence import Answer, Evidence, PandaTask
 from deployments.bench.submission.chaos.follower import Announcement
 from deployments.bench.submission.chaos.schedule import Door
 from flows.submission import messages
@@ -108,9 +108,8 @@ def _is_conflict(found: Evidence, answer: Answer) -> bool:
     return answer.door == Door.BUTTON and answer.status == _CONFLICT and is_named
 
 
-def _listed(tasks: object) -> str:
-    listed = tasks if isinstance(tasks, list) else []
-    return ", ".join(f"{each.id} {each.name} ({each.status})" for each in listed)
+def _listed(tasks: Sequence[PandaTask]) -> str:
+    return ", ".join(f"{each.id} {each.name} ({each.status})" for each in tasks)
 
 
 _CHECKS: Final[tuple[Callable[[Evidence], Iterator[str]], ...]] = (

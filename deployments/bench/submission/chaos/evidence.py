@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final, TypeVar
 
 import httpx
-from sqlalchemy import select, text
+from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
+from blocks.closing import Closing
 from deployments.bench.common.stack import BenchStack
 from deployments.bench.submission.chaos.follower import Announcement
 from deployments.bench.submission.chaos.schedule import Schedule
 from flows.common.database import transaction
-from flows.common.models import Request
-from flows.submission.models import SubmissionAttempt
 
 _DEAD: Final = frozenset({"toabort", "aborting", "aborted", "tobroken", "broken"})
 _TASK: Final = text("SELECT status, panda_task_id FROM pcs_prod_task WHERE name = :name")
@@ -24,6 +23,17 @@ _ROWS: Final = text("""
     FROM pcs_panda_tasks AS row JOIN pcs_prod_task AS task ON task.id = row.prod_task_id
     WHERE task.name = :name ORDER BY row.try_number
 """)
+_REQUESTS: Final = text("""
+    SELECT id, source, state, attempts, result -> 'joined' AS joined, error
+    FROM request WHERE action = 'submit_task' AND subject IN (:name, :panda_name) ORDER BY id
+""")
+_ATTEMPTS: Final = text("""
+    SELECT id, request_id, panda_name, state, jedi_task_id, sends, outcome, reason,
+           ended_at IS NOT NULL AS is_ended
+    FROM submission_attempt WHERE task_name = :name ORDER BY id
+""")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,17 +147,15 @@ class Evidence:
         return "\n".join([str(self.schedule), f"  {task}", *lines])
 
 
-class Panda:
+class Panda(Closing):
     """The sandbox's PanDA, by its own controls."""
 
     def __init__(self, url: str) -> None:
         retrying = httpx.HTTPTransport(retries=5)  # it refuses connections at times
         self._http = httpx.Client(base_url=url, timeout=20, transport=retrying)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Close the connections."""
         self._http.close()
 
     def fault(self, **fields: Any) -> None:
@@ -193,54 +201,19 @@ def is_of(name: str, logical: str) -> bool:
 
 def rows_of(running: BenchStack, task_name: str, panda_name: str) -> dict[str, Any]:
     """What the database has of a task: fields of `Evidence`."""
+    names = {"name": task_name, "panda_name": panda_name}
     with transaction(running.engine) as session:
-        task = session.execute(_TASK, {"name": task_name}).one_or_none()
-        rows = session.execute(_ROWS, {"name": task_name}).mappings()
+        task = session.execute(_TASK, names).one_or_none()
         return {
             "status": task.status if task else None,
             "panda_task_id": task.panda_task_id if task else None,
-            "rows": tuple(PcsAttempt(**row) for row in rows),
-            "requests": _requests(session, (task_name, panda_name)),
-            "attempts": _attempts(session, task_name),
+            "rows": _read(session, PcsAttempt, _ROWS, names),
+            "requests": _read(session, Asked, _REQUESTS, names),
+            "attempts": _read(session, Tried, _ATTEMPTS, names),
         }
 
 
-def _requests(session: Session, subjects: Sequence[str]) -> tuple[Asked, ...]:
-    found = session.scalars(
-        select(Request)
-        .where(Request.action == "submit_task", Request.subject.in_(subjects))
-        .order_by(Request.id)
-    )
-    return tuple(
-        Asked(
-            id=each.id,
-            source=each.source,
-            state=each.state,
-            attempts=each.attempts,
-            joined=(each.result or {}).get("joined"),
-            error=each.error,
-        )
-        for each in found
-    )
-
-
-def _attempts(session: Session, task_name: str) -> tuple[Tried, ...]:
-    found = session.scalars(
-        select(SubmissionAttempt)
-        .where(SubmissionAttempt.task_name == task_name)
-        .order_by(SubmissionAttempt.id)
-    )
-    return tuple(
-        Tried(
-            id=each.id,
-            request_id=each.request_id,
-            panda_name=each.panda_name,
-            state=each.state,
-            jedi_task_id=each.jedi_task_id,
-            sends=each.sends,
-            outcome=each.outcome,
-            reason=each.reason,
-            is_ended=each.ended_at is not None,
-        )
-        for each in found
-    )
+def _read(
+    session: Session, kind: Callable[..., T], query: TextClause, names: dict[str, str]
+) -> tuple[T, ...]:
+    return tuple(kind(**row) for row in session.execute(query, names).mappings())

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final, Self
 
 import psycopg
-from psycopg.rows import TupleRow
+from psycopg.rows import class_row
 from sqlalchemy import make_url
 
 from deployments.stack.stack import Stack
@@ -17,10 +17,14 @@ from flows.common.events import CHANNEL
 from flows.submission import messages
 
 _NEWS: Final = """
-    SELECT id, at, msg_type, subject, request_id, payload, xmin::text::bigint FROM event
-    WHERE id > %s AND msg_type LIKE 'prodtask\\_submit%%' ORDER BY id
+    SELECT id, at, msg_type, subject AS task_name, request_id, payload,
+           CASE msg_type WHEN 'prodtask_submitted' THEN EXISTS (
+               SELECT FROM pcs_panda_tasks AS attempt
+               WHERE attempt.jedi_task_id = (event.payload ->> 'jedi_task_id')::bigint
+               AND attempt.xmin::text::bigint < event.xmin::text::bigint
+           ) END AS was_recorded
+    FROM event WHERE id > %s AND msg_type LIKE 'prodtask\\_submit%%' ORDER BY id
 """
-_RECORDED_ID: Final = "SELECT xmin::text::bigint FROM pcs_panda_tasks WHERE jedi_task_id = %s"
 _LOOK_SECONDS: Final = 0.25
 _AGAIN_SECONDS: Final = 0.1
 
@@ -91,34 +95,18 @@ class Follower:
     def _follow(self) -> None:
         while not self._stopping.is_set():
             try:
-                with psycopg.connect(self._dsn, autocommit=True) as connection:
+                with psycopg.connect(
+                    self._dsn, autocommit=True, row_factory=class_row(Announcement)
+                ) as connection:
                     self._listen(connection)
             except psycopg.OperationalError:
                 self._stopping.wait(_AGAIN_SECONDS)
 
-    def _listen(self, connection: psycopg.Connection[TupleRow]) -> None:
+    def _listen(self, connection: psycopg.Connection[Announcement]) -> None:
         connection.execute(f"LISTEN {CHANNEL}")
         while not self._stopping.is_set():
-            for row in connection.execute(_NEWS, [self._last]).fetchall():
-                event = self._announcement(connection, row)
+            for event in connection.execute(_NEWS, [self._last]).fetchall():
                 self._last = event.id
                 self._handle(event)
             for _ in connection.notifies(timeout=_LOOK_SECONDS, stop_after=1):
                 pass
-
-    @staticmethod
-    def _announcement(connection: psycopg.Connection[TupleRow], row: TupleRow) -> Announcement:
-        event_id, at, msg_type, subject, request_id, payload, transaction = row
-        was_recorded = None
-        if msg_type == messages.SUBMITTED:
-            row_of_id = connection.execute(_RECORDED_ID, [int(payload["jedi_task_id"])]).fetchone()
-            was_recorded = row_of_id is not None and row_of_id[0] < transaction
-        return Announcement(
-            id=event_id,
-            at=at,
-            msg_type=msg_type,
-            task_name=subject,
-            request_id=request_id,
-            payload=payload,
-            was_recorded=was_recorded,
-        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Final
 
 import httpx
@@ -46,14 +46,7 @@ class Intent:
     def begin(self, http: httpx.Client, panda: Panda) -> None:
         """Let PanDA do what it is to do wrong, and ask for the submission."""
         for fault in self.schedule.faults:
-            panda.fault(
-                endpoint=fault.endpoint,
-                kind=fault.kind,
-                when=fault.when,
-                times=fault.times,
-                seconds=fault.seconds,
-                name=self._name_at(fault.endpoint),
-            )
+            panda.fault(**asdict(fault), name=self._name_at(fault.endpoint))
         self._to_come = list(self.schedule.kills)
         for click in self.schedule.clicks:
             self._start(self._ask, http, click)

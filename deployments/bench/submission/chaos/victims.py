@@ -14,22 +14,19 @@ from deployments.bench.common.stack import BenchStack
 from deployments.bench.submission.chaos.schedule import SERVER_LIMIT_SECONDS, Victim
 from deployments.stack.errors import StackDown
 from deployments.stack.readiness import answers
+from flows.common import sessions
 from flows.common.database import DatabaseUnavailable, transaction
 from flows.common.models import Request
-from flows.common.sessions import MARKER
 from flows.submission.models import SubmissionAttempt
 
-_PARTS: Final = {
-    Victim.WORKER: "worker",
-    Victim.API: "api",
-    Victim.PREFECT: "prefect",
-    Victim.POSTGRES: "postgres",
-}
+_PARTS: Final = (Victim.WORKER, Victim.API, Victim.PREFECT, Victim.POSTGRES)
+"""The parts of the stack among them, whose names they are."""
 _PATIENCE_SECONDS: Final = 5.0
 _PRUN_PATIENCE_SECONDS: Final = SERVER_LIMIT_SECONDS + 5.0  # a resending waits for the server
 _POLL_SECONDS: Final = 0.02
 _PRUN: Final = "pandaclient.PrunScript"
 _SHELL: Final = "bin/prun"
+_GUARDIAN: Final = "deployments.worker.guardian"
 
 
 class Victims:
@@ -44,11 +41,11 @@ class Victims:
     def look(self) -> None:
         """Note which processes the parts are, so that a kill finds its victim at once."""
         with self._lock:
-            for victim, part in _PARTS.items():
+            for victim in (*_PARTS, Victim.GUARDIAN):
                 if not _is_alive(self._known.get(victim)):
-                    self._note(victim, self._part(part))
-            if not _is_alive(self._known.get(Victim.GUARDIAN)):
-                self._note(Victim.GUARDIAN, self._guardian())
+                    found = self._guardian() if victim is Victim.GUARDIAN else self._part(victim)
+                    if found is not None:
+                        self._known[victim] = found
 
     def kill(self, victim: Victim, *, request_id: int, panda_name: str, delay: float) -> str:
         """Kill a victim after the delay; gives what was killed, in words."""
@@ -87,20 +84,17 @@ class Victims:
 
     def runs(self) -> list[psutil.Process]:
         """The processes of the runs that are under way."""
-        guardian = self._guardian()
-        return _children(guardian) if guardian is not None else []
+        return _children(self._guardian())
 
     def pruns(self) -> list[int]:
         """Pids of prun and its shell that live, whoever's child they are."""
         mark = f"{self._stack.state_dir}:"
-        found = []
-        for process in psutil.process_iter():
-            try:
-                if _is_prun(process) and process.environ().get(MARKER, "").startswith(mark):
-                    found.append(process.pid)
-            except psutil.Error:
-                continue
-        return found
+        return [
+            each.pid
+            for each in psutil.process_iter(["environ"])
+            if (each.info["environ"] or {}).get(sessions.MARKER, "").startswith(mark)
+            and _is_prun(each)
+        ]
 
     # -------------------------------------------------------------- finding
 
@@ -109,10 +103,6 @@ class Victims:
         found = self._known.get(victim)
         return found if _is_alive(found) else None
 
-    def _note(self, victim: Victim, process: psutil.Process | None) -> None:
-        if process is not None:
-            self._known[victim] = process
-
     def _part(self, part: str) -> psutil.Process | None:
         try:
             return psutil.Process(self._stack.pid(part))
@@ -120,11 +110,8 @@ class Victims:
             return None
 
     def _guardian(self) -> psutil.Process | None:
-        worker = self._part("worker")
-        for child in _children(worker) if worker is not None else []:
-            if "deployments.worker.guardian" in _command(child):
-                return child
-        return None
+        workers = _children(self._part("worker"))
+        return next((each for each in workers if _GUARDIAN in _command(each)), None)
 
     def _run(self, request_id: int) -> psutil.Process | None:
         """The run of a request: by its session, else by when it was started."""
@@ -139,25 +126,17 @@ class Victims:
                 )
         except DatabaseUnavailable:
             return runs[0] if runs else None
-        for run in runs:
-            if run.pid == leader:
-                return run
-        if not runs or request is None or request.started_at is None:
-            return runs[0] if runs else None
-        started = request.started_at.timestamp()
-        return min(runs, key=lambda run: abs(_started(run) - started))
+        started = request.started_at.timestamp() if request and request.started_at else 0.0
+        return min(
+            runs,
+            key=lambda run: (run.pid != leader, abs(run.create_time() - started)),
+            default=None,
+        )
 
     def _prun(self, wanted: str, panda_name: str) -> psutil.Process | None:
-        guardian = self._guardian()
-        if guardian is None:
-            return None
-        try:
-            family = guardian.children(recursive=True)
-        except psutil.NoSuchProcess:
-            return None
-        for process in family:
+        for process in _children(self._guardian(), recursive=True):
             words = _command(process)
-            if wanted in words and panda_name in words and _is_alive(process):
+            if wanted in words and panda_name in words:
                 return process
         return None
 
@@ -171,26 +150,19 @@ def _patiently(find: Callable[[], psutil.Process | None], seconds: float) -> psu
 
 def _is_prun(process: psutil.Process) -> bool:
     words = _command(process)
-    is_ours = _PRUN in words or _SHELL in words
-    return is_ours and process.status() != psutil.STATUS_ZOMBIE
+    return (_PRUN in words or _SHELL in words) and _is_alive(process)
 
 
 def _is_alive(process: psutil.Process | None) -> bool:
-    try:
-        return (
-            process is not None
-            and process.is_running()
-            and process.status() != psutil.STATUS_ZOMBIE
-        )
-    except psutil.NoSuchProcess:
-        return False
+    return process is not None and process.is_running() and sessions.is_alive(process.pid)
 
 
-def _children(process: psutil.Process) -> list[psutil.Process]:
+def _children(process: psutil.Process | None, *, recursive: bool = False) -> list[psutil.Process]:
     try:
-        return [child for child in process.children() if _is_alive(child)]
+        found = process.children(recursive) if process is not None else []
     except psutil.NoSuchProcess:
         return []
+    return [child for child in found if _is_alive(child)]
 
 
 def _command(process: psutil.Process) -> str:
@@ -198,10 +170,3 @@ def _command(process: psutil.Process) -> str:
         return " ".join(process.cmdline())
     except psutil.Error:
         return ""
-
-
-def _started(process: psutil.Process) -> float:
-    try:
-        return float(process.create_time())
-    except psutil.NoSuchProcess:
-        return 0.0

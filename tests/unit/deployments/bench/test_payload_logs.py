@@ -11,8 +11,9 @@ import httpx
 import pytest
 
 from deployments.bench.common.stack import BenchBroken
-from deployments.bench.payload_logs.logs import archive_of, made_up_log
-from deployments.bench.payload_logs.page import LogPage
+from deployments.bench.payload_logs.logs import made_up_log
+from deployments.bench.payload_logs.page import read_log
+from deployments.sandbox.grid.logs import archive
 
 WAITING = (
     '<body data-stream="/s/"><section id="live" data-event-id="7" data-phase="waiting" '
@@ -62,17 +63,17 @@ EVENTS = (
 
 def test_a_made_up_log_packs_to_about_its_size_and_unpacks_to_its_members():
     members = made_up_log(1_000_000, seed=1)
-    archive = archive_of(members)
-    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+    packed = archive(members)
+    with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
         assert tar.getnames() == list(members)
-    assert len(archive) == pytest.approx(1_000_000, rel=0.05)
+    assert len(packed) == pytest.approx(1_000_000, rel=0.05)
     assert made_up_log(1_000, seed=1) != made_up_log(1_000, seed=2)
 
 
 def test_the_page_is_followed_as_its_script_does_and_the_first_file_read(monkeypatch):
     with server(monkeypatch, READY, EVENTS) as asked:
-        shown = LogPage("http://api", seconds=5).read(11)
-    assert (shown.phase, shown.name, shown.content) == ("ready", "payload.stdout", b"hello")
+        shown = read_log("http://api", 11, seconds=5)
+    assert (shown.phase, shown.content) == ("ready", b"hello")
     assert asked[1].startswith("/s/?msg_types=")
     assert asked[1].endswith("&after=7")
     assert [path for path in asked if path.startswith("/panda")] == [
@@ -83,7 +84,7 @@ def test_the_page_is_followed_as_its_script_does_and_the_first_file_read(monkeyp
 
 def test_a_failure_is_read_with_its_reason(monkeypatch):
     with server(monkeypatch, FAILED, EVENTS):
-        shown = LogPage("http://api", seconds=5).read(11)
+        shown = read_log("http://api", 11, seconds=5)
     assert (shown.phase, shown.reason, shown.content) == ("failed", "the door is closed", b"")
 
 
@@ -92,4 +93,4 @@ def test_a_page_that_goes_on_waiting_is_no_measurement(monkeypatch):
         server(monkeypatch, WAITING, EVENTS),
         pytest.raises(BenchBroken, match="waits for request 3"),
     ):
-        LogPage("http://api", seconds=5).read(11)
+        read_log("http://api", 11, seconds=5)
