@@ -13,8 +13,7 @@ from deployments.sandbox.panda import journal as journals
 from deployments.sandbox.panda import pages
 from deployments.sandbox.panda.api import ENDPOINTS, Panda
 from deployments.sandbox.panda.controls import Controls
-from deployments.sandbox.panda.delivery import Reply, faulty
-from deployments.sandbox.panda.faults import FaultBox, FaultKind, When
+from deployments.sandbox.panda.faults import FaultBox, FaultKind, Reply, When, faulty
 from deployments.sandbox.panda.journal import Entry, Journal
 from deployments.sandbox.panda.protocol import HTML, Answer, BadCall
 from deployments.sandbox.panda.requests import BadBody, Request
@@ -62,10 +61,10 @@ class Application:
         fault = self.faults.take(entry.endpoint, entry.task_name)
         if fault is not None:
             entry.fault = f"{fault.kind}-{fault.when}"
-        if fault is not None and fault.when is When.BEFORE and fault.kind is not FaultKind.SLOW:
-            return faulty(fault, None, caller)
-        if fault is not None and fault.when is When.BEFORE:
-            self.stopping.wait(fault.seconds)
+            if fault.kind is FaultKind.SLOW and fault.when is When.BEFORE:
+                self.stopping.wait(fault.seconds)
+            elif fault.when is When.BEFORE:
+                return faulty(fault, None, caller)
         right = run()
         entry.is_success, entry.answer_id = _outcome(entry.endpoint, right)
         if fault is None or fault.when is When.BEFORE:

@@ -14,7 +14,7 @@ import structlog
 
 from deployments.sandbox.panda.application import Application
 from deployments.sandbox.panda.cache import UPLOAD_LIMIT_BYTES
-from deployments.sandbox.panda.delivery import Delivery, Reply
+from deployments.sandbox.panda.faults import FaultKind, Reply
 from deployments.sandbox.panda.protocol import Answer, Envelope
 from deployments.sandbox.panda.requests import Request
 
@@ -137,18 +137,19 @@ class _Handler(BaseHTTPRequestHandler):
         return self.rfile.read(size)
 
     def _deliver(self, reply: Reply) -> None:
-        if reply.delivery is Delivery.WHOLE:
+        fault = reply.fault
+        if fault is None:
             self._send(reply.answer)
             return
         self.close_connection = True
-        if reply.delivery is Delivery.HALF:
+        if fault.kind is FaultKind.TRUNCATE:
             self._send(reply.answer, share=0.5)
             return
-        if reply.delivery is Delivery.NEVER:
+        if fault.kind is FaultKind.HANG:
             self._wait_for_the_client()
         self.server.reset(self.connection)
-        if reply.delivery is Delivery.REFUSE:
-            self.server.refuse(reply.seconds)
+        if fault.kind is FaultKind.REFUSE:
+            self.server.refuse(fault.seconds)
 
     def _send(self, answer: Answer, *, share: float = 1.0) -> None:
         self.send_response(answer.status)
