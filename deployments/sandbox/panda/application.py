@@ -11,10 +11,10 @@ from typing import Any
 
 from deployments.sandbox.panda import journal as journals
 from deployments.sandbox.panda import pages
-from deployments.sandbox.panda.api import ENDPOINTS, Panda
 from deployments.sandbox.panda.controls import Controls
 from deployments.sandbox.panda.faults import FaultBox, FaultKind, Reply, When, faulty
 from deployments.sandbox.panda.journal import Entry, Journal
+from deployments.sandbox.panda.methods import ENDPOINTS, Panda
 from deployments.sandbox.panda.protocol import HTML, Answer, BadCall
 from deployments.sandbox.panda.requests import BadBody, Request
 from deployments.sandbox.panda.sign_in import SignIn

@@ -6,7 +6,6 @@ import threading
 from pathlib import Path
 from typing import Any, Self
 
-from deployments.sandbox.panda.api import Panda
 from deployments.sandbox.panda.application import Application
 from deployments.sandbox.panda.cache import SandboxCache
 from deployments.sandbox.panda.controls import Controls, TokenChange
@@ -14,6 +13,7 @@ from deployments.sandbox.panda.faults import Fault, FaultBox, FaultKind, When
 from deployments.sandbox.panda.files import read_tasks, remove_unfinished, write_tasks
 from deployments.sandbox.panda.jobs import NewJob, PutJobs
 from deployments.sandbox.panda.journal import Journal
+from deployments.sandbox.panda.methods import Panda
 from deployments.sandbox.panda.server import HOST, Server
 from deployments.sandbox.panda.sign_in import SignIn
 from deployments.sandbox.panda.state import Pace, PandaState
