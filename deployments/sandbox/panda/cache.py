@@ -9,7 +9,7 @@ import time
 import zlib
 from pathlib import Path
 
-from deployments.sandbox.panda.files import write_private
+from deployments.sandbox.files import write_private
 from deployments.sandbox.panda.protocol import Envelope, Upload
 
 _MIB = 1024 * 1024

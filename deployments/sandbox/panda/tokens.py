@@ -11,7 +11,7 @@ from typing import Any
 
 import jwt
 
-from deployments.sandbox.panda.files import private_text, write_private
+from deployments.sandbox.files import private_text, write_private
 
 CLIENT_ID = "prodops-sandbox"
 ROBOT_ID = "prodops-robot"
