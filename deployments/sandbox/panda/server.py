@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import select
 import socket
 import struct
@@ -59,7 +60,8 @@ class Server(ThreadingHTTPServer):
         self.application.stopping.set()
         self.shutdown()
         for connection in list(self._open):
-            self._hang_up(connection)
+            with contextlib.suppress(OSError):  # its own thread was faster
+                connection.shutdown(socket.SHUT_RDWR)
 
     def refuse(self, seconds: float) -> None:
         """Accept no connection for so many seconds."""
@@ -92,13 +94,6 @@ class Server(ThreadingHTTPServer):
         error = sys.exc_info()[1]
         if not isinstance(error, ConnectionError | TimeoutError):
             _log.error("a request failed", exc_info=error)
-
-    @staticmethod
-    def _hang_up(connection: socket.socket) -> None:
-        try:
-            connection.shutdown(socket.SHUT_RDWR)
-        except OSError:  # its own thread was faster
-            return
 
 
 class _Handler(BaseHTTPRequestHandler):

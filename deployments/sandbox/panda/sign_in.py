@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from deployments.sandbox.panda.tokens import CLIENT_ID, Issuer, TokenRejected
+from deployments.sandbox.panda.tokens import CLIENT_ID, ROBOT_ID, Issuer, TokenRejected
 
 Reply = tuple[int, dict[str, Any]]
 """HTTP status and JSON."""
@@ -38,10 +38,9 @@ class SignIn:
     def token(self, form: Mapping[str, str]) -> Reply:
         """``POST /token``: refresh, the robot's client credentials, or a device's code."""
         grant = form.get("grant_type", "")
-        client, secret = form.get("client_id", ""), form.get("client_secret", "")
         is_robot = grant == "client_credentials"
-        is_known = self.issuer.is_robot if is_robot else self.issuer.is_client
-        if not is_known(client, secret):
+        client, secret = ROBOT_ID if is_robot else CLIENT_ID, form.get("client_secret", "")
+        if form.get("client_id") != client or not self.issuer.is_secret_of(client, secret):
             return 401, _error("invalid_client", "unknown client")
         if is_robot:
             return 200, self.issuer.robot_token()

@@ -168,11 +168,8 @@ class PandaState:
 
     def job(self, panda_id: int) -> tuple[Task, Job] | None:
         """A job and its task."""
-        for task in self.all():
-            for job in task.jobs:
-                if job.panda_id == panda_id:
-                    return task, job
-        return None
+        pairs = ((task, job) for task in self.all() for job in task.jobs)
+        return next((pair for pair in pairs if pair[1].panda_id == panda_id), None)
 
     @contextmanager
     def _open(self) -> Iterator[dict[int, Task]]:
