@@ -87,29 +87,25 @@ class Application:
         if request.path.startswith((_API, _OLD)):
             return self._method(request, caller, refusal)
         try:
-            answer = self._issuer_s(request)
+            return self._beside_methods(request)
         except BadBody as error:
             return Answer.text(400, str(error))
-        if answer is not None:
-            return answer
-        kept = self.panda.cache.read(request.path.removeprefix("/cache/"))
-        if request.path.startswith("/cache/") and kept is not None:
-            return Answer(_OK, kept, "application/octet-stream")
-        return Answer.text(404, "Not Found")
 
-    def _issuer_s(self, request: Request) -> Answer | None:
+    def _beside_methods(self, request: Request) -> Answer:
+        """The issuer, and what was uploaded."""
         config = _AUTH.match(request.path)
         if config is not None and config["vo"].replace(":", ".").split(".")[0] == VO:
             return Answer.json(self.sign_in.issuer.auth_config(config["vo"]))
         if request.path == "/.well-known/openid-configuration":
-            return Answer.json(self.sign_in.configuration())
-        reply = {"/token": self.sign_in.token, "/devicecode": self.sign_in.device_code}.get(
-            request.path
-        )
-        if reply is None or request.method != "POST":
-            return None
-        status, content = reply(request.form)
-        return Answer.json(content, status)
+            return self.sign_in.configuration()
+        if request.method == "POST" and request.path == "/token":
+            return self.sign_in.token(request.form)
+        if request.method == "POST" and request.path == "/devicecode":
+            return self.sign_in.device_code(request.form)
+        kept = self.panda.cache.read(request.path.removeprefix("/cache/"))
+        if request.path.startswith("/cache/") and kept is not None:
+            return Answer(_OK, kept, "application/octet-stream")
+        return Answer.text(404, "Not Found")
 
     def _method(self, request: Request, caller: Caller | None, refusal: str | None) -> Answer:
         endpoint = ENDPOINTS.get(request.path.removeprefix(_API))
