@@ -47,6 +47,14 @@ class PutJob:
     def description(self) -> dict[str, Any]:
         """What ``job/get_description`` gives of it."""
         at = datetime.fromisoformat(self.created_at)
+        log = {
+            "PandaID": self.panda_id,
+            "lfn": self.lfn,
+            "type": "log",
+            "scope": self.scope,
+            "dataset": f"{self.scope}.log/",
+            "status": "ready",
+        }
         return {
             "PandaID": self.panda_id,
             "jediTaskID": self.jedi_task_id,
@@ -56,17 +64,7 @@ class PutJob:
             "creationTime": at,
             "modificationTime": at,
             "computingSite": "SANDBOX",
-            "Files": [self._log()] if self.lfn is not None else [],
-        }
-
-    def _log(self) -> dict[str, Any]:
-        return {
-            "PandaID": self.panda_id,
-            "lfn": self.lfn,
-            "type": "log",
-            "scope": self.scope,
-            "dataset": f"{self.scope}.log/",
-            "status": "ready",
+            "Files": [log] if self.lfn is not None else [],
         }
 
 

@@ -83,8 +83,8 @@ class Issuer:
             "name": USER_NAME,
             "preferred_username": NICKNAME,
             "groups": list(GROUPS),
+            **claims,
         }
-        person |= {name: value for name, value in claims.items() if value is not None}
         issued = {"iss": self.url, "aud": CLIENT_ID, "iat": now, "exp": int(now + lasts)}
         id_token = jwt.encode(person | issued, self._key, _ALGORITHM)
         renewal = {"person": person, "use": "refresh", "id": secrets.token_hex(8)}
