@@ -39,6 +39,11 @@ def password_file(settings: Settings, account: str) -> Path:
     return rucio_home(settings) / f"{account}.password"
 
 
+def password(settings: Settings, account: str) -> str:
+    """A Rucio account's password."""
+    return password_file(settings, account).read_text().strip()
+
+
 def door_urls(settings: Settings) -> dict[str, str]:
     """Where the doors listen, by name."""
     ports = {"door": settings.sandbox.door_port, "door-open": settings.sandbox.door_open_port}

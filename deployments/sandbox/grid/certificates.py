@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from filelock import FileLock
 
+from deployments.sandbox.files import write_private
 from deployments.sandbox.grid.openssl_names import hash_links, signing_policy
 from deployments.stack.layout import private_directory
 
@@ -26,16 +26,6 @@ _RENEW_BEFORE = timedelta(days=1)
 _SKEW = timedelta(hours=1)
 _PROXY_OID = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.14")
 _INHERIT_ALL = bytes.fromhex("300c300a06082b06010505071501")  # ProxyCertInfo of RFC 3820
-_NOW_SIGNING = x509.KeyUsage(
-    digital_signature=True, key_encipherment=True, content_commitment=False,
-    data_encipherment=False, key_agreement=False, key_cert_sign=False, crl_sign=False,
-    encipher_only=False, decipher_only=False,
-)  # fmt: skip
-_CA_SIGNING = x509.KeyUsage(
-    digital_signature=True, key_encipherment=False, content_commitment=False,
-    data_encipherment=False, key_agreement=False, key_cert_sign=True, crl_sign=True,
-    encipher_only=False, decipher_only=False,
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -60,46 +50,29 @@ class Signer:
         )
 
 
-@dataclass(frozen=True)
 class Certificates:
-    """The files of one directory (0700); every key's mode is 0600."""
+    """The files of one directory (0700); every key's mode is 0600.
 
-    directory: Path
+    Attributes:
+        directory: Where they are.
+        ca_dir: The CA's certificate under its hashes, with its signing policy: for X509_CERT_DIR.
+        ca_file: The CA's certificate.
+        host: The host's certificate.
+        host_key: The host's key.
+        proxy: A good proxy of the user ``panda``.
+        expired_proxy: A proxy of the user ``panda`` whose time is over.
+        strangers_proxy: A good proxy of a user whom neither Rucio nor the doors know.
+    """
 
-    @property
-    def ca_file(self) -> Path:
-        """The CA's certificate."""
-        return self.ca_dir / "ca.pem"
-
-    @property
-    def ca_dir(self) -> Path:
-        """The CA's certificate under its hashes, with its signing policy: for X509_CERT_DIR."""
-        return self.directory / "ca"
-
-    @property
-    def host(self) -> Path:
-        """The host's certificate; its key is beside it, as ``host.key``."""
-        return self.directory / "host.pem"
-
-    @property
-    def host_key(self) -> Path:
-        """The host's key."""
-        return self.directory / "host.key"
-
-    @property
-    def proxy(self) -> Path:
-        """A good proxy of the user ``panda``."""
-        return self.directory / "proxy-panda.pem"
-
-    @property
-    def expired_proxy(self) -> Path:
-        """A proxy of the user ``panda`` whose time is over."""
-        return self.directory / "proxy-expired.pem"
-
-    @property
-    def strangers_proxy(self) -> Path:
-        """A good proxy of a user whom neither Rucio nor the doors know."""
-        return self.directory / "proxy-stranger.pem"
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.ca_dir = directory / "ca"
+        self.ca_file = self.ca_dir / "ca.pem"
+        self.host = directory / "host.pem"
+        self.host_key = directory / "host.key"
+        self.proxy = directory / "proxy-panda.pem"
+        self.expired_proxy = directory / "proxy-expired.pem"
+        self.strangers_proxy = directory / "proxy-stranger.pem"
 
     def make(self) -> None:
         """Make what is not there, and renew proxies that end soon."""
@@ -115,7 +88,7 @@ class Certificates:
         """Write a proxy of a user; one of negative `life` ended that long ago."""
         signer = self._load_user(user)
         proxy = _proxy(signer, life)
-        _write_private(path, proxy.pem + proxy.key_pem + signer.pem)
+        write_private(path, proxy.pem + proxy.key_pem + signer.pem)
 
     def _make_authority(self) -> None:
         authority = _authority()
@@ -125,13 +98,13 @@ class Certificates:
             (self.ca_dir / f"{link}.0").write_bytes(authority.pem)
             policy = signing_policy(subject_of(_CA_NAME), subject_of("*"))
             (self.ca_dir / f"{link}.signing_policy").write_text(policy)
-        host = _signed(authority, "localhost", is_host=True)
-        _write_private(self.host_key, host.key_pem)
-        self.host.write_bytes(host.pem)
+        self._keep("host", _signed(authority, "localhost", is_host=True))
         for user in USERS:
-            made = _signed(authority, user)
-            (self.directory / f"user-{user}.pem").write_bytes(made.pem)
-            _write_private(self._user_key(user), made.key_pem)
+            self._keep(f"user-{user}", _signed(authority, user))
+
+    def _keep(self, name: str, signer: Signer) -> None:
+        (self.directory / f"{name}.pem").write_bytes(signer.pem)
+        write_private(self.directory / f"{name}.key", signer.key_pem)
 
     def _make_proxies(self) -> None:
         self.make_proxy(self.proxy, life=_PROXY_LIFE)
@@ -183,6 +156,14 @@ def _builder(
     )
 
 
+def _key_usage(*, is_authority: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=True, key_encipherment=not is_authority, content_commitment=False,
+        data_encipherment=False, key_agreement=False, key_cert_sign=is_authority,
+        crl_sign=is_authority, encipher_only=False, decipher_only=False,
+    )  # fmt: skip
+
+
 def _authority() -> Signer:
     key, name = _key(), _name(_CA_NAME)
     until = datetime.now(UTC) + _YEARS
@@ -190,7 +171,7 @@ def _authority() -> Signer:
     builder = (
         _builder(name, name, key, x509.random_serial_number(), until)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(_CA_SIGNING, critical=True)
+        .add_extension(_key_usage(is_authority=True), critical=True)
         .add_extension(identifier, critical=False)
     )
     return Signer(builder.sign(key, hashes.SHA256()), key)
@@ -207,7 +188,7 @@ def _signed(authority: Signer, common_name: str, *, is_host: bool = False) -> Si
             issuer.not_valid_after_utc,
         )
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_NOW_SIGNING, critical=True)
+        .add_extension(_key_usage(is_authority=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage(uses), critical=False)
         .add_extension(_issued_by(authority), critical=False)
     )  # fmt: skip
@@ -226,7 +207,7 @@ def _proxy(signer: Signer, life: timedelta) -> Signer:
     subject = x509.Name([*owner, x509.NameAttribute(NameOID.COMMON_NAME, str(serial))])
     builder = (
         _builder(subject, owner, key, serial, datetime.now(UTC) + life)
-        .add_extension(_NOW_SIGNING, critical=True)
+        .add_extension(_key_usage(is_authority=False), critical=True)
         .add_extension(_issued_by(signer), critical=False)
         .add_extension(x509.UnrecognizedExtension(_PROXY_OID, _INHERIT_ALL), critical=True)
     )
@@ -238,10 +219,3 @@ def _ends_soon(path: Path) -> bool:
         return True
     proxy = x509.load_pem_x509_certificate(path.read_bytes())
     return proxy.not_valid_after_utc < datetime.now(UTC) + _RENEW_BEFORE
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(content)
-    partial.rename(path)

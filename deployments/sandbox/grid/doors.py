@@ -9,11 +9,13 @@ import hashlib
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 from deployments import parent_death
+from deployments.sandbox.files import write_private
 from deployments.sandbox.grid.certificates import USERS, Certificates, subject_of
 from deployments.sandbox.grid.programs import has_doors, xrootd_program
 from deployments.stack.accounts import Account, claim, database_account, own_directory
@@ -80,11 +82,6 @@ class Door:
         """Whether it asks for a proxy."""
         return self.name == GUARDED
 
-    @property
-    def url(self) -> str:
-        """Where XRootD listens."""
-        return f"root://{HOST}:{self.port}"
-
     def write(self, path: Path, content: bytes) -> None:
         """Write a file of the door's user, whole or not at all."""
         self.claim()
@@ -122,6 +119,11 @@ def place_of(rse: str) -> tuple[str, str]:
     return _OWN_PREFIX.get(rse, (OPEN, rse))
 
 
+def rse_type(rse: str) -> str:
+    """DISK, or TAPE where the name says so."""
+    return "TAPE" if "TAPE" in rse else "DISK"
+
+
 def protocol_of(rse: str, doors: dict[str, Door]) -> dict[str, object]:
     """The RSE's protocol as Rucio holds it: PFN = prefix + name, with XRootD's double slashes."""
     name, folder = place_of(rse)
@@ -152,16 +154,13 @@ def run(settings: Settings, name: str, certificates: Certificates) -> NoReturn:
     program = xrootd_program()
     if program is None:
         raise SystemExit("xrootd is not installed")
-    host, key = certificates.host.read_bytes(), certificates.host_key.read_bytes()
-    authority = {path.name: path.read_bytes() for path in certificates.ca_dir.iterdir()}
+    guard = _guard_files(certificates) if door.is_guarded else {}
     door.claim()
     death_signal, parent = parent_death.death_signal(), os.getppid()
     door.account.become()
     if death_signal:  # the kernel forgets it when the user changes
         parent_death.die_with_parent(parent, death_signal)
-    _prepare(door)
-    if door.is_guarded:
-        _prepare_guard(door, host, key, authority)
+    _prepare(door, guard)
     os.chdir(door.directory)
     environment = {"PATH": "/usr/bin:/bin", "HOME": os.fspath(door.directory), "LC_ALL": "C.UTF-8"}
     os.execve(  # noqa: S606 - no shell is wanted
@@ -169,28 +168,27 @@ def run(settings: Settings, name: str, certificates: Certificates) -> NoReturn:
     )
 
 
-def _prepare(door: Door) -> None:
+def _guard_files(certificates: Certificates) -> dict[str, bytes]:
+    """What a guarded door keeps beside its data; its user may not read what these come from."""
+    return {
+        **{f"ca/{path.name}": path.read_bytes() for path in certificates.ca_dir.iterdir()},
+        "host.pem": certificates.host.read_bytes(),
+        "host.key": certificates.host_key.read_bytes(),
+        "gridmap": f'"{subject_of(USERS[0])}" {USERS[0]}\n'.encode(),
+        "authdb": f"u {USERS[0]} / a\n".encode(),
+    }
+
+
+def _prepare(door: Door, guard: Mapping[str, bytes]) -> None:
     for directory in (door.directory, door.data):
         directory.mkdir(mode=0o755, exist_ok=True)
     private_directory(door.admin)
     text = _CONFIGURATION.format(admin=door.admin, data=door.data, port=door.port)
-    guard = _GUARD.format(directory=door.directory) if door.is_guarded else ""
-    (door.directory / "xrootd.cfg").write_text(text + guard)
-
-
-def _prepare_guard(door: Door, host: bytes, key: bytes, authority: dict[str, bytes]) -> None:
-    (door.directory / "ca").mkdir(exist_ok=True)
-    for name, content in authority.items():
-        (door.directory / "ca" / name).write_bytes(content)
-    (door.directory / "host.pem").write_bytes(host)
-    private = door.directory / "host.key"
-    private.unlink(missing_ok=True)
-    private.touch(mode=0o400)
-    private.chmod(0o600)
-    private.write_bytes(key)
-    private.chmod(0o400)  # XRootD takes no other
-    (door.directory / "gridmap").write_text(f'"{subject_of(USERS[0])}" {USERS[0]}\n')
-    (door.directory / "authdb").write_text(f"u {USERS[0]} / a\n")
+    text += _GUARD.format(directory=door.directory) if guard else ""
+    (door.directory / "xrootd.cfg").write_text(text)
+    for name, content in guard.items():
+        write_private(door.directory / name, content)
+        (door.directory / name).chmod(0o400)  # XRootD takes no other mode of the key
 
 
 def _base(settings: Settings, account: Account) -> Path:

@@ -96,5 +96,4 @@ def run(settings: Settings) -> NoReturn:
     program = nginx_program()
     if program is None:
         raise SystemExit("nginx is not installed")
-    argv = command(program, home)
-    os.execv(program, argv)  # noqa: S606 - no shell is wanted
+    os.execv(program, command(program, home))  # noqa: S606 - no shell is wanted

@@ -11,9 +11,8 @@ import psycopg
 
 from deployments.sandbox.grid import access
 from deployments.sandbox.grid.certificates import Certificates
-from deployments.sandbox.grid.doors import Door, doors_of, place_of, protocol_of
+from deployments.sandbox.grid.doors import Door, doors_of, place_of, protocol_of, rse_type
 from deployments.sandbox.grid.rucio_api import RucioApi
-from deployments.sandbox.grid.rucio_server import rse_type
 from deployments.stack.credentials import RUCIO_DATABASE, RUCIO_ROLE, Credentials
 from deployments.stack.layout import Layout
 from flows.common.settings import Settings
@@ -93,7 +92,7 @@ class Grid:
 
     def api(self, account: str = access.ROOT) -> RucioApi:
         """Rucio's REST API, as one of its accounts; to be closed."""
-        password = self.password_file(account).read_text().strip()
+        password = access.password(self.settings, account)
         return RucioApi(self.url, account=account, password=password, ca_file=self.ca_file)
 
     def ensure_rse(self, rse: str) -> None:

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-_HEADING = re.compile(r"^=== (?P<title>.+?) ===$")
+_HEADING = re.compile(r"^=== (.+?) ===$", re.MULTILINE)
 _DID = re.compile(r"^(?P<scope>[\w.-]+):(?P<name>/\S+)$")
-_RSE = re.compile(r"^\s+RSE: (?P<rse>\S+)\s+Files: (?P<available>\d+)/(?P<total>\d+)\b")
+_RSE = re.compile(
+    r"^[ \t]+RSE: (?P<rse>\S+)[ \t]+Files: (?P<available>\d+)/(?P<total>\d+)\b", re.MULTILINE
+)
 _SIZE = re.compile(
-    r"^\s+Total Size: (?P<number>[\d.]+) (?P<unit>[kKMGTP]?B) \((?P<files>\d+) files\)"
+    r"^[ \t]+Total Size: (?P<number>[\d.]+) (?P<unit>[kKMGTP]?B) \((?P<files>\d+) files\)",
+    re.MULTILINE,
 )
 _UNITS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5}
 _SUMMARY = "CAMPAIGN SUMMARY"
@@ -44,28 +47,6 @@ class Listing:
     skipped: tuple[str, ...]
 
 
-@dataclass
-class _Block:
-    """The lines of one dataset, as they are read."""
-
-    name: str
-    rses: dict[str, tuple[int, int]] = field(default_factory=dict)
-    files: int = 0
-    size_bytes: int = 0
-
-    def read(self, line: str) -> None:
-        if found := _RSE.match(line):
-            self.rses[found["rse"]] = (int(found["available"]), int(found["total"]))
-        elif found := _SIZE.match(line):
-            self.files = int(found["files"])
-            power = _UNITS[found["unit"][:-1].upper()]
-            self.size_bytes = round(float(found["number"]) * 1000**power)
-
-    def done(self) -> ListedDataset:
-        files = max([self.files, *(total for _, total in self.rses.values())])
-        return ListedDataset(self.name, self.rses, files, self.size_bytes)
-
-
 def parse_listing(text: str) -> list[ListedDataset]:
     """The datasets of a listing, in its order."""
     return read_listing(text).datasets
@@ -77,19 +58,26 @@ def read_listing(text: str) -> Listing:
     Headings that name no dataset, such as a table's rule that slipped in, are counted with what
     follows them; the summary at the end is none of them.
     """
-    blocks: list[_Block] = []
+    datasets: list[ListedDataset] = []
     skipped: list[str] = []
-    current: _Block | None = None
-    for line in text.splitlines():
-        heading = _HEADING.match(line)
-        if heading is None:
-            if current is not None:
-                current.read(line)
-            continue
-        did = _DID.match(heading["title"])
-        current = _Block(did["name"]) if did else None
-        if current is not None:
-            blocks.append(current)
-        elif heading["title"] != _SUMMARY:
-            skipped.append(heading["title"])
-    return Listing([block.done() for block in blocks], tuple(skipped))
+    _, *titles_and_texts = _HEADING.split(text)
+    for title, below in zip(titles_and_texts[::2], titles_and_texts[1::2], strict=True):
+        if did := _DID.match(title):
+            datasets.append(_dataset(did["name"], below))
+        elif title != _SUMMARY:
+            skipped.append(title)
+    return Listing(datasets, tuple(skipped))
+
+
+def _dataset(name: str, text: str) -> ListedDataset:
+    rses = {
+        found["rse"]: (int(found["available"]), int(found["total"]))
+        for found in _RSE.finditer(text)
+    }
+    files = size_bytes = 0
+    for found in _SIZE.finditer(text):
+        files = int(found["files"])
+        power = _UNITS[found["unit"][:-1].upper()]
+        size_bytes = round(float(found["number"]) * 1000**power)
+    files = max([files, *(total for _, total in rses.values())])
+    return ListedDataset(name, rses, files, size_bytes)

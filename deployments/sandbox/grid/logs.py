@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
-
-import psycopg
 
 from deployments.sandbox.grid import catalogue
 from deployments.sandbox.grid.grid import Grid
 
+_WRITE_SCOPE = """
+INSERT INTO scopes (scope, account, is_default, status, created_at, updated_at)
+VALUES (%s, 'root', false, 'O', %s, %s) ON CONFLICT DO NOTHING
+"""
 _WRITE_DID = """
 INSERT INTO dids (scope, name, account, did_type, monotonic, hidden, obsolete, is_new,
                   availability, suppressed, bytes, adler32, purge_replicas, transient,
@@ -110,25 +111,19 @@ def make_log(
         grid.ensure_rse(rse)
         if is_stored:
             grid.put(rse, lfn, packed)
-    with grid.connect() as connection:
-        _register(connection, log, states)
+    _register(grid, log, states)
     return log
 
 
-def _register(
-    connection: psycopg.Connection[tuple[Any, ...]], log: Log, states: Mapping[str, str]
-) -> None:
+def _register(grid: Grid, log: Log, states: Mapping[str, str]) -> None:
     """Write the rows: Rucio's REST API refuses names without a slash under the EIC policy."""
     now = datetime.now(UTC).replace(tzinfo=None)
     file = {"scope": log.scope, "name": log.lfn, "size": log.size_bytes, "adler32": log.adler32}
-    connection.execute(
-        "INSERT INTO scopes (scope, account, is_default, status, created_at, updated_at) "
-        "VALUES (%s, 'root', false, 'O', %s, %s) ON CONFLICT DO NOTHING",
-        [log.scope, now, now],
-    )
-    connection.execute(_WRITE_DID, {**file, "now": now})
-    connection.execute("DELETE FROM replicas WHERE scope = %(scope)s AND name = %(name)s", file)
-    known = catalogue.known_rses(connection)
-    for rse, state in states.items():
-        place = {"rse_id": known[rse][0], "state": str(state), "now": now}
-        connection.execute(_WRITE_REPLICA, file | place)
+    with grid.connect() as connection:
+        connection.execute(_WRITE_SCOPE, [log.scope, now, now])
+        connection.execute(_WRITE_DID, {**file, "now": now})
+        connection.execute("DELETE FROM replicas WHERE scope = %(scope)s AND name = %(name)s", file)
+        known = catalogue.known_rses(connection)
+        for rse, state in states.items():
+            place = {"rse_id": known[rse][0], "state": str(state), "now": now}
+            connection.execute(_WRITE_REPLICA, file | place)

@@ -6,12 +6,14 @@ import http
 import json
 import ssl
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote
 
 import httpx
 
+from blocks.closing import Closing
 from blocks.errors import ProdOpsError
 
 _TIMEOUT_SECONDS = 60.0
@@ -22,7 +24,7 @@ class RucioRefused(ProdOpsError):
     """The sandbox's Rucio did not do what it was asked."""
 
 
-class RucioApi:
+class RucioApi(Closing):
     """One account's session at a Rucio server; the token is got at the first call."""
 
     def __init__(self, url: str, *, account: str, password: str, ca_file: Path) -> None:
@@ -31,10 +33,8 @@ class RucioApi:
         context = ssl.create_default_context(cafile=ca_file)
         self._client = httpx.Client(base_url=url, verify=context, timeout=_TIMEOUT_SECONDS)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Close the connections."""
         self._client.close()
 
     def get(self, *path: str, **query: str) -> list[Any]:
@@ -68,20 +68,23 @@ class RucioApi:
 
     def _answer(self, method: str, path: Iterable[str], **more: Any) -> httpx.Response:
         place = "/" + "/".join(quote(segment, safe="") for segment in path)
-        return self._client.request(method, place, headers=self._headers(), **more)
+        return self._client.request(method, place, headers=self._headers, **more)
 
+    @cached_property
     def _headers(self) -> dict[str, str]:
-        if "X-Rucio-Auth-Token" not in self._client.headers:
-            given = {
-                "X-Rucio-Account": self._account,
-                "X-Rucio-Username": self._account,
-                "X-Rucio-Password": self._password,
-            }
-            answer = self._client.get("/auth/userpass", headers=given)
-            if answer.status_code != http.HTTPStatus.OK:
-                raise RucioRefused(f"{self._account} cannot sign in: {answer.text}")
-            self._client.headers["X-Rucio-Auth-Token"] = answer.headers["X-Rucio-Auth-Token"]
-        return {"Accept": f"{_STREAM}, application/json", "Content-Type": "application/json"}
+        given = {
+            "X-Rucio-Account": self._account,
+            "X-Rucio-Username": self._account,
+            "X-Rucio-Password": self._password,
+        }
+        answer = self._client.get("/auth/userpass", headers=given)
+        if answer.status_code != http.HTTPStatus.OK:
+            raise RucioRefused(f"{self._account} cannot sign in: {answer.text}")
+        return {
+            "Accept": f"{_STREAM}, application/json",
+            "Content-Type": "application/json",
+            "X-Rucio-Auth-Token": answer.headers["X-Rucio-Auth-Token"],
+        }
 
 
 def _rows(answer: httpx.Response) -> list[Any]:

@@ -14,18 +14,19 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from blocks.errors import ProdOpsError
+from deployments.sandbox.files import private_text, write_private
 from deployments.sandbox.grid.access import (
     ACCOUNTS,
     PANDA,
     READER,
     ROOT,
     certificates_of,
+    password,
     password_file,
     rucio_home,
-    rucio_url,
 )
 from deployments.sandbox.grid.certificates import USERS, Certificates, subject_of
-from deployments.sandbox.grid.doors import doors_of, protocol_of
+from deployments.sandbox.grid.doors import doors_of, protocol_of, rse_type
 from deployments.sandbox.grid.programs import SOURCES
 from deployments.sandbox.grid.server_environment import server_python
 from deployments.stack.credentials import RUCIO_DATABASE, RUCIO_ROLE, Credentials
@@ -69,14 +70,9 @@ class RucioNotPrepared(ProdOpsError):
 
 @dataclass(frozen=True)
 class RucioServer:
-    """The Rucio of one stack: where it listens, and its files."""
+    """The Rucio of one stack, and its files."""
 
     settings: Settings
-
-    @property
-    def url(self) -> str:
-        """Where it listens."""
-        return rucio_url(self.settings)
 
     @property
     def home(self) -> Path:
@@ -88,23 +84,11 @@ class RucioServer:
         """The CA, and what it signed."""
         return Certificates(certificates_of(self.settings))
 
-    @property
-    def passfile(self) -> Path:
-        """The libpq password file of the role ``rucio``."""
-        return Credentials(Layout(self.settings.stack.state_dir).secrets).rucio
-
-    def password_file(self, account: str) -> Path:
-        """The file (mode 0600) with an account's password; its user name is the account's."""
-        return password_file(self.settings, account)
-
     def make_files(self) -> None:
         """Make certificates and passwords that are not there yet."""
-        self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.certificates.make()
         for account in ACCOUNTS:
-            file = self.password_file(account)
-            if not file.exists():
-                _write_private(file, secrets.token_urlsafe(24))
+            private_text(password_file(self.settings, account), secrets.token_urlsafe(24))
 
     def prepare(self, python: Path) -> None:
         """Complete the database; nothing is done where it was completed for the same wishes.
@@ -118,7 +102,7 @@ class RucioServer:
         digest = hashlib.sha256((wishes + str(python)).encode()).hexdigest()
         if done.exists() and done.read_text() == digest:
             return
-        _write_private(self.home / "wishes.json", wishes)
+        write_private(self.home / "wishes.json", wishes)
         ended = subprocess.run(
             [python, SOURCES / "prepare.py", self.home / "wishes.json"],
             env=self.environment(), cwd=self.home, capture_output=True, text=True, check=False,
@@ -145,41 +129,35 @@ class RucioServer:
         }
 
     def _write_configuration(self) -> None:
-        (self.home / "etc").mkdir(exist_ok=True)
+        passfile = Credentials(Layout(self.settings.stack.state_dir).secrets).rucio
         text = _CONFIGURATION.format(
-            home=self.home, role=RUCIO_ROLE, database=RUCIO_DATABASE, passfile=self.passfile,
+            home=self.home, role=RUCIO_ROLE, database=RUCIO_DATABASE, passfile=passfile,
             database_port=self.settings.database.port, root=ROOT,
-            root_password=self.password_file(ROOT).read_text().strip(),
+            root_password=password(self.settings, ROOT),
         )  # fmt: skip
-        _write_private(self.home / "etc" / "rucio.cfg", text)
+        write_private(self.home / "etc" / "rucio.cfg", text)
 
     def _wishes(self) -> Mapping[str, Any]:
         accounts = [
             {
                 "name": account,
                 "user": account,
-                "password": self.password_file(account).read_text().strip(),
+                "password": password(self.settings, account),
                 "is_admin": account == PANDA,
                 "dn": subject_of(USERS[0]) if account == PANDA else None,
             }
             for account in (PANDA, READER)
         ]
         doors = doors_of(self.settings)
-        rses = [
-            {"rse": rse, "rse_type": rse_type(rse), "protocol": protocol_of(rse, doors)}
-            for rse in RSES
-        ]
         return {
             "accounts": accounts,
-            "scopes": list(SCOPES),
-            "rses": rses,
+            "scopes": SCOPES,
+            "rses": [
+                {"rse": rse, "rse_type": rse_type(rse), "protocol": protocol_of(rse, doors)}
+                for rse in RSES
+            ],
             "other_protocol": protocol_of("{rse}", doors),
         }
-
-
-def rse_type(rse: str) -> str:
-    """DISK, or TAPE where the name says so."""
-    return "TAPE" if "TAPE" in rse else "DISK"
 
 
 def run(settings: Settings) -> NoReturn:
@@ -195,8 +173,3 @@ def run(settings: Settings) -> NoReturn:
     os.chdir(SOURCES)
     argv = [os.fspath(python), "-m", "gunicorn", "-c", "gunicorn_conf.py", "wsgi_app:application"]
     os.execve(argv[0], argv, server.environment())  # noqa: S606 - no shell is wanted
-
-
-def _write_private(path: Path, content: str) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(content)

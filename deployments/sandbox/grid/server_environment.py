@@ -11,7 +11,6 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import uv
@@ -43,11 +42,8 @@ def is_installed() -> bool:
     return server_directory().exists()
 
 
-def server_python(report: Callable[[str], None] = lambda _: None) -> Path:
+def server_python() -> Path:
     """The Python of the environment, which is made if it is not there.
-
-    Args:
-        report: Called with a line before what takes long.
 
     Raises:
         ServerNotInstalled: uv could not make it.
@@ -57,7 +53,6 @@ def server_python(report: Callable[[str], None] = lambda _: None) -> Path:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with FileLock(target.with_suffix(".lock")):
             if not target.exists():
-                report("installing the Rucio server, once for this user …")
                 _make(target)
     return target / "bin" / "python"
 

@@ -11,11 +11,10 @@ from typing import Any
 
 from deployments.sandbox.panda import journal as journals
 from deployments.sandbox.panda import pages
-from deployments.sandbox.panda.api import ENDPOINTS, Panda
 from deployments.sandbox.panda.controls import Controls
-from deployments.sandbox.panda.delivery import Reply, faulty
-from deployments.sandbox.panda.faults import FaultBox, FaultKind, When
+from deployments.sandbox.panda.faults import FaultBox, FaultKind, Reply, When, faulty
 from deployments.sandbox.panda.journal import Entry, Journal
+from deployments.sandbox.panda.methods import ENDPOINTS, Panda
 from deployments.sandbox.panda.protocol import HTML, Answer, BadCall
 from deployments.sandbox.panda.requests import BadBody, Request
 from deployments.sandbox.panda.sign_in import SignIn
@@ -62,10 +61,10 @@ class Application:
         fault = self.faults.take(entry.endpoint, entry.task_name)
         if fault is not None:
             entry.fault = f"{fault.kind}-{fault.when}"
-        if fault is not None and fault.when is When.BEFORE and fault.kind is not FaultKind.SLOW:
-            return faulty(fault, None, caller)
-        if fault is not None and fault.when is When.BEFORE:
-            self.stopping.wait(fault.seconds)
+            if fault.kind is FaultKind.SLOW and fault.when is When.BEFORE:
+                self.stopping.wait(fault.seconds)
+            elif fault.when is When.BEFORE:
+                return faulty(fault, None, caller)
         right = run()
         entry.is_success, entry.answer_id = _outcome(entry.endpoint, right)
         if fault is None or fault.when is When.BEFORE:
@@ -88,29 +87,25 @@ class Application:
         if request.path.startswith((_API, _OLD)):
             return self._method(request, caller, refusal)
         try:
-            answer = self._issuer_s(request)
+            return self._beside_methods(request)
         except BadBody as error:
             return Answer.text(400, str(error))
-        if answer is not None:
-            return answer
-        kept = self.panda.cache.read(request.path.removeprefix("/cache/"))
-        if request.path.startswith("/cache/") and kept is not None:
-            return Answer(_OK, kept, "application/octet-stream")
-        return Answer.text(404, "Not Found")
 
-    def _issuer_s(self, request: Request) -> Answer | None:
+    def _beside_methods(self, request: Request) -> Answer:
+        """The issuer, and what was uploaded."""
         config = _AUTH.match(request.path)
         if config is not None and config["vo"].replace(":", ".").split(".")[0] == VO:
             return Answer.json(self.sign_in.issuer.auth_config(config["vo"]))
         if request.path == "/.well-known/openid-configuration":
-            return Answer.json(self.sign_in.configuration())
-        reply = {"/token": self.sign_in.token, "/devicecode": self.sign_in.device_code}.get(
-            request.path
-        )
-        if reply is None or request.method != "POST":
-            return None
-        status, content = reply(request.form)
-        return Answer.json(content, status)
+            return self.sign_in.configuration()
+        if request.method == "POST" and request.path == "/token":
+            return self.sign_in.token(request.form)
+        if request.method == "POST" and request.path == "/devicecode":
+            return self.sign_in.device_code(request.form)
+        kept = self.panda.cache.read(request.path.removeprefix("/cache/"))
+        if request.path.startswith("/cache/") and kept is not None:
+            return Answer(_OK, kept, "application/octet-stream")
+        return Answer.text(404, "Not Found")
 
     def _method(self, request: Request, caller: Caller | None, refusal: str | None) -> Answer:
         endpoint = ENDPOINTS.get(request.path.removeprefix(_API))

@@ -9,7 +9,7 @@ import time
 import zlib
 from pathlib import Path
 
-from deployments.sandbox.panda.files import write_private
+from deployments.sandbox.files import private_text, write_private
 from deployments.sandbox.panda.protocol import Envelope, Upload
 
 _MIB = 1024 * 1024
@@ -67,9 +67,7 @@ class SandboxCache:
         return path.read_bytes() if is_inside and path.is_file() else None
 
     def _entries(self) -> list[tuple[str, str, int, int, float]]:
-        if not self._list.exists():
-            return []
-        return [tuple(entry) for entry in json.loads(self._list.read_text())]
+        return [tuple(entry) for entry in json.loads(private_text(self._list, "[]"))]
 
 
 def _checksum(content: bytes) -> int | None:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from deployments.sandbox.panda.faults import Fault, FaultBox
-from deployments.sandbox.panda.jobs import NewJob, PutJobs
+from deployments.sandbox.panda.jobs import NewJob
 from deployments.sandbox.panda.journal import Journal
+from deployments.sandbox.panda.methods import Panda
 from deployments.sandbox.panda.protocol import Answer
 from deployments.sandbox.panda.requests import BadBody, Request
-from deployments.sandbox.panda.state import PandaState
 from deployments.sandbox.panda.statuses import Status
 from deployments.sandbox.panda.tokens import Issuer
 
@@ -51,12 +51,11 @@ class TokenChange(BaseModel):
 class Controls:
     """What tests and people steer the sandbox with; no token is needed."""
 
-    state: PandaState
+    panda: Panda
     issuer: Issuer
     faults: FaultBox
     journal: Journal
     config_root: Path
-    jobs: PutJobs
 
     def answer(self, request: Request) -> Answer:
         """The answer to a request under ``/_sandbox/``."""
@@ -79,15 +78,15 @@ class Controls:
 
     def _read(self, what: str) -> Answer:
         if what == "tasks":
-            return Answer.json([task.as_json() for task in self.state.all()])
+            return Answer.json([task.as_json() for task in self.panda.state.all()])
         if what == "jobs":
-            return Answer.json([job.as_json() for job in self.jobs.all()])
+            return Answer.json([asdict(job) for job in self.panda.jobs.all()])
         if what == "journal":
             return Answer.json(self.journal.read())
         if what == "faults":
             return self._waiting()
         found = _TASK.match(what)
-        task = self.state.get(int(found.group(1))) if found else None
+        task = self.panda.state.get(int(found.group(1))) if found else None
         return Answer.json(task.as_json()) if task else _unknown(what)
 
     def _change(self, what: str, request: Request) -> Answer:
@@ -99,12 +98,12 @@ class Controls:
             self.faults.add(Fault.model_validate(body))
             return self._waiting()
         if what == "jobs":
-            return Answer.json(self.jobs.add(NewJob.model_validate(body)).as_json())
+            return Answer.json(asdict(self.panda.jobs.add(NewJob.model_validate(body))))
         if what == "tokens":
             self.change_tokens(TokenChange.model_validate(body))
             return Answer.json({"seconds": self.issuer.seconds})
         if what == "refine":
-            self.state.refine_now()
+            self.panda.state.refine_now()
             return self._read("tasks")
         return self._change_task(what, body)
 
@@ -113,7 +112,7 @@ class Controls:
         if found is None:
             return _unknown(what)
         change = _Change.model_validate(body)
-        task = self.state.set_status(
+        task = self.panda.state.set_status(
             int(found.group(1)), change.status, failed_jobs=change.failed_jobs
         )
         return Answer.json(task.as_json()) if task else _unknown(what)

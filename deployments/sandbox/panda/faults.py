@@ -1,12 +1,17 @@
-"""Faults on demand: what the sandbox's PanDA does wrong, to which request, and how often."""
+"""Faults on demand: what the sandbox's PanDA does wrong, to which request, how often, and how."""
 
 from __future__ import annotations
 
 import re
 import threading
+from dataclasses import dataclass
 from enum import StrEnum
+from http import HTTPStatus
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from deployments.sandbox.panda.protocol import HTML, Answer, Envelope
+from deployments.sandbox.panda.tokens import Caller
 
 
 class FaultKind(StrEnum):
@@ -117,3 +122,47 @@ class FaultBox:
         """Forget them all."""
         with self._lock:
             self._faults.clear()
+
+
+_CUT_OFF = frozenset({FaultKind.HANG, FaultKind.DROP, FaultKind.REFUSE})
+_PAGE = "<!DOCTYPE html><html><head><title>{0}</title></head><body><h1>{0}</h1></body></html>\n"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer, and the fault that strikes its delivery.
+
+    Attributes:
+        fault: HANG, DROP, REFUSE or TRUNCATE; None: the answer is delivered whole.
+    """
+
+    answer: Answer
+    fault: Fault | None = None
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether any of the answer reaches the client."""
+        return self.fault is None or self.fault.kind not in _CUT_OFF
+
+
+def faulty(fault: Fault, right: Answer | None, caller: Caller | None) -> Reply:
+    """What becomes of a request that a fault strikes; `right` is what should have been said."""
+    if fault.kind in _CUT_OFF | {FaultKind.TRUNCATE}:
+        return Reply(right or Envelope(True, "succeeded.").answer(), fault)
+    return Reply(_wrong(fault, right, caller))
+
+
+def _wrong(fault: Fault, right: Answer | None, caller: Caller | None) -> Answer:
+    if fault.kind.isdecimal():
+        status = HTTPStatus(int(fault.kind))
+        return Answer.text(status, _PAGE.format(f"{status} {status.phrase}"), HTML)
+    if fault.kind is FaultKind.HTML:
+        return Answer.text(200, _PAGE.format("Under maintenance"), HTML)
+    if fault.kind is FaultKind.BANNED:
+        dn = caller.dn if caller else ""
+        return Envelope(True, f"The following DN is banned: DN={dn}").answer()
+    if fault.kind is FaultKind.REJECT:
+        return Envelope(False, fault.message, fault.code).answer()
+    if fault.kind is FaultKind.NO_ID:
+        return Envelope(True, "succeeded.").answer()
+    return right or Envelope(True).answer()

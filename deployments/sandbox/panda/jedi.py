@@ -127,13 +127,8 @@ def _with_twins(due: list[Task], tasks: dict[int, Task]) -> list[Task]:
 
 def _namesake(task: Task, tasks: dict[int, Task]) -> Task | None:
     """A refined task of the same user and name, for one that asked for a unique name."""
-    if not task.is_unique_name:
+    if task.parameters.get("uniqueTaskName") is not True:
         return None
-    for other in tasks.values():
-        if (
-            other is not task
-            and other.is_refined
-            and (other.user_name, other.name) == (task.user_name, task.name)
-        ):
-            return other
-    return None
+    owned = (task.user_name, task.name)
+    others = (other for other in tasks.values() if other is not task and other.is_refined)
+    return next((other for other in others if (other.user_name, other.name) == owned), None)

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from deployments.sandbox.panda.files import private_text, write_private
+from deployments.sandbox.files import private_text, write_private
 
 _FIRST_PANDA_ID = 500_001
 """Far from those of the sandbox's tasks."""
@@ -44,13 +44,17 @@ class PutJob:
     lfn: str | None
     created_at: str
 
-    def as_json(self) -> dict[str, Any]:
-        """Everything."""
-        return asdict(self)
-
     def description(self) -> dict[str, Any]:
         """What ``job/get_description`` gives of it."""
         at = datetime.fromisoformat(self.created_at)
+        log = {
+            "PandaID": self.panda_id,
+            "lfn": self.lfn,
+            "type": "log",
+            "scope": self.scope,
+            "dataset": f"{self.scope}.log/",
+            "status": "ready",
+        }
         return {
             "PandaID": self.panda_id,
             "jediTaskID": self.jedi_task_id,
@@ -60,17 +64,7 @@ class PutJob:
             "creationTime": at,
             "modificationTime": at,
             "computingSite": "SANDBOX",
-            "Files": [self._log()] if self.lfn is not None else [],
-        }
-
-    def _log(self) -> dict[str, Any]:
-        return {
-            "PandaID": self.panda_id,
-            "lfn": self.lfn,
-            "type": "log",
-            "scope": self.scope,
-            "dataset": f"{self.scope}.log/",
-            "status": "ready",
+            "Files": [log] if self.lfn is not None else [],
         }
 
 
@@ -91,7 +85,7 @@ class PutJobs:
             panda_id = new.panda_id or max([_FIRST_PANDA_ID - 1, *self._jobs]) + 1
             job = PutJob(panda_id, new.jedi_task_id, new.status, scope, lfn, at)
             self._jobs[panda_id] = job
-            write_private(self._path, json.dumps([each.as_json() for each in self._jobs.values()]))
+            write_private(self._path, json.dumps([asdict(each) for each in self._jobs.values()]))
             return job
 
     def get(self, panda_id: int) -> PutJob | None:

@@ -108,18 +108,14 @@ class Endpoint:
 
     @cached_property
     def _expected(self) -> dict[str, Any]:
+        """The type of each parameter, which all come by keyword."""
         hints = get_type_hints(self.run)
-        keywords = [
-            name
-            for name, parameter in inspect.signature(self.run).parameters.items()
-            if parameter.kind is inspect.Parameter.KEYWORD_ONLY
-        ]
-        return {name: hints[name] for name in keywords}
+        return {name: hints[name] for name in inspect.getfullargspec(self.run).kwonlyargs}
 
     def _check_names(self, parameters: Mapping[str, Any]) -> None:
-        signature = inspect.signature(self.run).parameters
+        defaults = inspect.getfullargspec(self.run).kwonlydefaults or {}
         for name in self._expected:
-            if signature[name].default is inspect.Parameter.empty and name not in parameters:
+            if name not in defaults and name not in parameters:
                 raise BadCall(f"missing a required argument: '{name}'")
         for name in parameters:
             if name not in self._expected:

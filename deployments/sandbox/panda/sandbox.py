@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
-from deployments.sandbox.panda.api import Panda
+from deployments.sandbox.files import remove_unfinished
 from deployments.sandbox.panda.application import Application
 from deployments.sandbox.panda.cache import SandboxCache
 from deployments.sandbox.panda.controls import Controls, TokenChange
-from deployments.sandbox.panda.faults import Fault, FaultBox, FaultKind, When
-from deployments.sandbox.panda.files import read_tasks, remove_unfinished, write_tasks
+from deployments.sandbox.panda.faults import Fault, FaultBox, When
 from deployments.sandbox.panda.jobs import NewJob, PutJobs
 from deployments.sandbox.panda.journal import Journal
+from deployments.sandbox.panda.methods import Panda
 from deployments.sandbox.panda.server import HOST, Server
 from deployments.sandbox.panda.sign_in import SignIn
 from deployments.sandbox.panda.state import Pace, PandaState
 from deployments.sandbox.panda.statuses import Status
+from deployments.sandbox.panda.tasks import read_tasks, write_tasks
 from deployments.sandbox.panda.tokens import Issuer
-
-_DEFAULT_PACE = Pace()
 
 
 class PandaSandbox:
@@ -41,41 +41,41 @@ class PandaSandbox:
         port: int = 0,
         token_seconds: float = 86_400.0,
         refine_seconds: float | None = None,
-        pace: Pace = _DEFAULT_PACE,
+        pace: Pace | None = None,
     ) -> None:
+        pace = pace or Pace()
         if refine_seconds is not None:
-            pace = Pace(**{**pace.__dict__, "refine_seconds": refine_seconds})
+            pace = replace(pace, refine_seconds=refine_seconds)
         self.directory = directory
         self.config_root = directory / "pathena"
         for made in (directory, self.config_root):
             made.mkdir(mode=0o700, parents=True, exist_ok=True)
             remove_unfinished(made)
+        tasks_file = directory / "tasks.json"
+        self._state = PandaState(
+            pace, read_tasks(tasks_file), changed=lambda tasks: write_tasks(tasks_file, tasks)
+        )
+        self._jobs = PutJobs(directory / "jobs.json")
+        self._journal = Journal(directory / "journal.jsonl")
         self.issuer = Issuer(directory, "", token_seconds)
         self.faults = FaultBox()
-        self._application = self._compose(pace)
-        self._server = Server(self._application, port)
-        self.url = f"http://{HOST}:{self._server.server_port}"
-        self.issuer.url = self.url
-        self._thread: threading.Thread | None = None
+        panda = Panda(self._state, SandboxCache(directory / "cache"), self._jobs)
+        self._controls = Controls(panda, self.issuer, self.faults, self._journal, self.config_root)
+        self._server = Server(
+            Application(panda, SignIn(self.issuer), self.faults, self._journal, self._controls),
+            port,
+        )
+        self.issuer.url = self.url = f"http://{HOST}:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.run, name="sandbox-panda")
 
     def __enter__(self) -> Self:
-        self.start()
+        """Write a good token, and serve in a thread."""
+        self.issuer.write_token(self.config_root)
+        self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def start(self) -> None:
-        """Write a good token, and serve in a thread."""
-        self.issuer.write_token(self.config_root)
-        self._thread = threading.Thread(target=self._server.run, name="sandbox-panda")
-        self._thread.start()
-
-    def stop(self) -> None:
         """Stop serving; requests that hang are given up."""
-        if self._thread is None:
-            self.close()
-            return
         self._server.stop()
         self._thread.join()
 
@@ -101,22 +101,15 @@ class PandaSandbox:
 
     def journal(self, endpoint: str | None = None) -> list[dict[str, Any]]:
         """Every request, or those to one endpoint, the oldest first."""
-        entries = self._application.journal.read()
+        entries = self._journal.read()
         return [entry for entry in entries if endpoint in {None, entry["endpoint"]}]
 
-    def fault(
-        self,
-        endpoint: str,
-        kind: FaultKind | str,
-        when: When | str = When.BEFORE,
-        **more: Any,
-    ) -> None:
+    def fault(self, endpoint: str, kind: str, when: str = When.BEFORE, **more: Any) -> None:
         """Let a fault happen; the rest as in `Fault`."""
-        self.faults.add(
-            Fault.model_validate({"endpoint": endpoint, "kind": kind, "when": when, **more})
-        )
+        asked = {"endpoint": endpoint, "kind": kind, "when": when, **more}
+        self.faults.add(Fault.model_validate(asked))
 
-    def set_status(self, task_id: int, status: Status | str, *, failed_jobs: int = 0) -> None:
+    def set_status(self, task_id: int, status: str, *, failed_jobs: int = 0) -> None:
         """Put a task into a state by hand.
 
         Raises:
@@ -127,7 +120,7 @@ class PandaSandbox:
 
     def add_job(self, **job: Any) -> int:
         """Put a job here by hand, as `NewJob` has it; return its PandaID."""
-        return self._application.panda.jobs.add(NewJob.model_validate(job)).panda_id
+        return self._jobs.add(NewJob.model_validate(job)).panda_id
 
     def refine(self) -> None:
         """Let JEDI do at once all that waits for it."""
@@ -135,17 +128,4 @@ class PandaSandbox:
 
     def change_tokens(self, **change: Any) -> None:
         """Change what becomes of tokens; see `TokenChange`."""
-        self._application.controls.change_tokens(TokenChange.model_validate(change))
-
-    @property
-    def _state(self) -> PandaState:
-        return self._application.panda.state
-
-    def _compose(self, pace: Pace) -> Application:
-        file = self.directory / "tasks.json"
-        state = PandaState(pace, read_tasks(file), changed=lambda tasks: write_tasks(file, tasks))
-        journal = Journal(self.directory / "journal.jsonl")
-        jobs = PutJobs(self.directory / "jobs.json")
-        panda = Panda(state, SandboxCache(self.directory / "cache"), jobs)
-        controls = Controls(state, self.issuer, self.faults, journal, self.config_root, jobs)
-        return Application(panda, SignIn(self.issuer), self.faults, journal, controls)
+        self._controls.change_tokens(TokenChange.model_validate(change))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import select
 import socket
 import struct
@@ -14,7 +15,7 @@ import structlog
 
 from deployments.sandbox.panda.application import Application
 from deployments.sandbox.panda.cache import UPLOAD_LIMIT_BYTES
-from deployments.sandbox.panda.delivery import Delivery, Reply
+from deployments.sandbox.panda.faults import FaultKind, Reply
 from deployments.sandbox.panda.protocol import Answer, Envelope
 from deployments.sandbox.panda.requests import Request
 
@@ -59,7 +60,8 @@ class Server(ThreadingHTTPServer):
         self.application.stopping.set()
         self.shutdown()
         for connection in list(self._open):
-            self._hang_up(connection)
+            with contextlib.suppress(OSError):  # its own thread was faster
+                connection.shutdown(socket.SHUT_RDWR)
 
     def refuse(self, seconds: float) -> None:
         """Accept no connection for so many seconds."""
@@ -92,13 +94,6 @@ class Server(ThreadingHTTPServer):
         error = sys.exc_info()[1]
         if not isinstance(error, ConnectionError | TimeoutError):
             _log.error("a request failed", exc_info=error)
-
-    @staticmethod
-    def _hang_up(connection: socket.socket) -> None:
-        try:
-            connection.shutdown(socket.SHUT_RDWR)
-        except OSError:  # its own thread was faster
-            return
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -137,18 +132,19 @@ class _Handler(BaseHTTPRequestHandler):
         return self.rfile.read(size)
 
     def _deliver(self, reply: Reply) -> None:
-        if reply.delivery is Delivery.WHOLE:
+        fault = reply.fault
+        if fault is None:
             self._send(reply.answer)
             return
         self.close_connection = True
-        if reply.delivery is Delivery.HALF:
+        if fault.kind is FaultKind.TRUNCATE:
             self._send(reply.answer, share=0.5)
             return
-        if reply.delivery is Delivery.NEVER:
+        if fault.kind is FaultKind.HANG:
             self._wait_for_the_client()
         self.server.reset(self.connection)
-        if reply.delivery is Delivery.REFUSE:
-            self.server.refuse(reply.seconds)
+        if fault.kind is FaultKind.REFUSE:
+            self.server.refuse(fault.seconds)
 
     def _send(self, answer: Answer, *, share: float = 1.0) -> None:
         self.send_response(answer.status)

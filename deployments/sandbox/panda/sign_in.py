@@ -6,12 +6,9 @@ import secrets
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from deployments.sandbox.panda.tokens import CLIENT_ID, Issuer, TokenRejected
-
-Reply = tuple[int, dict[str, Any]]
-"""HTTP status and JSON."""
+from deployments.sandbox.panda.protocol import Answer
+from deployments.sandbox.panda.tokens import CLIENT_ID, ROBOT_ID, Issuer, TokenRejected
 
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 _DEVICE_SECONDS = 600
@@ -25,44 +22,44 @@ class SignIn:
     _is_let_in: dict[str, bool] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def configuration(self) -> dict[str, Any]:
+    def configuration(self) -> Answer:
         """``/.well-known/openid-configuration``."""
         url = self.issuer.url
-        return {
+        content = {
             "issuer": url,
             "token_endpoint": f"{url}/token",
             "device_authorization_endpoint": f"{url}/devicecode",
             "grant_types_supported": ["refresh_token", "client_credentials", DEVICE_GRANT],
         }
+        return Answer.json(content)
 
-    def token(self, form: Mapping[str, str]) -> Reply:
+    def token(self, form: Mapping[str, str]) -> Answer:
         """``POST /token``: refresh, the robot's client credentials, or a device's code."""
         grant = form.get("grant_type", "")
-        client, secret = form.get("client_id", ""), form.get("client_secret", "")
         is_robot = grant == "client_credentials"
-        is_known = self.issuer.is_robot if is_robot else self.issuer.is_client
-        if not is_known(client, secret):
-            return 401, _error("invalid_client", "unknown client")
+        client, secret = ROBOT_ID if is_robot else CLIENT_ID, form.get("client_secret", "")
+        if form.get("client_id") != client or not self.issuer.is_secret_of(client, secret):
+            return _error(401, "invalid_client", "unknown client")
         if is_robot:
-            return 200, self.issuer.robot_token()
+            return Answer.json(self.issuer.robot_token())
         if grant == DEVICE_GRANT:
             return self._device_token(form.get("device_code", ""))
         if grant != "refresh_token":
-            return 400, _error("unsupported_grant_type", grant)
+            return _error(400, "unsupported_grant_type", grant)
         try:
-            return 200, self.issuer.renew(form.get("refresh_token", ""))
+            return Answer.json(self.issuer.renew(form.get("refresh_token", "")))
         except TokenRejected as error:
-            return 400, _error("invalid_grant", str(error))
+            return _error(400, "invalid_grant", str(error))
 
-    def device_code(self, form: Mapping[str, str]) -> Reply:
+    def device_code(self, form: Mapping[str, str]) -> Answer:
         """``POST /devicecode``: a code, and the page that lets its device in."""
         if form.get("client_id") != CLIENT_ID:
-            return 401, _error("invalid_client", "unknown client")
+            return _error(401, "invalid_client", "unknown client")
         code = secrets.token_hex(16)
         with self._lock:
             self._is_let_in[code] = False
         page = f"{self.issuer.url}/device"
-        return 200, {
+        answer = {
             "device_code": code,
             "user_code": code[:8],
             "verification_uri": page,
@@ -70,6 +67,7 @@ class SignIn:
             "expires_in": _DEVICE_SECONDS,
             "interval": 1,
         }
+        return Answer.json(answer)
 
     def let_in(self, user_code: str) -> bool:
         """Let the device with this code in; whether there is one."""
@@ -80,17 +78,17 @@ class SignIn:
                     return True
         return False
 
-    def _device_token(self, code: str) -> Reply:
+    def _device_token(self, code: str) -> Answer:
         with self._lock:
             is_let_in = self._is_let_in.get(code)
             if is_let_in:
                 del self._is_let_in[code]
         if is_let_in is None:
-            return 400, _error("expired_token", "unknown device code")
+            return _error(400, "expired_token", "unknown device code")
         if not is_let_in:
-            return 400, _error("authorization_pending", "nobody signed in yet")
-        return 200, self.issuer.issue()
+            return _error(400, "authorization_pending", "nobody signed in yet")
+        return Answer.json(self.issuer.issue())
 
 
-def _error(kind: str, description: str) -> dict[str, Any]:
-    return {"error": kind, "error_description": description}
+def _error(status: int, kind: str, description: str) -> Answer:
+    return Answer.json({"error": kind, "error_description": description}, status)

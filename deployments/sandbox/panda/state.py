@@ -11,17 +11,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from deployments.sandbox.panda import rules
 from deployments.sandbox.panda.jedi import Jedi
-from deployments.sandbox.panda.rules import Result
-from deployments.sandbox.panda.statuses import ATTEMPTS_RAISED_IN, REACTIVATED_FROM, Status
+from deployments.sandbox.panda.statuses import (
+    ATTEMPTS_RAISED_IN,
+    PERMITTED_IN,
+    REACTIVATED_FROM,
+    Status,
+)
 from deployments.sandbox.panda.tasks import Job, Task, panda_ids
 from deployments.sandbox.panda.tokens import Caller
 
-
-def utc_now() -> datetime:
-    """The present moment."""
-    return datetime.now(UTC)
+Result = tuple[int, str]
+"""PanDA's code and message; 0 and 3 are good."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +52,7 @@ class PandaState:
         tasks: Iterable[Task] = (),
         *,
         changed: Callable[[Iterable[Task]], None] = lambda _tasks: None,
-        clock: Callable[[], datetime] = utc_now,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         pause: Callable[[float], object] = time.sleep,
     ) -> None:
         self._tasks = {task.id: task for task in tasks}
@@ -98,7 +99,7 @@ class PandaState:
                 return 2, f"jediTaskID={task_id} not found"
             if not caller.is_production and caller.user_name != task.user_name:
                 return 3, "Permission denied"
-            if not rules.permits(task, command):
+            if task.status not in PERMITTED_IN[command]:
                 return 4, f"{command} is irrelevant in the {task.status} state"
             self._send(task, command)
             self._changed(tasks.values())
@@ -167,11 +168,8 @@ class PandaState:
 
     def job(self, panda_id: int) -> tuple[Task, Job] | None:
         """A job and its task."""
-        for task in self.all():
-            for job in task.jobs:
-                if job.panda_id == panda_id:
-                    return task, job
-        return None
+        pairs = ((task, job) for task in self.all() for job in task.jobs)
+        return next((pair for pair in pairs if pair[1].panda_id == panda_id), None)
 
     @contextmanager
     def _open(self) -> Iterator[dict[int, Task]]:
@@ -192,22 +190,29 @@ class PandaState:
 
     def _duplicate(self, wanted: dict[str, Any], tasks: Iterable[Task]) -> Result | None:
         """The answer to a submission whose task is there already; None: there is none."""
-        same = rules.same_tasks(wanted, tasks)
-        for task in same:
-            if not task.is_refined:
-                return rules.queued(task)
+        same = [task for task in tasks if _is_same(task, wanted)]
         if not same:
             return None
+        for task in same:
+            if not task.is_refined:
+                return 1, (
+                    f"jediTaskID={task.id} is already queued for outDS={task.name}. "
+                    "You cannot submit duplicated tasks. "
+                )
         newest = same[-1]
-        return (
-            self._reactivate(newest) if newest.status in REACTIVATED_FROM else rules.active(newest)
-        )
-
-    def _reactivate(self, task: Task) -> Result:
-        task.reactivations += 1
-        self._send(task, "incexec")
+        if newest.status not in REACTIVATED_FROM:
+            return 2, (
+                f"jediTaskID={newest.id} is in the {newest.status} state for outDS={newest.name}. "
+                "You can re-execute the task with the same or another input "
+                "once it goes into finished/failed/done"
+            )
+        newest.reactivations += 1
+        self._send(newest, "incexec")
         self._changed(self._tasks.values())
-        return rules.reactivated(task)
+        return 3, (
+            f"reactivation accepted. jediTaskID={newest.id} (currently in {newest.status} state) "
+            "will be re-executed with old and/or new input"
+        )
 
     def _send(self, task: Task, command: str) -> None:
         task.command = command
@@ -230,3 +235,19 @@ class PandaState:
             tasks[task.id] = task
             self._changed(tasks.values())
             return 0, f"succeeded. new jediTaskID={task.id}"
+
+
+def _is_same(task: Task, wanted: dict[str, Any]) -> bool:
+    """Whether a task stands in the way of a submission.
+
+    The server looks only for an analysis task that asks for a unique name; the scope is VO,
+    label and name, and the user unless the task is official.
+    """
+    return (
+        wanted["taskType"] == "anal"
+        and wanted.get("uniqueTaskName") is True
+        and task.name == wanted["taskName"]
+        and task.parameters.get("vo") == wanted["vo"]
+        and task.label == wanted["prodSourceLabel"]
+        and (wanted.get("official") is True or task.user_name == wanted["userName"])
+    )

@@ -48,9 +48,18 @@ WITHOUT_JOBS = frozenset(
         Status.BROKEN,
     }
 )
-RETRIED_FROM = frozenset({Status.FINISHED, Status.FAILED, Status.ABORTED, Status.EXHAUSTED})
-RESUMED_FROM = frozenset({Status.PAUSED, Status.THROTTLED})
-ENDING = frozenset({Status.TO_ABORT, Status.ABORTING, Status.TO_BROKEN, Status.FINISHING})
+_ENDING = frozenset({Status.TO_ABORT, Status.ABORTING, Status.TO_BROKEN, Status.FINISHING})
+_LIVE = frozenset(Status) - ENDED - _ENDING
+PERMITTED_IN = {
+    "retry": ENDED - {Status.DONE, Status.BROKEN},
+    "incexec": REACTIVATED_FROM,
+    "resume": frozenset({Status.PAUSED, Status.THROTTLED}),
+    "pause": _LIVE - {Status.PAUSED},
+    "kill": _LIVE,
+    "finish": _LIVE,
+}
+"""By command, the states in which it makes sense."""
+
 ATTEMPTS_RAISED_IN = (Status.RUNNING, Status.SCOUTING, Status.READY)
 
 NEXT = {

@@ -1,17 +1,24 @@
-"""A task and its jobs, as the PanDA of the sandbox keeps them; everything in it is plain JSON."""
+"""A task and its jobs, and the file in which the PanDA of the sandbox keeps them."""
 
 from __future__ import annotations
 
+import itertools
+import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
+from deployments.sandbox.files import write_private
 from deployments.sandbox.panda.statuses import Status
 
 MOST_JOBS = 100
 _FIRST_PANDA_ID = 1000
+_VERSION = 1
 
 _JOB_STATUS = {
     Status.READY: "activated",
@@ -84,11 +91,6 @@ class Task:
         """Its prodSourceLabel."""
         return self.parameters.get("prodSourceLabel")
 
-    @property
-    def is_unique_name(self) -> bool:
-        """Whether its submitter asked for one task of this name."""
-        return self.parameters.get("uniqueTaskName") is True
-
     def move(self, status: Status, at: datetime) -> None:
         """Go to a state, the jobs with it."""
         self.status = status
@@ -113,22 +115,26 @@ class Task:
 
     def as_json(self) -> dict[str, Any]:
         """Everything, for the state file and the sandbox's own API."""
-        plain = asdict(self)
-        for name in ("created_at", "modified_at", "due_at", "command_due_at"):
-            value = plain[name]
-            plain[name] = value.isoformat() if value is not None else None
-        return plain
+        return {
+            name: value.isoformat() if isinstance(value, datetime) else value
+            for name, value in asdict(self).items()
+        }
 
-    @classmethod
-    def from_json(cls, plain: Mapping[str, Any]) -> Task:
-        """What `as_json` gave."""
-        read = dict(plain)
-        for name in ("created_at", "modified_at", "due_at", "command_due_at"):
-            read[name] = datetime.fromisoformat(read[name]) if read[name] is not None else None
-        read["status"] = Status(read["status"])
-        read["old_status"] = Status(read["old_status"]) if read["old_status"] else None
-        read["jobs"] = [Job(**job) for job in read["jobs"]]
-        return cls(**read)
+
+_TASKS = TypeAdapter(list[Task])
+
+
+def write_tasks(path: Path, tasks: Iterable[Task]) -> None:
+    """Write the state file."""
+    state = {"version": _VERSION, "tasks": [task.as_json() for task in tasks]}
+    write_private(path, json.dumps(state))
+
+
+def read_tasks(path: Path) -> list[Task]:
+    """The tasks of the state file; none where there is no file."""
+    if not path.exists():
+        return []
+    return _TASKS.validate_python(json.loads(path.read_text())["tasks"])
 
 
 def job_count(parameters: Mapping[str, Any]) -> int:
@@ -143,7 +149,4 @@ def job_count(parameters: Mapping[str, Any]) -> int:
 def panda_ids(tasks: Mapping[int, Task]) -> Iterator[int]:
     """PandaIDs that no job has, upwards for ever."""
     used = (job.panda_id for task in tasks.values() for job in task.jobs)
-    following = max(used, default=_FIRST_PANDA_ID) + 1
-    while True:
-        yield following
-        following += 1
+    return itertools.count(max(used, default=_FIRST_PANDA_ID) + 1)

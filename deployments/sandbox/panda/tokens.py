@@ -11,7 +11,7 @@ from typing import Any
 
 import jwt
 
-from deployments.sandbox.panda.files import private_text, write_private
+from deployments.sandbox.files import private_text, write_private
 
 CLIENT_ID = "prodops-sandbox"
 ROBOT_ID = "prodops-robot"
@@ -65,13 +65,14 @@ class Issuer:
     expired_before: float = 0.0
     is_refresh_refused: bool = False
     _key: str = field(init=False, repr=False)
-    _secret: str = field(init=False, repr=False)
-    _robot_secret: str = field(init=False, repr=False)
+    _secrets: dict[str, str] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._key = private_text(self.directory / "issuer.key", secrets.token_hex(32))
-        self._secret = private_text(self.directory / "client.secret", secrets.token_hex(16))
-        self._robot_secret = private_text(self.directory / "robot.secret", secrets.token_hex(16))
+        self._secrets = {
+            client: private_text(self.directory / name, secrets.token_hex(16))
+            for client, name in ((CLIENT_ID, "client.secret"), (ROBOT_ID, "robot.secret"))
+        }
 
     def issue(self, *, seconds: float | None = None, **claims: Any) -> dict[str, Any]:
         """The token endpoint's answer: an id_token of these claims and a refresh_token."""
@@ -82,8 +83,8 @@ class Issuer:
             "name": USER_NAME,
             "preferred_username": NICKNAME,
             "groups": list(GROUPS),
+            **claims,
         }
-        person |= {name: value for name, value in claims.items() if value is not None}
         issued = {"iss": self.url, "aud": CLIENT_ID, "iat": now, "exp": int(now + lasts)}
         id_token = jwt.encode(person | issued, self._key, _ALGORITHM)
         renewal = {"person": person, "use": "refresh", "id": secrets.token_hex(8)}
@@ -143,20 +144,16 @@ class Issuer:
         del answer["refresh_token"]
         return answer
 
-    def is_client(self, client_id: str, secret: str) -> bool:
-        """Whether these are the credentials of prun's client."""
-        return client_id == CLIENT_ID and secrets.compare_digest(secret, self._secret)
-
-    def is_robot(self, client_id: str, secret: str) -> bool:
-        """Whether these are the credentials of the robot."""
-        return client_id == ROBOT_ID and secrets.compare_digest(secret, self._robot_secret)
+    def is_secret_of(self, client_id: str, secret: str) -> bool:
+        """Whether this is the secret of prun's client, or of the robot."""
+        return secrets.compare_digest(secret, self._secrets[client_id])
 
     def auth_config(self, vo: str) -> dict[str, Any]:
         """What prun reads at ``/auth/<VO>_auth_config.json``; such a client's secret is none."""
         return {
             "audience": CLIENT_ID,
             "client_id": CLIENT_ID,
-            "client_secret": self._secret,
+            "client_secret": self._secrets[CLIENT_ID],
             "oidc_config_url": f"{self.url}/.well-known/openid-configuration",
             "vo": vo,
             "no_verify": "True",

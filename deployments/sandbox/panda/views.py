@@ -21,28 +21,36 @@ FILTERS: dict[str, Callable[[Task], str | None]] = {
 _FINISHED_BYTES = 4096
 
 
-def detailed(task: Task) -> dict[str, Any]:
-    """One item of ``get_tasks_detailed_info_since``; times as the server encodes them."""
-    total = len(task.jobs)
-    finished = sum(job.status == "finished" for job in task.jobs)
-    failed = sum(job.is_failed for job in task.jobs)
+def _named(task: Task, *names: str) -> dict[str, Any]:
+    """The task's parameters of these names, None where it has none."""
+    return {name: task.parameters.get(name) for name in names}
+
+
+def _heading(task: Task) -> dict[str, Any]:
+    """What every view of a task begins with; times as the server encodes them."""
     return {
         "jediTaskID": task.id,
         "reqID": task.id,
         "taskName": task.name,
         "status": str(task.status),
-        "superStatus": str(task.status),
-        "oldStatus": str(task.old_status) if task.old_status else None,
         "userName": task.user_name,
         "creationDate": task.created_at,
         "modificationTime": task.modified_at,
+    }
+
+
+def detailed(task: Task) -> dict[str, Any]:
+    """One item of ``get_tasks_detailed_info_since``."""
+    total = len(task.jobs)
+    finished = sum(job.status == "finished" for job in task.jobs)
+    failed = sum(job.is_failed for job in task.jobs)
+    return {
+        **_heading(task),
+        "superStatus": str(task.status),
+        "oldStatus": str(task.old_status) if task.old_status else None,
         "errorDialog": task.error_dialog or None,
-        "prodSourceLabel": task.label,
-        "taskType": task.parameters.get("taskType"),
-        "processingType": task.parameters.get("processingType"),
-        "vo": task.parameters.get("vo"),
-        "workingGroup": task.parameters.get("workingGroup"),
-        "site": task.parameters.get("site"),
+        **_named(task, "prodSourceLabel", "taskType", "processingType"),
+        **_named(task, "vo", "workingGroup", "site"),
         "nFiles": total,
         "nFilesFinished": finished,
         "nFilesFailed": failed,
@@ -54,16 +62,7 @@ def detailed(task: Task) -> dict[str, Any]:
 def basic(task: Task) -> dict[str, Any]:
     """One value of ``get_tasks_modified_since``."""
     names = ("processingType", "transUses", "transHome", "architecture", "site", "cloud")
-    return {
-        "jediTaskID": task.id,
-        "reqID": task.id,
-        "taskName": task.name,
-        "status": str(task.status),
-        "userName": task.user_name,
-        "creationDate": task.created_at,
-        "modificationTime": task.modified_at,
-        **{name: task.parameters.get(name) for name in names},
-    }
+    return _heading(task) | _named(task, *names)
 
 
 def parse_since(text: str) -> datetime:
@@ -89,13 +88,11 @@ def job_description(task: Task, job: Job) -> dict[str, Any]:
         "creationTime": task.created_at,
         "modificationTime": task.modified_at,
         "computingSite": task.parameters.get("site") or "SANDBOX",
-        "prodSourceLabel": task.label,
         "prodUserName": task.user_name,
         "prodUserID": task.dn,
         "VO": task.parameters.get("vo"),
-        "workingGroup": task.parameters.get("workingGroup"),
-        "processingType": task.parameters.get("processingType"),
-        "transExitCode": "1" if is_failed else ("0" if job.status == "finished" else None),
+        **_named(task, "prodSourceLabel", "workingGroup", "processingType"),
+        "transExitCode": {"failed": "1", "finished": "0"}.get(job.status),
         "pilotErrorCode": 1305 if is_failed else 0,
         "pilotErrorDiag": "Non-zero exit code from the payload (1)" if is_failed else None,
         "exeErrorCode": 1 if is_failed else 0,

@@ -34,10 +34,11 @@ _EMAIL = "sandbox@localhost"
 def main() -> None:
     """Read the file and bring the database there."""
     wanted = json.loads(Path(sys.argv[1]).read_text())
+    root = InternalAccount("root", vo=_VO)
     models.register_models(session.get_engine())
     with session.db_session(DatabaseOperationType.READ) as opened:
         has_vo = vo_exists(_VO, session=opened)
-        has_root = account_exists(InternalAccount("root", vo=_VO), session=opened)
+        has_root = account_exists(root, session=opened)
     if not has_vo:
         create_base_vo()
     if not has_root:
@@ -45,8 +46,9 @@ def main() -> None:
     with session.db_session(DatabaseOperationType.WRITE) as opened:
         for account in wanted["accounts"]:
             _account(account, opened)
-        for scope in wanted["scopes"]:
-            _scope(InternalScope(scope, vo=_VO), opened)
+        for scope in (InternalScope(name, vo=_VO) for name in wanted["scopes"]):
+            if not check_scope(scope, session=opened):
+                add_scope(scope, root, session=opened)
         for rse in wanted["rses"]:
             _rse(rse, opened)
         _move_others(wanted, opened)
@@ -68,11 +70,6 @@ def _account(wanted: dict[str, Any], opened: Any) -> None:
         add_account_identity(
             identity, kind, account, _EMAIL, default=True, password=password, session=opened
         )
-
-
-def _scope(scope: InternalScope, opened: Any) -> None:
-    if not check_scope(scope, session=opened):
-        add_scope(scope, InternalAccount("root", vo=_VO), session=opened)
 
 
 def _move_others(wanted: dict[str, Any], opened: Any) -> None:
