@@ -23,7 +23,7 @@ from flows.payload_logs.errors import (
     ArchiveTooLarge,
     AttemptsExhausted,
     JobUnknown,
-    LogUnregistered,
+    LogAbsent,
     NoReplicaAvailable,
     OutageLasts,
 )
@@ -107,12 +107,12 @@ def _look_up(log: PayloadLog) -> PayloadLog:
     job = run.current().adapter(_panda).job(log.pandaid)
     if job is None:
         note(log.pandaid, Step.LOOK_UP, "PanDA knows no such job", looked_up_at=now())
-        raise JobUnknown(log.pandaid)
+        raise JobUnknown(f"job {log.pandaid}: PanDA knows no such job")
     task_id = log.jeditaskid or job.jedi_task_id
     found: dict[str, Any] = {"jeditaskid": task_id, "looked_up_at": now()}
     if job.log is None and None in (log.scope, log.lfn):
         note(log.pandaid, Step.LOOK_UP, f"the job is {job.status}, without a log", **found)
-        raise LogUnregistered
+        raise LogAbsent("no Rucio log dataset registered (job may not be complete yet)")
     if job.log is not None:
         found["scope"] = log.scope or did_names.check_scope(job.log.scope)
         found["lfn"] = log.lfn or did_names.check_name(
