@@ -111,7 +111,9 @@ def close(attempt: SubmissionAttempt) -> SubmissionAttempt:
         else:
             values = {"state": AttemptState.FAILED}
             reason = attempt.reason or "no reason was recorded"
-            ending = Ending(state=_failed_state(session, present.claim), error=reason)
+            wish = requests.cancellation_of(session, present.claim.request_id)
+            state = RequestState.FAILED if wish is None else RequestState.CANCELLED
+            ending = Ending(state=state, error=reason)
             event = messages.failed(attempt.task_name, reason, present.claim)
         repository.write(session, attempt.id, {**values, "step": Step.CLOSE.value})
         announce(event)
@@ -119,11 +121,6 @@ def close(attempt: SubmissionAttempt) -> SubmissionAttempt:
 
     present.finish(end)
     return present.read(lambda session: repository.get(session, attempt.id))
-
-
-def _failed_state(session: Session, claim: Claim) -> RequestState:
-    is_cancelled = requests.cancellation_of(session, claim.request_id) is not None
-    return RequestState.CANCELLED if is_cancelled else RequestState.FAILED
 
 
 def close_refused(form: SubmitTask, reason: str) -> None:
@@ -144,7 +141,7 @@ def put_off(attempt: SubmissionAttempt, reason: str) -> None:
     # What a step wrote before it failed is in the row, and not in the caller's attempt.
     row = present.read(lambda session: repository.get(session, attempt.id))
     delay = _delay_seconds(row)
-    is_unknown = not _nothing_sent(row)
+    is_unknown = row.state != AttemptState.CLAIMED or row.sends > 0
 
     def note(session: Session, announce: Announce) -> None:
         repository.write(session, row.id, {"checks": row.checks + 1})
@@ -153,11 +150,6 @@ def put_off(attempt: SubmissionAttempt, reason: str) -> None:
             announce(_put_off_event(row, reason, when, present.claim))
 
     present.put_off(reason, delay_seconds=delay, is_unknown=is_unknown, work=note)
-
-
-def _nothing_sent(attempt: SubmissionAttempt) -> bool:
-    """Whether nothing of the attempt was ever sent: then nothing is unknown."""
-    return attempt.state == AttemptState.CLAIMED and attempt.sends == 0
 
 
 def _delay_seconds(attempt: SubmissionAttempt) -> float:
