@@ -152,10 +152,9 @@ def _fail(pandaid: int, failure: ProdOpsError) -> str:
 def _mark_failure(log: PayloadLog, attempts: int, reason: str) -> str:
     """Leave the mark that peers read; gives what is to be added to the reason."""
     directory = cache.directory_for(log, run.current().settings)
-    if directory is None:
-        return ""
     try:
-        cache.note_failure(directory, attempts, reason)
+        if directory is not None:
+            cache.note_failure(directory, attempts, reason)
     except CacheUnwritable as error:
         return f"; {error}"
     return ""

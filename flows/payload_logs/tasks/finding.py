@@ -87,19 +87,15 @@ def _find(order: FetchPayloadLog) -> Located | Cached:
         log = _look_up(log)
         if not order.force and (hit := _in_cache(log)):
             return hit
-    return _fetched_by_this_request(log) or _locate(log)
+    hit = _in_cache(log)
+    if hit and cache.origin_of(hit.directory).get("request_id") == run.current().claim.request_id:
+        return hit  # a lost run of this request published it
+    return _locate(log)
 
 
 def _in_cache(log: PayloadLog) -> Cached | None:
     directory = cache.directory_for(log, run.current().settings)
     return Cached(log, directory) if directory and cache.is_done(directory) else None
-
-
-def _fetched_by_this_request(log: PayloadLog) -> Cached | None:
-    """What a lost run of this request has published already."""
-    hit = _in_cache(log)
-    ours = run.current().claim.request_id
-    return hit if hit and cache.origin_of(hit.directory).get("request_id") == ours else None
 
 
 def _look_up(log: PayloadLog) -> PayloadLog:

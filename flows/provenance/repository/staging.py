@@ -52,10 +52,10 @@ def sweep_connection(
             text("SELECT set_config('lock_timeout', :patience, false)"),
             {"patience": f"{int(patience_seconds * 1000)}ms"},
         )
-        # Held until the connection closes, over all of its transactions.
+        # Held until the connection closes, over all of its transactions. 32 bits with a sign.
         connection.execute(
             text("SELECT pg_advisory_lock(:space, :family)"),
-            {"space": _LOCK_SPACE, "family": _number(family_of(campaign))},
+            {"space": _LOCK_SPACE, "family": crc32(family_of(campaign).encode()) - 2**31},
         )
         connection.execute(_MAKE)
         connection.commit()
@@ -84,30 +84,21 @@ def stage(
     begun = 0
     with _outages(), connection.begin():
         connection.execute(text("TRUNCATE staged_file"))
-        with _cursor(connection) as cursor, cursor.copy(_COPY) as copy:
+        driver: Any = connection.connection.dbapi_connection
+        with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
             for each in files:
                 index = number[each.dataset]
                 copy.write_row((index, each.name, each.size_bytes, each.adler32))
-                if not staged.sums[index].files:
+                before = staged.sums[index]
+                if not before.files:
                     begun += 1
                     report(begun)
-                _add(staged, index, each, is_wanted=each.dataset in wanted)
+                size_bytes = before.size_bytes + (each.size_bytes or 0)
+                staged.sums[index] = Sum(before.files + 1, size_bytes)
+                if each.dataset in wanted:
+                    staged.names.setdefault(each.dataset, []).append(each.name)
         connection.execute(text("ANALYZE staged_file"))
     return staged
-
-
-def _add(staged: Staged, index: int, file: DatasetFile, *, is_wanted: bool) -> None:
-    before = staged.sums[index]
-    staged.sums[index] = Sum(before.files + 1, before.size_bytes + (file.size_bytes or 0))
-    if is_wanted:
-        staged.names.setdefault(file.dataset, []).append(file.name)
-
-
-@contextmanager
-def _cursor(connection: Connection) -> Iterator[Any]:
-    driver: Any = connection.connection.dbapi_connection
-    with driver.cursor() as cursor:
-        yield cursor
 
 
 @contextmanager
@@ -121,8 +112,3 @@ def _outages() -> Iterator[None]:
         raise
     except psycopg.OperationalError as error:
         raise DatabaseUnavailable(f"the database is unavailable: {error}") from error
-
-
-def _number(name: str) -> int:
-    """A number for the lock, of 32 bits with a sign."""
-    return crc32(name.encode()) - 2**31

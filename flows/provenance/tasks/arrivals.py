@@ -108,14 +108,10 @@ def record_arrivals(found: ArrivalsFound) -> dict[str, Any] | None:
             after_id=found.after_id,
         )
         if id_ is None:
-            raise _Overtaken
+            raise ArrivalsOvertaken("another sweep was written down since this one began")
 
     try:
         conclude(SWEEP_ARRIVALS, summary, result=summary, write=write)
-    except _Overtaken:
+    except ArrivalsOvertaken:
         return None
     return summary
-
-
-class _Overtaken(ProdOpsError):
-    """Another sweep was written down since this one began."""
