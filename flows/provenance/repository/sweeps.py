@@ -185,8 +185,7 @@ def _replace_paths(session: Session, swept: Swept) -> None:
     rows = [
         {
             "campaign": swept.campaign,
-            "finding": swept.joined.outcomes[each.path].finding,
-            "reason": swept.joined.outcomes[each.path].reason,
+            **asdict(swept.joined.outcomes[each.path]),
             "checked_at": swept.checked_at,
             **_path_columns(each, swept.campaign),
         }

@@ -21,8 +21,7 @@ from flows.provenance.domain.join import Requested
 from flows.provenance.models import EVGEN
 from flows.provenance.repository import staging
 from flows.provenance.tasks import access, rucio, snapshot, sweep
-from flows.provenance.tasks.common import announce_failure, task
-from flows.provenance.tasks.progress import Progress
+from flows.provenance.tasks.common import Progress, announce_failure, task
 from flows.provenance.tasks.rucio import Deadline, Produced
 
 _TRIAL: Final = "/test"

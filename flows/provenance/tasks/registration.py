@@ -31,10 +31,9 @@ from flows.provenance.domain.registration import (
 )
 from flows.provenance.models import Rule
 from flows.provenance.tasks import access
-from flows.provenance.tasks.common import task
+from flows.provenance.tasks.common import Progress, task
 from flows.provenance.tasks.evgen import list_inputs
 from flows.provenance.tasks.pcs import read_requested
-from flows.provenance.tasks.progress import Progress
 from flows.provenance.tasks.storage import InputStorage
 
 

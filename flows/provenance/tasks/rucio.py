@@ -20,7 +20,7 @@ from flows.provenance.domain.join import Requested, asked_for_files
 from flows.provenance.domain.names import ProducedName
 from flows.provenance.repository import staging
 from flows.provenance.tasks import access
-from flows.provenance.tasks.progress import Progress
+from flows.provenance.tasks.common import Progress
 
 _T = TypeVar("_T")
 

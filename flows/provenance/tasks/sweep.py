@@ -20,8 +20,7 @@ from flows.provenance.domain.join import Joined, Requested, join
 from flows.provenance.repository import staging, sweeps
 from flows.provenance.repository.sweeps import Swept
 from flows.provenance.tasks import rucio
-from flows.provenance.tasks.common import conclude, task
-from flows.provenance.tasks.progress import Progress
+from flows.provenance.tasks.common import Progress, conclude, task
 from flows.provenance.tasks.rucio import Produced
 
 _MOST_NAMED: Final = 20
