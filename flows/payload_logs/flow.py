@@ -87,7 +87,7 @@ def _take(hit: Cached) -> dict[str, Any]:
     remove_dead(hit.directory.parent, cache.left_of(hit.log.pandaid))
     order = run.current().settings.payload_logs.members
     members = cache.members_in(hit.directory, order)
-    values = {"members": members, "fetched_at": cache.fetched_at(hit.directory)}
+    values: dict[str, Any] = {"members": members, "fetched_at": cache.fetched_at(hit.directory)}
     origin = cache.origin_of(hit.directory)
     if [each["name"] for each in origin.get("members", ())] == [each["name"] for each in members]:
         values = _values_of(origin, hit.log)

@@ -106,7 +106,7 @@ def _action(
         on_lost=OnLost.RERUN,
         ended=_lost,
         dedup_key=about or (lambda _: "all"),
-        subject=about or (lambda _: None),
+        subject=about if about is not None else lambda _: None,
         **more,
     )
 

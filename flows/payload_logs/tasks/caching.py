@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -73,7 +73,7 @@ def _fill_and_publish(archive: Archive, private: Path, directory: Path) -> dict[
     return origin
 
 
-def _in_order(members: tuple[Member, ...], names: tuple[str, ...]) -> list[Member]:
+def _in_order(members: Sequence[Member], names: tuple[str, ...]) -> list[Member]:
     """As they are shown: by the known names, those of one name as they came."""
     rank = {name: number for number, name in enumerate(names)}
     return sorted(members, key=lambda each: rank[each.path.rpartition("/")[2]])
