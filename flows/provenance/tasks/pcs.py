@@ -138,11 +138,8 @@ def _is_embedded(settings: Settings) -> bool:
     """Whether the PCS is the stack's own, which sees our tables."""
     if settings.pcs.url is None:
         return True
-    address = urlsplit(settings.pcs.url)
-    return address.port == settings.api.port and address.hostname in {
-        settings.api.host,
-        *_THIS_HOST,
-    }
+    address, hosts = urlsplit(settings.pcs.url), {settings.api.host, *_THIS_HOST}
+    return address.port == settings.api.port and address.hostname in hosts
 
 
 def _is_taken(asking: RequestedInput, outputs: list[dict[str, Any]]) -> bool:

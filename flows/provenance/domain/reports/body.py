@@ -21,12 +21,10 @@ from flows.provenance.models import (
     SweepState,
 )
 
-Body = dict[str, Any]
-
 
 def make_body(
     evidence: Evidence, *, made_at: datetime, stale_after: timedelta, before: Changed | None
-) -> Body:
+) -> dict[str, Any]:
     """The report's body.
 
     Args:
