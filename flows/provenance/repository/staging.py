@@ -89,16 +89,19 @@ def stage(
             for each in files:
                 index = number[each.dataset]
                 copy.write_row((index, each.name, each.size_bytes, each.adler32))
-                before = staged.sums[index]
-                if not before.files:
+                if not staged.sums[index].files:
                     begun += 1
                     report(begun)
-                size_bytes = before.size_bytes + (each.size_bytes or 0)
-                staged.sums[index] = Sum(before.files + 1, size_bytes)
-                if each.dataset in wanted:
-                    staged.names.setdefault(each.dataset, []).append(each.name)
+                _add(staged, index, each, is_wanted=each.dataset in wanted)
         connection.execute(text("ANALYZE staged_file"))
     return staged
+
+
+def _add(staged: Staged, index: int, file: DatasetFile, *, is_wanted: bool) -> None:
+    before = staged.sums[index]
+    staged.sums[index] = Sum(before.files + 1, before.size_bytes + (file.size_bytes or 0))
+    if is_wanted:
+        staged.names.setdefault(file.dataset, []).append(file.name)
 
 
 @contextmanager
