@@ -4,30 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import text
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
+
+from flows.common.models import Event, RelayedState
 
 PIECE = 20_000
 
-_EVENTS = text("""
-    DELETE FROM event WHERE id IN (SELECT id FROM event WHERE at < :before ORDER BY id LIMIT :piece)
-""")
-_RELAYED = text("""
-    DELETE FROM relayed_state WHERE state_id IN
-        (SELECT state_id FROM relayed_state WHERE at < :before LIMIT :piece)
-""")
 
-
-def delete_events(session: Session, before: datetime) -> int:
-    """Delete a piece of the events before that time; gives their number."""
-    return _deleted(session, _EVENTS, before)
-
-
-def delete_relayed_states(session: Session, before: datetime) -> int:
-    """Delete a piece of the relay's memory before that time; gives its number."""
-    return _deleted(session, _RELAYED, before)
-
-
-def _deleted(session: Session, statement: object, before: datetime) -> int:
-    parameters = {"before": before, "piece": PIECE}
-    return int(session.execute(statement, parameters).rowcount)  # type: ignore[call-overload]
+def delete_piece(session: Session, model: type[Event | RelayedState], before: datetime) -> int:
+    """Delete a piece of a table's rows of before that time, the oldest; gives their number."""
+    (key,) = model.__table__.primary_key
+    oldest = select(key).where(model.at < before).order_by(model.at).limit(PIECE)
+    return session.connection().execute(delete(model).where(key.in_(oldest))).rowcount

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from prefect.client.orchestration import get_client
@@ -13,11 +12,11 @@ from prefect.client.schemas.filters import (
     FlowRunFilterStateType,
 )
 from prefect.client.schemas.objects import StateType
-from sqlalchemy.orm import Session
 
 from flows.common import run
 from flows.common.database import now
 from flows.common.flow import task
+from flows.common.models import Event, RelayedState
 from flows.common.settings import settings
 from flows.housekeeping import repository
 
@@ -30,8 +29,8 @@ _DELAYS = (10.0, 10.0, 10.0)
 def delete_old_events() -> int:
     """Delete the events that are older than they are kept; gives their number."""
     before = now() - timedelta(days=settings().stream.event_days)
-    _in_pieces(repository.delete_relayed_states, before)
-    return _in_pieces(repository.delete_events, before)
+    _in_pieces(RelayedState, before)
+    return _in_pieces(Event, before)
 
 
 @task("delete old flow runs", delays=_DELAYS, repeated=(Exception,))
@@ -51,9 +50,11 @@ def delete_old_flow_runs() -> int:
     return deleted
 
 
-def _in_pieces(delete: Callable[[Session, datetime], int], before: datetime) -> int:
+def _in_pieces(model: type[Event | RelayedState], before: datetime) -> int:
     total, deleted = 0, repository.PIECE
     while deleted == repository.PIECE:
-        deleted = run.current().write(lambda session, _: delete(session, before))
+        deleted = run.current().write(
+            lambda session, _: repository.delete_piece(session, model, before)
+        )
         total += deleted
     return total

@@ -72,11 +72,7 @@ def _fetch_ended(session: Session, request: Request) -> Sequence[NewEvent]:
     """The flow announces its own ends; here are those of lost ones."""
     if request.state not in {RequestState.CANCELLED, RequestState.FAILED}:
         return ()
-    reason = request.error or str(request.state)
-    is_failure = request.state == RequestState.FAILED
-    repository.give_up(session, request.id, reason, is_failure=is_failure)
-    attempts = repository.attempts_of(session, request.parameters["pandaid"])
-    return (messages.given_up(request, attempts),)
+    return (messages.given_up(request, repository.give_up(session, request)),)
 
 
 FETCH_PAYLOAD_LOG = Action(

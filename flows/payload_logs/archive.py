@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, BinaryIO, Final, Self
 
+from flows.common.settings.storage import PayloadLogsSettings
 from flows.payload_logs.errors import (
     ArchiveBroken,
     ArchiveTooLarge,
@@ -31,23 +32,6 @@ _MOST_PATH: Final = 300
 _MALFORMED: Final = (tarfile.TarError, ValueError, OverflowError, RecursionError)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """What is kept of an archive, and how much may be in it.
-
-    Attributes:
-        names: Base names of the members that are kept.
-        max_member_bytes: Largest member that is kept.
-        max_total_bytes: Most that the archive may unpack to, what is not kept included.
-        max_members: Most entries of any kind.
-    """
-
-    names: tuple[str, ...]
-    max_member_bytes: int
-    max_total_bytes: int
-    max_members: int
-
-
 @dataclass(frozen=True)
 class Member:
     """A member that was kept: its name here, its path in the archive, its size."""
@@ -57,15 +41,9 @@ class Member:
     size_bytes: int
 
 
-@dataclass(frozen=True)
-class Unpacked:
-    """What was kept, and which entries of a known name were not, with the reason."""
-
-    members: tuple[Member, ...]
-    refused: tuple[str, ...]
-
-
-def unpack(archive: Path, directory: Path, limits: Limits, *, tick: Callable[[], Any]) -> Unpacked:
+def unpack(
+    archive: Path, directory: Path, limits: PayloadLogsSettings, *, tick: Callable[[], Any]
+) -> Unpacked:
     """Unpack the known members of an archive into a private, empty directory.
 
     Args:
@@ -80,15 +58,22 @@ def unpack(archive: Path, directory: Path, limits: Limits, *, tick: Callable[[],
         NoKnownMember: There is nothing to keep in it.
         CacheUnwritable: A member cannot be written.
     """
-    unpacking = _Unpacking(directory, limits)
+    unpacked = Unpacked(directory, limits)
     with archive.open("rb") as file:
         try:
-            _read(_BoundedReader(file, max_bytes=limits.max_total_bytes, tick=tick), unpacking)
+            reader: Any = _BoundedReader(file, max_bytes=limits.max_total_bytes, tick=tick)
+            with tarfile.TarFile(fileobj=reader, tarinfo=_Entry) as tar:
+                for number, entry in enumerate(tar, start=1):
+                    if number > limits.max_members:
+                        most = limits.max_members
+                        raise ArchiveTooLarge(f"the archive has more than {most} entries")
+                    unpacked.take(tar, entry)
+            reader.drain()
         except _MALFORMED as error:
             raise ArchiveBroken(f"the archive is no readable tar: {error}") from error
-    if not unpacking.members:
-        raise NoKnownMember(unpacking.refused)
-    return Unpacked(tuple(unpacking.members), tuple(unpacking.refused))
+    if not unpacked.members:
+        raise NoKnownMember(unpacked.refused)
+    return unpacked
 
 
 class _Entry(tarfile.TarInfo):
@@ -104,17 +89,6 @@ class _Entry(tarfile.TarInfo):
         except (tarfile.InvalidHeaderError, tarfile.TruncatedHeaderError) as error:  # type: ignore[attr-defined]
             # In the middle of an archive, tarfile takes it for the end.
             raise tarfile.ReadError(str(error)) from error
-
-
-def _read(reader: _BoundedReader, unpacking: _Unpacking) -> None:
-    source: Any = reader
-    most = unpacking.limits.max_members
-    with tarfile.TarFile(fileobj=source, tarinfo=_Entry) as tar:
-        for number, entry in enumerate(tar, start=1):
-            if number > most:
-                raise ArchiveTooLarge(f"the archive has more than {most} entries")
-            unpacking.take(tar, entry)
-    reader.drain()
 
 
 class _BoundedReader:
@@ -203,16 +177,18 @@ class _BoundedReader:
 
 
 @dataclass
-class _Unpacking:
+class Unpacked:
+    """What is kept of an archive, and which entries of a known name are not, with the reason."""
+
     directory: Path
-    limits: Limits
+    limits: PayloadLogsSettings
     members: list[Member] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
 
     def take(self, tar: tarfile.TarFile, entry: tarfile.TarInfo) -> None:
         """Keep the entry, if it is one that is kept."""
         path = PurePosixPath(entry.name)
-        if path.name not in self.limits.names:
+        if path.name not in self.limits.members:
             return
         if (reason := _reason_to_refuse(entry, path)) is not None:
             if len(self.refused) < _MOST_REFUSED:

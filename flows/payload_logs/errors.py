@@ -19,16 +19,6 @@ class LogAbsent(ProdOpsError):
 class JobUnknown(LogAbsent):
     """PanDA knows no such job."""
 
-    def __init__(self, pandaid: int) -> None:
-        super().__init__(f"job {pandaid}: PanDA knows no such job")
-
-
-class LogUnregistered(LogAbsent):
-    """PanDA knows the job, and no log of it."""
-
-    def __init__(self) -> None:
-        super().__init__("no Rucio log dataset registered (job may not be complete yet)")
-
 
 class AttemptsExhausted(ProdOpsError):
     """So many fetches failed that only a forced one tries again."""

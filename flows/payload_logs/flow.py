@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -74,21 +75,11 @@ def _fetch(located: Located) -> dict[str, Any]:
     try:
         with private_directory(directory, _PREFIX, parent_mode=_PRIVATE) as private:
             archive = copy_log(located, private)
-            published = publish_log(archive)
+            origin = publish_log(archive)
     except OSError as error:
         raise CacheUnwritable(directory, error) from error
-    return _end_ready(
-        archive.log,
-        archive.rse,
-        refused=published.refused,
-        members=published.members,
-        fetched_at=published.fetched_at,
-        rse=archive.rse,
-        size_bytes=archive.size_bytes,
-        adler32=archive.adler32,
-        attempts=0,
-        last_error=None,
-    )
+    values = _values_of(origin, archive.log)
+    return _end_ready(archive.log, archive.rse, refused=origin["refused"], **values)
 
 
 def _take(hit: Cached) -> dict[str, Any]:
@@ -96,15 +87,20 @@ def _take(hit: Cached) -> dict[str, Any]:
     remove_dead(hit.directory.parent, cache.left_of(hit.log.pandaid))
     order = run.current().settings.payload_logs.members
     members = cache.members_in(hit.directory, order)
-    values: dict[str, Any] = {"fetched_at": cache.fetched_at(hit.directory)}
+    values: dict[str, Any] = {"members": members, "fetched_at": cache.fetched_at(hit.directory)}
     origin = cache.origin_of(hit.directory)
     if [each["name"] for each in origin.get("members", ())] == [each["name"] for each in members]:
-        members = origin["members"]
-        values |= {name: origin[name] for name in ("rse", "size_bytes", "adler32")}
-        values["fetched_at"] = datetime.fromisoformat(origin["fetched_at"])
-        if origin["request_id"] == hit.log.request_id:
-            values |= {"attempts": 0, "last_error": None}
-    return _end_ready(hit.log, "cache", members=members, **values)
+        values = _values_of(origin, hit.log)
+    return _end_ready(hit.log, "cache", **values)
+
+
+def _values_of(origin: dict[str, Any], log: PayloadLog) -> dict[str, Any]:
+    """What the row of a log gets from its origin; a success of this request ends its failures."""
+    values = {name: origin[name] for name in ("members", "rse", "size_bytes", "adler32")}
+    values["fetched_at"] = datetime.fromisoformat(origin["fetched_at"])
+    if origin["request_id"] == log.request_id:
+        values |= {"attempts": 0, "last_error": None}
+    return values
 
 
 def _end_ready(
@@ -112,7 +108,7 @@ def _end_ready(
     source: str,
     *,
     members: list[dict[str, Any]],
-    refused: tuple[str, ...] = (),
+    refused: Sequence[str] = (),
     **values: Any,
 ) -> dict[str, Any]:
     """End row and request with the log in the cache; gives the request's result."""
@@ -156,10 +152,9 @@ def _fail(pandaid: int, failure: ProdOpsError) -> str:
 def _mark_failure(log: PayloadLog, attempts: int, reason: str) -> str:
     """Leave the mark that peers read; gives what is to be added to the reason."""
     directory = cache.directory_for(log, run.current().settings)
-    if directory is None:
-        return ""
     try:
-        cache.note_failure(directory, attempts, reason)
+        if directory is not None:
+            cache.note_failure(directory, attempts, reason)
     except CacheUnwritable as error:
         return f"; {error}"
     return ""

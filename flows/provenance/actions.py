@@ -85,8 +85,7 @@ class ReadDid(_Form):
 
 def _lost(_session: Session, request: Request) -> Sequence[NewEvent]:
     """The flows announce their own ends; here are those of runs that were lost or cancelled."""
-    event = messages.lost(request) if request.state in _ENDED_BADLY else None
-    return (event,) if event is not None else ()
+    return messages.lost(request) if request.state in _ENDED_BADLY else ()
 
 
 def _action(
@@ -94,9 +93,11 @@ def _action(
     summary: str,
     form: type[BaseModel],
     *,
+    about: Callable[[Any], str] | None = None,
     timeout_seconds: float = 3600.0,
     **more: Any,
 ) -> Action:
+    """An action of which one request is open for each thing that it is about."""
     return Action(
         name=name,
         summary=summary,
@@ -104,7 +105,9 @@ def _action(
         timeout_seconds=timeout_seconds,
         on_lost=OnLost.RERUN,
         ended=_lost,
-        **({"dedup_key": lambda _: "all", "subject": lambda _: None} | more),
+        dedup_key=about or (lambda _: "all"),
+        subject=about if about is not None else lambda _: None,
+        **more,
     )
 
 
@@ -126,8 +129,7 @@ SWEEP_CAMPAIGN = _action(
     "campaign_provenance_sweep",
     "Compare one campaign's requested paths with its datasets in Rucio.",
     SweepCampaign,
-    dedup_key=_campaign_of,
-    subject=_campaign_of,
+    about=_campaign_of,
 )
 
 SWEEP_PRODUCING = _action(
@@ -161,8 +163,7 @@ REPORT_COMPLETION = _action(
     "Report how complete a campaign is, store the report, and mail it.",
     ReportCompletion,
     schedule="0 6 1 * *",
-    dedup_key=_campaign_of,
-    subject=_campaign_of,
+    about=_campaign_of,
 )
 
 READ_DID = _action(
@@ -170,8 +171,7 @@ READ_DID = _action(
     "Read a dataset or file from Rucio now: metadata, files, replicas, rules.",
     ReadDid,
     timeout_seconds=120.0,
-    dedup_key=_did_of,
-    subject=_did_of,
+    about=_did_of,
 )
 
 ACTIONS = (

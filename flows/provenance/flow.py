@@ -22,22 +22,7 @@ from flows.common.actions import Nothing
 from flows.common.database import now
 from flows.common.flow import flow
 from flows.common.requests import ClaimLost
-from flows.provenance.actions import (
-    READ_DID,
-    REGISTER_EVGEN,
-    REPORT_COMPLETION,
-    SWEEP_ARRIVALS,
-    SWEEP_CAMPAIGN,
-    SWEEP_PRODUCING,
-    UPDATE_EVGEN,
-    UPDATE_SNAPSHOT,
-    ReadDid,
-    RegisterEvgen,
-    ReportCompletion,
-    SweepCampaign,
-    UpdateEvgen,
-    UpdateSnapshot,
-)
+from flows.provenance import actions
 from flows.provenance.domain.join import Requested
 from flows.provenance.domain.registration import PlannedDataset, Verdict, summary
 from flows.provenance.models import CompletionReport
@@ -61,19 +46,19 @@ _NOT_FOR_OTHERS: Final = (OutsideUnavailable, RucioUnauthorized)
 # ------------------------------------------------------------------ campaigns
 
 
-@flow(SWEEP_CAMPAIGN)
-def campaign_provenance_sweep(form: SweepCampaign) -> dict[str, int]:
+@flow(actions.SWEEP_CAMPAIGN)
+def campaign_provenance_sweep(form: actions.SweepCampaign) -> dict[str, int]:
     """Sweep one campaign; gives the counts, of which complete and incomplete are paths."""
     return dict(_sweep(form.campaign).counts)
 
 
-@flow(UPDATE_SNAPSHOT)
-def rucio_snapshot_update(_: UpdateSnapshot) -> dict[str, Any]:
+@flow(actions.UPDATE_SNAPSHOT)
+def rucio_snapshot_update(_: actions.UpdateSnapshot) -> dict[str, Any]:
     """Sweep every producing campaign, and write its snapshot; gives the counts, by campaign."""
     return _update_snapshot()
 
 
-@flow(SWEEP_PRODUCING)
+@flow(actions.SWEEP_PRODUCING)
 def sweep_producing_campaigns(_: Nothing) -> dict[str, Any]:
     """Sweep the producing campaigns, their inputs and their arrivals, one after another.
 
@@ -83,9 +68,9 @@ def sweep_producing_campaigns(_: Nothing) -> dict[str, Any]:
         What each part gave.
     """
     parts: tuple[tuple[str, Callable[[], dict[str, Any]]], ...] = (
-        (UPDATE_SNAPSHOT.name, _update_snapshot),
-        (UPDATE_EVGEN.name, _update_evgen),
-        (SWEEP_ARRIVALS.name, _sweep_arrivals),
+        (actions.UPDATE_SNAPSHOT.name, _update_snapshot),
+        (actions.UPDATE_EVGEN.name, _update_evgen),
+        (actions.SWEEP_ARRIVALS.name, _sweep_arrivals),
     )
     results: dict[str, Any] = {}
     failures: list[str] = []
@@ -156,8 +141,8 @@ def _update_snapshot() -> dict[str, Any]:
 # ------------------------------------------------------------------ inputs
 
 
-@flow(UPDATE_EVGEN)
-def evgen_rucio_update(_: UpdateEvgen) -> dict[str, Any]:
+@flow(actions.UPDATE_EVGEN)
+def evgen_rucio_update(_: actions.UpdateEvgen) -> dict[str, Any]:
     """Find which requested inputs are registered, and write the snapshot of ``/EVGEN``.
 
     Returns:
@@ -166,8 +151,8 @@ def evgen_rucio_update(_: UpdateEvgen) -> dict[str, Any]:
     return _update_evgen()
 
 
-@flow(REGISTER_EVGEN)
-def register_evgen(form: RegisterEvgen) -> dict[str, Any]:
+@flow(actions.REGISTER_EVGEN)
+def register_evgen(form: actions.RegisterEvgen) -> dict[str, Any]:
     """Register requested inputs that Rucio lacks; a dry run only says which.
 
     Returns:
@@ -175,7 +160,7 @@ def register_evgen(form: RegisterEvgen) -> dict[str, Any]:
     """
     done: list[str] = []
     failures: list[str] = []
-    with recording(partial(announce_failure, REGISTER_EVGEN)):
+    with recording(partial(announce_failure, actions.REGISTER_EVGEN)):
         storage = InputStorage.of(run.current().settings)
         plan = registration.make_plan(storage, form.paths)
         if not form.dry_run:
@@ -227,8 +212,8 @@ def _register(storage: InputStorage, plan: Sequence[PlannedDataset]) -> tuple[li
 # ------------------------------------------------------------------ arrivals
 
 
-@flow(SWEEP_ARRIVALS)
-def sweep_arrivals(_: UpdateSnapshot) -> dict[str, Any]:
+@flow(actions.SWEEP_ARRIVALS)
+def sweep_arrivals(_: actions.UpdateSnapshot) -> dict[str, Any]:
     """Count the files that arrived since the last sweep of the arrivals.
 
     Returns:
@@ -244,7 +229,7 @@ def _sweep_arrivals() -> dict[str, Any]:
         ProdOpsError: Rucio or PCS did not answer whole; nothing is counted, and the next sweep
             begins where this one would have.
     """
-    with recording(partial(announce_failure, SWEEP_ARRIVALS)):
+    with recording(partial(announce_failure, actions.SWEEP_ARRIVALS)):
         for _ in range(_ARRIVAL_TRIES):
             if (counted := arrivals.record_arrivals(arrivals.find_arrivals())) is not None:
                 return counted
@@ -254,8 +239,8 @@ def _sweep_arrivals() -> dict[str, Any]:
 # ------------------------------------------------------------------ one DID
 
 
-@flow(READ_DID)
-def read_did(form: ReadDid) -> dict[str, Any]:
+@flow(actions.READ_DID)
+def read_did(form: actions.ReadDid) -> dict[str, Any]:
     """Read a dataset or file from Rucio now; gives is_there."""
     with recording(partial(did.record_failure, form.scope, form.name)):
         body = did.read_rucio(form.scope, form.name)
@@ -265,8 +250,8 @@ def read_did(form: ReadDid) -> dict[str, Any]:
 # ------------------------------------------------------------------ reports
 
 
-@flow(REPORT_COMPLETION)
-def report_completion(form: ReportCompletion) -> dict[str, Any]:
+@flow(actions.REPORT_COMPLETION)
+def report_completion(form: actions.ReportCompletion) -> dict[str, Any]:
     """Report how complete a campaign is; the current one where none is named.
 
     Returns:
@@ -274,7 +259,7 @@ def report_completion(form: ReportCompletion) -> dict[str, Any]:
     """
     failed = partial(
         announce_failure,
-        REPORT_COMPLETION,
+        actions.REPORT_COMPLETION,
         subject=form.campaign or "current",
         campaign=form.campaign,
         report_id=None,
@@ -296,7 +281,7 @@ def _conclude_report(report: CompletionReport, mailing: Mailing | None) -> dict[
     error = None
     if mailing is not None and not mailing.is_mailed and mailing.error is not None:
         error = f"report {report.id} is kept, but its mail: {mailing.error}"
-    conclude(REPORT_COMPLETION, result, subject=report.campaign, error=error, result=result)
+    conclude(actions.REPORT_COMPLETION, result, subject=report.campaign, error=error, result=result)
     if error is not None:
         raise ProvenanceFailed(error)
     return result

@@ -39,10 +39,10 @@ def progress(action: str, claim: Claim, subject: str | None = None, **fields: An
     return announcement(PROGRESS, claim, subject, action=action, **fields)
 
 
-def lost(request: Request) -> NewEvent | None:
-    """Final: an action was cancelled, or its run was lost for good; None: its parts announce it."""
+def lost(request: Request) -> tuple[NewEvent, ...]:
+    """Final: an action was cancelled, or its run lost for good; nothing where its parts say it."""
     if request.action not in ENDINGS:
-        return None
+        return ()
     about: dict[str, Any] = {
         name: request.parameters[name]
         for name in ("campaign", "scope", "name")
@@ -50,6 +50,4 @@ def lost(request: Request) -> NewEvent | None:
     }
     claim = Claim(request.id, request.attempts, request.flow_run_id)
     error = request.error or f"{request.state}"
-    return announcement(
-        ENDINGS[request.action], claim, request.subject, **about, ok=False, error=error
-    )
+    return (ended(request.action, claim, request.subject, **about, ok=False, error=error),)

@@ -44,11 +44,9 @@ def unrecorded(
     task_name: str, jedi_task_id: int, reason: str, next_check_at: datetime, claim: Claim
 ) -> NewEvent:
     """PanDA has the task, and PCS does not have its id yet."""
+    fields = {"jedi_task_id": str(jedi_task_id), "reason": reason}
     when = next_check_at.isoformat()
-    made = str(jedi_task_id)
-    return _of_task(
-        UNRECORDED, task_name, claim, jedi_task_id=made, reason=reason, next_check_at=when
-    )
+    return _of_task(UNRECORDED, task_name, claim, **fields, next_check_at=when)
 
 
 def progress(task_name: str, step: Step, text: str, claim: Claim) -> NewEvent:

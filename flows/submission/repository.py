@@ -100,6 +100,11 @@ def claim(session: Session, claim: Claim, values: dict[str, Any]) -> SubmissionA
         NameUsed: The name belongs to an earlier attempt.
         ClaimLost: Attempts open and end too fast to claim one.
     """
+    of_name = select(SubmissionAttempt).where(SubmissionAttempt.panda_name == values["panda_name"])
+    open_of_task = select(SubmissionAttempt).where(
+        SubmissionAttempt.task_name == values["task_name"],
+        SubmissionAttempt.state.in_(OPEN_ATTEMPTS),
+    )
     # A rival may end between the statements: then it is the insert's turn again.
     for _ in range(_CLAIM_TRIES):
         session.execute(
@@ -107,21 +112,13 @@ def claim(session: Session, claim: Claim, values: dict[str, Any]) -> SubmissionA
             .values(request_id=claim.request_id, created_at=now(), updated_at=now(), **values)
             .on_conflict_do_nothing()
         )
-        mine = of_request(session, claim.request_id)
-        if mine is not None:
+        if (mine := of_request(session, claim.request_id)) is not None:
             return mine
-        rival = _open_of_task(session, values["task_name"])
-        if rival is not None:
+        if (rival := session.scalar(open_of_task)) is not None:
             raise AttemptOpen(values["task_name"], rival.request_id)
-        former = _of_name(session, values["panda_name"])
-        if former is not None:
+        if (former := session.scalar(of_name.with_for_update())) is not None:
             return _take_up(session, claim, former, values)
     raise requests.ClaimLost(f"{values['task_name']}: attempts open and end too fast to claim one")
-
-
-def _of_name(session: Session, panda_name: str) -> SubmissionAttempt | None:
-    named = select(SubmissionAttempt).where(SubmissionAttempt.panda_name == panda_name)
-    return session.scalar(named.with_for_update())
 
 
 def _take_up(
@@ -140,24 +137,18 @@ def _take_up(
     return former
 
 
-def _open_of_task(session: Session, task_name: str) -> SubmissionAttempt | None:
-    return session.scalar(
-        select(SubmissionAttempt).where(
-            SubmissionAttempt.task_name == task_name,
-            SubmissionAttempt.state.in_(OPEN_ATTEMPTS),
-        )
-    )
-
-
 def write(session: Session, attempt_id: int, values: dict[str, Any]) -> SubmissionAttempt:
     """Write `values` to the attempt.
 
     Raises:
         NameUsed: The name that is written belongs to an earlier attempt.
     """
-    name = values.get("panda_name")
-    if name is not None and _is_of_another(session, attempt_id, name):
-        raise NameUsed(f"the name {name} was used by an earlier attempt, and is never used again")
+    if (name := values.get("panda_name")) is not None:
+        named = select(SubmissionAttempt.id).where(SubmissionAttempt.panda_name == name)
+        if session.scalar(named.where(SubmissionAttempt.id != attempt_id)) is not None:
+            raise NameUsed(
+                f"the name {name} was used by an earlier attempt, and is never used again"
+            )
     if values.get("state") in _ENDED:
         values = {**values, "ended_at": now()}
     return session.scalars(
@@ -167,13 +158,6 @@ def write(session: Session, attempt_id: int, values: dict[str, Any]) -> Submissi
         .returning(SubmissionAttempt)
         .execution_options(populate_existing=True)
     ).one()
-
-
-def _is_of_another(session: Session, attempt_id: int, panda_name: str) -> bool:
-    other = select(SubmissionAttempt.id).where(
-        SubmissionAttempt.panda_name == panda_name, SubmissionAttempt.id != attempt_id
-    )
-    return session.scalar(other) is not None
 
 
 # ------------------------------------------------------------------ operations on live tasks

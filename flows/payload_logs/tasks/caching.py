@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -17,9 +17,9 @@ from flows.common.directories import private_directory, remove_dead
 from flows.common.flow import task
 from flows.common.run import Announce
 from flows.payload_logs import cache, repository
-from flows.payload_logs.archive import Limits, Member, unpack
+from flows.payload_logs.archive import Member, unpack
 from flows.payload_logs.errors import CacheUnwritable
-from flows.payload_logs.models import Step
+from flows.payload_logs.models import LogState, Step
 from flows.payload_logs.tasks.copying import Archive
 from flows.payload_logs.tasks.progress import note
 
@@ -29,23 +29,9 @@ _STUCK: Final = timedelta(days=1)  # no fetch takes so long: its run was lost fo
 # ------------------------------------------------------------------ publishing
 
 
-@dataclass(frozen=True)
-class Published:
-    """A log that is in the cache now.
-
-    Attributes:
-        members: as the row keeps them, in the order they are shown.
-        refused: entries of a known name that were not kept, with the reason.
-    """
-
-    members: list[dict[str, Any]]
-    refused: tuple[str, ...]
-    fetched_at: datetime
-
-
 @task("publish the log", delays=())
-def publish_log(archive: Archive) -> Published:
-    """Unpack an archive into the cache, in the place of what is there.
+def publish_log(archive: Archive) -> dict[str, Any]:
+    """Unpack an archive into the cache, in the place of what is there; gives its origin.
 
     Raises:
         ArchiveBroken, ArchiveTooLarge, NoKnownMember: As the archive is.
@@ -65,14 +51,13 @@ def publish_log(archive: Archive) -> Published:
         raise CacheUnwritable(directory, error) from error
 
 
-def _fill_and_publish(archive: Archive, private: Path, directory: Path) -> Published:
+def _fill_and_publish(archive: Archive, private: Path, directory: Path) -> dict[str, Any]:
     present = run.current()
-    limits = _limits()
+    limits = present.settings.payload_logs
     unpacked = unpack(archive.path, private, limits, tick=present.remaining)
-    members = [asdict(each) for each in _in_order(unpacked.members, limits.names)]
+    members = [asdict(each) for each in _in_order(unpacked.members, limits.members)]
     names = [each["name"] for each in members]
     note(archive.log.pandaid, Step.PUBLISH, f"publishing {', '.join(names)[:200]}")
-    fetched_at = now()
     origin = {
         "request_id": present.claim.request_id,
         "scope": archive.log.scope,
@@ -80,25 +65,15 @@ def _fill_and_publish(archive: Archive, private: Path, directory: Path) -> Publi
         "rse": archive.rse,
         "size_bytes": archive.size_bytes,
         "adler32": archive.adler32,
-        "fetched_at": fetched_at.isoformat(),
+        "fetched_at": now().isoformat(),
         "members": members,
-        "refused": list(unpacked.refused),
+        "refused": unpacked.refused,
     }
     cache.publish(private, directory, names, origin)
-    return Published(members, unpacked.refused, fetched_at)
+    return origin
 
 
-def _limits() -> Limits:
-    configured = run.current().settings.payload_logs
-    return Limits(
-        names=configured.members,
-        max_member_bytes=configured.max_member_bytes,
-        max_total_bytes=configured.max_total_bytes,
-        max_members=configured.max_members,
-    )
-
-
-def _in_order(members: tuple[Member, ...], names: tuple[str, ...]) -> list[Member]:
+def _in_order(members: Sequence[Member], names: tuple[str, ...]) -> list[Member]:
     """As they are shown: by the known names, those of one name as they came."""
     rank = {name: number for number, name in enumerate(names)}
     return sorted(members, key=lambda each: rank[each.path.rpartition("/")[2]])
@@ -169,13 +144,13 @@ def _delete(log: _CachedLog) -> bool:
     """Delete a log, unless it is being fetched, or was fetched anew."""
 
     def delete(session: Session, _: Announce) -> bool:
-        may_go = repository.lock_for_pruning(
-            session, log.jeditaskid, log.pandaid, stuck_before=now() - _STUCK
-        )
-        if not may_go or cache.fetched_at(log.directory) > log.fetched_at:
+        row = repository.locked(session, log.jeditaskid, log.pandaid)
+        is_wanted = row.state == LogState.WANTED and row.updated_at >= now() - _STUCK
+        if is_wanted or cache.fetched_at(log.directory) > log.fetched_at:
             return False
         cache.take_away(log.directory)
-        repository.note_pruned(session, log.jeditaskid, log.pandaid)
+        if row.state == LogState.READY and row.jeditaskid == log.jeditaskid:
+            row.state = LogState.PRUNED
         return True
 
     return run.current().write(delete)

@@ -23,7 +23,7 @@ from flows.payload_logs.errors import (
     ArchiveTooLarge,
     AttemptsExhausted,
     JobUnknown,
-    LogUnregistered,
+    LogAbsent,
     NoReplicaAvailable,
     OutageLasts,
 )
@@ -87,7 +87,10 @@ def _find(order: FetchPayloadLog) -> Located | Cached:
         log = _look_up(log)
         if not order.force and (hit := _in_cache(log)):
             return hit
-    return _fetched_by_this_request(log) or _locate(log)
+    hit = _in_cache(log)
+    if hit and cache.origin_of(hit.directory).get("request_id") == run.current().claim.request_id:
+        return hit  # a lost run of this request published it
+    return _locate(log)
 
 
 def _in_cache(log: PayloadLog) -> Cached | None:
@@ -95,24 +98,17 @@ def _in_cache(log: PayloadLog) -> Cached | None:
     return Cached(log, directory) if directory and cache.is_done(directory) else None
 
 
-def _fetched_by_this_request(log: PayloadLog) -> Cached | None:
-    """What a lost run of this request has published already."""
-    hit = _in_cache(log)
-    ours = run.current().claim.request_id
-    return hit if hit and cache.origin_of(hit.directory).get("request_id") == ours else None
-
-
 def _look_up(log: PayloadLog) -> PayloadLog:
     """The row with what PanDA says; what the caller gave counts more."""
     job = run.current().adapter(_panda).job(log.pandaid)
     if job is None:
         note(log.pandaid, Step.LOOK_UP, "PanDA knows no such job", looked_up_at=now())
-        raise JobUnknown(log.pandaid)
+        raise JobUnknown(f"job {log.pandaid}: PanDA knows no such job")
     task_id = log.jeditaskid or job.jedi_task_id
     found: dict[str, Any] = {"jeditaskid": task_id, "looked_up_at": now()}
     if job.log is None and None in (log.scope, log.lfn):
         note(log.pandaid, Step.LOOK_UP, f"the job is {job.status}, without a log", **found)
-        raise LogUnregistered
+        raise LogAbsent("no Rucio log dataset registered (job may not be complete yet)")
     if job.log is not None:
         found["scope"] = log.scope or did_names.check_scope(job.log.scope)
         found["lfn"] = log.lfn or did_names.check_name(

@@ -107,16 +107,13 @@ def join(
     requested: Sequence[Requested],
     produced: Collection[ProducedName],
     files: Mapping[str, Collection[str]] | None = None,
-    *,
-    stage: str = names.RECO,
 ) -> Joined:
-    """Say which datasets count for which paths.
+    """Say which datasets count for which paths, each of which must be found at RECO.
 
     Args:
         requested: each path once.
         produced: each dataset once.
         files: names of the files of the datasets that :func:`asked_for_files` names.
-        stage: the one that a path must be found at.
     """
     index = _index(requested, produced)
     matches: list[Match] = []
@@ -124,7 +121,7 @@ def join(
     datasets = {each.name: each for each in produced}
     for each in requested:
         counted = _counted(each, index, files or {})
-        is_found = any(datasets[match.name].stage == stage for match in counted)
+        is_found = any(datasets[match.name].stage == names.RECO for match in counted)
         suggested = [] if is_found else _suggested(each, index, {m.name for m in counted})
         matches += [*counted, *suggested]
         outcomes[each.path] = _outcome(each, is_found, counted, suggested, datasets)

@@ -37,7 +37,7 @@ class WantedDataset:
     files: frozenset[str] | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class StoredInput:
     """A file of the storage, by its name at Rucio."""
 
@@ -147,11 +147,6 @@ def is_good_name(name: str) -> bool:
     except BadDidName:
         return False
     return True
-
-
-def refused(wanted: WantedDataset, why: str) -> PlannedDataset:
-    """A dataset that cannot be registered, for what the storage says."""
-    return PlannedDataset(wanted, Verdict.REFUSE, why)
 
 
 def _wanted(directory: str, asking: Sequence[Requested]) -> WantedDataset:

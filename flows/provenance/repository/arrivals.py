@@ -14,15 +14,17 @@ from flows.provenance.models import ArrivalsSweep
 _LOCK: Final = 0x61727276  # "arrv": the advisory lock of those who write down arrivals
 
 
-def last_sweep(session: Session) -> tuple[int, PreviousSweep] | None:
-    """The newest sweep of the arrivals, with its id; None where there was none yet."""
+def last_sweep(session: Session) -> tuple[int, PreviousSweep] | tuple[None, None]:
+    """The id of the newest sweep of the arrivals, and it; None where there was none yet."""
     row = session.scalar(
         select(ArrivalsSweep)
         .options(undefer(ArrivalsSweep.recent))
         .order_by(ArrivalsSweep.id.desc())
         .limit(1)
     )
-    return (row.id, PreviousSweep(row.swept_at, frozenset(row.recent))) if row is not None else None
+    if row is None:
+        return None, None
+    return row.id, PreviousSweep(row.swept_at, frozenset(row.recent))
 
 
 def add_sweep(

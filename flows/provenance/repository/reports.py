@@ -21,18 +21,20 @@ from flows.provenance.repository.sweeps import of_campaign
 _ONE_MOMENT = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
 
 
-def evidence_of(session: Session, campaign: str) -> Evidence:
+def evidence_of(session: Session, campaign: str) -> Evidence | None:
     """All rows of a campaign, as they were at one moment: a sweep may end meanwhile.
 
-    It must be the first that its transaction does.
+    None where it was never swept. It must be the first that its transaction does.
     """
     session.execute(_ONE_MOMENT)
+    if (sweep := session.get(CampaignSweep, campaign)) is None:
+        return None
     datasets = session.scalars(select(ProducedDataset).where(of_campaign(campaign)))
     paths = session.scalars(select(RequestedPath).where(RequestedPath.campaign == campaign))
     matches = session.scalars(select(PathMatch).where(PathMatch.campaign == campaign))
     return Evidence(
         campaign=campaign,
-        sweep=session.get(CampaignSweep, campaign),
+        sweep=sweep,
         paths=tuple(paths),
         matches=tuple(matches),
         datasets={each.id: each for each in datasets},

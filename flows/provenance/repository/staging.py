@@ -52,10 +52,10 @@ def sweep_connection(
             text("SELECT set_config('lock_timeout', :patience, false)"),
             {"patience": f"{int(patience_seconds * 1000)}ms"},
         )
-        # Held until the connection closes, over all of its transactions.
+        # Held until the connection closes, over all of its transactions. 32 bits with a sign.
         connection.execute(
             text("SELECT pg_advisory_lock(:space, :family)"),
-            {"space": _LOCK_SPACE, "family": _number(family_of(campaign))},
+            {"space": _LOCK_SPACE, "family": crc32(family_of(campaign).encode()) - 2**31},
         )
         connection.execute(_MAKE)
         connection.commit()
@@ -84,7 +84,8 @@ def stage(
     begun = 0
     with _outages(), connection.begin():
         connection.execute(text("TRUNCATE staged_file"))
-        with _cursor(connection) as cursor, cursor.copy(_COPY) as copy:
+        driver: Any = connection.connection.dbapi_connection
+        with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
             for each in files:
                 index = number[each.dataset]
                 copy.write_row((index, each.name, each.size_bytes, each.adler32))
@@ -104,13 +105,6 @@ def _add(staged: Staged, index: int, file: DatasetFile, *, is_wanted: bool) -> N
 
 
 @contextmanager
-def _cursor(connection: Connection) -> Iterator[Any]:
-    driver: Any = connection.connection.dbapi_connection
-    with driver.cursor() as cursor:
-        yield cursor
-
-
-@contextmanager
 def _outages() -> Iterator[None]:
     """Give the driver's own errors, too, as :class:`DatabaseUnavailable`."""
     try:
@@ -121,8 +115,3 @@ def _outages() -> Iterator[None]:
         raise
     except psycopg.OperationalError as error:
         raise DatabaseUnavailable(f"the database is unavailable: {error}") from error
-
-
-def _number(name: str) -> int:
-    """A number for the lock, of 32 bits with a sign."""
-    return crc32(name.encode()) - 2**31

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -76,22 +76,17 @@ def replace(session: Session, swept: Swept, *, request_id: int, seconds: float) 
     session.execute(_NEW_FILES, {"ids": ids})
     _replace_paths(session, swept)
     _replace_matches(session, swept, ids)
-    _upsert(
-        session,
-        CampaignSweep,
-        [
-            {
-                "campaign": swept.campaign,
-                "state": SweepState.OK,
-                "error": None,
-                "attempted_at": swept.checked_at,
-                "checked_at": swept.checked_at,
-                "request_id": request_id,
-                "seconds": seconds,
-                "counts": dict(swept.counts),
-            }
-        ],
-    )
+    row = {
+        "campaign": swept.campaign,
+        "state": SweepState.OK,
+        "error": None,
+        "attempted_at": swept.checked_at,
+        "checked_at": swept.checked_at,
+        "request_id": request_id,
+        "seconds": seconds,
+        "counts": dict(swept.counts),
+    }
+    _upsert(session, CampaignSweep, [row])
 
 
 def note_failure(
@@ -104,19 +99,14 @@ def note_failure(
     requested: Sequence[Requested] = (),
 ) -> None:
     """Note that a sweep failed: what stands stays, and paths without an answer are unknown."""
-    _upsert(
-        session,
-        CampaignSweep,
-        [
-            {
-                "campaign": campaign,
-                "state": SweepState.FAILED,
-                "error": error,
-                "attempted_at": attempted_at,
-                "request_id": request_id,
-            }
-        ],
-    )
+    row = {
+        "campaign": campaign,
+        "state": SweepState.FAILED,
+        "error": error,
+        "attempted_at": attempted_at,
+        "request_id": request_id,
+    }
+    _upsert(session, CampaignSweep, [row])
     rows = [
         {"campaign": campaign, "finding": Finding.UNKNOWN, **_path_columns(each, campaign)}
         for each in requested
@@ -166,11 +156,8 @@ def _replace_datasets(session: Session, swept: Swept) -> list[int]:
             set_={name: statement.excluded[name] for name in rows[0]},
         ).returning(ProducedDataset.name, ProducedDataset.id)
         keys = {row.name: row.id for row in session.execute(added, rows)}
-    gone = delete(ProducedDataset).where(
-        of_campaign(swept.campaign),
-        ProducedDataset.scope == swept.scope,
-        ProducedDataset.id.not_in(list(keys.values())),
-    )
+    of_sweep = of_campaign(swept.campaign) & (ProducedDataset.scope == swept.scope)
+    gone = delete(ProducedDataset).where(of_sweep, ProducedDataset.id.not_in(list(keys.values())))
     session.execute(gone)
     return [keys[each.name.name] for each in swept.datasets]
 
@@ -179,12 +166,7 @@ def _dataset_columns(dataset: Dataset, swept: Swept) -> dict[str, Any]:
     owner = swept.joined.owners.get(dataset.name.name)
     return {
         "scope": swept.scope,
-        "name": dataset.name.name,
-        "campaign": dataset.name.campaign,
-        "stage": dataset.name.stage,
-        "detector_config": dataset.name.detector_config,
-        "suffix": dataset.name.suffix,
-        "background": dataset.name.background,
+        **asdict(dataset.name),
         "length": dataset.length,
         "size_bytes": dataset.size_bytes,
         "is_open": dataset.is_open,
@@ -203,8 +185,7 @@ def _replace_paths(session: Session, swept: Swept) -> None:
     rows = [
         {
             "campaign": swept.campaign,
-            "finding": swept.joined.outcomes[each.path].finding,
-            "reason": swept.joined.outcomes[each.path].reason,
+            **asdict(swept.joined.outcomes[each.path]),
             "checked_at": swept.checked_at,
             **_path_columns(each, swept.campaign),
         }

@@ -63,8 +63,7 @@ def find_arrivals() -> ArrivalsFound:
     Raises:
         ProdOpsError: Rucio or PCS did not answer whole.
     """
-    last = run.current().read(arrivals.last_sweep)
-    before = last[1] if last is not None else None
+    last_id, before = run.current().read(arrivals.last_sweep)
     began_at = now()
     known = {each.name for each in access.pcs().catalogue.survey().campaigns}
     names = files_since(asked_since(before, began_at))
@@ -74,7 +73,7 @@ def find_arrivals() -> ArrivalsFound:
         count_arrivals(names, before=before, newest=newest, known_campaigns=known),
         began_at,
         window_start(before, began_at),
-        last[0] if last is not None else None,
+        last_id,
     )
 
 
@@ -108,14 +107,10 @@ def record_arrivals(found: ArrivalsFound) -> dict[str, Any] | None:
             after_id=found.after_id,
         )
         if id_ is None:
-            raise _Overtaken
+            raise ArrivalsOvertaken("another sweep was written down since this one began")
 
     try:
         conclude(SWEEP_ARRIVALS, summary, result=summary, write=write)
-    except _Overtaken:
+    except ArrivalsOvertaken:
         return None
     return summary
-
-
-class _Overtaken(ProdOpsError):
-    """Another sweep was written down since this one began."""

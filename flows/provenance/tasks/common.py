@@ -1,7 +1,8 @@
-"""What all tasks of provenance share: when they are repeated, and how an action ends."""
+"""What all tasks share: when they are repeated, how far an action is, and how it ends."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -22,12 +23,40 @@ from flows.provenance import messages
 _DELAYS: Final = (1.0, 3.0, 8.0)
 # What may be otherwise in a moment: an outage, or a dataset that went while it was read.
 _REPEATED: Final = (OutsideUnavailable, IncompleteAnswer)
+_LEAST_SECONDS: Final = 0.5  # between two announcements of how far an action is
 
 task = partial(flow.task, delays=_DELAYS, repeated=_REPEATED)
 
 
 class ProvenanceFailed(ProdOpsError):
     """A request ended without what was asked for; the reason is recorded and announced."""
+
+
+class Progress:
+    """How far a long action is, announced twice a second at most.
+
+    `about`: what each announcement says besides.
+    """
+
+    def __init__(self, action: Action, subject: str | None = None, **about: Any) -> None:
+        self._action = action.name
+        self._subject = subject
+        self._about = about
+        self._announced_at = 0.0
+
+    def announce(self, text: str, done: int = 0, total: int = 0, *, is_due: bool = False) -> None:
+        """Announce it, unless something was announced just now; `is_due`: all the same.
+
+        Raises:
+            ClaimLost: The request is no longer ours: there is nobody to go on for.
+        """
+        if not is_due and time.monotonic() - self._announced_at < _LEAST_SECONDS:
+            return
+        self._announced_at = time.monotonic()
+        present = run.current()
+        fields = {**self._about, "done": done, "total": total, "text": text}
+        event = messages.progress(self._action, present.claim, self._subject, **fields)
+        present.write(lambda _, announce: announce(event))
 
 
 def conclude(

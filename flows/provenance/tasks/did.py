@@ -88,35 +88,32 @@ def _file(file: DatasetFile, replicas: Sequence[Replica]) -> dict[str, Any]:
 @task("record the DID")
 def record_did(scope: str, name: str, body: dict[str, Any] | None) -> dict[str, Any]:
     """Record what Rucio said, and announce it; gives the request's result."""
-    moment, result = now(), {"is_there": body is not None}
-    values = {
-        "scope": scope,
-        "name": name,
-        "is_there": body is not None,
-        "body": body or {},
-        "error": None,
-        "read_at": moment,
-        "attempted_at": moment,
-    }
-    conclude(
-        READ_DID,
-        {"scope": scope, "name": name, **result},
-        subject=f"{scope}:{name}",
-        result=result,
-        write=lambda session: sweeps.note_live(session, values),
-    )
+    result = {"is_there": body is not None}
+    _conclude(scope, name, {"body": body or {}, "read_at": now(), **result}, result)
     return result
 
 
 @task("record that the DID was not read")
 def record_failure(scope: str, name: str, error: ProdOpsError) -> None:
     """Record and announce that Rucio did not say; what it said before stays."""
-    about = {"scope": scope, "name": name}
-    values = {**about, "error": str(error), "attempted_at": now()}
+    _conclude(scope, name, {}, {}, error=str(error))
+
+
+def _conclude(
+    scope: str,
+    name: str,
+    values: dict[str, Any],
+    result: dict[str, Any],
+    *,
+    error: str | None = None,
+) -> None:
+    did = {"scope": scope, "name": name}
+    row = {**did, **values, "error": error, "attempted_at": values.get("read_at", now())}
     conclude(
         READ_DID,
-        about,
+        did | result,
         subject=f"{scope}:{name}",
-        error=str(error),
-        write=lambda session: sweeps.note_live(session, values),
+        error=error,
+        result=result,
+        write=lambda session: sweeps.note_live(session, row),
     )

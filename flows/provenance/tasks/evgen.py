@@ -14,7 +14,6 @@ from sqlalchemy import Connection
 
 from blocks.errors import ProdOpsError
 from flows.common import run
-from flows.common.database import now
 from flows.provenance.actions import UPDATE_EVGEN
 from flows.provenance.domain import names
 from flows.provenance.domain.inputs import PREFIX, asked_for_files, join_inputs
@@ -22,8 +21,7 @@ from flows.provenance.domain.join import Requested
 from flows.provenance.models import EVGEN
 from flows.provenance.repository import staging
 from flows.provenance.tasks import access, rucio, snapshot, sweep
-from flows.provenance.tasks.common import announce_failure, task
-from flows.provenance.tasks.progress import Progress
+from flows.provenance.tasks.common import Progress, announce_failure, task
 from flows.provenance.tasks.rucio import Deadline, Produced
 
 _TRIAL: Final = "/test"
@@ -50,17 +48,12 @@ def update_inputs(requested: Sequence[Requested]) -> dict[str, Any]:
 
 def _read(connection: Connection, requested: Sequence[Requested]) -> Produced:
     progress = Progress(UPDATE_EVGEN, EVGEN, campaign=EVGEN)
-    began_at = now()
+    deadline = Deadline()
     progress.announce(f"asking Rucio for {PREFIX}*", is_due=True)
     listed = list_inputs()
-    return rucio.read_datasets(
-        connection,
-        [names.parse(each) for each in listed],
-        asked_for_files(requested) & set(listed),
-        began_at=began_at,
-        deadline=Deadline(run.current().settings.provenance.timeout_seconds),
-        progress=progress,
-    )
+    wanted = asked_for_files(requested) & set(listed)
+    parsed = [names.parse(each) for each in listed]
+    return rucio.read_datasets(connection, parsed, wanted, deadline, progress)
 
 
 def list_inputs() -> list[str]:
@@ -75,8 +68,5 @@ def record_failure(
     error: ProdOpsError, attempted_at: datetime, requested: Sequence[Requested]
 ) -> None:
     """Record and announce that the inputs could not be read; what stood before stands."""
-    announce_failure(
-        UPDATE_EVGEN,
-        error,
-        write=lambda session: sweep.note_failure(session, EVGEN, error, attempted_at, requested),
-    )
+    write = sweep.noting_failure(EVGEN, error, attempted_at, requested)
+    announce_failure(UPDATE_EVGEN, error, write=write)

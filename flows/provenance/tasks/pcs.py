@@ -119,7 +119,7 @@ def send_outputs(campaign: str, tasks: Sequence[RequestedInput]) -> None:
     outputs = _by_task(owned)
     counts = Counter(outputs_told=0, outputs_refused=0)
     for each in tasks:
-        if _differ(each.overrides.get("outputs") or [], outputs[each.name]):
+        if _timeless(each.overrides.get("outputs") or []) != _timeless(outputs[each.name]):
             is_taken = _is_taken(each, outputs[each.name])
             counts["outputs_told" if is_taken else "outputs_refused"] += 1
     with transaction(present.engine) as session:  # not fenced: the request may have ended
@@ -138,11 +138,8 @@ def _is_embedded(settings: Settings) -> bool:
     """Whether the PCS is the stack's own, which sees our tables."""
     if settings.pcs.url is None:
         return True
-    address = urlsplit(settings.pcs.url)
-    return address.port == settings.api.port and address.hostname in {
-        settings.api.host,
-        *_THIS_HOST,
-    }
+    address, hosts = urlsplit(settings.pcs.url), {settings.api.host, *_THIS_HOST}
+    return address.port == settings.api.port and address.hostname in hosts
 
 
 def _is_taken(asking: RequestedInput, outputs: list[dict[str, Any]]) -> bool:
@@ -154,12 +151,8 @@ def _is_taken(asking: RequestedInput, outputs: list[dict[str, Any]]) -> bool:
     return True
 
 
-def _differ(present: Any, outputs: list[dict[str, Any]]) -> bool:
-    """Whether anything but the time of the sweep changed."""
-    return _timeless(present) != _timeless(outputs)
-
-
 def _timeless(outputs: Any) -> list[Any]:
+    """The outputs without the time of the sweep, which changes nothing."""
     entries = outputs if isinstance(outputs, list) else [outputs]
     return [
         {key: value for key, value in each.items() if key != schemas.CHECKED_AT}

@@ -23,18 +23,17 @@ from flows.provenance.domain.registration import (
     AtRucio,
     PlannedDataset,
     StoredInput,
+    Verdict,
     WantedDataset,
     decide,
     is_good_name,
-    refused,
     wanted_datasets,
 )
 from flows.provenance.models import Rule
 from flows.provenance.tasks import access
-from flows.provenance.tasks.common import task
+from flows.provenance.tasks.common import Progress, task
 from flows.provenance.tasks.evgen import list_inputs
 from flows.provenance.tasks.pcs import read_requested
-from flows.provenance.tasks.progress import Progress
 from flows.provenance.tasks.storage import InputStorage
 
 
@@ -65,7 +64,7 @@ def make_plan(storage: InputStorage, paths: Sequence[str]) -> list[PlannedDatase
     for each, stored in zip(wanted, _listed(storage, wanted), strict=True):
         progress.announce(f"looked at {each.name}", len(plan) + 1, len(wanted))
         if isinstance(stored, str):
-            plan.append(refused(each, stored))
+            plan.append(PlannedDataset(each, Verdict.REFUSE, stored))
             continue
         at_rucio = _at_rucio(known.get(each.name), attached[each.name], stored)
         plan.append(decide(each, stored, at_rucio, account=_account()))

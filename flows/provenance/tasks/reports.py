@@ -82,7 +82,7 @@ def _make_report(campaign: str, *, for_mail: bool) -> CompletionReport:
     present, made_at = run.current(), now()
     configured = present.settings.provenance
     evidence = present.read(lambda session: reports.evidence_of(session, campaign))
-    if evidence.sweep is None:
+    if evidence is None:
         raise CampaignNeverSwept(campaign, present.read(reports.campaigns))
     is_mailed = for_mail and configured.mail_block is not None
     before = present.read(lambda session: reports.before(session, campaign, for_mail=is_mailed))

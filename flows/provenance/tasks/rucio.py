@@ -20,7 +20,7 @@ from flows.provenance.domain.join import Requested, asked_for_files
 from flows.provenance.domain.names import ProducedName
 from flows.provenance.repository import staging
 from flows.provenance.tasks import access
-from flows.provenance.tasks.progress import Progress
+from flows.provenance.tasks.common import Progress
 
 _T = TypeVar("_T")
 
@@ -49,11 +49,12 @@ class Produced:
 
 
 class Deadline:
-    """The time that a reading may take, from its making on."""
+    """The time that a reading may take, from its making on, which is at `began_at`."""
 
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._end = time.monotonic() + seconds
+    def __init__(self) -> None:
+        self.began_at = now()
+        self._seconds = run.current().settings.provenance.timeout_seconds
+        self._end = time.monotonic() + self._seconds
 
     def check(self) -> None:
         """Raise where the time is over.
@@ -89,22 +90,17 @@ def read_campaign(
     connection: Connection, campaign: str, requested: Sequence[Requested], progress: Progress
 ) -> Produced:
     """Read all that Rucio has of a campaign, as :func:`read_datasets`."""
-    began_at, configured = now(), run.current().settings.provenance
-    deadline = Deadline(configured.timeout_seconds)
+    deadline, configured = Deadline(), run.current().settings.provenance
     progress.announce(f"asking Rucio for the datasets of {campaign}", is_due=True)
     listed = list_names(access.catalog(), configured.scope, campaign, configured.stages)
     wanted = asked_for_files(requested, listed)
-    return read_datasets(
-        connection, listed, wanted, began_at=began_at, deadline=deadline, progress=progress
-    )
+    return read_datasets(connection, listed, wanted, deadline, progress)
 
 
 def read_datasets(
     connection: Connection,
     listed: Sequence[ProducedName],
     wanted: Iterable[str],
-    *,
-    began_at: datetime,
     deadline: Deadline,
     progress: Progress,
 ) -> Produced:
@@ -114,8 +110,7 @@ def read_datasets(
         connection: of :func:`flows.provenance.repository.staging.sweep_connection`.
         listed: the datasets.
         wanted: the datasets whose files' names are to be given.
-        began_at: when they were listed.
-        deadline: when the reading must be over.
+        deadline: made before they were listed: when the reading must be over.
         progress: announces how far it is.
 
     Raises:
@@ -140,4 +135,4 @@ def read_datasets(
         figures.dataset(name, metadata[name.name], replicas[name.name], content)
         for name, content in zip(listed, staged.sums, strict=True)
     )
-    return Produced(began_at, datasets, staged.names)
+    return Produced(deadline.began_at, datasets, staged.names)

@@ -6,8 +6,8 @@ Files (ops contract section 1.8): ``$SWF_TMP_DIR/rucio-snapshots/current-<campai
 
 from __future__ import annotations
 
+import io
 import json
-import os
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from blocks.errors import ProdOpsError
 from flows.common import run
+from flows.common.directories import write_file
 from flows.provenance.actions import UPDATE_SNAPSHOT
 from flows.provenance.domain import names
 from flows.provenance.domain.figures import Dataset
@@ -97,18 +98,11 @@ def write_json(name: str, content: Mapping[str, Any]) -> None:
         FilesNotWritten: The disk does not take it; the old one stays.
     """
     path = _directory() / name
-    part = path.with_name(f".{name}.{os.getpid()}")
+    text = io.StringIO()
+    json.dump(content, text, indent=2)
     with _disk_errors(path):
         _remove_leftovers(path)
-        try:
-            with part.open("w") as file:
-                json.dump(content, file, indent=2)
-                file.flush()
-                os.fsync(file.fileno())
-            part.chmod(0o644)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+        write_file(path, text.getvalue())
 
 
 def _directory() -> Path:
@@ -122,7 +116,7 @@ def _directory() -> Path:
 
 def _remove_leftovers(path: Path) -> None:
     """Remove what runs that were killed left of the file long ago."""
-    for part in path.parent.glob(f".{path.name}.*"):
+    for part in path.parent.glob(f"{path.name}.*"):
         with suppress(FileNotFoundError):
             if time.time() - part.stat().st_mtime > _LEFT_SECONDS:
                 part.unlink()

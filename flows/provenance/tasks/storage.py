@@ -60,11 +60,8 @@ class InputStorage:
         found = storage.list_files(f"{self.url}{dataset}", access=self.access, limits=self.limits)
         # The door has its own names for what is above the dataset.
         return sorted(
-            (
-                StoredInput(f"{dataset}/{each.path.rpartition(f'{dataset}/')[2]}", each.size_bytes)
-                for each in found
-            ),
-            key=lambda each: each.name,
+            StoredInput(f"{dataset}/{each.path.rpartition(f'{dataset}/')[2]}", each.size_bytes)
+            for each in found
         )
 
     def with_checksums(self, files: Sequence[StoredInput]) -> Iterator[NewFile]:

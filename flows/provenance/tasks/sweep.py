@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -20,8 +20,7 @@ from flows.provenance.domain.join import Joined, Requested, join
 from flows.provenance.repository import staging, sweeps
 from flows.provenance.repository.sweeps import Swept
 from flows.provenance.tasks import rucio
-from flows.provenance.tasks.common import conclude, task
-from flows.provenance.tasks.progress import Progress
+from flows.provenance.tasks.common import Progress, conclude, task
 from flows.provenance.tasks.rucio import Produced
 
 _MOST_NAMED: Final = 20
@@ -136,28 +135,25 @@ def record_failure(
 
     A name that nobody knows gets no row.
     """
-
-    def write(session: Session) -> None:
-        if not isinstance(error, UnknownCampaign):
-            note_failure(session, campaign, error, attempted_at, requested)
-
+    write = noting_failure(campaign, error, attempted_at, requested)
     about = {"campaign": campaign}
     conclude(SWEEP_CAMPAIGN, about, subject=campaign, error=str(error), write=write)
 
 
-def note_failure(
-    session: Session,
-    campaign: str,
-    error: ProdOpsError,
-    attempted_at: datetime,
-    requested: Sequence[Requested],
-) -> None:
-    """Note at a campaign's rows that its sweep failed."""
-    sweeps.note_failure(
-        session,
-        campaign,
-        str(error),
-        attempted_at=attempted_at,
-        request_id=run.current().claim.request_id,
-        requested=requested,
-    )
+def noting_failure(
+    campaign: str, error: ProdOpsError, attempted_at: datetime, requested: Sequence[Requested]
+) -> Callable[[Session], None]:
+    """What notes at a campaign's rows that its sweep failed; an unknown campaign gets none."""
+
+    def write(session: Session) -> None:
+        if not isinstance(error, UnknownCampaign):
+            sweeps.note_failure(
+                session,
+                campaign,
+                str(error),
+                attempted_at=attempted_at,
+                request_id=run.current().claim.request_id,
+                requested=requested,
+            )
+
+    return write

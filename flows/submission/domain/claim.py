@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from blocks.errors import ProdOpsError
-from blocks.pcs_service import Attempt, ProdTask
+from blocks.pcs_service import ProdTask
 from flows.submission.domain import gate
 from flows.submission.schemas import SubmitTask
 
@@ -39,7 +39,9 @@ def name_to_claim(task: ProdTask, form: SubmitTask, *, is_relaxed: bool) -> str:
 
 
 def _numbered(task: ProdTask, form: SubmitTask, *, is_relaxed: bool) -> str:
-    attempt = _attempt(task, form.panda_tasks_id)
+    attempt = next((each for each in task.panda_tasks if each.id == form.panda_tasks_id), None)
+    if attempt is None:
+        raise NotSubmittable(f"PCS has no attempt {form.panda_tasks_id} of {task.name}.")
     if task.panda_task_id is not None and task.panda_task_id != form.follows:
         raise Overtaken(task.panda_task_id)
     if attempt.jedi_task_id is not None:
@@ -55,10 +57,3 @@ def _numbered(task: ProdTask, form: SubmitTask, *, is_relaxed: bool) -> str:
             f"PCS names the attempt {attempt.task_name}, the request {form.panda_task_name}."
         )
     return attempt.task_name
-
-
-def _attempt(task: ProdTask, panda_tasks_id: int | None) -> Attempt:
-    for attempt in task.panda_tasks:
-        if attempt.id == panda_tasks_id:
-            return attempt
-    raise NotSubmittable(f"PCS has no attempt {panda_tasks_id} of {task.name}.")

@@ -9,6 +9,11 @@ from flows.submission.schemas import TaskOperation
 _HELD_UP: Final = frozenset({"paused", "throttled", "staging"})
 _ENDED: Final = frozenset({"done", "finished", "failed", "broken", "aborted", "exhausted"})
 _ABORTING: Final = frozenset({"toabort", "aborting"})
+_SENSELESS: Final = {
+    TaskOperation.PAUSE: _HELD_UP | _ENDED | _ABORTING,
+    TaskOperation.INCREASE_ATTEMPTS: _ENDED - {"exhausted"},
+}
+"""The states in which an operation makes no sense."""
 
 
 def irrelevant(operation: TaskOperation, before: str | None) -> str | None:
@@ -17,11 +22,7 @@ def irrelevant(operation: TaskOperation, before: str | None) -> str | None:
         return "PanDA does not know the task"
     if operation is TaskOperation.RESUME and before not in _HELD_UP:
         return f"the task is {before}, not held up"
-    if operation is TaskOperation.PAUSE and before in _HELD_UP | _ENDED | _ABORTING:
-        return f"the task is {before}"
-    if operation is TaskOperation.INCREASE_ATTEMPTS and before in _ENDED - {"exhausted"}:
-        return f"the task is {before}"
-    return None
+    return f"the task is {before}" if before in _SENSELESS.get(operation, ()) else None
 
 
 def shows(operation: TaskOperation, observed: str | None, *, is_accepted: bool) -> bool:

@@ -54,7 +54,11 @@ def news(
     found: list[News] = []
     for each in seen:
         if each.id in known:
-            found.extend(_of_known(*known[each.id], each))
+            task, attempt = known[each.id]
+            if each.survivor_id is not None:
+                found.append(Succession(task, attempt, each.survivor_id))
+            elif each.status != attempt.status_snapshot:
+                found.append(StatusNews(task, each.id, each.status))
         elif each.name in names and each.survivor_id is None:
             found.append(UnrecordedTask(each.name, each.id, each.status))
     return found
@@ -95,13 +99,6 @@ def _recorded(task: ProdTask) -> list[Attempt]:
         name = task.composed_name
         recorded.append(Attempt(id=0, task_name=name, jedi_task_id=task.panda_task_id))
     return recorded
-
-
-def _of_known(task: ProdTask, attempt: Attempt, seen: PandaTask) -> Iterator[News]:
-    if seen.survivor_id is not None:
-        yield Succession(task, attempt, seen.survivor_id)
-    elif seen.status != attempt.status_snapshot:
-        yield StatusNews(task, seen.id, seen.status)
 
 
 def _unsubmitted_names(tasks: Sequence[ProdTask]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import func
 from sqlalchemy.orm import Session
@@ -15,6 +15,12 @@ from flows.submission import messages, repository
 from flows.submission.models import OperationStatus, PandaOperation
 from flows.submission.schemas import OperateTask, TaskOperation
 from flows.submission.tasks import common
+
+_PARAMETERS: Final = {
+    TaskOperation.INCREASE_ATTEMPTS: {"increase"},
+    TaskOperation.RETRY_FAILURES: {"new_parameters"},
+}
+"""The fields of the form that an operation takes."""
 
 
 @task("look at the task")
@@ -49,12 +55,11 @@ def begin(form: OperateTask) -> PandaOperation:
     """The request's record: an earlier run's, or a new one."""
     present = run.current()
     values = {
-        "jedi_task_id": form.jedi_task_id,
-        "task_name": form.task_name,
-        "operation": form.operation.value,
-        "parameters": _parameters(form),
+        **form.model_dump(
+            mode="json", include={"jedi_task_id", "task_name", "operation", "reason"}
+        ),
+        "parameters": form.model_dump(include=_PARAMETERS.get(form.operation, set())),
         "requested_by": form.created_by,
-        "reason": form.reason,
     }
     return present.write(
         lambda session, _: repository.begin_operation(session, present.claim.request_id, values)
@@ -103,13 +108,3 @@ def _write(**values: Any) -> PandaOperation:
     return present.write(
         lambda session, _: repository.write_operation(session, present.claim.request_id, values)
     )
-
-
-def _parameters(form: OperateTask) -> dict[str, Any]:
-    match form.operation:
-        case TaskOperation.INCREASE_ATTEMPTS:
-            return {"increase": form.increase}
-        case TaskOperation.RETRY_FAILURES:
-            return {"new_parameters": form.new_parameters.model_dump()}
-        case _:
-            return {}

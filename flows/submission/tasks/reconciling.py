@@ -28,8 +28,8 @@ def take_over(attempt: SubmissionAttempt) -> SubmissionAttempt:
     Where that run's processes are seen to be gone, the server's own limit counts from now.
     """
     until = attempt.sending_until or now()
-    is_here = attempt.sender_host == socket.gethostname()
-    if is_here and not _is_alive(attempt.sender_session):
+    is_here, session = attempt.sender_host == socket.gethostname(), attempt.sender_session
+    if is_here and session is not None and not members(session):
         limit = run.current().settings.submission.server_limit_seconds
         until = min(until, now() + timedelta(seconds=limit))
     return common.write(
@@ -40,11 +40,6 @@ def take_over(attempt: SubmissionAttempt) -> SubmissionAttempt:
         sending_until=until,
         reason="the run was lost while prun ran",
     )
-
-
-def _is_alive(session: int | None) -> bool:
-    """Whether a process of the session lives; True where it is not known."""
-    return session is None or bool(members(session))
 
 
 @task("look the task up at PanDA")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 from prefect import get_run_logger
@@ -11,10 +11,8 @@ from sqlalchemy.orm import Session
 from blocks.pcs_service import PcsConflict, PcsRefused, RouteMissing, TaskUnknown
 from flows.common import requests, run
 from flows.common.database import now
-from flows.common.events import NewEvent
 from flows.common.flow import task
 from flows.common.models import RequestState
-from flows.common.requests import Claim
 from flows.common.run import Announce, Ending, RunPutOff
 from flows.submission import messages, repository
 from flows.submission.models import AttemptState, Step, SubmissionAttempt
@@ -111,7 +109,9 @@ def close(attempt: SubmissionAttempt) -> SubmissionAttempt:
         else:
             values = {"state": AttemptState.FAILED}
             reason = attempt.reason or "no reason was recorded"
-            ending = Ending(state=_failed_state(session, present.claim), error=reason)
+            wish = requests.cancellation_of(session, present.claim.request_id)
+            state = RequestState.FAILED if wish is None else RequestState.CANCELLED
+            ending = Ending(state=state, error=reason)
             event = messages.failed(attempt.task_name, reason, present.claim)
         repository.write(session, attempt.id, {**values, "step": Step.CLOSE.value})
         announce(event)
@@ -119,11 +119,6 @@ def close(attempt: SubmissionAttempt) -> SubmissionAttempt:
 
     present.finish(end)
     return present.read(lambda session: repository.get(session, attempt.id))
-
-
-def _failed_state(session: Session, claim: Claim) -> RequestState:
-    is_cancelled = requests.cancellation_of(session, claim.request_id) is not None
-    return RequestState.CANCELLED if is_cancelled else RequestState.FAILED
 
 
 def close_refused(form: SubmitTask, reason: str) -> None:
@@ -144,20 +139,17 @@ def put_off(attempt: SubmissionAttempt, reason: str) -> None:
     # What a step wrote before it failed is in the row, and not in the caller's attempt.
     row = present.read(lambda session: repository.get(session, attempt.id))
     delay = _delay_seconds(row)
-    is_unknown = not _nothing_sent(row)
+    is_unknown = row.state != AttemptState.CLAIMED or row.sends > 0
 
     def note(session: Session, announce: Announce) -> None:
         repository.write(session, row.id, {"checks": row.checks + 1})
-        if is_unknown:
-            when = now() + timedelta(seconds=delay)
-            announce(_put_off_event(row, reason, when, present.claim))
+        when, name, made = now() + timedelta(seconds=delay), row.task_name, row.jedi_task_id
+        if row.state == AttemptState.CREATED and made is not None:
+            announce(messages.unrecorded(name, made, reason, when, present.claim))
+        elif is_unknown:
+            announce(messages.unknown(name, reason, when, present.claim))
 
     present.put_off(reason, delay_seconds=delay, is_unknown=is_unknown, work=note)
-
-
-def _nothing_sent(attempt: SubmissionAttempt) -> bool:
-    """Whether nothing of the attempt was ever sent: then nothing is unknown."""
-    return attempt.state == AttemptState.CLAIMED and attempt.sends == 0
 
 
 def _delay_seconds(attempt: SubmissionAttempt) -> float:
@@ -168,11 +160,3 @@ def _delay_seconds(attempt: SubmissionAttempt) -> float:
         left = (attempt.sending_until - now()).total_seconds()
         return min(delay, left) if left > 0 else delay
     return delay
-
-
-def _put_off_event(
-    attempt: SubmissionAttempt, reason: str, when: datetime, claim: Claim
-) -> NewEvent:
-    if attempt.state == AttemptState.CREATED and attempt.jedi_task_id is not None:
-        return messages.unrecorded(attempt.task_name, attempt.jedi_task_id, reason, when, claim)
-    return messages.unknown(attempt.task_name, reason, when, claim)

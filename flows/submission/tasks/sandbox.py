@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
 from blocks.errors import ProdOpsError
 from flows.common import run
+from flows.common.directories import private_directory, remove_dead
 
+_PRIVATE: Final = 0o700
 _MAX_FILE_BYTES: Final = 64 * 1024 * 1024
 
 
@@ -19,41 +21,32 @@ class SandboxRefused(ProdOpsError):
 
 
 @contextmanager
-def made(attempt_id: int, number: int, files: Sequence[str]) -> Iterator[Path]:
+def made(attempt_id: int, files: Sequence[str]) -> Iterator[Path]:
     """A directory with `home` and `work`, each of mode 0700, for one run of prun.
 
     Raises:
         SandboxRefused: A file is not there, is none, or is too large.
     """
-    directory = _parent() / f"{attempt_id}.{number}"
-    shutil.rmtree(directory, ignore_errors=True)
-    try:
-        _furnish(directory, files)
+    with ExitStack() as stack:
+        try:
+            private = private_directory(_parent(), f"{attempt_id}.", parent_mode=_PRIVATE)
+            directory = stack.enter_context(private)
+            for name in ("home", "work"):
+                (directory / name).mkdir(mode=_PRIVATE)
+            for name in files:
+                _copy_in(name, directory / "work")
+        except OSError as error:
+            raise SandboxRefused(f"the sandbox cannot be made: {error}") from error
         yield directory
-    finally:
-        shutil.rmtree(directory, ignore_errors=not directory.exists())
 
 
 def remove_all(attempt_id: int) -> None:
     """Remove what earlier runs of the attempt left."""
-    for path in _parent().glob(f"{attempt_id}.*"):
-        shutil.rmtree(path)
+    remove_dead(_parent(), f"{attempt_id}.")
 
 
 def _parent() -> Path:
-    path = run.current().settings.stack.state_dir / "submissions"
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return path
-
-
-def _furnish(directory: Path, files: Sequence[str]) -> None:
-    try:
-        for path in (directory, directory / "home", directory / "work"):
-            path.mkdir(mode=0o700)
-        for name in files:
-            _copy_in(name, directory / "work")
-    except OSError as error:
-        raise SandboxRefused(f"the sandbox cannot be made: {error}") from error
+    return run.current().settings.stack.state_dir / "submissions"
 
 
 def _copy_in(name: str, work: Path) -> None:

@@ -28,10 +28,12 @@ def send(attempt: SubmissionAttempt) -> SubmissionAttempt:
     token = common.tokens().identity().token
     number = attempt.sends + 1
     attempt = common.write(attempt, Step.SANDBOX, "making the sandbox")
-    with sandbox.made(attempt.id, number, attempt.files) as directory:
+    with sandbox.made(attempt.id, attempt.files) as directory:
         attempt = _note_sending(attempt, number)
         outcome = _run_prun(attempt, directory, token)
-    return _note_outcome(attempt, outcome)
+    seen = {"outcome": outcome.verdict.value, "reason": outcome.reason}
+    values = seen | _after(attempt, outcome)
+    return common.write(attempt, Step.CLASSIFY, f"{outcome.verdict}: {outcome.reason}", **values)
 
 
 def _note_sending(attempt: SubmissionAttempt, number: int) -> SubmissionAttempt:
@@ -76,12 +78,6 @@ def _run_prun(attempt: SubmissionAttempt, directory: Path, token: str) -> Outcom
         pids = ", ".join(map(str, ended.survivors))
         return Outcome(Verdict.UNKNOWN, f"processes of prun could not be killed: {pids}")
     return verdict.classify(ended.returncode, ended.output, is_timed_out=ended.is_timed_out)
-
-
-def _note_outcome(attempt: SubmissionAttempt, outcome: Outcome) -> SubmissionAttempt:
-    seen = {"outcome": outcome.verdict.value, "reason": outcome.reason}
-    values = seen | _after(attempt, outcome)
-    return common.write(attempt, Step.CLASSIFY, f"{outcome.verdict}: {outcome.reason}", **values)
 
 
 def _after(attempt: SubmissionAttempt, outcome: Outcome) -> dict[str, Any]:

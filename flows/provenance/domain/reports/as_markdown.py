@@ -21,8 +21,8 @@ _Row = Mapping[str, Any]
 
 
 def text(body: _Row) -> str:
-    """The report's Markdown."""
-    return "\n".join(_lines(body)) + "\n"
+    """The report's Markdown: blocks, with an empty line behind each."""
+    return "".join(f"{block}\n\n" for block in _blocks(body))
 
 
 def headline(body: _Row) -> str:
@@ -37,11 +37,10 @@ def headline(body: _Row) -> str:
     return f"Completion of campaign {body['campaign']}: {numbers}{unknown}{stale}"
 
 
-def _lines(body: _Row) -> Iterator[str]:
+def _blocks(body: _Row) -> Iterator[str]:
     yield f"# Completion of campaign {_cell(body['campaign'])}"
-    yield ""
     yield from _evidence(body)
-    yield from _summary(body)
+    yield _summary(body["counts"], body["percent"])
     yield from _changes(body["changes"])
     yield from _groups(body)
     yield from _incomplete(body["incomplete"])
@@ -52,17 +51,13 @@ def _lines(body: _Row) -> Iterator[str]:
 def _evidence(body: _Row) -> Iterator[str]:
     evidence = body["evidence"]
     if evidence["warning"]:
-        yield f"> **WARNING: {_cell(evidence['warning'])}**"
-        if evidence["error"]:
-            yield f"> The error: {_cell(evidence['error'])}"
-        yield ""
+        error = f"\n> The error: {_cell(evidence['error'])}" if evidence["error"] else ""
+        yield f"> **WARNING: {_cell(evidence['warning'])}**{error}"
     asked_at = evidence["checked_at"] or "no time yet"
     yield f"Made at {body['made_at']}; Rucio was asked at {asked_at}."
-    yield ""
 
 
-def _summary(body: _Row) -> Iterator[str]:
-    counts, percent = body["counts"], body["percent"]
+def _summary(counts: _Row, percent: _Row) -> str:
     rows = [
         ("Requested", counts["requested"], ""),
         ("Found", counts["found"], _percent(percent["found"])),
@@ -75,30 +70,24 @@ def _summary(body: _Row) -> Iterator[str]:
         ("Files", f"{counts['files']}/{counts['total_files']}", _percent(percent["files"])),
         ("Size", _size(counts["size_bytes"]), ""),
     ]
-    yield from _table(("", "Number", "Part"), rows)
+    return _table(("", "Number", "Part"), rows)
 
 
 def _changes(changed: _Row) -> Iterator[str]:
     if changed["since_id"] is None:
         yield "This is the first report of the campaign: there is nothing to compare it with."
-        yield ""
         return
     yield f"## Since report {changed['since_id']} of {changed['since']}"
-    yield ""
     if changes.are_none(changed):
         yield "Nothing changed."
-        yield ""
     for name, title in _NAMED:
-        if changed[name]:
-            yield f"**{title}** ({len(changed[name])}):"
-            yield ""
-            yield from (f"- {_code(path)}" for path in changed[name])
-            yield ""
+        if paths := changed[name]:
+            yield f"**{title}** ({len(paths)}):"
+            yield "\n".join(f"- {_code(path)}" for path in paths)
     if changed["files"]:
         yield "**Other numbers of files**:"
-        yield ""
         rows = [(_code(each["path"]), each["before"], each["after"]) for each in changed["files"]]
-        yield from _table(("Path", "Before", "Now"), rows)
+        yield _table(("Path", "Before", "Now"), rows)
 
 
 def _groups(body: _Row) -> Iterator[str]:
@@ -161,16 +150,12 @@ def _state(path: _Row) -> str:
 
 def _section(title: str, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
     yield f"## {title}"
-    yield ""
-    yield from _table(head, rows)
+    yield _table(head, rows)
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
-    yield _line(head)
-    yield "|" + "---|" * len(head)
-    for row in rows:
-        yield _line([cell if _is_code(cell) else _cell(cell) for cell in row])
-    yield ""
+def _table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    lines = [[cell if _is_code(cell) else _cell(cell) for cell in row] for row in rows]
+    return "\n".join([_line(head), "|" + "---|" * len(head), *map(_line, lines)])
 
 
 def _line(cells: Iterable[Any]) -> str:

@@ -6,20 +6,25 @@ Source: ops contract sections 3.7 and 3.8. Sizes in bytes, times in ISO 8601.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from flows.provenance.domain.names import RECO
 from flows.provenance.domain.reports.changes import Changed, changes
-from flows.provenance.domain.reports.evidence import STAGE, Evidence, available, finding_of
-from flows.provenance.models import Finding, ProducedDataset, RequestedPath, SweepState
-
-Body = dict[str, Any]
+from flows.provenance.domain.reports.evidence import Evidence, available, finding_of
+from flows.provenance.models import (
+    CampaignSweep,
+    Finding,
+    ProducedDataset,
+    RequestedPath,
+    SweepState,
+)
 
 
 def make_body(
     evidence: Evidence, *, made_at: datetime, stale_after: timedelta, before: Changed | None
-) -> Body:
+) -> dict[str, Any]:
     """The report's body.
 
     Args:
@@ -29,21 +34,25 @@ def make_body(
         before: The report that this one is compared with; None: it is the first.
     """
     paths = [_path(evidence, each) for each in sorted(evidence.paths, key=lambda each: each.path)]
-    trust = _trust(evidence, made_at, stale_after)
+    trust = _trust(evidence.sweep, made_at, stale_after)
     counts = _counts(evidence, paths)
     return {
         "campaign": evidence.campaign,
         "made_at": made_at.isoformat(),
         "evidence": trust,
         "counts": counts,
-        "percent": _percentages(counts),
+        "percent": {
+            "found": _percent(counts["found"], counts["requested"]),
+            "complete": _percent(counts["complete"], counts["requested"]),
+            "files": _percent(counts["files"], counts["total_files"]),
+        },
         "by_detector_config": _by_detector_config(evidence, paths),
         "by_rse": _by_rse(evidence),
         "paths": paths,
         "incomplete": [
             _incomplete(evidence, each)
             for each in sorted(evidence.datasets.values(), key=lambda each: each.name)
-            if each.stage == STAGE and not each.is_complete
+            if each.stage == RECO and not each.is_complete
         ],
         "unmatched": [_unmatched(each) for each in evidence.unmatched()],
         "changes": changes(paths, before),
@@ -51,34 +60,27 @@ def make_body(
     }
 
 
-def _trust(evidence: Evidence, made_at: datetime, stale_after: timedelta) -> dict[str, Any]:
-    sweep = evidence.sweep
-    checked = sweep.checked_at if sweep is not None else None
+def _trust(sweep: CampaignSweep, made_at: datetime, stale_after: timedelta) -> dict[str, Any]:
+    checked = sweep.checked_at
     age = made_at - checked if checked is not None else None
-    failed = sweep is not None and sweep.state == SweepState.FAILED
     is_stale = age is None or age > stale_after
-    return {
-        "state": sweep.state if sweep is not None else "never",
-        "checked_at": checked.isoformat() if checked is not None else None,
-        "attempted_at": sweep.attempted_at.isoformat() if sweep is not None else None,
-        "error": (sweep.error or "no reason is known") if failed and sweep is not None else None,
-        "age_hours": round(age / timedelta(hours=1), 1) if age is not None else None,
-        "is_stale": is_stale,
-        "warning": _warning(sweep.attempted_at if failed and sweep else None, age, stale_after),
-    }
-
-
-def _warning(
-    failed_at: datetime | None, age: timedelta | None, stale_after: timedelta
-) -> str | None:
     sentences = []
-    if failed_at is not None:
-        sentences.append(f"The last look at Rucio, of {failed_at:%Y-%m-%d %H:%M} UTC, FAILED.")
+    if has_failed := sweep.state == SweepState.FAILED:
+        failed_at = f"{sweep.attempted_at:%Y-%m-%d %H:%M}"
+        sentences.append(f"The last look at Rucio, of {failed_at} UTC, FAILED.")
     if age is None:
         sentences.append("Rucio has never answered for this campaign: nothing is known of it.")
-    elif failed_at is not None or age > stale_after:
+    elif has_failed or is_stale:
         sentences.append(f"What follows is {age / timedelta(hours=1):.0f} hours old.")
-    return " ".join(sentences) or None
+    return {
+        "state": sweep.state,
+        "checked_at": checked.isoformat() if checked is not None else None,
+        "attempted_at": sweep.attempted_at.isoformat(),
+        "error": (sweep.error or "no reason is known") if has_failed else None,
+        "age_hours": round(age / timedelta(hours=1), 1) if age is not None else None,
+        "is_stale": is_stale,
+        "warning": " ".join(sentences) or None,
+    }
 
 
 def _path(evidence: Evidence, path: RequestedPath) -> dict[str, Any]:
@@ -120,15 +122,6 @@ def _counts(evidence: Evidence, paths: Sequence[Mapping[str, Any]]) -> dict[str,
     }
 
 
-def _percentages(counts: Mapping[str, int]) -> dict[str, float | None]:
-    requested, files = counts["requested"], counts["total_files"]
-    return {
-        "found": _percent(counts["found"], requested),
-        "complete": _percent(counts["complete"], requested),
-        "files": _percent(counts["files"], files),
-    }
-
-
 def _percent(part: int, whole: int) -> float | None:
     """Of a hundred, rounded down to a tenth: 100 means all."""
     return part * 1000 // whole / 10 if whole else None
@@ -137,25 +130,22 @@ def _percent(part: int, whole: int) -> float | None:
 def _by_detector_config(
     evidence: Evidence, paths: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
-    def key(dataset: ProducedDataset) -> tuple[str, str]:
-        return dataset.detector_config, dataset.stage
-
-    rows = []
-    for (config, stage), members in _grouped(evidence.datasets.values(), key):
-        of = [each for each in paths if stage == STAGE and config in each["detector_configs"]]
-        head = {"detector_config": config, "stage": stage, "paths": len(of)}
-        rows.append(head | _sums(members))
-    return rows
-
-
-def _sums(members: Sequence[ProducedDataset]) -> dict[str, Any]:
-    return {
-        "datasets": len(members),
-        "complete": sum(each.is_complete for each in members),
-        "incomplete": sum(not each.is_complete for each in members),
-        "files": sum(each.file_count for each in members),
-        "size_bytes": sum(each.file_bytes for each in members),
-    }
+    groups: dict[tuple[str, str], list[ProducedDataset]] = defaultdict(list)
+    for dataset in evidence.datasets.values():
+        groups[dataset.detector_config, dataset.stage].append(dataset)
+    return [
+        {
+            "detector_config": config,
+            "stage": stage,
+            "paths": sum(stage == RECO and config in each["detector_configs"] for each in paths),
+            "datasets": len(datasets),
+            "complete": sum(each.is_complete for each in datasets),
+            "incomplete": sum(not each.is_complete for each in datasets),
+            "files": sum(each.file_count for each in datasets),
+            "size_bytes": sum(each.file_bytes for each in datasets),
+        }
+        for (config, stage), datasets in sorted(groups.items())
+    ]
 
 
 def _by_rse(evidence: Evidence) -> list[dict[str, Any]]:
@@ -181,7 +171,7 @@ def _by_rse(evidence: Evidence) -> list[dict[str, Any]]:
 def _incomplete(evidence: Evidence, dataset: ProducedDataset) -> dict[str, Any]:
     return {
         "did": dataset.did,
-        "path": evidence.path_of(dataset),
+        "path": evidence.path_of.get(dataset.id),
         "detector_config": dataset.detector_config,
         "is_open": dataset.is_open,
         "rses": list(dataset.rses),
@@ -197,12 +187,3 @@ def _unmatched(dataset: ProducedDataset) -> dict[str, Any]:
         "is_complete": dataset.is_complete,
         "rses": [each["rse"] for each in dataset.rses],
     }
-
-
-def _grouped(
-    datasets: Iterable[ProducedDataset], key: Callable[[ProducedDataset], tuple[str, str]]
-) -> list[tuple[tuple[str, str], list[ProducedDataset]]]:
-    groups: dict[tuple[str, str], list[ProducedDataset]] = defaultdict(list)
-    for dataset in datasets:
-        groups[key(dataset)].append(dataset)
-    return sorted(groups.items())

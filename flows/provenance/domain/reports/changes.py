@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from flows.provenance.models import Finding
 
-_Paths = Sequence[Mapping[str, Any]]
+_Path = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Changed:
     body: Mapping[str, Any]
 
 
-def changes(paths: _Paths, before: Changed | None) -> dict[str, Any]:
+def changes(paths: Sequence[_Path], before: Changed | None) -> dict[str, Any]:
     """What changed since the report before; nothing at the first.
 
     What is unknown now is not lost, and what was unknown and is found is newly found.
@@ -29,21 +29,19 @@ def changes(paths: _Paths, before: Changed | None) -> dict[str, Any]:
     was = {each["path"]: each for each in before.body["paths"]} if before is not None else {}
     new = {each["path"]: each for each in paths} if before is not None else {}
     both = [(was[path], each) for path, each in new.items() if path in was]
+
+    def where(changed: Callable[[_Path, _Path], bool]) -> list[str]:
+        return [new["path"] for old, new in both if changed(old, new)]
+
     return {
         "since_id": before.id if before is not None else None,
         "since": before.made_at.isoformat() if before is not None else None,
-        "newly_found": [new["path"] for old, new in both if _is(new) and not _is(old)],
-        "newly_complete": [
-            new["path"] for old, new in both if new["is_complete"] and not old["is_complete"]
-        ],
-        "lost": [
-            new["path"] for old, new in both if _is(old) and new["finding"] == Finding.MISSING
-        ],
-        "no_longer_complete": [
-            new["path"]
-            for old, new in both
-            if old["is_complete"] and _is(new) and not new["is_complete"]
-        ],
+        "newly_found": where(lambda old, new: _is(new) and not _is(old)),
+        "newly_complete": where(lambda old, new: new["is_complete"] and not old["is_complete"]),
+        "lost": where(lambda old, new: _is(old) and new["finding"] == Finding.MISSING),
+        "no_longer_complete": where(
+            lambda old, new: old["is_complete"] and _is(new) and not new["is_complete"]
+        ),
         "newly_requested": [path for path in new if path not in was],
         "no_longer_requested": [path for path in was if path not in new],
         "files": [
@@ -59,5 +57,5 @@ def are_none(changed: Mapping[str, Any]) -> bool:
     return not any(value for value in changed.values() if isinstance(value, list))
 
 
-def _is(path: Mapping[str, Any]) -> bool:
+def _is(path: _Path) -> bool:
     return bool(path["finding"] == Finding.FOUND)

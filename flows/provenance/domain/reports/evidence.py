@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
 
+from flows.provenance.domain.join import COUNTED
+from flows.provenance.domain.names import RECO
 from flows.provenance.models import (
     CampaignSweep,
     Finding,
@@ -16,10 +17,6 @@ from flows.provenance.models import (
     RequestedPath,
     Rule,
 )
-
-STAGE: Final = "RECO"
-"""What a request is after; other stages are listed, and find nothing."""
-_FINDING: Final = frozenset({Rule.EXACT, Rule.BACKGROUND, Rule.FILE})
 
 
 @dataclass(frozen=True)
@@ -47,7 +44,7 @@ class Evidence:
     """The rows of one campaign; `datasets` by their ids."""
 
     campaign: str
-    sweep: CampaignSweep | None
+    sweep: CampaignSweep
     paths: Sequence[RequestedPath]
     matches: Sequence[PathMatch]
     datasets: Mapping[int, ProducedDataset]
@@ -61,19 +58,15 @@ class Evidence:
 
     def outputs(self, path: str) -> list[Output]:
         """What was produced for the path, by name."""
-        if path not in self._matches_of:
-            return []
         counted = [
             Output(dataset, Rule(match.rule), match.file_count or dataset.file_count)
             for match, dataset in self._of(path)
-            if match.rule in _FINDING and dataset.stage == STAGE
+            if match.rule in COUNTED and dataset.stage == RECO
         ]
         return sorted(counted, key=lambda each: each.dataset.name)
 
     def suggestions(self, path: str) -> list[str]:
         """DIDs that are near to the path, by name."""
-        if path not in self._matches_of:
-            return []
         return sorted(dataset.did for match, dataset in self._of(path) if is_suggested(match))
 
     def unmatched(self) -> list[ProducedDataset]:
@@ -82,12 +75,9 @@ class Evidence:
         left = [each for id_, each in self.datasets.items() if id_ not in matched]
         return sorted(left, key=lambda each: each.name)
 
-    def path_of(self, dataset: ProducedDataset) -> str | None:
-        """The path that a dataset counts for: its owner, where that is one of these paths."""
-        return self._path_of.get(dataset.id)
-
     @cached_property
-    def _path_of(self) -> Mapping[int, str]:
+    def path_of(self) -> Mapping[int, str]:
+        """The path that each dataset counts for: its owner, where that is one of these paths."""
         claims = sorted((each for each in self.matches if not is_suggested(each)), key=_first_last)
         first = {each.dataset_id: each.path for each in claims}
         wanted = {each.path for each in self.paths}
@@ -99,7 +89,7 @@ class Evidence:
         return first | owned
 
     def _of(self, path: str) -> Iterator[tuple[PathMatch, ProducedDataset]]:
-        for match in self._matches_of[path]:
+        for match in self._matches_of.get(path, ()):
             dataset = self.datasets.get(match.dataset_id)
             if dataset is not None:
                 yield match, dataset
@@ -107,7 +97,7 @@ class Evidence:
 
 def is_suggested(match: PathMatch) -> bool:
     """Whether the match is only a suggestion."""
-    return match.rule not in _FINDING
+    return match.rule not in COUNTED
 
 
 def available(dataset: ProducedDataset) -> int:

@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blocks.errors import ProdOpsError
-from flows.payload_logs.archive import Limits, Unpacked, unpack
+from flows.common.settings.storage import PayloadLogsSettings
+from flows.payload_logs.archive import Unpacked, unpack
 from flows.payload_logs.errors import (
     ArchiveBroken,
     ArchiveTooLarge,
@@ -23,8 +24,8 @@ from flows.payload_logs.errors import (
 )
 from tests.support.payload_logs.archives import STDOUT, archive, bomb, entry, packed, with_tricks
 
-LIMITS = Limits(
-    names=("payload.stdout", "payload.stderr", "pilotlog.txt"),
+LIMITS = PayloadLogsSettings(
+    members=("payload.stdout", "payload.stderr", "pilotlog.txt"),
     max_member_bytes=1_000_000,
     max_total_bytes=10_000_000,
     max_members=50,
