@@ -20,6 +20,7 @@ from api.http.collections.resource import Resource
 from api.http.errors import Errors, Problem
 from api.http.forms import Body, Sent, partial
 from api.http.forms import body as _body
+from api.http.sessions import session_of
 
 _DETAIL: Final = "/{key}/"
 _MERGED: Final = ("metadata",)
@@ -38,13 +39,14 @@ def make_router(resource: Resource) -> APIRouter:
 
 def _add_reading(router: APIRouter, resource: Resource) -> None:
     view: Any = resource.view
+    words = resource.collection.words
 
     @router.get(
         "/",
-        summary=f"List {resource.words}s",
+        summary=f"List {words}s",
         response_model=list[view] | lists.Page[view],
         responses=_refusals(400, 403),
-        openapi_extra={"parameters": lists.parameters(resource.collection, resource.filters)},
+        openapi_extra={"parameters": lists.parameters(resource.collection)},
     )
     def list_rows(request: Request, _caller: Reader) -> Response:
         """All as a bare array, oldest first; with `limit`, a page with its links."""
@@ -52,22 +54,24 @@ def _add_reading(router: APIRouter, resource: Resource) -> None:
 
     @router.get(
         _DETAIL,
-        summary=f"One {resource.words}",
+        summary=f"One {words}",
         response_model=view,
         responses=_refusals(403, 404),
         openapi_extra=_key_parameter(resource),
     )
     def get_row(request: Request, _caller: Reader) -> BaseModel:
-        with resource.session(request) as session:
+        with session_of(request) as session:
             row = store.get(session, resource.collection, resource.key(request))
-        return resource.shown(row)
+        return resource.view.model_validate(row)
 
 
 def _add_writing(router: APIRouter, resource: Resource) -> None:
+    words = resource.collection.words
+
     @router.post(
         "/",
         status_code=201,
-        summary=f"Register one {resource.words}",
+        summary=f"Register one {words}",
         response_model=resource.view,
         responses=_refusals(400, 403, 415),
         openapi_extra=_body(resource.form, resource.example),
@@ -75,14 +79,14 @@ def _add_writing(router: APIRouter, resource: Resource) -> None:
     def add_row(request: Request, _caller: Writer, body: Sent) -> BaseModel:
         """Unknown keys are ignored. Times without a zone are taken to be in UTC."""
         sent = body.read(resource.form)
-        with resource.session(request) as session:
+        with session_of(request) as session:
             values = resource.columns_of(session, sent)
             row = store.add(session, resource.collection, values)
-        return resource.shown(row)
+        return resource.view.model_validate(row)
 
     @router.put(
         _DETAIL,
-        summary=f"Set the fields of one {resource.words}",
+        summary=f"Set the fields of one {words}",
         response_model=resource.view,
         responses=_refusals(400, 403, 404, 415, conflict=resource.conflict),
         openapi_extra=_key_parameter(resource) | _body(resource.form, resource.example),
@@ -93,7 +97,7 @@ def _add_writing(router: APIRouter, resource: Resource) -> None:
 
     @router.patch(
         _DETAIL,
-        summary=f"Change one {resource.words}",
+        summary=f"Change one {words}",
         response_model=resource.view,
         responses=_refusals(400, 403, 404, 415, conflict=resource.conflict),
         openapi_extra=_key_parameter(resource)
@@ -107,13 +111,13 @@ def _add_writing(router: APIRouter, resource: Resource) -> None:
     @router.delete(
         _DETAIL,
         status_code=204,
-        summary=f"Delete one {resource.words}",
+        summary=f"Delete one {words}",
         description=resource.removal,
         responses=_refusals(403, 404, conflict=resource.conflict),
         openapi_extra=_key_parameter(resource),
     )
     def delete_row(request: Request, _caller: Writer) -> None:
-        with resource.session(request) as session:
+        with session_of(request) as session:
             resource.remove(session, resource.key(request))
 
 
@@ -126,11 +130,11 @@ def _write(
     merge: Sequence[str],
 ) -> BaseModel:
     key = resource.key(request)
-    with resource.session(request) as session:
+    with session_of(request) as session:
         store.get(session, resource.collection, key)
         values = resource.columns_of(session, body.read(form))
         row = store.change(session, resource.collection, key, values, merge=merge)
-    return resource.shown(row)
+    return resource.view.model_validate(row)
 
 
 # ------------------------------------------------------------------ OpenAPI
@@ -155,7 +159,7 @@ def _refusals(*codes: int, conflict: str = "") -> dict[int | str, dict[str, Any]
 def _key_parameter(resource: Resource) -> dict[str, Any]:
     is_uuid = resource.collection.key.type.python_type is uuid.UUID
     schema = {"type": "string", "format": "uuid"} if is_uuid else {"type": "integer", "minimum": 1}
-    text = f"`{resource.collection.key.name}` of the {resource.words}."
+    text = f"`{resource.collection.key.name}` of the {resource.collection.words}."
     parameter = {
         "name": "key", "in": "path", "required": True, "description": text, "schema": schema
     }  # fmt: skip
