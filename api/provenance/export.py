@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -25,6 +25,9 @@ COLUMNS: Final = (
     "reason", "suggestions",
 )  # fmt: skip
 _CHUNK: Final = 200
+
+Format = Callable[[Engine, Selection, datetime], Iterator[str]]
+"""A selection piece by piece; what was not swept since the time is stale."""
 
 
 def as_csv(engine: Engine, wanted: Selection, stale_before: datetime) -> Iterator[str]:

@@ -58,7 +58,7 @@ async def report_page(request: Request, report_id: str) -> Response:
 
 def _listed(session: Session, campaign: str) -> dict[str, Any]:
     last_event_id = events.freeze(session)
-    asked = reports.open_requests(session)
+    asked = campaigns.open_requests(session, "report_completion")
     known = [name for name in campaigns.known(session) if name != EVGEN]
     by_itself = campaigns.shown_by_itself(session)
     to_report = campaign or by_itself

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
@@ -84,8 +84,9 @@ def known(session: Session) -> list[str]:
 def standings(session: Session, *, stale_before: datetime) -> list[Standing]:
     """Every campaign; newest name first."""
     sweeps = {each.campaign: each for each in session.scalars(select(CampaignSweep))}
-    lifecycles = {name: str(each) for name, each in session.execute(_lifecycles())}
-    open_ones = _open_requests(session)
+    named = session.execute(select(Campaign.name, Campaign.lifecycle))
+    lifecycles = {name: str(lifecycle) for name, lifecycle in named}
+    open_ones = _open_sweeps(session)
     return [
         _standing(name, lifecycles.get(name), sweeps.get(name), open_ones.get(name), stale_before)
         for name in sorted(sweeps.keys() | lifecycles.keys(), reverse=True)
@@ -101,7 +102,7 @@ def standing(session: Session, name: str, *, stale_before: datetime) -> Standing
     require(session, name)
     sweep = session.get(CampaignSweep, name)
     lifecycle = session.scalar(select(Campaign.lifecycle).where(Campaign.name == name))
-    return _standing(name, lifecycle, sweep, _open_requests(session).get(name), stale_before)
+    return _standing(name, lifecycle, sweep, _open_sweeps(session).get(name), stale_before)
 
 
 def require(session: Session, name: str) -> None:
@@ -148,16 +149,13 @@ def _standing(
     return Standing(name, lifecycle, sweep, is_stale, request)
 
 
-def _lifecycles() -> Any:
-    return select(Campaign.name, Campaign.lifecycle)
-
-
-def _open_requests(session: Session) -> dict[str, Request]:
+def _open_sweeps(session: Session) -> dict[str, Request]:
     """The sweeps that are under way or wait, by campaign."""
-    asked = session.scalars(
-        select(Request)
-        .where(Request.action.in_(("campaign_provenance_sweep", "evgen_rucio_update")))
-        .where(Request.state.in_(OPEN))
-        .order_by(Request.id)
-    )
-    return {str(EVGEN if each.subject is None else each.subject): each for each in asked}
+    asked = open_requests(session, "campaign_provenance_sweep", "evgen_rucio_update")
+    return {EVGEN if each.subject is None else each.subject: each for each in asked}
+
+
+def open_requests(session: Session, *actions: str) -> Sequence[Request]:
+    """The requests for some actions that have not ended, oldest first."""
+    wanted = Request.action.in_(actions), Request.state.in_(OPEN)
+    return session.scalars(select(Request).where(*wanted).order_by(Request.id)).all()
