@@ -13,7 +13,8 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from api.http.access import Caller
+from api.http.access import VISITOR, Caller
+from api.http.fields import MAX_BIG_INTEGER
 from api.pcs.models import Attempt, ProdTask
 from blocks.errors import ProdOpsError
 from flows.common import requests
@@ -24,10 +25,8 @@ from flows.payload_logs import cache
 from flows.payload_logs.actions import FETCH_PAYLOAD_LOG, FetchPayloadLog
 from flows.payload_logs.models import LogState, PayloadLog
 
-MAX_ID: Final = 2**63 - 1
 NO_LOG_TEXT: Final = "no Rucio log dataset registered (job may not be complete yet)"
 _AGAIN: Final = timedelta(seconds=60)
-_VISITOR: Final = "visitor"
 
 
 class Phase(StrEnum):
@@ -96,8 +95,8 @@ def job_id(text: str) -> int:
 
 def number_of(text: str) -> int | None:
     """The positive number that the text is, as databases hold them; None: it is none."""
-    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_ID))
-    return int(text) if is_number and 1 <= int(text) <= MAX_ID else None
+    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_BIG_INTEGER))
+    return int(text) if is_number and 1 <= int(text) <= MAX_BIG_INTEGER else None
 
 
 # ------------------------------------------------------------------ looking
@@ -115,11 +114,18 @@ def look(
     # After the row: a fetch that ends meanwhile has filled the cache before.
     path = cache.directory_for(row, settings)
     is_cached = path is not None and cache.is_done(path)
-    if request_id is not None:
-        return _of_request(_latest(session, request_id, pandaid), pandaid, row, is_cached=is_cached)
-    request = _open_request(session, pandaid)
-    phase = _phase(row, request, is_cached=is_cached)
-    reason = reason_of(row, pandaid) if phase in _WITHOUT.values() else ""
+    if request_id is None:
+        request = _open_request(session, pandaid)
+        phase = _phase(row, request, is_cached=is_cached)
+    else:
+        request = _latest(session, request_id, pandaid)
+        phase = _outcome(row, request, is_cached=is_cached)
+    reason = ""
+    if phase in _WITHOUT.values():
+        if request is not None and (row is None or row.request_id != request.id):
+            reason = request.error or str(request.state)
+        else:
+            reason = reason_of(row, pandaid)
     return Standing(
         pandaid=pandaid, phase=phase, row=row, request=request, is_cached=is_cached, reason=reason
     )
@@ -140,23 +146,14 @@ def _phase(row: PayloadLog | None, request: Request | None, *, is_cached: bool) 
     return _WITHOUT.get(row.state, Phase.UNKNOWN) if row is not None else Phase.UNKNOWN
 
 
-def _of_request(
-    request: Request, pandaid: int, row: PayloadLog | None, *, is_cached: bool
-) -> Standing:
-    reason = ""
+def _outcome(row: PayloadLog | None, request: Request, *, is_cached: bool) -> Phase:
     if request.state in OPEN:
-        phase = Phase.WAITING
-    elif request.state == RequestState.COMPLETED:
-        phase = Phase.READY if is_cached else Phase.UNKNOWN
-    else:
-        is_its = row is not None and row.request_id == request.id
-        phase = (
-            _WITHOUT.get(row.state, Phase.FAILED) if row is not None and is_its else Phase.FAILED
-        )
-        reason = reason_of(row, pandaid) if is_its else (request.error or str(request.state))
-    return Standing(
-        pandaid=pandaid, phase=phase, row=row, request=request, is_cached=is_cached, reason=reason
-    )
+        return Phase.WAITING
+    if request.state == RequestState.COMPLETED:
+        return Phase.READY if is_cached else Phase.UNKNOWN
+    if row is None or row.request_id != request.id:
+        return Phase.FAILED
+    return _WITHOUT.get(row.state, Phase.FAILED)
 
 
 def reason_of(row: PayloadLog | None, pandaid: int) -> str:
@@ -245,7 +242,7 @@ def look_and_ask(
         session,
         FETCH_PAYLOAD_LOG,
         FetchPayloadLog(pandaid=pandaid, force=force),
-        requested_by=caller.name or _VISITOR,
+        requested_by=caller.name or VISITOR,
         source="page",
     )
     # It is open until the transaction ends: `accept` holds its row.

@@ -6,7 +6,6 @@ All that the page needs is under its own address, since a proxy may pass on noth
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -15,13 +14,11 @@ from starlette.concurrency import run_in_threadpool
 
 from api.http import pages
 from api.http.access import Caller
-from api.payload_logs import files, queries, routes
+from api.http.sessions import session_of, settings_of
+from api.payload_logs import files, queries, routes, views
 from api.payload_logs.pages.parts import STEPS, Asked, step_of
 from api.payload_logs.queries import NotAJobId, NotItsRequest, Phase, job_id
 from flows.common import events
-from flows.common.database import transaction
-from flows.common.settings import Settings
-from flows.payload_logs.models import PayloadLog
 
 router = APIRouter(route_class=pages.PageRoute, prefix="/panda/jobs", include_in_schema=False)
 
@@ -30,15 +27,6 @@ _NOT_THERE: Final = frozenset({Phase.NO_JOB, Phase.NO_LOG})
 router.add_api_route("/{pandaid}/log/members/{name}", routes.get_member)
 router.add_api_route("/{pandaid}/log/members/{name}/", routes.get_member)
 router.add_api_route("/{pandaid}/log/archive/", routes.get_archive)
-
-
-@dataclass(frozen=True)
-class Tab:
-    """A member that can be read."""
-
-    name: str
-    size_bytes: int
-    path: str
 
 
 @router.get("/{pandaid}/log/")
@@ -66,34 +54,28 @@ async def log_page(request: Request, pandaid: str) -> Response:
 
 def _read(request: Request, pandaid: int, viewer: Caller, asked: Asked) -> dict[str, Any]:
     """All that the page shows of a log: its standing, its members, and where events go on."""
-    settings: Settings = request.app.state.settings
-    with transaction(request.app.state.engine) as session:
+    settings = settings_of(request)
+    with session_of(request) as session:
         # First: what happens from here on is among the events that the page follows.
         last_event_id = events.last_id(session)
         standing = queries.look_and_ask(
             session, pandaid, settings, viewer, force=asked.force, request_id=asked.request_id
         )
-        task_name = queries.task_name(session, standing.row)
-    with files.open_of(standing.row, settings) or nullcontext() as log:
+        row = standing.row
+        task_name = queries.task_name(session, row)
+    with files.open_of(row, settings) or nullcontext() as log:
         return {
             "last_event_id": last_event_id,
             "standing": standing,
             "task_name": task_name,
-            "tabs": _tabs(standing.row, log),
+            "tabs": views.log(row, log, settings).members if row is not None else [],
             "log_version": log.version if log is not None else "",
             "step": step_of(standing),
         }
 
 
-def _tabs(row: PayloadLog | None, log: files.OpenLog | None) -> list[Tab]:
-    if row is None or log is None:
-        return []
-    paths = {each.get("name"): each.get("path") or "" for each in row.members}
-    return [Tab(each.name, each.size_bytes, paths.get(each.name, "")) for each in log.members]
-
-
 def _shared(request: Request, pandaid: int) -> dict[str, Any]:
-    settings: Settings = request.app.state.settings
+    settings = settings_of(request)
     prefix = pages.prefix_of(request)
     monitor = settings.pcs.panda_monitor_url
     base = f"{prefix}/panda/jobs/{pandaid}"

@@ -13,6 +13,7 @@ from starlette.responses import PlainTextResponse
 
 from api.http import pages
 from api.http.access import Caller
+from api.http.sessions import session_of, settings_of
 from api.payload_logs import files
 from api.payload_logs.bodies import text_answer
 from api.payload_logs.pages.parts import Asked, step_of
@@ -25,8 +26,6 @@ from api.payload_logs.queries import (
     look_and_ask,
 )
 from blocks.errors import OutsideUnavailable
-from flows.common.database import transaction
-from flows.common.settings import Settings
 from flows.payload_logs.models import Step
 
 router = APIRouter(route_class=pages.PageRoute, prefix="/panda/jobs", include_in_schema=False)
@@ -55,9 +54,9 @@ async def payload_log(request: Request, pandaid: str) -> Response:
 
 
 def _answer(request: Request, pandaid: int, viewer: Caller, asked: Asked) -> Response:
-    settings: Settings = request.app.state.settings
+    settings = settings_of(request)
     for _ in range(_TRIES):
-        with transaction(request.app.state.engine) as session:
+        with session_of(request) as session:
             standing = look_and_ask(
                 session, pandaid, settings, viewer, force=asked.force, request_id=asked.request_id
             )
