@@ -1,4 +1,4 @@
-"""Signing in with a token, for reading, and out again."""
+"""The start page, the API's reference, and signing in with a token, for reading, and out again."""
 
 from __future__ import annotations
 
@@ -17,6 +17,21 @@ router = APIRouter(route_class=pages.PageRoute, include_in_schema=False)
 _WRONG: Final = "That token is not known here, or it was revoked."
 _NO_TOKEN: Final = "Enter a token."  # noqa: S105 - a sentence
 _LONGEST_FORM: Final = 4096
+
+
+@router.get("/")
+async def home(request: Request) -> Response:
+    """Links to the pages and to the API's documentation."""
+    return await pages.show(request, "home.html", await pages.viewer_of(request))
+
+
+@router.get("/docs")
+async def docs(request: Request) -> Response:
+    """Every route, with its parameters, forms and examples: Swagger UI out of a wheel."""
+    return await pages.show(request, "docs.html", await pages.viewer_of(request))
+
+
+# ------------------------------------------------------------------ signing in
 
 
 @router.get("/login/")
