@@ -13,8 +13,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
 from api.fastmon.queries import collections
-from api.http.collections.resource import Resource
-from api.http.collections.routes import make_router
+from api.http.collections.routes import Resource, make_router
 from api.http.fields import (
     Count,
     FileName,

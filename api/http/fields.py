@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final
@@ -17,10 +16,12 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from flows.common import text
+from flows.common.text import unkeepable
+
 MAX_INTEGER: Final = 2**31 - 1
 MAX_BIG_INTEGER: Final = 2**63 - 1
 _LONGEST: Final = 255  # characters of a name
-_MAX_DEPTH: Final = 64
 _FIRST_PRINTABLE: Final = 32
 _DELETE: Final = 127
 _YEARS: Final = range(2, 9999)  # so that no time zone takes a time out of the calendar
@@ -30,6 +31,11 @@ NO_NUL: Final = "Null characters are not allowed."
 NO_SURROGATES: Final = "Surrogate characters are not allowed."
 INTEGER: Final = "A valid integer is required."
 UUID: Final = "Must be a valid UUID."
+_UNKEEPABLE: Final = {
+    text.NUL: NO_NUL,
+    text.HALF: NO_SURROGATES,
+    text.DEEP: "Ensure this value is nested no deeper than 64 levels.",
+}
 _TIME: Final = (
     "Datetime has wrong format. Use one of these formats instead: "
     "YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z]."
@@ -94,25 +100,9 @@ def _object(value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
         kind = type(value).__name__
         raise refuse(f'Expected a dictionary of items but got type "{kind}".')
-    for text in _strings(value):
-        _no_nul(text)
-        if not text.isascii() and any("\ud800" <= each <= "\udfff" for each in text):
-            raise refuse(NO_SURROGATES)
+    for _, why in unkeepable(value):
+        raise refuse(_UNKEEPABLE[why])
     return value
-
-
-def _strings(value: Any, depth: int = 0) -> Iterator[str]:
-    if depth > _MAX_DEPTH:
-        raise refuse(f"Ensure this value is nested no deeper than {_MAX_DEPTH} levels.")
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        yield from value
-        for item in value.values():
-            yield from _strings(item, depth + 1)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _strings(item, depth + 1)
 
 
 def _parent_name(value: object) -> str:

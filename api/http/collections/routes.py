@@ -1,29 +1,76 @@
 """The routes of one collection that agents read and write: list, detail, POST, PUT, PATCH, DELETE.
 
-A resource says what is particular to it; the codes and texts are those of Django REST framework
-(fastmon contract section 3.1).
+A resource says what is particular to a collection; the codes and texts are those of Django REST
+framework (fastmon contract section 3.1).
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
+from sqlalchemy.orm import Session
 
-from api.http import lists
+from api.http import fields, lists
 from api.http.access import Reader, Writer
 from api.http.collections import store
-from api.http.collections.resource import Resource
-from api.http.errors import Errors, Problem
+from api.http.collections.store import Collection, Key
+from api.http.errors import Problem, refusals
 from api.http.forms import Body, Sent, partial
 from api.http.forms import body as _body
 from api.http.sessions import session_of
 
 _DETAIL: Final = "/{key}/"
 _MERGED: Final = ("metadata",)
+
+
+def _as_sent(_session: Session, values: dict[str, Any]) -> dict[str, Any]:
+    return values
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """What is particular to one collection."""
+
+    path: str
+    collection: Collection
+    view: type[BaseModel]
+    form: type[BaseModel]
+    remove: Callable[[Session, Key], None]
+    example: dict[str, Any]
+    changes_example: dict[str, Any]
+    removal: str
+    """What else its deletion deletes, and when it may not be."""
+    conflict: str
+    """Why a row may not be written: the description of 409."""
+    resolve: Callable[[Session, dict[str, Any]], dict[str, Any]] = _as_sent
+    """Puts keys in the place of what a body names otherwise."""
+
+    def key(self, request: Request) -> Key:
+        """The key in the request's path.
+
+        Raises:
+            NotFound: It cannot be one.
+        """
+        text = request.path_params["key"]
+        if self.collection.key.type.python_type is uuid.UUID:
+            key: Key | None = store.as_uuid(text)
+        else:
+            small = text.isascii() and text.isdecimal() and len(text) <= len(str(2**31))
+            key = int(text) if small and int(text) <= fields.MAX_INTEGER else None
+        if key is None:
+            raise self.collection.not_found()
+        return key
+
+    def columns_of(self, session: Session, sent: dict[str, Any]) -> dict[str, Any]:
+        """The values that were sent, by column."""
+        values = self.resolve(session, sent)
+        columns = self.collection.columns
+        return {columns.get(name, name): value for name, value in values.items()}
 
 
 # ------------------------------------------------------------------ routes
@@ -105,8 +152,7 @@ def _add_writing(router: APIRouter, resource: Resource) -> None:
     )
     def change_row(request: Request, _caller: Writer, body: Sent) -> BaseModel:
         """Only fields that were sent change; a `metadata` object is merged into the stored one."""
-        merge = [name for name in _MERGED if name in resource.form.model_fields]
-        return _write(request, resource, body, partial(resource.form), merge=merge)
+        return _write(request, resource, body, partial(resource.form), merge=_MERGED)
 
     @router.delete(
         _DETAIL,
@@ -140,17 +186,10 @@ def _write(
 # ------------------------------------------------------------------ OpenAPI
 
 
-_REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
-    400: {"model": Errors | Problem, "description": "What is wrong, by field."},
-    403: {"model": Problem, "description": "Not permitted, or an invalid token."},
-    404: {"model": Problem, "description": "Not found."},
-    415: {"model": Problem, "description": "The body is not sent as application/json."},
-    503: {"model": Problem, "description": "The database is not reachable; try again."},
-}
-
-
 def _refusals(*codes: int, conflict: str = "") -> dict[int | str, dict[str, Any]]:
-    found: dict[int | str, dict[str, Any]] = {code: _REFUSALS[code] for code in (*codes, 503)}
+    found = refusals(*codes)
+    if 400 in found:  # noqa: PLR2004
+        found[400] = {**found[400], "description": "What is wrong, by field."}
     if conflict:
         found[409] = {"model": Problem, "description": conflict}
     return found
