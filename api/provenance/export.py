@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
+from itertools import islice
 from typing import Final
 
 from sqlalchemy import Engine
@@ -37,7 +38,8 @@ def as_csv(engine: Engine, wanted: Selection, stale_before: datetime) -> Iterato
         suggested = rows.suggestions(session, wanted.campaign)
         found = rows.every(session, wanted, stale_before=stale_before)
         lines = (_cells(row, suggested.get(row.path, [])) for row in found)
-        yield from _by_chunks(lines)
+        while chunk := list(islice(lines, _CHUNK)):
+            yield _lines(chunk)
 
 
 def as_json(engine: Engine, wanted: Selection, stale_before: datetime) -> Iterator[str]:
@@ -53,17 +55,6 @@ def as_json(engine: Engine, wanted: Selection, stale_before: datetime) -> Iterat
         for number, path in enumerate(views.paths(each, suggested, standing.error)):
             yield f"{',' if number else ''}\n{path.model_dump_json()}"
         yield "\n]}\n"
-
-
-def _by_chunks(lines: Iterable[list[str]]) -> Iterator[str]:
-    chunk: list[list[str]] = []
-    for line in lines:
-        chunk.append(line)
-        if len(chunk) >= _CHUNK:
-            yield _lines(chunk)
-            chunk = []
-    if chunk:
-        yield _lines(chunk)
 
 
 def _lines(cells: Iterable[Iterable[str]]) -> str:

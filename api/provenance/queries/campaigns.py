@@ -49,15 +49,15 @@ class Standing:
     Attributes:
         lifecycle: As PCS has it; None where the embedded PCS does not know the campaign.
         sweep: The last sweep of it; None where there was none.
-        is_stale: What stands is older than it should be.
         request: The sweep that is under way or waits.
+        stale_before: What was swept before is older than it should be.
     """
 
     name: str
     lifecycle: str | None
     sweep: CampaignSweep | None
-    is_stale: bool
-    request: Request | None = None
+    request: Request | None
+    stale_before: datetime
 
     @property
     def word(self) -> str:
@@ -66,7 +66,8 @@ class Standing:
             return "never"
         if self.sweep.state == SweepState.FAILED:
             return "failed"
-        return "stale" if self.is_stale else "ok"
+        checked_at = self.sweep.checked_at
+        return "stale" if checked_at is None or checked_at < self.stale_before else "ok"
 
     @property
     def is_evgen(self) -> bool:
@@ -88,7 +89,7 @@ def standings(session: Session, *, stale_before: datetime) -> list[Standing]:
     lifecycles = {name: str(lifecycle) for name, lifecycle in named}
     open_ones = _open_sweeps(session)
     return [
-        _standing(name, lifecycles.get(name), sweeps.get(name), open_ones.get(name), stale_before)
+        Standing(name, lifecycles.get(name), sweeps.get(name), open_ones.get(name), stale_before)
         for name in sorted(sweeps.keys() | lifecycles.keys(), reverse=True)
     ]
 
@@ -102,7 +103,7 @@ def standing(session: Session, name: str, *, stale_before: datetime) -> Standing
     require(session, name)
     sweep = session.get(CampaignSweep, name)
     lifecycle = session.scalar(select(Campaign.lifecycle).where(Campaign.name == name))
-    return _standing(name, lifecycle, sweep, _open_sweeps(session).get(name), stale_before)
+    return Standing(name, lifecycle, sweep, _open_sweeps(session).get(name), stale_before)
 
 
 def require(session: Session, name: str) -> None:
@@ -135,18 +136,6 @@ def shown_by_itself(session: Session) -> str | None:
 def oldest_good(stale_hours: float) -> datetime:
     """The time before which a sweep is stale."""
     return now() - timedelta(hours=stale_hours)
-
-
-def _standing(
-    name: str,
-    lifecycle: str | None,
-    sweep: CampaignSweep | None,
-    request: Request | None,
-    stale_before: datetime,
-) -> Standing:
-    checked_at = sweep.checked_at if sweep is not None else None
-    is_stale = checked_at is None or checked_at < stale_before
-    return Standing(name, lifecycle, sweep, is_stale, request)
 
 
 def _open_sweeps(session: Session) -> dict[str, Request]:

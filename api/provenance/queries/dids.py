@@ -169,15 +169,9 @@ def _file(session: Session, did: Did) -> tuple[ProducedDataset | None, ProducedF
 
 
 def _files(session: Session, dataset: ProducedDataset, page: int) -> list[ProducedFile]:
-    return list(
-        session.scalars(
-            select(ProducedFile)
-            .where(ProducedFile.dataset_id == dataset.id)
-            .order_by(ProducedFile.name)
-            .limit(FILES_SHOWN)
-            .offset((page - 1) * FILES_SHOWN)
-        )
-    )
+    of_it = select(ProducedFile).where(ProducedFile.dataset_id == dataset.id)
+    shown = of_it.order_by(ProducedFile.name).limit(FILES_SHOWN).offset((page - 1) * FILES_SHOWN)
+    return list(session.scalars(shown))
 
 
 def _open_request(session: Session, did: Did) -> Request | None:
