@@ -63,7 +63,7 @@ def _lines(cells: Iterable[Iterable[str]]) -> str:
     return text.getvalue()
 
 
-def _cells(row: rows.Row, suggested: list[rows.Suggestion]) -> list[str]:
+def _cells(row: rows.Row, suggested: list[str]) -> list[str]:
     has_dataset = row.name is not None
     rses = (f"{each['rse']} {each['files']}/{each['total']}" for each in row.rses or ())
     return [
@@ -74,6 +74,6 @@ def _cells(row: rows.Row, suggested: list[rows.Suggestion]) -> list[str]:
             row.wanted if has_dataset else None, row.files, row.size_bytes, "; ".join(rses),
             row.is_open, row.owner_path, row.owner_task, row.tasks, row.priority,
             row.requestor, row.arrived_at, row.checked_at, row.reason,
-            [each.did for each in suggested],
+            suggested,
         )
     ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -15,6 +15,7 @@ from api.provenance import schemas, services, views
 from api.provenance.queries import campaigns, counts, dids, reports, rows
 from api.provenance.queries.selection import LARGEST_PAGE, Selection
 from api.requests.views import Triggered, triggered
+from flows.common.database import now
 from flows.common.text import Text
 from flows.provenance.domain.reports import as_csv
 
@@ -46,7 +47,7 @@ class PathFilters(BaseModel):
 
 def stale_before(request: Request) -> datetime:
     """The time before which a sweep is stale."""
-    return campaigns.oldest_good(settings_of(request).provenance.stale_hours)
+    return now() - timedelta(hours=settings_of(request).provenance.stale_hours)
 
 
 # ------------------------------------------------------------------ campaigns
@@ -104,9 +105,8 @@ def list_unmatched(
     """The campaign's datasets that count for no requested path."""
     with session_of(request) as session:
         campaigns.require(session, name)
-        return [
-            schemas.ProducedView.model_validate(each) for each in counts.unmatched(session, name)
-        ]
+        found = counts.unmatched(session, name)
+        return [schemas.ProducedView.model_validate(each) for each in found]
 
 
 @router.get("/campaigns/{name}/arrivals/", summary="Arrivals in a campaign", responses=reading(404))
@@ -139,10 +139,8 @@ def list_arrivals(
 ) -> list[schemas.ArrivalsView]:
     """Newest first, by campaign; campaigns that PCS does not know are included and marked."""
     with session_of(request) as session:
-        return [
-            schemas.ArrivalsView.model_validate(each)
-            for each in reports.arrivals(session, limit=limit)
-        ]
+        found = reports.arrivals(session, limit=limit)
+        return [schemas.ArrivalsView.model_validate(each) for each in found]
 
 
 # ------------------------------------------------------------------ DIDs

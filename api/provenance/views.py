@@ -31,7 +31,7 @@ def standing(found: campaigns.Standing) -> dict[str, Any]:
 
 
 def paths(
-    found: Iterable[rows.Row], suggested: dict[str, list[rows.Suggestion]], error: str | None
+    found: Iterable[rows.Row], suggested: dict[str, list[str]], error: str | None
 ) -> Iterator[PathView]:
     """The rows, which come sorted by path, as one entry for each detector configuration."""
     for (path, _), group in groupby(found, key=lambda row: (row.path, row.detector_config)):
@@ -43,7 +43,7 @@ def paths(
             requested_path=path,
             found=row.finding == Finding.FOUND,
             dids=[MatchView.model_validate(one) for one in each if one.name is not None],
-            suggestions=[one.did for one in suggested.get(path, ())],
+            suggestions=suggested.get(path, []),
             error=error,
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import func, or_, select
@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 
 from api.pcs.models import Campaign, Lifecycle
 from blocks.errors import NotFound, ProdOpsError
-from flows.common.database import now
 from flows.common.models import OPEN, Request
 from flows.provenance.models import (
     EVGEN,
@@ -131,11 +130,6 @@ def shown_by_itself(session: Session) -> str | None:
     swept = select(CampaignSweep.campaign).where(CampaignSweep.campaign != EVGEN)
     latest = session.scalar(swept.order_by(CampaignSweep.attempted_at.desc()).limit(1))
     return latest or next(iter(known(session)), None)
-
-
-def oldest_good(stale_hours: float) -> datetime:
-    """The time before which a sweep is stale."""
-    return now() - timedelta(hours=stale_hours)
 
 
 def _open_sweeps(session: Session) -> dict[str, Request]:
