@@ -5,10 +5,11 @@ The web tier only reads the row: what it wants, it requests of the ops side.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Final, Self
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -27,6 +28,7 @@ from flows.payload_logs.models import LogState, PayloadLog
 
 NO_LOG_TEXT: Final = "no Rucio log dataset registered (job may not be complete yet)"
 _AGAIN: Final = timedelta(seconds=60)
+_YES: Final = frozenset({"1", "true", "yes", "on"})
 
 
 class Phase(StrEnum):
@@ -58,7 +60,6 @@ class Standing:
     Attributes:
         row: What the ops side noted; None where it was never asked.
         request: The request that is waited for, or that was named.
-        is_cached: Whether the members of some fetch are there to read.
         reason: Why there is nothing to show, in words.
     """
 
@@ -66,7 +67,6 @@ class Standing:
     phase: Phase
     row: PayloadLog | None = None
     request: Request | None = None
-    is_cached: bool = False
     reason: str = ""
 
     @property
@@ -78,6 +78,35 @@ class Standing:
     def is_open(self) -> bool:
         """Whether its request has not ended."""
         return self.request is not None and self.request.state in OPEN
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What an address asks for.
+
+    Attributes:
+        force: The log is to be fetched anew.
+        request_id: The request whose outcome is wanted; then nothing is asked for.
+    """
+
+    force: bool = False
+    request_id: int | None = None
+
+    @classmethod
+    def of(cls, query: Mapping[str, str]) -> Self:
+        """What the query says.
+
+        Raises:
+            NotItsRequest: `request` is no id.
+        """
+        force = query.get("force", "").strip().lower() in _YES
+        text = query.get("request", "").strip()
+        if not text:
+            return cls(force)
+        request_id = number_of(text)
+        if request_id is None:
+            raise NotItsRequest(f"request {text[:100]}: a request is named by a whole number")
+        return cls(force, request_id)
 
 
 def job_id(text: str) -> int:
@@ -126,9 +155,7 @@ def look(
             reason = request.error or str(request.state)
         else:
             reason = reason_of(row, pandaid)
-    return Standing(
-        pandaid=pandaid, phase=phase, row=row, request=request, is_cached=is_cached, reason=reason
-    )
+    return Standing(pandaid=pandaid, phase=phase, row=row, request=request, reason=reason)
 
 
 _WITHOUT: Final = {
@@ -218,30 +245,23 @@ def is_worth_asking(standing: Standing, max_attempts: int) -> bool:
 
 
 def look_and_ask(
-    session: Session,
-    pandaid: int,
-    settings: Settings,
-    caller: Caller,
-    *,
-    force: bool = False,
-    request_id: int | None = None,
+    session: Session, pandaid: int, settings: Settings, caller: Caller, asked: Asked
 ) -> Standing:
     """How the log stands, once it has been asked for where that is worth it.
 
-    With `request_id` nothing is asked for, whatever `force` says: who waits does not ask again.
+    With a request named nothing is asked for, whatever `force` says: who waits does not ask again.
 
     Raises:
         NotItsRequest: No such request is about this job's log.
     """
-    standing = look(session, pandaid, settings, request_id=request_id)
-    if request_id is not None:
-        return standing
-    if not force and not is_worth_asking(standing, settings.payload_logs.max_attempts):
+    standing = look(session, pandaid, settings, request_id=asked.request_id)
+    is_wanted = asked.force or is_worth_asking(standing, settings.payload_logs.max_attempts)
+    if asked.request_id is not None or not is_wanted:
         return standing
     accepted = requests.accept(
         session,
         FETCH_PAYLOAD_LOG,
-        FetchPayloadLog(pandaid=pandaid, force=force),
+        FetchPayloadLog(pandaid=pandaid, force=asked.force),
         requested_by=caller.name or VISITOR,
         source="page",
     )

@@ -16,8 +16,8 @@ from api.http import pages
 from api.http.access import Caller
 from api.http.sessions import session_of, settings_of
 from api.payload_logs import files, queries, routes, views
-from api.payload_logs.pages.parts import STEPS, Asked, step_of
-from api.payload_logs.queries import NotAJobId, NotItsRequest, Phase, job_id
+from api.payload_logs.pages.parts import STEPS, step_of
+from api.payload_logs.queries import Asked, NotAJobId, NotItsRequest, Phase, job_id
 from flows.common import events
 
 router = APIRouter(route_class=pages.PageRoute, prefix="/panda/jobs", include_in_schema=False)
@@ -34,7 +34,7 @@ async def log_page(request: Request, pandaid: str) -> Response:
     """The page; opening it asks for the log where it is not there."""
     viewer = await pages.viewer_of(request)
     try:
-        number, asked = job_id(pandaid), Asked.of(request)
+        number, asked = job_id(pandaid), Asked.of(request.query_params)
         found = await run_in_threadpool(_read, request, number, viewer, asked)
     except NotAJobId:
         what = f"PanDA job “{pandaid[:100]}”: a job is named by a positive whole number"
@@ -58,9 +58,7 @@ def _read(request: Request, pandaid: int, viewer: Caller, asked: Asked) -> dict[
     with session_of(request) as session:
         # First: what happens from here on is among the events that the page follows.
         last_event_id = events.last_id(session)
-        standing = queries.look_and_ask(
-            session, pandaid, settings, viewer, force=asked.force, request_id=asked.request_id
-        )
+        standing = queries.look_and_ask(session, pandaid, settings, viewer, asked)
         row = standing.row
         task_name = queries.task_name(session, row)
     with files.open_of(row, settings) or nullcontext() as log:

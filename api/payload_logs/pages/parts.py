@@ -1,13 +1,11 @@
-"""What the two addresses of a payload log share: what is asked of them, and the steps in words."""
+"""What the two addresses of a payload log share: the steps of its fetch, in words."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final
 
-from fastapi import Request
-
-from api.payload_logs.queries import NotItsRequest, Standing, number_of
+from api.payload_logs.queries import Standing
 from flows.payload_logs.models import Step
 
 STEPS: Final[dict[Step, str]] = {
@@ -19,37 +17,6 @@ STEPS: Final[dict[Step, str]] = {
     Step.PUBLISH: "Put them where they can be read",
 }
 """The steps of a fetch in their order, as pages list them."""
-_YES: Final = frozenset({"1", "true", "yes", "on"})
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What an address asks for.
-
-    Attributes:
-        force: The log is to be fetched anew.
-        request_id: The request whose outcome is wanted; then nothing is asked for.
-    """
-
-    force: bool = False
-    request_id: int | None = None
-
-    @classmethod
-    def of(cls, request: Request) -> Self:
-        """What the query says.
-
-        Raises:
-            NotItsRequest: `request` is no id.
-        """
-        query = request.query_params
-        force = query.get("force", "").strip().lower() in _YES
-        text = query.get("request", "").strip()
-        if not text:
-            return cls(force)
-        request_id = number_of(text)
-        if request_id is None:
-            raise NotItsRequest(f"request {text[:100]}: a request is named by a whole number")
-        return cls(force, request_id)
 
 
 @dataclass(frozen=True)

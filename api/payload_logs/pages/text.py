@@ -16,8 +16,9 @@ from api.http.access import Caller
 from api.http.sessions import session_of, settings_of
 from api.payload_logs import files
 from api.payload_logs.bodies import text_answer
-from api.payload_logs.pages.parts import Asked, step_of
+from api.payload_logs.pages.parts import step_of
 from api.payload_logs.queries import (
+    Asked,
     NotAJobId,
     NotItsRequest,
     Phase,
@@ -43,7 +44,7 @@ async def payload_log(request: Request, pandaid: str) -> Response:
     """
     viewer = await pages.viewer_of(request)
     try:
-        number, asked = job_id(pandaid), Asked.of(request)
+        number, asked = job_id(pandaid), Asked.of(request.query_params)
         answer = await run_in_threadpool(_answer, request, number, viewer, asked)
     except (NotAJobId, NotItsRequest) as error:
         return _line(404, str(error))
@@ -57,9 +58,7 @@ def _answer(request: Request, pandaid: int, viewer: Caller, asked: Asked) -> Res
     settings = settings_of(request)
     for _ in range(_TRIES):
         with session_of(request) as session:
-            standing = look_and_ask(
-                session, pandaid, settings, viewer, force=asked.force, request_id=asked.request_id
-            )
+            standing = look_and_ask(session, pandaid, settings, viewer, asked)
         if standing.phase is not Phase.READY:
             break
         if (log := files.open_of(standing.row, settings)) is not None:
