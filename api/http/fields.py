@@ -52,12 +52,6 @@ def shown(value: object) -> str:
     return str(value)[:_LONGEST].encode(errors="replace").decode()
 
 
-def _no_nul(value: str) -> str:
-    if "\x00" in value:
-        raise refuse(NO_NUL)
-    return value
-
-
 def _plain_file_name(value: str) -> str:
     if any(ord(each) < _FIRST_PRINTABLE or ord(each) == _DELETE for each in value):
         raise refuse("Control characters are not allowed.")
@@ -100,6 +94,10 @@ def _object(value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
         kind = type(value).__name__
         raise refuse(f'Expected a dictionary of items but got type "{kind}".')
+    return _kept(value)
+
+
+def _kept(value: Any) -> Any:
     for _, why in unkeepable(value):
         raise refuse(_UNKEEPABLE[why])
     return value
@@ -110,9 +108,7 @@ def _parent_name(value: object) -> str:
         raise refuse(NULL)
     if not isinstance(value, str):
         raise refuse("Invalid value.")
-    if not value.isascii() and shown(value) != value[:_LONGEST]:
-        raise refuse(NO_SURROGATES)
-    return _no_nul(value)
+    return _kept(value)
 
 
 def _parent_key(value: object) -> int:
@@ -139,12 +135,12 @@ def _text(max_length: int, min_length: int = 0) -> Any:
 
 
 FileName = Annotated[
-    str, _text(_LONGEST, 1), AfterValidator(_no_nul), AfterValidator(_plain_file_name)
+    str, _text(_LONGEST, 1), AfterValidator(_kept), AfterValidator(_plain_file_name)
 ]
-Word64 = Annotated[str, _text(64, 1), AfterValidator(_no_nul)]
-Text64 = Annotated[str, _text(64), AfterValidator(_no_nul)]
-Text30 = Annotated[str, _text(30), AfterValidator(_no_nul)]
-Text20 = Annotated[str, _text(20), AfterValidator(_no_nul)]
+Word64 = Annotated[str, _text(64, 1), AfterValidator(_kept)]
+Text64 = Annotated[str, _text(64), AfterValidator(_kept)]
+Text30 = Annotated[str, _text(30), AfterValidator(_kept)]
+Text20 = Annotated[str, _text(20), AfterValidator(_kept)]
 Count = Annotated[int, Field(ge=0, le=MAX_INTEGER), BeforeValidator(_no_bool)]
 SizeBytes = Annotated[int, Field(ge=0, le=MAX_BIG_INTEGER), BeforeValidator(_no_bool)]
 Time = Annotated[
