@@ -12,14 +12,7 @@ from pydantic import BaseModel
 from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
-from blocks.errors import (
-    Forbidden,
-    Invalid,
-    NotFound,
-    OutsideUnavailable,
-    ProdOpsError,
-    Refused,
-)
+from blocks.errors import Forbidden, Invalid, NotFound, OutsideUnavailable, ProdOpsError, Refused
 
 Errors = dict[str, list[str]]
 """What is wrong, by field."""

@@ -68,9 +68,7 @@ _EXAMPLES: Final[dict[str, Any]] = {
         400: {"description": "A field is invalid; the answer names it."},
         401: {"description": "Not authenticated."},
     },
-    openapi_extra={
-        "requestBody": {"content": {"application/json": {"examples": _EXAMPLES}}},
-    },
+    openapi_extra={"requestBody": {"content": {"application/json": {"examples": _EXAMPLES}}}},
 )
 def ask(request: Request, caller: TokenWriter, form: FetchPayloadLog) -> LogRequested:
     """Accept a request for a log, or join the open one for the same job.

@@ -80,10 +80,7 @@ def get_campaign(name: CampaignName, request: Request, _reader: Reader) -> schem
 
 @router.get("/campaigns/{name}/paths/", summary="List requested paths", responses=reading(404))
 def list_paths(
-    name: CampaignName,
-    request: Request,
-    _reader: Reader,
-    filters: Annotated[PathFilters, Query()],
+    name: CampaignName, request: Request, _reader: Reader, filters: Annotated[PathFilters, Query()]
 ) -> schemas.PathsView:
     """Each requested path, once for each detector configuration that was found."""
     wanted = Selection.of({**filters.model_dump(), "campaign": name})
@@ -120,10 +117,7 @@ def list_campaign_arrivals(
 
 
 @router.post(
-    "/campaigns/{name}/sweep/",
-    status_code=202,
-    summary="Sweep a campaign",
-    responses=writing(),
+    "/campaigns/{name}/sweep/", status_code=202, summary="Sweep a campaign", responses=writing()
 )
 def sweep_campaign(name: CampaignName, request: Request, caller: Writer) -> Triggered:
     """The event `campaign_provenance_ready` announces the end; an open sweep is joined."""

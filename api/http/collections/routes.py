@@ -168,12 +168,7 @@ def _add_writing(router: APIRouter, resource: Resource) -> None:
 
 
 def _write(
-    request: Request,
-    resource: Resource,
-    body: Body,
-    form: type[BaseModel],
-    *,
-    merge: Sequence[str],
+    request: Request, resource: Resource, body: Body, form: type[BaseModel], *, merge: Sequence[str]
 ) -> BaseModel:
     key = resource.key(request)
     with session_of(request) as session:

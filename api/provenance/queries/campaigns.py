@@ -13,12 +13,7 @@ from sqlalchemy.orm import Session
 from api.pcs.models import Campaign, Lifecycle
 from blocks.errors import NotFound, ProdOpsError
 from flows.common.models import OPEN, Request
-from flows.provenance.models import (
-    EVGEN,
-    CampaignSweep,
-    DetectedRelease,
-    SweepState,
-)
+from flows.provenance.models import EVGEN, CampaignSweep, DetectedRelease, SweepState
 
 PRODUCING: Final = (Lifecycle.CURRENT, Lifecycle.LAST, Lifecycle.PRODUCING)
 """Lifecycles whose campaigns are swept every night."""

@@ -11,13 +11,7 @@ from sqlalchemy.orm import Session
 
 from api.provenance.queries.selection import SUGGESTING
 from api.provenance.schemas import ArrivalView, CountsView
-from flows.provenance.models import (
-    EVGEN,
-    Finding,
-    PathMatch,
-    ProducedDataset,
-    RequestedPath,
-)
+from flows.provenance.models import EVGEN, Finding, PathMatch, ProducedDataset, RequestedPath
 
 BIN_HOURS: Final = 12
 _BIN: Final[ColumnElement[Any]] = literal_column(f"interval '{BIN_HOURS} hours'")

@@ -15,11 +15,7 @@ from blocks import did_names
 from blocks.errors import ProdOpsError
 from flows.common.database import now
 from flows.common.models import OPEN, Request
-from flows.provenance.models import (
-    LiveDid,
-    ProducedDataset,
-    ProducedFile,
-)
+from flows.provenance.models import LiveDid, ProducedDataset, ProducedFile
 
 FILES_SHOWN: Final = 100
 _FRESH: Final = timedelta(seconds=30)

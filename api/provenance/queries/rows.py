@@ -10,23 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import (
-    Select,
-    and_,
-    func,
-    select,
-)
+from sqlalchemy import Select, and_, func, select
 from sqlalchemy.orm import Session
 
 from api.provenance.queries.filters import conditions, order
 from api.provenance.queries.selection import SUGGESTING, Selection
-from flows.provenance.models import (
-    Finding,
-    PathMatch,
-    ProducedDataset,
-    RequestedPath,
-    Rule,
-)
+from flows.provenance.models import Finding, PathMatch, ProducedDataset, RequestedPath, Rule
 
 PAGE_SIZE: Final = 100
 _CHUNK: Final = 500
