@@ -153,8 +153,6 @@ for each in (
             "tf_count": 21,
             "metadata": {"created_by": "fastmon-agent-1"},
         },
-        removal=_REMOVAL,
-        conflict=_CONFLICT,
         changes_example={"status": "processed"},
     ),
     Resource(
@@ -168,8 +166,6 @@ for each in (
             "start_time": "2026-08-01T12:00:00Z",
             "run_conditions": {"beam": "18x275"},
         },
-        removal=_REMOVAL,
-        conflict=_CONFLICT,
         changes_example={"end_time": "2026-08-01T13:00:00Z"},
     ),
     Resource(
@@ -187,9 +183,7 @@ for each in (
             "tf_count": 1000,
             "metadata": {"created_by": "data-agent-1", "sequence": 1},
         },
-        removal=_REMOVAL,
-        conflict=_CONFLICT,
         changes_example={"status": "processed", "metadata": {"processed_by": "data-agent-1"}},
     ),
 ):
-    router.include_router(make_router(each))
+    router.include_router(make_router(each, removal=_REMOVAL, conflict=_CONFLICT))

@@ -209,8 +209,8 @@ def _open_request(session: Session, pandaid: int) -> Request | None:
     key = FETCH_PAYLOAD_LOG.dedup_key(FetchPayloadLog(pandaid=pandaid))
     return session.scalar(
         select(Request)
-        .where(Request.action == FETCH_PAYLOAD_LOG.name, Request.dedup_key == key)
-        .where(Request.state.in_(OPEN))
+        .where(Request.action == FETCH_PAYLOAD_LOG.name)
+        .where(Request.dedup_key == key, Request.state.in_(OPEN))
         .order_by(Request.id.desc())
         .limit(1)
     )

@@ -45,11 +45,10 @@ async def login(request: Request) -> Response:
     """Check the token; a good one is exchanged for a cookie that lets the browser read."""
     form = await _form(request)
     token, target = form.get("token", "").strip(), form.get("target", "")
-    if not token:
-        return pages.login_page(request, status=403, problem=_NO_TOKEN, target=target)
-    caller = await _owner(request, token)
+    caller = await _owner(request, token) if token else None
     if caller is None:
-        return pages.login_page(request, status=403, problem=_WRONG, target=target)
+        problem = _WRONG if token else _NO_TOKEN
+        return pages.login_page(request, status=403, problem=problem, target=target)
     response = pages.render(
         request, "welcome.html", viewer=caller, target=pages.local_path(request, target)
     )

@@ -43,10 +43,6 @@ class Resource:
     remove: Callable[[Session, Key], None]
     example: dict[str, Any]
     changes_example: dict[str, Any]
-    removal: str
-    """What else its deletion deletes, and when it may not be."""
-    conflict: str
-    """Why a row may not be written: the description of 409."""
     resolve: Callable[[Session, dict[str, Any]], dict[str, Any]] = _as_sent
     """Puts keys in the place of what a body names otherwise."""
 
@@ -76,11 +72,17 @@ class Resource:
 # ------------------------------------------------------------------ routes
 
 
-def make_router(resource: Resource) -> APIRouter:
-    """The resource's routes."""
+def make_router(resource: Resource, *, removal: str, conflict: str) -> APIRouter:
+    """The resource's routes.
+
+    Args:
+        resource: What is particular to it.
+        removal: What else the deletion of a row deletes, and when it may not be.
+        conflict: Why a row may not be written: the description of 409.
+    """
     router = APIRouter(prefix=f"/api/{resource.path}", tags=[resource.path])
     _add_reading(router, resource)
-    _add_writing(router, resource)
+    _add_writing(router, resource, removal, conflict)
     return router
 
 
@@ -112,7 +114,7 @@ def _add_reading(router: APIRouter, resource: Resource) -> None:
         return resource.view.model_validate(row)
 
 
-def _add_writing(router: APIRouter, resource: Resource) -> None:
+def _add_writing(router: APIRouter, resource: Resource, removal: str, conflict: str) -> None:
     words = resource.collection.words
 
     @router.post(
@@ -135,7 +137,7 @@ def _add_writing(router: APIRouter, resource: Resource) -> None:
         _DETAIL,
         summary=f"Set the fields of one {words}",
         response_model=resource.view,
-        responses=_refusals(400, 403, 404, 415, conflict=resource.conflict),
+        responses=_refusals(400, 403, 404, 415, conflict=conflict),
         openapi_extra=_key_parameter(resource) | _body(resource.form, resource.example),
     )
     def replace_row(request: Request, _caller: Writer, body: Sent) -> BaseModel:
@@ -146,7 +148,7 @@ def _add_writing(router: APIRouter, resource: Resource) -> None:
         _DETAIL,
         summary=f"Change one {words}",
         response_model=resource.view,
-        responses=_refusals(400, 403, 404, 415, conflict=resource.conflict),
+        responses=_refusals(400, 403, 404, 415, conflict=conflict),
         openapi_extra=_key_parameter(resource)
         | _body(partial(resource.form), resource.changes_example),
     )
@@ -158,8 +160,8 @@ def _add_writing(router: APIRouter, resource: Resource) -> None:
         _DETAIL,
         status_code=204,
         summary=f"Delete one {words}",
-        description=resource.removal,
-        responses=_refusals(403, 404, conflict=resource.conflict),
+        description=removal,
+        responses=_refusals(403, 404, conflict=conflict),
         openapi_extra=_key_parameter(resource),
     )
     def delete_row(request: Request, _caller: Writer) -> None:

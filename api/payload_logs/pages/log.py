@@ -6,6 +6,7 @@ All that the page needs is under its own address, since a proxy may pass on noth
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -16,12 +17,21 @@ from api.http import pages
 from api.http.access import Caller
 from api.http.sessions import session_of, settings_of
 from api.payload_logs import files, queries, routes, views
-from api.payload_logs.pages.parts import STEPS, step_of
-from api.payload_logs.queries import Asked, NotAJobId, NotItsRequest, Phase, job_id
+from api.payload_logs.queries import Asked, NotAJobId, NotItsRequest, Phase, Standing, job_id
 from flows.common import events
+from flows.payload_logs.models import Step
 
 router = APIRouter(route_class=pages.PageRoute, prefix="/panda/jobs", include_in_schema=False)
 
+STEPS: Final[dict[Step, str]] = {
+    Step.LOOK_UP: "Find out at PanDA which log it is",
+    Step.RESOLVE: "Find its replicas in Rucio",
+    Step.COPY: "Copy it from storage",
+    Step.VERIFY: "Check its size and checksum",
+    Step.UNPACK: "Unpack the log files",
+    Step.PUBLISH: "Put them where they can be read",
+}
+"""The steps of a fetch in their order, as pages list them."""
 _NOT_THERE: Final = frozenset({Phase.NO_JOB, Phase.NO_LOG})
 
 router.add_api_route("/{pandaid}/log/members/{name}", routes.get_member)
@@ -86,3 +96,30 @@ def _shared(request: Request, pandaid: int) -> dict[str, Any]:
         "task_path": lambda name: f"{prefix}/pcs/tasks/{quote(name, safe='')}/",
         "Phase": Phase,
     }
+
+
+# ------------------------------------------------------------------ shared with the text
+
+
+@dataclass(frozen=True)
+class StepNow:
+    """Where a fetch is.
+
+    Attributes:
+        name: The step; empty before the first.
+        number: Its position, from 1; 0 before the first.
+        text: What the ops side says of it.
+    """
+
+    name: str = ""
+    number: int = 0
+    text: str = "waiting for the ops side"
+
+
+def step_of(standing: Standing) -> StepNow:
+    """Where the fetch is that the standing waits for."""
+    row, request = standing.row, standing.request
+    if row is None or request is None or row.request_id != request.id or row.step not in set(Step):
+        return StepNow()
+    step = Step(row.step)
+    return StepNow(step.value, step.number, row.step_text or STEPS[step])

@@ -16,7 +16,7 @@ from api.http.access import Caller
 from api.http.sessions import session_of, settings_of
 from api.payload_logs import files
 from api.payload_logs.bodies import text_answer
-from api.payload_logs.pages.parts import step_of
+from api.payload_logs.pages.log import step_of
 from api.payload_logs.queries import (
     Asked,
     NotAJobId,

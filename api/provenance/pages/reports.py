@@ -59,8 +59,7 @@ def _listed(session: Session, campaign: str) -> dict[str, Any]:
     last_event_id = events.freeze(session)
     asked = campaigns.open_requests(session, "report_completion")
     known = [name for name in campaigns.known(session) if name != EVGEN]
-    by_itself = campaigns.shown_by_itself(session)
-    to_report = campaign or by_itself
+    to_report = campaign or campaigns.shown_by_itself(session)
     return {
         "last_event_id": last_event_id,
         "rows": reports.reports(session, campaign=campaign or None),

@@ -133,7 +133,9 @@ def _open_sweeps(session: Session) -> dict[str, Request]:
     return {EVGEN if each.subject is None else each.subject: each for each in asked}
 
 
-def open_requests(session: Session, *actions: str) -> Sequence[Request]:
-    """The requests for some actions that have not ended, oldest first."""
-    wanted = Request.action.in_(actions), Request.state.in_(OPEN)
-    return session.scalars(select(Request).where(*wanted).order_by(Request.id)).all()
+def open_requests(session: Session, *actions: str, subject: str | None = None) -> Sequence[Request]:
+    """The requests for some actions, or about one subject, that have not ended, oldest first."""
+    query = select(Request).where(Request.action.in_(actions), Request.state.in_(OPEN))
+    if subject is not None:
+        query = query.where(Request.subject == subject)
+    return session.scalars(query.order_by(Request.id)).all()

@@ -42,6 +42,5 @@ def next_of(session: Session, found: CompletionReport) -> int | None:
 
 def arrivals(session: Session, *, limit: int = 100) -> list[ArrivalsSweep]:
     """The newest sweeps of the arrivals."""
-    return list(
-        session.scalars(select(ArrivalsSweep).order_by(ArrivalsSweep.id.desc()).limit(limit))
-    )
+    newest = select(ArrivalsSweep).order_by(ArrivalsSweep.id.desc()).limit(limit)
+    return list(session.scalars(newest))
