@@ -16,7 +16,8 @@ from api.fastmon.queries import live
 from api.fastmon.views import Snapshot, Wanted
 from api.http import pages
 from api.http.access import gatekeeper
-from api.requests.views import RequestView, view
+from api.http.sessions import settings_of
+from api.requests.views import view
 from flows.common import models
 from flows.common.database import transaction
 
@@ -91,7 +92,7 @@ async def live_page(
         problem=problem,
         asked={"namespace": namespace, "run": run},
         no_namespace=NO_NAMESPACE,
-        sampling=[_sampling(request, row) for row in found.sampling],
+        sampling=[view(row, settings_of(request)) for row in found.sampling],
         words={
             "quiet_seconds": views.QUIET_SECONDS,
             "rate_seconds": views.RATE_SECONDS,
@@ -138,7 +139,3 @@ def _run_number(text: str) -> tuple[int | None, str]:
     if wanted.isascii() and wanted.isdecimal() and int(wanted[:11]) <= _LARGEST_RUN:
         return int(wanted), ""
     return None, f"“{wanted[:40]}” is no run number; all runs are shown."
-
-
-def _sampling(request: Request, row: models.Request) -> RequestView:
-    return view(row, request.app.state.settings)

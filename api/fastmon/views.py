@@ -26,17 +26,15 @@ class RunState(StrEnum):
     ENDED = "ended"
 
 
-class Wanted(BaseModel):
-    """What is shown: everything, a namespace, a run of it."""
-
+class _View(BaseModel):
     model_config = ConfigDict(frozen=True)
+
+
+class Wanted(_View):
+    """What is shown: everything, a namespace, a run of it."""
 
     namespace: str | None = None
     run: int | None = None
-
-
-class _View(BaseModel):
-    model_config = ConfigDict(frozen=True)
 
 
 class Second(_View):

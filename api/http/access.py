@@ -11,7 +11,7 @@ import ipaddress
 import secrets
 import time
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -105,32 +105,6 @@ def revoke_token(session: Session, token_id: int) -> ApiToken | None:
     return token
 
 
-@dataclass
-class _Tokens:
-    """Owners of keys, remembered for a few seconds so that a busy caller costs no query."""
-
-    engine: Engine
-    known: dict[str, tuple[float, str | None]] = field(default_factory=dict)
-
-    async def owner(self, key: str) -> str | None:
-        digest = hash_key(key)
-        moment, owner = self.known.get(digest, (0.0, None))
-        if time.monotonic() - moment > _CACHE_SECONDS:
-            owner = await run_in_threadpool(self._look_up, digest)
-            if len(self.known) > 10_000:  # noqa: PLR2004 - a flood of wrong keys
-                self.known.clear()
-            self.known[digest] = (time.monotonic(), owner)
-        return owner
-
-    def _look_up(self, digest: str) -> str | None:
-        with transaction(self.engine) as session:
-            return session.scalar(
-                select(ApiToken.owner).where(
-                    ApiToken.key_hash == digest, ApiToken.revoked_at.is_(None)
-                )
-            )
-
-
 # ------------------------------------------------------------------ callers
 
 
@@ -145,7 +119,8 @@ class Gatekeeper:
         *,
         services: Collection[str] = (),
     ) -> None:
-        self._tokens = _Tokens(engine)
+        self._engine = engine
+        self._owners: dict[str, tuple[float, str | None]] = {}
         self._services = frozenset(services)
         self._settings = settings
         self._signer = URLSafeTimedSerializer(cookie_key, salt="prodops-reader")
@@ -160,7 +135,7 @@ class Gatekeeper:
         token = _token_of(connection)
         user = connection.headers.get("x-remote-user", "").strip()
         if token is not None:
-            owner = await self._tokens.owner(token)
+            owner = await self._owner(token)
             if owner is None:
                 raise Rejection(403, {"detail": INVALID})
             if owner in self._services:
@@ -228,6 +203,24 @@ class Gatekeeper:
         """How long a cookie is good."""
         return int(self._settings.cookie_days * 86_400)
 
+    async def _owner(self, key: str) -> str | None:
+        """Whose the key is, remembered for a few seconds so that a busy caller costs no query."""
+        digest = hash_key(key)
+        moment, owner = self._owners.get(digest, (0.0, None))
+        if time.monotonic() - moment > _CACHE_SECONDS:
+            owner = await run_in_threadpool(self._look_up, digest)
+            if len(self._owners) > 10_000:  # noqa: PLR2004 - a flood of wrong keys
+                self._owners.clear()
+            self._owners[digest] = (time.monotonic(), owner)
+        return owner
+
+    def _look_up(self, digest: str) -> str | None:
+        good = select(ApiToken.owner).where(
+            ApiToken.key_hash == digest, ApiToken.revoked_at.is_(None)
+        )
+        with transaction(self._engine) as session:
+            return session.scalar(good)
+
     def _cookie_caller(self, connection: HTTPConnection) -> Caller | None:
         value = connection.cookies.get(COOKIE)
         if not value:
@@ -236,10 +229,9 @@ class Gatekeeper:
             name = self._signer.loads(value, max_age=self.cookie_seconds)
         except BadSignature:
             return None
-        is_visitor = name == VISITOR
-        return (
-            None if is_visitor and not self._settings.has_open_reads else Caller(name, Kind.COOKIE)
-        )
+        if name == VISITOR and not self._settings.has_open_reads:
+            return None
+        return Caller(name, Kind.COOKIE)
 
     def _is_trusted(self, connection: HTTPConnection) -> bool:
         if connection.client is None:

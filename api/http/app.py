@@ -35,7 +35,7 @@ def routed(prefix: str) -> FastAPI:
         title="prodops",
         summary="ePIC production operations and fast monitoring",
         version=version("epic-prodops"),
-        docs_url=None,  # api/site/pages/docs.py: the same, without a CDN
+        docs_url=None,  # api/site/pages.py: the same, without a CDN
         redoc_url=None,
         openapi_url=f"{prefix}/openapi.json",
         redirect_slashes=False,

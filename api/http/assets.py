@@ -9,8 +9,7 @@ import gzip
 import hashlib
 import mimetypes
 from functools import lru_cache
-from importlib.metadata import version
-from importlib.util import find_spec
+from importlib.metadata import distribution, version
 from pathlib import Path
 from typing import Final
 
@@ -24,8 +23,8 @@ router = APIRouter(prefix="/static", include_in_schema=False)
 PLOTLY: Final = "plotly.min.js"
 SWAGGER: Final = ("swagger-ui-bundle.js", "swagger-ui.css")
 _FROM_WHEELS: Final = {
-    PLOTLY: ("plotly", "package_data"),
-    **dict.fromkeys(SWAGGER, ("fastapi_offline", "static")),
+    PLOTLY: ("plotly", "plotly/package_data"),
+    **dict.fromkeys(SWAGGER, ("fastapi-offline", "fastapi_offline/static")),
 }
 _FOREVER: Final = "public, max-age=31536000, immutable"
 _LEVEL: Final = 6
@@ -64,22 +63,18 @@ def find() -> dict[str, Path]:
     Raises:
         NameTaken: Two of them have one name.
     """
-    vendored = {name: _in_package(*place, name) for name, place in _FROM_WHEELS.items()}
+    vendored = {
+        name: Path(str(distribution(wheel).locate_file(folder)), name)
+        for name, (wheel, folder) in _FROM_WHEELS.items()
+    }
     return {**folders.files("static"), **vendored}
-
-
-def _in_package(package: str, folder: str, name: str) -> Path:
-    # Looked up, not imported: the API has no other use of the package.
-    spec = find_spec(package)
-    places = spec.submodule_search_locations if spec is not None else None
-    return Path(next(iter(places or ())), folder, name)
 
 
 @lru_cache(maxsize=1)
 def _version() -> str:
     digest = hashlib.sha256()
-    for distribution in ("plotly", "fastapi-offline"):
-        digest.update(version(distribution).encode())
+    for wheel in ("plotly", "fastapi-offline"):
+        digest.update(version(wheel).encode())
     for name, path in find().items():
         if name not in _FROM_WHEELS:
             digest.update(name.encode() + path.read_bytes())

@@ -12,14 +12,7 @@ from pydantic import BaseModel
 from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 
-from blocks.errors import (
-    Forbidden,
-    Invalid,
-    NotFound,
-    OutsideUnavailable,
-    ProdOpsError,
-    Refused,
-)
+from blocks.errors import Forbidden, Invalid, NotFound, OutsideUnavailable, ProdOpsError, Refused
 
 Errors = dict[str, list[str]]
 """What is wrong, by field."""
@@ -56,52 +49,41 @@ def install(app: FastAPI) -> None:
     """Answer every error of ours, and every bad request, as JSON that names what is wrong."""
     for kind, status in _STATUS.items():
         app.add_exception_handler(kind, partial(_of_kind, status))
-    app.add_exception_handler(Rejection, _rejection)
-    app.add_exception_handler(Invalid, _fields)
-    app.add_exception_handler(OutsideUnavailable, _unavailable)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(DataError, _unstorable)
-    app.add_exception_handler(HTTPException, _http)
+
+    @app.exception_handler(Rejection)
+    def rejection(_request: Request, error: Rejection) -> JSONResponse:
+        return JSONResponse(error.body, error.status, error.headers)
+
+    @app.exception_handler(Invalid)
+    def fields(_request: Request, error: Invalid) -> JSONResponse:
+        return JSONResponse(error.fields, 400)
+
+    @app.exception_handler(OutsideUnavailable)
+    def unavailable(_request: Request, error: OutsideUnavailable) -> JSONResponse:
+        return JSONResponse({"detail": str(error)}, 503, {"Retry-After": RETRY_SECONDS})
+
+    @app.exception_handler(RequestValidationError)
+    def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
+        found: Errors = {}
+        for item in error.errors():
+            name = ".".join(str(part) for part in item["loc"][1:]) or str(item["loc"][0])
+            found.setdefault(name, []).append(str(item["msg"]).removeprefix("Value error, "))
+        return JSONResponse(found, 400)
+
+    @app.exception_handler(DataError)
+    def unstorable(_request: Request, error: DataError) -> JSONResponse:
+        """A value that PostgreSQL cannot hold, where no field's own check named it."""
+        reason = str(error.orig).strip().split("\n", maxsplit=1)[0]
+        return JSONResponse({"detail": f"a value cannot be stored: {reason}"}, 400)
+
+    @app.exception_handler(HTTPException)
+    def http(_request: Request, error: HTTPException) -> JSONResponse:
+        return JSONResponse({"detail": error.detail}, error.status_code, error.headers)
 
 
 def _of_kind(status: int, _request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ProdOpsError)  # noqa: S101 - what the handler is registered for
     return JSONResponse({"detail": str(error), **error.details}, status)
-
-
-def _rejection(_request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, Rejection)  # noqa: S101
-    return JSONResponse(error.body, error.status, error.headers)
-
-
-def _fields(_request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, Invalid)  # noqa: S101
-    return JSONResponse(error.fields, 400)
-
-
-def _unavailable(_request: Request, error: Exception) -> JSONResponse:
-    return JSONResponse({"detail": str(error)}, 503, {"Retry-After": RETRY_SECONDS})
-
-
-def _unstorable(_request: Request, error: Exception) -> JSONResponse:
-    """A value that PostgreSQL cannot hold, where no field's own check named it."""
-    assert isinstance(error, DataError)  # noqa: S101
-    reason = str(error.orig).strip().split("\n", maxsplit=1)[0]
-    return JSONResponse({"detail": f"a value cannot be stored: {reason}"}, 400)
-
-
-def _invalid(_request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)  # noqa: S101
-    fields: Errors = {}
-    for item in error.errors():
-        name = ".".join(str(part) for part in item["loc"][1:]) or str(item["loc"][0])
-        fields.setdefault(name, []).append(str(item["msg"]).removeprefix("Value error, "))
-    return JSONResponse(fields, 400)
-
-
-def _http(_request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)  # noqa: S101
-    return JSONResponse({"detail": error.detail}, error.status_code, error.headers)
 
 
 # ------------------------------------------------------------------ OpenAPI
@@ -119,9 +101,14 @@ _REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
 
 def reading(*codes: int) -> dict[int | str, dict[str, Any]]:
     """The refusals of a route that reads."""
-    return {code: _REFUSALS[code] for code in (400, 403, *codes, 503)}
+    return refusals(400, 403, *codes)
 
 
 def writing(*codes: int) -> dict[int | str, dict[str, Any]]:
     """The refusals of a route that writes."""
-    return {code: _REFUSALS[code] for code in (400, 403, 404, 409, 415, *codes, 503)}
+    return refusals(400, 403, 404, 409, 415, *codes)
+
+
+def refusals(*codes: int) -> dict[int | str, dict[str, Any]]:
+    """The refusals of a route that answers these, and 503."""
+    return {code: _REFUSALS[code] for code in (*codes, 503)}

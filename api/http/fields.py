@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final
@@ -17,10 +16,12 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from flows.common import text
+from flows.common.text import unkeepable
+
 MAX_INTEGER: Final = 2**31 - 1
 MAX_BIG_INTEGER: Final = 2**63 - 1
 _LONGEST: Final = 255  # characters of a name
-_MAX_DEPTH: Final = 64
 _FIRST_PRINTABLE: Final = 32
 _DELETE: Final = 127
 _YEARS: Final = range(2, 9999)  # so that no time zone takes a time out of the calendar
@@ -30,6 +31,11 @@ NO_NUL: Final = "Null characters are not allowed."
 NO_SURROGATES: Final = "Surrogate characters are not allowed."
 INTEGER: Final = "A valid integer is required."
 UUID: Final = "Must be a valid UUID."
+_UNKEEPABLE: Final = {
+    text.NUL: NO_NUL,
+    text.HALF: NO_SURROGATES,
+    text.DEEP: "Ensure this value is nested no deeper than 64 levels.",
+}
 _TIME: Final = (
     "Datetime has wrong format. Use one of these formats instead: "
     "YYYY-MM-DDThh:mm[:ss[.uuuuuu]][+HH:MM|-HH:MM|Z]."
@@ -44,12 +50,6 @@ def refuse(text: str) -> PydanticCustomError:
 def shown(value: object) -> str:
     """A caller's value, as an answer may repeat it."""
     return str(value)[:_LONGEST].encode(errors="replace").decode()
-
-
-def _no_nul(value: str) -> str:
-    if "\x00" in value:
-        raise refuse(NO_NUL)
-    return value
 
 
 def _plain_file_name(value: str) -> str:
@@ -94,25 +94,13 @@ def _object(value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
         kind = type(value).__name__
         raise refuse(f'Expected a dictionary of items but got type "{kind}".')
-    for text in _strings(value):
-        _no_nul(text)
-        if not text.isascii() and any("\ud800" <= each <= "\udfff" for each in text):
-            raise refuse(NO_SURROGATES)
+    return _kept(value)
+
+
+def _kept(value: Any) -> Any:
+    for _, why in unkeepable(value):
+        raise refuse(_UNKEEPABLE[why])
     return value
-
-
-def _strings(value: Any, depth: int = 0) -> Iterator[str]:
-    if depth > _MAX_DEPTH:
-        raise refuse(f"Ensure this value is nested no deeper than {_MAX_DEPTH} levels.")
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        yield from value
-        for item in value.values():
-            yield from _strings(item, depth + 1)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _strings(item, depth + 1)
 
 
 def _parent_name(value: object) -> str:
@@ -120,9 +108,7 @@ def _parent_name(value: object) -> str:
         raise refuse(NULL)
     if not isinstance(value, str):
         raise refuse("Invalid value.")
-    if not value.isascii() and shown(value) != value[:_LONGEST]:
-        raise refuse(NO_SURROGATES)
-    return _no_nul(value)
+    return _kept(value)
 
 
 def _parent_key(value: object) -> int:
@@ -149,12 +135,12 @@ def _text(max_length: int, min_length: int = 0) -> Any:
 
 
 FileName = Annotated[
-    str, _text(_LONGEST, 1), AfterValidator(_no_nul), AfterValidator(_plain_file_name)
+    str, _text(_LONGEST, 1), AfterValidator(_kept), AfterValidator(_plain_file_name)
 ]
-Word64 = Annotated[str, _text(64, 1), AfterValidator(_no_nul)]
-Text64 = Annotated[str, _text(64), AfterValidator(_no_nul)]
-Text30 = Annotated[str, _text(30), AfterValidator(_no_nul)]
-Text20 = Annotated[str, _text(20), AfterValidator(_no_nul)]
+Word64 = Annotated[str, _text(64, 1), AfterValidator(_kept)]
+Text64 = Annotated[str, _text(64), AfterValidator(_kept)]
+Text30 = Annotated[str, _text(30), AfterValidator(_kept)]
+Text20 = Annotated[str, _text(20), AfterValidator(_kept)]
 Count = Annotated[int, Field(ge=0, le=MAX_INTEGER), BeforeValidator(_no_bool)]
 SizeBytes = Annotated[int, Field(ge=0, le=MAX_BIG_INTEGER), BeforeValidator(_no_bool)]
 Time = Annotated[

@@ -55,18 +55,20 @@ def answer(request: Request, collection: Collection, view: type[BaseModel]) -> R
     return _whole(engine, collection, wanted, view)
 
 
-def parameters(collection: Collection, descriptions: dict[str, str]) -> list[dict[str, Any]]:
+def parameters(collection: Collection) -> list[dict[str, Any]]:
     """The OpenAPI description of the query parameters."""
     paging = {
         "limit": f"Answer a page of this many rows, at most {_MAX_LIMIT}.",
         "offset": "Rows to leave out before the page.",
     }
+    filters = collection.filters.items()
     number = {"type": "integer", "minimum": 0}
-    kinds = {name: _KINDS[kind.type.python_type][1] for name, kind in collection.filters.items()}
+    kinds = {name: _KINDS[each.column.type.python_type][1] for name, each in filters}
     kinds |= {"limit": {**number, "minimum": 1}, "offset": number}
+    meanings = {name: each.meaning for name, each in filters}
     return [
         {"name": name, "in": "query", "required": False, "description": text, "schema": kinds[name]}
-        for name, text in (descriptions | paging).items()
+        for name, text in (meanings | paging).items()
     ]
 
 
@@ -75,9 +77,9 @@ def parameters(collection: Collection, descriptions: dict[str, str]) -> list[dic
 
 def _filters(request: Request, collection: Collection) -> Values:
     wanted = {}
-    for name, column in collection.filters.items():
+    for name, each in collection.filters.items():
         if text := request.query_params.get(name):
-            read, _schema = _KINDS[column.type.python_type]
+            read, _schema = _KINDS[each.column.type.python_type]
             wanted[name] = read(name, text)
     return wanted
 

@@ -5,7 +5,7 @@ No answer here is a redirect, nor a 304: a proxy of the original's site turns ea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from datetime import datetime
 from functools import lru_cache
 from importlib.metadata import version
@@ -20,9 +20,9 @@ from api.http import folders, wording
 from api.http.access import COOKIE, NOBODY, VISITOR, Caller, gatekeeper
 from api.http.assets import asset_path
 from api.http.errors import RETRY_SECONDS, Rejection
+from api.http.sessions import settings_of
 from blocks.errors import OutsideUnavailable, ProdOpsError
 from flows.common.database import now
-from flows.common.settings import Settings
 
 _HEADERS: Final = {
     # Plotly sets styles of its elements; scripts come from our own files only.
@@ -95,7 +95,8 @@ class PageRoute(APIRoute):
             try:
                 return await handler(request)
             except LoginNeeded:
-                return login_page(request, status=401, target=_address(request))
+                target = str(request.url.replace(scheme="", netloc="", fragment=""))
+                return login_page(request, status=401, target=target)
             except OutsideUnavailable as error:
                 page = render(request, "unavailable.html", status=503, reason=str(error))
                 page.headers["Retry-After"] = RETRY_SECONDS
@@ -132,8 +133,7 @@ def drop_cookie(request: Request, response: Response) -> None:
 
 def prefix_of(request: Request) -> str:
     """The path that everything is mounted under; empty at a server's root."""
-    settings: Settings = request.app.state.settings
-    return settings.stack.root_path
+    return settings_of(request).stack.root_path
 
 
 def local_path(request: Request, target: str) -> str:
@@ -141,11 +141,6 @@ def local_path(request: Request, target: str) -> str:
     home = f"{prefix_of(request)}/"
     is_ours = target.startswith(home) and not target.startswith("//") and "\\" not in target
     return target if is_ours else home
-
-
-def _address(request: Request) -> str:
-    query = request.url.query
-    return f"{request.url.path}?{query}" if query else request.url.path
 
 
 def _cookie_scope(request: Request) -> dict[str, Any]:
@@ -172,14 +167,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters: Mapping[str, Any] = {
-        "count": wording.count,
-        "volume": wording.volume,
-        "share": wording.share,
-        "rate": wording.rate,
-        "clock": wording.clock,
-        "lasted": wording.lasted,
-        "iso": datetime.isoformat,
-    }
-    made.filters.update(filters)
+    for name in ("count", "volume", "share", "rate", "clock", "lasted"):
+        made.filters[name] = getattr(wording, name)
+    made.filters["iso"] = datetime.isoformat
     return made

@@ -13,6 +13,7 @@ import uuid
 from bisect import bisect_right
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -59,11 +60,6 @@ class Wanted:
                 for name, text in lists.items()
             }
         )
-
-    @property
-    def is_everything(self) -> bool:
-        """Whether nothing is filtered."""
-        return self == _EVERYTHING
 
     def takes(self, frame: Frame) -> bool:
         """Whether the client gets the event."""
@@ -188,11 +184,9 @@ class Feed:
 
     async def ready(self, seconds: float) -> bool:
         """Whether the feed knows where the table ends; waits for it that long."""
-        try:
+        with suppress(TimeoutError):
             await asyncio.wait_for(self._is_ready.wait(), seconds)
-        except TimeoutError:
-            return False
-        return True
+        return self._is_ready.is_set()
 
     def _forget(self, client: Client) -> None:
         group = self._groups.get(client.wanted, set())
@@ -210,8 +204,8 @@ class Feed:
                 yield chunk
             return
         while after < until:
-            async with self._replays:
-                frames = await _read_apart(after, until)
+            async with self._replays, await _connect() as connection:
+                frames = await _read(connection, after, until)
             if chunk := _join(wanted, frames):
                 yield chunk
             after = frames[-1].id if frames else until
@@ -222,9 +216,7 @@ class Feed:
         """Follow the table until cancelled, through any restart of the database."""
         while True:
             try:
-                async with await psycopg.AsyncConnection.connect(
-                    listen_dsn(), autocommit=True
-                ) as connection:
+                async with await _connect() as connection:
                     await self._follow(connection)
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
                 _log.warning("the event feed lost the database", reason=str(error).strip())
@@ -282,12 +274,10 @@ def _frame(row: Any) -> Frame:
     return Frame(event_id, msg_type, namespace, run_id, processed_by, subject, data)
 
 
-async def _read_apart(after: int, until: int) -> list[Frame]:
-    async with await psycopg.AsyncConnection.connect(listen_dsn(), autocommit=True) as connection:
-        return await _read(connection, after, until)
+async def _connect() -> psycopg.AsyncConnection[Any]:
+    return await psycopg.AsyncConnection.connect(listen_dsn(), autocommit=True)
 
 
 def _join(wanted: Wanted, frames: Iterable[Frame]) -> bytes:
-    if wanted.is_everything:
-        return b"".join(frame.data for frame in frames)
-    return b"".join(frame.data for frame in frames if wanted.takes(frame))
+    taken = frames if wanted == _EVERYTHING else filter(wanted.takes, frames)
+    return b"".join(frame.data for frame in taken)

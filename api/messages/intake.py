@@ -27,9 +27,7 @@ Outcome = tuple[int, Verdict]
 @dataclass
 class _Waiting:
     incoming: Incoming
-    answer: asyncio.Future[Outcome] = field(
-        default_factory=lambda: asyncio.get_running_loop().create_future()
-    )
+    answer: asyncio.Future[Outcome] = field(default_factory=asyncio.Future)
 
 
 class IntakeOverloaded(OutsideUnavailable):

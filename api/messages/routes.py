@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sse_starlette.sse import EventSourceResponse
 
-from api.http.access import Caller, Gatekeeper, gatekeeper
+from api.http.access import NOT_PROVIDED, Caller, TokenWriter, gatekeeper
 from api.http.background import running
 from api.http.errors import Rejection
 from api.http.stream import Feed, Wanted
@@ -78,14 +78,11 @@ _EXAMPLE: Final = {
         }
     },
 )
-async def send_message(
-    request: Request, keeper: Annotated[Gatekeeper, Depends(gatekeeper)]
-) -> StoredMessage:
+async def send_message(request: Request, caller: TokenWriter) -> StoredMessage:
     """Store a bus message, relay it to the stream and, if it announces an STF, queue that.
 
     Takes any JSON object with a `msg_type`. After 201 the message is stored durably.
     """
-    caller = await keeper.token_writer(request)
     body = schemas.decode(await request.body())
     message = schemas.parse(body)
     intake: Intake = request.app.state.intake
@@ -105,6 +102,17 @@ async def send_message(
     )
 
 
+class Asked(BaseModel):
+    """Which events of the stream are wanted."""
+
+    msg_types: str | None = Field(None, description="Comma list of message types.")
+    agents: str | None = Field(None, description="Comma list of `processed_by`.")
+    run_ids: str | None = Field(None, description="Comma list of `run_id`.")
+    namespaces: str | None = Field(None, description="Comma list of namespaces.")
+    subject: str | None = Field(None, description="Comma list of subjects.")
+    after: str | None = Field(None, description="Id of the last event received.")
+
+
 async def _listener(request: Request) -> Caller:
     return await gatekeeper(request).listener(request)
 
@@ -120,12 +128,7 @@ async def _listener(request: Request) -> Caller:
 async def stream(
     request: Request,
     _caller: Annotated[Caller, Depends(_listener)],
-    msg_types: Annotated[str | None, Query(description="Comma list of message types.")] = None,
-    agents: Annotated[str | None, Query(description="Comma list of `processed_by`.")] = None,
-    run_ids: Annotated[str | None, Query(description="Comma list of `run_id`.")] = None,
-    namespaces: Annotated[str | None, Query(description="Comma list of namespaces.")] = None,
-    subject: Annotated[str | None, Query(description="Comma list of subjects.")] = None,
-    after: Annotated[str | None, Query(description="Id of the last event received.")] = None,
+    asked: Annotated[Asked, Query()],
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> EventSourceResponse:
     """Server-sent events: `connected`, then each event with its id, a heartbeat every 30 s.
@@ -133,20 +136,12 @@ async def stream(
     With `Last-Event-ID` (or `after`) it begins with the events after that one.
     """
     feed: Feed = request.app.state.feed
-    position = _position(last_event_id or after)
+    position = _position(last_event_id or asked.after)
     if not await feed.ready(_FEED_SECONDS):
         raise Rejection(503, {"detail": "the event table cannot be read; try again"})
     if len(feed.clients) >= request.app.state.settings.stream.max_clients:
         raise Rejection(503, {"detail": "too many clients follow the stream; try again later"})
-    wanted = Wanted.of(
-        {
-            "msg_types": msg_types,
-            "agents": agents,
-            "run_ids": run_ids,
-            "namespaces": namespaces,
-            "subject": subject,
-        }
-    )
+    wanted = Wanted.of(asked.model_dump(exclude={"after"}))
     return EventSourceResponse(
         feed.listen(wanted, position),
         headers={**_STREAM_HEADERS, "X-Last-Event-Id": str(feed.last_id)},
@@ -166,13 +161,11 @@ class StreamStatus(BaseModel):
 
 
 @router.get("/stream/status/", summary="Clients of the stream")
-async def stream_status(
-    request: Request, keeper: Annotated[Gatekeeper, Depends(gatekeeper)]
-) -> StreamStatus:
+async def stream_status(request: Request) -> StreamStatus:
     """The connected clients and their filters. JSON, whatever `Accept` says."""
-    caller = await keeper.caller(request)
+    caller = await gatekeeper(request).caller(request)
     if not caller.name:
-        raise Rejection(403, {"detail": "Authentication credentials were not provided."})
+        raise Rejection(403, {"detail": NOT_PROVIDED})
     feed: Feed = request.app.state.feed
     clients = feed.clients
     return StreamStatus(

@@ -149,11 +149,7 @@ def member_answer(
     Raises:
         Rejection: 416, where the part begins beyond the end.
     """
-    try:
-        start, stop, is_range = part.of(member.size_bytes)
-    except Rejection:
-        log.close()
-        raise
+    start, stop, is_range = part.of(member.size_bytes)
     headers = {
         "Content-Length": str(stop - start),
         "Accept-Ranges": "bytes",

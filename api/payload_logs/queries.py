@@ -5,15 +5,17 @@ The web tier only reads the row: what it wants, it requests of the ops side.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Final, Self
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from api.http.access import Caller
+from api.http.access import VISITOR, Caller
+from api.http.fields import MAX_BIG_INTEGER
 from api.pcs.models import Attempt, ProdTask
 from blocks.errors import ProdOpsError
 from flows.common import requests
@@ -24,10 +26,9 @@ from flows.payload_logs import cache
 from flows.payload_logs.actions import FETCH_PAYLOAD_LOG, FetchPayloadLog
 from flows.payload_logs.models import LogState, PayloadLog
 
-MAX_ID: Final = 2**63 - 1
 NO_LOG_TEXT: Final = "no Rucio log dataset registered (job may not be complete yet)"
 _AGAIN: Final = timedelta(seconds=60)
-_VISITOR: Final = "visitor"
+_YES: Final = frozenset({"1", "true", "yes", "on"})
 
 
 class Phase(StrEnum):
@@ -59,7 +60,6 @@ class Standing:
     Attributes:
         row: What the ops side noted; None where it was never asked.
         request: The request that is waited for, or that was named.
-        is_cached: Whether the members of some fetch are there to read.
         reason: Why there is nothing to show, in words.
     """
 
@@ -67,7 +67,6 @@ class Standing:
     phase: Phase
     row: PayloadLog | None = None
     request: Request | None = None
-    is_cached: bool = False
     reason: str = ""
 
     @property
@@ -79,6 +78,35 @@ class Standing:
     def is_open(self) -> bool:
         """Whether its request has not ended."""
         return self.request is not None and self.request.state in OPEN
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What an address asks for.
+
+    Attributes:
+        force: The log is to be fetched anew.
+        request_id: The request whose outcome is wanted; then nothing is asked for.
+    """
+
+    force: bool = False
+    request_id: int | None = None
+
+    @classmethod
+    def of(cls, query: Mapping[str, str]) -> Self:
+        """What the query says.
+
+        Raises:
+            NotItsRequest: `request` is no id.
+        """
+        force = query.get("force", "").strip().lower() in _YES
+        text = query.get("request", "").strip()
+        if not text:
+            return cls(force)
+        request_id = number_of(text)
+        if request_id is None:
+            raise NotItsRequest(f"request {text[:100]}: a request is named by a whole number")
+        return cls(force, request_id)
 
 
 def job_id(text: str) -> int:
@@ -96,8 +124,8 @@ def job_id(text: str) -> int:
 
 def number_of(text: str) -> int | None:
     """The positive number that the text is, as databases hold them; None: it is none."""
-    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_ID))
-    return int(text) if is_number and 1 <= int(text) <= MAX_ID else None
+    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_BIG_INTEGER))
+    return int(text) if is_number and 1 <= int(text) <= MAX_BIG_INTEGER else None
 
 
 # ------------------------------------------------------------------ looking
@@ -115,14 +143,19 @@ def look(
     # After the row: a fetch that ends meanwhile has filled the cache before.
     path = cache.directory_for(row, settings)
     is_cached = path is not None and cache.is_done(path)
-    if request_id is not None:
-        return _of_request(_latest(session, request_id, pandaid), pandaid, row, is_cached=is_cached)
-    request = _open_request(session, pandaid)
-    phase = _phase(row, request, is_cached=is_cached)
-    reason = reason_of(row, pandaid) if phase in _WITHOUT.values() else ""
-    return Standing(
-        pandaid=pandaid, phase=phase, row=row, request=request, is_cached=is_cached, reason=reason
-    )
+    if request_id is None:
+        request = _open_request(session, pandaid)
+        phase = _phase(row, request, is_cached=is_cached)
+    else:
+        request = _latest(session, request_id, pandaid)
+        phase = _outcome(row, request, is_cached=is_cached)
+    reason = ""
+    if phase in _WITHOUT.values():
+        if request is not None and (row is None or row.request_id != request.id):
+            reason = request.error or str(request.state)
+        else:
+            reason = reason_of(row, pandaid)
+    return Standing(pandaid=pandaid, phase=phase, row=row, request=request, reason=reason)
 
 
 _WITHOUT: Final = {
@@ -140,23 +173,14 @@ def _phase(row: PayloadLog | None, request: Request | None, *, is_cached: bool) 
     return _WITHOUT.get(row.state, Phase.UNKNOWN) if row is not None else Phase.UNKNOWN
 
 
-def _of_request(
-    request: Request, pandaid: int, row: PayloadLog | None, *, is_cached: bool
-) -> Standing:
-    reason = ""
+def _outcome(row: PayloadLog | None, request: Request, *, is_cached: bool) -> Phase:
     if request.state in OPEN:
-        phase = Phase.WAITING
-    elif request.state == RequestState.COMPLETED:
-        phase = Phase.READY if is_cached else Phase.UNKNOWN
-    else:
-        is_its = row is not None and row.request_id == request.id
-        phase = (
-            _WITHOUT.get(row.state, Phase.FAILED) if row is not None and is_its else Phase.FAILED
-        )
-        reason = reason_of(row, pandaid) if is_its else (request.error or str(request.state))
-    return Standing(
-        pandaid=pandaid, phase=phase, row=row, request=request, is_cached=is_cached, reason=reason
-    )
+        return Phase.WAITING
+    if request.state == RequestState.COMPLETED:
+        return Phase.READY if is_cached else Phase.UNKNOWN
+    if row is None or row.request_id != request.id:
+        return Phase.FAILED
+    return _WITHOUT.get(row.state, Phase.FAILED)
 
 
 def reason_of(row: PayloadLog | None, pandaid: int) -> str:
@@ -185,8 +209,8 @@ def _open_request(session: Session, pandaid: int) -> Request | None:
     key = FETCH_PAYLOAD_LOG.dedup_key(FetchPayloadLog(pandaid=pandaid))
     return session.scalar(
         select(Request)
-        .where(Request.action == FETCH_PAYLOAD_LOG.name, Request.dedup_key == key)
-        .where(Request.state.in_(OPEN))
+        .where(Request.action == FETCH_PAYLOAD_LOG.name)
+        .where(Request.dedup_key == key, Request.state.in_(OPEN))
         .order_by(Request.id.desc())
         .limit(1)
     )
@@ -221,31 +245,24 @@ def is_worth_asking(standing: Standing, max_attempts: int) -> bool:
 
 
 def look_and_ask(
-    session: Session,
-    pandaid: int,
-    settings: Settings,
-    caller: Caller,
-    *,
-    force: bool = False,
-    request_id: int | None = None,
+    session: Session, pandaid: int, settings: Settings, caller: Caller, asked: Asked
 ) -> Standing:
     """How the log stands, once it has been asked for where that is worth it.
 
-    With `request_id` nothing is asked for, whatever `force` says: who waits does not ask again.
+    With a request named nothing is asked for, whatever `force` says: who waits does not ask again.
 
     Raises:
         NotItsRequest: No such request is about this job's log.
     """
-    standing = look(session, pandaid, settings, request_id=request_id)
-    if request_id is not None:
-        return standing
-    if not force and not is_worth_asking(standing, settings.payload_logs.max_attempts):
+    standing = look(session, pandaid, settings, request_id=asked.request_id)
+    is_wanted = asked.force or is_worth_asking(standing, settings.payload_logs.max_attempts)
+    if asked.request_id is not None or not is_wanted:
         return standing
     accepted = requests.accept(
         session,
         FETCH_PAYLOAD_LOG,
-        FetchPayloadLog(pandaid=pandaid, force=force),
-        requested_by=caller.name or _VISITOR,
+        FetchPayloadLog(pandaid=pandaid, force=asked.force),
+        requested_by=caller.name or VISITOR,
         source="page",
     )
     # It is open until the transaction ends: `accept` holds its row.

@@ -10,23 +10,27 @@ from starlette.responses import StreamingResponse
 
 from api.http.access import Reader, TokenWriter
 from api.http.errors import Rejection
+from api.http.fields import MAX_BIG_INTEGER
+from api.http.sessions import session_of, settings_of
 from api.payload_logs import files, views
 from api.payload_logs.bodies import Part, archive_answer, member_answer
-from api.payload_logs.queries import MAX_ID
-from api.payload_logs.schemas import LogRequested, LogView
+from api.payload_logs.views import LogRequested, LogView
 from flows.common import requests
-from flows.common.database import transaction
-from flows.common.settings import Settings
 from flows.payload_logs.actions import FETCH_PAYLOAD_LOG, FetchPayloadLog
 from flows.payload_logs.models import PayloadLog
 
 router = APIRouter(prefix="/api/payload-logs", tags=["payload logs"])
 
-PandaId = Annotated[int, Path(ge=1, le=MAX_ID, description="The job at PanDA.", examples=[1001])]
-Offset = Annotated[
-    int | None, Query(ge=0, le=MAX_ID, description="First byte, where a proxy drops `Range`.")
+PandaId = Annotated[
+    int, Path(ge=1, le=MAX_BIG_INTEGER, description="The job at PanDA.", examples=[1001])
 ]
-Length = Annotated[int | None, Query(ge=0, le=MAX_ID, description="Number of bytes from there.")]
+Offset = Annotated[
+    int | None,
+    Query(ge=0, le=MAX_BIG_INTEGER, description="First byte, where a proxy drops `Range`."),
+]
+Length = Annotated[
+    int | None, Query(ge=0, le=MAX_BIG_INTEGER, description="Number of bytes from there.")
+]
 
 _NOT_THERE: Final = "The job's log, or that member of it, is not in the cache."
 _DENIED: Final = {"description": "Reads are closed, and the caller is not authenticated."}
@@ -64,9 +68,7 @@ _EXAMPLES: Final[dict[str, Any]] = {
         400: {"description": "A field is invalid; the answer names it."},
         401: {"description": "Not authenticated."},
     },
-    openapi_extra={
-        "requestBody": {"content": {"application/json": {"examples": _EXAMPLES}}},
-    },
+    openapi_extra={"requestBody": {"content": {"application/json": {"examples": _EXAMPLES}}}},
 )
 def ask(request: Request, caller: TokenWriter, form: FetchPayloadLog) -> LogRequested:
     """Accept a request for a log, or join the open one for the same job.
@@ -74,11 +76,11 @@ def ask(request: Request, caller: TokenWriter, form: FetchPayloadLog) -> LogRequ
     The events `payload_log_progress`, `payload_log_ready` and `payload_log_failed` follow, with the
     job's id as the stream's `subject`.
     """
-    with transaction(request.app.state.engine) as session:
+    with session_of(request) as session:
         accepted = requests.accept(
             session, FETCH_PAYLOAD_LOG, form, requested_by=caller.name, source="rest"
         )
-    return views.requested(form.pandaid, accepted, request.app.state.settings)
+    return views.requested(form.pandaid, accepted, settings_of(request))
 
 
 # ------------------------------------------------------------------ reading
@@ -91,8 +93,8 @@ def ask(request: Request, caller: TokenWriter, form: FetchPayloadLog) -> LogRequ
 )
 def get_log(pandaid: PandaId, request: Request, _reader: Reader) -> LogView:
     """The state of the log, the step that its fetch is at, and what can be read of it."""
-    settings: Settings = request.app.state.settings
-    with transaction(request.app.state.engine) as session:
+    settings = settings_of(request)
+    with session_of(request) as session:
         row = session.get(PayloadLog, pandaid)
     if row is None:
         raise Rejection(404, {"detail": f"job {pandaid}: nobody has asked for its log yet"})
@@ -124,13 +126,14 @@ def get_member(
 ) -> StreamingResponse:
     """The bytes of a member as they were in the archive; `version` wants those of one fetch."""
     log = opened(request, pandaid)
-    member = log.member(name)
-    if member is None or version not in {"", log.version}:
-        log.close()
-        raise _no_member(pandaid, name) if member is None else _outdated(pandaid)
     part = Part(offset, length, request.headers.get("range"))
     kept_as = f"{pandaid}.{name}" if download else None
-    return member_answer(log, member, part, download_as=kept_as)
+    try:
+        member = _member(log, pandaid, name, version)
+        return member_answer(log, member, part, download_as=kept_as)
+    except Rejection:
+        log.close()
+        raise
 
 
 @router.get(
@@ -151,17 +154,18 @@ def opened(request: Request, pandaid: int) -> files.OpenLog:
     Raises:
         Rejection: 404, where it is not in the cache.
     """
-    with transaction(request.app.state.engine) as session:
+    with session_of(request) as session:
         row = session.get(PayloadLog, pandaid)
-    log = files.open_of(row, request.app.state.settings)
+    log = files.open_of(row, settings_of(request))
     if log is None:
         raise Rejection(404, {"detail": f"job {pandaid}: its log is not in the cache"})
     return log
 
 
-def _no_member(pandaid: int, name: str) -> Rejection:
-    return Rejection(404, {"detail": f"the log of job {pandaid} has no member {name[:200]!r}"})
-
-
-def _outdated(pandaid: int) -> Rejection:
-    return Rejection(409, {"detail": f"the log of job {pandaid} was fetched anew meanwhile"})
+def _member(log: files.OpenLog, pandaid: int, name: str, version: str) -> files.Member:
+    member = log.member(name)
+    if member is None:
+        raise Rejection(404, {"detail": f"the log of job {pandaid} has no member {name[:200]!r}"})
+    if version not in {"", log.version}:
+        raise Rejection(409, {"detail": f"the log of job {pandaid} was fetched anew meanwhile"})
+    return member

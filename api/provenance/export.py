@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
+from itertools import islice
 from typing import Final
 
 from sqlalchemy import Engine
@@ -26,6 +27,9 @@ COLUMNS: Final = (
 )  # fmt: skip
 _CHUNK: Final = 200
 
+Format = Callable[[Engine, Selection, datetime], Iterator[str]]
+"""A selection piece by piece; what was not swept since the time is stale."""
+
 
 def as_csv(engine: Engine, wanted: Selection, stale_before: datetime) -> Iterator[str]:
     """A line for each row; nothing in it is a formula to a spreadsheet."""
@@ -34,7 +38,8 @@ def as_csv(engine: Engine, wanted: Selection, stale_before: datetime) -> Iterato
         suggested = rows.suggestions(session, wanted.campaign)
         found = rows.every(session, wanted, stale_before=stale_before)
         lines = (_cells(row, suggested.get(row.path, [])) for row in found)
-        yield from _by_chunks(lines)
+        while chunk := list(islice(lines, _CHUNK)):
+            yield _lines(chunk)
 
 
 def as_json(engine: Engine, wanted: Selection, stale_before: datetime) -> Iterator[str]:
@@ -52,24 +57,13 @@ def as_json(engine: Engine, wanted: Selection, stale_before: datetime) -> Iterat
         yield "\n]}\n"
 
 
-def _by_chunks(lines: Iterable[list[str]]) -> Iterator[str]:
-    chunk: list[list[str]] = []
-    for line in lines:
-        chunk.append(line)
-        if len(chunk) >= _CHUNK:
-            yield _lines(chunk)
-            chunk = []
-    if chunk:
-        yield _lines(chunk)
-
-
 def _lines(cells: Iterable[Iterable[str]]) -> str:
     text = io.StringIO(newline="")
     csv.writer(text).writerows(cells)
     return text.getvalue()
 
 
-def _cells(row: rows.Row, suggested: list[rows.Suggestion]) -> list[str]:
+def _cells(row: rows.Row, suggested: list[str]) -> list[str]:
     has_dataset = row.name is not None
     rses = (f"{each['rse']} {each['files']}/{each['total']}" for each in row.rses or ())
     return [
@@ -80,6 +74,6 @@ def _cells(row: rows.Row, suggested: list[rows.Suggestion]) -> list[str]:
             row.wanted if has_dataset else None, row.files, row.size_bytes, "; ".join(rses),
             row.is_open, row.owner_path, row.owner_task, row.tasks, row.priority,
             row.requestor, row.arrived_at, row.checked_at, row.reason,
-            [each.did for each in suggested],
+            suggested,
         )
     ]  # fmt: skip

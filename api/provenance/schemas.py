@@ -10,6 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from flows.provenance.models import Finding, Rule
 
 
+class _View(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+
 class RseView(BaseModel):
     """Files of a dataset at an RSE: available, and in all."""
 
@@ -20,10 +24,8 @@ class RseView(BaseModel):
     complete: bool | None
 
 
-class ProducedView(BaseModel):
+class ProducedView(_View):
     """A produced dataset. `length` and `bytes` are null while Rucio has it open."""
-
-    model_config = ConfigDict(from_attributes=True)
 
     did: str
     stage: str
@@ -42,10 +44,8 @@ class ProducedView(BaseModel):
     owner_task: str | None
 
 
-class MatchView(BaseModel):
+class MatchView(_View):
     """A produced dataset that counts for a path; `file_count`: its files that are the path's."""
-
-    model_config = ConfigDict(from_attributes=True)
 
     did: str
     rule: Rule
@@ -93,10 +93,8 @@ class PathsView(BaseModel):
     results: list[PathView]
 
 
-class CountsView(BaseModel):
+class CountsView(_View):
     """A campaign's counts: paths, then datasets, files and bytes."""
-
-    model_config = ConfigDict(from_attributes=True)
 
     requested: int
     found: int
@@ -137,10 +135,8 @@ class CampaignView(StandingView):
     rses: list[str]
 
 
-class ArrivalView(BaseModel):
+class ArrivalView(_View):
     """The files that arrived in the 12 h from `at` on."""
-
-    model_config = ConfigDict(from_attributes=True)
 
     at: datetime
     stage: str
@@ -149,10 +145,8 @@ class ArrivalView(BaseModel):
     size_bytes: int
 
 
-class ArrivalsView(BaseModel):
+class ArrivalsView(_View):
     """The files that arrived between two sweeps of the arrivals, by campaign."""
-
-    model_config = ConfigDict(from_attributes=True)
 
     id: int
     window_start: datetime
@@ -161,20 +155,16 @@ class ArrivalsView(BaseModel):
     by_campaign: dict[str, Any]
 
 
-class FileView(BaseModel):
+class FileView(_View):
     """A file of a dataset."""
-
-    model_config = ConfigDict(from_attributes=True)
 
     name: str
     bytes: int | None = Field(validation_alias="size_bytes")
     adler32: str | None
 
 
-class LiveView(BaseModel):
+class LiveView(_View):
     """Rucio's answer when the DID was last read."""
-
-    model_config = ConfigDict(from_attributes=True)
 
     is_there: bool
     read_at: datetime | None
@@ -198,10 +188,8 @@ class DidView(BaseModel):
     request_id: int | None
 
 
-class ReportView(BaseModel):
+class ReportView(_View):
     """A completion report."""
-
-    model_config = ConfigDict(from_attributes=True)
 
     id: int
     campaign: str

@@ -36,8 +36,9 @@ def snapshot(session: Session, *, by: str, source: str, settings: Settings) -> A
     Raises:
         NoCurrentCampaign: PCS has none.
     """
-    if settings.pcs.url is None:
-        require_producing(session)
+    producing = select(func.count()).where(Campaign.lifecycle.in_(campaigns.PRODUCING))
+    if settings.pcs.url is None and not session.scalar(producing):
+        raise campaigns.NoCurrentCampaign
     return _accept(session, "rucio_snapshot_update", {}, by=by, source=source)
 
 
@@ -68,17 +69,6 @@ def report(
 def read_did(session: Session, scope: str, name: str, *, by: str, source: str) -> Accepted:
     """Ask Rucio what it has of a DID now."""
     return _accept(session, "read_did", {"scope": scope, "name": name}, by=by, source=source)
-
-
-def require_producing(session: Session) -> None:
-    """Make sure that PCS has a campaign that is swept every night.
-
-    Raises:
-        NoCurrentCampaign: It has none.
-    """
-    producing = select(func.count()).where(Campaign.lifecycle.in_(campaigns.PRODUCING))
-    if not session.scalar(producing):
-        raise campaigns.NoCurrentCampaign
 
 
 def _accept(

@@ -31,27 +31,19 @@ def standing(found: campaigns.Standing) -> dict[str, Any]:
 
 
 def paths(
-    found: Iterable[rows.Row], suggested: dict[str, list[rows.Suggestion]], error: str | None
+    found: Iterable[rows.Row], suggested: dict[str, list[str]], error: str | None
 ) -> Iterator[PathView]:
     """The rows, which come sorted by path, as one entry for each detector configuration."""
-    for (path, config), group in groupby(found, key=lambda row: (row.path, row.detector_config)):
+    for (path, _), group in groupby(found, key=lambda row: (row.path, row.detector_config)):
         each = list(group)
         row = each[0]
+        known = {name: getattr(row, name) for name in PathView.model_fields if hasattr(row, name)}
         yield PathView(
+            **known,
             requested_path=path,
-            suffix=row.suffix,
-            campaign=row.campaign,
-            detector_config=config,
-            finding=row.finding,
             found=row.finding == Finding.FOUND,
-            reason=row.reason,
             dids=[MatchView.model_validate(one) for one in each if one.name is not None],
-            suggestions=[one.did for one in suggested.get(path, ())],
-            priority=row.priority,
-            requestor=row.requestor,
-            tasks=row.tasks,
-            campaign_tasks=row.campaign_tasks,
-            checked_at=row.checked_at,
+            suggestions=suggested.get(path, []),
             error=error,
         )
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Body, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.http.access import Reader, TokenWriter
+from api.http.lists import Page
 from api.http.sessions import session_of, settings_of
 from api.requests import queries
 from api.requests.views import RequestView, Triggered, triggered, view
@@ -31,13 +32,8 @@ class ActionView(BaseModel):
     timeout_seconds: float
 
 
-class RequestPage(BaseModel):
+class RequestPage(Page[RequestView]):
     """A page of requests, newest first."""
-
-    count: int
-    next: str | None
-    previous: str | None
-    results: list[RequestView]
 
 
 class CancelForm(BaseModel):

@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, delete, exists, func, select
 from sqlalchemy.orm import Session
 
-from api.http.collections.store import Collection, Key, RecordNotFound, as_uuid, table_of
+from api.http.collections.store import Collection, Filter, Key, as_uuid, table_of
 from blocks.errors import Refused
 from flows.fastmon.models import FastmonFile, Run, StfFile
 
@@ -31,24 +31,29 @@ _TFS: Final = table_of(FastmonFile)
 
 
 RUNS: Final = Collection(
+    name="Run",
+    words="run",
     table=_RUNS,
     rows=select(_RUNS),
     order=(_RUNS.c.run_id,),
-    filters={"run_number": _RUNS.c.run_number},
+    filters={"run_number": Filter(_RUNS.c.run_number, "The run's number.")},
 )
 
 STF_FILES: Final = Collection(
+    name="StfFile",
+    words="stf file",
     table=_STFS,
     rows=select(
         *(column for column in _STFS.c if column.name != "run_id"), _STFS.c.run_id.label("run")
     ).join(_RUNS, _RUNS.c.run_id == _STFS.c.run_id),
     order=(_STFS.c.created_at, _STFS.c.file_id),
     filters={
-        "stf_filename": _STFS.c.stf_filename,
-        "run_number": _RUNS.c.run_number,
-        "status": _STFS.c.status,
-        "workflow_id": _STFS.c.workflow_id,
+        "stf_filename": Filter(_STFS.c.stf_filename, "The file's name."),
+        "run_number": Filter(_RUNS.c.run_number, "Number of the run."),
+        "status": Filter(_STFS.c.status, "Status of the file."),
+        "workflow_id": Filter(_STFS.c.workflow_id, "The workflow it belongs to."),
     },
+    columns={"run": "run_id"},
 )
 
 
@@ -59,6 +64,8 @@ def _refuse_sampled(session: Session, which: ColumnElement[bool]) -> None:
 
 
 TF_FILES: Final = Collection(
+    name="FastMonFile",
+    words="fast mon file",
     table=_TFS,
     rows=select(
         *(column for column in _TFS.c if column.name not in {"stf_file_id", "sampled_by"}),
@@ -68,13 +75,13 @@ TF_FILES: Final = Collection(
     .join(_RUNS, _RUNS.c.run_id == _STFS.c.run_id),
     order=(_TFS.c.created_at, _TFS.c.tf_file_id),
     filters={
-        "tf_filename": _TFS.c.tf_filename,
-        "stf_filename": _STFS.c.stf_filename,
-        "status": _TFS.c.status,
-        # The messages' run_id is the run's number, and so it is here.
-        "run_id": _RUNS.c.run_number,
-        "run_number": _RUNS.c.run_number,
+        "tf_filename": Filter(_TFS.c.tf_filename, "The file's name."),
+        "stf_filename": Filter(_STFS.c.stf_filename, "Name of its STF file."),
+        "status": Filter(_TFS.c.status, "Status of the file."),
+        "run_id": Filter(_RUNS.c.run_number, "Number of the run, as messages call it."),
+        "run_number": Filter(_RUNS.c.run_number, "Number of the run."),
     },
+    columns={"stf_file": "stf_file_id"},
     guard=_refuse_sampled,
 )
 
@@ -95,11 +102,11 @@ def remove_run(session: Session, key: Key) -> None:
     """Delete a run with its STF files and their TF files.
 
     Raises:
-        RecordNotFound: There is no such run.
+        NotFound: There is no such run.
         MadeBySampler: Some of the TF files are the sampler's; nothing is deleted.
     """
     # Locked from the parent down: no child can be added until the commit.
-    _lock(session, RUNS, _RUNS.c.run_id == key)
+    _lock(session, RUNS, key)
     _remove_stfs(session, _STFS.c.run_id == key)
     session.execute(delete(_RUNS).where(_RUNS.c.run_id == key))
 
@@ -108,10 +115,10 @@ def remove_stf(session: Session, key: Key) -> None:
     """Delete an STF file with its TF files.
 
     Raises:
-        RecordNotFound: There is no such STF file.
+        NotFound: There is no such STF file.
         MadeBySampler: Some of the TF files are the sampler's; nothing is deleted.
     """
-    _lock(session, STF_FILES, _STFS.c.file_id == key)
+    _lock(session, STF_FILES, key)
     _remove_stfs(session, _STFS.c.file_id == key)
 
 
@@ -119,19 +126,19 @@ def remove_tf(session: Session, key: Key) -> None:
     """Delete a TF file.
 
     Raises:
-        RecordNotFound: There is no such TF file.
+        NotFound: There is no such TF file.
         MadeBySampler: It is the sampler's.
     """
     _refuse_sampled(session, _TFS.c.tf_file_id == key)
     gone = session.scalar(delete(_TFS).where(_TFS.c.tf_file_id == key).returning(_TFS.c.tf_file_id))
     if gone is None:
-        raise RecordNotFound(f"{_TFS.name} has no row {key}")
+        raise TF_FILES.not_found()
 
 
-def _lock(session: Session, collection: Collection, which: ColumnElement[bool]) -> None:
-    found = session.scalar(select(collection.key).where(which).with_for_update())
-    if found is None:
-        raise RecordNotFound(f"{collection.table.name} has no such row")
+def _lock(session: Session, collection: Collection, key: Key) -> None:
+    wanted = select(collection.key).where(collection.key == key).with_for_update()
+    if session.scalar(wanted) is None:
+        raise collection.not_found()
 
 
 def _remove_stfs(session: Session, which: ColumnElement[bool]) -> None:

@@ -6,6 +6,7 @@ only those, misses nothing and counts nothing twice. Nothing here commits.
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -233,11 +234,9 @@ def _series(session: Session, runs: Sequence[LiveRun], since: datetime, at: date
     seconds = (_until(runs, at) - since).total_seconds()
     step = next((step for step in _STEPS if seconds / step <= _BINS), _STEPS[-1])
     found = _steps(session, [run.key for run in runs], since, step)
-    sums: dict[int, dict[str, int]] = {}
+    sums: defaultdict[int, Counter[str]] = defaultdict(Counter)
     for (_, _, moment), counts in found.items():
-        sums.setdefault(moment, {"stfs": 0, "tfs": 0, "volume_bytes": 0})
-        for name, count in counts.items():
-            sums[moment][name] += count
+        sums[moment].update(counts)
     bins = tuple(Bin(at=moment, **counts) for moment, counts in sorted(sums.items()))
     return Series(since=since, step_seconds=step, bins=bins)
 
@@ -268,7 +267,7 @@ def _steps(
 
 # ------------------------------------------------------------------ files and the inbox
 
-_FILES = text("""
+_FILES = text(f"""
     SELECT tf.tf_filename, stf.stf_filename, coalesce(inbox.namespace, '') AS namespace,
            run.run_number, tf.tf_first, tf.tf_last, tf.file_size_bytes, tf.created_at
     FROM (SELECT * FROM swf_fastmon_files ORDER BY created_at DESC LIMIT :deep) AS tf
@@ -277,10 +276,9 @@ _FILES = text("""
     LEFT JOIN fastmon_inbox AS inbox
       ON inbox.stf_filename = stf.stf_filename AND inbox.state <> 'set_aside'
     WHERE (coalesce(inbox.namespace, ''), run.run_number) IN (
-        SELECT namespace, run_number FROM
-        unnest(cast(:namespaces AS text[]), cast(:numbers AS int[])) AS l (namespace, run_number))
+        SELECT namespace, run_number FROM {_KEYS})
     ORDER BY tf.created_at DESC, tf.tf_filename DESC LIMIT :limit
-""")
+""")  # noqa: S608 - constants
 _LOOKED_THROUGH: Final = 5_000  # newest TF files among which a namespace's or run's are sought
 
 _WAITING = text("""

@@ -1,50 +1,101 @@
 """The routes of one collection that agents read and write: list, detail, POST, PUT, PATCH, DELETE.
 
-A resource says what is particular to it; the codes and texts are those of Django REST framework
-(fastmon contract section 3.1).
+A resource says what is particular to a collection; the codes and texts are those of Django REST
+framework (fastmon contract section 3.1).
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
+from sqlalchemy.orm import Session
 
-from api.http import lists
+from api.http import fields, lists
 from api.http.access import Reader, Writer
 from api.http.collections import store
-from api.http.collections.resource import Resource
-from api.http.errors import Errors, Problem
+from api.http.collections.store import Collection, Key
+from api.http.errors import Problem, refusals
 from api.http.forms import Body, Sent, partial
 from api.http.forms import body as _body
+from api.http.sessions import session_of
 
 _DETAIL: Final = "/{key}/"
 _MERGED: Final = ("metadata",)
 
 
+def _as_sent(_session: Session, values: dict[str, Any]) -> dict[str, Any]:
+    return values
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """What is particular to one collection."""
+
+    path: str
+    collection: Collection
+    view: type[BaseModel]
+    form: type[BaseModel]
+    remove: Callable[[Session, Key], None]
+    example: dict[str, Any]
+    changes_example: dict[str, Any]
+    resolve: Callable[[Session, dict[str, Any]], dict[str, Any]] = _as_sent
+    """Puts keys in the place of what a body names otherwise."""
+
+    def key(self, request: Request) -> Key:
+        """The key in the request's path.
+
+        Raises:
+            NotFound: It cannot be one.
+        """
+        text = request.path_params["key"]
+        if self.collection.key.type.python_type is uuid.UUID:
+            key: Key | None = store.as_uuid(text)
+        else:
+            small = text.isascii() and text.isdecimal() and len(text) <= len(str(2**31))
+            key = int(text) if small and int(text) <= fields.MAX_INTEGER else None
+        if key is None:
+            raise self.collection.not_found()
+        return key
+
+    def columns_of(self, session: Session, sent: dict[str, Any]) -> dict[str, Any]:
+        """The values that were sent, by column."""
+        values = self.resolve(session, sent)
+        columns = self.collection.columns
+        return {columns.get(name, name): value for name, value in values.items()}
+
+
 # ------------------------------------------------------------------ routes
 
 
-def make_router(resource: Resource) -> APIRouter:
-    """The resource's routes."""
+def make_router(resource: Resource, *, removal: str, conflict: str) -> APIRouter:
+    """The resource's routes.
+
+    Args:
+        resource: What is particular to it.
+        removal: What else the deletion of a row deletes, and when it may not be.
+        conflict: Why a row may not be written: the description of 409.
+    """
     router = APIRouter(prefix=f"/api/{resource.path}", tags=[resource.path])
     _add_reading(router, resource)
-    _add_writing(router, resource)
+    _add_writing(router, resource, removal, conflict)
     return router
 
 
 def _add_reading(router: APIRouter, resource: Resource) -> None:
     view: Any = resource.view
+    words = resource.collection.words
 
     @router.get(
         "/",
-        summary=f"List {resource.words}s",
+        summary=f"List {words}s",
         response_model=list[view] | lists.Page[view],
         responses=_refusals(400, 403),
-        openapi_extra={"parameters": lists.parameters(resource.collection, resource.filters)},
+        openapi_extra={"parameters": lists.parameters(resource.collection)},
     )
     def list_rows(request: Request, _caller: Reader) -> Response:
         """All as a bare array, oldest first; with `limit`, a page with its links."""
@@ -52,22 +103,24 @@ def _add_reading(router: APIRouter, resource: Resource) -> None:
 
     @router.get(
         _DETAIL,
-        summary=f"One {resource.words}",
+        summary=f"One {words}",
         response_model=view,
         responses=_refusals(403, 404),
         openapi_extra=_key_parameter(resource),
     )
     def get_row(request: Request, _caller: Reader) -> BaseModel:
-        with resource.session(request) as session:
+        with session_of(request) as session:
             row = store.get(session, resource.collection, resource.key(request))
-        return resource.shown(row)
+        return resource.view.model_validate(row)
 
 
-def _add_writing(router: APIRouter, resource: Resource) -> None:
+def _add_writing(router: APIRouter, resource: Resource, removal: str, conflict: str) -> None:
+    words = resource.collection.words
+
     @router.post(
         "/",
         status_code=201,
-        summary=f"Register one {resource.words}",
+        summary=f"Register one {words}",
         response_model=resource.view,
         responses=_refusals(400, 403, 415),
         openapi_extra=_body(resource.form, resource.example),
@@ -75,16 +128,16 @@ def _add_writing(router: APIRouter, resource: Resource) -> None:
     def add_row(request: Request, _caller: Writer, body: Sent) -> BaseModel:
         """Unknown keys are ignored. Times without a zone are taken to be in UTC."""
         sent = body.read(resource.form)
-        with resource.session(request) as session:
+        with session_of(request) as session:
             values = resource.columns_of(session, sent)
             row = store.add(session, resource.collection, values)
-        return resource.shown(row)
+        return resource.view.model_validate(row)
 
     @router.put(
         _DETAIL,
-        summary=f"Set the fields of one {resource.words}",
+        summary=f"Set the fields of one {words}",
         response_model=resource.view,
-        responses=_refusals(400, 403, 404, 415, conflict=resource.conflict),
+        responses=_refusals(400, 403, 404, 415, conflict=conflict),
         openapi_extra=_key_parameter(resource) | _body(resource.form, resource.example),
     )
     def replace_row(request: Request, _caller: Writer, body: Sent) -> BaseModel:
@@ -93,60 +146,47 @@ def _add_writing(router: APIRouter, resource: Resource) -> None:
 
     @router.patch(
         _DETAIL,
-        summary=f"Change one {resource.words}",
+        summary=f"Change one {words}",
         response_model=resource.view,
-        responses=_refusals(400, 403, 404, 415, conflict=resource.conflict),
+        responses=_refusals(400, 403, 404, 415, conflict=conflict),
         openapi_extra=_key_parameter(resource)
         | _body(partial(resource.form), resource.changes_example),
     )
     def change_row(request: Request, _caller: Writer, body: Sent) -> BaseModel:
         """Only fields that were sent change; a `metadata` object is merged into the stored one."""
-        merge = [name for name in _MERGED if name in resource.form.model_fields]
-        return _write(request, resource, body, partial(resource.form), merge=merge)
+        return _write(request, resource, body, partial(resource.form), merge=_MERGED)
 
     @router.delete(
         _DETAIL,
         status_code=204,
-        summary=f"Delete one {resource.words}",
-        description=resource.removal,
-        responses=_refusals(403, 404, conflict=resource.conflict),
+        summary=f"Delete one {words}",
+        description=removal,
+        responses=_refusals(403, 404, conflict=conflict),
         openapi_extra=_key_parameter(resource),
     )
     def delete_row(request: Request, _caller: Writer) -> None:
-        with resource.session(request) as session:
+        with session_of(request) as session:
             resource.remove(session, resource.key(request))
 
 
 def _write(
-    request: Request,
-    resource: Resource,
-    body: Body,
-    form: type[BaseModel],
-    *,
-    merge: Sequence[str],
+    request: Request, resource: Resource, body: Body, form: type[BaseModel], *, merge: Sequence[str]
 ) -> BaseModel:
     key = resource.key(request)
-    with resource.session(request) as session:
+    with session_of(request) as session:
         store.get(session, resource.collection, key)
         values = resource.columns_of(session, body.read(form))
         row = store.change(session, resource.collection, key, values, merge=merge)
-    return resource.shown(row)
+    return resource.view.model_validate(row)
 
 
 # ------------------------------------------------------------------ OpenAPI
 
 
-_REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
-    400: {"model": Errors | Problem, "description": "What is wrong, by field."},
-    403: {"model": Problem, "description": "Not permitted, or an invalid token."},
-    404: {"model": Problem, "description": "Not found."},
-    415: {"model": Problem, "description": "The body is not sent as application/json."},
-    503: {"model": Problem, "description": "The database is not reachable; try again."},
-}
-
-
 def _refusals(*codes: int, conflict: str = "") -> dict[int | str, dict[str, Any]]:
-    found: dict[int | str, dict[str, Any]] = {code: _REFUSALS[code] for code in (*codes, 503)}
+    found = refusals(*codes)
+    if 400 in found:  # noqa: PLR2004
+        found[400] = {**found[400], "description": "What is wrong, by field."}
     if conflict:
         found[409] = {"model": Problem, "description": conflict}
     return found
@@ -155,7 +195,7 @@ def _refusals(*codes: int, conflict: str = "") -> dict[int | str, dict[str, Any]
 def _key_parameter(resource: Resource) -> dict[str, Any]:
     is_uuid = resource.collection.key.type.python_type is uuid.UUID
     schema = {"type": "string", "format": "uuid"} if is_uuid else {"type": "integer", "minimum": 1}
-    text = f"`{resource.collection.key.name}` of the {resource.words}."
+    text = f"`{resource.collection.key.name}` of the {resource.collection.words}."
     parameter = {
         "name": "key", "in": "path", "required": True, "description": text, "schema": schema
     }  # fmt: skip

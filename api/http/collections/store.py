@@ -8,8 +8,8 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import psycopg
 from sqlalchemy import (
@@ -31,33 +31,13 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from blocks.errors import NotFound, ProdOpsError
+from api.http import fields
+from blocks.errors import Invalid, NotFound
 from flows.common.database import Base, now
 
 Key = int | uuid.UUID
 Record = RowMapping
 Values = Mapping[str, Any]
-
-
-class RecordNotFound(NotFound):
-    """A collection has no row of that key."""
-
-
-class AlreadyExists(ProdOpsError):
-    """Another row has this value of a column that is unique."""
-
-    def __init__(self, column: str) -> None:
-        self.column = column
-        super().__init__(f"another row has this {column}")
-
-
-class NoSuchParent(ProdOpsError):
-    """The row that a column points to is not there."""
-
-    def __init__(self, column: str, value: object) -> None:
-        self.column = column
-        self.value = value
-        super().__init__(f"there is no row that {column} {value} names")
 
 
 def table_of(model: type[Base]) -> Table:
@@ -71,18 +51,31 @@ def _unguarded(_session: Session, _which: ColumnElement[bool]) -> None:
     return None
 
 
+class Filter(NamedTuple):
+    """A query parameter: the column that it is compared with, and what it means."""
+
+    column: Column[Any]
+    meaning: str
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Collection:
     """A table as REST shows it: what is read, in which order, and what it may be filtered by.
 
     Attributes:
+        name: What a row is called.
+        words: The same in lower-case words, as texts spell it.
+        columns: Columns of the fields that are called otherwise in the table.
         guard: Raises where one of the rows that a condition names may not be changed.
     """
 
+    name: str
+    words: str
     table: Table
     rows: Select[Any]
     order: tuple[Column[Any], ...]
-    filters: Mapping[str, Column[Any]]
+    filters: Mapping[str, Filter]
+    columns: Mapping[str, str] = field(default_factory=dict)
     guard: Callable[[Session, ColumnElement[bool]], None] = _unguarded
 
     @property
@@ -90,6 +83,10 @@ class Collection:
         """The column that names a row in a URL."""
         (key,) = self.table.primary_key.columns
         return key
+
+    def not_found(self) -> NotFound:
+        """There is none of that key."""
+        return NotFound(f"No {self.name} matches the given query.")
 
 
 # ------------------------------------------------------------------ reading
@@ -99,11 +96,11 @@ def get(session: Session, collection: Collection, key: Key) -> Record:
     """The row of that key.
 
     Raises:
-        RecordNotFound: There is none.
+        NotFound: There is none.
     """
     row = session.execute(collection.rows.where(collection.key == key)).mappings().one_or_none()
     if row is None:
-        raise RecordNotFound(f"{collection.table.name} has no row {key}")
+        raise collection.not_found()
     return row
 
 
@@ -135,7 +132,7 @@ def rows_after(
 
 def _filtered(collection: Collection, wanted: Values) -> Select[Any]:
     return collection.rows.where(
-        *(collection.filters[name] == value for name, value in wanted.items())
+        *(collection.filters[name].column == value for name, value in wanted.items())
     )
 
 
@@ -154,10 +151,9 @@ def add(session: Session, collection: Collection, values: Values) -> Record:
     """Insert a row; gives it as it reads.
 
     Raises:
-        AlreadyExists: A unique value is taken.
-        NoSuchParent: What it points to is not there.
+        Invalid: A unique value is taken, or what it points to is not there.
     """
-    with _named_conflicts(collection.table, values):
+    with _named_conflicts(collection, values):
         key = session.scalar(
             insert(collection.table).values(**_nulls(values)).returning(collection.key)
         )
@@ -171,10 +167,9 @@ def change(
     """Change a row's columns; JSON objects of the columns in `merge` are merged into what is there.
 
     Raises:
-        RecordNotFound: There is no such row.
+        NotFound: There is no such row.
         ProdOpsError: Its guard says no.
-        AlreadyExists: A unique value is taken.
-        NoSuchParent: What it points to is not there.
+        Invalid: A unique value is taken, or what it points to is not there.
     """
     table = collection.table
     collection.guard(session, collection.key == key)
@@ -184,7 +179,7 @@ def change(
         name: _merged(table.c[name], values[name]) for name in merge if values.get(name) is not None
     }
     if new:
-        with _named_conflicts(table, values):
+        with _named_conflicts(collection, values):
             session.execute(update(table).where(collection.key == key).values(**new))
     return get(session, collection, key)
 
@@ -200,15 +195,19 @@ def _merged(column: Column[Any], value: Any) -> ColumnElement[Any]:
 
 
 @contextmanager
-def _named_conflicts(table: Table, values: Values) -> Iterator[None]:
-    """A broken constraint as the fact that it stands for: only the database sees every race."""
+def _named_conflicts(collection: Collection, values: Values) -> Iterator[None]:
+    """A broken constraint in the wire's words: only the database sees every race."""
+    table = collection.table
+    field_of = {column: name for name, column in collection.columns.items()}
     try:
         yield
     except IntegrityError as error:
         broken = error.orig.diag.constraint_name if isinstance(error.orig, psycopg.Error) else None
         for column in table.columns:
-            if broken == f"{table.name}_{column.name}_key":
-                raise AlreadyExists(column.name) from error
-            if broken == f"{table.name}_{column.name}_fkey":
-                raise NoSuchParent(column.name, values[column.name]) from error
+            name = column.name
+            if broken == f"{table.name}_{name}_key":
+                text = f"{collection.words} with this {name.replace('_', ' ')} already exists."
+                raise Invalid({name: [text]}) from None
+            if broken == f"{table.name}_{name}_fkey":
+                raise Invalid({field_of[name]: [fields.no_such_key(values[name])]}) from None
         raise

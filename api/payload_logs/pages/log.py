@@ -15,16 +15,23 @@ from starlette.concurrency import run_in_threadpool
 
 from api.http import pages
 from api.http.access import Caller
-from api.payload_logs import files, queries, routes
-from api.payload_logs.pages.parts import STEPS, Asked, step_of
-from api.payload_logs.queries import NotAJobId, NotItsRequest, Phase, job_id
+from api.http.sessions import session_of, settings_of
+from api.payload_logs import files, queries, routes, views
+from api.payload_logs.queries import Asked, NotAJobId, NotItsRequest, Phase, Standing, job_id
 from flows.common import events
-from flows.common.database import transaction
-from flows.common.settings import Settings
-from flows.payload_logs.models import PayloadLog
+from flows.payload_logs.models import Step
 
 router = APIRouter(route_class=pages.PageRoute, prefix="/panda/jobs", include_in_schema=False)
 
+STEPS: Final[dict[Step, str]] = {
+    Step.LOOK_UP: "Find out at PanDA which log it is",
+    Step.RESOLVE: "Find its replicas in Rucio",
+    Step.COPY: "Copy it from storage",
+    Step.VERIFY: "Check its size and checksum",
+    Step.UNPACK: "Unpack the log files",
+    Step.PUBLISH: "Put them where they can be read",
+}
+"""The steps of a fetch in their order, as pages list them."""
 _NOT_THERE: Final = frozenset({Phase.NO_JOB, Phase.NO_LOG})
 
 router.add_api_route("/{pandaid}/log/members/{name}", routes.get_member)
@@ -32,21 +39,12 @@ router.add_api_route("/{pandaid}/log/members/{name}/", routes.get_member)
 router.add_api_route("/{pandaid}/log/archive/", routes.get_archive)
 
 
-@dataclass(frozen=True)
-class Tab:
-    """A member that can be read."""
-
-    name: str
-    size_bytes: int
-    path: str
-
-
 @router.get("/{pandaid}/log/")
 async def log_page(request: Request, pandaid: str) -> Response:
     """The page; opening it asks for the log where it is not there."""
     viewer = await pages.viewer_of(request)
     try:
-        number, asked = job_id(pandaid), Asked.of(request)
+        number, asked = job_id(pandaid), Asked.of(request.query_params)
         found = await run_in_threadpool(_read, request, number, viewer, asked)
     except NotAJobId:
         what = f"PanDA job “{pandaid[:100]}”: a job is named by a positive whole number"
@@ -66,34 +64,26 @@ async def log_page(request: Request, pandaid: str) -> Response:
 
 def _read(request: Request, pandaid: int, viewer: Caller, asked: Asked) -> dict[str, Any]:
     """All that the page shows of a log: its standing, its members, and where events go on."""
-    settings: Settings = request.app.state.settings
-    with transaction(request.app.state.engine) as session:
+    settings = settings_of(request)
+    with session_of(request) as session:
         # First: what happens from here on is among the events that the page follows.
         last_event_id = events.last_id(session)
-        standing = queries.look_and_ask(
-            session, pandaid, settings, viewer, force=asked.force, request_id=asked.request_id
-        )
-        task_name = queries.task_name(session, standing.row)
-    with files.open_of(standing.row, settings) or nullcontext() as log:
+        standing = queries.look_and_ask(session, pandaid, settings, viewer, asked)
+        row = standing.row
+        task_name = queries.task_name(session, row)
+    with files.open_of(row, settings) or nullcontext() as log:
         return {
             "last_event_id": last_event_id,
             "standing": standing,
             "task_name": task_name,
-            "tabs": _tabs(standing.row, log),
+            "tabs": views.log(row, log, settings).members if row is not None else [],
             "log_version": log.version if log is not None else "",
             "step": step_of(standing),
         }
 
 
-def _tabs(row: PayloadLog | None, log: files.OpenLog | None) -> list[Tab]:
-    if row is None or log is None:
-        return []
-    paths = {each.get("name"): each.get("path") or "" for each in row.members}
-    return [Tab(each.name, each.size_bytes, paths.get(each.name, "")) for each in log.members]
-
-
 def _shared(request: Request, pandaid: int) -> dict[str, Any]:
-    settings: Settings = request.app.state.settings
+    settings = settings_of(request)
     prefix = pages.prefix_of(request)
     monitor = settings.pcs.panda_monitor_url
     base = f"{prefix}/panda/jobs/{pandaid}"
@@ -106,3 +96,30 @@ def _shared(request: Request, pandaid: int) -> dict[str, Any]:
         "task_path": lambda name: f"{prefix}/pcs/tasks/{quote(name, safe='')}/",
         "Phase": Phase,
     }
+
+
+# ------------------------------------------------------------------ shared with the text
+
+
+@dataclass(frozen=True)
+class StepNow:
+    """Where a fetch is.
+
+    Attributes:
+        name: The step; empty before the first.
+        number: Its position, from 1; 0 before the first.
+        text: What the ops side says of it.
+    """
+
+    name: str = ""
+    number: int = 0
+    text: str = "waiting for the ops side"
+
+
+def step_of(standing: Standing) -> StepNow:
+    """Where the fetch is that the standing waits for."""
+    row, request = standing.row, standing.request
+    if row is None or request is None or row.request_id != request.id or row.step not in set(Step):
+        return StepNow()
+    step = Step(row.step)
+    return StepNow(step.value, step.number, row.step_text or STEPS[step])

@@ -13,10 +13,12 @@ from starlette.responses import PlainTextResponse
 
 from api.http import pages
 from api.http.access import Caller
+from api.http.sessions import session_of, settings_of
 from api.payload_logs import files
 from api.payload_logs.bodies import text_answer
-from api.payload_logs.pages.parts import Asked, step_of
+from api.payload_logs.pages.log import step_of
 from api.payload_logs.queries import (
+    Asked,
     NotAJobId,
     NotItsRequest,
     Phase,
@@ -25,8 +27,6 @@ from api.payload_logs.queries import (
     look_and_ask,
 )
 from blocks.errors import OutsideUnavailable
-from flows.common.database import transaction
-from flows.common.settings import Settings
 from flows.payload_logs.models import Step
 
 router = APIRouter(route_class=pages.PageRoute, prefix="/panda/jobs", include_in_schema=False)
@@ -44,7 +44,7 @@ async def payload_log(request: Request, pandaid: str) -> Response:
     """
     viewer = await pages.viewer_of(request)
     try:
-        number, asked = job_id(pandaid), Asked.of(request)
+        number, asked = job_id(pandaid), Asked.of(request.query_params)
         answer = await run_in_threadpool(_answer, request, number, viewer, asked)
     except (NotAJobId, NotItsRequest) as error:
         return _line(404, str(error))
@@ -55,12 +55,10 @@ async def payload_log(request: Request, pandaid: str) -> Response:
 
 
 def _answer(request: Request, pandaid: int, viewer: Caller, asked: Asked) -> Response:
-    settings: Settings = request.app.state.settings
+    settings = settings_of(request)
     for _ in range(_TRIES):
-        with transaction(request.app.state.engine) as session:
-            standing = look_and_ask(
-                session, pandaid, settings, viewer, force=asked.force, request_id=asked.request_id
-            )
+        with session_of(request) as session:
+            standing = look_and_ask(session, pandaid, settings, viewer, asked)
         if standing.phase is not Phase.READY:
             break
         if (log := files.open_of(standing.row, settings)) is not None:

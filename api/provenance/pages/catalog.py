@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -16,10 +17,10 @@ from api.http.sessions import read, settings_of
 from api.provenance import export
 from api.provenance.queries import campaigns, counts, rows
 from api.provenance.queries.selection import NO_REQUESTOR, Selection
+from api.provenance.routes import stale_before
 from blocks.errors import NotFound
 from flows.common import events
 from flows.common.database import now
-from flows.common.settings import Settings
 from flows.provenance.models import EVGEN, Finding, Rule
 
 router = APIRouter(route_class=pages.PageRoute, prefix="/pcs", include_in_schema=False)
@@ -31,7 +32,7 @@ async def catalog_page(request: Request) -> Response:
     viewer = await pages.viewer_of(request)
     wanted = Selection.of(dict(request.query_params))
     try:
-        found = await read(request, lambda session: _page(session, wanted, settings_of(request)))
+        found = await read(request, lambda session: _page(session, wanted, stale_before(request)))
     except NotFound as error:
         return await pages.show(
             request, "catalog_none.html", viewer, status=404, problem=str(error),
@@ -49,36 +50,33 @@ async def catalog_page(request: Request) -> Response:
 @router.get("/catalog.csv")
 async def catalog_csv(request: Request) -> Response:
     """All rows of a selection as CSV."""
-    wanted = await _exported(request)
-    if isinstance(wanted, Response):
-        return wanted
-    lines = export.as_csv(request.app.state.engine, wanted, _stale_before(request))
-    return StreamingResponse(
-        lines, media_type="text/csv; charset=utf-8", headers=_attached(wanted, "csv")
-    )
+    return await _export(request, export.as_csv, "csv", "text/csv; charset=utf-8")
 
 
 @router.get("/catalog.json")
 async def catalog_json(request: Request) -> Response:
     """All rows of a selection as JSON."""
-    wanted = await _exported(request)
-    if isinstance(wanted, Response):
-        return wanted
-    lines = export.as_json(request.app.state.engine, wanted, _stale_before(request))
-    return StreamingResponse(
-        lines, media_type="application/json", headers=_attached(wanted, "json")
-    )
+    return await _export(request, export.as_json, "json", "application/json")
 
 
-async def _exported(request: Request) -> Selection | Response:
-    """The selection with its campaign; 404 as text where there is none."""
+async def _export(request: Request, form: export.Format, suffix: str, media_type: str) -> Response:
+    """The rows as a file, named for their campaign; 404 as text where there is none."""
     await gatekeeper(request).reader(request)
     wanted = Selection.of(dict(request.query_params))
     try:
         named = await read(request, lambda session: _named(session, wanted))
     except NotFound as error:
         return Response(f"{error}\n", 404, media_type="text/plain")
-    return named or Response("There is no campaign yet.\n", 404, media_type="text/plain")
+    if named is None:
+        return Response("There is no campaign yet.\n", 404, media_type="text/plain")
+    name = "".join(each if each.isalnum() or each in "._-" else "_" for each in named.campaign)
+    headers = {
+        "Content-Disposition": f'attachment; filename="catalog-{name}.{suffix}"',
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+    }
+    lines = form(request.app.state.engine, named, stale_before(request))
+    return StreamingResponse(lines, media_type=media_type, headers=headers)
 
 
 def _named(session: Session, wanted: Selection) -> Selection | None:
@@ -89,13 +87,12 @@ def _named(session: Session, wanted: Selection) -> Selection | None:
     return replace(wanted, campaign=name)
 
 
-def _page(session: Session, asked: Selection, settings: Settings) -> dict[str, Any] | None:
+def _page(session: Session, asked: Selection, stale_before: datetime) -> dict[str, Any] | None:
     last_event_id = events.freeze(session)
     wanted = _named(session, asked)
     if wanted is None:
         return None
     name = wanted.campaign
-    stale_before = campaigns.oldest_good(settings.provenance.stale_hours)
     return {
         "last_event_id": last_event_id,
         "wanted": wanted,
@@ -117,19 +114,6 @@ def _page(session: Session, asked: Selection, settings: Settings) -> dict[str, A
 def _offered(session: Session, name: str) -> list[str]:
     names = [each for each in campaigns.known(session) if each != EVGEN]
     return [*names, EVGEN] if name in {*names, EVGEN} else [name, *names, EVGEN]
-
-
-def _attached(wanted: Selection, kind: str) -> dict[str, str]:
-    name = "".join(each if each.isalnum() or each in "._-" else "_" for each in wanted.campaign)
-    return {
-        "Content-Disposition": f'attachment; filename="catalog-{name}.{kind}"',
-        "Cache-Control": "no-store",
-        "X-Content-Type-Options": "nosniff",
-    }
-
-
-def _stale_before(request: Request) -> Any:
-    return campaigns.oldest_good(settings_of(request).provenance.stale_hours)
 
 
 # ------------------------------------------------------------------ shared with the other pages

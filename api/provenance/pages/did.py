@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -11,13 +13,12 @@ from starlette.concurrency import run_in_threadpool
 
 from api.http import pages
 from api.http.access import VISITOR
-from api.http.sessions import read
+from api.http.sessions import read, session_of
 from api.provenance import services
 from api.provenance.pages.catalog import shared
 from api.provenance.queries import dids
 from api.provenance.queries.dids import BadDid, Detail, Did, Knowledge
 from flows.common import events
-from flows.common.database import transaction
 
 router = APIRouter(route_class=pages.PageRoute, prefix="/pcs/did", include_in_schema=False)
 
@@ -28,7 +29,6 @@ _STATUS: Final = {
     Knowledge.UNANSWERED: 502,
 }
 _LARGEST_PAGE: Final = 100_000
-_SOURCE: Final = "page"
 
 
 @router.get("/")
@@ -37,11 +37,7 @@ async def did_page(request: Request, did: str = "", files: str = "", after: str 
 
     `after` is the event that a page which asks again has got to: that asks Rucio nothing.
     """
-    try:
-        wanted = dids.parse(did)
-    except BadDid as error:
-        return await _refused(request, str(error))
-    return await _shown(request, wanted, files=files, is_again=bool(after))
+    return await _shown(request, partial(dids.parse, did), files=files, is_again=bool(after))
 
 
 @router.get("/{scope}/{name:path}")
@@ -49,20 +45,18 @@ async def did_at_path(
     request: Request, scope: str, name: str, files: str = "", after: str = ""
 ) -> Response:
     """The same by path: `/pcs/did/epic/RECO/...`, with one slash or two before the name."""
-    try:
-        wanted = dids.checked(scope, f"/{name.strip('/')}")
-    except BadDid as error:
-        return await _refused(request, str(error))
+    wanted = partial(dids.checked, scope, f"/{name.strip('/')}")
     return await _shown(request, wanted, files=files, is_again=bool(after))
 
 
-async def _refused(request: Request, problem: str) -> Response:
+async def _shown(
+    request: Request, wanted: Callable[[], Did], *, files: str, is_again: bool
+) -> Response:
     viewer = await pages.viewer_of(request)
-    return await pages.show(request, "did_bad.html", viewer, status=400, problem=problem)
-
-
-async def _shown(request: Request, did: Did, *, files: str, is_again: bool) -> Response:
-    viewer = await pages.viewer_of(request)
+    try:
+        did = wanted()
+    except BadDid as error:
+        return await pages.show(request, "did_bad.html", viewer, status=400, problem=str(error))
     if not is_again:
         await run_in_threadpool(_ask, request, did, viewer.name or VISITOR)
     found = await read(request, lambda session: _found(session, did, _number(files)))
@@ -80,9 +74,9 @@ async def _shown(request: Request, did: Did, *, files: str, is_again: bool) -> R
 
 
 def _ask(request: Request, did: Did, by: str) -> None:
-    with transaction(request.app.state.engine) as session:
+    with session_of(request) as session:
         if dids.is_due(dids.read(session, did)):
-            services.read_did(session, did.scope, did.name, by=by, source=_SOURCE)
+            services.read_did(session, did.scope, did.name, by=by, source="page")
 
 
 def _found(session: Session, did: Did, page: int) -> dict[str, Any]:

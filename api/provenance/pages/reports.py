@@ -11,10 +11,9 @@ from api.http import pages
 from api.http.sessions import read
 from api.provenance.pages.catalog import shared
 from api.provenance.queries import campaigns, reports
-from blocks.errors import NotFound
 from flows.common import events
 from flows.common.text import unkeepable
-from flows.provenance.models import EVGEN
+from flows.provenance.models import EVGEN, CompletionReport
 
 router = APIRouter(route_class=pages.PageRoute, prefix="/pcs/reports", include_in_schema=False)
 
@@ -58,10 +57,9 @@ async def report_page(request: Request, report_id: str) -> Response:
 
 def _listed(session: Session, campaign: str) -> dict[str, Any]:
     last_event_id = events.freeze(session)
-    asked = reports.open_requests(session)
+    asked = campaigns.open_requests(session, "report_completion")
     known = [name for name in campaigns.known(session) if name != EVGEN]
-    by_itself = campaigns.shown_by_itself(session)
-    to_report = campaign or by_itself
+    to_report = campaign or campaigns.shown_by_itself(session)
     return {
         "last_event_id": last_event_id,
         "rows": reports.reports(session, campaign=campaign or None),
@@ -73,10 +71,7 @@ def _listed(session: Session, campaign: str) -> dict[str, Any]:
 
 def _detail(session: Session, key: str) -> dict[str, Any]:
     is_key = key.isascii() and key.isdecimal() and len(key) < len(str(_LARGEST_ID))
-    try:
-        found = reports.report(session, int(key)) if is_key else None
-    except NotFound:
-        found = None
+    found = session.get(CompletionReport, int(key)) if is_key else None
     if found is None:
         return {}
     return {"report": found, "body": found.body, "next_id": reports.next_of(session, found)}

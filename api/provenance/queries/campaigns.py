@@ -4,22 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Final
+from datetime import datetime
+from typing import Final
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from api.pcs.models import Campaign, Lifecycle
 from blocks.errors import NotFound, ProdOpsError
-from flows.common.database import now
 from flows.common.models import OPEN, Request
-from flows.provenance.models import (
-    EVGEN,
-    CampaignSweep,
-    DetectedRelease,
-    SweepState,
-)
+from flows.provenance.models import EVGEN, CampaignSweep, DetectedRelease, SweepState
 
 PRODUCING: Final = (Lifecycle.CURRENT, Lifecycle.LAST, Lifecycle.PRODUCING)
 """Lifecycles whose campaigns are swept every night."""
@@ -49,15 +43,15 @@ class Standing:
     Attributes:
         lifecycle: As PCS has it; None where the embedded PCS does not know the campaign.
         sweep: The last sweep of it; None where there was none.
-        is_stale: What stands is older than it should be.
         request: The sweep that is under way or waits.
+        stale_before: What was swept before is older than it should be.
     """
 
     name: str
     lifecycle: str | None
     sweep: CampaignSweep | None
-    is_stale: bool
-    request: Request | None = None
+    request: Request | None
+    stale_before: datetime
 
     @property
     def word(self) -> str:
@@ -66,7 +60,8 @@ class Standing:
             return "never"
         if self.sweep.state == SweepState.FAILED:
             return "failed"
-        return "stale" if self.is_stale else "ok"
+        checked_at = self.sweep.checked_at
+        return "stale" if checked_at is None or checked_at < self.stale_before else "ok"
 
     @property
     def is_evgen(self) -> bool:
@@ -84,10 +79,11 @@ def known(session: Session) -> list[str]:
 def standings(session: Session, *, stale_before: datetime) -> list[Standing]:
     """Every campaign; newest name first."""
     sweeps = {each.campaign: each for each in session.scalars(select(CampaignSweep))}
-    lifecycles = {name: str(each) for name, each in session.execute(_lifecycles())}
-    open_ones = _open_requests(session)
+    named = session.execute(select(Campaign.name, Campaign.lifecycle))
+    lifecycles = {name: str(lifecycle) for name, lifecycle in named}
+    open_ones = _open_sweeps(session)
     return [
-        _standing(name, lifecycles.get(name), sweeps.get(name), open_ones.get(name), stale_before)
+        Standing(name, lifecycles.get(name), sweeps.get(name), open_ones.get(name), stale_before)
         for name in sorted(sweeps.keys() | lifecycles.keys(), reverse=True)
     ]
 
@@ -101,7 +97,7 @@ def standing(session: Session, name: str, *, stale_before: datetime) -> Standing
     require(session, name)
     sweep = session.get(CampaignSweep, name)
     lifecycle = session.scalar(select(Campaign.lifecycle).where(Campaign.name == name))
-    return _standing(name, lifecycle, sweep, _open_requests(session).get(name), stale_before)
+    return Standing(name, lifecycle, sweep, _open_sweeps(session).get(name), stale_before)
 
 
 def require(session: Session, name: str) -> None:
@@ -131,33 +127,15 @@ def shown_by_itself(session: Session) -> str | None:
     return latest or next(iter(known(session)), None)
 
 
-def oldest_good(stale_hours: float) -> datetime:
-    """The time before which a sweep is stale."""
-    return now() - timedelta(hours=stale_hours)
-
-
-def _standing(
-    name: str,
-    lifecycle: str | None,
-    sweep: CampaignSweep | None,
-    request: Request | None,
-    stale_before: datetime,
-) -> Standing:
-    checked_at = sweep.checked_at if sweep is not None else None
-    is_stale = checked_at is None or checked_at < stale_before
-    return Standing(name, lifecycle, sweep, is_stale, request)
-
-
-def _lifecycles() -> Any:
-    return select(Campaign.name, Campaign.lifecycle)
-
-
-def _open_requests(session: Session) -> dict[str, Request]:
+def _open_sweeps(session: Session) -> dict[str, Request]:
     """The sweeps that are under way or wait, by campaign."""
-    asked = session.scalars(
-        select(Request)
-        .where(Request.action.in_(("campaign_provenance_sweep", "evgen_rucio_update")))
-        .where(Request.state.in_(OPEN))
-        .order_by(Request.id)
-    )
-    return {str(EVGEN if each.subject is None else each.subject): each for each in asked}
+    asked = open_requests(session, "campaign_provenance_sweep", "evgen_rucio_update")
+    return {EVGEN if each.subject is None else each.subject: each for each in asked}
+
+
+def open_requests(session: Session, *actions: str, subject: str | None = None) -> Sequence[Request]:
+    """The requests for some actions, or about one subject, that have not ended, oldest first."""
+    query = select(Request).where(Request.action.in_(actions), Request.state.in_(OPEN))
+    if subject is not None:
+        query = query.where(Request.subject == subject)
+    return session.scalars(query.order_by(Request.id)).all()

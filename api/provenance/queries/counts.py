@@ -3,52 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Integer, case, func, literal_column, or_, select
 from sqlalchemy.orm import Session
 
 from api.provenance.queries.selection import SUGGESTING
-from flows.provenance.models import (
-    EVGEN,
-    Finding,
-    PathMatch,
-    ProducedDataset,
-    RequestedPath,
-)
+from api.provenance.schemas import ArrivalView, CountsView
+from flows.provenance.models import EVGEN, Finding, PathMatch, ProducedDataset, RequestedPath
 
 BIN_HOURS: Final = 12
 _BIN: Final[ColumnElement[Any]] = literal_column(f"interval '{BIN_HOURS} hours'")
 _MIDNIGHT: Final[ColumnElement[Any]] = literal_column("timestamptz '2000-01-01 00:00:00+00'")
 _FINDING_STAGES: Final = ("RECO", EVGEN)
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What is counted of a campaign, from the same tables as its rows."""
-
-    requested: int
-    found: int
-    missing: int
-    unknown: int
-    complete: int
-    incomplete: int
-    datasets: int
-    unmatched: int
-    files: int
-    size_bytes: int
-
-
-@dataclass(frozen=True)
-class Arrival:
-    """What arrived within a bin of 12 h, from `at` on."""
-
-    at: datetime
-    stage: str
-    datasets: int
-    files: int
-    size_bytes: int
 
 
 @dataclass(frozen=True)
@@ -70,15 +38,15 @@ def of_campaign(name: str) -> ColumnElement[bool]:
     )
 
 
-def summary(session: Session, name: str) -> Summary:
-    """What is counted of the campaign."""
+def summary(session: Session, name: str) -> CountsView:
+    """What is counted of the campaign, from the same tables as its rows."""
     findings = {
         str(finding): (int(count), int(complete))
         for finding, count, complete in session.execute(_findings(name))
     }
     datasets, unmatched_ones, files, size = session.execute(_totals(name)).one()
     found, complete = findings.get(Finding.FOUND, (0, 0))
-    return Summary(
+    return CountsView(
         requested=sum(count for count, _ in findings.values()),
         found=found,
         missing=findings.get(Finding.MISSING, (0, 0))[0],
@@ -98,7 +66,7 @@ def unmatched(session: Session, name: str) -> list[ProducedDataset]:
     return list(session.scalars(query.order_by(ProducedDataset.name)))
 
 
-def arrivals(session: Session, name: str) -> list[Arrival]:
+def arrivals(session: Session, name: str) -> list[ArrivalView]:
     """What arrived of the campaign, in bins of 12 h aligned to UTC midnight."""
     begin = func.date_bin(_BIN, ProducedDataset.arrived_at, _MIDNIGHT).label("at")
     query = (
@@ -109,7 +77,9 @@ def arrivals(session: Session, name: str) -> list[Arrival]:
         .order_by(begin, ProducedDataset.stage)
     )  # fmt: skip
     return [
-        Arrival(at.astimezone(UTC), stage, count, int(files), int(size))
+        ArrivalView(
+            at=at.astimezone(UTC), stage=stage, datasets=count, files=files, size_bytes=size
+        )
         for at, stage, count, files, size in session.execute(query)
     ]
 

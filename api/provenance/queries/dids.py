@@ -10,16 +10,13 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from api.provenance.queries.campaigns import open_requests
 from api.provenance.queries.lineage import Lineage, dataset_named, lineage_of
 from blocks import did_names
 from blocks.errors import ProdOpsError
 from flows.common.database import now
-from flows.common.models import OPEN, Request
-from flows.provenance.models import (
-    LiveDid,
-    ProducedDataset,
-    ProducedFile,
-)
+from flows.common.models import Request
+from flows.provenance.models import LiveDid, ProducedDataset, ProducedFile
 
 FILES_SHOWN: Final = 100
 _FRESH: Final = timedelta(seconds=30)
@@ -140,12 +137,13 @@ def read(session: Session, did: Did, *, page: int = 1) -> Detail:
     if dataset is None:
         dataset, file = _file(session, did)
     is_whole = dataset is not None and file is None
+    asked = open_requests(session, "read_did", subject=str(did))
     return Detail(
         did=did,
         dataset=dataset,
         file=file,
         live=session.get(LiveDid, (did.scope, did.name)),
-        request=_open_request(session, did),
+        request=next(reversed(asked), None),
         lineage=lineage_of(session, dataset),
         files=_files(session, dataset, page) if dataset is not None and is_whole else [],
         page=page,
@@ -169,21 +167,6 @@ def _file(session: Session, did: Did) -> tuple[ProducedDataset | None, ProducedF
 
 
 def _files(session: Session, dataset: ProducedDataset, page: int) -> list[ProducedFile]:
-    return list(
-        session.scalars(
-            select(ProducedFile)
-            .where(ProducedFile.dataset_id == dataset.id)
-            .order_by(ProducedFile.name)
-            .limit(FILES_SHOWN)
-            .offset((page - 1) * FILES_SHOWN)
-        )
-    )
-
-
-def _open_request(session: Session, did: Did) -> Request | None:
-    return session.scalar(
-        select(Request)
-        .where(Request.action == "read_did", Request.state.in_(OPEN), Request.subject == str(did))
-        .order_by(Request.id.desc())
-        .limit(1)
-    )
+    of_it = select(ProducedFile).where(ProducedFile.dataset_id == dataset.id)
+    shown = of_it.order_by(ProducedFile.name).limit(FILES_SHOWN).offset((page - 1) * FILES_SHOWN)
+    return list(session.scalars(shown))

@@ -111,14 +111,11 @@ def _outputs(session: Session, dataset: ProducedDataset) -> tuple[list[ProducedD
 def _siblings(session: Session, dataset: ProducedDataset) -> Sequence[ProducedDataset]:
     """The datasets of the same path and configuration at other stages."""
     tail = dataset.name.removeprefix(f"/{dataset.stage}/")
-    others = {*_stages(session)} - {dataset.stage, EVGEN}
+    stages = session.scalars(select(ProducedDataset.stage).distinct())
+    others = {*stages} - {dataset.stage, EVGEN}
     names = [f"/{stage}/{tail}" for stage in others]
     return session.scalars(
         select(ProducedDataset).where(
             ProducedDataset.scope == dataset.scope, ProducedDataset.name.in_(names)
         )
     ).all()
-
-
-def _stages(session: Session) -> list[str]:
-    return list(session.scalars(select(ProducedDataset.stage).distinct()))

@@ -6,7 +6,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, defer
 
 from blocks.errors import NotFound
-from flows.common.models import OPEN, Request
 from flows.provenance.models import ArrivalsSweep, CompletionReport
 
 
@@ -41,14 +40,7 @@ def next_of(session: Session, found: CompletionReport) -> int | None:
     return session.scalar(later.order_by(CompletionReport.id).limit(1))
 
 
-def open_requests(session: Session) -> list[Request]:
-    """Reports that are being made."""
-    query = select(Request).where(Request.action == "report_completion", Request.state.in_(OPEN))
-    return list(session.scalars(query.order_by(Request.id)))
-
-
 def arrivals(session: Session, *, limit: int = 100) -> list[ArrivalsSweep]:
     """The newest sweeps of the arrivals."""
-    return list(
-        session.scalars(select(ArrivalsSweep).order_by(ArrivalsSweep.id.desc()).limit(limit))
-    )
+    newest = select(ArrivalsSweep).order_by(ArrivalsSweep.id.desc()).limit(limit)
+    return list(session.scalars(newest))

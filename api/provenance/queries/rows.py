@@ -10,23 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import (
-    Select,
-    and_,
-    func,
-    select,
-)
+from sqlalchemy import Select, and_, func, select
 from sqlalchemy.orm import Session
 
 from api.provenance.queries.filters import conditions, order
 from api.provenance.queries.selection import SUGGESTING, Selection
-from flows.provenance.models import (
-    Finding,
-    PathMatch,
-    ProducedDataset,
-    RequestedPath,
-    Rule,
-)
+from flows.provenance.models import Finding, PathMatch, ProducedDataset, RequestedPath, Rule
 
 PAGE_SIZE: Final = 100
 _CHUNK: Final = 500
@@ -54,7 +43,6 @@ class Row:
     campaign_tasks: list[str]
     rule: Rule | None
     matched_files: int | None
-    dataset_id: int | None
     scope: str | None
     name: str | None
     version: str | None
@@ -98,28 +86,19 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Suggestion:
-    """A dataset of another generator version, which finds nothing."""
-
-    path: str
-    did: str
-    is_complete: bool
-
-
-@dataclass(frozen=True)
 class Page:
     """A page of rows, and what counts of all of them.
 
     Attributes:
         total: Rows of the selection.
         counts: Paths by finding, under the other filters.
-        suggestions: Of this page's paths.
+        suggestions: DIDs that are suggested for this page's paths, by path.
     """
 
     rows: list[Row]
     total: int
     counts: dict[str, int]
-    suggestions: dict[str, list[Suggestion]]
+    suggestions: dict[str, list[str]]
 
     @property
     def pages(self) -> int:
@@ -132,7 +111,7 @@ _COLUMNS: Final[tuple[Any, ...]] = (
     RequestedPath.reason, RequestedPath.checked_at, RequestedPath.priority,
     RequestedPath.requestor, RequestedPath.tasks, RequestedPath.campaign_tasks,
     PathMatch.rule, PathMatch.file_count.label("matched_files"),
-    ProducedDataset.id.label("dataset_id"), ProducedDataset.scope, ProducedDataset.name,
+    ProducedDataset.scope, ProducedDataset.name,
     ProducedDataset.campaign.label("version"), ProducedDataset.stage,
     ProducedDataset.detector_config, ProducedDataset.background, ProducedDataset.file_count,
     ProducedDataset.file_bytes.label("size_bytes"), ProducedDataset.rses,
@@ -164,20 +143,19 @@ def every(session: Session, wanted: Selection, *, stale_before: datetime) -> Ite
 
 def suggestions(
     session: Session, campaign: str, paths: Sequence[str] | None = None
-) -> dict[str, list[Suggestion]]:
-    """What is suggested for some paths of a campaign, or for all."""
+) -> dict[str, list[str]]:
+    """The DIDs that are suggested for some paths of a campaign, or for all; they find nothing."""
     query = (
-        select(PathMatch.path, ProducedDataset.scope, ProducedDataset.name,
-               ProducedDataset.is_complete)
+        select(PathMatch.path, ProducedDataset.scope, ProducedDataset.name)
         .join(ProducedDataset, ProducedDataset.id == PathMatch.dataset_id)
         .where(PathMatch.campaign == campaign, PathMatch.rule.in_(SUGGESTING))
         .order_by(PathMatch.path, ProducedDataset.name)
-    )  # fmt: skip
+    )
     if paths is not None:
         query = query.where(PathMatch.path.in_(set(paths)))
-    found: dict[str, list[Suggestion]] = {}
-    for path, scope, name, is_complete in session.execute(query):
-        found.setdefault(path, []).append(Suggestion(path, f"{scope}:{name}", is_complete))
+    found: dict[str, list[str]] = {}
+    for path, scope, name in session.execute(query):
+        found.setdefault(path, []).append(f"{scope}:{name}")
     return found
 
 

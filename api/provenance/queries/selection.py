@@ -17,6 +17,8 @@ NO_REQUESTOR: Final = "-"
 """What stands in an address for paths that nobody asked for by name; an empty one means all."""
 _MAX_TEXT: Final = 300
 _MAX_PRIORITY: Final = 9
+_IN_ADDRESS: Final = {"text": "q", "is_stale": "stale"}
+"""What an address calls what is called otherwise here."""
 _COMPLETENESS: Final = frozenset({"complete", "incomplete"})
 SORTS: Final = (
     "path", "finding", "rule", "detector", "completeness", "files", "bytes", "priority",
@@ -79,19 +81,11 @@ class Selection:
 
     def query(self, **changed: Any) -> str:
         """The address's query, with parts of it changed; the page begins again."""
-        parts = {
-            "campaign": self.campaign,
-            "q": self.text,
-            "finding": self.finding,
-            "completeness": self.completeness,
-            "rse": self.rse,
-            "requestor": self.requestor,
-            "priority": self.priority,
-            "detector": self.detector,
-            "rule": self.rule,
-            "stage": self.stage,
+        parts = {_IN_ADDRESS.get(name, name): value for name, value in vars(self).items()}
+        parts |= {
             "stale": "1" if self.is_stale else "",
             "sort": "" if self.sort == Selection.sort else self.sort,
+            "page": "",
             **changed,
         }
         return urlencode({name: value for name, value in parts.items() if value})

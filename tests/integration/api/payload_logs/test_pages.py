@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import insert
 
 from api.payload_logs import queries
-from api.payload_logs.pages.parts import STEPS
+from api.payload_logs.pages.log import STEPS
 from api.pcs.models import Association, Attempt, ProdTask
 from flows.common.database import DatabaseUnavailable, now, transaction
 from flows.common.settings import settings

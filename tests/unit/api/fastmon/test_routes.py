@@ -9,9 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.fastmon.routes.fastmon_files import FastMonFileForm
-from api.fastmon.routes.runs import RunForm
-from api.fastmon.routes.stf_files import StfFileForm
+from api.fastmon.routes import FastMonFileForm, RunForm, StfFileForm
 from api.http.errors import Rejection
 from api.http.forms import Body, partial
 

@@ -1,4 +1,4 @@
-"""Signing in with a token, for reading, and out again."""
+"""The start page, the API's reference, and signing in with a token, for reading, and out again."""
 
 from __future__ import annotations
 
@@ -19,6 +19,21 @@ _NO_TOKEN: Final = "Enter a token."  # noqa: S105 - a sentence
 _LONGEST_FORM: Final = 4096
 
 
+@router.get("/")
+async def home(request: Request) -> Response:
+    """Links to the pages and to the API's documentation."""
+    return await pages.show(request, "home.html", await pages.viewer_of(request))
+
+
+@router.get("/docs")
+async def docs(request: Request) -> Response:
+    """Every route, with its parameters, forms and examples: Swagger UI out of a wheel."""
+    return await pages.show(request, "docs.html", await pages.viewer_of(request))
+
+
+# ------------------------------------------------------------------ signing in
+
+
 @router.get("/login/")
 async def login_form(request: Request, target: str = "") -> Response:
     """The form."""
@@ -30,11 +45,10 @@ async def login(request: Request) -> Response:
     """Check the token; a good one is exchanged for a cookie that lets the browser read."""
     form = await _form(request)
     token, target = form.get("token", "").strip(), form.get("target", "")
-    if not token:
-        return pages.login_page(request, status=403, problem=_NO_TOKEN, target=target)
-    caller = await _owner(request, token)
+    caller = await _owner(request, token) if token else None
     if caller is None:
-        return pages.login_page(request, status=403, problem=_WRONG, target=target)
+        problem = _WRONG if token else _NO_TOKEN
+        return pages.login_page(request, status=403, problem=problem, target=target)
     response = pages.render(
         request, "welcome.html", viewer=caller, target=pages.local_path(request, target)
     )
