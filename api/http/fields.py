@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -18,6 +18,8 @@ from pydantic_core import PydanticCustomError
 
 from flows.common import text
 from flows.common.text import unkeepable
+
+_T = TypeVar("_T")
 
 MAX_INTEGER: Final = 2**31 - 1
 MAX_BIG_INTEGER: Final = 2**63 - 1
@@ -97,7 +99,7 @@ def _object(value: object) -> dict[str, Any]:
     return _kept(value)
 
 
-def _kept(value: Any) -> Any:
+def _kept(value: _T) -> _T:
     for _, why in unkeepable(value):
         raise refuse(_UNKEEPABLE[why])
     return value

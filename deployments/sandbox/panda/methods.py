@@ -122,7 +122,9 @@ def get_tasks_detailed_info_since(
         oldest = views.parse_since(since) if since else None
     except ValueError as error:
         return Envelope(False, str(error))
-    if not isinstance(wanted, dict) or (unknown := set(wanted) - set(views.FILTERS)):
+    if not isinstance(wanted, dict):
+        return Envelope(False, "filters must be an object")
+    if unknown := set(wanted) - set(views.FILTERS):
         return Envelope(False, f"unknown attribute in filters: {sorted(unknown)}")
     wanted.setdefault("userName", caller.user_name)
     found = [task for task in panda.state.refined() if _fits(task, wanted, oldest)]
