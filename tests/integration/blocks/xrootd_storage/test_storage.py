@@ -26,7 +26,6 @@ from blocks.xrootd_storage import (
     ReplicaRefused,
     SizeMismatch,
     StorageError,
-    StoredFile,
     TransferBroken,
     UnknownHost,
     XrootdAccess,
@@ -36,6 +35,7 @@ from blocks.xrootd_storage import (
     copy,
     list_files,
 )
+from blocks.xrootd_storage.storage import StoredFile
 from tests.grid import RunningGrid
 from tests.waiting import wait_until
 

@@ -11,16 +11,9 @@ import httpx
 import pytest
 
 from blocks.errors import ProdOpsError
-from blocks.panda_server import (
-    ABORTING,
-    ENDED,
-    LIVE,
-    PandaRefused,
-    PandaServer,
-    PandaTask,
-    PandaUnavailable,
-    TokenRefused,
-)
+from blocks.panda_server import PandaRefused, PandaServer, PandaTask, TokenRefused
+from blocks.panda_server.errors import PandaUnavailable
+from blocks.panda_server.tasks import ABORTING, ENDED, LIVE
 
 TOKEN = "eyJhbGciOi.eyJzdWIiOiI.c2lnbmF0dXJl"
 NAME = "group.EIC.26.02.0.epic_craterlake.p3001.e1.s1.r1"

@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from blocks.pcs_service import PcsRefused, PcsService, PcsUnavailable, RequestedInput
+from blocks.pcs_service import PcsRefused, PcsService, RequestedInput
+from blocks.pcs_service.errors import PcsUnavailable
 
 ROOT = "/volatile/eic/EPIC/EVGEN"
 LOCATION = {"source": {"kind": "path", "location": f"{ROOT}/DIS/NC"}}
