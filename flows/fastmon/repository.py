@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from flows.common.database import now
+from flows.common.database import json_row, now
 from flows.common.requests import Claim
 from flows.fastmon.domain import TfFile, tf_file_id
 from flows.fastmon.models import (
@@ -307,15 +307,15 @@ def register_tfs(
 def _tf_row(new: NewTf) -> str:
     tf = new.tf
     columns = {
-        "tf_file_id": str(tf_file_id(tf.name)),
-        "stf_file_id": str(new.stf_file_id),
+        "tf_file_id": tf_file_id(tf.name),
+        "stf_file_id": new.stf_file_id,
         "tf_filename": tf.name,
         "file_size_bytes": tf.size_bytes,
         "tf_count": tf.tf_count,
         "tf_first": tf.tf_first,
         "tf_last": tf.tf_last,
     }
-    return json.dumps(columns)[:-1] + ', "metadata": ' + new.metadata + "}"
+    return json_row(columns, metadata=new.metadata)
 
 
 def tf_owners(session: Session, names: Sequence[str]) -> dict[str, uuid.UUID]:
@@ -386,17 +386,6 @@ def decide(
             "request_id": request_id,
             "at": at,
         },
-    )
-
-
-def set_aside(session: Session, inbox_id: int, reason: str, *, request_id: int) -> None:
-    """Set one STF aside, with the reason."""
-    session.execute(
-        update(InboxStf)
-        .where(InboxStf.id == inbox_id, InboxStf.state == InboxState.WAITING)
-        .values(
-            state=InboxState.SET_ASIDE, reason=reason, decided_at=func.now(), request_id=request_id
-        )
     )
 
 
