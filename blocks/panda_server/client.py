@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -21,6 +21,7 @@ from blocks.panda_server.trust import trust
 _NOT_FOUND = "Task not found"
 _REACTIVATED = 3
 _MOST_NAMESAKES = 100
+_T = TypeVar("_T")
 
 
 class PandaServer(Closing):
@@ -102,17 +103,11 @@ class PandaServer(Closing):
 
         PanDA says the same of a task whose status its database could not give: None is no proof.
         """
-        data = self._found("task/get_status", jedi_task_id)
-        if data is not None and not isinstance(data, str):
-            raise PandaUnavailable(f"PanDA gave no status of task {jedi_task_id}")
-        return data
+        return self._found("task/get_status", jedi_task_id, "status", str)
 
     def parameters(self, jedi_task_id: int) -> dict[str, Any] | None:
         """What the task was submitted with, also while it waits; None of an unknown one."""
-        data = self._found("task/get_task_parameters", jedi_task_id)
-        if data is not None and not isinstance(data, dict):
-            raise PandaUnavailable(f"PanDA gave no parameters of task {jedi_task_id}")
-        return data
+        return self._found("task/get_task_parameters", jedi_task_id, "parameters", dict)
 
     def job(self, panda_id: int) -> PandaJob | None:
         """The job of that PandaID, live or archived; None while PanDA does not know it."""
@@ -160,12 +155,15 @@ class PandaServer(Closing):
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise PandaUnavailable(f"PanDA gave no list of tasks: {error!r}") from error
 
-    def _found(self, path: str, jedi_task_id: int) -> Any:
+    def _found(self, path: str, jedi_task_id: int, what: str, form: type[_T]) -> _T | None:
         params = {"task_id": str(jedi_task_id)}
         answer = self._exchange("GET", path, self._headers(), params=params)
         if not answer.success and answer.message == _NOT_FOUND:
             return None
-        return answer.granted().data
+        data = answer.granted().data
+        if data is not None and not isinstance(data, form):
+            raise PandaUnavailable(f"PanDA gave no {what} of task {jedi_task_id}")
+        return data
 
     def _operate(
         self, operation: str, body: Mapping[str, Any], *, accepted: tuple[int, ...] = ()
