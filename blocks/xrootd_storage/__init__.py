@@ -20,7 +20,7 @@ from blocks.xrootd_storage.errors import (
     UnknownHost,
     UnsupportedScheme,
 )
-from blocks.xrootd_storage.storage import checksum, checksums, copy, list_files
+from blocks.xrootd_storage.storage import checksums, copy, list_files
 
 __all__ = [
     "AuthenticationFailed",
@@ -37,7 +37,6 @@ __all__ = [
     "UnsupportedScheme",
     "XrootdAccess",
     "XrootdLimits",
-    "checksum",
     "checksums",
     "copy",
     "list_files",
