@@ -26,15 +26,10 @@ _KEY_ENDS = tuple(
 
 
 class ProxyUnusable(ProdOpsError):
-    """The proxy cannot be shown to anybody.
-
-    Attributes:
-        path: the file.
-    """
+    """The proxy cannot be shown to anybody."""
 
     def __init__(self, path: Path, fact: str) -> None:
         super().__init__(f"the proxy {path} {fact}")
-        self.path = path
 
 
 class ProxyMissing(ProxyUnusable):

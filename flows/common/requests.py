@@ -182,34 +182,30 @@ def ask_to_cancel(session: Session, request_id: int, *, requested_by: str, reaso
     return request
 
 
-def cancel_waiting(session: Session) -> list[Request]:
+def cancel_waiting(session: Session) -> Sequence[Request]:
     """End the queued requests whose cancellation was asked for."""
-    return list(
-        session.scalars(
-            update(Request)
-            .where(
-                Request.state == RequestState.QUEUED,
-                Request.id == Cancellation.request_id,
-            )
-            .values(
-                state=RequestState.CANCELLED,
-                finished_at=func.now(),
-                error=func.concat("cancelled by ", Cancellation.requested_by),
-            )
-            .returning(Request)
+    return session.scalars(
+        update(Request)
+        .where(
+            Request.state == RequestState.QUEUED,
+            Request.id == Cancellation.request_id,
         )
-    )
+        .values(
+            state=RequestState.CANCELLED,
+            finished_at=func.now(),
+            error=func.concat("cancelled by ", Cancellation.requested_by),
+        )
+        .returning(Request)
+    ).all()
 
 
-def cancelled_among(session: Session, ids: Sequence[int]) -> list[Cancellation]:
+def cancelled_among(session: Session, ids: Sequence[int]) -> Sequence[Cancellation]:
     """The cancellations asked for the requests `ids`, for which no run was ended yet."""
-    return list(
-        session.scalars(
-            select(Cancellation).where(
-                Cancellation.request_id.in_(ids), Cancellation.served_at.is_(None)
-            )
+    return session.scalars(
+        select(Cancellation).where(
+            Cancellation.request_id.in_(ids), Cancellation.served_at.is_(None)
         )
-    )
+    ).all()
 
 
 def serve_cancellation(session: Session, request_id: int) -> None:

@@ -154,7 +154,7 @@ class Sampler:
 
         return self.run.write(set_aside)
 
-    def _next(self, session: Session, limit: int) -> list[InboxStf]:
+    def _next(self, session: Session, limit: int) -> Sequence[InboxStf]:
         if not repository.has_lease(session, self.namespace, self.run.claim):
             raise self._lease_taken()
         return repository.next_batch(session, self.namespace, limit)
