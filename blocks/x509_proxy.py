@@ -26,15 +26,10 @@ _KEY_ENDS = tuple(
 
 
 class ProxyUnusable(ProdOpsError):
-    """The proxy cannot be shown to anybody.
-
-    Attributes:
-        path: the file.
-    """
+    """The proxy cannot be shown to anybody."""
 
     def __init__(self, path: Path, fact: str) -> None:
         super().__init__(f"the proxy {path} {fact}")
-        self.path = path
 
 
 class ProxyMissing(ProxyUnusable):
@@ -70,20 +65,11 @@ class Proxy:
     subject: str
     expires_at: datetime
 
-    def require_good(self, at: datetime | None = None) -> None:
-        """Go on only if it is good now, or at an aware time.
-
-        Raises:
-            ProxyExpired: It is not.
-        """
-        if self.expires_at <= (at or datetime.now(UTC)):
-            raise ProxyExpired(self.path, self.expires_at)
-
 
 def read_proxy(path: Path) -> Proxy:
     """Read a proxy: its certificate, its key and its chain, in PEM.
 
-    An expired one is read too: see :meth:`Proxy.require_good`.
+    An expired one is read too: see :func:`good_proxy`.
 
     Raises:
         ProxyMissing: There is no file.
@@ -107,7 +93,8 @@ def good_proxy(path: Path) -> Proxy:
         ProxyMissing, ProxyUnreadable, ProxyExpired: It is none.
     """
     proxy = read_proxy(path)
-    proxy.require_good()
+    if proxy.expires_at <= datetime.now(UTC):
+        raise ProxyExpired(path, proxy.expires_at)
     return proxy
 
 

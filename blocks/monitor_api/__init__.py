@@ -5,15 +5,8 @@ Needs the monitor's address and a token, both passed in.
 
 from __future__ import annotations
 
-from blocks.monitor_api.back_off import BackOff
 from blocks.monitor_api.client import STREAM_PATH, MonitorApi
-from blocks.monitor_api.errors import (
-    BadMonitorAddress,
-    MessageRefused,
-    MonitorUnavailable,
-    RequestRefused,
-    TokenRefused,
-)
+from blocks.monitor_api.errors import TokenRefused
 from blocks.monitor_api.stream import (
     CONTROL_EVENTS,
     EventStream,
@@ -25,13 +18,8 @@ from blocks.monitor_api.stream import (
 __all__ = [
     "CONTROL_EVENTS",
     "STREAM_PATH",
-    "BackOff",
-    "BadMonitorAddress",
     "EventStream",
-    "MessageRefused",
     "MonitorApi",
-    "MonitorUnavailable",
-    "RequestRefused",
     "StreamEvent",
     "StreamFilter",
     "TokenRefused",

@@ -39,12 +39,6 @@ class ActionApi(Connection):
     not of its form) or MonitorUnavailable (no answer, 5xx).
     """
 
-    def __init__(
-        self, url: str, token: str | None = None, *, timeout_seconds: float = 60.0
-    ) -> None:
-        """Make the client, as :class:`Connection` does."""
-        super().__init__(url, token, timeout_seconds=timeout_seconds)
-
     def ask(self, action: str, parameters: dict[str, Any]) -> ActionState:
         """Request an action; an open equal request is joined."""
         answer = self._object("POST", f"/api/actions/{action}/", json=parameters)

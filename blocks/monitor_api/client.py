@@ -33,7 +33,9 @@ FIRST_RUN_NUMBER = 100_010
 class Connection(Closing):
     """Connections to a monitor at one address, with one token; closed by :meth:`close`."""
 
-    def __init__(self, url: str, token: str | None, *, timeout_seconds: float) -> None:
+    def __init__(
+        self, url: str, token: str | None = None, *, timeout_seconds: float = 60.0
+    ) -> None:
         """Make the client; nothing is connected yet.
 
         Raises:
@@ -84,9 +86,10 @@ class MonitorApi(Connection):
     ) -> None:
         """Make the client, as :class:`Connection` does."""
         super().__init__(url, token, timeout_seconds=timeout_seconds)
+        pauses = back_off or BackOff(first_seconds=0.3, longest_seconds=5.0)
         self._retries = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(attempts),
-            wait=_wait_by(back_off or BackOff(first_seconds=0.3, longest_seconds=5.0)),
+            wait=lambda state: pauses.pause_seconds(state.attempt_number),
             retry=tenacity.retry_if_exception_type(MonitorUnavailable),
             reraise=True,
         )
@@ -195,7 +198,3 @@ def json_of(response: httpx.Response) -> Any:
         return response.json()
     except ValueError:
         raise RequestRefused(response.status_code, f"{response.url} gave no JSON") from None
-
-
-def _wait_by(back_off: BackOff) -> Callable[[tenacity.RetryCallState], float]:
-    return lambda state: back_off.pause_seconds(state.attempt_number)

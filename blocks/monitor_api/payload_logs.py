@@ -9,7 +9,7 @@ from urllib.parse import quote
 from pydantic import BaseModel, ConfigDict
 
 from blocks.monitor_api.actions import ActionApi, ActionState, formed
-from blocks.monitor_api.errors import RequestRefused, TokenRefused, check_answer
+from blocks.monitor_api.errors import RequestRefused, check_answer
 
 _LOGS: Final = "/api/payload-logs/"
 _NOT_FOUND: Final = 404
@@ -58,7 +58,7 @@ class PayloadLogApi(ActionApi):
         try:
             return formed(PayloadLogState, self.get(f"{_LOGS}{pandaid}/"))
         except RequestRefused as refusal:
-            if refusal.status == _NOT_FOUND and not isinstance(refusal, TokenRefused):
+            if refusal.status == _NOT_FOUND:
                 return None
             raise
 

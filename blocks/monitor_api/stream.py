@@ -46,14 +46,11 @@ class StreamFilter:
 
     def params(self) -> dict[str, str]:
         """Give the query parameters that say so."""
-        lists = {
-            "msg_types": self.msg_types,
-            "agents": self.agents,
-            "run_ids": self.run_ids,
-            "namespaces": self.namespaces,
+        wanted = {name: value for name, value in vars(self).items() if value}
+        return {
+            name: value if isinstance(value, str) else ",".join(value)
+            for name, value in wanted.items()
         }
-        params = {name: ",".join(values) for name, values in lists.items() if values}
-        return params | ({"subject": self.subject} if self.subject else {})
 
 
 @dataclass

@@ -9,16 +9,17 @@ from __future__ import annotations
 import smtplib
 import ssl
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from email.message import EmailMessage
-from pathlib import Path
 from socket import SHUT_RDWR
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from blocks.notification.errors import DeliveryUnknown, MailRefused, RelayUnavailable
 from blocks.tls import without_strict_form
+
+if TYPE_CHECKING:
+    from blocks.notification.relay import MailRelay
 
 _ACCEPTED: Final = range(250, 260)
 _PERMANENT: Final = 500
@@ -26,34 +27,15 @@ _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 _BROKEN: Final = (OSError, smtplib.SMTPServerDisconnected)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Relay:
-    """Where and as whom mail is handed over; a password travels over TLS only."""
-
-    host: str
-    port: int
-    starttls: bool
-    timeout_seconds: float
-    ca_file: Path | None = None
-    username: str | None = None
-    password: str | None = None
-
-
 def deliver(
-    relay: Relay,
-    message: EmailMessage,
-    *,
-    sender: str,
-    recipients: Sequence[str],
-    handing_over: Callable[[], None],
+    relay: MailRelay, message: EmailMessage, *, password: str, handing_over: Callable[[], None]
 ) -> dict[str, str]:
     """Hand the mail over.
 
     Args:
-        relay: Who takes it.
+        relay: Who takes it, from whom and for whom.
         message: The whole mail.
-        sender: Address of the envelope.
-        recipients: Addresses of the envelope.
+        password: Of the relay's user, if it has one; it travels over TLS only.
         handing_over: Called when all is agreed, before the content goes out.
 
     Returns:
@@ -66,14 +48,14 @@ def deliver(
     """
     with _connected(relay) as (smtp, was_too_late):
         with _before_handing_over(relay, was_too_late):
-            refused = _agree(smtp, relay, sender, recipients)
+            refused = _agree(smtp, relay, password)
         handing_over()
         _send_content(smtp, message, was_too_late)
         return refused
 
 
 @contextmanager
-def _connected(relay: Relay) -> Iterator[tuple[smtplib.SMTP, threading.Event]]:
+def _connected(relay: MailRelay) -> Iterator[tuple[smtplib.SMTP, threading.Event]]:
     """A connection that is cut when the time is over, however slowly the relay talks."""
     was_too_late = threading.Event()
     with _before_handing_over(relay, was_too_late):
@@ -98,9 +80,7 @@ def _cut(smtp: smtplib.SMTP, was_too_late: threading.Event) -> None:
             return  # it is closed already
 
 
-def _agree(
-    smtp: smtplib.SMTP, relay: Relay, sender: str, recipients: Sequence[str]
-) -> dict[str, str]:
+def _agree(smtp: smtplib.SMTP, relay: MailRelay, password: str) -> dict[str, str]:
     """Everything before the content; what was said of recipients that are refused."""
     smtp.ehlo_or_helo_if_needed()
     if relay.starttls:
@@ -110,15 +90,15 @@ def _agree(
     if relay.username is not None:
         if not relay.starttls and relay.host not in _LOOPBACK:
             raise MailRefused("a password is sent over TLS only: set starttls")
-        smtp.login(relay.username, relay.password or "")
-    _demand(smtp.mail(sender), f"the sender {sender}")
+        smtp.login(relay.username, password)
+    _demand(smtp.mail(relay.sender), f"the sender {relay.sender}")
     refused = {}
-    for recipient in recipients:
+    for recipient in relay.recipients:
         code, said = smtp.rcpt(recipient)
         if not _is_accepted(code):
             refused[recipient] = f"{code} {_text(said)}"
             last = code, said
-    if len(refused) == len(recipients):
+    if len(refused) == len(relay.recipients):
         _demand(last, "every recipient")
     return refused
 
@@ -138,7 +118,7 @@ def _send_content(smtp: smtplib.SMTP, message: EmailMessage, was_too_late: threa
 
 
 @contextmanager
-def _before_handing_over(relay: Relay, was_too_late: threading.Event) -> Iterator[None]:
+def _before_handing_over(relay: MailRelay, was_too_late: threading.Event) -> Iterator[None]:
     place = f"the relay {relay.host}:{relay.port}"
     try:
         yield

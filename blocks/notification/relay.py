@@ -12,17 +12,13 @@ from typing import Annotated
 from prefect.blocks.abstract import NotificationBlock
 from pydantic import Field, StringConstraints, field_validator
 
-from blocks.notification.delivery import Relay, deliver
+from blocks.notification.delivery import deliver
 from blocks.notification.errors import MailRefused
 from blocks.notification.message import Mail, on_the_wire
 
 _Address = Annotated[
     str, StringConstraints(min_length=3, max_length=320, pattern=r"^[!-~]+@[A-Za-z0-9.\-\[\]:]+$")
 ]
-
-
-def _nothing() -> None:
-    return None
 
 
 class MailRelay(NotificationBlock):
@@ -55,16 +51,13 @@ class MailRelay(NotificationBlock):
     def _absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().absolute() if value is not None else None
 
-    def send(self, mail: Mail, *, handing_over: Callable[[], None] = _nothing) -> dict[str, str]:
+    def send(
+        self, mail: Mail, *, handing_over: Callable[[], None] = lambda: None
+    ) -> dict[str, str]:
         """Send a mail; raises and returns as :func:`blocks.notification.delivery.deliver`."""
         message = on_the_wire(mail, sender=self.sender, recipients=self.recipients)
-        return deliver(
-            self._relay(),
-            message,
-            sender=self.sender,
-            recipients=self.recipients,
-            handing_over=handing_over,
-        )
+        password = _secret(self.password_file) if self.username is not None else ""
+        return deliver(self, message, password=password, handing_over=handing_over)
 
     async def notify(self, body: str, subject: str | None = None) -> None:
         """Send a notification, as Prefect's own blocks do.
@@ -74,17 +67,6 @@ class MailRelay(NotificationBlock):
         """
         mail = Mail(subject or "prodops", body, key=uuid.uuid4().hex)
         await asyncio.to_thread(self.send, mail)
-
-    def _relay(self) -> Relay:
-        return Relay(
-            host=self.host,
-            port=self.port,
-            starttls=self.starttls,
-            timeout_seconds=self.timeout_seconds,
-            ca_file=self.ca_file,
-            username=self.username,
-            password=_secret(self.password_file) if self.username is not None else None,
-        )
 
 
 def _secret(path: Path | None) -> str:

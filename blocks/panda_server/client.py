@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -21,6 +21,7 @@ from blocks.panda_server.trust import trust
 _NOT_FOUND = "Task not found"
 _REACTIVATED = 3
 _MOST_NAMESAKES = 100
+_T = TypeVar("_T")
 
 
 class PandaServer(Closing):
@@ -51,21 +52,16 @@ class PandaServer(Closing):
         """
         self.origin = origin_of(base_url)
         self._token = token
-        self._vo = vo
         self._client = httpx.Client(
-            verify=trust(ca, base_url), timeout=timeout_seconds, transport=transport
+            headers={"Accept": "application/json", "Origin": vo},
+            verify=trust(ca, base_url),
+            timeout=timeout_seconds,
+            transport=transport,
         )
 
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
-
-    def is_alive(self) -> bool:
-        """Whether the server says that it lives; asked without a token."""
-        try:
-            return self._exchange("GET", "system/is_alive", {}).success
-        except (PandaUnavailable, PandaRefused):
-            return False
 
     def tasks_named(self, name: str, *, user_name: str) -> list[PandaTask]:
         """Tasks of any age that bear `name`, with prun's trailing slash or without, by id.
@@ -102,22 +98,16 @@ class PandaServer(Closing):
 
         PanDA says the same of a task whose status its database could not give: None is no proof.
         """
-        data = self._found("task/get_status", jedi_task_id)
-        if data is not None and not isinstance(data, str):
-            raise PandaUnavailable(f"PanDA gave no status of task {jedi_task_id}")
-        return data
+        return self._found("task/get_status", jedi_task_id, "status", str)
 
     def parameters(self, jedi_task_id: int) -> dict[str, Any] | None:
         """What the task was submitted with, also while it waits; None of an unknown one."""
-        data = self._found("task/get_task_parameters", jedi_task_id)
-        if data is not None and not isinstance(data, dict):
-            raise PandaUnavailable(f"PanDA gave no parameters of task {jedi_task_id}")
-        return data
+        return self._found("task/get_task_parameters", jedi_task_id, "parameters", dict)
 
     def job(self, panda_id: int) -> PandaJob | None:
         """The job of that PandaID, live or archived; None while PanDA does not know it."""
         path = "job/get_description_incl_archive"
-        answer = self._exchange("POST", path, self._headers(), json={"job_ids": [panda_id]})
+        answer = self._exchange("POST", path, json={"job_ids": [panda_id]})
         rows = answer.granted().data
         try:
             found = [PandaJob.from_row(row) for row in rows if row is not None]
@@ -153,34 +143,34 @@ class PandaServer(Closing):
         if since is not None:
             params["since"] = since
         path = "task/get_tasks_detailed_info_since"
-        answer = self._exchange("GET", path, self._headers(), params=params)
+        answer = self._exchange("GET", path, params=params)
         rows = answer.granted().data
         try:
             return [PandaTask.from_row(row) for row in rows]
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise PandaUnavailable(f"PanDA gave no list of tasks: {error!r}") from error
 
-    def _found(self, path: str, jedi_task_id: int) -> Any:
+    def _found(self, path: str, jedi_task_id: int, what: str, form: type[_T]) -> _T | None:
         params = {"task_id": str(jedi_task_id)}
-        answer = self._exchange("GET", path, self._headers(), params=params)
+        answer = self._exchange("GET", path, params=params)
         if not answer.success and answer.message == _NOT_FOUND:
             return None
-        return answer.granted().data
+        data = answer.granted().data
+        if data is not None and not isinstance(data, form):
+            raise PandaUnavailable(f"PanDA gave no {what} of task {jedi_task_id}")
+        return data
 
     def _operate(
         self, operation: str, body: Mapping[str, Any], *, accepted: tuple[int, ...] = ()
     ) -> str:
-        answer = self._exchange("POST", f"task/{operation}", self._headers(), json=body)
+        answer = self._exchange("POST", f"task/{operation}", json=body)
         return answer.accepted(accepted).message
 
-    def _headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self._token()}", "Origin": self._vo}
-
-    def _exchange(self, method: str, path: str, headers: Mapping[str, str], **parts: Any) -> Answer:
-        wanted = {"Accept": "application/json", **headers}
+    def _exchange(self, method: str, path: str, **parts: Any) -> Answer:
+        url, token = f"{self.origin}/api/v1/{path}", self._token()
         try:
             response = self._client.request(
-                method, f"{self.origin}/api/v1/{path}", headers=wanted, **parts
+                method, url, headers={"Authorization": f"Bearer {token}"}, **parts
             )
         except httpx.RequestError as error:
             reason = str(error) or type(error).__name__

@@ -8,13 +8,15 @@ import signal
 import subprocess
 import time
 from contextlib import ExitStack, suppress
-from pathlib import Path
+
+import psutil
 
 from blocks.panda_server.bounded_output import BoundedOutput
 
 _PIPE_READS = 64
 _REAP_SECONDS = 5.0
 _LOOK_SECONDS = 0.005
+_ENDED = (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
 
 
 class ProcessGroup:
@@ -96,15 +98,11 @@ def group_members(group: int) -> tuple[int, ...]:
         os.killpg(group, 0)
     except ProcessLookupError:
         return ()
-    pids = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
-    return tuple(pid for pid in pids if _lives_in(pid, group))
+    return tuple(pid for pid in psutil.pids() if _lives_in(pid, group))
 
 
 def _lives_in(pid: int, group: int) -> bool:
     try:
-        line = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except (FileNotFoundError, ProcessLookupError):
+        return os.getpgid(pid) == group and psutil.Process(pid).status() not in _ENDED
+    except (ProcessLookupError, psutil.NoSuchProcess):
         return False
-    # The name in parentheses may hold anything, parentheses and blanks included.
-    state, _parent, its_group, *_ = line.rpartition(")")[2].split()
-    return state not in "ZX" and int(its_group) == group

@@ -33,12 +33,14 @@ class TokenSource(Protocol):
 
     def token(self) -> str:
         """The token alone; raises as :meth:`identity`."""
+        return self.identity().token
 
     def require_group(self, group: str) -> None:
         """Check that the holder is in `group`; raises as :meth:`identity`, and if not."""
+        self.identity().require_group(group)
 
 
-class CachedToken:
+class CachedToken(TokenSource):
     """The token in ``<config_root>/.token``, refreshed beforehand, once for all processes."""
 
     def __init__(
@@ -66,14 +68,6 @@ class CachedToken:
         self._margin_seconds = margin_seconds
         self.renewal = renewal(config_root, server_url, vo)
         """The command with which its holder gets a new token."""
-
-    def token(self) -> str:
-        """The token alone; raises as :meth:`identity`."""
-        return self.identity().token
-
-    def require_group(self, group: str) -> None:
-        """Check that the holder is in `group`; raises as :meth:`identity`, and if not."""
-        self.identity().require_group(group)
 
     def identity(self) -> Identity:
         """The token and its holder; refreshed if it expires within the margin.
@@ -148,7 +142,7 @@ class CachedToken:
             raise TokenRefused(f"the token of {identity.name} is foreign: {foreignness}")
 
 
-class RobotToken:
+class RobotToken(TokenSource):
     """The token of a robot account, by the client-credentials grant; kept in memory only."""
 
     def __init__(
@@ -182,14 +176,6 @@ class RobotToken:
         self._margin_seconds = margin_seconds
         self._cached: Identity | None = None
         self._gate = threading.Lock()
-
-    def token(self) -> str:
-        """The token alone; raises as :meth:`identity`."""
-        return self.identity().token
-
-    def require_group(self, group: str) -> None:
-        """Check that the holder is in `group`; raises as :meth:`identity`, and if not."""
-        self.identity().require_group(group)
 
     def identity(self) -> Identity:
         """The token and its holder; a new one if the last expires within the margin.

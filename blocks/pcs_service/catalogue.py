@@ -111,10 +111,6 @@ class PcsCatalogue:
             requested=tuple(_requested(task, datasets, requests) for task in tasks),
         )
 
-    def campaigns(self) -> tuple[Campaign, ...]:
-        """All campaigns, as :meth:`survey`."""
-        return self._campaigns(self._tasks(), self._datasets())
-
     def set_outputs(self, task: RequestedInput, outputs: list[dict[str, Any]]) -> None:
         """Write what a task produced to its overrides, as its owner.
 

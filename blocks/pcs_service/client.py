@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 from pydantic import TypeAdapter
 
-from blocks.closing import Closing
 from blocks.pcs_service.catalogue import PcsCatalogue
 from blocks.pcs_service.connection import PcsConnection, checked
 from blocks.pcs_service.errors import PcsUnavailable, RouteMissing, TaskUnknown
@@ -23,42 +23,17 @@ _TASK = TypeAdapter(ProdTask)
 _DOTS = frozenset({".", ".."})
 
 
-class PcsService(Closing):
-    """A PCS at one address, spoken to with one token; nothing is tried again here.
+class PcsService(PcsConnection):
+    """The tasks of a PCS.
 
     Every method raises PcsUnavailable, or PcsRefused in one of its forms, as its answer says.
     A task is named by its composed name, its stored name or its number.
     """
 
-    def __init__(
-        self,
-        base_url: str,
-        *,
-        token: str | None = None,
-        timeout_seconds: float,
-        transport: httpx.BaseTransport | None = None,
-    ) -> None:
-        """Make the client; nothing is connected yet.
-
-        Args:
-            base_url: up to ``/pcs/api``, with or without it.
-            token: of a service that may act for the owners of tasks.
-            timeout_seconds: how long an answer may let wait for its next part.
-            transport: stands in for the network, in tests.
-
-        Raises:
-            PcsRefused: `base_url` is no http:// or https:// URL.
-        """
-        self._connection = PcsConnection(
-            base_url, token=token, timeout_seconds=timeout_seconds, transport=transport
-        )
-        self.url = self._connection.url
-        self.catalogue = PcsCatalogue(self._connection)
+    @cached_property
+    def catalogue(self) -> PcsCatalogue:
         """Campaigns and what is requested."""
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._connection.close()
+        return PcsCatalogue(self)
 
     def task(self, name: str) -> ProdTask:
         """One task; a stored name may hold slashes."""
@@ -72,19 +47,19 @@ class PcsService(Closing):
         The original heeds no filter, and gives all.
         """
         params = {key: value for key, value in filters.items() if value is not None}
-        return checked(_TASKS, self._connection.json("GET", "", params=params))
+        return checked(_TASKS, self.json("GET", "", params=params))
 
     def command(self, name: str, *, panda_tasks_id: int | None = None) -> str:
         """The prun command of the task, or of one of its attempts, as PCS composes it."""
         params = {"name": name, "fmt": "panda"}
         if panda_tasks_id is not None:
             params["panda_tasks_id"] = str(panda_tasks_id)
-        return self._connection.exchange("GET", "command/", params=params).text
+        return self.exchange("GET", "command/", params=params).text
 
     def dump(self, name: str) -> dict[str, Any]:
         """All that the task is made of: task, dataset, tags, prod_config, effective_config."""
         params = {"name": name, "fmt": "dump"}
-        body = self._connection.json("GET", "command/", params=params)
+        body = self.json("GET", "command/", params=params)
         if not isinstance(body, dict):
             raise PcsUnavailable("PCS gave no dump of the task")
         return body
@@ -191,7 +166,7 @@ class PcsService(Closing):
             "panda_status": panda_status,
         }
         try:
-            answer = self._connection.json("POST", "associate/", json=body)
+            answer = self.json("POST", "associate/", json=body)
         except (TaskUnknown, RouteMissing):
             return None
         name = answer.get("task") if isinstance(answer, dict) else None
@@ -233,4 +208,4 @@ class PcsService(Closing):
         return f"{quote(name, safe='')}/"
 
     def _ask_task(self, method: str, route: str, user: str = "", **parts: Any) -> ProdTask:
-        return checked(_TASK, self._connection.json(method, route, user=user, **parts))
+        return checked(_TASK, self.json(method, route, user=user, **parts))

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
+from blocks.closing import Closing
 from blocks.pcs_service.errors import PcsRefused, PcsUnavailable, check_answer
 from blocks.tls import without_strict_form
 
@@ -14,17 +15,28 @@ API_PATH = "/pcs/api"
 _T = TypeVar("_T")
 
 
-class PcsConnection:
-    """One HTTP client, with one token, for one PCS."""
+class PcsConnection(Closing):
+    """A PCS at one address, spoken to with one token; nothing is tried again here."""
 
     def __init__(
         self,
         base_url: str,
         *,
-        token: str | None,
+        token: str | None = None,
         timeout_seconds: float,
-        transport: httpx.BaseTransport | None,
+        transport: httpx.BaseTransport | None = None,
     ) -> None:
+        """Make the client; nothing is connected yet.
+
+        Args:
+            base_url: up to ``/pcs/api``, with or without it.
+            token: of a service that may act for the owners of tasks.
+            timeout_seconds: how long an answer may let wait for its next part.
+            transport: stands in for the network, in tests.
+
+        Raises:
+            PcsRefused: `base_url` is no http:// or https:// URL.
+        """
         if not base_url.startswith(("http://", "https://")):
             raise PcsRefused(0, f"the address {base_url!r} is no http:// or https:// URL")
         self.url = base_url.rstrip("/").removesuffix(API_PATH) + API_PATH
@@ -37,7 +49,7 @@ class PcsConnection:
         )
 
     def close(self) -> None:
-        """Close it."""
+        """Close the connections."""
         self._client.close()
 
     def exchange(
@@ -64,9 +76,9 @@ class PcsConnection:
         check_answer(response)
         return response
 
-    def json(self, method: str, route: str, *, user: str = "", **parts: Any) -> Any:
+    def json(self, method: str, route: str, **parts: Any) -> Any:
         """The JSON that ``<resource>/<route>`` answers; raises as :meth:`exchange`."""
-        response = self.exchange(method, route, user=user, **parts)
+        response = self.exchange(method, route, **parts)
         try:
             return response.json()
         except ValueError:

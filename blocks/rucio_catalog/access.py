@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -38,7 +38,7 @@ class RucioAccess:
     password_file: Path | None = None
     token_file: Path | None = None
     ca_file: Path | None = None
-    timeout_seconds: float = field(default=60.0)
+    timeout_seconds: float = 60.0
 
     @property
     def origin(self) -> str:

@@ -28,19 +28,12 @@ class RucioAnswer:
     """An answer whose body has not been read; it has the attributes that rucio-clients looks at."""
 
     def __init__(self, response: Response, deadline: Deadline) -> None:
+        self.status_code = response.status_code
+        self.headers: Mapping[str, str] = response.headers
+        """Their names know no case."""
         self._response = response
         self._deadline = deadline
         deadline.guard(response)
-
-    @property
-    def status_code(self) -> int:
-        """The HTTP status."""
-        return self._response.status_code
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """The headers; their names know no case."""
-        return self._response.headers
 
     @property
     def content(self) -> bytes:

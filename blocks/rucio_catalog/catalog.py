@@ -32,6 +32,8 @@ _DATASETS_PER_STREAM = 50
 with 10 or with one ``/files`` each; with 200 no less, and all of an answer is in memory."""
 
 _T = TypeVar("_T")
+_Named = TypeVar("_Named", FileReplicas, DidMetadata)
+_Ask = Callable[[RucioSession, Sequence[Mapping[str, str]]], Any]
 
 
 class RucioCatalog(Closing):
@@ -80,9 +82,8 @@ class RucioCatalog(Closing):
         """
         check_did(scope, name)
         with self._sessions.session() as session:
-            # Not sorted by distance: that asks a geographical database for each replica.
             wanted = [{"scope": scope, "name": name}]
-            answered = session.list_replicas(wanted, all_states=True, sort="random")
+            answered = _list_replicas(session, wanted)
             found = [each for each in read(file_replicas, answered) if each.name == name]
             if found and found[0].replicas:
                 return found[0]
@@ -92,13 +93,7 @@ class RucioCatalog(Closing):
 
     def replicas_of(self, scope: str, names: Iterable[str]) -> Answers[FileReplicas]:
         """Where files are; one without a replica is among the missing, as one that is unknown."""
-        wanted = list(dict.fromkeys(names))
-
-        def ask(session: RucioSession, dids: Sequence[Mapping[str, str]]) -> Any:
-            return session.list_replicas(dids, all_states=True, sort="random")
-
-        found = {each.name: each for each in self._bulk(ask, file_replicas, scope, wanted)}
-        return Answers(found, tuple(name for name in wanted if name not in found))
+        return self._answers(_list_replicas, file_replicas, scope, names)
 
     def list_datasets(self, scope: str, pattern: str) -> Iterator[str]:
         """Names of the datasets that match, as they come; ``*`` stands for any text."""
@@ -143,13 +138,8 @@ class RucioCatalog(Closing):
         """
         wanted = list(dict.fromkeys(names))
         silent = set(wanted)
-
-        def work(chunk: Sequence[str]) -> list[DatasetFile]:
-            dids = [{"scope": scope, "name": name} for name in chunk]
-            with self._sessions.session() as session:
-                return list(read(file_of(chunk), session.bulk_list_files(dids)))
-
-        for files in in_parallel(work, wanted, size=_DATASETS_PER_STREAM, threads=self._threads):
+        ask, form = RucioSession.bulk_list_files, file_of(wanted)
+        for files in self._bulk(ask, form, scope, wanted, _DATASETS_PER_STREAM):
             silent.difference_update(file.dataset for file in files)
             yield from files
         # Rucio says the same of an empty dataset as of none: nothing.
@@ -157,15 +147,7 @@ class RucioCatalog(Closing):
 
     def metadata(self, scope: str, names: Iterable[str]) -> Answers[DidMetadata]:
         """What Rucio keeps of each DID."""
-        wanted = list(dict.fromkeys(names))
-        found: dict[str, DidMetadata] = {}
-
-        def ask(session: RucioSession, dids: Sequence[Mapping[str, str]]) -> Any:
-            return session.get_metadata_bulk(dids)
-
-        for record in self._bulk(ask, DidMetadata.of, scope, wanted):
-            found[record.name] = record
-        return Answers(found, tuple(name for name in wanted if name not in found))
+        return self._answers(RucioSession.get_metadata_bulk, DidMetadata.of, scope, names)
 
     def dataset_replicas(
         self, scope: str, names: Iterable[str]
@@ -173,12 +155,10 @@ class RucioCatalog(Closing):
         """What each RSE has of each dataset; nothing for one that is nowhere."""
         wanted = list(dict.fromkeys(names))
         found: dict[str, tuple[DatasetReplica, ...]] = dict.fromkeys(wanted, ())
-
-        def ask(session: RucioSession, dids: Sequence[Mapping[str, str]]) -> Any:
-            return session.list_dataset_replicas_bulk(dids)
-
-        for record in self._bulk(ask, DatasetReplica.of, scope, wanted):
-            found[record.raw["name"]] += (record,)
+        ask, form = RucioSession.list_dataset_replicas_bulk, DatasetReplica.of
+        for records in self._bulk(ask, form, scope, wanted, self._dids_per_call):
+            for record in records:
+                found[record.raw["name"]] += (record,)
         empty = [name for name, records in found.items() if not records]
         missing = self.metadata(scope, empty).missing if empty else ()
         known = {name: records for name, records in found.items() if name not in {*missing}}
@@ -190,18 +170,27 @@ class RucioCatalog(Closing):
             filters = [{"name": pattern, **more}]
             yield from read(text, session.list_dids(scope, filters, did_type=did_type))
 
+    def _answers(
+        self, ask: _Ask, form: Callable[[Any], _Named], scope: str, names: Iterable[str]
+    ) -> Answers[_Named]:
+        wanted = list(dict.fromkeys(names))
+        chunks = self._bulk(ask, form, scope, wanted, self._dids_per_call)
+        found = {each.name: each for chunk in chunks for each in chunk}
+        return Answers(found, tuple(name for name in wanted if name not in found))
+
     def _bulk(
-        self,
-        ask: Callable[[RucioSession, Sequence[Mapping[str, str]]], Any],
-        form: Callable[[Any], _T],
-        scope: str,
-        names: Sequence[str],
-    ) -> Iterator[_T]:
+        self, ask: _Ask, form: Callable[[Any], _T], scope: str, names: Sequence[str], size: int
+    ) -> Iterator[list[_T]]:
+        """The rows about many DIDs, asked for by the `size`."""
+
         def work(chunk: Sequence[str]) -> list[_T]:
             dids = [{"scope": scope, "name": name} for name in chunk]
             with self._sessions.session() as session:
                 return list(read(form, ask(session, dids)))
 
-        chunks = in_parallel(work, names, size=self._dids_per_call, threads=self._threads)
-        for rows in chunks:
-            yield from rows
+        return in_parallel(work, names, size=size, threads=self._threads)
+
+
+def _list_replicas(session: RucioSession, dids: Sequence[Mapping[str, str]]) -> Any:
+    # Not sorted by distance: that asks a geographical database for each replica.
+    return session.list_replicas(dids, all_states=True, sort="random")

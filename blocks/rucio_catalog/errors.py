@@ -28,15 +28,10 @@ class RucioRefused(ProdOpsError):
 
 
 class RucioUnauthorized(ProdOpsError):
-    """The identity is not one of Rucio's, or may not do this.
-
-    Attributes:
-        reason: what is wrong; never the credential.
-    """
+    """The identity is not one of Rucio's, or may not do this; never with the credential."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"Rucio does not let us in: {reason}")
-        self.reason = reason
 
 
 class InvalidName(ProdOpsError):
@@ -56,8 +51,6 @@ class _OfDid(ProdOpsError):
 
     def __init__(self, scope: str, name: str) -> None:
         super().__init__(f"{scope}:{name} {self.fact}")
-        self.scope = scope
-        self.name = name
 
 
 class DidNotFound(_OfDid):
@@ -86,17 +79,7 @@ class IncompleteAnswer(ProdOpsError):
 
 
 class ReplicaConflict(ProdOpsError):
-    """Rucio has the file with another size, checksum or place.
-
-    Attributes:
-        scope, name: the file.
-        known: what Rucio has.
-        given: what it was told.
-    """
+    """Rucio has the file with another size, checksum or place."""
 
     def __init__(self, scope: str, name: str, *, known: str, given: str) -> None:
         super().__init__(f"{scope}:{name} is in Rucio with {known}, not with {given}")
-        self.scope = scope
-        self.name = name
-        self.known = known
-        self.given = given

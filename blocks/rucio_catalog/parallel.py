@@ -38,7 +38,7 @@ def in_parallel(
     with ThreadPoolExecutor(threads, thread_name_prefix="rucio") as pool:
         running: deque[Future[_Result]] = deque()
         try:
-            for chunk in _chunks(names, size):
+            for chunk in chunks(names, size):
                 running.append(pool.submit(begin, chunk))
                 if len(running) > threads:
                     yield _first(running)
@@ -61,7 +61,8 @@ def _first(running: deque[Future[_Result]]) -> _Result:
         ) from None
 
 
-def _chunks(names: Iterable[_Name], size: int) -> Iterator[Sequence[_Name]]:
+def chunks(names: Iterable[_Name], size: int) -> Iterator[Sequence[_Name]]:
+    """The names by the `size`."""
     iterator = iter(names)
     while chunk := list(itertools.islice(iterator, size)):
         yield chunk

@@ -5,11 +5,9 @@ Everything here may be done again: what is there already is left as it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from blocks.closing import Closing
-from blocks.rucio_catalog.access import RucioAccess
 from blocks.rucio_catalog.catalog import RucioCatalog
 from blocks.rucio_catalog.errors import (
     DidNotFound,
@@ -18,7 +16,7 @@ from blocks.rucio_catalog.errors import (
     RucioRefused,
 )
 from blocks.rucio_catalog.names import about, check_did
-from blocks.rucio_catalog.pool import SessionPool
+from blocks.rucio_catalog.parallel import chunks
 from blocks.rucio_catalog.records import DidMetadata, NewFile
 
 _FILES_PER_CALL = 200
@@ -28,17 +26,8 @@ _ALREADY = "DataIdentifierAlreadyExists"
 _DATASET, _FILE = "DATASET", "FILE"
 
 
-class RucioRegistration(Closing):
-    """One catalogue and one identity that may write to it; errors as of :class:`RucioCatalog`."""
-
-    def __init__(self, access: RucioAccess) -> None:
-        self._sessions = SessionPool(access)
-        self._catalog = RucioCatalog(access)
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._sessions.close()
-        self._catalog.close()
+class RucioRegistration(RucioCatalog):
+    """One catalogue and one identity that may write to it too; errors as of its base."""
 
     def ensure_dataset(self, scope: str, name: str) -> bool:
         """Make a dataset unless it is there; whether it was made now.
@@ -48,7 +37,7 @@ class RucioRegistration(Closing):
         """
         check_did(scope, name)
         try:
-            _require_type(self._catalog.did(scope, name), _DATASET)
+            _require_type(self.did(scope, name), _DATASET)
         except DidNotFound:
             return self._make_dataset(scope, name)
         return False
@@ -63,8 +52,8 @@ class RucioRegistration(Closing):
         for file in files:
             check_did(scope, file.name)
         added = 0
-        for part in _parts(files):
-            known = self._catalog.metadata(scope, [file.name for file in part]).found
+        for part in chunks(files, _FILES_PER_CALL):
+            known = self.metadata(scope, [file.name for file in part]).found
             for file in part:
                 _require_same(scope, file, known.get(file.name))
             there = self._at(rse, scope, [file.name for file in part if file.name in known])
@@ -83,12 +72,12 @@ class RucioRegistration(Closing):
         """
         check_did(scope, dataset)
         try:
-            there = {file.name for file in self._catalog.files_of(scope, [dataset])}
+            there = {file.name for file in self.files_of(scope, [dataset])}
         except IncompleteAnswer as error:
             raise DidNotFound(scope, dataset) from error
         absent = [name for name in dict.fromkeys(names) if name not in there]
-        for part in _parts(absent):
-            for missing in self._catalog.metadata(scope, part).missing:
+        for part in chunks(absent, _FILES_PER_CALL):
+            for missing in self.metadata(scope, part).missing:
                 raise DidNotFound(scope, missing)
             dids = [{"scope": scope, "name": name} for name in part]
             row = {"scope": scope, "name": dataset, "dids": dids}
@@ -102,7 +91,7 @@ class RucioRegistration(Closing):
         Raises:
             DidNotFound: There is none.
         """
-        if self._catalog.did(scope, name).is_open is False:
+        if self.did(scope, name).is_open is False:
             return False
         with self._sessions.session() as session, about(scope, name):
             session.close(scope, name)
@@ -126,11 +115,6 @@ class RucioRegistration(Closing):
                     raise
                 return False  # somebody else was faster
         return True
-
-
-def _parts(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(items), _FILES_PER_CALL):
-        yield items[start : start + _FILES_PER_CALL]
 
 
 def _as_row(scope: str, file: NewFile) -> Mapping[str, Any]:

@@ -12,7 +12,6 @@ from blocks.xrootd_storage.errors import (
     DestinationFailed,
     DoorClosed,
     DoorStalled,
-    DoorUnavailable,
     ReplicaMissing,
     ReplicaRefused,
     SizeMismatch,
@@ -21,34 +20,23 @@ from blocks.xrootd_storage.errors import (
     UnknownHost,
     UnsupportedScheme,
 )
-from blocks.xrootd_storage.storage import (
-    Copied,
-    StoredFile,
-    checksum,
-    checksums,
-    copy,
-    list_files,
-)
+from blocks.xrootd_storage.storage import checksums, copy, list_files
 
 __all__ = [
     "AuthenticationFailed",
     "ChecksumMismatch",
-    "Copied",
     "DestinationFailed",
     "DoorClosed",
     "DoorStalled",
-    "DoorUnavailable",
     "ReplicaMissing",
     "ReplicaRefused",
     "SizeMismatch",
     "StorageError",
-    "StoredFile",
     "TransferBroken",
     "UnknownHost",
     "UnsupportedScheme",
     "XrootdAccess",
     "XrootdLimits",
-    "checksum",
     "checksums",
     "copy",
     "list_files",

@@ -12,9 +12,9 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from blocks.closing import Closing
 from blocks.xrootd_storage.access import XrootdAccess, XrootdLimits
 from blocks.xrootd_storage.errors import DoorStalled, DoorUnavailable
 from blocks.xrootd_storage.failures import error_of
@@ -24,7 +24,7 @@ _PIPE_BYTES = 1 << 16
 _INHERITED = ("PATH", "LANG", "TZ")
 
 
-class Copier:
+class Copier(Closing):
     """One run of the copier; when the ``with`` ends, however it does, nothing of it is left.
 
     It leads a process group within this session, so that whoever ends the session ends it, and it
@@ -49,21 +49,10 @@ class Copier:
             umask=0o077,
         )
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        with suppress(ProcessLookupError):
+    def close(self) -> None:
+        """End whatever is left of it."""
+        with self._child, suppress(ProcessLookupError):
             os.killpg(self._child.pid, signal.SIGKILL)
-        self._child.wait()
-        for pipe in (self._child.stdin, self._child.stdout):
-            if pipe is not None:
-                pipe.close()
 
     def messages(self) -> Iterator[Mapping[str, Any]]:
         """Its messages, the last one with ``done``.

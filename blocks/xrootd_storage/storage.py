@@ -119,11 +119,6 @@ def checksums(urls: Sequence[str], *, access: XrootdAccess, limits: XrootdLimits
                 yield str(message["checksum"])
 
 
-def checksum(url: str, *, access: XrootdAccess, limits: XrootdLimits) -> str:
-    """A file's adler32, as :func:`checksums`."""
-    return next(checksums([url], access=access, limits=limits))
-
-
 def _check(url: str, access: XrootdAccess) -> None:
     # A door says the same of an expired proxy, of none and of a foreign one.
     if access.scheme_of(url) != LOCAL_SCHEME and access.proxy_file is not None:

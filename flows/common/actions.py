@@ -41,22 +41,6 @@ class Nothing(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-def _no_gate(_session: Session, _parameters: Any) -> None:
-    return None
-
-
-def _no_events(_session: Session, _request: Request) -> Sequence[NewEvent]:
-    return ()
-
-
-def _any_number() -> int | None:
-    return None
-
-
-def _nothing_owed(_session: Session) -> Sequence[BaseModel]:
-    return ()
-
-
 @dataclass(frozen=True, kw_only=True)
 class Action:
     """One thing that can be requested, and the promises of its flow.
@@ -86,10 +70,10 @@ class Action:
     on_lost: OnLost
     schedule: str | None = None
     runs_at_a_time: int | None = None
-    at_a_time: Callable[[], int | None] = _any_number
-    gate: Callable[[Session, Any], None] = _no_gate
-    owed: Callable[[Session], Sequence[BaseModel]] = _nothing_owed
-    ended: Callable[[Session, Request], Sequence[NewEvent]] = _no_events
+    at_a_time: Callable[[], int | None] = lambda: None
+    gate: Callable[[Session, Any], None] = lambda _session, _parameters: None
+    owed: Callable[[Session], Sequence[BaseModel]] = lambda _session: ()
+    ended: Callable[[Session, Request], Sequence[NewEvent]] = lambda _session, _request: ()
 
     @property
     def flow_name(self) -> str:

@@ -11,17 +11,12 @@ from types import ModuleType
 import flows
 
 
-def capability_names() -> list[str]:
-    """Names of the capability folders, sorted."""
-    found = pkgutil.iter_modules(flows.__path__)
-    return sorted(module.name for module in found if module.ispkg and module.name != "common")
-
-
 def modules(name: str) -> Iterator[ModuleType]:
     """Each capability's module `name` (``actions``, ``models``, ...), where it has one."""
-    for capability in capability_names():
-        path = f"flows.{capability}.{name}"
-        if importlib.util.find_spec(path) is not None:
+    folders = sorted(each.name for each in pkgutil.iter_modules(flows.__path__) if each.ispkg)
+    for folder in folders:
+        path = f"flows.{folder}.{name}"
+        if folder != "common" and importlib.util.find_spec(path) is not None:
             yield importlib.import_module(path)
 
 

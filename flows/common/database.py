@@ -5,8 +5,9 @@ Repositories hold the SQL and never commit; the boundary that opens a session ow
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +30,7 @@ _NAMES = {
     "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
     "pk": "%(table_name)s_pkey",
 }
+_encode: Final = json.JSONEncoder(default=str).encode
 
 
 class Base(DeclarativeBase):
@@ -159,6 +161,12 @@ def is_unavailable(error: DBAPIError) -> bool:
 
 def _first_line(error: DBAPIError) -> str:
     return str(error.orig).strip().split("\n", maxsplit=1)[0]
+
+
+def json_row(columns: Mapping[str, object], **texts: str) -> str:
+    """A row for PostgreSQL's ``json_to_recordset``; `texts` are columns that are JSON already."""
+    written = [f'"{name}": {text}' for name, text in texts.items()]
+    return ", ".join([_encode(columns)[:-1], *written]) + "}"
 
 
 def migrate(url: str, passfile: Path | None = None) -> None:

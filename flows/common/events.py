@@ -10,14 +10,14 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from flows.common.database import now
+from flows.common.database import json_row, now
 
 if TYPE_CHECKING:
     from flows.common.requests import Claim
@@ -54,6 +54,9 @@ class NewEvent:
     subject: str | None = None
     request_id: int | None = None
     flow_run_id: uuid.UUID | None = None
+
+
+_COLUMNS: Final = [each.name for each in fields(NewEvent) if each.name != "payload"]
 
 
 def message_event(
@@ -143,14 +146,5 @@ def last_id(session: Session) -> int:
 
 
 def _row(event: NewEvent) -> str:
-    columns = {
-        "at": event.at.isoformat(),
-        "msg_type": event.msg_type,
-        "namespace": event.namespace,
-        "run_id": event.run_id,
-        "processed_by": event.processed_by,
-        "subject": event.subject,
-        "request_id": event.request_id,
-        "flow_run_id": None if event.flow_run_id is None else str(event.flow_run_id),
-    }
-    return json.dumps(columns)[:-1] + ', "payload": ' + event.payload + "}"
+    columns = {name: getattr(event, name) for name in _COLUMNS}
+    return json_row(columns, payload=event.payload)

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Final, ParamSpec, TypeVar, cast
 
 import prefect
 from pydantic import BaseModel, Field
-from pydantic_core import PydanticUndefined
 
 from blocks.errors import OutsideUnavailable
 from flows.common import run
@@ -78,7 +77,9 @@ def _signature(form: type[BaseModel]) -> inspect.Signature:
             inspect.Parameter.KEYWORD_ONLY,
             # Not the whole field: with its default, Prefect would show none of its schema.
             annotation=Annotated[field.rebuild_annotation(), Field(description=field.description)],
-            default=_default(field.get_default(call_default_factory=True)),
+            default=inspect.Parameter.empty
+            if field.is_required()
+            else field.get_default(call_default_factory=True),
         )
         for name, field in form.model_fields.items()
     ]
@@ -90,7 +91,3 @@ def _docstring(action: Action) -> str:
     fields = action.parameters.model_fields.items()
     lines = [f"    {name}: {field.description}" for name, field in fields if field.description]
     return "\n".join([action.summary, "", "Args:", *lines] if lines else [action.summary])
-
-
-def _default(value: Any) -> Any:
-    return inspect.Parameter.empty if value is PydanticUndefined else value

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 from sqlalchemy import ColumnElement, and_, func, insert, or_, select, tuple_, update
+from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session
 
@@ -93,30 +94,35 @@ def accept(
         Refused: The action's gate says no.
     """
     action.gate(session, parameters)
-    key = action.dedup_key(parameters)
-    values = {
-        "action": action.name,
-        "parameters": parameters.model_dump(mode="json"),
-        "dedup_key": key,
-        "subject": action.subject(parameters),
-        "requested_by": requested_by[:150],
-        "source": source,
-        "created_at": now(),
-    }
+    wish = _wish(action, parameters, requested_by, source)
+    key = wish["dedup_key"]
     # An open request may close between the two statements: then it is the insert's turn again.
     for _ in range(_ACCEPT_TRIES):
         joined = _join(session, action.name, key) if key is not None else None
         if joined is not None:
             return joined
-        created = session.scalar(_insert_unless_open(values))
+        created = session.scalar(_insert_unless_open(**wish).returning(Request.id))
         if created is not None:
             wake(session)
             return Accepted(created, RequestState.QUEUED, is_new=True)
     raise ClaimLost(f"{action.name}: requests with key {key!r} open and close too fast to join one")
 
 
-def _insert_unless_open(values: dict[str, Any]) -> Any:
-    return pg_insert(Request).values(**values).on_conflict_do_nothing().returning(Request.id)
+def _wish(action: Action, parameters: BaseModel, requested_by: str, source: str) -> dict[str, Any]:
+    """What a request's row says of what was asked for."""
+    return {
+        "action": action.name,
+        "parameters": parameters.model_dump(mode="json"),
+        "dedup_key": action.dedup_key(parameters),
+        "subject": action.subject(parameters),
+        "requested_by": requested_by[:150],
+        "source": source,
+        "created_at": now(),
+    }
+
+
+def _insert_unless_open(**values: Any) -> Insert:
+    return pg_insert(Request).values(**values).on_conflict_do_nothing()
 
 
 def _join(session: Session, action: str, key: str) -> Accepted | None:
@@ -176,34 +182,30 @@ def ask_to_cancel(session: Session, request_id: int, *, requested_by: str, reaso
     return request
 
 
-def cancel_waiting(session: Session) -> list[Request]:
+def cancel_waiting(session: Session) -> Sequence[Request]:
     """End the queued requests whose cancellation was asked for."""
-    return list(
-        session.scalars(
-            update(Request)
-            .where(
-                Request.state == RequestState.QUEUED,
-                Request.id == Cancellation.request_id,
-            )
-            .values(
-                state=RequestState.CANCELLED,
-                finished_at=func.now(),
-                error=func.concat("cancelled by ", Cancellation.requested_by),
-            )
-            .returning(Request)
+    return session.scalars(
+        update(Request)
+        .where(
+            Request.state == RequestState.QUEUED,
+            Request.id == Cancellation.request_id,
         )
-    )
+        .values(
+            state=RequestState.CANCELLED,
+            finished_at=func.now(),
+            error=func.concat("cancelled by ", Cancellation.requested_by),
+        )
+        .returning(Request)
+    ).all()
 
 
-def cancelled_among(session: Session, ids: Sequence[int]) -> list[Cancellation]:
+def cancelled_among(session: Session, ids: Sequence[int]) -> Sequence[Cancellation]:
     """The cancellations asked for the requests `ids`, for which no run was ended yet."""
-    return list(
-        session.scalars(
-            select(Cancellation).where(
-                Cancellation.request_id.in_(ids), Cancellation.served_at.is_(None)
-            )
+    return session.scalars(
+        select(Cancellation).where(
+            Cancellation.request_id.in_(ids), Cancellation.served_at.is_(None)
         )
-    )
+    ).all()
 
 
 def serve_cancellation(session: Session, request_id: int) -> None:
@@ -302,7 +304,7 @@ def _claim(
             worker=worker,
             attempts=Request.attempts + 1,
             claimed_at=func.now(),
-            lease_until=_lease(lease_seconds),
+            lease_until=_in_seconds(lease_seconds),
             flow_run_id=None,
         )
         .returning(Request)
@@ -322,26 +324,16 @@ def claim_new(
     flow_run_id: uuid.UUID | None = None,
 ) -> Request | None:
     """Accept a request that `worker` already works on; None where one with its key is open."""
-    return session.scalar(
-        pg_insert(Request)
-        .values(
-            action=action.name,
-            parameters=parameters.model_dump(mode="json"),
-            dedup_key=action.dedup_key(parameters),
-            subject=action.subject(parameters),
-            requested_by=requested_by[:150],
-            source=source,
-            created_at=now(),
-            state=RequestState.CLAIMED,
-            worker=worker,
-            attempts=1,
-            claimed_at=func.now(),
-            lease_until=_lease(lease_seconds),
-            flow_run_id=flow_run_id,
-        )
-        .on_conflict_do_nothing()
-        .returning(Request)
+    claimed = _insert_unless_open(
+        **_wish(action, parameters, requested_by, source),
+        state=RequestState.CLAIMED,
+        worker=worker,
+        attempts=1,
+        claimed_at=func.now(),
+        lease_until=_in_seconds(lease_seconds),
+        flow_run_id=flow_run_id,
     )
+    return session.scalar(claimed.returning(Request))
 
 
 def renew(session: Session, claims: Sequence[Claim], *, lease_seconds: float) -> None:
@@ -349,7 +341,7 @@ def renew(session: Session, claims: Sequence[Claim], *, lease_seconds: float) ->
     session.execute(
         update(Request)
         .where(_attempt.in_(_keys(claims)), Request.state.in_(HELD))
-        .values(lease_until=_lease(lease_seconds))
+        .values(lease_until=_in_seconds(lease_seconds))
     )
 
 
@@ -371,10 +363,8 @@ def note_flow_run(session: Session, claim: Claim, *, state: RequestState) -> Non
     Raises:
         ClaimLost: The attempt does not hold the request.
     """
-    values: dict[str, Any] = {"state": state, "flow_run_id": claim.flow_run_id}
-    if state is RequestState.RUNNING:
-        values["started_at"] = func.now()
-    _write(session, claim, values)
+    started = {"started_at": func.now()} if state is RequestState.RUNNING else {}
+    _write(session, claim, state=state, flow_run_id=claim.flow_run_id, **started)
 
 
 def finish(
@@ -390,8 +380,8 @@ def finish(
     Raises:
         ClaimLost: The attempt does not hold the request.
     """
-    ending = {"state": state, "result": result, "error": error, "lease_until": None}
-    _write(session, claim, {**ending, "not_before": None, "finished_at": func.now()})
+    ending = {"state": state, "result": result, "error": error, "finished_at": func.now()}
+    _write(session, claim, **ending, lease_until=None, not_before=None)
     wake(session)  # one may wait for the room that this leaves
 
 
@@ -401,10 +391,7 @@ def give_back(session: Session, claim: Claim, *, error: str | None, delay_second
     Raises:
         ClaimLost: The attempt does not hold the request.
     """
-    later = func.now() + timedelta(seconds=delay_seconds)
-    values = {"state": RequestState.QUEUED, "error": error, "lease_until": None}
-    _write(session, claim, {**values, "not_before": later, "worker": None})
-    wake(session)
+    _let_go(session, claim, RequestState.QUEUED, error, delay_seconds)
 
 
 def put_off(session: Session, claim: Claim, *, error: str | None, delay_seconds: float) -> None:
@@ -413,10 +400,7 @@ def put_off(session: Session, claim: Claim, *, error: str | None, delay_seconds:
     Raises:
         ClaimLost: The attempt does not hold the request.
     """
-    later = func.now() + timedelta(seconds=delay_seconds)
-    values = {"state": RequestState.UNKNOWN, "error": error, "lease_until": None}
-    _write(session, claim, {**values, "not_before": later, "worker": None})
-    wake(session)
+    _let_go(session, claim, RequestState.UNKNOWN, error, delay_seconds)
 
 
 def fence(session: Session, claim: Claim) -> None:
@@ -425,9 +409,7 @@ def fence(session: Session, claim: Claim) -> None:
     Raises:
         ClaimLost: The attempt does not hold the request.
     """
-    held = session.scalar(select(Request.id).where(*_owned(claim)).with_for_update(read=True))
-    if held is None:
-        raise _lost(claim)
+    _lock(session, claim, is_shared=True)
 
 
 def lock_for_end(session: Session, claim: Claim) -> None:
@@ -436,8 +418,7 @@ def lock_for_end(session: Session, claim: Claim) -> None:
     Raises:
         ClaimLost: The attempt does not hold the request.
     """
-    if session.scalar(select(Request.id).where(*_owned(claim)).with_for_update()) is None:
-        raise _lost(claim)
+    _lock(session, claim, is_shared=False)
 
 
 def succeed(session: Session, claim: Claim) -> int:
@@ -446,9 +427,8 @@ def succeed(session: Session, claim: Claim) -> int:
     Raises:
         ClaimLost: The attempt does not hold the request.
     """
-    predecessor = session.scalar(select(Request).where(*_owned(claim)).with_for_update())
-    if predecessor is None:
-        raise _lost(claim)
+    _lock(session, claim, is_shared=False)
+    predecessor = get(session, claim.request_id)
     if predecessor.successor_id is not None:
         return predecessor.successor_id
     # The key is free only once the predecessor names its successor: first itself, then the other.
@@ -491,11 +471,6 @@ def held_by(session: Session, worker: str) -> list[Request]:
     )
 
 
-def of_flow_run(session: Session, flow_run_id: uuid.UUID) -> Request | None:
-    """The request that the flow run works on."""
-    return session.scalar(select(Request).where(Request.flow_run_id == flow_run_id))
-
-
 _attempt: Final = tuple_(Request.id, Request.attempts)
 
 
@@ -503,7 +478,7 @@ def _keys(claims: Sequence[Claim]) -> list[tuple[int, int]]:
     return [(each.request_id, each.attempt) for each in claims]
 
 
-def _lease(seconds: float) -> Any:
+def _in_seconds(seconds: float) -> Any:
     return func.now() + timedelta(seconds=seconds)
 
 
@@ -515,13 +490,24 @@ def _owned(claim: Claim) -> tuple[Any, ...]:
     )
 
 
-def _write(session: Session, claim: Claim, values: dict[str, Any]) -> None:
-    written = session.scalar(
-        update(Request).where(*_owned(claim)).values(**values).returning(Request.id)
-    )
-    if written is None:
-        raise _lost(claim)
+def _lock(session: Session, claim: Claim, *, is_shared: bool) -> None:
+    query = select(Request.id).where(*_owned(claim)).with_for_update(read=is_shared)
+    _require_held(claim, session.scalar(query))
 
 
-def _lost(claim: Claim) -> ClaimLost:
-    return ClaimLost(f"request {claim.request_id} is no longer held by attempt {claim.attempt}")
+def _write(session: Session, claim: Claim, **values: Any) -> None:
+    query = update(Request).where(*_owned(claim)).values(**values).returning(Request.id)
+    _require_held(claim, session.scalar(query))
+
+
+def _require_held(claim: Claim, found: int | None) -> None:
+    if found is None:
+        raise ClaimLost(f"request {claim.request_id} is no longer held by attempt {claim.attempt}")
+
+
+def _let_go(
+    session: Session, claim: Claim, state: RequestState, error: str | None, delay_seconds: float
+) -> None:
+    waiting = {"state": state, "error": error, "not_before": _in_seconds(delay_seconds)}
+    _write(session, claim, **waiting, lease_until=None, worker=None)
+    wake(session)

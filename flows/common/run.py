@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar, cast
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.orm import Session
-from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_exponential
+from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from blocks.errors import ProdOpsError
 from flows.common import events, requests
@@ -27,6 +27,12 @@ from flows.common.requests import Claim, ClaimLost
 from flows.common.settings import Settings, settings
 
 _OUTAGE_SECONDS: Final = 300.0
+_through_outage: Final = Retrying(
+    retry=retry_if_exception_type(DatabaseUnavailable),
+    wait=wait_exponential(multiplier=0.2, max=5.0),
+    stop=stop_after_delay(_OUTAGE_SECONDS),
+    reraise=True,
+)
 _CONNECTIONS: Final = 2  # a long reading holds one while its progress is written with another
 
 _T = TypeVar("_T")
@@ -116,9 +122,7 @@ class Run:
             requests.fence(session, self.claim)
             return work(session, announce)
 
-        if connection is not None:
-            return self._transact(fenced, connection)
-        return _persistently(lambda: self._transact(fenced))
+        return self._transact(fenced, connection)
 
     def finish(
         self, ending: Ending | Work[Ending | None], *, connection: Connection | None = None
@@ -149,9 +153,7 @@ class Run:
             return True
 
         try:
-            if connection is not None:
-                return self._transact(ended, connection)
-            return _persistently(lambda: self._transact(ended))
+            return self._transact(ended, connection)
         except (ClaimLost, DatabaseUnavailable):
             if self._ending is not None and self.read(self._has_ended):
                 return True
@@ -194,7 +196,7 @@ class Run:
             with transaction(self.engine) as session:
                 return work(session)
 
-        return _persistently(reading)
+        return _through_outage(reading)
 
     def is_cancelled(self) -> bool:
         """Whether somebody wants the request to end."""
@@ -208,14 +210,19 @@ class Run:
         is_ours = request.attempts == self.claim.attempt
         return is_ours and self._ending is not None and request.state == self._ending.state
 
-    def _transact(self, work: Work[_T], connection: Connection | None = None) -> _T:
+    def _transact(self, work: Work[_T], connection: Connection | None) -> _T:
+        """Do it in one transaction: on the connection once, else repeated through an outage."""
         if connection is not None and connection.in_transaction():
             raise ValueError("the connection is in a transaction, which would not be committed")
-        announced: list[NewEvent] = []
-        with transaction(connection or self.engine) as session:
-            value = work(session, announced.append)
-            events.commit(session, announced)
-        return value
+
+        def transact() -> _T:
+            announced: list[NewEvent] = []
+            with transaction(connection or self.engine) as session:
+                value = work(session, announced.append)
+                events.commit(session, announced)
+            return value
+
+        return transact() if connection is not None else _through_outage(transact)
 
     def close(self) -> None:
         """Close what was opened."""
@@ -246,13 +253,3 @@ def opened(action: Action | None = None) -> Iterator[Run]:
     finally:
         _current.reset(token)
         run.close()
-
-
-def _persistently(do: Callable[[], _T]) -> _T:
-    patient = retry(
-        retry=retry_if_exception_type(DatabaseUnavailable),
-        wait=wait_exponential(multiplier=0.2, max=5.0),
-        stop=stop_after_delay(_OUTAGE_SECONDS),
-        reraise=True,
-    )
-    return patient(do)()

@@ -45,7 +45,6 @@ class RunPlan:
     size_bytes: int | None = 2 * 1024**3
     tf_count: int | None = 1000
     user: str = "prodops"
-    agent_number: int = 1
     seed: int = 0
     beam_seconds: float = 0.5
     standby_seconds: float = 0.5
@@ -72,12 +71,12 @@ class RunPlan:
     @property
     def daq_name(self) -> str:
         """Sender of the run's own messages."""
-        return f"daq_simulator-agent-{self.user}-{self.agent_number}"
+        return f"daq_simulator-agent-{self.user}-1"
 
     @property
     def data_agent_name(self) -> str:
         """Sender of ``stf_ready``."""
-        return f"data-agent-{self.user}-{self.agent_number}"
+        return f"data-agent-{self.user}-1"
 
     def filename(self, sequence: int) -> str:
         """Name of an STF, counted from one."""

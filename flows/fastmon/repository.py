@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from flows.common.database import now
+from flows.common.database import json_row, now
 from flows.common.requests import Claim
 from flows.fastmon.domain import TfFile, tf_file_id
 from flows.fastmon.models import (
@@ -106,18 +106,16 @@ def arrive(session: Session, arrivals: Sequence[Arrival], at: datetime) -> set[t
     return {(row.namespace, row.stf_filename) for row in found}
 
 
-def registered_names(session: Session, run_number: int, limit: int = 1000) -> list[str]:
+def registered_names(session: Session, run_number: int, limit: int = 1000) -> Sequence[str]:
     """Names of the run's registered STF files that no message has announced."""
-    return list(
-        session.scalars(
-            select(StfFile.stf_filename)
-            .join(Run, Run.run_id == StfFile.run_id)
-            .outerjoin(InboxStf, InboxStf.stf_filename == StfFile.stf_filename)
-            .where(Run.run_number == run_number, InboxStf.id.is_(None))
-            .order_by(StfFile.created_at)
-            .limit(limit)
-        )
-    )
+    return session.scalars(
+        select(StfFile.stf_filename)
+        .join(Run, Run.run_id == StfFile.run_id)
+        .outerjoin(InboxStf, InboxStf.stf_filename == StfFile.stf_filename)
+        .where(Run.run_number == run_number, InboxStf.id.is_(None))
+        .order_by(StfFile.created_at)
+        .limit(limit)
+    ).all()
 
 
 def notify_sampler(session: Session, namespace: str) -> None:
@@ -125,11 +123,10 @@ def notify_sampler(session: Session, namespace: str) -> None:
     session.execute(select(func.pg_notify(CHANNEL, namespace)))
 
 
-def unserved_namespaces(session: Session) -> list[str]:
+def unserved_namespaces(session: Session) -> Sequence[str]:
     """Namespaces whose inbox waits although no sampling request is open for them."""
-    return list(
-        session.scalars(
-            text("""
+    return session.scalars(
+        text("""
                 SELECT DISTINCT inbox.namespace FROM fastmon_inbox AS inbox
                 WHERE inbox.state = 'waiting' AND NOT EXISTS (
                     SELECT FROM request
@@ -137,8 +134,7 @@ def unserved_namespaces(session: Session) -> list[str]:
                       AND request.dedup_key = 'namespace:' || inbox.namespace
                       AND request.state IN ('queued', 'claimed', 'running', 'unknown'))
             """)
-        )
-    )
+    ).all()
 
 
 # ------------------------------------------------------------------ the lease on an inbox
@@ -181,17 +177,15 @@ def has_lease(session: Session, namespace: str, holder: Claim) -> bool:
 # ------------------------------------------------------------------ a batch, as the sampler sees it
 
 
-def next_batch(session: Session, namespace: str, limit: int) -> list[InboxStf]:
+def next_batch(session: Session, namespace: str, limit: int) -> Sequence[InboxStf]:
     """The oldest waiting STFs of the namespace, locked."""
-    return list(
-        session.scalars(
-            select(InboxStf)
-            .where(InboxStf.namespace == namespace, InboxStf.state == InboxState.WAITING)
-            .order_by(InboxStf.id)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
-    )
+    return session.scalars(
+        select(InboxStf)
+        .where(InboxStf.namespace == namespace, InboxStf.state == InboxState.WAITING)
+        .order_by(InboxStf.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
 
 
 def is_empty(session: Session, namespace: str) -> bool:
@@ -307,15 +301,15 @@ def register_tfs(
 def _tf_row(new: NewTf) -> str:
     tf = new.tf
     columns = {
-        "tf_file_id": str(tf_file_id(tf.name)),
-        "stf_file_id": str(new.stf_file_id),
+        "tf_file_id": tf_file_id(tf.name),
+        "stf_file_id": new.stf_file_id,
         "tf_filename": tf.name,
         "file_size_bytes": tf.size_bytes,
         "tf_count": tf.tf_count,
         "tf_first": tf.tf_first,
         "tf_last": tf.tf_last,
     }
-    return json.dumps(columns)[:-1] + ', "metadata": ' + new.metadata + "}"
+    return json_row(columns, metadata=new.metadata)
 
 
 def tf_owners(session: Session, names: Sequence[str]) -> dict[str, uuid.UUID]:
@@ -386,17 +380,6 @@ def decide(
             "request_id": request_id,
             "at": at,
         },
-    )
-
-
-def set_aside(session: Session, inbox_id: int, reason: str, *, request_id: int) -> None:
-    """Set one STF aside, with the reason."""
-    session.execute(
-        update(InboxStf)
-        .where(InboxStf.id == inbox_id, InboxStf.state == InboxState.WAITING)
-        .values(
-            state=InboxState.SET_ASIDE, reason=reason, decided_at=func.now(), request_id=request_id
-        )
     )
 
 

@@ -59,13 +59,10 @@ def scan(engine: Engine, configured: FastmonSettings) -> ScanReport:
     """
     sightings = list(look(configured))
     settled = _settled(engine, sightings, timedelta(seconds=configured.watch_settle_seconds))
-    taken = refused = 0
+    taken = 0
     for start in range(0, len(settled), _BATCH):
-        batch = settled[start : start + _BATCH]
-        accepted = _take(engine, batch, configured)
-        taken += accepted
-        refused += len(batch) - accepted
-    return ScanReport(len(sightings), taken, refused)
+        taken += _take(engine, settled[start : start + _BATCH], configured)
+    return ScanReport(len(sightings), taken, refused=len(settled) - taken)
 
 
 def look(configured: FastmonSettings) -> Iterator[Sighting]:

@@ -9,7 +9,6 @@ import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from typing import Any
 
 from prefect import get_run_logger
@@ -147,39 +146,37 @@ class Sampler:
     def _set_first_aside(self, reason: str) -> Tally:
         def set_aside(session: Session, _: Announce) -> Tally:
             for row in self._next(session, 1):
-                claim = self.run.claim
-                repository.set_aside(session, row.id, reason, request_id=claim.request_id)
+                aside = Decision(inbox_id=row.id, state=InboxState.SET_ASIDE, reason=reason)
+                request_id = self.run.claim.request_id
+                repository.decide(session, [aside], request_id=request_id, at=now())
                 return Tally(set_aside=1, reasons=[f"{row.stf_filename}: {reason}"])
             return Tally()
 
         return self.run.write(set_aside)
 
-    def _next(self, session: Session, limit: int) -> list[InboxStf]:
+    def _next(self, session: Session, limit: int) -> Sequence[InboxStf]:
         if not repository.has_lease(session, self.namespace, self.run.claim):
             raise self._lease_taken()
         return repository.next_batch(session, self.namespace, limit)
 
     def _sample(self, session: Session, announce: Announce, batch: Sequence[InboxStf]) -> Tally:
         """Decide on a batch, register its TF files, announce them: all in one transaction."""
-        at, request_id = now(), self.run.claim.request_id
+        at, claim = now(), self.run.claim
         runs = repository.ensure_runs(session, [_run_of(row) for row in batch], at)
         stfs = repository.ensure_stfs(session, [(row, runs[_run_of(row)]) for row in batch], at)
         sampling = domain.Sampling.of(self.configured)
         plans = [_plan(row, stfs[row.stf_filename], sampling) for row in batch]
         _refuse_foreign_names(session, plans)
         new = [tf for plan in plans for tf in plan.tfs]
-        registered = repository.register_tfs(session, new, sampled_by=request_id, at=at)
+        registered = repository.register_tfs(session, new, sampled_by=claim.request_id, at=at)
         _check_owners(session, [each for each in new if each.tf.name not in registered])
         decisions = [plan.decision for plan in plans]
-        repository.decide(session, decisions, request_id=request_id, at=at)
+        repository.decide(session, decisions, request_id=claim.request_id, at=at)
         for plan in plans:
             for each in plan.tfs:
                 if each.tf.name in registered:
-                    announce(self._registered(each, plan.row, at))
+                    announce(messages.tf_file_registered(each.tf, plan.row, claim=claim, at=at))
         return _tally(plans, tfs=len(registered))
-
-    def _registered(self, new: NewTf, row: InboxStf, at: datetime) -> NewEvent:
-        return messages.tf_file_registered(new.tf, row, claim=self.run.claim, at=at)
 
 
 @dataclass

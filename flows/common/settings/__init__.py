@@ -9,7 +9,7 @@ from flows.common.settings.forms import PREFIX, BadSetting
 from flows.common.settings.production import PandaSettings
 from flows.common.settings.services import ApiSettings, StreamSettings, WorkerSettings
 from flows.common.settings.storage import RucioSettings, XrootdSettings
-from flows.common.settings.tree import GROUPS, Settings, known_names, load, names_of, settings
+from flows.common.settings.tree import GROUPS, Settings, known_names, names_of, settings
 
 __all__ = [
     "GROUPS",
@@ -24,7 +24,6 @@ __all__ = [
     "WorkerSettings",
     "XrootdSettings",
     "known_names",
-    "load",
     "names_of",
     "settings",
 ]

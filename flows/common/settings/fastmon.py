@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import Field, field_validator
+from pydantic import Field
 from pydantic_settings import BaseSettings
 
-from flows.common.settings.forms import NameList, also, group, split
+from flows.common.settings.forms import NameList, PathList, also, group
 
 
 class FastmonSettings(BaseSettings):
@@ -57,7 +57,7 @@ class FastmonSettings(BaseSettings):
     summary_seconds: float = Field(
         10.0, gt=0, description="Interval of a sampling run's summary task."
     )
-    watch_dirs: NameList = Field(
+    watch_dirs: PathList = Field(
         (),
         validation_alias=also("FASTMON_WATCH_DIRS", "FASTMON_WATCH_DIR"),
         description="Directories that are scanned for STFs (colon-separated): continuous mode.",
@@ -81,13 +81,3 @@ class FastmonSettings(BaseSettings):
         "file://", description="Prefix of a scanned file's URL; its absolute path follows."
     )
     watch_checksum: bool = Field(True, description="Whether a scan computes each file's adler32.")
-
-    @field_validator("namespaces", "watch_patterns", mode="before")
-    @classmethod
-    def _commas(cls, value: object) -> object:
-        return split(value, ",")
-
-    @field_validator("watch_dirs", mode="before")
-    @classmethod
-    def _colons(cls, value: object) -> object:
-        return split(value, ":")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
-from pydantic import AliasChoices
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from blocks.errors import ProdOpsError
@@ -33,11 +34,21 @@ def also(name: str, *originals: str) -> AliasChoices:
     return AliasChoices(f"{PREFIX}{name}", *originals)
 
 
-def split(value: object, separator: str) -> object:
+def _parts(value: object, separator: str) -> object:
     """The parts of a list that the environment holds as text."""
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(separator) if part.strip())
     return value
 
 
-NameList = Annotated[tuple[str, ...], NoDecode]
+NameList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(lambda value: _parts(value, ","))]
+"""Names; commas between them in the environment."""
+
+PathList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(lambda value: _parts(value, ":"))]
+"""Paths; colons between them in the environment."""
+
+AbsolutePath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
+"""A path that holds wherever the process works; ``~`` is the home."""
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+"""A port that something listens on."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings
 
-from flows.common.settings.forms import NameList, also, group, split
+from flows.common.settings.forms import AbsolutePath, NameList, also, group
 
 
 class PcsSettings(BaseSettings):
@@ -49,11 +49,6 @@ class PcsSettings(BaseSettings):
             raise ValueError("must be an http:// or https:// URL")
         return value.rstrip("/") if value else None
 
-    @field_validator("services", mode="before")
-    @classmethod
-    def _commas(cls, value: object) -> object:
-        return split(value, ",")
-
     @field_validator("panda_monitor_url")
     @classmethod
     def _template(cls, value: str | None) -> str | None:
@@ -87,18 +82,18 @@ class PandaSettings(BaseSettings):
         validation_alias=also("PANDA_AUTH_VO", "PANDA_AUTH_VO", "OIDC_AUTH_VO"),
         description="Virtual organisation and role that the token is used for.",
     )
-    config_root: Path = Field(
+    config_root: AbsolutePath = Field(
         Path("~/.pathena"),
         validation_alias=also("PANDA_CONFIG_ROOT", "PANDA_CONFIG_ROOT"),
         description="Directory that holds .token, the cached OIDC token (mode 0600).",
     )
-    ca_dir: Path | None = Field(
+    ca_dir: AbsolutePath | None = Field(
         None,
         validation_alias=also("PANDA_CA_DIR", "X509_CERT_DIR"),
         description="Directory of CA certificates (openssl rehash) that PanDA's is checked "
         "against; unset: /etc/grid-security/certificates.",
     )
-    client_dir: Path | None = Field(
+    client_dir: AbsolutePath | None = Field(
         None,
         validation_alias=also("PANDA_CLIENT_DIR", "PANDA_SYS"),
         description="Where panda-client is installed (bin/prun); unset: with prodops.",
@@ -112,15 +107,10 @@ class PandaSettings(BaseSettings):
         description="Client id of a robot account: its token comes by the client-credentials "
         "grant instead of from .token.",
     )
-    robot_secret_file: Path | None = Field(
+    robot_secret_file: AbsolutePath | None = Field(
         None, description="File (mode 0600) with the robot account's client secret."
     )
     timeout_seconds: float = Field(30.0, gt=0, description="How long a look-up at PanDA may take.")
-
-    @field_validator("config_root", "ca_dir", "client_dir", "robot_secret_file")
-    @classmethod
-    def _absolute(cls, value: Path | None) -> Path | None:
-        return value.expanduser().absolute() if value is not None else None
 
 
 class SubmissionSettings(BaseSettings):
@@ -149,15 +139,10 @@ class SubmissionSettings(BaseSettings):
     check_seconds: float = Field(
         15.0, gt=0, description="Interval of checks while the outcome of a submission is unknown."
     )
-    files_dir: Path | None = Field(
+    files_dir: AbsolutePath | None = Field(
         None,
         description="Directory that holds the files which configurations put into the sandbox.",
     )
     operation_seconds: float = Field(
         90.0, gt=0, description="How long an operation on a live task may take to show its effect."
     )
-
-    @field_validator("files_dir")
-    @classmethod
-    def _absolute(cls, value: Path | None) -> Path | None:
-        return value.expanduser().absolute() if value is not None else None

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings
 
-from flows.common.settings.forms import NameList, also, group, split
+from flows.common.settings.forms import AbsolutePath, NameList, Port, also, group
 
 
 class StackSettings(BaseSettings):
@@ -17,7 +17,7 @@ class StackSettings(BaseSettings):
 
     model_config = group("STACK")
 
-    state_dir: Path = Field(
+    state_dir: AbsolutePath = Field(
         Path("~/.local/state/prodops"),
         validation_alias=also("STATE_DIR"),
         description="Directory of the stack's state: database, logs, secrets, sockets.",
@@ -27,7 +27,7 @@ class StackSettings(BaseSettings):
         validation_alias=also("ROOT_PATH"),
         description="URL path prefix of all routes, e.g. /swf-monitor.",
     )
-    tmp_dir: Path = Field(
+    tmp_dir: AbsolutePath = Field(
         Path("/tmp/prodops"),  # noqa: S108 - the original's meaning: a shared, public directory
         validation_alias=also("TMP_DIR", "SWF_TMP_DIR"),
         description="Public directory: payload logs and snapshots, readable by the web tier.",
@@ -35,11 +35,6 @@ class StackSettings(BaseSettings):
     stop_seconds: float = Field(
         15.0, gt=0, description="How long a part may take to stop before it is killed."
     )
-
-    @field_validator("state_dir", "tmp_dir")
-    @classmethod
-    def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
 
     @field_validator("root_path")
     @classmethod
@@ -61,7 +56,7 @@ class DatabaseSettings(BaseSettings):
     passfile: Path | None = Field(
         None, description="libpq password file (mode 0600); the URL may not contain a password."
     )
-    port: int = Field(54329, ge=1, le=65535, description="Port of the embedded database.")
+    port: Port = Field(54329, description="Port of the embedded database.")
     bin_dir: Path | None = Field(
         None,
         description="Directory of PostgreSQL's programs (15 or newer); unset: the system's newest, "
@@ -89,7 +84,7 @@ class PrefectSettings(BaseSettings):
 
     model_config = group("PREFECT")
 
-    port: int = Field(4200, ge=1, le=65535, description="Port of the stack's Prefect server.")
+    port: Port = Field(4200, description="Port of the stack's Prefect server.")
     api_url: str | None = Field(
         None, description="API of an external Prefect server; unset: the stack's own."
     )
@@ -118,7 +113,7 @@ class ApiSettings(BaseSettings):
     model_config = group("API")
 
     host: str = Field("127.0.0.1", description="Address that the API listens on.")
-    port: int = Field(8002, ge=1, le=65535, description="Port that the API listens on.")
+    port: Port = Field(8002, description="Port that the API listens on.")
     open_reads: bool | None = Field(
         None,
         description="Whether anyone who reaches the API may read; else reading takes a token. "
@@ -158,11 +153,6 @@ class ApiSettings(BaseSettings):
     def has_open_reads(self) -> bool:
         """Whether anyone who reaches the API may read."""
         return self.is_loopback if self.open_reads is None else self.open_reads
-
-    @field_validator("trusted_proxies", mode="before")
-    @classmethod
-    def _list(cls, value: object) -> object:
-        return split(value, ",")
 
     @field_validator("trusted_proxies")
     @classmethod

@@ -2,40 +2,47 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field
 from pydantic_settings import BaseSettings
 
-from flows.common.settings.forms import NameList, also, group, split
+from flows.common.settings.forms import AbsolutePath, NameList, also, group
+
+_AuthType = Annotated[
+    str,
+    Field(
+        pattern="^(x509_proxy|userpass|token)$",
+        description="How prodops authenticates: x509_proxy, userpass or token.",
+    ),
+]
+_Account = Annotated[str, Field(max_length=25, description="Rucio account.")]
+_Username = Annotated[str, Field(description="User name, for userpass.")]
+_CaFile = Annotated[
+    AbsolutePath | None,
+    Field(description="CA certificates that the server's is checked against; unset: certifi's."),
+]
 
 
 class RucioSettings(BaseSettings):
     """A Rucio server, and the identity used there."""
 
     url: str | None = Field(None, description="Address of the Rucio server; unset: it is not used.")
-    auth_type: str = Field(
-        "userpass",
-        pattern="^(x509_proxy|userpass|token)$",
-        description="How prodops authenticates: x509_proxy, userpass or token.",
-    )
-    account: str = Field("eicread", max_length=25, description="Rucio account.")
+    auth_type: _AuthType = "userpass"
+    account: _Account = "eicread"
     vo: str | None = Field(None, max_length=25, description="Virtual organisation; unset: none.")
-    proxy_file: Path | None = Field(None, description="x509 proxy (mode 0600), for x509_proxy.")
-    username: str = Field("eicread", description="User name, for userpass.")
-    password_file: Path | None = Field(
+    proxy_file: AbsolutePath | None = Field(
+        None, description="x509 proxy (mode 0600), for x509_proxy."
+    )
+    username: _Username = "eicread"
+    password_file: AbsolutePath | None = Field(
         None, description="File (mode 0600) with the password, for userpass."
     )
-    token_file: Path | None = Field(None, description="File (mode 0600) with a token, for token.")
-    ca_file: Path | None = Field(
-        None, description="CA certificates that the server's is checked against; unset: certifi's."
+    token_file: AbsolutePath | None = Field(
+        None, description="File (mode 0600) with a token, for token."
     )
+    ca_file: _CaFile = None
     timeout_seconds: float = Field(60.0, gt=0, description="How long one call to Rucio may take.")
-
-    @field_validator("proxy_file", "password_file", "token_file", "ca_file")
-    @classmethod
-    def _absolute(cls, value: Path | None) -> Path | None:
-        return value.expanduser().absolute() if value is not None else None
 
 
 class RucioLogsSettings(RucioSettings):
@@ -48,32 +55,22 @@ class RucioLogsSettings(RucioSettings):
         validation_alias=also("RUCIO_LOGS_URL", "RUCIO_URL"),
         description="Address of the Rucio server of PanDA's logs; unset: none.",
     )
-    auth_type: str = Field(
-        "x509_proxy",
-        pattern="^(x509_proxy|userpass|token)$",
-        description="How prodops authenticates: x509_proxy, userpass or token.",
-    )
-    account: str = Field(
-        "panda",
-        max_length=25,
-        validation_alias=also("RUCIO_LOGS_ACCOUNT", "RUCIO_ACCOUNT"),
-        description="Rucio account.",
-    )
+    auth_type: _AuthType = "x509_proxy"
+    account: _Account = Field("panda", validation_alias=also("RUCIO_LOGS_ACCOUNT", "RUCIO_ACCOUNT"))
     vo: str | None = Field(
         "eic",
         max_length=25,
         validation_alias=also("RUCIO_LOGS_VO", "RUCIO_VO"),
         description="Virtual organisation; empty: none is sent.",
     )
-    proxy_file: Path | None = Field(
+    proxy_file: AbsolutePath | None = Field(
         None,
         validation_alias=also("RUCIO_LOGS_PROXY_FILE", "X509_USER_PROXY"),
         description="x509 proxy (mode 0600), for Rucio and for the doors.",
     )
-    ca_file: Path | None = Field(
+    ca_file: _CaFile = Field(
         None,
         validation_alias=also("RUCIO_LOGS_CA_FILE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"),
-        description="CA certificates that the server's is checked against; unset: certifi's.",
     )
 
 
@@ -87,16 +84,11 @@ class RucioProducedSettings(RucioSettings):
         validation_alias=also("RUCIO_PRODUCED_URL", "JLAB_RUCIO_URL"),
         description="Address of the Rucio server of produced data; unset: none.",
     )
-    account: str = Field(
-        "eicread",
-        max_length=25,
-        validation_alias=also("RUCIO_PRODUCED_ACCOUNT", "JLAB_RUCIO_ACCOUNT"),
-        description="Rucio account.",
+    account: _Account = Field(
+        "eicread", validation_alias=also("RUCIO_PRODUCED_ACCOUNT", "JLAB_RUCIO_ACCOUNT")
     )
-    username: str = Field(
-        "eicread",
-        validation_alias=also("RUCIO_PRODUCED_USERNAME", "JLAB_RUCIO_USERNAME"),
-        description="User name, for userpass.",
+    username: _Username = Field(
+        "eicread", validation_alias=also("RUCIO_PRODUCED_USERNAME", "JLAB_RUCIO_USERNAME")
     )
 
 
@@ -124,7 +116,7 @@ class XrootdSettings(BaseSettings):
         validation_alias=also("XROOTD_COPY_SECONDS", "XRDCP_TIMEOUT"),
         description="How long one copy may take.",
     )
-    ca_dir: Path | None = Field(
+    ca_dir: AbsolutePath | None = Field(
         None, description="Directory of CA certificates of the doors; unset: the system's."
     )
     local_rses: NameList = Field(
@@ -133,16 +125,6 @@ class XrootdSettings(BaseSettings):
     schemes: NameList = Field(
         ("root", "roots"), description="Schemes of replicas that are read (comma-separated)."
     )
-
-    @field_validator("ca_dir")
-    @classmethod
-    def _absolute(cls, value: Path | None) -> Path | None:
-        return value.expanduser().absolute() if value is not None else None
-
-    @field_validator("local_rses", "schemes", mode="before")
-    @classmethod
-    def _commas(cls, value: object) -> object:
-        return split(value, ",")
 
 
 class PayloadLogsSettings(BaseSettings):
@@ -186,11 +168,6 @@ class PayloadLogsSettings(BaseSettings):
         50 * 1024**3, ge=1024, description="Cache size above which the oldest logs are deleted."
     )
 
-    @field_validator("members", mode="before")
-    @classmethod
-    def _commas(cls, value: object) -> object:
-        return split(value, ",")
-
 
 class ProvenanceSettings(BaseSettings):
     """Provenance: sweeps of Rucio, registration of inputs, reports."""
@@ -224,8 +201,3 @@ class ProvenanceSettings(BaseSettings):
     mail_block: str | None = Field(
         None, description="Name of the Prefect block that sends completion reports; unset: none."
     )
-
-    @field_validator("stages", mode="before")
-    @classmethod
-    def _commas(cls, value: object) -> object:
-        return split(value, ",")

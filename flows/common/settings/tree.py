@@ -102,8 +102,7 @@ def _load_group(group: type[BaseSettings]) -> BaseSettings:
     try:
         return group()
     except ValidationError as error:
-        first = error.errors()[0]
-        raise BadSetting(_describe(group, first)) from None
+        raise BadSetting(_describe(group, error.errors()[0])) from None
 
 
 def _describe(group: type[BaseSettings], error: Any) -> str:

@@ -9,7 +9,8 @@ from dotenv import dotenv_values
 
 from deployments import reference
 from flows.common import actions
-from flows.common.settings import GROUPS, known_names, load, names_of, settings
+from flows.common.settings import GROUPS, known_names, names_of, settings
+from flows.common.settings.tree import load
 
 DOCS = reference.ROOT / "docs"
 

@@ -7,8 +7,8 @@ from itertools import islice
 
 import pytest
 
-from blocks import monitor_api
-from blocks.monitor_api import BackOff, EventStream, MonitorApi, StreamEvent, StreamFilter
+from blocks.monitor_api import EventStream, MonitorApi, StreamEvent, StreamFilter, errors
+from blocks.monitor_api.back_off import BackOff
 from tests.fake_monitor import SOON, Stream, api_of, fake_monitor, frame, tf_frame
 from tests.waiting import wait_until
 
@@ -38,7 +38,7 @@ def test_a_message_is_sent_again_until_the_monitor_can_take_it():
 
 def test_a_monitor_that_stays_away_is_given_up_after_the_attempts():
     with fake_monitor(failing_posts=[503] * 3) as monitor, api_of(monitor, attempts=3) as api:
-        with pytest.raises(monitor_api.MonitorUnavailable, match="HTTP 503"):
+        with pytest.raises(errors.MonitorUnavailable, match="HTTP 503"):
             api.send(RUN)
         assert len(monitor.asked) == 3
 
@@ -46,7 +46,7 @@ def test_a_monitor_that_stays_away_is_given_up_after_the_attempts():
 def test_nobody_listening_is_unavailable_in_one_line():
     with (
         MonitorApi("http://127.0.0.1:1", "key", attempts=1) as api,
-        pytest.raises(monitor_api.MonitorUnavailable, match=r"^no answer from http.*refused"),
+        pytest.raises(errors.MonitorUnavailable, match=r"^no answer from http.*refused"),
     ):
         api.send(RUN)
 
@@ -54,10 +54,10 @@ def test_nobody_listening_is_unavailable_in_one_line():
 @pytest.mark.parametrize(
     ("status", "error"),
     [
-        (401, monitor_api.TokenRefused),
-        (403, monitor_api.TokenRefused),
-        (400, monitor_api.MessageRefused),
-        (413, monitor_api.MessageRefused),
+        (401, errors.TokenRefused),
+        (403, errors.TokenRefused),
+        (400, errors.MessageRefused),
+        (413, errors.MessageRefused),
     ],
 )
 def test_a_refusal_is_never_tried_again(status, error):
@@ -135,14 +135,14 @@ def test_a_refused_token_ends_the_stream_at_once_also_on_the_way_back(status):
     streams = (Stream([tf_frame(1)]), Stream(status=status))
     with fake_monitor(*streams) as monitor, api_of(monitor) as api:
         stream = api.follow(back_off=SOON)
-        with pytest.raises(monitor_api.TokenRefused, match=f"HTTP {status}"):
+        with pytest.raises(errors.TokenRefused, match=f"HTTP {status}"):
             first_ids(stream, 2)
 
 
 def test_an_address_without_a_stream_is_told_but_a_lost_one_is_waited_for():
     page = Stream([b"<html>"], content_type="text/html")
     with fake_monitor(page) as monitor, api_of(monitor) as api:
-        with pytest.raises(monitor_api.RequestRefused, match="no event stream"):
+        with pytest.raises(errors.RequestRefused, match="no event stream"):
             first_ids(api.follow(), 1)
         monitor.streams += [Stream([tf_frame(1)]), Stream(status=404), Stream([tf_frame(2)])]
         assert first_ids(api.follow(back_off=SOON), 2) == [1, 2]

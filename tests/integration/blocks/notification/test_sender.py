@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import ValidationError
 
-from blocks.notification import Mail, MailRefused, MailRelay, RelayUnavailable
+from blocks.notification import Mail, MailRelay, RelayUnavailable
+from blocks.notification.errors import MailRefused
 from tests.field_certificates import strict_contexts  # noqa: F401 - a fixture
 from tests.mail_relay import Relay, free_port
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from blocks.panda_server import PandaJob, PandaLog, PandaServer, TokenRefused
+from blocks.panda_server import PandaServer, TokenRefused
+from blocks.panda_server.jobs import PandaJob, PandaLog
 from deployments.sandbox.panda import PandaSandbox
 from tests.panda_calls import NEVER_REFINED, ask, submit
 

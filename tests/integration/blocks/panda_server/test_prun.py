@@ -11,14 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from blocks.panda_server import (
-    PrunMissing,
-    PrunOutcome,
-    UnsafePath,
-    prun_environment,
-    run_prun,
-)
+from blocks.panda_server import PrunMissing, UnsafePath, prun_environment, run_prun
 from blocks.panda_server.process_group import group_members
+from blocks.panda_server.prun import PrunOutcome
 from deployments.sandbox.panda import PandaSandbox
 
 pytestmark = pytest.mark.integration

@@ -20,7 +20,8 @@ import jwt
 import pytest
 
 from blocks.errors import OutsideUnavailable, ProdOpsError
-from blocks.panda_server import CachedToken, PandaUnavailable, RobotToken, TokenRefused
+from blocks.panda_server import CachedToken, RobotToken, TokenRefused
+from blocks.panda_server.errors import PandaUnavailable
 from deployments.reference import ROOT
 from deployments.sandbox.panda import PandaSandbox
 from tests.waiting import PATIENCE

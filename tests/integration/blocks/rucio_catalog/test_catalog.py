@@ -13,17 +13,14 @@ import pytest
 from blocks.rucio_catalog import (
     DidNotFound,
     IncompleteAnswer,
-    InvalidName,
     NewFile,
     NoReplicas,
-    ReplicaConflict,
     RucioAccess,
     RucioCatalog,
-    RucioRefused,
     RucioRegistration,
     RucioUnauthorized,
-    RucioUnavailable,
 )
+from blocks.rucio_catalog.errors import InvalidName, ReplicaConflict, RucioRefused, RucioUnavailable
 from blocks.x509_proxy import ProxyExpired, ProxyMissing
 from deployments.sandbox.grid.logs import make_log
 from tests.grid import RunningGrid

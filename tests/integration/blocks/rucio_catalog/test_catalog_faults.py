@@ -12,13 +12,8 @@ from typing import Any
 
 import pytest
 
-from blocks.rucio_catalog import (
-    RucioAccess,
-    RucioCatalog,
-    RucioRefused,
-    RucioUnauthorized,
-    RucioUnavailable,
-)
+from blocks.rucio_catalog import RucioAccess, RucioCatalog, RucioUnauthorized
+from blocks.rucio_catalog.errors import RucioRefused, RucioUnavailable
 
 pytestmark = pytest.mark.integration
 

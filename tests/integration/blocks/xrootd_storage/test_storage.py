@@ -26,16 +26,15 @@ from blocks.xrootd_storage import (
     ReplicaRefused,
     SizeMismatch,
     StorageError,
-    StoredFile,
     TransferBroken,
     UnknownHost,
     XrootdAccess,
     XrootdLimits,
-    checksum,
     checksums,
     copy,
     list_files,
 )
+from blocks.xrootd_storage.storage import StoredFile
 from tests.grid import RunningGrid
 from tests.waiting import wait_until
 
@@ -269,11 +268,11 @@ def test_files_below_a_directory_are_listed_with_sizes(grid, access, campaign, r
 
 def test_a_checksum_is_the_server_s_or_made_from_a_plain_file(grid, access, lfn):
     grid.put(GSI, lfn, CONTENT)
-    assert checksum(grid.pfn(GSI, lfn), access=access, limits=LIMITS) == ADLER32
+    assert list(checksums([grid.pfn(GSI, lfn)], access=access, limits=LIMITS)) == [ADLER32]
     with pytest.raises(ReplicaMissing):
-        checksum(grid.pfn(GSI, lfn + ".none"), access=access, limits=LIMITS)
-    plain = XrootdAccess(schemes=("file",))
-    assert checksum(grid.door_path(GSI, lfn).as_uri(), access=plain, limits=LIMITS) == ADLER32
+        list(checksums([grid.pfn(GSI, lfn + ".none")], access=access, limits=LIMITS))
+    plain, path = XrootdAccess(schemes=("file",)), grid.door_path(GSI, lfn).as_uri()
+    assert list(checksums([path], access=plain, limits=LIMITS)) == [ADLER32]
 
 
 def test_many_checksums_take_one_child_and_the_one_that_fails_is_named(grid, access, lfn):

@@ -10,14 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blocks.monitor_api import (
-    BackOff,
-    BadMonitorAddress,
-    MonitorApi,
-    StreamFilter,
-    TokenRefused,
-    frames_of,
-)
+from blocks.monitor_api import MonitorApi, StreamFilter, TokenRefused, frames_of
+from blocks.monitor_api.back_off import BackOff
+from blocks.monitor_api.errors import BadMonitorAddress
 
 TRANSCRIPT = Path(__file__).parents[5] / "shared/contracts/fixtures/sse_idle_stream.txt"
 

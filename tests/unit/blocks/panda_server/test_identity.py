@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blocks.panda_server import Identity, TokenRefused, UnsafePath, prun_environment, renewal
+from blocks.panda_server import TokenRefused, UnsafePath, prun_environment
 from blocks.panda_server.bounded_output import BoundedOutput
+from blocks.panda_server.identity import Identity
 from blocks.panda_server.issuer import AuthConfig
+from blocks.panda_server.tokens import renewal
 
 KEY = "a key for tests that is long enough for HS256"
 CONFIG = AuthConfig(

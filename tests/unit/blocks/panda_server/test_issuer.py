@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from blocks.panda_server import PandaUnavailable, TokenRefused
+from blocks.panda_server import TokenRefused
+from blocks.panda_server.errors import PandaUnavailable
 from blocks.panda_server.issuer import Issuer
 
 CONFIG_URL = "https://panda.example/auth/EIC.production_auth_config.json"

@@ -8,7 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from blocks.panda_server import PandaJob, PandaLog, PandaServer, PandaUnavailable
+from blocks.panda_server import PandaServer
+from blocks.panda_server.errors import PandaUnavailable
+from blocks.panda_server.jobs import PandaJob, PandaLog
 
 LFN = "group.EIC.26.06.0.task.log.41.000001.log.tgz"
 

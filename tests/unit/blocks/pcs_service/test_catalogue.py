@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from blocks.pcs_service import PcsRefused, PcsService, PcsUnavailable, RequestedInput
+from blocks.pcs_service import PcsRefused, PcsService, RequestedInput
+from blocks.pcs_service.errors import PcsUnavailable
 
 ROOT = "/volatile/eic/EPIC/EVGEN"
 LOCATION = {"source": {"kind": "path", "location": f"{ROOT}/DIS/NC"}}
@@ -88,7 +89,8 @@ def test_an_original_without_campaigns_has_those_of_its_tasks():
 def test_a_campaign_without_tasks_is_told_too():
     listed = [{"name": "26.06.0", "lifecycle": "future"}, {"name": "26.05.0", "lifecycle": "last"}]
     pcs = Pcs(prod_tasks=[], datasets=[], campaigns=listed)
-    assert [each.name for each in pcs.service.catalogue.campaigns()] == ["26.05.0", "26.06.0"]
+    told = pcs.service.catalogue.survey().campaigns
+    assert [each.name for each in told] == ["26.05.0", "26.06.0"]
 
 
 def test_outputs_are_written_as_the_owner_and_nothing_else_changes():

@@ -15,10 +15,10 @@ from blocks.pcs_service import (
     PcsConflict,
     PcsRefused,
     PcsService,
-    PcsUnavailable,
     RouteMissing,
     TaskUnknown,
 )
+from blocks.pcs_service.errors import PcsUnavailable
 
 TOKEN = "0123456789abcdef"
 NAME = "group.EIC.26.02.0.epic_craterlake.p3001.e1.s1.r1"

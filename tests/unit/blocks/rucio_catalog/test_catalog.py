@@ -12,20 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blocks.rucio_catalog import (
-    Answers,
     DatasetReplica,
     DidMetadata,
     IncompleteAnswer,
-    InvalidName,
     RucioAccess,
     RucioCatalog,
     RucioUnauthorized,
-    RucioUnavailable,
-    check_did,
-    check_pattern,
 )
+from blocks.rucio_catalog.errors import InvalidName, RucioUnavailable
+from blocks.rucio_catalog.names import check_did, check_pattern
 from blocks.rucio_catalog.parallel import in_parallel
-from blocks.rucio_catalog.records import time_of
+from blocks.rucio_catalog.records import Answers, time_of
 from blocks.rucio_catalog.rows import file_replicas, read
 
 GOOD = [

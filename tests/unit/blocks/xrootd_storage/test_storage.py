@@ -12,7 +12,6 @@ from blocks.xrootd_storage import (
     DestinationFailed,
     DoorClosed,
     DoorStalled,
-    DoorUnavailable,
     ReplicaMissing,
     ReplicaRefused,
     TransferBroken,
@@ -21,6 +20,7 @@ from blocks.xrootd_storage import (
     XrootdAccess,
     XrootdLimits,
 )
+from blocks.xrootd_storage.errors import DoorUnavailable
 from blocks.xrootd_storage.failures import error_of
 
 PFN = "root://door.example:1094//eic/a"

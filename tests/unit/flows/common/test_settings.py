@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from flows.common.settings import BadSetting, known_names, load, settings
+from flows.common.settings import BadSetting, known_names, settings
+from flows.common.settings.tree import load
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from blocks.pcs_service import PcsUnavailable
+from blocks.pcs_service.errors import PcsUnavailable
 from flows.common.database import now, transaction
 from flows.provenance.models import CompletionReport, SweepState
 from tests.input_runs import Runs, runs

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from blocks.errors import ProdOpsError
-from blocks.rucio_catalog import RucioUnavailable
+from blocks.rucio_catalog.errors import RucioUnavailable
 from flows.common.models import RequestState
 from flows.common.settings import settings
 from flows.provenance import flow

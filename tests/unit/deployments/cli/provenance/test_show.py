@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from blocks.monitor_api import RequestRefused
 from blocks.monitor_api.actions import ActionApi
+from blocks.monitor_api.errors import RequestRefused
 from deployments.cli.provenance import app
 
 STANDING = {

@@ -17,11 +17,11 @@ from blocks.pcs_service import (
     NotAllowed,
     PcsConflict,
     PcsRefused,
-    PcsUnavailable,
     ProdTask,
     RouteMissing,
     TaskUnknown,
 )
+from blocks.pcs_service.errors import PcsUnavailable
 from deployments.cli.submission import commands, display, waiting
 from deployments.cli.submission.outcome import (
     EXIT_CODES,
