@@ -14,19 +14,9 @@ from typing import Any, NoReturn
 
 from deployments.stack import postgres
 from deployments.stack.layout import Layout
-from deployments.stack.ports import free_ports
+from deployments.stack.parts import NAMES
+from deployments.stack.ports import free_ports, ports_of
 from flows.common.settings import GROUPS, BadSetting, Settings, known_names
-
-_PORTS = (
-    "PRODOPS_DATABASE_PORT",
-    "PRODOPS_PREFECT_PORT",
-    "PRODOPS_API_PORT",
-    "PRODOPS_SANDBOX_PANDA_PORT",
-    "PRODOPS_SANDBOX_RUCIO_PORT",
-    "PRODOPS_SANDBOX_DOOR_PORT",
-    "PRODOPS_SANDBOX_DOOR_OPEN_PORT",
-    "PRODOPS_SANDBOX_GATEWAY_PORT",
-)
 
 
 def temporary_environment(overrides: Mapping[str, str]) -> dict[str, str]:
@@ -38,7 +28,8 @@ def temporary_environment(overrides: Mapping[str, str]) -> dict[str, str]:
     unknown = sorted(set(overrides) - set(known_names()))
     if unknown:
         raise BadSetting(f"setting {unknown[0]} does not exist")
-    ports = dict(zip(_PORTS, map(str, free_ports(len(_PORTS))), strict=True))
+    names = [port.setting for port in ports_of(temporary_settings({}), NAMES)]
+    ports = dict(zip(names, map(str, free_ports(len(names))), strict=True))
     state_dir = overrides.get("PRODOPS_STATE_DIR") or tempfile.mkdtemp(prefix="prodops-")
     places = {"PRODOPS_STATE_DIR": state_dir, "PRODOPS_TMP_DIR": f"{state_dir}/public"}
     return ports | places | dict(overrides)
