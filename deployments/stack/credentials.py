@@ -27,6 +27,14 @@ class Credentials:
         self.web = directory / "pgpass.web"
         self.prefect = directory / "pgpass.prefect"
         self.rucio = directory / "pgpass.rucio"
+        self.passfiles = {
+            SUPERUSER: self.superuser,
+            OPS_ROLE: self.ops,
+            WEB_ROLE: self.web,
+            PREFECT_ROLE: self.prefect,
+            RUCIO_ROLE: self.rucio,
+        }
+        """The password file of each role."""
         self.prefect_api = directory / "prefect.password"
         """``admin:PASSWORD`` of the Prefect API."""
         self.cookie_key = directory / "cookie.key"
@@ -36,14 +44,7 @@ class Credentials:
 
     def create(self) -> None:
         """Make each file that is not there; one that is there is kept."""
-        passfiles = {
-            self.superuser: SUPERUSER,
-            self.ops: OPS_ROLE,
-            self.web: WEB_ROLE,
-            self.prefect: PREFECT_ROLE,
-            self.rucio: RUCIO_ROLE,
-        }
-        for path, role in passfiles.items():
+        for role, path in self.passfiles.items():
             # any port and database: the port may be set anew, and tests clone databases
             _write_once(path, f"127.0.0.1:*:*:{role}:{_random()}\n")
         _write_once(self.prefect_api, f"admin:{_random()}")
