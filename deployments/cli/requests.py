@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from blocks.errors import ProdOpsError
+from deployments.cli import tables
 
 app = typer.Typer(no_args_is_help=True, help="List, show, watch and cancel requests.")
 
@@ -35,12 +36,11 @@ def list_requests(
     """List requests, newest first."""
     from api.requests import queries  # noqa: PLC0415
     from deployments.access import ops_session  # noqa: PLC0415
-    from deployments.cli.tables import show as show_table  # noqa: PLC0415
 
     wanted = queries.Filter(action=action, state=state, subject=subject, is_open=is_open)
     with ops_session() as session:
         rows = [_row(each) for each in session.scalars(queries.matching(wanted).limit(limit))]
-    show_table(rows, columns=_COLUMNS, as_json=as_json)
+    tables.show(rows, columns=_COLUMNS, as_json=as_json)
 
 
 @app.command()

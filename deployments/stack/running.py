@@ -7,12 +7,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from types import FrameType
 
 from rich.console import Console
 
+from deployments.signals import handled
 from deployments.stack import environment
 from deployments.stack.errors import StackDown
 from deployments.stack.layout import Layout
@@ -61,14 +61,14 @@ def run(
         is_migrated=parts is None,
     )
     try:
-        with _on_signals(_ask_to_end):
+        with handled(_ask_to_end, *_SIGNALS):
             try:
                 _serve(stack, progress, ready_fd, lines_when_ready or _addresses)
             except _AskedToEnd:
                 progress.say("ending … (again: kill everything at once)")
     finally:
         progress.close()
-        with _on_signals(stack.kill):
+        with handled(lambda *_: stack.kill(), *_SIGNALS):
             stack.stop()
     console.print("ended")
 
@@ -209,20 +209,5 @@ class StartProgress:
         return words.get(happening.kind)
 
 
-def _ask_to_end() -> None:
+def _ask_to_end(_number: int, _frame: FrameType | None) -> None:
     raise _AskedToEnd
-
-
-@contextmanager
-def _on_signals(act: Callable[[], None]) -> Iterator[None]:
-    """Do `act` when a signal asks this process to end."""
-
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        act()
-
-    before = {number: signal.signal(number, handle) for number in _SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

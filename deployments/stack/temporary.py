@@ -8,10 +8,11 @@ import signal
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import FrameType
 from typing import Any, NoReturn
 
+from deployments.signals import handled
 from deployments.stack import postgres
 from deployments.stack.layout import Layout
 from deployments.stack.parts import NAMES
@@ -74,10 +75,5 @@ def ended_by_signals() -> Iterator[None]:
         threading.current_thread() is threading.main_thread()
         and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     )
-    if is_ours:
-        signal.signal(signal.SIGTERM, unwind)
-    try:
+    with handled(unwind, signal.SIGTERM) if is_ours else nullcontext():
         yield
-    finally:
-        if is_ours:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -13,12 +13,11 @@ import typer
 
 from blocks.errors import OutsideUnavailable
 from blocks.pcs_service import PcsRefused, PcsService, ProdTask
-from deployments.cli.monitor_access import Token, Url
+from deployments.cli.monitor_access import INTERRUPTED, Token, Url
 from deployments.cli.submission import display, waiting
 from deployments.cli.submission.access import AsJson, Name, connected_pcs, say, submission_events
 from deployments.cli.submission.outcome import Outcome, Submission, exit_code, judge
 
-_INTERRUPTED = 130
 _WAIT_SECONDS = 310.0  # what the original's page waits
 
 app = typer.Typer()
@@ -167,7 +166,7 @@ def _conclude(submissions: Sequence[Submission], *, as_json: bool, is_interrupte
         typer.echo(line)
     if is_interrupted:
         say("the submission goes on; `prodops task watch` follows it")
-        raise typer.Exit(_INTERRUPTED)
+        raise typer.Exit(INTERRUPTED)
     raise typer.Exit(exit_code(each.outcome for each in submissions))
 
 
@@ -176,7 +175,7 @@ def _display(*, is_one: bool) -> Iterator[waiting.Display]:
     if not sys.stderr.isatty():
         yield display.Lines(is_one=is_one)
         return
-    with display.LiveLines() as live:
+    with display.live_lines() as live:
         yield live
 
 
