@@ -10,10 +10,10 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 import httpx
 import typer
@@ -21,7 +21,7 @@ from fastapi import FastAPI
 from pydantic_settings import BaseSettings
 from starlette.requests import HTTPConnection
 
-from api.http.access import Caller, Gatekeeper
+from api.http.access import Caller
 from api.http.app import create_app
 from api.http.errors import Rejection
 from deployments import catalogue
@@ -198,50 +198,33 @@ def _options(parameter: Any) -> list[str]:
 
 
 async def _routes(app: FastAPI, described: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
-    """Method, path, who may, and summary of each route in the description."""
-    keeper = app.state.gatekeeper
-    asking = _Asking()
-    asking.__dict__.update(vars(keeper))
-    app.state.gatekeeper = asking
+    """Method, path, who may, and summary of each route in the description.
+
+    Everybody is refused, so that it is seen which right a route asks for.
+    """
+    asked = ""
+
+    def refusing(right: str) -> Callable[[HTTPConnection], Awaitable[Caller]]:
+        async def refuse(_connection: HTTPConnection) -> Caller:
+            nonlocal asked
+            asked = right
+            raise Rejection(403, {"detail": right})
+
+        return refuse
+
+    for right in filter(None, _AUTH):
+        setattr(app.state.gatekeeper, right, refusing(right))
     transport = httpx.ASGITransport(app=app)
     found = []
     async with httpx.AsyncClient(transport=transport, base_url="http://reference") as client:
         for path, methods in described["paths"].items():
             for method in (each for each in _METHODS if each in methods):
-                asking.asked = ""
+                asked = ""
                 await client.request(method, re.sub(r"{.*?}", "1", path), json={})
                 summary = methods[method].get("summary", "")
-                found.append((method.upper(), path, _AUTH[asking.asked], summary))
+                found.append((method.upper(), path, _AUTH[asked], summary))
     app.state.engine.dispose()
     return found
-
-
-class _Asking(Gatekeeper):
-    """Refuses everybody, and notes which right a route asked for."""
-
-    asked: str
-
-    def __init__(self) -> None:
-        self.asked = ""
-
-    def _refuse(self, right: str) -> NoReturn:
-        self.asked = right
-        raise Rejection(403, {"detail": right})
-
-    async def caller(self, connection: HTTPConnection) -> Caller:  # noqa: ARG002
-        self._refuse("caller")
-
-    async def reader(self, connection: HTTPConnection) -> Caller:  # noqa: ARG002
-        self._refuse("reader")
-
-    async def writer(self, connection: HTTPConnection) -> Caller:  # noqa: ARG002
-        self._refuse("writer")
-
-    async def token_writer(self, connection: HTTPConnection) -> Caller:  # noqa: ARG002
-        self._refuse("token_writer")
-
-    async def listener(self, connection: HTTPConnection) -> Caller:  # noqa: ARG002
-        self._refuse("listener")
 
 
 def _api_page(routes: Iterable[tuple[str, str, str, str]]) -> str:

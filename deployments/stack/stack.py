@@ -154,11 +154,6 @@ class Stack:
             raise StackDown(f"{part} has no process now")
         return pid
 
-    def logs(self, part: str) -> str:
-        """The log of a part, since the last rotation."""
-        path = self.layout.log(part)
-        return path.read_text(errors="replace") if path.exists() else ""
-
     def restart(self, part: str) -> None:
         """Stop a part, start it, and wait until it is ready."""
         self.stop_part(part)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ import typer
 
 from blocks.pcs_service import Attempt, ProdTask
 from deployments.cli.submission.outcome import STEPS, Outcome, Submission, newest_attempt
+from deployments.cli.submission.waiting import Display
 from deployments.cli.text import clean
 
 if TYPE_CHECKING:
@@ -170,8 +172,11 @@ class LiveLines:
 
 
 @contextmanager
-def live_lines() -> Iterator[LiveLines]:
-    """The live display, until it is over."""
+def shown(*, is_one: bool) -> Iterator[Display]:
+    """Show people how it goes: live on a terminal, else in lines."""
+    if not sys.stderr.isatty():
+        yield Lines(is_one=is_one)
+        return
     from rich.console import Console  # noqa: PLC0415 - slow to import, and only for people
     from rich.live import Live  # noqa: PLC0415
 
