@@ -9,6 +9,7 @@ from typing import Final
 import httpx
 
 from blocks.errors import OutsideUnavailable
+from deployments.stack.environment import prefect_api_url
 from flows.common.settings import BadSetting, Settings
 
 _WAIT_SECONDS: Final = 120.0
@@ -18,16 +19,15 @@ class PrefectUnavailable(OutsideUnavailable):
     """The Prefect server did not answer."""
 
 
-def api_url(settings: Settings) -> str:
-    """Address of Prefect's API."""
-    return settings.prefect.api_url or f"http://127.0.0.1:{settings.prefect.port}/api"
-
-
 def configure_client(settings: Settings) -> None:
-    """Set the environment that Prefect reads when it is first imported."""
+    """Set the environment that Prefect reads when it is first imported.
+
+    Raises:
+        BadSetting: The file with the API's `user:password` cannot be read.
+    """
     os.environ.update(
         {
-            "PREFECT_API_URL": api_url(settings),
+            "PREFECT_API_URL": prefect_api_url(settings),
             "PREFECT_HOME": str(settings.stack.state_dir / "prefect"),
             "DO_NOT_TRACK": "1",
             # A database restart answers 500 for a moment: a run must live through it (measured).
@@ -39,24 +39,11 @@ def configure_client(settings: Settings) -> None:
             "PREFECT_WORKER_ENABLE_CANCELLATION": "true",
         }
     )
-    password = read_password(settings)
-    if password is not None:
-        os.environ["PREFECT_API_AUTH_STRING"] = password
-
-
-def read_password(settings: Settings) -> str | None:
-    """The API's `user:password`, from its file.
-
-    Raises:
-        BadSetting: The file cannot be read.
-    """
-    path = settings.prefect.password_file
-    if path is None:
-        return None
-    try:
-        return path.read_text().strip()
-    except OSError as error:
-        raise BadSetting(f"setting PRODOPS_PREFECT_PASSWORD_FILE: {error}") from error
+    if path := settings.prefect.password_file:
+        try:
+            os.environ["PREFECT_API_AUTH_STRING"] = path.read_text().strip()
+        except OSError as error:
+            raise BadSetting(f"setting PRODOPS_PREFECT_PASSWORD_FILE: {error}") from error
 
 
 def await_server(settings: Settings, seconds: float = _WAIT_SECONDS) -> None:
@@ -66,7 +53,7 @@ def await_server(settings: Settings, seconds: float = _WAIT_SECONDS) -> None:
         PrefectUnavailable: It did not, in that time.
     """
     deadline = time.monotonic() + seconds
-    address = f"{api_url(settings)}/health"
+    address = f"{prefect_api_url(settings)}/health"
     while True:
         try:
             if httpx.get(address, timeout=5).is_success:

@@ -113,7 +113,9 @@ def _play(stack: Stack, token: str, viewer: _Viewer, console: Console) -> dict[s
     with (
         monitor_api.MonitorApi(stack.api_url, token) as api,
         listening(api, viewer.see),
-        _progress(console) as progress,
+        Progress(
+            TextColumn("{task.description:>20}"), BarColumn(), MofNCompleteColumn(), console=console
+        ) as progress,
     ):
         taken = progress.add_task("STFs taken", total=STFS)
         seen = progress.add_task("TFs seen by a client", total=STFS * _TFS_PER_STF)
@@ -133,16 +135,6 @@ def _play(stack: Stack, token: str, viewer: _Viewer, console: Console) -> dict[s
             show()
         show()
     return sent
-
-
-def _progress(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description:>20}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        console=console,
-        transient=False,
-    )
 
 
 def _table(viewer: _Viewer, sent: dict[str, float]) -> Table:

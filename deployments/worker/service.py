@@ -96,7 +96,9 @@ class _Service:
         worker.equip(self.store, guard, self.configured)
         async with worker:
             await worker.sync_with_backend()
-            await sweeper.recover_held(worker.client, self.store)
+            # What a former worker of our name held: its guardian has ended its runs.
+            for request in await asyncio.to_thread(self.store.held):
+                await sweeper.recover(worker.client, self.store, request)
             Layout(self.settings.stack.state_dir).say_ready("worker")
             _log.info("the worker is ready", name=self.name, pid=os.getpid())
             chores = self._chores(worker, sweeper)
@@ -134,7 +136,8 @@ class _Service:
                 await worker.drop(lost)
 
         async def recover() -> None:
-            await sweeper.recover_expired(worker.client, self.store, ours())
+            for request in await asyncio.to_thread(self.store.expired, ours()):
+                await sweeper.recover(worker.client, self.store, request)
             await sweeper.open_owed(self.store)
 
         async def end_orphans() -> None:
