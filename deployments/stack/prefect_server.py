@@ -9,10 +9,10 @@ import asyncio
 import os
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from blocks.errors import OutsideUnavailable
+from deployments.stack.binaries import package_directory
 from deployments.stack.credentials import PREFECT_ROLE, Credentials
 from deployments.stack.layout import Layout
 from flows.common.settings import BadSetting, Settings
@@ -110,13 +110,9 @@ def _password(settings: Settings) -> str:
 
 def _ui_directory(layout: Layout) -> dict[str, str]:
     """Prefect unpacks its UI beside its code, once for all stacks; else in our directory."""
-    import importlib.util  # noqa: PLC0415
-
-    spec = importlib.util.find_spec("prefect")
-    if spec is not None and spec.origin is not None:
-        server = Path(spec.origin).parent / "server"
-        if os.access(server, os.W_OK):
-            return {}
+    package = package_directory("prefect")
+    if package is not None and os.access(package / "server", os.W_OK):
+        return {}
     return {"PREFECT_SERVER_UI_STATIC_DIRECTORY": os.fspath(layout.prefect_home / "ui")}
 
 

@@ -73,7 +73,7 @@ class Guardian:
         selector.register(self._woken, selectors.EVENT_READ)
         is_connected = True
         while is_connected:
-            for key, _ in selector.select(self._patience()):
+            for key, _ in selector.select(_TICK_SECONDS if self._runs else _IDLE_SECONDS):
                 if key.fileobj is self._worker:
                     is_connected = self._read() and is_connected
                 else:
@@ -81,9 +81,6 @@ class Guardian:
             self._reap()
             self._keep_time()
         self._kill_all()
-
-    def _patience(self) -> float:
-        return _TICK_SECONDS if self._runs else _IDLE_SECONDS
 
     # -------------------------------------------------------------- the worker
 

@@ -11,10 +11,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Final
 
+import httpx
 import typer
 
 from blocks import monitor_api
-from blocks.errors import OutsideUnavailable, ProdOpsError
+from blocks.errors import ProdOpsError
 from blocks.monitor_api import StreamFilter, TokenRefused
 from blocks.monitor_api.payload_logs import PayloadLogApi, PayloadLogState
 from deployments.cli.events import reading
@@ -80,7 +81,10 @@ def print_log(
         tell("the fetch goes on; the same command shows it when it is there")
         raise typer.Exit(INTERRUPTED) from None
     except ProdOpsError as error:
-        result = Result(_outcome_of(error), _reason(error, token))
+        # A newer fetch may take the place of the one that is being read.
+        is_replaced = getattr(error, "status", 0) == httpx.codes.CONFLICT
+        outcome = Outcome.FAILED if is_replaced else Outcome.UNREACHABLE
+        result = Result(outcome, _reason(error, token))
     _conclude(job, result, as_json=as_json)
 
 
@@ -209,14 +213,6 @@ def _conclude(pandaid: int, result: Result, *, as_json: bool) -> None:
         label = f"job {pandaid}: "
         tell(result.reason if result.reason.startswith(label) else label + result.reason)
     raise typer.Exit(EXIT_CODES[result.outcome])
-
-
-def _outcome_of(error: ProdOpsError) -> Outcome:
-    is_answer = not isinstance(error, OutsideUnavailable | TokenRefused)
-    changed = 409  # a newer fetch took the place of the one that was being read
-    if is_answer and getattr(error, "status", 0) == changed:
-        return Outcome.FAILED
-    return Outcome.UNREACHABLE
 
 
 def _reason(error: ProdOpsError, token: str | None) -> str:
