@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
@@ -26,9 +25,9 @@ from api.http.app import create_app
 from api.http.errors import Rejection
 from deployments import catalogue
 from deployments.cli import app as command
-from deployments.stack.temporary import temporary_settings
+from deployments.stack.temporary import only_settings, temporary_settings
 from flows.common import actions
-from flows.common.settings import GROUPS, known_names, names_of, settings
+from flows.common.settings import GROUPS, names_of, settings
 
 ROOT: Final = Path(__file__).parent.parent
 _MADE: Final = "<!-- Made by `python -m deployments.reference`; change the code, not this page. -->"
@@ -330,16 +329,12 @@ def _flowing(text: str) -> str:
 @contextmanager
 def _nothing_set() -> Iterator[None]:
     """Hide this process's own settings; name a database, so that engines can be made."""
-    known = known_names()
-    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name in known}
-    os.environ["PRODOPS_DATABASE_URL"] = _NOWHERE
-    settings.cache_clear()
-    try:
-        yield
-    finally:
-        del os.environ["PRODOPS_DATABASE_URL"]
-        os.environ.update(hidden)
+    with only_settings({"PRODOPS_DATABASE_URL": _NOWHERE}):
         settings.cache_clear()
+        try:
+            yield
+        finally:
+            settings.cache_clear()
 
 
 def main() -> int:

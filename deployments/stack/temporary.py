@@ -38,14 +38,19 @@ def temporary_environment(overrides: Mapping[str, str]) -> dict[str, str]:
 
 def temporary_settings(given: Mapping[str, str]) -> Settings:
     """The settings of `given` and nothing else: neither this process's nor those of ``.env``."""
-    known = known_names()
-    hidden = {name: value for name, value in os.environ.items() if name in known}
-    for name in hidden:
-        del os.environ[name]
-    os.environ.update(given)
-    try:
+    with only_settings(given):
         groups: dict[str, Any] = {name: group(_env_file=None) for name, group in GROUPS.items()}
         return Settings(**groups)
+
+
+@contextmanager
+def only_settings(given: Mapping[str, str]) -> Iterator[None]:
+    """Let the environment of this process hold the settings of `given` and no others."""
+    known = known_names()
+    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name in known}
+    os.environ.update(given)
+    try:
+        yield
     finally:
         for name in given:
             del os.environ[name]

@@ -270,16 +270,13 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
             await self._force(flow_run.id, Failed(message=str(error)))
             return None
         if request is None:
-            await self._join(flow_run, action)
+            joined = await asyncio.to_thread(self.store.open_request, action, flow_run.parameters)
+            text = f"joined request {joined}, which is open for the same thing"
+            await self._force(flow_run.id, Completed(message=text))
             return None
         claim = Claim(request.id, request.attempts, flow_run.id)
         work = self._works[request.id] = _Work(claim, action, flow_run)
         return work
-
-    async def _join(self, flow_run: FlowRun, action: Action) -> None:
-        joined = await asyncio.to_thread(self.store.open_request, action, flow_run.parameters)
-        text = f"joined request {joined}, which is open for the same thing"
-        await self._force(flow_run.id, Completed(message=text))
 
     async def _action_of(self, flow_run: FlowRun) -> Action:
         if flow_run.deployment_id is None:
