@@ -105,8 +105,7 @@ class Supervisor:
         if self._process is None:
             return
         self._kill_leftovers()
-        if self._process.poll() is None:
-            self._process.kill()
+        self._process.kill()
         self._process.wait()
 
     def wait_ended(self, names: Iterable[str]) -> None:

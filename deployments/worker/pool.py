@@ -103,11 +103,6 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         """The runs that this worker has, and the requests that wait for a slot."""
         return list(self._works.values())
 
-    @property
-    def is_running(self) -> bool:
-        """Whether a run of this worker has not ended, or is just being started."""
-        return bool(self._works)
-
     async def run(
         self,
         flow_run: FlowRun,

@@ -197,7 +197,7 @@ class _Service:
         """Let running work end, or hand it back; nothing new is taken."""
         worker.is_draining = True
         deadline = time.monotonic() + self.configured.drain_seconds
-        while worker.is_running:
+        while worker.works:
             await _carefully(worker.hand_back(everything=time.monotonic() > deadline))
             await asyncio.sleep(_TICK_SECONDS)
 

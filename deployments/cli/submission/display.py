@@ -13,7 +13,6 @@ import typer
 
 from blocks.pcs_service import Attempt, ProdTask
 from deployments.cli.submission.outcome import STEPS, Outcome, Submission, newest_attempt
-from deployments.cli.submission.waiting import Display
 from deployments.cli.text import clean
 
 if TYPE_CHECKING:
@@ -172,7 +171,7 @@ class LiveLines:
 
 
 @contextmanager
-def shown(*, is_one: bool) -> Iterator[Display]:
+def shown(*, is_one: bool) -> Iterator[Lines | LiveLines]:
     """Show people how it goes: live on a terminal, else in lines."""
     if not sys.stderr.isatty():
         yield Lines(is_one=is_one)
