@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deployments.stack.errors import AlreadyUp, StackDown
 from flows.common.settings import BadSetting, Settings, settings
 
 if TYPE_CHECKING:
@@ -53,7 +54,6 @@ def up(
 @sandbox_app.command()
 def down() -> None:
     """End the sandbox; no process of it is left."""
-    from deployments.stack.errors import AlreadyUp  # noqa: PLC0415
     from deployments.stack.parts import SANDBOX  # noqa: PLC0415
     from deployments.stack.running import end  # noqa: PLC0415
 
@@ -103,7 +103,6 @@ def seed(
     from deployments.sandbox.grid.grid import Grid  # noqa: PLC0415
     from deployments.sandbox.grid.listing import read_listing  # noqa: PLC0415
     from deployments.sandbox.grid.seed import seed as load  # noqa: PLC0415
-    from deployments.stack.errors import StackDown  # noqa: PLC0415
 
     if files_scale is not None and max_files is not None:
         raise BadSetting("give --files-scale or --max-files, not both")

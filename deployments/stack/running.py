@@ -63,7 +63,13 @@ def run(
     try:
         with handled(_ask_to_end, *_SIGNALS):
             try:
-                _serve(stack, progress, ready_fd, lines_when_ready or _addresses)
+                _begin(stack, progress, lines_when_ready or _addresses)
+                if ready_fd is not None:
+                    os.write(ready_fd, b"ready")
+                    os.close(ready_fd)
+                while True:
+                    time.sleep(WATCH_SECONDS)
+                    stack.step()
             except _AskedToEnd:
                 progress.say("ending … (again: kill everything at once)")
     finally:
@@ -124,11 +130,8 @@ def end(settings: Settings) -> None:
         time.sleep(_POLL_SECONDS)
 
 
-def _serve(
-    stack: Stack,
-    progress: StartProgress,
-    ready_fd: int | None,
-    lines_when_ready: Callable[[Stack], Iterable[str]],
+def _begin(
+    stack: Stack, progress: StartProgress, lines_when_ready: Callable[[Stack], Iterable[str]]
 ) -> None:
     started = time.monotonic()
     stack.start()
@@ -136,12 +139,6 @@ def _serve(
     progress.say(f"everything is up after {time.monotonic() - started:.1f} s")
     for line in lines_when_ready(stack):
         progress.say(line)
-    if ready_fd is not None:
-        os.write(ready_fd, b"ready")
-        os.close(ready_fd)
-    while True:
-        time.sleep(WATCH_SECONDS)
-        stack.step()
 
 
 def _addresses(stack: Stack) -> list[str]:

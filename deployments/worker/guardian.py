@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from types import FrameType
 from typing import Final
@@ -96,10 +97,8 @@ class Guardian:
         return bool(data)
 
     def _say(self, message: Message) -> None:
-        try:
+        with suppress(OSError):  # the worker is gone; the next read says so
             self._worker.sendall(encode(message))
-        except OSError:
-            return  # the worker is gone; the next read says so
 
     def _start(self, order: Start) -> None:
         guardian = os.getpid()

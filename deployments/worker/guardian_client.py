@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from typing import Final
 
 from blocks.errors import ProdOpsError
@@ -106,11 +107,9 @@ class GuardianClient:
         self._writer.write(line)
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
-        try:
+        with suppress(OSError):  # reset: the guardian was killed with something of ours unread
             while line := await reader.readline():
                 self._note(decode(line))
-        except OSError:
-            pass  # reset: the guardian was killed with something of ours unread
         self._on_guardian_exit()
 
     def _note(self, message: Message) -> None:

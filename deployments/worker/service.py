@@ -8,7 +8,7 @@ import signal
 import socket
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import psycopg
@@ -166,10 +166,8 @@ class _Service:
         while True:
             self.notified.clear()
             await _carefully(self._serve_once(worker))
-            try:
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self.notified.wait(), self.configured.poll_seconds)
-            except TimeoutError:
-                continue
 
     async def _serve_once(self, worker: Any) -> None:
         if worker.works:
