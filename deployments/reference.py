@@ -98,10 +98,6 @@ def _env_example() -> str:
 
 def _settings_page() -> str:
     lines = [
-        "# Settings",
-        "",
-        _MADE,
-        "",
         "A setting is read from the environment, then from `.env` in the current directory, then",
         "from its default. Names are those of environment variables. A second name is the",
         "original agents' and works too; the first takes precedence. An invalid value, or an",
@@ -121,7 +117,7 @@ def _settings_page() -> str:
                 for field, info in group.model_fields.items()
             ],
         )
-    return "\n".join(lines) + "\n"
+    return _page("Settings", lines)
 
 
 def shown_value(group: type[BaseSettings], field: str) -> str:
@@ -151,15 +147,14 @@ def _walk(name: str, found: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _commands_page() -> str:
-    lines = ["# Commands", "", _MADE, ""]
-    lines += ["Each command and group also has `--help`."]
+    lines = ["Each command and group also has `--help`."]
     for name, found in commands().items():
         depth = "##" if name.count(" ") < 2 else "###"  # noqa: PLR2004 - a command of a group
         lines += ["", f"{depth} `{_usage(name, found)}`", "", _flowing(found.help or "")]
         rows = [row for parameter in found.params if (row := _parameter(parameter))]
         if rows:
             lines += ["", *_table(("Option", "Default", "Meaning"), rows)]
-    return "\n".join(lines) + "\n"
+    return _page("Commands", lines)
 
 
 def _usage(name: str, found: Any) -> str:
@@ -228,10 +223,6 @@ async def _routes(app: FastAPI, described: Mapping[str, Any]) -> list[tuple[str,
 
 def _api_page(routes: Iterable[tuple[str, str, str, str]]) -> str:
     lines = [
-        "# The API",
-        "",
-        _MADE,
-        "",
         "The whole description, with forms and examples, is in [openapi.json](openapi.json); a",
         "running API shows it at `/docs`. A path without its trailing slash is served too. With",
         "`PRODOPS_ROOT_PATH` every path has that prefix. Refusals are described in",
@@ -251,7 +242,7 @@ def _api_page(routes: Iterable[tuple[str, str, str, str]]) -> str:
         "`/pcs/catalog.csv`, `/pcs/catalog.json`), `/pcs/did/?did=scope:/name`, `/pcs/reports/`,",
         "`/pcs/reports/ID/`, `/requests/`, `/requests/ID/`, `/login/`, `/docs`.",
     ]
-    return "\n".join(lines) + "\n"
+    return _page("The API", lines)
 
 
 # ------------------------------------------------------------------ actions
@@ -266,8 +257,7 @@ def _at_a_time(action: actions.Action) -> str:
 
 
 def _actions_page() -> str:
-    lines = ["# Actions", "", _MADE, ""]
-    lines += ["What can be requested. Each action has a deployment of the same name in Prefect."]
+    lines = ["What can be requested. Each action has a deployment of the same name in Prefect."]
     for name, action in actions.all_actions().items():
         schema = action.parameters.model_json_schema()
         lines += ["", f"## `{name}`", "", action.summary, ""]
@@ -293,7 +283,7 @@ def _actions_page() -> str:
         ]
         if rows:
             lines += ["", *_table(("Parameter", "Type", "Default", "Meaning"), rows)]
-    return "\n".join(lines) + "\n"
+    return _page("Actions", lines)
 
 
 def _default(described: Mapping[str, Any], *, is_required: bool) -> str:
@@ -311,6 +301,10 @@ def _type(described: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
 
 
 # ------------------------------------------------------------------ form
+
+
+def _page(title: str, lines: Iterable[str]) -> str:
+    return "\n".join([f"# {title}", "", _MADE, "", *lines]) + "\n"
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:

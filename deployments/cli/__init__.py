@@ -42,6 +42,7 @@ app.add_typer(sandbox_app, name="sandbox")
 _BAD_SETTING = 2
 
 
+@fastmon_app.command("version", help="Show the version of prodops.")
 @app.command()
 def version() -> None:
     """Print the version."""

@@ -9,7 +9,6 @@ import signal
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from importlib import metadata
 from types import FrameType
 from typing import Annotated
 
@@ -93,12 +92,6 @@ def status(
         typer.echo(f"Stream: {address.rstrip('/')}{monitor_api.STREAM_PATH}")
         typer.echo(_describe(_filter(message_types, agents, run_ids, namespaces)))
         typer.echo(f"Server: {_server_status(address, key)}")
-
-
-@fastmon_app.command("version")
-def version() -> None:
-    """Show the version of prodops."""
-    typer.echo(f"prodops {metadata.version('epic-prodops')}")
 
 
 class _Stop:
