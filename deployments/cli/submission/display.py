@@ -147,7 +147,8 @@ class Lines:
         """Tell it; of one alone, the end follows on stdout anyway."""
         if self._is_one and not submission.is_open:
             return
-        typer.echo(clean(f"[{_now():%H:%M:%S}] {submission.name}: {stage(submission)}"), err=True)
+        now = datetime.now().astimezone()
+        typer.echo(clean(f"[{now:%H:%M:%S}] {submission.name}: {stage(submission)}"), err=True)
 
     def tick(self, submissions: Sequence[Submission]) -> None:
         """Time alone changes nothing here."""
@@ -208,7 +209,3 @@ def clock(time: str) -> str:
         return f"at {datetime.fromisoformat(time).astimezone():%H:%M:%S}"
     except ValueError:
         return time
-
-
-def _now() -> datetime:
-    return datetime.now().astimezone()
