@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 
-from sqlalchemy import Engine, make_url
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from flows.common.database import make_engine, transaction
@@ -21,14 +21,8 @@ def ops_engine() -> Engine:
     Raises:
         BadSetting: There is neither a database in the settings nor a stack.
     """
-    if settings().database.url is not None:
-        return make_engine(pool_size=2)
     join_stack()
-    return make_engine(
-        make_url(os.environ["PRODOPS_DATABASE_URL"]),
-        passfile=settings().database.passfile,
-        pool_size=2,
-    )
+    return make_engine(pool_size=2)
 
 
 @contextmanager

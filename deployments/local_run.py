@@ -11,20 +11,17 @@ from sqlalchemy import Engine
 
 from blocks.errors import ProdOpsError
 from deployments import catalogue
-from flows.common import actions, events, requests
-from flows.common.actions import Action, OnLost
+from deployments.worker.request_store import Ending, NoRoom, RequestStore
+from flows.common import actions, requests
+from flows.common.actions import Action
 from flows.common.database import transaction
 from flows.common.models import Request, RequestState
-from flows.common.requests import Claim, ClaimLost
+from flows.common.requests import Claim
 from flows.common.settings import settings
 
 
 class AlreadyOpen(ProdOpsError):
     """An equal request is open elsewhere."""
-
-
-class NoRoom(ProdOpsError):
-    """As many requests of the action are worked on as may be at a time."""
 
 
 _LEASES: Final = 3
@@ -39,30 +36,35 @@ def run(engine: Engine, name: str, parameters: dict[str, Any], *, requested_by: 
         Invalid: The parameters are not of the action's form.
     """
     action = actions.get(name)
-    attempt = _claim(engine, action, parameters, requested_by)
+    worker = f"{requested_by}@{socket.gethostname()}:{os.getpid()}"
+    store = RequestStore(engine, settings().worker, worker)
+    claim = _claim(store, action, parameters, requested_by)
     ended = threading.Event()
-    renewing = threading.Thread(target=_renew, args=(engine, attempt, ended), daemon=True)
-    renewing.start()
-    requests.hold(attempt)
+    threading.Thread(target=_renew, args=(store, claim, ended), daemon=True).start()
+    requests.hold(claim)
     try:
         catalogue.flow_of(name)(**parameters)
     except Exception as error:
-        _end(engine, attempt, RequestState.FAILED, f"{type(error).__name__}: {error}")
+        text = f"{type(error).__name__}: {error}"
+        store.conclude(claim, Ending(state=RequestState.FAILED, error=text))
         raise
     except KeyboardInterrupt:
-        _end(engine, attempt, RequestState.CANCELLED, f"interrupted by {requested_by}")
+        text = f"interrupted by {requested_by}"
+        store.conclude(claim, Ending(state=RequestState.CANCELLED, error=text))
         raise
     finally:
         ended.set()
         requests.hold(None)
-    _end(engine, attempt, RequestState.COMPLETED, None)
+    store.conclude(claim, Ending(state=RequestState.COMPLETED))
     with transaction(engine) as session:
-        return requests.get(session, attempt.request_id)
+        return requests.get(session, claim.request_id)
 
 
-def _claim(engine: Engine, action: Action, parameters: dict[str, Any], requested_by: str) -> Claim:
+def _claim(
+    store: RequestStore, action: Action, parameters: dict[str, Any], requested_by: str
+) -> Claim:
     form = action.parse(parameters)
-    with transaction(engine) as session:
+    with transaction(store.engine) as session:
         action.gate(session, form)
         if requests.room_for(session, action) <= 0:
             raise NoRoom(f"{action.name}: as many requests are worked on as may be at a time")
@@ -72,36 +74,18 @@ def _claim(engine: Engine, action: Action, parameters: dict[str, Any], requested
             form,
             requested_by=requested_by,
             source="local",
-            worker=f"{requested_by}@{socket.gethostname()}:{os.getpid()}",
-            lease_seconds=settings().worker.lease_seconds,
+            worker=store.worker,
+            lease_seconds=store.settings.lease_seconds,
         )
         if request is None:
             raise AlreadyOpen(
                 f"{action.name}: an equal request is open; see `prodops request list`"
             )
-        attempt = Claim(request.id, request.attempts)
-        requests.note_flow_run(session, attempt, state=RequestState.RUNNING)
-    return attempt
+        claim = Claim(request.id, request.attempts)
+        requests.note_flow_run(session, claim, state=RequestState.RUNNING)
+    return claim
 
 
-def _renew(engine: Engine, attempt: Claim, ended: threading.Event) -> None:
-    lease = settings().worker.lease_seconds
-    while not ended.wait(lease / _LEASES):
-        with transaction(engine) as session:
-            requests.renew(session, [attempt], lease_seconds=lease)
-
-
-def _end(engine: Engine, attempt: Claim, state: RequestState, error: str | None) -> None:
-    """End the request where its flow has not done so itself."""
-    with transaction(engine) as session:
-        request = requests.get(session, attempt.request_id)
-        is_said = state is RequestState.COMPLETED
-        try:
-            if actions.get(request.action).on_lost is OnLost.UNKNOWN and not is_said:
-                requests.put_off(session, attempt, error=error, delay_seconds=0.0)
-            else:
-                requests.finish(session, attempt, state, error=error)
-        except ClaimLost:
-            return
-        session.refresh(request)
-        events.commit(session, list(actions.get(request.action).ended(session, request)))
+def _renew(store: RequestStore, claim: Claim, ended: threading.Event) -> None:
+    while not ended.wait(store.settings.lease_seconds / _LEASES):
+        store.renew([claim])

@@ -9,7 +9,9 @@ from typing import Final
 import httpx
 
 from blocks.errors import OutsideUnavailable
-from flows.common.settings import BadSetting, Settings
+from deployments.access import join_stack
+from deployments.stack.environment import prefect_api_url
+from flows.common.settings import BadSetting, Settings, settings
 
 _WAIT_SECONDS: Final = 120.0
 
@@ -18,17 +20,16 @@ class PrefectUnavailable(OutsideUnavailable):
     """The Prefect server did not answer."""
 
 
-def api_url(settings: Settings) -> str:
-    """Address of Prefect's API."""
-    return settings.prefect.api_url or f"http://127.0.0.1:{settings.prefect.port}/api"
+def configure_client(configured: Settings) -> None:
+    """Set the environment that Prefect reads when it is first imported.
 
-
-def configure_client(settings: Settings) -> None:
-    """Set the environment that Prefect reads when it is first imported."""
+    Raises:
+        BadSetting: The file with the API's `user:password` cannot be read.
+    """
     os.environ.update(
         {
-            "PREFECT_API_URL": api_url(settings),
-            "PREFECT_HOME": str(settings.stack.state_dir / "prefect"),
+            "PREFECT_API_URL": prefect_api_url(configured),
+            "PREFECT_HOME": str(configured.stack.state_dir / "prefect"),
             "DO_NOT_TRACK": "1",
             # A database restart answers 500 for a moment: a run must live through it (measured).
             "PREFECT_CLIENT_RETRY_EXTRA_CODES": "500",
@@ -39,34 +40,32 @@ def configure_client(settings: Settings) -> None:
             "PREFECT_WORKER_ENABLE_CANCELLATION": "true",
         }
     )
-    password = read_password(settings)
-    if password is not None:
-        os.environ["PREFECT_API_AUTH_STRING"] = password
+    if path := configured.prefect.password_file:
+        try:
+            os.environ["PREFECT_API_AUTH_STRING"] = path.read_text().strip()
+        except OSError as error:
+            raise BadSetting(f"setting PRODOPS_PREFECT_PASSWORD_FILE: {error}") from error
 
 
-def read_password(settings: Settings) -> str | None:
-    """The API's `user:password`, from its file.
+def join_prefect() -> None:
+    """Let this process, a person's command, use the running stack's Prefect, which answers.
 
     Raises:
-        BadSetting: The file cannot be read.
+        BadSetting, PrefectUnavailable: There is no stack; Prefect does not answer.
     """
-    path = settings.prefect.password_file
-    if path is None:
-        return None
-    try:
-        return path.read_text().strip()
-    except OSError as error:
-        raise BadSetting(f"setting PRODOPS_PREFECT_PASSWORD_FILE: {error}") from error
+    join_stack()
+    configure_client(settings())
+    await_server(settings(), seconds=10)
 
 
-def await_server(settings: Settings, seconds: float = _WAIT_SECONDS) -> None:
+def await_server(configured: Settings, seconds: float = _WAIT_SECONDS) -> None:
     """Wait until the Prefect server answers.
 
     Raises:
         PrefectUnavailable: It did not, in that time.
     """
     deadline = time.monotonic() + seconds
-    address = f"{api_url(settings)}/health"
+    address = f"{prefect_api_url(configured)}/health"
     while True:
         try:
             if httpx.get(address, timeout=5).is_success:

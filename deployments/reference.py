@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 import httpx
 import typer
@@ -21,14 +20,14 @@ from fastapi import FastAPI
 from pydantic_settings import BaseSettings
 from starlette.requests import HTTPConnection
 
-from api.http.access import Caller, Gatekeeper
+from api.http.access import Caller
 from api.http.app import create_app
 from api.http.errors import Rejection
 from deployments import catalogue
 from deployments.cli import app as command
-from deployments.stack.temporary import temporary_settings
+from deployments.stack.temporary import only_settings, temporary_settings
 from flows.common import actions
-from flows.common.settings import GROUPS, known_names, names_of, settings
+from flows.common.settings import GROUPS, names_of, settings
 
 ROOT: Final = Path(__file__).parent.parent
 _MADE: Final = "<!-- Made by `python -m deployments.reference`; change the code, not this page. -->"
@@ -99,10 +98,6 @@ def _env_example() -> str:
 
 def _settings_page() -> str:
     lines = [
-        "# Settings",
-        "",
-        _MADE,
-        "",
         "A setting is read from the environment, then from `.env` in the current directory, then",
         "from its default. Names are those of environment variables. A second name is the",
         "original agents' and works too; the first takes precedence. An invalid value, or an",
@@ -122,7 +117,7 @@ def _settings_page() -> str:
                 for field, info in group.model_fields.items()
             ],
         )
-    return "\n".join(lines) + "\n"
+    return _page("Settings", lines)
 
 
 def shown_value(group: type[BaseSettings], field: str) -> str:
@@ -152,15 +147,14 @@ def _walk(name: str, found: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _commands_page() -> str:
-    lines = ["# Commands", "", _MADE, ""]
-    lines += ["Each command and group also has `--help`."]
+    lines = ["Each command and group also has `--help`."]
     for name, found in commands().items():
         depth = "##" if name.count(" ") < 2 else "###"  # noqa: PLR2004 - a command of a group
         lines += ["", f"{depth} `{_usage(name, found)}`", "", _flowing(found.help or "")]
         rows = [row for parameter in found.params if (row := _parameter(parameter))]
         if rows:
             lines += ["", *_table(("Option", "Default", "Meaning"), rows)]
-    return "\n".join(lines) + "\n"
+    return _page("Commands", lines)
 
 
 def _usage(name: str, found: Any) -> str:
@@ -198,58 +192,37 @@ def _options(parameter: Any) -> list[str]:
 
 
 async def _routes(app: FastAPI, described: Mapping[str, Any]) -> list[tuple[str, str, str, str]]:
-    """Method, path, who may, and summary of each route in the description."""
-    keeper = app.state.gatekeeper
-    asking = _Asking()
-    asking.__dict__.update(vars(keeper))
-    app.state.gatekeeper = asking
+    """Method, path, who may, and summary of each route in the description.
+
+    Everybody is refused, so that it is seen which right a route asks for.
+    """
+    asked = ""
+
+    def refusing(right: str) -> Callable[[HTTPConnection], Awaitable[Caller]]:
+        async def refuse(_connection: HTTPConnection) -> Caller:
+            nonlocal asked
+            asked = right
+            raise Rejection(403, {"detail": right})
+
+        return refuse
+
+    for right in filter(None, _AUTH):
+        setattr(app.state.gatekeeper, right, refusing(right))
     transport = httpx.ASGITransport(app=app)
     found = []
     async with httpx.AsyncClient(transport=transport, base_url="http://reference") as client:
         for path, methods in described["paths"].items():
             for method in (each for each in _METHODS if each in methods):
-                asking.asked = ""
+                asked = ""
                 await client.request(method, re.sub(r"{.*?}", "1", path), json={})
                 summary = methods[method].get("summary", "")
-                found.append((method.upper(), path, _AUTH[asking.asked], summary))
+                found.append((method.upper(), path, _AUTH[asked], summary))
     app.state.engine.dispose()
     return found
 
 
-class _Asking(Gatekeeper):
-    """Refuses everybody, and notes which right a route asked for."""
-
-    asked: str
-
-    def __init__(self) -> None:
-        self.asked = ""
-
-    def _refuse(self, right: str) -> NoReturn:
-        self.asked = right
-        raise Rejection(403, {"detail": right})
-
-    async def caller(self, connection: HTTPConnection) -> Caller:  # noqa: ARG002
-        self._refuse("caller")
-
-    async def reader(self, connection: HTTPConnection) -> Caller:  # noqa: ARG002
-        self._refuse("reader")
-
-    async def writer(self, connection: HTTPConnection) -> Caller:  # noqa: ARG002
-        self._refuse("writer")
-
-    async def token_writer(self, connection: HTTPConnection) -> Caller:  # noqa: ARG002
-        self._refuse("token_writer")
-
-    async def listener(self, connection: HTTPConnection) -> Caller:  # noqa: ARG002
-        self._refuse("listener")
-
-
 def _api_page(routes: Iterable[tuple[str, str, str, str]]) -> str:
     lines = [
-        "# The API",
-        "",
-        _MADE,
-        "",
         "The whole description, with forms and examples, is in [openapi.json](openapi.json); a",
         "running API shows it at `/docs`. A path without its trailing slash is served too. With",
         "`PRODOPS_ROOT_PATH` every path has that prefix. Refusals are described in",
@@ -269,7 +242,7 @@ def _api_page(routes: Iterable[tuple[str, str, str, str]]) -> str:
         "`/pcs/catalog.csv`, `/pcs/catalog.json`), `/pcs/did/?did=scope:/name`, `/pcs/reports/`,",
         "`/pcs/reports/ID/`, `/requests/`, `/requests/ID/`, `/login/`, `/docs`.",
     ]
-    return "\n".join(lines) + "\n"
+    return _page("The API", lines)
 
 
 # ------------------------------------------------------------------ actions
@@ -284,8 +257,7 @@ def _at_a_time(action: actions.Action) -> str:
 
 
 def _actions_page() -> str:
-    lines = ["# Actions", "", _MADE, ""]
-    lines += ["What can be requested. Each action has a deployment of the same name in Prefect."]
+    lines = ["What can be requested. Each action has a deployment of the same name in Prefect."]
     for name, action in actions.all_actions().items():
         schema = action.parameters.model_json_schema()
         lines += ["", f"## `{name}`", "", action.summary, ""]
@@ -311,7 +283,7 @@ def _actions_page() -> str:
         ]
         if rows:
             lines += ["", *_table(("Parameter", "Type", "Default", "Meaning"), rows)]
-    return "\n".join(lines) + "\n"
+    return _page("Actions", lines)
 
 
 def _default(described: Mapping[str, Any], *, is_required: bool) -> str:
@@ -331,6 +303,10 @@ def _type(described: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
 # ------------------------------------------------------------------ form
 
 
+def _page(title: str, lines: Iterable[str]) -> str:
+    return "\n".join([f"# {title}", "", _MADE, "", *lines]) + "\n"
+
+
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
     def line(cells: Iterable[str]) -> str:
         return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
@@ -347,16 +323,12 @@ def _flowing(text: str) -> str:
 @contextmanager
 def _nothing_set() -> Iterator[None]:
     """Hide this process's own settings; name a database, so that engines can be made."""
-    known = known_names()
-    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name in known}
-    os.environ["PRODOPS_DATABASE_URL"] = _NOWHERE
-    settings.cache_clear()
-    try:
-        yield
-    finally:
-        del os.environ["PRODOPS_DATABASE_URL"]
-        os.environ.update(hidden)
+    with only_settings({"PRODOPS_DATABASE_URL": _NOWHERE}):
         settings.cache_clear()
+        try:
+            yield
+        finally:
+            settings.cache_clear()
 
 
 def main() -> int:

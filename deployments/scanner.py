@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import threading
-from types import FrameType
 
 import structlog
 
@@ -26,12 +25,8 @@ def run(settings: Settings, *, once: bool) -> int:
     if not configured.watch_dirs:
         raise BadSetting("setting PRODOPS_FASTMON_WATCH_DIRS is empty: there is nothing to scan")
     stopping = threading.Event()
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        stopping.set()
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
     engine = make_engine(pool_size=1)
     while True:
         try:

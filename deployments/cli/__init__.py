@@ -42,6 +42,7 @@ app.add_typer(sandbox_app, name="sandbox")
 _BAD_SETTING = 2
 
 
+@fastmon_app.command("version", help="Show the version of prodops.")
 @app.command()
 def version() -> None:
     """Print the version."""
@@ -52,10 +53,7 @@ def main() -> NoReturn:
     """Run the command; an error of ours is one line, with exit 2 for a bad setting, else 1."""
     try:
         app()
-    except BadSetting as error:
-        typer.echo(f"prodops: {error}", err=True)
-        sys.exit(_BAD_SETTING)
     except ProdOpsError as error:
         typer.echo(f"prodops: {error}", err=True)
-        sys.exit(getattr(error, "exit_code", 1))
+        sys.exit(_BAD_SETTING if isinstance(error, BadSetting) else getattr(error, "exit_code", 1))
     sys.exit(0)

@@ -122,7 +122,7 @@ def chaos(
 @app.command("all")
 def everything(*, as_json: AsJson = False) -> None:
     """Run every bench except chaos, one after another; with --json, a line for each at the end."""
-    reports = [_measure(name) for name in _MODULES if name != "chaos"]
+    reports = [_show(name, as_json=False) for name in _MODULES if name != "chaos"]
     if as_json:
         for report in reports:
             typer.echo(report.as_json())
@@ -143,17 +143,12 @@ _MODULES: Final = {
 
 
 def _show(name: str, *, as_json: bool, **options: Any) -> Report:
-    report = _measure(name, **options)
-    if as_json:
-        typer.echo(report.as_json())
-    return report
-
-
-def _measure(name: str, **options: Any) -> Report:
-    """Run a bench with those of its options that are given."""
+    """Run a bench with those of its options that are given, and print its report."""
     # Benches are slow to import.
     module = importlib.import_module(f"deployments.bench.{_MODULES[name]}")
     given = {option: value for option, value in options.items() if value is not None}
     report: Report = module.run(**given)
     typer.echo(report.as_text())
+    if as_json:
+        typer.echo(report.as_json())
     return report

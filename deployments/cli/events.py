@@ -15,50 +15,17 @@ _CONNECT_SECONDS: Final = 3.0
 
 
 class EventReader:
-    """Reads a stream in a thread of its own, from the moment of its making."""
+    """What a stream has said since the reading began."""
 
-    def __init__(self, stream: EventStream, report: Callable[[str], None], instead: str) -> None:
-        self._stream = stream
-        self._report = report
-        self._instead = instead
-        self._events: queue.SimpleQueue[StreamEvent] = queue.SimpleQueue()
-        self._is_settled = threading.Event()
-        self._refusal: TokenRefused | None = None
-        self._thread = threading.Thread(target=self._read, name="events", daemon=True)
-        self._thread.start()
-
-    def await_connection(self) -> None:
-        """Wait until events flow, or it is clear that they do not, or for three seconds.
-
-        Raises:
-            TokenRefused: The stream is not for us.
-        """
-        self._is_settled.wait(_CONNECT_SECONDS)
-        if self._refusal is not None:
-            raise self._refusal
+    def __init__(self) -> None:
+        self.events: queue.SimpleQueue[StreamEvent] = queue.SimpleQueue()
 
     def next(self, timeout_seconds: float) -> StreamEvent | None:
         """The next event; None where none came in time."""
         try:
-            return self._events.get(timeout=timeout_seconds)
+            return self.events.get(timeout=timeout_seconds)
         except queue.Empty:
             return None
-
-    def close(self) -> None:
-        """End the reading."""
-        self._stream.close()
-        self._thread.join(_CONNECT_SECONDS)
-
-    def _read(self) -> None:
-        try:
-            for event in self._stream:
-                self._is_settled.set()
-                self._events.put(event)
-        except TokenRefused as refusal:
-            self._refusal = refusal
-        except ProdOpsError as error:
-            self._report(f"no events ({error}); {self._instead} is asked instead")
-        self._is_settled.set()
 
 
 @contextmanager
@@ -66,6 +33,8 @@ def reading(
     stream: EventStream, *, report: Callable[[str], None], instead: str = "the monitor"
 ) -> Iterator[EventReader]:
     """The stream's events from now on; it is connected, where it can be, before this begins.
+
+    It is waited for until events flow, or it is clear that they do not, or for three seconds.
 
     Args:
         stream: Not read yet.
@@ -75,9 +44,28 @@ def reading(
     Raises:
         TokenRefused: The stream is not for us.
     """
-    reader = EventReader(stream, report, instead)
+    reader = EventReader()
+    is_settled = threading.Event()
+    refusals: list[TokenRefused] = []
+
+    def read() -> None:
+        try:
+            for event in stream:
+                is_settled.set()
+                reader.events.put(event)
+        except TokenRefused as refusal:
+            refusals.append(refusal)
+        except ProdOpsError as error:
+            report(f"no events ({error}); {instead} is asked instead")
+        is_settled.set()
+
+    thread = threading.Thread(target=read, name="events", daemon=True)
+    thread.start()
     try:
-        reader.await_connection()
+        is_settled.wait(_CONNECT_SECONDS)
+        if refusals:
+            raise refusals[0]
         yield reader
     finally:
-        reader.close()
+        stream.close()
+        thread.join(_CONNECT_SECONDS)

@@ -10,9 +10,10 @@ import typer
 
 from blocks import monitor_api
 from blocks.errors import ProdOpsError
+from blocks.monitor_api.actions import ActionApi
 from flows.common.settings import BadSetting, settings
 
-FAILED, BAD_SETTING, TOKEN_REFUSED = 1, 2, 3
+FAILED, BAD_SETTING, TOKEN_REFUSED, INTERRUPTED = 1, 2, 3, 130
 
 Url = Annotated[
     str | None,
@@ -41,9 +42,14 @@ def monitor_url(url: str | None) -> str:
     return url or settings().api.monitor_url
 
 
+def any_token(token: str | None) -> str | None:
+    """Give the token: the option's, else the setting's, if there is one."""
+    return token or settings().api.token
+
+
 def monitor_token(token: str | None) -> str:
     """Give the token: the option's, else the setting's; without one the command ends with 1."""
-    found = token or settings().api.token
+    found = any_token(token)
     if not found:
         typer.echo(
             "Configuration error: SWF_API_TOKEN environment variable is required\n"
@@ -52,6 +58,23 @@ def monitor_token(token: str | None) -> str:
         )
         raise typer.Exit(FAILED)
     return found
+
+
+@contextmanager
+def connected_monitor(url: str | None, token: str | None) -> Iterator[monitor_api.MonitorApi]:
+    """The monitor, which needs a token; its failures end the command in one line."""
+    with (
+        failures_in_one_line(),
+        monitor_api.MonitorApi(monitor_url(url), monitor_token(token)) as api,
+    ):
+        yield api
+
+
+@contextmanager
+def connected_actions(url: str | None, token: str | None) -> Iterator[ActionApi]:
+    """The monitor's actions and lists, for reading; its failures end the command in one line."""
+    with failures_in_one_line(), ActionApi(monitor_url(url), any_token(token)) as api:
+        yield api
 
 
 @contextmanager

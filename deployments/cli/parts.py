@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated, NoReturn
 
 import typer
 
-from flows.common.settings import settings
+from flows.common.settings import Settings, settings
 
 app = typer.Typer()
 
@@ -16,8 +18,7 @@ def api() -> None:
     """Run the web tier: REST, pages and the stream."""
     from deployments import web  # noqa: PLC0415
 
-    _begin()
-    raise typer.Exit(web.run(settings()))
+    _run(web.run)
 
 
 @app.command()
@@ -25,8 +26,7 @@ def worker() -> None:
     """Run the warm worker: claims requests, runs flows."""
     from deployments.worker import service  # noqa: PLC0415
 
-    _begin()
-    raise typer.Exit(service.run(settings()))
+    _run(service.run)
 
 
 @app.command()
@@ -34,8 +34,7 @@ def relay() -> None:
     """Run the relay: Prefect's state changes become events."""
     from deployments.relay import service  # noqa: PLC0415
 
-    _begin()
-    raise typer.Exit(service.run(settings()))
+    _run(service.run)
 
 
 @app.command()
@@ -45,8 +44,7 @@ def scanner(
     """Scan the watched directories for STFs."""
     from deployments import scanner as service  # noqa: PLC0415
 
-    _begin()
-    raise typer.Exit(service.run(settings(), once=once))
+    _run(partial(service.run, once=once))
 
 
 @app.command()
@@ -54,8 +52,7 @@ def panda() -> None:
     """Run the sandbox's PanDA, which accepts tasks and runs no jobs."""
     from deployments.sandbox.panda import serve  # noqa: PLC0415
 
-    _begin()
-    raise typer.Exit(serve(settings()))
+    _run(serve)
 
 
 @app.command()
@@ -76,9 +73,10 @@ def migrate() -> None:
     typer.echo("the schema is up to date")
 
 
-def _begin() -> None:
-    """Load the settings, so that a bad one ends the part at once, and set up its log."""
+def _run(part: Callable[[Settings], int]) -> NoReturn:
+    """Load the settings, so that a bad one ends the part at once, set up its log, and run it."""
     from deployments.logs import configure_logging  # noqa: PLC0415
 
-    settings()
+    configured = settings()
     configure_logging()
+    raise typer.Exit(part(configured))

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from blocks.errors import ProdOpsError
+from deployments.cli import tables
 
 app = typer.Typer(no_args_is_help=True, help="List, show, watch and cancel requests.")
 
@@ -35,12 +36,11 @@ def list_requests(
     """List requests, newest first."""
     from api.requests import queries  # noqa: PLC0415
     from deployments.access import ops_session  # noqa: PLC0415
-    from deployments.cli.tables import show as show_table  # noqa: PLC0415
 
     wanted = queries.Filter(action=action, state=state, subject=subject, is_open=is_open)
     with ops_session() as session:
         rows = [_row(each) for each in session.scalars(queries.matching(wanted).limit(limit))]
-    show_table(rows, columns=_COLUMNS, as_json=as_json)
+    tables.show(rows, columns=_COLUMNS, as_json=as_json)
 
 
 @app.command()
@@ -63,7 +63,8 @@ def watch(request_id: RequestId) -> None:
         row = _read(request_id)
         if row["state"] != state:
             state = row["state"]
-            typer.echo(f"{row['action']} {request_id}: {state}" + _reason(row))
+            reason = f" ({row['error']})" if row["error"] else ""
+            typer.echo(f"{row['action']} {request_id}: {state}{reason}")
         if state in _EXIT:
             raise typer.Exit(_EXIT[state])
         time.sleep(_POLL_SECONDS)
@@ -116,13 +117,10 @@ def run_action(
 
 
 def _run_local(action: str, values: dict[str, Any], *, as_json: bool) -> None:
-    from deployments.access import join_stack, ops_engine  # noqa: PLC0415
-    from deployments.prefect_access import await_server, configure_client  # noqa: PLC0415
-    from flows.common.settings import settings  # noqa: PLC0415
+    from deployments.access import ops_engine  # noqa: PLC0415
+    from deployments.prefect_access import join_prefect  # noqa: PLC0415
 
-    join_stack()
-    configure_client(settings())
-    await_server(settings(), seconds=10)
+    join_prefect()
     from deployments import local_run  # noqa: PLC0415 - imports prefect: environment first
 
     row = _row(local_run.run(ops_engine(), action, values, requested_by=getpass.getuser()))
@@ -165,7 +163,3 @@ def _read(request_id: int) -> dict[str, Any]:
 def _row(request: Any) -> dict[str, Any]:
     names = [column.key for column in request.__table__.columns if column.key != "joined_at"]
     return {name: getattr(request, name) for name in names}
-
-
-def _reason(row: dict[str, Any]) -> str:
-    return f" ({row['error']})" if row["error"] else ""

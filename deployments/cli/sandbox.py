@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from deployments.stack.errors import AlreadyUp, StackDown
 from flows.common.settings import BadSetting, Settings, settings
 
 if TYPE_CHECKING:
@@ -53,14 +54,10 @@ def up(
 @sandbox_app.command()
 def down() -> None:
     """End the sandbox; no process of it is left."""
-    from deployments.stack.control import Control  # noqa: PLC0415
-    from deployments.stack.errors import AlreadyUp  # noqa: PLC0415
-    from deployments.stack.layout import Layout  # noqa: PLC0415
     from deployments.stack.parts import SANDBOX  # noqa: PLC0415
     from deployments.stack.running import end  # noqa: PLC0415
 
-    states = Control(Layout(settings().stack.state_dir)).states()
-    others = [state.name for state in states if state.name not in SANDBOX]
+    others = [name for name in _running() if name not in SANDBOX]
     if others:
         raise AlreadyUp(f"the whole stack runs ({', '.join(others)}): `prodops down` ends it")
     end(settings())
@@ -109,7 +106,8 @@ def seed(
 
     if files_scale is not None and max_files is not None:
         raise BadSetting("give --files-scale or --max-files, not both")
-    _require_running()
+    if "rucio" not in _running():
+        raise StackDown("the stack runs without the sandbox's grid: set PRODOPS_SANDBOX_GRID=true")
     listing = read_listing(campaign.read_text())
     with _bar() as progress:
         done = load(
@@ -129,14 +127,12 @@ def _with_sandbox(configured: Settings) -> Settings:
     return configured.model_copy(update={"sandbox": sandbox})
 
 
-def _require_running() -> None:
+def _running() -> list[str]:
+    """The parts that the running stack has."""
     from deployments.stack.control import Control  # noqa: PLC0415
-    from deployments.stack.errors import StackDown  # noqa: PLC0415
     from deployments.stack.layout import Layout  # noqa: PLC0415
 
-    states = Control(Layout(settings().stack.state_dir)).states()
-    if not any(state.name == "rucio" for state in states):
-        raise StackDown("the stack runs without the sandbox's grid: set PRODOPS_SANDBOX_GRID=true")
+    return [state.name for state in Control(Layout(settings().stack.state_dir)).states()]
 
 
 def _introduction(stack: Stack) -> list[str]:

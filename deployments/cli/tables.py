@@ -9,11 +9,17 @@ from datetime import datetime
 from typing import Any
 
 
-def show(rows: Sequence[Mapping[str, Any]], *, columns: Sequence[str], as_json: bool) -> None:
-    """Print the rows: JSON if asked, a table at a terminal, else lines of tab-separated values."""
+def show(
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    columns: Sequence[str],
+    as_json: bool = False,
+    is_plain: bool = False,
+) -> None:
+    """Print the rows: JSON if asked, else a table at a terminal, else tab-separated lines."""
     if as_json:
         sys.stdout.write(json.dumps(list(rows), default=_plain) + "\n")
-    elif sys.stdout.isatty():
+    elif sys.stdout.isatty() and not is_plain:
         _table(rows, columns)
     else:
         for row in rows:

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import typer
+
 
 def clean(text: str) -> str:
     """The text in one line, without control sequences: a terminal obeys them."""
-    flat = " ".join(text.split())
+    return printable(" ".join(text.split()))
+
+
+def printable(text: str) -> str:
+    """The text without control sequences, line breaks among them."""
     return "".join(
-        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in flat
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
     )
+
+
+def tell(line: str) -> None:
+    """Tell people something, as the command, on stderr."""
+    typer.echo(f"prodops: {clean(line)}", err=True)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from blocks.errors import ProdOpsError
+from deployments.cli import tables
 
 app = typer.Typer(no_args_is_help=True, help="Create, list and revoke tokens for the API.")
 
@@ -35,7 +36,6 @@ def list_all(*, as_json: AsJson = False) -> None:
     """List the tokens, without their keys."""
     from api.http import access  # noqa: PLC0415
     from deployments.access import ops_session  # noqa: PLC0415
-    from deployments.cli.tables import show  # noqa: PLC0415
 
     with ops_session() as session:
         rows = [
@@ -48,7 +48,7 @@ def list_all(*, as_json: AsJson = False) -> None:
             }
             for token in access.list_tokens(session)
         ]
-    show(rows, columns=["id", "owner", "note", "created", "revoked"], as_json=as_json)
+    tables.show(rows, columns=["id", "owner", "note", "created", "revoked"], as_json=as_json)
 
 
 @app.command()

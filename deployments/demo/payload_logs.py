@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import Final
 
 import httpx
 from rich.console import Console
-from rich.table import Table
 
 from blocks import monitor_api
-from blocks.errors import ProdOpsError
-from deployments.demo.stream import Heard, heard
+from deployments.demo.stream import Steps, heard
 from deployments.sandbox.grid.grid import Grid
 from deployments.sandbox.grid.logs import make_log
 from deployments.sandbox.grid.programs import DOORS_ARE_FILES, xrootd_program
@@ -27,15 +24,11 @@ _SHOWN_LINES: Final = 4
 _EVENTS_IN_LOG: Final = 2_000
 
 
-class LogNotShown(ProdOpsError):
-    """The demonstration's log did not come."""
-
-
 def show(stack: Stack, token: str, console: Console, *, jedi_task_id: int) -> str:
     """Put a log of the task's job at a door, have it fetched, show it; gives its page's address.
 
     Raises:
-        LogNotShown: It was not fetched.
+        EndedBadly: It was not fetched.
         NotHeard: Nothing was heard of its end in time.
     """
     if xrootd_program() is None:
@@ -46,11 +39,13 @@ def show(stack: Stack, token: str, console: Console, *, jedi_task_id: int) -> st
         httpx.Client(base_url=stack.api_url, headers={"Authorization": f"Token {token}"}) as http,
         heard(api, _EVENTS) as news,
     ):
-        asked = time.monotonic()
+        steps = Steps()
         http.post("/api/payload-logs/", json={"pandaid": panda_id}).raise_for_status()
-        steps = _follow(news, panda_id, asked)
+        events = news.about(_SECONDS, pandaid=str(panda_id))
+        steps.follow(events, f"job {panda_id}", failed=messages.FAILED, done=messages.READY)
+        steps.note("ready", "it can be read")
         text = http.get(f"/api/payload-logs/{panda_id}/members/{_MEMBER}").raise_for_status().text
-    console.print(_table(panda_id, steps))
+    console.print(steps.table(f"The log of job {panda_id}"))
     lines = text.splitlines()
     for line in lines[:_SHOWN_LINES]:
         console.print(f"  {line}", markup=False, highlight=False)
@@ -74,24 +69,3 @@ def _members(jedi_task_id: int) -> dict[str, bytes]:
     stderr = ["eicrecon WARN 2 tracks without a vertex", "eicrecon ERROR no field map: default"]
     members = {_MEMBER: stdout, "payload.stderr": stderr, "pilotlog.txt": ["pilot: job finished"]}
     return {f"job/{name}": "\n".join([*lines, ""]).encode() for name, lines in members.items()}
-
-
-def _follow(news: Heard, panda_id: int, asked: float) -> list[tuple[str, str, float]]:
-    """The steps as they were heard: name, text, seconds since it was asked for."""
-    steps: list[tuple[str, str, float]] = []
-    for event in news.about(_SECONDS, pandaid=str(panda_id)):
-        seconds = time.monotonic() - asked
-        if event.event == messages.FAILED:
-            raise LogNotShown(f"job {panda_id}: {event.data['reason']}")
-        if event.event == messages.READY:
-            steps.append(("ready", "it can be read", seconds))
-            break
-        steps.append((str(event.data["step"]), str(event.data["text"]), seconds))
-    return steps
-
-
-def _table(panda_id: int, steps: list[tuple[str, str, float]]) -> Table:
-    table = Table("step", "what", "after", title=f"The log of job {panda_id}")
-    for step, text, seconds in steps:
-        table.add_row(step, text, f"{seconds * 1000:.0f} ms")
-    return table

@@ -6,8 +6,6 @@ import statistics
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -22,6 +20,7 @@ from blocks import monitor_api
 from blocks.errors import ProdOpsError
 from deployments.cli.fastmon import run_player
 from deployments.demo import payload_logs, provenance, submission
+from deployments.demo.stream import listening
 from deployments.stack.running import StartProgress, addresses
 from deployments.stack.stack import Stack
 from flows.common.database import make_engine, transaction
@@ -113,8 +112,10 @@ def _play(stack: Stack, token: str, viewer: _Viewer, console: Console) -> dict[s
     sent: dict[str, float] = {}
     with (
         monitor_api.MonitorApi(stack.api_url, token) as api,
-        _watching(api, viewer),
-        _progress(console) as progress,
+        listening(api, viewer.see),
+        Progress(
+            TextColumn("{task.description:>20}"), BarColumn(), MofNCompleteColumn(), console=console
+        ) as progress,
     ):
         taken = progress.add_task("STFs taken", total=STFS)
         seen = progress.add_task("TFs seen by a client", total=STFS * _TFS_PER_STF)
@@ -134,38 +135,6 @@ def _play(stack: Stack, token: str, viewer: _Viewer, console: Console) -> dict[s
             show()
         show()
     return sent
-
-
-@contextmanager
-def _watching(api: monitor_api.MonitorApi, viewer: _Viewer) -> Iterator[None]:
-    connected = threading.Event()
-    stream = api.follow()
-
-    def follow() -> None:
-        for event in stream:
-            if event.event == "connected":
-                connected.set()
-            viewer.see(event)
-
-    following = threading.Thread(target=follow, daemon=True)
-    following.start()
-    if not connected.wait(10):
-        raise DemoFailed("the live stream did not open")
-    try:
-        yield
-    finally:
-        stream.close()
-        following.join(5)
-
-
-def _progress(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description:>20}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        console=console,
-        transient=False,
-    )
 
 
 def _table(viewer: _Viewer, sent: dict[str, float]) -> Table:

@@ -68,24 +68,13 @@ class StateRepository:
     def relay(self, states: Sequence[tuple[RunState, Belonging | None]]) -> int:
         """Write the states that are not relayed yet as events, oldest first; gives their number."""
         ordered = sorted(states, key=lambda pair: pair[0].timestamp)
+        rows = [
+            {"state_id": state.state_id, "flow_run_id": state.flow_run_id, "at": now()}
+            for state, _ in sorted(states, key=lambda pair: pair[0].state_id)
+        ]
+        written = insert(RelayedState).values(rows).on_conflict_do_nothing()
         with transaction(self.engine) as session:
-            new = set(
-                session.scalars(
-                    insert(RelayedState)
-                    .values(
-                        [
-                            {
-                                "state_id": state.state_id,
-                                "flow_run_id": state.flow_run_id,
-                                "at": now(),
-                            }
-                            for state, _ in sorted(states, key=lambda pair: pair[0].state_id)
-                        ]
-                    )
-                    .on_conflict_do_nothing()
-                    .returning(RelayedState.state_id)
-                )
-            )
+            new = set(session.scalars(written.returning(RelayedState.state_id)))
             fresh = [_event(state, owner) for state, owner in ordered if state.state_id in new]
             events.commit(session, fresh)
         return len(fresh)

@@ -66,8 +66,13 @@ def find_binaries(configured: Path | None) -> Binaries:
 
 
 def wheel_directory() -> Path | None:
-    """Where the wheel is installed; found without importing it."""
-    spec = importlib.util.find_spec(_WHEEL)
+    """Where the wheel is installed."""
+    return package_directory(_WHEEL)
+
+
+def package_directory(name: str) -> Path | None:
+    """Where a package is installed; found without importing it."""
+    spec = importlib.util.find_spec(name)
     if spec is None or spec.origin is None:
         return None
     return Path(spec.origin).parent

@@ -47,16 +47,13 @@ class Spec:
 def main() -> None:
     """Read the specification and become the program."""
     spec = Spec(**json.loads(Path(sys.argv[1]).read_text()))
-    parent_death.die_with_parent(_expected_parent(spec.parent), spec.death_signal)
+    parent = spec.parent if spec.parent.isdecimal() else Path(spec.parent).read_text()
+    parent_death.die_with_parent(int(parent), spec.death_signal)
     if spec.is_subreaper:
         parent_death.adopt_orphans()
     now = datetime.now(UTC).isoformat(timespec="seconds")
     print(f"{MARK}{spec.name} (pid {os.getpid()}) at {now}", flush=True)  # noqa: T201 - to its log
     os.execve(spec.argv[0], spec.argv, spec.environment)  # noqa: S606 - no shell is wanted
-
-
-def _expected_parent(parent: str) -> int:
-    return int(parent if parent.isdecimal() else Path(parent).read_text())
 
 
 if __name__ == "__main__":

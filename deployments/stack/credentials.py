@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 SUPERUSER = "postgres"
@@ -15,68 +14,39 @@ PREFECT_ROLE = "prefect"
 RUCIO_ROLE = "rucio"
 RUCIO_DATABASE = "rucio"
 
-_PASSFILES = {
-    "pgpass.superuser": SUPERUSER,
-    "pgpass.ops": OPS_ROLE,
-    "pgpass.web": WEB_ROLE,
-    "pgpass.prefect": PREFECT_ROLE,
-    "pgpass.rucio": RUCIO_ROLE,
-}
 _PASSWORD_FIELD = 4
 _TOKEN_BYTES = 20
 
 
-@dataclass(frozen=True)
 class Credentials:
-    """The files of one secrets directory."""
+    """The files of one secrets directory; those named for a role are libpq password files."""
 
-    directory: Path
-
-    @property
-    def superuser(self) -> Path:
-        """The libpq password file of the embedded database's superuser."""
-        return self.directory / "pgpass.superuser"
-
-    @property
-    def ops(self) -> Path:
-        """The libpq password file of the ops side's role."""
-        return self.directory / "pgpass.ops"
-
-    @property
-    def web(self) -> Path:
-        """The libpq password file of the web tier's role."""
-        return self.directory / "pgpass.web"
-
-    @property
-    def prefect(self) -> Path:
-        """The libpq password file of the Prefect server's role."""
-        return self.directory / "pgpass.prefect"
-
-    @property
-    def rucio(self) -> Path:
-        """The libpq password file of the role of the sandbox's Rucio."""
-        return self.directory / "pgpass.rucio"
-
-    @property
-    def prefect_api(self) -> Path:
+    def __init__(self, directory: Path) -> None:
+        self.superuser = directory / "pgpass.superuser"
+        self.ops = directory / "pgpass.ops"
+        self.web = directory / "pgpass.web"
+        self.prefect = directory / "pgpass.prefect"
+        self.rucio = directory / "pgpass.rucio"
+        self.passfiles = {
+            SUPERUSER: self.superuser,
+            OPS_ROLE: self.ops,
+            WEB_ROLE: self.web,
+            PREFECT_ROLE: self.prefect,
+            RUCIO_ROLE: self.rucio,
+        }
+        """The password file of each role."""
+        self.prefect_api = directory / "prefect.password"
         """``admin:PASSWORD`` of the Prefect API."""
-        return self.directory / "prefect.password"
-
-    @property
-    def cookie_key(self) -> Path:
+        self.cookie_key = directory / "cookie.key"
         """Key that signs the pages' cookies."""
-        return self.directory / "cookie.key"
-
-    @property
-    def pcs_token(self) -> Path:
+        self.pcs_token = directory / "pcs.token"
         """The token that the ops side shows to PCS; its hash is among the database's tokens."""
-        return self.directory / "pcs.token"
 
     def create(self) -> None:
         """Make each file that is not there; one that is there is kept."""
-        for name, role in _PASSFILES.items():
+        for role, path in self.passfiles.items():
             # any port and database: the port may be set anew, and tests clone databases
-            _write_once(self.directory / name, f"127.0.0.1:*:*:{role}:{_random()}\n")
+            _write_once(path, f"127.0.0.1:*:*:{role}:{_random()}\n")
         _write_once(self.prefect_api, f"admin:{_random()}")
         _write_once(self.cookie_key, _random())
         _write_once(self.pcs_token, secrets.token_hex(_TOKEN_BYTES))

@@ -69,6 +69,7 @@ def environment_of(zone: Zone, settings: Settings, given: Mapping[str, str]) -> 
     environment |= _FIXED | _passed_on(zone, settings, given)
     environment["PRODOPS_STATE_DIR"] = os.fspath(settings.stack.state_dir)
     environment |= _database(zone, settings)
+    own = Credentials(Layout(settings.stack.state_dir).secrets)
     if zone is not Zone.SERVER:
         environment["PRODOPS_PREFECT_UI_URL"] = prefect_ui_url(settings)
     if zone is Zone.WEB:
@@ -77,10 +78,12 @@ def environment_of(zone: Zone, settings: Settings, given: Mapping[str, str]) -> 
             environment.setdefault("PRODOPS_PCS_PANDA_MONITOR_URL", monitor)
         if settings.api.is_loopback:
             environment.setdefault("PRODOPS_API_TRUSTED_PROXIES", "127.0.0.1,::1")
-        environment["PRODOPS_API_COOKIE_KEY_FILE"] = os.fspath(_cookie_key(settings))
+        cookie_key = settings.api.cookie_key_file or own.cookie_key
+        environment["PRODOPS_API_COOKIE_KEY_FILE"] = os.fspath(cookie_key)
     if zone is Zone.OPS:
         environment["PRODOPS_PREFECT_API_URL"] = prefect_api_url(settings)
-        environment["PRODOPS_PREFECT_PASSWORD_FILE"] = os.fspath(_prefect_password(settings))
+        password_file = settings.prefect.password_file or own.prefect_api
+        environment["PRODOPS_PREFECT_PASSWORD_FILE"] = os.fspath(password_file.absolute())
         environment |= _pcs(settings) | sandbox_environment(settings)
         if settings.sandbox.grid:
             environment = grid_environment(settings) | environment  # a given one counts
@@ -185,14 +188,3 @@ def sandbox_environment(settings: Settings) -> dict[str, str]:
 def sandbox_panda_url(settings: Settings) -> str:
     """Where the PanDA of the sandbox listens."""
     return f"http://127.0.0.1:{settings.sandbox.panda_port}"
-
-
-def _prefect_password(settings: Settings) -> Path:
-    made = Credentials(Layout(settings.stack.state_dir).secrets).prefect_api
-    return (settings.prefect.password_file or made).absolute()
-
-
-def _cookie_key(settings: Settings) -> Path:
-    """The file with the key of the pages' cookies: the given one, or the stack's own."""
-    own = Credentials(Layout(settings.stack.state_dir).secrets).cookie_key
-    return settings.api.cookie_key_file or own

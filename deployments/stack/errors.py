@@ -10,7 +10,6 @@ class PortInUse(BadSetting):
     """A port that a part is to listen on belongs to another process."""
 
     def __init__(self, *, port: int, setting: str, owner: str) -> None:
-        self.port, self.setting, self.owner = port, setting, owner
         super().__init__(f"port {port} is in use by {owner}; set {setting} to another port")
 
 
@@ -26,7 +25,6 @@ class PartFailed(ProdOpsError):
     """A part of the stack did not come up."""
 
     def __init__(self, part: str, reason: str) -> None:
-        self.part = part
         super().__init__(f"{part} did not start: {reason}")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 from blocks.errors import ProdOpsError
@@ -13,56 +12,29 @@ _SOCKET_LIMIT_BYTES = 100
 """A Unix socket's path may have 107 bytes, and supervisor binds one with a suffix of its pid."""
 
 
-@dataclass(frozen=True)
 class Layout:
     """The files and directories of the stack whose state is in `state_dir`."""
 
-    state_dir: Path
-
-    @property
-    def secrets(self) -> Path:
+    def __init__(self, state_dir: Path) -> None:
+        self.state_dir = state_dir
+        self.secrets = state_dir / "secrets"
         """Directory (0700) of passwords, one file (0600) each."""
-        return self.state_dir / "secrets"
-
-    @property
-    def logs(self) -> Path:
+        self.logs = state_dir / "logs"
         """Directory of one log per part, and supervisord's."""
-        return self.state_dir / "logs"
-
-    @property
-    def specs(self) -> Path:
+        self.specs = state_dir / "parts"
         """Directory of each part's command and environment."""
-        return self.state_dir / "parts"
-
-    @property
-    def prefect_home(self) -> Path:
+        self.prefect_home = state_dir / "prefect"
         """Prefect's own directory, so that it leaves ``~/.prefect`` alone."""
-        return self.state_dir / "prefect"
-
-    @property
-    def supervisor_config(self) -> Path:
+        self.supervisor_config = state_dir / "supervisord.conf"
         """The configuration of supervisord, generated."""
-        return self.state_dir / "supervisord.conf"
-
-    @property
-    def supervisor_pid(self) -> Path:
+        self.supervisor_pid = state_dir / "supervisord.pid"
         """File that supervisord writes its pid to before it starts a part."""
-        return self.state_dir / "supervisord.pid"
-
-    @property
-    def supervisor_log(self) -> Path:
+        self.supervisor_log = self.logs / "supervisord.log"
         """What supervisord did: starts, exits, give-ups."""
-        return self.logs / "supervisord.log"
-
-    @property
-    def lock(self) -> Path:
+        self.lock = state_dir / "up.lock"
         """File that a running ``prodops up`` holds locked; its pid is in it."""
-        return self.state_dir / "up.lock"
-
-    @property
-    def digest(self) -> str:
+        self.digest = hashlib.sha256(os.fsencode(state_dir)).hexdigest()[:16]
         """A short name for this state directory, the same each time."""
-        return hashlib.sha256(os.fsencode(self.state_dir)).hexdigest()[:16]
 
     @property
     def socket(self) -> Path:
@@ -70,12 +42,9 @@ class Layout:
         beside = self.state_dir / "supervisor.sock"
         if len(os.fsencode(beside)) <= _SOCKET_LIMIT_BYTES:
             return beside
-        return self._short_dir / "supervisor.sock"
-
-    @property
-    def _short_dir(self) -> Path:
         # not $XDG_RUNTIME_DIR: `prodops status` from cron or another login must find it too
-        return Path(f"/tmp/prodops-{os.getuid()}-{self.digest}")  # noqa: S108 - checked private
+        short = Path(f"/tmp/prodops-{os.getuid()}-{self.digest}")  # noqa: S108 - checked private
+        return short / "supervisor.sock"
 
     def sandbox(self, name: str) -> Path:
         """What a service of the sandbox keeps."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -64,31 +63,24 @@ def overview(settings: Settings) -> Overview:
     except StackDown:
         return Overview(Health.DOWN, ())
     endings = _last_endings(layout)
-    rows = tuple(_row(settings, layout, state, endings) for state in _in_order(states))
+    in_order = sorted(states, key=lambda state: NAMES.index(state.name))
+    rows = tuple(_row(settings, layout, state, endings) for state in in_order)
     is_whole = all(state.is_running for state in states)
     return Overview(Health.UP if is_whole else Health.DEGRADED, rows)
 
 
 def _row(settings: Settings, layout: Layout, state: PartState, endings: dict[str, str]) -> Row:
+    log = layout.log(state.name)
+    said = None if state.is_running else last_words(log)
     return Row(
         part=state.name,
         state=state.state.lower(),
         pid=state.pid,
         since=state.since,
         version=_version(state.name, settings),
-        last_error=_last_error(layout, state, endings),
+        # an error that it logged, else what it said before it ended, else how it last ended
+        last_error=last_error(log) or said or endings.get(state.name),
     )
-
-
-def _last_error(layout: Layout, state: PartState, endings: dict[str, str]) -> str | None:
-    """What the part logged as an error, else how it last ended, else what it said before it did."""
-    log = layout.log(state.name)
-    said = None if state.is_running else last_words(log)
-    return last_error(log) or said or endings.get(state.name)
-
-
-def _in_order(states: Iterable[PartState]) -> list[PartState]:
-    return sorted(states, key=lambda state: NAMES.index(state.name))
 
 
 def _version(part: str, settings: Settings) -> str:

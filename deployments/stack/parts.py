@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deployments.sandbox.grid.programs import has_doors, nginx_program
@@ -68,10 +68,19 @@ def parts_of(settings: Settings, given: Mapping[str, str]) -> tuple[Part, ...]:
     parts = [
         _part("api", Zone.WEB, settings, given),
         _part("relay", Zone.OPS, settings, given),
-        _worker(settings, given),
+        replace(
+            _part("worker", Zone.OPS, settings, given),
+            stop_seconds=settings.worker.drain_seconds + settings.stack.stop_seconds,
+            is_group_stopped=False,  # it drains: what it runs is its own to stop
+        ),
     ]
     if settings.database.url is None:
-        parts.append(_postgres(settings, given))
+        postgres = replace(
+            _part("postgres", Zone.SERVER, settings, given),
+            stop_signal="INT",  # PostgreSQL's fast shutdown; TERM would wait for its clients
+            death_signal=signal.SIGQUIT,  # it takes its backends with it
+        )
+        parts.append(postgres)
     if settings.prefect.api_url is None:
         parts.append(_part("prefect", Zone.SERVER, settings, given))
     if settings.sandbox.panda:
@@ -89,30 +98,7 @@ def _part(name: str, zone: Zone, settings: Settings, given: Mapping[str, str]) -
         argv=command(name),
         environment=environment_of(zone, settings, given),
         stop_seconds=settings.stack.stop_seconds,
-        priority=_priority(name),
-    )
-
-
-def _postgres(settings: Settings, given: Mapping[str, str]) -> Part:
-    return Part(
-        name="postgres",
-        argv=command("postgres"),
-        environment=environment_of(Zone.SERVER, settings, given),
-        stop_seconds=settings.stack.stop_seconds,
-        priority=_priority("postgres"),
-        stop_signal="INT",  # PostgreSQL's fast shutdown; TERM would wait for its clients
-        death_signal=signal.SIGQUIT,  # it takes its backends with it
-    )
-
-
-def _worker(settings: Settings, given: Mapping[str, str]) -> Part:
-    return Part(
-        name="worker",
-        argv=command("worker"),
-        environment=environment_of(Zone.OPS, settings, given),
-        stop_seconds=settings.worker.drain_seconds + settings.stack.stop_seconds,
-        priority=_priority("worker"),
-        is_group_stopped=False,  # it drains: what it runs is its own to stop
+        priority=10 * (NAMES.index(name) + 1),
     )
 
 
@@ -134,22 +120,13 @@ def grid_parts(settings: Settings) -> tuple[str, ...]:
 
 
 def _of_grid(name: str, settings: Settings, given: Mapping[str, str]) -> Part:
-    environment = environment_of(Zone.WEB if name == "gateway" else Zone.SERVER, settings, given)
-    environment |= {key: os.environ[key] for key in ("XDG_CACHE_HOME",) if key in os.environ}
-    environment["PRODOPS_SANDBOX_GATEWAY_PORT"] = str(settings.sandbox.gateway_port)
-    return Part(
-        name=name,
-        argv=(sys.executable, "-m", "deployments.sandbox.grid", name),
-        environment=environment,
-        stop_seconds=settings.stack.stop_seconds,
-        priority=_priority(name),
-    )
+    part = _part(name, Zone.WEB if name == "gateway" else Zone.SERVER, settings, given)
+    kept = {key: os.environ[key] for key in ("XDG_CACHE_HOME",) if key in os.environ}
+    kept["PRODOPS_SANDBOX_GATEWAY_PORT"] = str(settings.sandbox.gateway_port)
+    argv = (sys.executable, "-m", "deployments.sandbox.grid", name)
+    return replace(part, argv=argv, environment=part.environment | kept)
 
 
 def command(*arguments: str) -> tuple[str, ...]:
     """The argument vector of a command of prodops."""
     return (sys.executable, "-m", "deployments.cli", *arguments)
-
-
-def _priority(name: str) -> int:
-    return 10 * (NAMES.index(name) + 1)

@@ -8,7 +8,7 @@ import os
 import random
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import psutil
@@ -29,7 +29,7 @@ class Port:
     setting: str
 
 
-def ports_of(settings: Settings, parts: Iterable[str]) -> list[Port]:
+def ports_of(settings: Settings, parts: Collection[str]) -> list[Port]:
     """The ports that these parts listen on."""
     sandbox = settings.sandbox
     known = [
@@ -42,8 +42,7 @@ def ports_of(settings: Settings, parts: Iterable[str]) -> list[Port]:
         Port("door-open", "0.0.0.0", sandbox.door_open_port, "PRODOPS_SANDBOX_DOOR_OPEN_PORT"),  # noqa: S104
         Port("gateway", "127.0.0.1", sandbox.gateway_port, "PRODOPS_SANDBOX_GATEWAY_PORT"),
     ]
-    wanted = set(parts)
-    return [port for port in known if port.part in wanted]
+    return [port for port in known if port.part in parts]
 
 
 def check_free(ports: Iterable[Port], *, patience_seconds: float = 0.0) -> None:

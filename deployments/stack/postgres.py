@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -133,10 +134,8 @@ def remove(instance: Instance) -> None:
     """Remove a stopped instance wholly: its directory, and its user's directory if now empty."""
     shutil.rmtree(instance.directory, ignore_errors=not instance.directory.exists())
     if not instance.account.is_current and instance.base.exists():
-        try:
+        with suppress(OSError):  # another stack's data, or the copied programs, are there
             instance.base.rmdir()
-        except OSError:  # another stack's data, or the copied programs, are there
-            return
 
 
 def _initdb(instance: Instance, binaries: Binaries, password: str) -> None:

@@ -9,10 +9,10 @@ import asyncio
 import os
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from blocks.errors import OutsideUnavailable
+from deployments.stack.binaries import package_directory
 from deployments.stack.credentials import PREFECT_ROLE, Credentials
 from deployments.stack.layout import Layout
 from flows.common.settings import BadSetting, Settings
@@ -20,20 +20,18 @@ from flows.common.settings import BadSetting, Settings
 ANSWER_SECONDS = 90.0
 _POLL_SECONDS = 0.2
 
-_QUIET: Mapping[str, str] = {
+_FIXED: Mapping[str, str] = {
+    # quiet
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
     "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
     "PREFECT_LOGGING_TO_API_ENABLED": "false",
-}
-_BOUNDED: Mapping[str, str] = {
+    # bounded
     "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P1D",
     "PREFECT_SERVER_DATABASE_SQLALCHEMY_POOL_SIZE": "4",
     "PREFECT_SERVER_DATABASE_SQLALCHEMY_MAX_OVERFLOW": "8",
-}
-_SLOW: Mapping[str, str] = {
-    # a schedule set in the UI takes effect within these seconds; triggers do not wait for it
+    # slow: a schedule set in the UI takes effect within these seconds; triggers do not wait for it
     "PREFECT_SERVER_SERVICES_SCHEDULER_RECENT_DEPLOYMENTS_LOOP_SECONDS": "15",
     # what they look after is ended by prodops' own sweeper, or is shown in the UI only
     "PREFECT_SERVER_SERVICES_LATE_RUNS_LOOP_SECONDS": "60",
@@ -78,9 +76,7 @@ def environment(settings: Settings, auth: str) -> dict[str, str]:
     passfile = settings.database.passfile or Credentials(layout.secrets).prefect
     address = settings.prefect.ui_url or f"http://127.0.0.1:{settings.prefect.port}"
     return {
-        **_QUIET,
-        **_BOUNDED,
-        **_SLOW,
+        **_FIXED,
         "PREFECT_HOME": os.fspath(layout.prefect_home),
         "PREFECT_PROFILES_PATH": os.fspath(layout.prefect_home / "profiles.toml"),
         "PREFECT_SERVER_API_HOST": "127.0.0.1",
@@ -114,13 +110,9 @@ def _password(settings: Settings) -> str:
 
 def _ui_directory(layout: Layout) -> dict[str, str]:
     """Prefect unpacks its UI beside its code, once for all stacks; else in our directory."""
-    import importlib.util  # noqa: PLC0415
-
-    spec = importlib.util.find_spec("prefect")
-    if spec is not None and spec.origin is not None:
-        server = Path(spec.origin).parent / "server"
-        if os.access(server, os.W_OK):
-            return {}
+    package = package_directory("prefect")
+    if package is not None and os.access(package / "server", os.W_OK):
+        return {}
     return {"PREFECT_SERVER_UI_STATIC_DIRECTORY": os.fspath(layout.prefect_home / "ui")}
 
 

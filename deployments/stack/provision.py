@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 from psycopg import sql
@@ -32,48 +33,38 @@ PRODOPS_DATABASE = "prodops"
 PREFECT_DATABASE = "prefect"
 OPS_USER = "prodops"
 OPS_PURPOSE = "the stack's ops side, for PCS"
-ANSWER_SECONDS = 60.0
+_ANSWER_SECONDS = 60.0
 _POLL_SECONDS = 0.05
 
+_Connection = psycopg.Connection[tuple[object, ...]]
 
-def provision(configured: Settings, *, timeout_seconds: float = ANSWER_SECONDS) -> None:
+
+def provision(configured: Settings) -> None:
     """Complete the embedded database of these settings; what is there is kept.
 
     Raises:
         OutsideUnavailable: The database did not answer in time.
     """
-    layout = Layout(configured.stack.state_dir)
-    credentials = Credentials(layout.secrets)
+    credentials = Credentials(Layout(configured.stack.state_dir).secrets)
     port = configured.database.port
-    passwords = {
-        OPS_ROLE: password_in(credentials.ops),
-        WEB_ROLE: password_in(credentials.web),
-        PREFECT_ROLE: password_in(credentials.prefect),
-    }
-    with _connect(port, credentials.superuser, timeout_seconds) as connection:
-        for role, password in passwords.items():
-            _make_role(connection, role, password)
-        _make_database(connection, PRODOPS_DATABASE, owner=OPS_ROLE, guest=WEB_ROLE)
-        _make_database(connection, PREFECT_DATABASE, owner=PREFECT_ROLE)
-        if configured.sandbox.grid:
-            _make_role(connection, RUCIO_ROLE, password_in(credentials.rucio))
-            _make_database(connection, RUCIO_DATABASE, owner=RUCIO_ROLE)
     owners = {PRODOPS_DATABASE: OPS_ROLE, PREFECT_DATABASE: PREFECT_ROLE}
     if configured.sandbox.grid:
         owners[RUCIO_DATABASE] = RUCIO_ROLE
+    with _connect(port, credentials.superuser) as connection:
+        for role in (*owners.values(), WEB_ROLE):
+            _make_role(connection, role, password_in(credentials.passfiles[role]))
+        for name, owner in owners.items():
+            _make_database(connection, name, owner)
+        _execute(connection, "GRANT CONNECT ON DATABASE {} TO {}", PRODOPS_DATABASE, WEB_ROLE)
     for name, owner in owners.items():
-        with _connect(port, credentials.superuser, timeout_seconds, name) as connection:
+        with _connect(port, credentials.superuser, name) as connection:
             connection.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
-            connection.execute(
-                sql.SQL("ALTER SCHEMA public OWNER TO {}").format(sql.Identifier(owner))
-            )
+            _execute(connection, "ALTER SCHEMA public OWNER TO {}", owner)
 
 
-def _connect(
-    port: int, passfile: Path, timeout_seconds: float, name: str = "postgres"
-) -> psycopg.Connection[tuple[object, ...]]:
+def _connect(port: int, passfile: Path, name: str = "postgres") -> _Connection:
     """Connect as the superuser, waiting for a server that is starting or recovering."""
-    deadline = time.monotonic() + timeout_seconds
+    deadline = time.monotonic() + _ANSWER_SECONDS
     while True:
         try:
             return psycopg.connect(
@@ -92,38 +83,26 @@ def _connect(
         time.sleep(_POLL_SECONDS)
 
 
-def _make_role(
-    connection: psycopg.Connection[tuple[object, ...]], role: str, password: str
-) -> None:
-    name = sql.Identifier(role)
+def _make_role(connection: _Connection, role: str, password: str) -> None:
     if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone():
-        connection.execute(sql.SQL("CREATE ROLE {}").format(name))
+        _execute(connection, "CREATE ROLE {}", role)
     # always set: a first start may have ended between the two, or the secrets were made anew
     verifier = connection.pgconn.encrypt_password(
         password.encode(), role.encode(), b"scram-sha-256"
     )
-    connection.execute(
-        sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}").format(name, sql.Literal(verifier.decode()))
-    )
+    setting = sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}")
+    connection.execute(setting.format(sql.Identifier(role), sql.Literal(verifier.decode())))
 
 
-def _make_database(
-    connection: psycopg.Connection[tuple[object, ...]],
-    name: str,
-    *,
-    owner: str,
-    guest: str | None = None,
-) -> None:
-    database_name, owner_name = sql.Identifier(name), sql.Identifier(owner)
+def _make_database(connection: _Connection, name: str, owner: str) -> None:
     if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
-        connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(database_name, owner_name))
-    connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database_name))
-    if guest is not None:
-        connection.execute(
-            sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(
-                database_name, sql.Identifier(guest)
-            )
-        )
+        _execute(connection, "CREATE DATABASE {} OWNER {}", name, owner)
+    _execute(connection, "REVOKE ALL ON DATABASE {} FROM PUBLIC", name)
+
+
+def _execute(connection: _Connection, statement: LiteralString, *names: str) -> None:
+    """Execute a statement with these names in its places."""
+    connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
 
 def know_ops_token(configured: Settings) -> None:

@@ -7,12 +7,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from types import FrameType
 
 from rich.console import Console
 
+from deployments.signals import handled
 from deployments.stack import environment
 from deployments.stack.errors import StackDown
 from deployments.stack.layout import Layout
@@ -61,14 +61,20 @@ def run(
         is_migrated=parts is None,
     )
     try:
-        with _on_signals(_ask_to_end):
+        with handled(_ask_to_end, *_SIGNALS):
             try:
-                _serve(stack, progress, ready_fd, lines_when_ready or _addresses)
+                _begin(stack, progress, lines_when_ready or _addresses)
+                if ready_fd is not None:
+                    os.write(ready_fd, b"ready")
+                    os.close(ready_fd)
+                while True:
+                    time.sleep(WATCH_SECONDS)
+                    stack.step()
             except _AskedToEnd:
                 progress.say("ending … (again: kill everything at once)")
     finally:
         progress.close()
-        with _on_signals(stack.kill):
+        with handled(lambda *_: stack.kill(), *_SIGNALS):
             stack.stop()
     console.print("ended")
 
@@ -124,11 +130,8 @@ def end(settings: Settings) -> None:
         time.sleep(_POLL_SECONDS)
 
 
-def _serve(
-    stack: Stack,
-    progress: StartProgress,
-    ready_fd: int | None,
-    lines_when_ready: Callable[[Stack], Iterable[str]],
+def _begin(
+    stack: Stack, progress: StartProgress, lines_when_ready: Callable[[Stack], Iterable[str]]
 ) -> None:
     started = time.monotonic()
     stack.start()
@@ -136,12 +139,6 @@ def _serve(
     progress.say(f"everything is up after {time.monotonic() - started:.1f} s")
     for line in lines_when_ready(stack):
         progress.say(line)
-    if ready_fd is not None:
-        os.write(ready_fd, b"ready")
-        os.close(ready_fd)
-    while True:
-        time.sleep(WATCH_SECONDS)
-        stack.step()
 
 
 def _addresses(stack: Stack) -> list[str]:
@@ -209,20 +206,5 @@ class StartProgress:
         return words.get(happening.kind)
 
 
-def _ask_to_end() -> None:
+def _ask_to_end(_number: int, _frame: FrameType | None) -> None:
     raise _AskedToEnd
-
-
-@contextmanager
-def _on_signals(act: Callable[[], None]) -> Iterator[None]:
-    """Do `act` when a signal asks this process to end."""
-
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        act()
-
-    before = {number: signal.signal(number, handle) for number in _SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

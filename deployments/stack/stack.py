@@ -154,11 +154,6 @@ class Stack:
             raise StackDown(f"{part} has no process now")
         return pid
 
-    def logs(self, part: str) -> str:
-        """The log of a part, since the last rotation."""
-        path = self.layout.log(part)
-        return path.read_text(errors="replace") if path.exists() else ""
-
     def restart(self, part: str) -> None:
         """Stop a part, start it, and wait until it is ready."""
         self.stop_part(part)
@@ -270,13 +265,14 @@ class Stack:
         return [step for step in present if step]
 
     def _readiness(self, part: str) -> Callable[[], bool]:
-        if part == "prefect":
-            return lambda: answers(f"{self.prefect_url}/health")
-        if part == "api":
-            return lambda: answers(f"{self.api_url}/api/health/")
-        if part == "panda":
-            alive = f"{environment.sandbox_panda_url(self.settings)}/api/v1/system/is_alive"
-            return lambda: answers(alive)
+        panda = environment.sandbox_panda_url(self.settings)
+        health = {
+            "prefect": f"{self.prefect_url}/health",
+            "api": f"{self.api_url}/api/health/",
+            "panda": f"{panda}/api/v1/system/is_alive",
+        }
+        if part in health:
+            return lambda: answers(health[part])
         if part in GRID:
             return grid.readiness(self.settings, part)
         if part in {"relay", "worker"}:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 
 import psutil
 
@@ -105,8 +106,7 @@ class Supervisor:
         if self._process is None:
             return
         self._kill_leftovers()
-        if self._process.poll() is None:
-            self._process.kill()
+        self._process.kill()
         self._process.wait()
 
     def wait_ended(self, names: Iterable[str]) -> None:
@@ -137,10 +137,8 @@ class Supervisor:
         except psutil.NoSuchProcess:
             return
         for process in left:
-            try:
+            with suppress(psutil.NoSuchProcess):
                 process.kill()
-            except psutil.NoSuchProcess:
-                continue
         psutil.wait_procs(left, timeout=_SLACK_SECONDS)
 
     def _own_spec(self) -> Spec:

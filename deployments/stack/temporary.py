@@ -8,25 +8,16 @@ import signal
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from types import FrameType
 from typing import Any, NoReturn
 
+from deployments.signals import handled
 from deployments.stack import postgres
 from deployments.stack.layout import Layout
-from deployments.stack.ports import free_ports
+from deployments.stack.parts import NAMES
+from deployments.stack.ports import free_ports, ports_of
 from flows.common.settings import GROUPS, BadSetting, Settings, known_names
-
-_PORTS = (
-    "PRODOPS_DATABASE_PORT",
-    "PRODOPS_PREFECT_PORT",
-    "PRODOPS_API_PORT",
-    "PRODOPS_SANDBOX_PANDA_PORT",
-    "PRODOPS_SANDBOX_RUCIO_PORT",
-    "PRODOPS_SANDBOX_DOOR_PORT",
-    "PRODOPS_SANDBOX_DOOR_OPEN_PORT",
-    "PRODOPS_SANDBOX_GATEWAY_PORT",
-)
 
 
 def temporary_environment(overrides: Mapping[str, str]) -> dict[str, str]:
@@ -38,7 +29,8 @@ def temporary_environment(overrides: Mapping[str, str]) -> dict[str, str]:
     unknown = sorted(set(overrides) - set(known_names()))
     if unknown:
         raise BadSetting(f"setting {unknown[0]} does not exist")
-    ports = dict(zip(_PORTS, map(str, free_ports(len(_PORTS))), strict=True))
+    names = [port.setting for port in ports_of(temporary_settings({}), NAMES)]
+    ports = dict(zip(names, map(str, free_ports(len(names))), strict=True))
     state_dir = overrides.get("PRODOPS_STATE_DIR") or tempfile.mkdtemp(prefix="prodops-")
     places = {"PRODOPS_STATE_DIR": state_dir, "PRODOPS_TMP_DIR": f"{state_dir}/public"}
     return ports | places | dict(overrides)
@@ -46,14 +38,19 @@ def temporary_environment(overrides: Mapping[str, str]) -> dict[str, str]:
 
 def temporary_settings(given: Mapping[str, str]) -> Settings:
     """The settings of `given` and nothing else: neither this process's nor those of ``.env``."""
-    known = known_names()
-    hidden = {name: value for name, value in os.environ.items() if name in known}
-    for name in hidden:
-        del os.environ[name]
-    os.environ.update(given)
-    try:
+    with only_settings(given):
         groups: dict[str, Any] = {name: group(_env_file=None) for name, group in GROUPS.items()}
         return Settings(**groups)
+
+
+@contextmanager
+def only_settings(given: Mapping[str, str]) -> Iterator[None]:
+    """Let the environment of this process hold the settings of `given` and no others."""
+    known = known_names()
+    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name in known}
+    os.environ.update(given)
+    try:
+        yield
     finally:
         for name in given:
             del os.environ[name]
@@ -83,10 +80,5 @@ def ended_by_signals() -> Iterator[None]:
         threading.current_thread() is threading.main_thread()
         and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     )
-    if is_ours:
-        signal.signal(signal.SIGTERM, unwind)
-    try:
+    with handled(unwind, signal.SIGTERM) if is_ours else nullcontext():
         yield
-    finally:
-        if is_ours:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)

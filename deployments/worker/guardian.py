@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from types import FrameType
 from typing import Final
@@ -73,7 +74,7 @@ class Guardian:
         selector.register(self._woken, selectors.EVENT_READ)
         is_connected = True
         while is_connected:
-            for key, _ in selector.select(self._patience()):
+            for key, _ in selector.select(_TICK_SECONDS if self._runs else _IDLE_SECONDS):
                 if key.fileobj is self._worker:
                     is_connected = self._read() and is_connected
                 else:
@@ -81,9 +82,6 @@ class Guardian:
             self._reap()
             self._keep_time()
         self._kill_all()
-
-    def _patience(self) -> float:
-        return _TICK_SECONDS if self._runs else _IDLE_SECONDS
 
     # -------------------------------------------------------------- the worker
 
@@ -99,10 +97,8 @@ class Guardian:
         return bool(data)
 
     def _say(self, message: Message) -> None:
-        try:
+        with suppress(OSError):  # the worker is gone; the next read says so
             self._worker.sendall(encode(message))
-        except OSError:
-            return  # the worker is gone; the next read says so
 
     def _start(self, order: Start) -> None:
         guardian = os.getpid()

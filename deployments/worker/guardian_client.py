@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from typing import Final
 
 from blocks.errors import ProdOpsError
@@ -36,13 +37,19 @@ class GuardianLost(ProdOpsError):
 class GuardianClient:
     """One guardian process and the runs that it has."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+    def __init__(
+        self,
+        process: subprocess.Popen[bytes],
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
         self._process = process
+        self._writer = writer
         self._ends: dict[str, asyncio.Future[Ended]] = {}
         self._pids: dict[str, int] = {}
         self._stopped: set[str] = set()
-        self._writer: asyncio.StreamWriter | None = None
         self.lost = asyncio.Event()
+        self._listening = asyncio.create_task(self._listen(reader))
 
     @classmethod
     async def start(cls, name: str) -> GuardianClient:
@@ -61,8 +68,6 @@ class GuardianClient:
         )
         theirs.close()
         reader, writer = await asyncio.open_connection(sock=ours, limit=_LINE_BYTES)
-        guard = cls(process)
-        guard._writer = writer
         try:
             ready = await asyncio.wait_for(reader.readline(), _READY_SECONDS)
         except TimeoutError:
@@ -70,10 +75,7 @@ class GuardianClient:
             ready = b""
         if not ready:
             raise GuardianLost("the guardian did not start; see the worker's log")
-        guard._listening = asyncio.create_task(guard._listen(reader))
-        return guard
-
-    _listening: asyncio.Task[None]
+        return cls(process, reader, writer)
 
     async def run(self, order: Start) -> Ended:
         """Start a run and wait for its end."""
@@ -96,21 +98,18 @@ class GuardianClient:
     async def close(self) -> None:
         """Let the guardian end what is left, and go."""
         self._listening.cancel()
-        if self._writer is not None:
-            self._writer.close()
+        self._writer.close()
         await asyncio.to_thread(self._process.wait)
 
     def _send(self, line: bytes) -> None:
-        if self._writer is None or self.lost.is_set():
+        if self.lost.is_set():
             raise GuardianLost("the guardian is gone")
         self._writer.write(line)
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
-        try:
+        with suppress(OSError):  # reset: the guardian was killed with something of ours unread
             while line := await reader.readline():
                 self._note(decode(line))
-        except OSError:
-            pass  # reset: the guardian was killed with something of ours unread
         self._on_guardian_exit()
 
     def _note(self, message: Message) -> None:

@@ -34,7 +34,7 @@ from tenacity import (
 from blocks.errors import OutsideUnavailable, ProdOpsError
 from deployments.worker.guardian_client import GuardianClient
 from deployments.worker.protocol import Ended, EndReason, Intent, Start
-from deployments.worker.registration import WORKER_TYPE
+from deployments.worker.registration import WORKER_TYPE, state_of
 from deployments.worker.request_store import (
     Ending,
     NoRoom,
@@ -103,11 +103,6 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         """The runs that this worker has, and the requests that wait for a slot."""
         return list(self._works.values())
 
-    @property
-    def is_running(self) -> bool:
-        """Whether a run of this worker has not ended, or is just being started."""
-        return bool(self._works)
-
     async def run(
         self,
         flow_run: FlowRun,
@@ -168,10 +163,10 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         if state is not None and state.is_pending():
             return True
         if state is not None:
-            await asyncio.to_thread(self.store.note_waiting, work.claim)
+            await asyncio.to_thread(self.store.note, work.claim, RequestState.CLAIMED)
             work.is_parked = True  # the poll brings it back
             return False
-        state = await self._state_of(flow_run.id)
+        state = await state_of(self.client, flow_run.id)
         is_cancelled = state is not None and state.is_cancelled()
         became = RequestState.CANCELLED if is_cancelled else None
         await self._conclude(work, Ending(state=became, error="Prefect does not let its run start"))
@@ -270,16 +265,13 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
             await self._force(flow_run.id, Failed(message=str(error)))
             return None
         if request is None:
-            await self._join(flow_run, action)
+            joined = await asyncio.to_thread(self.store.open_request, action, flow_run.parameters)
+            text = f"joined request {joined}, which is open for the same thing"
+            await self._force(flow_run.id, Completed(message=text))
             return None
         claim = Claim(request.id, request.attempts, flow_run.id)
         work = self._works[request.id] = _Work(claim, action, flow_run)
         return work
-
-    async def _join(self, flow_run: FlowRun, action: Action) -> None:
-        joined = await asyncio.to_thread(self.store.open_request, action, flow_run.parameters)
-        text = f"joined request {joined}, which is open for the same thing"
-        await self._force(flow_run.id, Completed(message=text))
 
     async def _action_of(self, flow_run: FlowRun) -> Action:
         if flow_run.deployment_id is None:
@@ -309,9 +301,8 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
                 timeout_seconds=work.action.timeout_seconds,
                 grace_seconds=self.configured.stop_grace_seconds,
             )
-            end, _ = await asyncio.gather(
-                self.guard.run(order), asyncio.to_thread(self.store.note_running, work.claim)
-            )
+            noted = asyncio.to_thread(self.store.note, work.claim, RequestState.RUNNING)
+            end, _ = await asyncio.gather(self.guard.run(order), noted)
             await self._conclude(work, await self._patiently(lambda: self._ending(work, end)))
         finally:
             if self._cancelling_observer is not None:
@@ -320,7 +311,7 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
     async def _ending(self, work: _Work, end: Ended) -> Ending:
         """How the run ended: Prefect's word, made final where its process left it open."""
         assert work.flow_run is not None  # noqa: S101
-        state = await self._state_of(work.flow_run.id)
+        state = await state_of(self.client, work.flow_run.id)
         if state is not None and state.is_completed():
             return Ending(state=RequestState.COMPLETED)
         if work.is_cancelled or (state is not None and state.is_cancelling()):
@@ -440,18 +431,12 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         """End a run that has not begun: it was cancelled, or goes back into the queue."""
         text = "cancelled" if work.is_cancelled else "handed back by a worker that stopped"
         if work.flow_run is not None:
-            state = await self._state_of(work.flow_run.id)
+            state = await state_of(self.client, work.flow_run.id)
             await self._force(work.flow_run.id, Cancelled(message=text), unless=state)
         became = RequestState.CANCELLED if work.is_cancelled else None
         await self._conclude(work, Ending(state=became, error=text, is_unbegun=True))
 
     # -------------------------------------------------------------- Prefect
-
-    async def _state_of(self, flow_run_id: uuid.UUID) -> State[Any] | None:
-        try:
-            return (await self.client.read_flow_run(flow_run_id)).state
-        except ObjectNotFound:
-            return None
 
     async def _force(
         self, flow_run_id: uuid.UUID, state: State[Any], *, unless: State[Any] | None = None

@@ -1,12 +1,13 @@
-"""Making Prefect know our pool and deployments; the same at every start."""
+"""What Prefect knows: our pool and deployments, made the same at every start, and runs' states."""
 
 from __future__ import annotations
 
+import uuid
 from typing import Any, Final
 
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import DeploymentScheduleCreate, WorkPoolCreate, WorkPoolUpdate
-from prefect.client.schemas.objects import WorkPool
+from prefect.client.schemas.objects import State, WorkPool
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.exceptions import ObjectNotFound
 
@@ -27,6 +28,16 @@ async def register(client: PrefectClient, pool: str) -> None:
     await _register_pool(client, pool)
     for action in actions.all_actions().values():
         await _register_deployment(client, pool, action)
+
+
+async def state_of(client: PrefectClient, flow_run_id: uuid.UUID | None) -> State[Any] | None:
+    """The state of a flow run; None where there is no such run."""
+    if flow_run_id is None:
+        return None
+    try:
+        return (await client.read_flow_run(flow_run_id)).state
+    except ObjectNotFound:
+        return None
 
 
 async def _register_pool(client: PrefectClient, name: str) -> WorkPool:

@@ -74,7 +74,7 @@ class RequestStore:
         Those of `ending` are left: the process of an earlier attempt is still ending here.
         """
         with transaction(self.engine) as session:
-            self._end_cancelled(session)
+            self._announce(session, requests.cancel_waiting(session))
             free = min(free, _room_below(session, ceiling))
             if free <= 0:
                 return []
@@ -137,15 +137,10 @@ class RequestStore:
 
     # -------------------------------------------------------------- holding it
 
-    def note_running(self, claim: Claim) -> None:
-        """Note the attempt's flow run, and that it runs."""
+    def note(self, claim: Claim, state: RequestState) -> None:
+        """Note the attempt's flow run: that it runs, or is claimed and waits for a slot."""
         with transaction(self.engine) as session:
-            requests.note_flow_run(session, claim, state=RequestState.RUNNING)
-
-    def note_waiting(self, claim: Claim) -> None:
-        """Note the attempt's flow run, which waits in the pool for a slot."""
-        with transaction(self.engine) as session:
-            requests.note_flow_run(session, claim, state=RequestState.CLAIMED)
+            requests.note_flow_run(session, claim, state=state)
 
     def renew(self, claims: Sequence[Claim]) -> tuple[list[int], list[int]]:
         """Renew the leases.
@@ -241,9 +236,6 @@ class RequestStore:
             return RequestState.QUEUED
         requests.finish(session, claim, RequestState.FAILED, error=ending.error)
         return RequestState.FAILED
-
-    def _end_cancelled(self, session: Session) -> None:
-        self._announce(session, requests.cancel_waiting(session))
 
     def _announce(self, session: Session, ended: Sequence[Request]) -> None:
         """Commit, with the events of the requests that ended without their flow saying so."""

@@ -8,7 +8,7 @@ import signal
 import socket
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import psycopg
@@ -96,7 +96,9 @@ class _Service:
         worker.equip(self.store, guard, self.configured)
         async with worker:
             await worker.sync_with_backend()
-            await sweeper.recover_held(worker.client, self.store)
+            # What a former worker of our name held: its guardian has ended its runs.
+            for request in await asyncio.to_thread(self.store.held):
+                await sweeper.recover(worker.client, self.store, request)
             Layout(self.settings.stack.state_dir).say_ready("worker")
             _log.info("the worker is ready", name=self.name, pid=os.getpid())
             chores = self._chores(worker, sweeper)
@@ -134,7 +136,8 @@ class _Service:
                 await worker.drop(lost)
 
         async def recover() -> None:
-            await sweeper.recover_expired(worker.client, self.store, ours())
+            for request in await asyncio.to_thread(self.store.expired, ours()):
+                await sweeper.recover(worker.client, self.store, request)
             await sweeper.open_owed(self.store)
 
         async def end_orphans() -> None:
@@ -163,10 +166,8 @@ class _Service:
         while True:
             self.notified.clear()
             await _carefully(self._serve_once(worker))
-            try:
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self.notified.wait(), self.configured.poll_seconds)
-            except TimeoutError:
-                continue
 
     async def _serve_once(self, worker: Any) -> None:
         if worker.works:
@@ -194,7 +195,7 @@ class _Service:
         """Let running work end, or hand it back; nothing new is taken."""
         worker.is_draining = True
         deadline = time.monotonic() + self.configured.drain_seconds
-        while worker.is_running:
+        while worker.works:
             await _carefully(worker.hand_back(everything=time.monotonic() > deadline))
             await asyncio.sleep(_TICK_SECONDS)
 

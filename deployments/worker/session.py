@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 
 import psutil
 
@@ -41,7 +42,5 @@ def kill_leftovers(marker: str) -> list[int]:
 
 
 def _send(pid: int, sent: signal.Signals) -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.kill(pid, sent)
-    except ProcessLookupError:
-        return

@@ -18,9 +18,9 @@ from prefect.client.schemas.filters import (
     WorkPoolFilterName,
 )
 from prefect.client.schemas.objects import FlowRun, State, StateType
-from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Crashed
 
+from deployments.worker.registration import state_of
 from deployments.worker.request_store import Ending, RequestStore, attempt_of
 from flows.common.database import now
 from flows.common.models import Request, RequestState
@@ -29,18 +29,6 @@ from flows.common.requests import Claim
 _UNFINISHED: Final = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 
 _log = structlog.get_logger("sweeper")
-
-
-async def recover_held(client: PrefectClient, store: RequestStore) -> None:
-    """Recover what a former worker of our name held: its guardian has ended its runs."""
-    for request in await asyncio.to_thread(store.held):
-        await _recover(client, store, request)
-
-
-async def recover_expired(client: PrefectClient, store: RequestStore, excluding: list[int]) -> None:
-    """Recover the requests whose lease ran out."""
-    for request in await asyncio.to_thread(store.expired, excluding):
-        await _recover(client, store, request)
 
 
 async def open_owed(store: RequestStore) -> None:
@@ -69,8 +57,9 @@ async def end_orphans(
             await _end(client, run.id, run.state, "no worker runs it any more")
 
 
-async def _recover(client: PrefectClient, store: RequestStore, request: Request) -> None:
-    state = await _state_of(client, request.flow_run_id)
+async def recover(client: PrefectClient, store: RequestStore, request: Request) -> None:
+    """Bring a request whose worker is lost to where its run's end leaves it."""
+    state = await state_of(client, request.flow_run_id)
     if state is not None and state.is_completed():
         ending = Ending(state=RequestState.COMPLETED)
     elif state is not None and state.is_failed():
@@ -85,15 +74,6 @@ async def _recover(client: PrefectClient, store: RequestStore, request: Request)
     claim = Claim(request.id, request.attempts, request.flow_run_id)
     became = await asyncio.to_thread(store.conclude, claim, ending)
     _log.warning("recovered a request", request=request.id, became=became, error=ending.error)
-
-
-async def _state_of(client: PrefectClient, flow_run_id: uuid.UUID | None) -> State[Any] | None:
-    if flow_run_id is None:
-        return None
-    try:
-        return (await client.read_flow_run(flow_run_id)).state
-    except ObjectNotFound:
-        return None
 
 
 async def _end(

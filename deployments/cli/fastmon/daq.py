@@ -12,20 +12,11 @@ from typing import Annotated
 
 import typer
 
-from blocks import monitor_api
 from deployments.cli.fastmon import run_player
-from deployments.cli.monitor_access import (
-    Token,
-    Url,
-    failures_in_one_line,
-    monitor_token,
-    monitor_url,
-)
+from deployments.cli.monitor_access import INTERRUPTED, Token, Url, connected_monitor
 from flows.fastmon import daq
 
 daq_app = typer.Typer(no_args_is_help=True, help="Simulate the data acquisition.")
-
-_INTERRUPTED = 130
 
 
 @daq_app.callback()
@@ -66,10 +57,7 @@ def simulate(
     Ends with 1 where the monitor refuses a message or is gone, with 3 where it refuses the token.
     Ctrl+C ends the run in order, with its end_run.
     """
-    with (
-        failures_in_one_line(),
-        monitor_api.MonitorApi(monitor_url(url), monitor_token(token)) as api,
-    ):
+    with connected_monitor(url, token) as api:
         plan = daq.RunPlan(
             run_number=api.next_run_number() if run is None else run,
             stfs=stfs,
@@ -85,7 +73,7 @@ def simulate(
             report = run_player.play(api, plan, is_realtime=realtime, shown=shown)
         typer.echo(json.dumps(asdict(report)) if as_json else _summary(report))
     if report.is_broken_off:
-        raise typer.Exit(_INTERRUPTED)
+        raise typer.Exit(INTERRUPTED)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,6 +16,7 @@ from typing import Any
 import typer
 
 from blocks.monitor_api import StreamEvent
+from deployments.cli.text import printable
 
 TF_EVENT = "tf_file_registered"
 _COLOURS = {
@@ -81,46 +83,33 @@ def run_of(data: dict[str, Any]) -> str | None:
 
 
 @dataclass
-class RunTally:
-    """What came of one run."""
-
-    tf_files: int = 0
-    size_bytes: float = 0.0
-
-
-@dataclass
 class Tally:
-    """What came since the client was started."""
+    """What came since the client was started, by run; None: of a message that names none."""
 
     started: datetime
-    tf_files: int = 0
-    size_bytes: float = 0.0
-    runs: dict[str, RunTally] = field(default_factory=dict)
+    tf_files: Counter[str | None] = field(default_factory=Counter)
+    size_bytes: dict[str | None, float] = field(default_factory=lambda: defaultdict(float))
 
     def count(self, event: StreamEvent) -> None:
         """Add an event; only TF files count."""
         if event.event != TF_EVENT:
             return
-        size_bytes = size_of(event.data) or 0.0
-        self.tf_files += 1
-        self.size_bytes += size_bytes
         run = run_of(event.data)
-        if run is not None:
-            of_run = self.runs.setdefault(run, RunTally())
-            of_run.tf_files += 1
-            of_run.size_bytes += size_bytes
+        self.tf_files[run] += 1
+        self.size_bytes[run] += size_of(event.data) or 0.0
 
     def summary(self, now: datetime) -> Iterator[str]:
         """Give the lines that end a session."""
+        runs = sorted((run for run in self.tf_files if run is not None), key=_run_order)
         yield f"Uptime: {timedelta(seconds=round((now - self.started).total_seconds()))}"
-        yield f"TF Files Received: {self.tf_files}"
-        yield f"Total Data Size: {_megabytes(self.size_bytes)}"
-        yield f"Active Runs: {len(self.runs)}"
-        if self.runs:
+        yield f"TF Files Received: {self.tf_files.total()}"
+        yield f"Total Data Size: {_megabytes(sum(self.size_bytes.values()))}"
+        yield f"Active Runs: {len(runs)}"
+        if runs:
             yield "Run Statistics:"
-        for run in sorted(self.runs, key=_run_order):
-            tally = self.runs[run]
-            yield f"  Run {run}: {tally.tf_files} TF files, {_megabytes(tally.size_bytes)}"
+        for run in runs:
+            size = _megabytes(self.size_bytes[run])
+            yield f"  Run {run}: {self.tf_files[run]} TF files, {size}"
 
 
 def _run_order(run: str) -> tuple[int, str]:
@@ -140,7 +129,4 @@ def _status(status: Any) -> str:
 
 def _text(value: Any) -> str:
     """Write a value for a terminal: a message must not be able to send it control sequences."""
-    text = "-" if value is None else str(value)
-    return "".join(
-        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
-    )
+    return printable("-" if value is None else str(value))

@@ -8,9 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from importlib import metadata
 from types import FrameType
 from typing import Annotated
 
@@ -22,11 +20,12 @@ from deployments.cli.fastmon import display
 from deployments.cli.monitor_access import (
     Token,
     Url,
+    any_token,
+    connected_monitor,
     failures_in_one_line,
-    monitor_token,
     monitor_url,
 )
-from flows.common.settings import settings
+from deployments.signals import handled
 
 fastmon_app = typer.Typer(
     no_args_is_help=True, help="Watch the files of the fast monitoring as they are registered."
@@ -67,14 +66,12 @@ def watch(
     Reconnects after any interruption, without losing or repeating events. Ends with 3
     where the token is refused.
     """
-    with failures_in_one_line():
-        wanted = _filter(message_types, agents, run_ids, namespaces)
-        key = monitor_token(token)
-        with monitor_api.MonitorApi(monitor_url(url), key) as api:
-            stream = api.follow(wanted, after=after, report=_tell)
-            if not as_json:
-                typer.echo(f"Monitor: {api.url}\n{_describe(wanted)}")
-            _show(stream, as_json=as_json)
+    wanted = _filter(message_types, agents, run_ids, namespaces)
+    with connected_monitor(url, token) as api:
+        stream = api.follow(wanted, after=after, report=lambda line: typer.echo(line, err=True))
+        if not as_json:
+            typer.echo(f"Monitor: {api.url}\n{_describe(wanted)}")
+        _show(stream, as_json=as_json)
 
 
 @fastmon_app.command("status")
@@ -89,18 +86,12 @@ def status(
 ) -> None:
     """Show the settings of `watch`, and the monitor's stream status."""
     with failures_in_one_line():
-        address, key = monitor_url(url), token or settings().api.token
+        address, key = monitor_url(url), any_token(token)
         typer.echo(f"Monitor URL: {address}")
         typer.echo(f"API Token: {'Set' if key else 'Not set'}")
         typer.echo(f"Stream: {address.rstrip('/')}{monitor_api.STREAM_PATH}")
         typer.echo(_describe(_filter(message_types, agents, run_ids, namespaces)))
         typer.echo(f"Server: {_server_status(address, key)}")
-
-
-@fastmon_app.command("version")
-def version() -> None:
-    """Show the version of prodops."""
-    typer.echo(f"prodops {metadata.version('epic-prodops')}")
 
 
 class _Stop:
@@ -114,15 +105,6 @@ class _Stop:
         if self._is_waiting or self._is_asked:
             raise KeyboardInterrupt
         self._is_asked = True
-
-    @contextmanager
-    def on_signals(self) -> Iterator[None]:
-        before = {number: signal.signal(number, self) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
     def until_asked(
         self, events: Iterator[monitor_api.StreamEvent]
@@ -142,7 +124,7 @@ def _show(stream: monitor_api.EventStream, *, as_json: bool) -> None:
     stop, tally = _Stop(), display.Tally(started=datetime.now(UTC))
     _accept_any_letter()
     try:
-        with stop.on_signals():
+        with handled(stop, signal.SIGINT, signal.SIGTERM):
             for event in stop.until_asked(iter(stream)):
                 tally.count(event)
                 _show_event(event, as_json=as_json)
@@ -168,10 +150,6 @@ def _accept_any_letter() -> None:
     """File names may hold letters that the terminal's encoding has not."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
-
-
-def _tell(line: str) -> None:
-    typer.echo(line, err=True)
 
 
 def _filter(

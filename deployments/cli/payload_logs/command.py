@@ -11,21 +11,21 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Final
 
+import httpx
 import typer
 
 from blocks import monitor_api
-from blocks.errors import OutsideUnavailable, ProdOpsError
+from blocks.errors import ProdOpsError
 from blocks.monitor_api import StreamFilter, TokenRefused
 from blocks.monitor_api.payload_logs import PayloadLogApi, PayloadLogState
 from deployments.cli.events import reading
-from deployments.cli.monitor_access import Token, Url, monitor_url
+from deployments.cli.monitor_access import INTERRUPTED, Token, Url, any_token, monitor_url
 from deployments.cli.payload_logs import waiting
 from deployments.cli.payload_logs.waiting import EXIT_CODES, FetchEvent, Outcome, Result
-from deployments.cli.text import clean
-from flows.common.settings import BadSetting, settings
+from deployments.cli.text import tell
+from flows.common.settings import BadSetting
 
 _WAIT_SECONDS: Final = 200.0  # a fetch may take 180 s
-_INTERRUPTED: Final = 130
 _MAX_ID: Final = 2**63 - 1
 _CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _EMPTY: Final = b"(log cached but empty)\n"
@@ -71,17 +71,20 @@ def print_log(
     job = _job(pandaid)
     seconds = None if follow else 0.0 if no_wait else timeout
     try:
-        with PayloadLogApi(monitor_url(url), _key(token)) as api:
-            result = _find(api, job, url, _key(token), force=force, seconds=seconds)
+        with PayloadLogApi(monitor_url(url), any_token(token)) as api:
+            result = _find(api, job, url, any_token(token), force=force, seconds=seconds)
             if result.outcome is Outcome.READY and result.log is not None:
                 result = _hand_over(api, result, member or [], output, as_json=as_json)
     except BadSetting:
         raise
     except KeyboardInterrupt:
-        _tell("the fetch goes on; the same command shows it when it is there")
-        raise typer.Exit(_INTERRUPTED) from None
+        tell("the fetch goes on; the same command shows it when it is there")
+        raise typer.Exit(INTERRUPTED) from None
     except ProdOpsError as error:
-        result = Result(_outcome_of(error), _reason(error, token))
+        # A newer fetch may take the place of the one that is being read.
+        is_replaced = getattr(error, "status", 0) == httpx.codes.CONFLICT
+        outcome = Outcome.FAILED if is_replaced else Outcome.UNREACHABLE
+        result = Result(outcome, _reason(error, token))
     _conclude(job, result, as_json=as_json)
 
 
@@ -118,8 +121,8 @@ def _find(
         return Result(Outcome.PENDING, f"request {asked.id} is {asked.state}", request_id=asked.id)
     wanted = StreamFilter(msg_types=tuple(FetchEvent), subject=str(pandaid))
     with monitor_api.MonitorApi(monitor_url(url), token) as monitor:
-        stream = monitor.follow(wanted, report=_tell)
-        with reading(stream, report=_tell) as events:
+        stream = monitor.follow(wanted, report=tell)
+        with reading(stream, report=tell) as events:
             asked = api.fetch(pandaid, force=force)
             with waiting.shown(f"job {pandaid}: request {asked.id}") as show:
                 return waiting.follow(
@@ -208,26 +211,10 @@ def _conclude(pandaid: int, result: Result, *, as_json: bool) -> None:
         typer.echo(json.dumps({"pandaid": pandaid, **outcome, **about}))
     elif result.outcome is not Outcome.READY:
         label = f"job {pandaid}: "
-        _tell(result.reason if result.reason.startswith(label) else label + result.reason)
+        tell(result.reason if result.reason.startswith(label) else label + result.reason)
     raise typer.Exit(EXIT_CODES[result.outcome])
 
 
-def _outcome_of(error: ProdOpsError) -> Outcome:
-    is_answer = not isinstance(error, OutsideUnavailable | TokenRefused)
-    changed = 409  # a newer fetch took the place of the one that was being read
-    if is_answer and getattr(error, "status", 0) == changed:
-        return Outcome.FAILED
-    return Outcome.UNREACHABLE
-
-
 def _reason(error: ProdOpsError, token: str | None) -> str:
-    is_unknown = isinstance(error, TokenRefused) and _key(token) is None
+    is_unknown = isinstance(error, TokenRefused) and any_token(token) is None
     return f"{error}; set SWF_API_TOKEN or give --token" if is_unknown else str(error)
-
-
-def _tell(line: str) -> None:
-    typer.echo(f"prodops: {clean(line)}", err=True)
-
-
-def _key(token: str | None) -> str | None:
-    return token or settings().api.token

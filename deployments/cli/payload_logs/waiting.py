@@ -19,7 +19,6 @@ from deployments.cli.text import clean
 
 _LOOK_SECONDS: Final = 5.0
 _TICK_SECONDS: Final = 0.25
-_OPEN: Final = frozenset({"queued", "claimed", "running", "unknown"})
 _COMPLETED: Final = "completed"
 _STEPS: Final = 6  # as flows.payload_logs.models.Step, which is slow to import
 
@@ -94,7 +93,7 @@ def follow(
     """
     began = looked_at = time.monotonic()
     present = request
-    while present.state in _OPEN:
+    while present.is_open:
         elapsed = time.monotonic() - began
         left = _TICK_SECONDS if timeout_seconds is None else timeout_seconds - elapsed
         if left <= 0:
@@ -118,7 +117,7 @@ def step_text(event: StreamEvent) -> str:
 def _look(api: PayloadLogApi, request: ActionState) -> ActionState:
     try:
         found = api.request(request.id)
-        if found.successor_id is not None and found.state not in _OPEN:
+        if found.successor_id is not None and not found.is_open:
             return api.request(found.successor_id)
     except OutsideUnavailable:
         return request  # the monitor is away for a moment: the fetch goes on

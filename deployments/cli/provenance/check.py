@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from blocks.errors import ProdOpsError
-from deployments.cli.monitor_access import Token, Url, monitor_url
+from deployments.cli.monitor_access import Token, Url, any_token, monitor_url
 from flows.common.settings import settings
 
 if TYPE_CHECKING:
@@ -122,12 +122,13 @@ def _of_pcs(url: str | None, token: str | None) -> RequestTable:
 
     configured = settings().pcs
     address = url or configured.url or monitor_url(None)
-    key = token or settings().api.token
-    with closing(
-        PcsConnection(
-            address, token=key, timeout_seconds=configured.timeout_seconds, transport=None
-        )
-    ) as connection:
+    connection = PcsConnection(
+        address,
+        token=any_token(token),
+        timeout_seconds=configured.timeout_seconds,
+        transport=None,
+    )
+    with closing(connection):
         listed = connection.json("GET", "", resource="prod-requests")
     rows = [row for row in map(_raw, listed) if row is not None]
     if not rows:

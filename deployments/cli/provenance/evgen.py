@@ -9,15 +9,10 @@ from typing import Annotated, Any, Final
 import typer
 
 from blocks.monitor_api.actions import ActionApi
-from deployments.cli.monitor_access import (
-    Token,
-    Url,
-    failures_in_one_line,
-    monitor_url,
-)
+from deployments.cli import tables
+from deployments.cli.monitor_access import Token, Url, connected_actions
 from deployments.cli.provenance.follow import completed, followed
 from deployments.cli.text import clean
-from flows.common.settings import settings
 
 _CAMPAIGN: Final = "/api/provenance/campaigns/EVGEN/"
 _COLUMNS: Final = ("path", "finding", "did", "files", "complete", "reason", "suggestions")
@@ -44,19 +39,16 @@ def evgen(
     as_json: AsJson = False,
 ) -> None:
     """List the requested inputs: which are registered at Rucio, and why the others are not."""
-    from deployments.cli.tables import show  # noqa: PLC0415
-
     if update:
         completed(_UPDATE, followed(_UPDATE, {}, url=url, token=token))
-    key = token or settings().api.token
-    with failures_in_one_line(), ActionApi(monitor_url(url), key) as api:
+    with connected_actions(url, token) as api:
         standing = api.get(_CAMPAIGN)
         rows = (
             api.get_all(f"{_CAMPAIGN}unmatched/")
             if unmatched
             else list(_coverage(api, only_missing=missing))
         )
-    show(rows, columns=_UNMATCHED if unmatched else _COLUMNS, as_json=as_json)
+    tables.show(rows, columns=_UNMATCHED if unmatched else _COLUMNS, as_json=as_json)
     typer.echo(clean(_summary(standing)), err=True)
 
 
@@ -76,15 +68,13 @@ def register(
     as_json: AsJson = False,
 ) -> None:
     """Register requested inputs that are on the storage but not in Rucio; default: a dry run."""
-    from deployments.cli.tables import show  # noqa: PLC0415
-
     parameters = {"paths": paths or [], "dry_run": not apply}
     ended = followed(_REGISTER, parameters, url=url, token=token)
     result = ended.result or {"datasets": []}
     if as_json:
         typer.echo(json.dumps(result))
     else:
-        show(result["datasets"], columns=_PLANNED, as_json=False)
+        tables.show(result["datasets"], columns=_PLANNED)
     completed(_REGISTER, ended)
     typer.echo(_registered(result, is_done=apply), err=True)
 

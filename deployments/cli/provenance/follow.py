@@ -16,13 +16,14 @@ from blocks.monitor_api.actions import ActionApi, ActionState
 from deployments.cli.events import EventReader, reading
 from deployments.cli.monitor_access import (
     FAILED,
+    INTERRUPTED,
     Token,
     Url,
     failures_in_one_line,
     monitor_token,
     monitor_url,
 )
-from deployments.cli.text import clean
+from deployments.cli.text import clean, tell
 
 _LOOK_SECONDS: Final = 3.0
 _TICK_SECONDS: Final = 0.25
@@ -36,7 +37,6 @@ _ENDS: Final = (
     "rucio_arrivals",
     "completion_report_ready",
 )
-_INTERRUPTED: Final = 130
 
 Show = Callable[[str, int, int], None]
 
@@ -78,17 +78,17 @@ def followed(
         with ActionApi(*at) as api, monitor_api.MonitorApi(*at) as monitor:
             try:
                 # Read before it is asked for: no event is missed.
-                with reading(monitor.follow(wanted, report=_say), report=_say) as events:
+                with reading(monitor.follow(wanted, report=tell), report=tell) as events:
                     return _follow(api, api.ask(action, parameters), events)
             except KeyboardInterrupt:
-                _say("it goes on; `prodops request list` shows it")
-                raise typer.Exit(_INTERRUPTED) from None
+                tell("it goes on; `prodops request list` shows it")
+                raise typer.Exit(INTERRUPTED) from None
 
 
 def completed(action: str, ended: ActionState) -> dict[str, Any]:
     """The result; ends the command with 1, and says why, where the action was not completed."""
     if ended.state != _COMPLETED:
-        _say(f"{action} {ended.id}: {ended.state}: {ended.error or 'no reason was recorded'}")
+        tell(f"{action} {ended.id}: {ended.state}: {ended.error or 'no reason was recorded'}")
         raise typer.Exit(FAILED)
     return ended.result or {}
 
@@ -157,7 +157,3 @@ def _counted(counts: Any) -> str:
     wanted = ("requested", "found", "complete", "incomplete", "missing", "unmatched", "datasets",
               "files")  # fmt: skip
     return ", ".join(f"{name} {counts.get(name)}" for name in wanted if isinstance(counts, dict))
-
-
-def _say(line: str) -> None:
-    typer.echo(f"prodops: {clean(line)}", err=True)

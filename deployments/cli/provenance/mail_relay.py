@@ -30,13 +30,9 @@ def mail_relay(
     """Set up the mail of completion reports: create or replace a notification block in Prefect."""
     from pydantic import ValidationError  # noqa: PLC0415
 
-    from deployments.access import join_stack  # noqa: PLC0415
-    from deployments.prefect_access import await_server, configure_client  # noqa: PLC0415
-    from flows.common.settings import settings  # noqa: PLC0415
+    from deployments.prefect_access import join_prefect  # noqa: PLC0415
 
-    join_stack()
-    configure_client(settings())
-    await_server(settings(), seconds=10)
+    join_prefect()
     from blocks.notification import Mail, MailRelay  # noqa: PLC0415 - prefect: environment first
 
     try:

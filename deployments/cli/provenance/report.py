@@ -7,14 +7,8 @@ from typing import Annotated, Final
 
 import typer
 
-from blocks.monitor_api.actions import ActionApi
-from deployments.cli.monitor_access import (
-    Token,
-    Url,
-    failures_in_one_line,
-    monitor_token,
-    monitor_url,
-)
+from deployments.cli import tables
+from deployments.cli.monitor_access import Token, Url, connected_actions
 from deployments.cli.provenance.follow import completed, followed
 
 _REPORT, _ARRIVALS = "report_completion", "sweep_arrivals"
@@ -41,7 +35,7 @@ def report(
     ended = followed(_REPORT, {"campaign": campaign, "mail": mail}, url=url, token=token)
     made = ended.result or {}
     if made.get("report_id") is not None:
-        with failures_in_one_line(), ActionApi(monitor_url(url), monitor_token(token)) as api:
+        with connected_actions(url, token) as api:
             body = api.get(f"/api/provenance/reports/{made['report_id']}/")["body"]
         form = table if as_csv else json.dumps if as_json else text
         typer.echo(form(body), nl=as_json)
@@ -56,12 +50,10 @@ def arrivals(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Count the files that are new in Rucio since the last arrivals sweep."""
-    from deployments.cli.tables import show  # noqa: PLC0415
-
     counted = completed(_ARRIVALS, followed(_ARRIVALS, {}, url=url, token=token))
     if as_json:
         typer.echo(json.dumps(counted))
         return
     rows = [{"campaign": name, **each} for name, each in counted["by_campaign"].items()]
-    show(rows, columns=_COLUMNS, as_json=False)
+    tables.show(rows, columns=_COLUMNS)
     typer.echo(f"{counted['files']} files since {counted['window_start']}", err=True)

@@ -10,11 +10,10 @@ from urllib.parse import quote
 
 import typer
 
-from blocks.monitor_api.actions import ActionApi
-from deployments.cli.monitor_access import Token, Url, failures_in_one_line, monitor_url
+from deployments.cli import tables
+from deployments.cli.monitor_access import Token, Url, connected_actions
 from deployments.cli.provenance.follow import Campaign
 from deployments.cli.text import clean
-from flows.common.settings import settings
 from flows.common.spreadsheet import cell
 
 _COLUMNS: Final = (
@@ -36,7 +35,7 @@ def show(
     if as_json and as_csv:
         raise typer.BadParameter("--json or --csv, not both")
     route = f"/api/provenance/campaigns/{quote(campaign, safe='')}/"
-    with failures_in_one_line(), ActionApi(monitor_url(url), token or settings().api.token) as api:
+    with connected_actions(url, token) as api:
         standing, paths = api.get(route), api.get(f"{route}paths/")
     if as_json:
         typer.echo(json.dumps({**standing, "paths": paths.get("results", [])}))
@@ -45,9 +44,7 @@ def show(
     if as_csv:
         _print_csv(rows)
         return
-    from deployments.cli.tables import show as show_table  # noqa: PLC0415
-
-    show_table(rows, columns=_SHOWN, as_json=False)
+    tables.show(rows, columns=_SHOWN)
     typer.echo(clean(_summary(standing)), err=True)
 
 

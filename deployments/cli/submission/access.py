@@ -12,7 +12,7 @@ from blocks.errors import ProdOpsError
 from blocks.monitor_api import MonitorApi, StreamFilter
 from blocks.pcs_service import PcsService
 from deployments.cli.events import EventReader, reading
-from deployments.cli.monitor_access import monitor_url
+from deployments.cli.monitor_access import any_token, monitor_url
 from deployments.cli.submission.outcome import EXIT_CODES, Event, Outcome, outcome_of
 from deployments.cli.text import clean
 from flows.common.settings import BadSetting, settings
@@ -31,7 +31,7 @@ def connected_pcs(
     url: str | None, token: str | None, *, must_write: bool = False
 ) -> Iterator[PcsService]:
     """PCS at the monitor's address; an error of it ends the command with its exit code."""
-    key = _key(token)
+    key = any_token(token)
     if must_write and key is None:
         say("prodops: this needs a token: set SWF_API_TOKEN or give --token")
         raise typer.Exit(EXIT_CODES[Outcome.NOT_ALLOWED])
@@ -54,7 +54,7 @@ def submission_events(url: str | None, token: str | None) -> Iterator[EventReade
     """The events of submissions from now on, at the monitor's address."""
     wanted = StreamFilter(msg_types=tuple(Event))
     with (
-        MonitorApi(monitor_url(url), _key(token)) as api,
+        MonitorApi(monitor_url(url), any_token(token)) as api,
         reading(api.follow(wanted, report=say), report=say, instead="PCS") as events,
     ):
         yield events
@@ -63,7 +63,3 @@ def submission_events(url: str | None, token: str | None) -> Iterator[EventReade
 def say(line: str) -> None:
     """Say a line to people: on stderr."""
     typer.echo(clean(line), err=True)
-
-
-def _key(token: str | None) -> str | None:
-    return token or settings().api.token

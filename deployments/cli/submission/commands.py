@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from blocks.pcs_service import PcsRefused, PcsService, ProdTask
+from deployments.cli import tables
 from deployments.cli.monitor_access import Token, Url
 from deployments.cli.submission import display, submit
 from deployments.cli.submission.access import AsJson, Name, connected_pcs
@@ -48,26 +49,18 @@ def list_tasks(
     ] = False,
 ) -> None:
     """List production tasks."""
-    from deployments.cli.tables import show as show_table  # noqa: PLC0415
-
     with connected_pcs(url, token) as pcs:
         found = pcs.tasks(status=status, campaign=campaign, name_contains=name, created_by=owner)
     if as_json:
         typer.echo(json.dumps([task.model_dump(mode="json") for task in found]))
         return
     rows = [display.row_of(task) for task in found]
-    if is_plain:
-        for row in rows:
-            typer.echo("\t".join(display.cell(value) for value in row.values()))
-    else:
-        show_table(rows, columns=display.COLUMNS, as_json=False)
+    tables.show(rows, columns=display.COLUMNS, is_plain=is_plain)
 
 
 @app.command()
 def show(name: Name, *, url: Url = None, token: Token = None, as_json: AsJson = False) -> None:
     """Show a task: its command, what is missing, its attempts and its submission."""
-    from deployments.cli.tables import show as show_table  # noqa: PLC0415
-
     with connected_pcs(url, token) as pcs:
         task = pcs.task(name)
         command, problem = _command_of(pcs, task)
@@ -80,7 +73,7 @@ def show(name: Name, *, url: Url = None, token: Token = None, as_json: AsJson = 
     if task.panda_tasks:
         rows = [display.attempt_row(each) for each in task.panda_tasks]
         typer.echo()
-        show_table(rows, columns=list(rows[0]), as_json=False)
+        tables.show(rows, columns=list(rows[0]))
     typer.echo(f"\n{command or f'no command: {problem}'}")
 
 

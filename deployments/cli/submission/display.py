@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
@@ -15,7 +17,6 @@ from deployments.cli.text import clean
 
 if TYPE_CHECKING:
     from rich.live import Live
-    from rich.text import Text
 
 _MOST_LINES: Final = 12
 _NOT_AGAIN: Final = "do not submit it again"
@@ -48,13 +49,6 @@ def row_of(task: ProdTask) -> dict[str, Any]:
         "owner": clean(task.created_by),
         "updated": task.updated_at,
     }
-
-
-def cell(value: Any) -> str:
-    """A value of a row as text."""
-    if isinstance(value, datetime):
-        return value.astimezone().isoformat(timespec="seconds")
-    return "" if value is None else str(value)
 
 
 def attempt_row(attempt: Attempt) -> dict[str, Any]:
@@ -153,7 +147,8 @@ class Lines:
         """Tell it; of one alone, the end follows on stdout anyway."""
         if self._is_one and not submission.is_open:
             return
-        typer.echo(clean(f"[{_now():%H:%M:%S}] {submission.name}: {stage(submission)}"), err=True)
+        now = datetime.now().astimezone()
+        typer.echo(clean(f"[{now:%H:%M:%S}] {submission.name}: {stage(submission)}"), err=True)
 
     def tick(self, submissions: Sequence[Submission]) -> None:
         """Time alone changes nothing here."""
@@ -162,38 +157,37 @@ class Lines:
 class LiveLines:
     """Shows on a terminal's stderr where each submission stands, and for how long."""
 
-    def __init__(self) -> None:
-        from rich.console import Console  # noqa: PLC0415 - slow to import, and only for people
-        from rich.live import Live  # noqa: PLC0415
-
-        console = Console(stderr=True)
-        self._live: Live = Live(
-            console=console,
-            auto_refresh=False,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
-
-    def __enter__(self) -> Self:
-        self._live.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._live.stop()
+    def __init__(self, live: Live) -> None:
+        self._live = live
 
     def changed(self, submission: Submission) -> None:
         """The next tick shows it."""
 
     def tick(self, submissions: Sequence[Submission]) -> None:
         """Draw it anew."""
-        self._live.update(_drawing(submissions), refresh=True)
+        from rich.text import Text  # noqa: PLC0415
+
+        text = "\n".join(drawn_lines(submissions))
+        self._live.update(Text(text, no_wrap=True, overflow="ellipsis"), refresh=True)
 
 
-def _drawing(submissions: Sequence[Submission]) -> Text:
-    from rich.text import Text  # noqa: PLC0415
+@contextmanager
+def shown(*, is_one: bool) -> Iterator[Lines | LiveLines]:
+    """Show people how it goes: live on a terminal, else in lines."""
+    if not sys.stderr.isatty():
+        yield Lines(is_one=is_one)
+        return
+    from rich.console import Console  # noqa: PLC0415 - slow to import, and only for people
+    from rich.live import Live  # noqa: PLC0415
 
-    return Text("\n".join(drawn_lines(submissions)), no_wrap=True, overflow="ellipsis")
+    with Live(
+        console=Console(stderr=True),
+        auto_refresh=False,
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    ) as live:
+        yield LiveLines(live)
 
 
 def drawn_lines(submissions: Sequence[Submission]) -> list[str]:
@@ -215,7 +209,3 @@ def clock(time: str) -> str:
         return f"at {datetime.fromisoformat(time).astimezone():%H:%M:%S}"
     except ValueError:
         return time
-
-
-def _now() -> datetime:
-    return datetime.now().astimezone()

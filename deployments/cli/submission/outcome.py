@@ -220,7 +220,7 @@ class Submission:
             self.text = waits if state == "queued" else f"the request is {state}"
 
     def _read_attempt(self, task: ProdTask) -> None:
-        attempt = self._attempt(task)
+        attempt = next((each for each in task.panda_tasks if each.id == self.attempt_id), None)
         if attempt is not None and attempt.metadata.get(_SUPERSEDED):
             # Another request serves the same wish: what it comes to counts.
             self.request_id, self.attempt_id = None, None
@@ -236,9 +236,6 @@ class Submission:
         elif self.request_id is not None:
             text = f"request {self.request_id} ended without a task at PanDA"
             self._end(Outcome.FAILED, reason=text)
-
-    def _attempt(self, task: ProdTask) -> Attempt | None:
-        return next((each for each in task.panda_tasks if each.id == self.attempt_id), None)
 
 
 def newest_attempt(task: ProdTask) -> Attempt | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -13,12 +13,11 @@ import typer
 
 from blocks.errors import OutsideUnavailable
 from blocks.pcs_service import PcsRefused, PcsService, ProdTask
-from deployments.cli.monitor_access import Token, Url
+from deployments.cli.monitor_access import INTERRUPTED, Token, Url
 from deployments.cli.submission import display, waiting
 from deployments.cli.submission.access import AsJson, Name, connected_pcs, say, submission_events
 from deployments.cli.submission.outcome import Outcome, Submission, exit_code, judge
 
-_INTERRUPTED = 130
 _WAIT_SECONDS = 310.0  # what the original's page waits
 
 app = typer.Typer()
@@ -27,6 +26,8 @@ Wait = Annotated[bool, typer.Option("--wait", help="Follow it to its end.")]
 Timeout = Annotated[
     float, typer.Option(min=0, metavar="SECONDS", help="How long to follow it at most.")
 ]
+
+_Begin = Callable[[PcsService, str], Submission]
 
 
 @app.command()
@@ -52,9 +53,8 @@ def submit(
     wanted = list(dict.fromkeys([*(names or []), *_names_in(from_file)]))
     if not wanted:
         raise typer.BadParameter("give a NAME, or --from-file")
-    _request(
-        wanted, PcsService.submit, url, token, timeout=timeout if wait else None, as_json=as_json
-    )
+    begin, seconds = _asking(PcsService.submit), timeout if wait else None
+    _pursue(wanted, begin, url, token, timeout=seconds, as_json=as_json)
 
 
 @app.command()
@@ -68,9 +68,8 @@ def rerun(
     as_json: AsJson = False,
 ) -> None:
     """Submit a task again, as its next attempt; the recorded id stays until the new one is."""
-    _request(
-        [name], PcsService.rerun, url, token, timeout=timeout if wait else None, as_json=as_json
-    )
+    begin, seconds = _asking(PcsService.rerun), timeout if wait else None
+    _pursue([name], begin, url, token, timeout=seconds, as_json=as_json)
 
 
 @app.command()
@@ -90,16 +89,8 @@ def watch(
     _pursue([name], look, url, token, timeout=timeout, as_json=as_json)
 
 
-def _request(
-    names: Sequence[str],
-    ask: Callable[[PcsService, str], ProdTask],
-    url: str | None,
-    token: str | None,
-    *,
-    timeout: float | None,
-    as_json: bool,
-) -> None:
-    """Ask PCS for the submission of each, and follow them where somebody waits."""
+def _asking(ask: Callable[[PcsService, str], ProdTask]) -> _Begin:
+    """Begin with a task by asking PCS for its submission."""
 
     def begin(pcs: PcsService, name: str) -> Submission:
         task = ask(pcs, name)
@@ -109,12 +100,12 @@ def _request(
         begun.begin(task)
         return begun
 
-    _pursue(names, begin, url, token, timeout=timeout, as_json=as_json)
+    return begin
 
 
 def _pursue(
     names: Sequence[str],
-    begin: Callable[[PcsService, str], Submission],
+    begin: _Begin,
     url: str | None,
     token: str | None,
     *,
@@ -130,7 +121,7 @@ def _pursue(
         events = None if timeout is None else opened.enter_context(reader)
         submissions += _begun(pcs, names, begin)
         if events is not None and timeout is not None:
-            shown = opened.enter_context(_display(is_one=len(submissions) == 1))
+            shown = opened.enter_context(display.shown(is_one=len(submissions) == 1))
             try:
                 waiting.follow(
                     submissions, events=events, pcs=pcs, display=shown, timeout_seconds=timeout
@@ -140,9 +131,7 @@ def _pursue(
     _conclude(submissions, as_json=as_json, is_interrupted=is_interrupted)
 
 
-def _begun(
-    pcs: PcsService, names: Sequence[str], begin: Callable[[PcsService, str], Submission]
-) -> Iterator[Submission]:
+def _begun(pcs: PcsService, names: Sequence[str], begin: _Begin) -> Iterator[Submission]:
     is_away = False
     for name in names:
         if is_away:  # each further one would wait for the same silence
@@ -167,17 +156,8 @@ def _conclude(submissions: Sequence[Submission], *, as_json: bool, is_interrupte
         typer.echo(line)
     if is_interrupted:
         say("the submission goes on; `prodops task watch` follows it")
-        raise typer.Exit(_INTERRUPTED)
+        raise typer.Exit(INTERRUPTED)
     raise typer.Exit(exit_code(each.outcome for each in submissions))
-
-
-@contextmanager
-def _display(*, is_one: bool) -> Iterator[waiting.Display]:
-    if not sys.stderr.isatty():
-        yield display.Lines(is_one=is_one)
-        return
-    with display.LiveLines() as live:
-        yield live
 
 
 def _names_in(file: str | None) -> list[str]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Final
 
 from blocks.errors import OutsideUnavailable
 from blocks.pcs_service import PcsRefused, PcsService
 from deployments.cli.events import EventReader
+from deployments.cli.submission.display import Lines, LiveLines
 from deployments.cli.submission.outcome import Submission
 
 _LOOK_SECONDS: Final = 10.0
@@ -17,22 +18,12 @@ _SHORTEST_LOOK_SECONDS: Final = 0.5
 _TICK_SECONDS: Final = 0.25
 
 
-class Display(Protocol):
-    """Who is shown how it goes."""
-
-    def changed(self, submission: Submission) -> None:
-        """The submission has changed."""
-
-    def tick(self, submissions: Sequence[Submission]) -> None:
-        """Some time has passed."""
-
-
 def follow(
     submissions: Sequence[Submission],
     *,
     events: EventReader,
     pcs: PcsService,
-    display: Display,
+    display: Lines | LiveLines,
     timeout_seconds: float,
 ) -> None:
     """Wait until each submission has its final outcome, or until the time is over.

@@ -114,7 +114,7 @@ def test_a_restarted_part_is_ready_again(stack: Stack):
 
 
 def test_the_log_marks_each_start(stack: Stack):
-    assert "prodops: starting postgres (pid " in stack.logs("postgres")
+    assert "prodops: starting postgres (pid " in stack.layout.log("postgres").read_text()
 
 
 def test_killing_supervisord_leaves_no_process():

@@ -90,7 +90,7 @@ def test_runs_are_counted_together_whether_they_come_as_text_or_number():
 def test_a_file_without_size_is_shown_and_adds_nothing():
     tally = display.Tally(STARTED)
     tally.count(tf(file_size_bytes=None))
-    assert (tally.tf_files, tally.size_bytes) == (1, 0)
+    assert (tally.tf_files.total(), sum(tally.size_bytes.values())) == (1, 0)
     assert "Size:        -" in display.line_of(tf(file_size_bytes=None))
 
 
