@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 from api.pcs.errors import AmbiguousIdentity, TaskNotFound
 from api.pcs.models import Dataset, ProdTask
 from api.pcs.queries import open_requests
-from api.pcs.queries.datasets import TAG_FIELDS
+from api.pcs.queries.catalogue import TAG_FIELDS
 from api.pcs.queries.rows import equal, key_of
 from flows.common.models import OPEN, Request
 from flows.common.text import Text, unkeepable

@@ -6,12 +6,18 @@ from collections.abc import Callable
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Path, Request
+from fastapi.types import DecoratedCallable
+from pydantic import BaseModel
+from sqlalchemy.orm import Session
 
 from api.http.access import gatekeeper
-from api.http.errors import Rejection
+from api.http.errors import Rejection, writing
 from api.http.fields import MAX_INTEGER
-from api.http.sessions import settings_of
+from api.http.forms import body
+from api.http.sessions import session_of, settings_of
+from api.pcs.models import ProdTask
 from api.pcs.services.access import Actor
+from api.pcs.views.tasks import TaskView, task_view
 
 PREFIX: Final = "/pcs/api"
 
@@ -28,6 +34,19 @@ class PcsRouter(APIRouter):
         if path.endswith("}/"):
             hidden = options | {"include_in_schema": False}
             super().add_api_route(path.removesuffix("/"), endpoint, **hidden)
+
+    def writes(
+        self,
+        path: str,
+        summary: str,
+        form: type[BaseModel] | None = None,
+        example: dict[str, Any] | None = None,
+        **options: Any,
+    ) -> Callable[[DecoratedCallable], DecoratedCallable]:
+        """Decorate a POST that writes, and describe the body that its form reads."""
+        extra = body(form, example) if form is not None else None
+        described = {"summary": summary, "responses": writing(), "openapi_extra": extra}
+        return self.post(path, **described | options)
 
 
 async def _writer(request: Request) -> Actor:
@@ -53,6 +72,12 @@ def required(name: str | None) -> str:
     if not name:
         raise Rejection(400, {"detail": "Missing ?name="})
     return name
+
+
+def changed(request: Request, change: Callable[[Session], ProdTask]) -> TaskView:
+    """The task that was changed, in one transaction."""
+    with session_of(request) as session:
+        return task_view(session, change(session), settings_of(request))
 
 
 # ------------------------------------------------------------------ keys in paths

@@ -15,7 +15,7 @@ from api.http.access import Reader
 from api.http.errors import reading, writing
 from api.http.forms import Sent, body, partial
 from api.http.sessions import session_of, settings_of
-from api.pcs.queries.datasets import NoFilter
+from api.pcs.queries.catalogue import NoFilter
 from api.pcs.routes.common import PcsRouter, Writer, by_pk
 from api.pcs.services.access import Actor
 from flows.common.settings import Settings

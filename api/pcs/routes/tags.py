@@ -8,14 +8,13 @@ from typing import Any, Final
 from fastapi import Request
 from pydantic import BaseModel
 
-from api.http.errors import writing
 from api.http.sessions import session_of, settings_of
 from api.pcs.models import PhysicsCategory, TagKind
-from api.pcs.queries import datasets as queries
+from api.pcs.queries import catalogue as queries
 from api.pcs.queries.rows import by_key
 from api.pcs.routes.common import PREFIX, PcsRouter, RowKey, Writer, by_digit, by_number
 from api.pcs.routes.records import Records, add_routes, with_article
-from api.pcs.schemas.datasets import CategoryForm, PhysicsTagForm, TagForm
+from api.pcs.schemas.catalogue import CategoryForm, PhysicsTagForm, TagForm
 from api.pcs.services import tags
 from api.pcs.views.catalogue import (
     CategoryView,
@@ -109,21 +108,16 @@ def _add_tag_routes(kind: TagKind) -> None:
             },
         ),
     )
-    shared: dict[str, Any] = {"tags": [name], "responses": writing()}
+    at = f"/{name}/{{number}}"
 
-    @router.post(
-        f"/{name}/{{number}}/lock/",
-        summary=f"Lock {with_article(words)}",
-        response_model=view,
-        **shared,
-    )
+    @router.writes(f"{at}/lock/", f"Lock {with_article(words)}", response_model=view, tags=[name])
     def lock_tag(number: RowKey, request: Request, _actor: Writer) -> BaseModel:
         """Lock the tag permanently: a locked tag is never changed, deleted or unlocked."""
         with session_of(request) as session:
             locked = tags.lock_tag(session, number, kind=kind)
             return tag_views(session, [locked], settings_of(request))[0]
 
-    @router.post(f"/{name}/{{number}}/delete/", summary=f"Delete a draft {words}", **shared)
+    @router.writes(f"{at}/delete/", f"Delete a draft {words}", tags=[name])
     def delete_tag(number: RowKey, request: Request, actor: Writer) -> Detail:
         """Only who made the tag may delete it, and only while no dataset has it."""
         with session_of(request) as session:

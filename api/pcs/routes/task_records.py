@@ -5,19 +5,19 @@ from __future__ import annotations
 from fastapi import Request
 from pydantic import BaseModel
 
-from api.http.errors import Rejection, writing
-from api.http.forms import Sent, body
+from api.http.errors import Rejection
+from api.http.forms import Sent
 from api.http.sessions import session_of, settings_of
-from api.pcs.routes.common import PREFIX, PcsRouter, Writer, required
-from api.pcs.schemas.recording import (
+from api.pcs.routes.common import PREFIX, PcsRouter, Writer, changed, required
+from api.pcs.schemas.tasks import (
     AssociationForm,
+    CatalogForm,
     FailureForm,
     ObservationForm,
     SubmissionForm,
 )
-from api.pcs.schemas.tasks import CatalogForm
 from api.pcs.services import imports, recording
-from api.pcs.views.tasks import TaskView, task_view
+from api.pcs.views.tasks import TaskView
 from flows.common.text import Text
 
 router = PcsRouter(prefix=f"{PREFIX}/prod-tasks", tags=["production tasks"])
@@ -46,62 +46,55 @@ class Imported(BaseModel):
     refused: list[RefusedRow]
 
 
-@router.post(
-    "/record-submission/",
-    summary="Record the id that PanDA gave",
-    responses=writing(),
-    openapi_extra=body(SubmissionForm, {"jedi_task_id": 36439}),
+@router.writes(
+    "/record-submission/", "Record the id that PanDA gave", SubmissionForm, {"jedi_task_id": 36439}
 )
 def record_submission(
     request: Request, actor: Writer, sent: Sent, name: Text | None = None
 ) -> TaskView:
     """The same id again changes nothing; another one for the same attempt is 409."""
     form = sent.parse(SubmissionForm)
-    with session_of(request) as session:
-        task = recording.record_submission(session, required(name or form.name), form, actor)
-        return task_view(session, task, settings_of(request))
+    named = required(name or form.name)
+    return changed(
+        request, lambda session: recording.record_submission(session, named, form, actor)
+    )
 
 
-@router.post(
+@router.writes(
     "/record-submission-failure/",
-    summary="Record a failed submission",
-    responses=writing(),
-    openapi_extra=body(FailureForm, {"panda_tasks_id": 1, "reason": "prun: bad token"}),
+    "Record a failed submission",
+    FailureForm,
+    {"panda_tasks_id": 1, "reason": "prun: bad token"},
 )
 def record_failure(
     request: Request, actor: Writer, sent: Sent, name: Text | None = None
 ) -> TaskView:
     """The task itself stays as it is; its next attempt has another name."""
     form = sent.parse(FailureForm)
-    with session_of(request) as session:
-        task = recording.record_failure(session, required(name or form.name), form, actor)
-        return task_view(session, task, settings_of(request))
+    named = required(name or form.name)
+    return changed(request, lambda session: recording.record_failure(session, named, form, actor))
 
 
-@router.post(
+@router.writes(
     "/record-status/",
-    summary="Record a task's state at PanDA",
-    responses=writing(),
-    openapi_extra=body(ObservationForm, {"jedi_task_id": 36439, "panda_status": "done"}),
+    "Record a task's state at PanDA",
+    ObservationForm,
+    {"jedi_task_id": 36439, "panda_status": "done"},
 )
 def record_status(
     request: Request, actor: Writer, sent: Sent, name: Text | None = None
 ) -> TaskView:
     """Done and finished complete the task; failed, broken and aborted fail it."""
     form = sent.parse(ObservationForm)
-    with session_of(request) as session:
-        task = recording.record_status(session, required(name or form.name), form, actor)
-        return task_view(session, task, settings_of(request))
+    named = required(name or form.name)
+    return changed(request, lambda session: recording.record_status(session, named, form, actor))
 
 
-@router.post(
+@router.writes(
     "/associate/",
-    summary="Associate a PanDA task by its name",
-    responses=writing(),
-    openapi_extra=body(
-        AssociationForm,
-        {"panda_task_name": "group.EIC.x/", "jedi_task_id": 36439, "panda_status": "running"},
-    ),
+    "Associate a PanDA task by its name",
+    AssociationForm,
+    {"panda_task_name": "group.EIC.x/", "jedi_task_id": 36439, "panda_status": "running"},
 )
 def associate(request: Request, actor: Writer, sent: Sent) -> Associated:
     """The exact name of an attempt, or of a task; a trailing slash does not count."""
@@ -110,11 +103,8 @@ def associate(request: Request, actor: Writer, sent: Sent) -> Associated:
         return Associated(task=recording.associate(session, form, actor).name)
 
 
-@router.post(
-    "/catalog-import/",
-    summary="Import a catalog of requests",
-    responses=writing(),
-    openapi_extra=body(CatalogForm, {"source": "datasets"}),
+@router.writes(
+    "/catalog-import/", "Import a catalog of requests", CatalogForm, {"source": "datasets"}
 )
 def import_catalog(request: Request, actor: Writer, sent: Sent) -> Imported:
     """Good rows are imported, each at most once; the others are listed with the reason."""

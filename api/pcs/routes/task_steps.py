@@ -8,10 +8,10 @@ from fastapi import Request
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
-from api.http.errors import Rejection, writing
-from api.http.forms import Sent, body
+from api.http.errors import Rejection
+from api.http.forms import Sent
 from api.http.sessions import session_of, settings_of
-from api.pcs.routes.common import PREFIX, Name, PcsRouter, Writer
+from api.pcs.routes.common import PREFIX, Name, PcsRouter, Writer, changed
 from api.pcs.schemas.tasks import AddRetryForm, InputForm, OperationForm, RetryForm, StatusForm
 from api.pcs.services import submission, tasks
 from api.pcs.views.tasks import SubmittedTaskView, TaskView, task_view
@@ -39,7 +39,7 @@ class Commands(BaseModel):
 # ------------------------------------------------------------------ before PanDA
 
 
-@router.post("/generate-commands/", summary="Compose and store the commands", responses=writing())
+@router.writes("/generate-commands/", "Compose and store the commands")
 def generate_commands(name: Name, request: Request, actor: Writer) -> Commands:
     """For reading only: what the task runs is composed again at its submission."""
     with session_of(request) as session:
@@ -47,33 +47,24 @@ def generate_commands(name: Name, request: Request, actor: Writer) -> Commands:
         return Commands(condor_command=task.condor_command, panda_command=task.panda_command)
 
 
-@router.post(
-    "/set-status/",
-    summary="Set a task's status",
-    responses=writing(),
-    openapi_extra=body(StatusForm, {"status": "ready"}),
-)
+@router.writes("/set-status/", "Set a task's status", StatusForm, {"status": "ready"})
 def set_status(name: Name, request: Request, actor: Writer, sent: Sent) -> TaskView:
     """Draft to ready and back, submitted to completed or failed; never to submitted."""
     wanted = sent.parse(StatusForm).status
-    with session_of(request) as session:
-        task = submission.set_status(session, name, wanted, actor)
-        return task_view(session, task, settings_of(request))
+    return changed(request, lambda session: submission.set_status(session, name, wanted, actor))
 
 
-@router.post("/lock/", summary="Make a task ready", responses=writing())
+@router.writes("/lock/", "Make a task ready")
 def lock(name: Name, request: Request, actor: Writer) -> TaskView:
     """400 where it is not, with every reason."""
-    with session_of(request) as session:
-        task = submission.lock(session, name, actor)
-        return task_view(session, task, settings_of(request))
+    return changed(request, lambda session: submission.lock(session, name, actor))
 
 
-@router.post(
+@router.writes(
     "/link-input/",
-    summary="Set a task's input datasets",
-    responses=writing(),
-    openapi_extra=body(InputForm, {"did": "epic:/EVGEN/DIS/NC/10x100/minQ2=1"}),
+    "Set a task's input datasets",
+    InputForm,
+    {"did": "epic:/EVGEN/DIS/NC/10x100/minQ2=1"},
 )
 def link_input(name: Name, request: Request, actor: Writer, sent: Sent) -> TaskView:
     """One DID, or several."""
@@ -81,24 +72,20 @@ def link_input(name: Name, request: Request, actor: Writer, sent: Sent) -> TaskV
     dids = form.dids or ([form.did] if form.did else [])
     if not dids:
         raise Rejection(400, {"did": ["This field is required."]})
-    with session_of(request) as session:
-        task = tasks.link_input(session, name, dids, actor)
-        return task_view(session, task, settings_of(request))
+    return changed(request, lambda session: tasks.link_input(session, name, dids, actor))
 
 
 # ------------------------------------------------------------------ at PanDA
 
 
-@router.post("/submit/", summary="Submit a task to PanDA", responses=writing())
+@router.writes("/submit/", "Submit a task to PanDA")
 def submit(name: Name, request: Request, actor: Writer) -> SubmittedTaskView:
     """The task with the open request for it; submitting it again opens no second request."""
     with session_of(request) as session:
         return _submitted(request, session, submission.submit(session, name, actor))
 
 
-@router.post(
-    "/rerun-entire-task/", status_code=202, summary="Submit a task again", responses=writing()
-)
+@router.writes("/rerun-entire-task/", "Submit a task again", status_code=202)
 def rerun(name: Name, request: Request, actor: Writer) -> SubmittedTaskView:
     """Under the next name; id and status stay until the new id is recorded."""
     with session_of(request) as session:
@@ -115,10 +102,8 @@ def _submitted(
 def _add_operation(
     path: str,
     operation: TaskOperation,
-    *,
-    name: str,
     summary: str,
-    form: type[OperationForm] = OperationForm,
+    form: type[OperationForm],
     example: dict[str, Any],
 ) -> None:
     def operate(name: Name, request: Request, actor: Writer, sent: Sent) -> QueuedOperation:
@@ -127,46 +112,38 @@ def _add_operation(
             queued = submission.operate(session, name, given | {"operation": operation}, actor)
         return QueuedOperation(queued=True, **vars(queued))
 
-    router.add_api_route(
-        f"/{path}/",
-        operate,
-        methods=["POST"],
-        name=name,
+    router.writes(
+        f"/panda-{path}/",
+        summary,
+        form,
+        example,
+        name=path.replace("-", "_"),
         status_code=202,
-        summary=summary,
         description="Queues a request to the ops side; its outcome is in that request.",
-        responses=writing(),
-        openapi_extra=body(form, example),
-    )
+    )(operate)
 
 
 _add_operation(
-    "panda-add-retry",
+    "add-retry",
     TaskOperation.INCREASE_ATTEMPTS,
-    name="add_retry",
-    summary="Raise the number of attempts of a live task's jobs",
-    form=AddRetryForm,
-    example={"increase": 1},
+    "Raise the number of attempts of a live task's jobs",
+    AddRetryForm,
+    {"increase": 1},
 )
 _add_operation(
-    "panda-retry-failures",
+    "retry-failures",
     TaskOperation.RETRY_FAILURES,
-    name="retry_failures",
-    summary="Retry a task's failed jobs",
-    form=RetryForm,
-    example={"new_parameters": {}},
+    "Retry a task's failed jobs",
+    RetryForm,
+    {"new_parameters": {}},
 )
 _add_operation(
-    "panda-pause",
-    TaskOperation.PAUSE,
-    name="pause",
-    summary="Pause a live task",
-    example={"reason": "storage is full"},
+    "pause", TaskOperation.PAUSE, "Pause a live task", OperationForm, {"reason": "storage is full"}
 )
 _add_operation(
-    "panda-resume",
+    "resume",
     TaskOperation.RESUME,
-    name="resume",
-    summary="Resume a paused task",
-    example={"reason": "storage is free again"},
+    "Resume a paused task",
+    OperationForm,
+    {"reason": "storage is free again"},
 )

@@ -10,7 +10,7 @@ from fastapi import Query, Request, Response
 from api.http.access import Reader
 from api.http.errors import Rejection, reading, writing
 from api.http.fields import MAX_INTEGER
-from api.http.forms import Sent, body
+from api.http.forms import Sent
 from api.http.sessions import session_of, settings_of
 from api.pcs.queries import tasks as queries
 from api.pcs.routes.common import PREFIX, PcsRouter, Writer, by_name, required
@@ -58,15 +58,13 @@ def _json(value: dict[str, Any]) -> Response:
     return Response(json.dumps(value, indent=2), media_type="application/json")
 
 
-@router.post(
+@router.writes(
     f"{_AT}/intake/",
+    "Import a row of the public catalog",
+    TaskIntakeForm,
+    {"public_catalog_issue": 123, "name": "dis-10x100", "dataset": 1, "prod_config": 1},
     tags=[_TAG],
-    summary="Import a row of the public catalog",
     responses={**writing(), 201: {"model": TaskView, "description": "Created."}},
-    openapi_extra=body(
-        TaskIntakeForm,
-        {"public_catalog_issue": 123, "name": "dis-10x100", "dataset": 1, "prod_config": 1},
-    ),
 )
 def take_task_in(request: Request, actor: Writer, sent: Sent, response: Response) -> TaskView:
     """200 where the row's task is there already, and takes what is new; else 201."""

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from api.pcs.domain import names
 from api.pcs.models import Dataset, Tag
-from api.pcs.queries.datasets import TAG_FIELDS, campaign_key, dataset, named_tag
+from api.pcs.queries.catalogue import TAG_FIELDS, campaign_key, dataset, named_tag
 from api.pcs.services import records
 from api.pcs.services.access import Actor
 from blocks.errors import Invalid, Refused

@@ -16,8 +16,7 @@ from api.pcs.domain.catalog_rows import (
     read_catalog,
 )
 from api.pcs.models import Campaign, ProdConfig
-from api.pcs.queries.datasets import campaign_key, current_campaign
-from api.pcs.queries.production import named_config
+from api.pcs.queries.catalogue import campaign_key, current_campaign, named_config
 from api.pcs.schemas.tasks import CatalogForm
 from api.pcs.services import production
 from api.pcs.services.access import Actor

@@ -11,7 +11,7 @@ from api.pcs.domain import effective, jedi, lifecycle, names, prun
 from api.pcs.domain.effective import EffectiveConfig
 from api.pcs.errors import AttemptNotFound
 from api.pcs.models import Attempt, Dataset, ProdConfig, ProdTask, Tag, TagKind
-from api.pcs.queries.datasets import TAG_FIELDS
+from api.pcs.queries.catalogue import TAG_FIELDS
 from api.pcs.queries.tasks import sharing_names
 
 FORMATS: Final = ("panda", "jedi", "dump")

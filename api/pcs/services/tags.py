@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from api.pcs.domain import tag_rules
 from api.pcs.errors import BadTransition, NotOwner
 from api.pcs.models import PhysicsCategory, Tag, TagCounter, TagKind, TagStatus
-from api.pcs.queries.datasets import tag
+from api.pcs.queries.catalogue import tag
 from api.pcs.queries.rows import by_key, require_free, unknown
 from api.pcs.services import records
 from api.pcs.services.access import Actor

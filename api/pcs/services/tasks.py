@@ -11,8 +11,7 @@ from api.pcs.domain import effective
 from api.pcs.errors import BadTransition, SubmissionOpen
 from api.pcs.models import Dataset, ProdRequest, ProdTask, TaskStatus
 from api.pcs.queries import open_requests, tasks
-from api.pcs.queries.datasets import campaign_key, dataset_key
-from api.pcs.queries.production import named_config
+from api.pcs.queries.catalogue import campaign_key, dataset_key, named_config
 from api.pcs.queries.rows import require_free, unknown
 from api.pcs.services import records
 from api.pcs.services.access import Actor

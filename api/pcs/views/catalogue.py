@@ -18,7 +18,7 @@ from api.pcs.models import (
     Tag,
 )
 from api.pcs.queries import provenance
-from api.pcs.queries.datasets import TAG_FIELDS, tag_counts
+from api.pcs.queries.catalogue import TAG_FIELDS, tag_counts
 from flows.common.settings import Settings
 
 

@@ -14,7 +14,7 @@ from api.pcs.domain import names
 from api.pcs.domain.effective import CONFIG_FIELDS, ConfigNotOfForm
 from api.pcs.models import Attempt, ProdRequest, ProdTask, Tag, TagKind, TaskStatus
 from api.pcs.queries import open_requests
-from api.pcs.queries.datasets import TAG_FIELDS
+from api.pcs.queries.catalogue import TAG_FIELDS
 from api.pcs.services import plans
 from api.requests.views import RequestView, view
 from api.submission.domain import Operation, Standing, refusals

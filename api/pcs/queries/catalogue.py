@@ -1,4 +1,4 @@
-"""Campaigns, physics categories, tags and datasets: listed by filters, found by keys and names."""
+"""The catalogue, from campaigns to requests: listed by filters, found by keys and names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,16 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 from sqlalchemy.orm.interfaces import ORMOption
 
-from api.pcs.models import Campaign, Dataset, Lifecycle, PhysicsCategory, Tag, TagKind
+from api.pcs.models import (
+    Campaign,
+    Dataset,
+    Lifecycle,
+    PhysicsCategory,
+    ProdConfig,
+    ProdRequest,
+    Tag,
+    TagKind,
+)
 from api.pcs.queries.rows import equal, key_of, no_match, unknown
 from blocks.errors import Invalid, NotFound
 from flows.common.text import Text
@@ -198,3 +207,38 @@ def dataset_key(session: Session, key: str | int) -> int:
 
 def _loaded() -> list[ORMOption]:
     return [joinedload(getattr(Dataset, name)) for name in (*TAG_FIELDS, "campaign")]
+
+
+# ------------------------------------------------------------------ configurations, requests
+
+
+def configs(session: Session, _wanted: NoFilter) -> list[ProdConfig]:
+    """Every configuration, oldest first."""
+    return list(session.scalars(select(ProdConfig).order_by(ProdConfig.id)))
+
+
+def named_config(session: Session, key: str | int) -> ProdConfig:
+    """The configuration that a field of something else names by key or by name.
+
+    Raises:
+        Invalid: There is none.
+    """
+    number = key_of(key)
+    condition = ProdConfig.name == str(key) if number is None else ProdConfig.id == number
+    found = session.scalar(select(ProdConfig).where(condition))
+    if found is None:
+        raise unknown("prod_config", key)
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProdRequestFilter:
+    """Which production requests a list shows; an absent field filters nothing."""
+
+    status: Text | None = None
+
+
+def prod_requests(session: Session, wanted: ProdRequestFilter) -> list[ProdRequest]:
+    """The requests of a filter, oldest first."""
+    query = equal(select(ProdRequest), wanted, status=ProdRequest.status)
+    return list(session.scalars(query.order_by(ProdRequest.id)))
