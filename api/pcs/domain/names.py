@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,37 +29,9 @@ _RESERVED: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class NameParts:
-    """What a dataset's name is made of; tags by their labels."""
-
-    scope: str
-    detector_version: str
-    detector_config: str
-    physics: str
-    evgen: str
-    simu: str
-    reco: str
-    background: str = ""
-    sample: str = ""
-
-    def composed(self) -> str:
-        """The name: scope, detector, tags, and the sample where there is one."""
-        return ".".join(
-            part
-            for part in (
-                self.scope,
-                self.detector_version,
-                self.detector_config,
-                self.physics,
-                self.evgen,
-                self.simu,
-                self.reco,
-                self.background,
-                self.sample,
-            )
-            if part
-        )
+def composed(scope: str, version: str, config: str, tags: Iterable[str], sample: str = "") -> str:
+    """The name of a dataset: scope, detector, labels of its tags, and sample; what there is."""
+    return ".".join(part for part in (scope, version, config, *tags, sample) if part)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from api.pcs.schemas.tasks import (
     SubmissionForm,
 )
 from api.pcs.services import imports, recording
+from api.pcs.views.catalogue import RowView
 from api.pcs.views.tasks import TaskView
 from flows.common.text import Text
 
@@ -29,14 +30,14 @@ class Associated(BaseModel):
     task: str
 
 
-class RefusedRow(BaseModel):
+class RefusedRow(RowView):
     """A row that was not imported: where it begins, and why."""
 
     line: int
     reason: str
 
 
-class Imported(BaseModel):
+class Imported(RowView):
     """What an import did."""
 
     status: str
@@ -115,11 +116,4 @@ def import_catalog(request: Request, actor: Writer, sent: Sent) -> Imported:
             raise Rejection(400, {"source": ["This field is required, or csv_text."]})
         text = imports.published(settings_of(request).stack.tmp_dir, form.source)
     with session_of(request) as session:
-        done = imports.import_catalog(session, text, form, actor)
-    return Imported(
-        status="done",
-        created=done.created,
-        updated=done.updated,
-        unchanged=done.unchanged,
-        refused=[RefusedRow(line=each.line, reason=each.reason) for each in done.refused],
-    )
+        return Imported.model_validate(imports.import_catalog(session, text, form, actor))
