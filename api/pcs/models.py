@@ -39,6 +39,16 @@ class TagKind(StrEnum):
     RECO = "r"
     BACKGROUND = "k"
 
+    @property
+    def word(self) -> str:
+        """The kind as texts spell it."""
+        return self.name.lower()
+
+    @property
+    def field(self) -> str:
+        """Name of a dataset's field for a tag of the kind."""
+        return f"{self.word}_tag"
+
 
 class TagStatus(StrEnum):
     """A tag is locked once, permanently."""
@@ -176,6 +186,12 @@ class Dataset(Owned, Base):
     simu_tag: Mapped[Tag | None] = relationship(foreign_keys=[simu_tag_id])
     reco_tag: Mapped[Tag | None] = relationship(foreign_keys=[reco_tag_id])
     background_tag: Mapped[Tag | None] = relationship(foreign_keys=[background_tag_id])
+
+    @property
+    def tags(self) -> dict[TagKind, Tag]:
+        """The tags that it has."""
+        tags = {kind: getattr(self, kind.field) for kind in TagKind}
+        return {kind: tag for kind, tag in tags.items() if tag is not None}
 
 
 # ------------------------------------------------------------------ how and why it is produced

@@ -23,13 +23,7 @@ from api.pcs.queries.rows import equal, key_of, no_match, unknown
 from blocks.errors import Invalid, NotFound
 from flows.common.text import Text
 
-TAG_FIELDS: Final = {
-    "physics_tag": TagKind.PHYSICS,
-    "evgen_tag": TagKind.EVGEN,
-    "simu_tag": TagKind.SIMU,
-    "reco_tag": TagKind.RECO,
-    "background_tag": TagKind.BACKGROUND,
-}
+TAG_FIELDS: Final = {kind.field: kind for kind in TagKind}
 
 # ------------------------------------------------------------------ campaigns
 
@@ -123,7 +117,7 @@ def tag(session: Session, number: int, *, kind: TagKind, is_locked: bool = False
     query = select(Tag).where(Tag.kind == kind, Tag.tag_number == number)
     found = session.scalar(query.with_for_update() if is_locked else query)
     if found is None:
-        raise NotFound(f"No {kind.name.lower()} tag {number}.")
+        raise NotFound(f"No {kind.word} tag {number}.")
     return found
 
 

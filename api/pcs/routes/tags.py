@@ -78,10 +78,10 @@ add_routes(
 
 
 def _add_tag_routes(kind: TagKind) -> None:
-    name = f"{kind.name.lower()}-tags"
+    name = f"{kind.word}-tags"
     is_physics = kind is TagKind.PHYSICS
     view: Any = PhysicsTagView if is_physics else TagView
-    words = f"{kind.name.lower()} tag"
+    words = f"{kind.word} tag"
     add_routes(
         router,
         Records(

@@ -231,7 +231,7 @@ class _Rows:
             source_kind="path",
             source_location=row.path,
             created_by=self._actor.name,
-            **{f"{kind.name.lower()}_tag_id": tag.id for kind, tag in tags.items()},
+            **{f"{kind.field}_id": tag.id for kind, tag in tags.items()},
         )
 
     def _tags_of(self, path: EvgenPath) -> dict[TagKind, Tag]:

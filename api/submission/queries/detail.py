@@ -10,11 +10,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.http.access import Caller
-from api.pcs.domain import names
 from api.pcs.domain.effective import CONFIG_FIELDS, ConfigNotOfForm
 from api.pcs.models import Attempt, ProdRequest, ProdTask, Tag, TagKind, TaskStatus
 from api.pcs.queries import open_requests
-from api.pcs.queries.catalogue import TAG_FIELDS
 from api.pcs.services import plans
 from api.requests.views import RequestView, view
 from api.submission.domain import Operation, Standing, refusals
@@ -91,16 +89,15 @@ def read(session: Session, task: ProdTask, *, caller: Caller, settings: Settings
         operation: refusals(operation, standing, caller=caller, is_relaxed=settings.pcs.relaxed)
         for operation in Operation
     }
-    composed = task.dataset.composed_name
     return Detail(
         task=task,
-        reference=listing.references(session, [(task.id, composed)])[task.id],
+        reference=listing.references(session, [(task.id, task.dataset.composed_name)])[task.id],
         command=command,
         command_problem=problem,
-        next_name=names.attempt_name(composed, plans.next_try(task)),
+        next_name=plans.next_name(task),
         reasons=list(standing.reasons),
         settings=list(_settings(task)),
-        tags=list(_tags(task)),
+        tags=list(task.dataset.tags.items()),
         prod_request=session.get(ProdRequest, task.request_id) if task.request_id else None,
         submission=submission,
         against=against,
@@ -131,12 +128,6 @@ def _settings(task: ProdTask) -> Iterator[Setting]:
     for key, value in sorted(effective.data.items()):
         is_overridden = key in (overrides.get("data") or {})
         yield Setting(f"data.{key}", value, is_overridden, former.get(key))
-
-
-def _tags(task: ProdTask) -> Iterator[tuple[TagKind, Tag]]:
-    for field, kind in TAG_FIELDS.items():
-        if (tag := getattr(task.dataset, field)) is not None:
-            yield kind, tag
 
 
 def _tries(
