@@ -40,8 +40,7 @@ async def plan(
     def judged(session: Session) -> list[Planned]:
         keys = listing.keys(session, wanted) if wanted is not None else _keys(ids)
         found = listing.tasks_of(session, keys[:_MOST_PLANNED])
-        names = [(task.id, task.dataset.composed_name) for task in found]
-        references = listing.references(session, names)
+        references = listing.references(session, found)
         return [
             Planned(
                 id=task.id,

@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.orm import Session
 
+from api.pcs.models import ProdTask
 from flows.common.models import OPEN, Request
 
 ACTION: Final = "submit_task"
+
+
+def is_open() -> ColumnElement[bool]:
+    """Whether a task has an open submission request."""
+    return exists().where(
+        Request.action == ACTION, Request.state.in_(OPEN), Request.subject == ProdTask.name
+    )
 
 
 def of_tasks(session: Session, names: Sequence[str]) -> dict[str, Request]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from api.pcs.errors import AmbiguousIdentity, TaskNotFound
@@ -15,7 +15,6 @@ from api.pcs.models import Dataset, ProdTask
 from api.pcs.queries import open_requests
 from api.pcs.queries.catalogue import TAG_FIELDS
 from api.pcs.queries.rows import equal, key_of
-from flows.common.models import OPEN, Request
 from flows.common.text import Text, unkeepable
 
 
@@ -51,16 +50,9 @@ def tasks(session: Session, wanted: TaskFilter) -> list[ProdTask]:
             | ProdTask.dataset.has(Dataset.composed_name.contains(part, autoescape=True))
         )
     if wanted.has_request is not None:
-        query = query.where(_has_open_request() if wanted.has_request else ~_has_open_request())
+        is_open = open_requests.is_open()
+        query = query.where(is_open if wanted.has_request else ~is_open)
     return list(session.scalars(query))
-
-
-def _has_open_request() -> ColumnElement[bool]:
-    return exists().where(
-        Request.action == open_requests.ACTION,
-        Request.state.in_(OPEN),
-        Request.subject == ProdTask.name,
-    )
 
 
 def matches(session: Session, name: str) -> list[ProdTask]:

@@ -91,7 +91,7 @@ def read(session: Session, task: ProdTask, *, caller: Caller, settings: Settings
     }
     return Detail(
         task=task,
-        reference=listing.references(session, [(task.id, task.dataset.composed_name)])[task.id],
+        reference=listing.references(session, [task])[task.id],
         command=command,
         command_problem=problem,
         next_name=plans.next_name(task),
