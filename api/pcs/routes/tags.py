@@ -8,7 +8,7 @@ from typing import Any, Final
 from fastapi import Request
 from pydantic import BaseModel
 
-from api.http.sessions import session_of, settings_of
+from api.http.sessions import session_of
 from api.pcs.models import PhysicsCategory, TagKind
 from api.pcs.queries import catalogue as queries
 from api.pcs.queries.rows import by_key
@@ -21,7 +21,6 @@ from api.pcs.views.catalogue import (
     PhysicsTagView,
     TagView,
     category_views,
-    tag_views,
 )
 
 _EXAMPLES: Final[dict[TagKind, dict[str, Any]]] = {
@@ -89,7 +88,6 @@ def _add_tag_routes(kind: TagKind) -> None:
             name="tag",
             words=words,
             view=view,
-            show=tag_views,
             form=PhysicsTagForm if is_physics else TagForm,
             example=_EXAMPLES[kind],
             changes_example={"description": "as agreed"},
@@ -114,8 +112,8 @@ def _add_tag_routes(kind: TagKind) -> None:
     def lock_tag(number: RowKey, request: Request, _actor: Writer) -> BaseModel:
         """Lock the tag permanently: a locked tag is never changed, deleted or unlocked."""
         with session_of(request) as session:
-            locked = tags.lock_tag(session, number, kind=kind)
-            return tag_views(session, [locked], settings_of(request))[0]
+            locked: BaseModel = view.model_validate(tags.lock_tag(session, number, kind=kind))
+            return locked
 
     @router.writes(f"{at}/delete/", f"Delete a draft {words}", tags=[name])
     def delete_tag(number: RowKey, request: Request, actor: Writer) -> Detail:

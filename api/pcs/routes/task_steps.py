@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import Request
@@ -11,6 +12,7 @@ from sqlalchemy.orm import Session
 from api.http.errors import Rejection
 from api.http.forms import Sent
 from api.http.sessions import session_of, settings_of
+from api.pcs.models import ProdTask
 from api.pcs.routes.common import PREFIX, Name, PcsRouter, Writer, changed
 from api.pcs.schemas.tasks import AddRetryForm, InputForm, OperationForm, RetryForm, StatusForm
 from api.pcs.services import submission, tasks
@@ -81,22 +83,22 @@ def link_input(name: Name, request: Request, actor: Writer, sent: Sent) -> TaskV
 @router.writes("/submit/", "Submit a task to PanDA")
 def submit(name: Name, request: Request, actor: Writer) -> SubmittedTaskView:
     """The task with the open request for it; submitting it again opens no second request."""
-    with session_of(request) as session:
-        return _submitted(request, session, submission.submit(session, name, actor))
+    return _submitted(request, lambda session: submission.submit(session, name, actor))
 
 
 @router.writes("/rerun-entire-task/", "Submit a task again", status_code=202)
 def rerun(name: Name, request: Request, actor: Writer) -> SubmittedTaskView:
     """Under the next name; id and status stay until the new id is recorded."""
-    with session_of(request) as session:
-        return _submitted(request, session, submission.rerun(session, name, actor))
+    return _submitted(request, lambda session: submission.rerun(session, name, actor))
 
 
 def _submitted(
-    request: Request, session: Session, found: submission.Submitted
+    request: Request, submit: Callable[[Session], tuple[ProdTask, list[str]]]
 ) -> SubmittedTaskView:
-    shown = task_view(session, found.task, settings_of(request))
-    return SubmittedTaskView(**dict(shown), warnings=list(found.warnings))
+    with session_of(request) as session:
+        task, warnings = submit(session)
+        shown = task_view(session, task, settings_of(request))
+    return SubmittedTaskView(**dict(shown), warnings=warnings)
 
 
 def _add_operation(

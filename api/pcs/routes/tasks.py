@@ -16,7 +16,7 @@ from api.pcs.queries import tasks as queries
 from api.pcs.routes.common import PREFIX, PcsRouter, Writer, by_name, required
 from api.pcs.routes.records import Records, add_routes
 from api.pcs.schemas.tasks import TaskForm, TaskIntakeForm
-from api.pcs.services import intake, plans, tasks
+from api.pcs.services import plans, tasks
 from api.pcs.views.tasks import TaskView, task_view, task_views
 from flows.common.text import Text
 
@@ -70,7 +70,7 @@ def take_task_in(request: Request, actor: Writer, sent: Sent, response: Response
     """200 where the row's task is there already, and takes what is new; else 201."""
     values = sent.read(TaskIntakeForm)
     with session_of(request) as session:
-        task, is_new = intake.take_task_in(session, values, actor)
+        task, is_new = tasks.take_in(session, values, actor)
         response.status_code = 201 if is_new else 200
         return task_view(session, task, settings_of(request))
 

@@ -21,8 +21,6 @@ from flows.submission.actions import OPERATE_TASK, SUBMIT_TASK
 from flows.submission.domain import gate
 from flows.submission.schemas import SubmitTask
 
-_ONLY_READY = "Only a locked (ready) task can be submitted to PanDA."
-
 # ------------------------------------------------------------------ statuses
 
 
@@ -81,16 +79,10 @@ def _require_ready(session: Session, task: ProdTask, actor: Actor, text: str) ->
 # ------------------------------------------------------------------ submitting
 
 
-@dataclass(frozen=True)
-class Submitted:
-    """A task whose submission is requested, and what would stop it under the strict rules."""
-
-    task: ProdTask
-    warnings: tuple[str, ...] = ()
-
-
-def submit(session: Session, name: str, actor: Actor) -> Submitted:
+def submit(session: Session, name: str, actor: Actor) -> tuple[ProdTask, list[str]]:
     """Request a task's submission; where a request is open already, nothing more is done.
+
+    Gives the task, and what would stop it under the strict rules.
 
     Raises:
         TaskNotFound: There is none.
@@ -104,12 +96,12 @@ def submit(session: Session, name: str, actor: Actor) -> Submitted:
     if task.panda_task_id is not None:
         raise AlreadySubmitted(task.panda_task_id)
     if not gate.may_be_submitted(task.status, is_relaxed=actor.is_relaxed):
-        raise NotReady(_ONLY_READY)
+        raise NotReady("Only a locked (ready) task can be submitted to PanDA.")
     return _request(session, task, actor)
 
 
-def rerun(session: Session, name: str, actor: Actor) -> Submitted:
-    """Request a task's submission once more, under the next name.
+def rerun(session: Session, name: str, actor: Actor) -> tuple[ProdTask, list[str]]:
+    """Request a task's submission once more, under the next name; gives what `submit` does.
 
     Its id and status stay until the new id is recorded.
 
@@ -127,7 +119,7 @@ def rerun(session: Session, name: str, actor: Actor) -> Submitted:
     return _request(session, task, actor)
 
 
-def _request(session: Session, task: ProdTask, actor: Actor) -> Submitted:
+def _request(session: Session, task: ProdTask, actor: Actor) -> tuple[ProdTask, list[str]]:
     """Request the task's next attempt where it is ready, unless a request is open."""
     # What is composed now is what the ops side fetches: the configuration is held meanwhile.
     session.scalar(
@@ -141,7 +133,7 @@ def _request(session: Session, task: ProdTask, actor: Actor) -> Submitted:
             raise NotReady("The task is not ready: " + "; ".join(reasons))
         plans.prun_command(task)
         _accept(session, task, actor)
-    return Submitted(load(session, task.id), tuple(reasons))
+    return load(session, task.id), reasons
 
 
 def _accept(session: Session, task: ProdTask, actor: Actor) -> None:

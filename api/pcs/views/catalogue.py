@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AliasPath, BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
 from api.http.fields import UtcTime
@@ -61,8 +61,8 @@ class TagView(RowView):
 class PhysicsTagView(TagView):
     """A physics tag, with its category."""
 
-    category: int
-    category_name: str
+    category: int = Field(validation_alias="category_digit")
+    category_name: str = Field(validation_alias=AliasPath("category", "name"))
 
 
 class CampaignView(RowView):
@@ -182,18 +182,6 @@ def category_views(
         CategoryView.model_validate(columns(each) | {"tag_count": counts.get(each.digit, 0)})
         for each in categories
     ]
-
-
-def tag_views(_session: Session, tags: Sequence[Tag], _settings: Settings) -> list[TagView]:
-    """Tags; physics tags with their categories."""
-    return [_tag_view(tag) for tag in tags]
-
-
-def _tag_view(tag: Tag) -> TagView:
-    if tag.category is None:
-        return TagView.model_validate(tag)
-    category = {"category": tag.category.digit, "category_name": tag.category.name}
-    return PhysicsTagView.model_validate(columns(tag) | category)
 
 
 def campaign_views(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
 from api.http.fields import UtcTime
-from api.pcs.models import Attempt, ProdTask
+from api.pcs.models import ProdTask
 from api.pcs.queries import open_requests
 from api.pcs.services import plans
 from api.pcs.views.catalogue import RowView, columns
@@ -31,7 +31,7 @@ class AttemptView(RowView):
     status_snapshot: str
     association_source: str
     match_reason: str
-    metadata: dict[str, Any]
+    metadata: dict[str, Any] = Field(validation_alias="meta")
     created_at: UtcTime
     updated_at: UtcTime
 
@@ -96,10 +96,6 @@ class SubmittedTaskView(TaskView):
 # ------------------------------------------------------------------ rows as JSON
 
 
-def _attempt_view(attempt: Attempt) -> AttemptView:
-    return AttemptView.model_validate(columns(attempt) | {"metadata": attempt.meta})
-
-
 def task_view(session: Session, task: ProdTask, settings: Settings) -> TaskView:
     """A task, with its readiness and its open request."""
     return task_views(session, [task], settings)[0]
@@ -139,7 +135,7 @@ def _task_fields(task: ProdTask) -> dict[str, Any]:
         "input_dataset_dids": [one] if one else overrides.get("input_dataset_dids", []),
         "output_dataset_dids": overrides.get("output_dataset_dids") or outputs,
         "intermediate_dataset_dids": overrides.get("intermediate_dataset_dids", []),
-        "panda_tasks": [_attempt_view(each) for each in task.attempts],
+        "panda_tasks": task.attempts,
     }
 
 
