@@ -8,16 +8,13 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.types import DecoratedCallable
 from pydantic import BaseModel
-from sqlalchemy.orm import Session
 
 from api.http.access import gatekeeper
-from api.http.errors import Rejection, writing
+from api.http.errors import writing
 from api.http.fields import MAX_INTEGER
 from api.http.forms import body
-from api.http.sessions import session_of, settings_of
-from api.pcs.models import ProdTask
+from api.http.sessions import settings_of
 from api.pcs.services.access import Actor
-from api.pcs.views.tasks import TaskView, task_view
 
 PREFIX: Final = "/pcs/api"
 
@@ -61,23 +58,6 @@ async def _writer(request: Request) -> Actor:
 Writer = Annotated[Actor, Depends(_writer)]
 RowKey = Annotated[int, Path(ge=1, le=MAX_INTEGER)]
 Name = Annotated[str, Path(max_length=5000)]
-
-
-def required(name: str | None) -> str:
-    """The task's name, as the query or the body has it.
-
-    Raises:
-        Rejection: 400, where neither names one.
-    """
-    if not name:
-        raise Rejection(400, {"detail": "Missing ?name="})
-    return name
-
-
-def changed(request: Request, change: Callable[[Session], ProdTask]) -> TaskView:
-    """The task that was changed, in one transaction."""
-    with session_of(request) as session:
-        return task_view(session, change(session), settings_of(request))
 
 
 # ------------------------------------------------------------------ keys in paths

@@ -26,8 +26,8 @@ class Records:
     """One kind of record, as REST shows it.
 
     Attributes:
-        prefix: Of the paths of its routes.
-        tag: Of its operations; empty: the prefix's word.
+        prefix: Of the paths of its routes, beside the router's.
+        tag: Of its operations; empty: the prefix's word, or what the router has.
         name: In names of operations.
         names: Its plural, where that takes more than an s.
         words: As texts spell it.
@@ -49,7 +49,7 @@ class Records:
         texts: Descriptions of operations, where the usual one is too little.
     """
 
-    prefix: str
+    prefix: str = ""
     tag: str = ""
     name: str
     names: str = ""
@@ -128,7 +128,7 @@ def _add(
         endpoint,
         methods=[method],
         name=f"{operation}_{(of.names or f'{of.name}s') if operation == 'list' else of.name}",
-        tags=[of.tag or of.prefix.strip("/")],
+        tags=[of.tag or of.prefix.strip("/")] if of.prefix else None,
         summary=summary.format(
             words=of.words, a_words=with_article(of.words), plural=of.plural or f"{of.words}s"
         ),

@@ -297,28 +297,26 @@ class _Rows:
         return changes
 
 
-def _request_columns(row: CatalogRow) -> dict[str, Any]:
+def _task_columns(row: CatalogRow) -> dict[str, Any]:
     return {
         "requestor": row.requestor,
-        "simu_path": row.path[:500],
-        "gen_config": row.gen_version,
-        "nevents": row.nevents,
-        "background": row.background,
         "description": row.description,
         "priority": row.priority,
         "pre_tdr_use": row.pre_tdr_use,
         "early_science_use": row.early_science_use,
         "other_use": bool(row.other_use),
         "new_request": row.new_request,
-        "data": {"csv_import": dict(row.raw)},
     }
 
 
-def _task_columns(row: CatalogRow) -> dict[str, Any]:
-    columns = _request_columns(row)
-    shared = ("requestor", "description", "priority", "pre_tdr_use", "early_science_use",
-              "other_use", "new_request")  # fmt: skip
-    return {name: columns[name] for name in shared}
+def _request_columns(row: CatalogRow) -> dict[str, Any]:
+    return _task_columns(row) | {
+        "simu_path": row.path[:500],
+        "gen_config": row.gen_version,
+        "nevents": row.nevents,
+        "background": row.background,
+        "data": {"csv_import": dict(row.raw)},
+    }
 
 
 def _set(row: Any, values: Mapping[str, Any]) -> None:
