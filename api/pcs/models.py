@@ -21,6 +21,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.associationproxy import AssociationProxy, association_proxy
 from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
 from flows.common.database import AwareTime, Base, now
@@ -76,8 +77,9 @@ class Owned:
 
 
 class Changeable(Owned):
-    """Columns of what somebody made and may change."""
+    """Columns of what somebody made and may change, by its key."""
 
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     updated_at: Mapped[datetime] = mapped_column(AwareTime, default=now)
 
 
@@ -103,7 +105,6 @@ class Tag(Changeable, Base):
         CheckConstraint("(kind = 'p') = (category_digit IS NOT NULL)", name="category"),
     )
 
-    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     kind: Mapped[TagKind] = mapped_column(String(1))
     tag_number: Mapped[int]
     tag_label: Mapped[str] = mapped_column(String(10), unique=True)
@@ -136,7 +137,6 @@ class Campaign(Changeable, Base):
         ),
     )
 
-    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     name: Mapped[str] = mapped_column(String(100), unique=True)
     lifecycle: Mapped[Lifecycle] = mapped_column(String(20), default=Lifecycle.FUTURE)
     start_date: Mapped[date | None]
@@ -187,6 +187,15 @@ class Dataset(Owned, Base):
     reco_tag: Mapped[Tag | None] = relationship(foreign_keys=[reco_tag_id])
     background_tag: Mapped[Tag | None] = relationship(foreign_keys=[background_tag_id])
 
+    campaign_name: AssociationProxy[str | None] = association_proxy("campaign", "name")
+    physics_tag_label: AssociationProxy[str | None] = association_proxy("physics_tag", "tag_label")
+    evgen_tag_label: AssociationProxy[str | None] = association_proxy("evgen_tag", "tag_label")
+    simu_tag_label: AssociationProxy[str | None] = association_proxy("simu_tag", "tag_label")
+    reco_tag_label: AssociationProxy[str | None] = association_proxy("reco_tag", "tag_label")
+    background_tag_label: AssociationProxy[str | None] = association_proxy(
+        "background_tag", "tag_label"
+    )
+
     @property
     def tags(self) -> dict[TagKind, Tag]:
         """The tags that it has."""
@@ -221,7 +230,6 @@ class ProdConfig(Changeable, Base):
 
     __tablename__ = "pcs_prod_config"
 
-    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     name: Mapped[str] = mapped_column(String(200), unique=True)
     bg_mixing: Mapped[bool] = mapped_column(default=False)
     bg_cross_section: Mapped[str] = mapped_column(String(200), default="")
@@ -261,7 +269,6 @@ class ProdRequest(Wanted, Base):
     __tablename__ = "pcs_prod_request"
     __table_args__ = (Index("pcs_prod_request_source_row_idx", "source_row"),)
 
-    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     simu_path: Mapped[str] = mapped_column(String(500), default="")
     gen_config: Mapped[str] = mapped_column(Text, default="", server_default=_NO_TEXT)
     nevents: Mapped[int | None] = mapped_column(BigInteger)
@@ -285,7 +292,6 @@ class ProdTask(Wanted, Base):
         Index("pcs_prod_task_status_idx", "status"),
     )
 
-    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     name: Mapped[str] = mapped_column(String(255), unique=True)
     status: Mapped[TaskStatus] = mapped_column(String(20), default=TaskStatus.DRAFT)
     dataset_id: Mapped[int] = mapped_column(ForeignKey("pcs_dataset.id"))

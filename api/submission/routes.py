@@ -12,6 +12,7 @@ from api.http import pages
 from api.http.access import gatekeeper
 from api.http.sessions import read, settings_of
 from api.pcs.models import ProdTask
+from api.pcs.queries.rows import key_of
 from api.submission.domain import Operation, refusals
 from api.submission.queries import detail, listing
 from api.submission.queries.listing import Filter
@@ -22,7 +23,6 @@ router = APIRouter(route_class=pages.PageRoute, prefix="/pcs/tasks", include_in_
 
 _MOST_STATES: Final = listing.PAGE_SIZE
 _MOST_PLANNED: Final = 10_000
-_MAX_KEY: Final = 2**31 - 1
 
 
 @router.get("/plan.json")
@@ -43,15 +43,15 @@ async def plan(
         references = listing.references(session, found)
         return [
             Planned(
-                id=task.id,
-                name=task.name,
-                label=task.dataset.composed_name,
-                reference=quote(references[task.id], safe=""),
+                id=standing.task.id,
+                name=standing.task.name,
+                label=standing.task.dataset.composed_name,
+                reference=quote(references[standing.task.id], safe=""),
                 reasons=refusals(
                     operation, standing, caller=caller, is_relaxed=settings.pcs.relaxed
                 ),
             )
-            for task, standing in detail.standings(session, found, settings)
+            for standing in detail.standings(session, found, settings)
         ]
 
     found = await read(request, judged)
@@ -91,5 +91,4 @@ def _state(session: Session, task: ProdTask) -> State:
 
 
 def _keys(ids: str) -> list[int]:
-    words = (word for word in ids.split(",") if word.isascii() and word.isdecimal())
-    return [int(word) for word in words if len(word) < len(str(_MAX_KEY))]
+    return [key for word in ids.split(",") if (key := key_of(word)) is not None]

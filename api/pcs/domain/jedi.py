@@ -34,24 +34,13 @@ def task_parameters(task: ProdTask, name: str, config: EffectiveConfig) -> dict[
     """
     if problems := config.problems():
         raise ConfigNotOfForm(problems)
-    return {
-        **_identity(task, name, config),
-        **_resources(config),
-        **_optional(config),
-        "log": _log(task.dataset, name),
-        "jobParameters": _job_parameters(task.dataset, name, config),
-    }
-
-
-def _identity(task: ProdTask, name: str, config: EffectiveConfig) -> dict[str, Any]:
-    data = config.data
-    group = config.text("panda_working_group").partition(".")[0] or "EIC"
+    data, dataset = config.data, task.dataset
     return {
         "taskName": name,
         "userName": task.created_by,
         "vo": data.get("vo") or "eic",
-        "workingGroup": group,
-        "campaign": task.dataset.detector_version,
+        "workingGroup": config.text("panda_working_group").partition(".")[0] or "EIC",
+        "campaign": dataset.detector_version,
         "prodSourceLabel": data.get("prod_source_label") or "test",
         "taskType": data.get("task_type") or "production",
         "processingType": data.get("processing_type") or "epicproduction",
@@ -59,18 +48,15 @@ def _identity(task: ProdTask, name: str, config: EffectiveConfig) -> dict[str, A
         "transPath": data.get("transformation") or _TRANSFORMATION,
         "container_name": config.text("container_image"),
         "noInput": True,
-    }
-
-
-def _resources(config: EffectiveConfig) -> dict[str, Any]:
-    data = config.data
-    return {
         "nFilesPerJob": data.get("files_per_job", 1),
         "coreCount": data.get("corecount", 1),
         "ramCount": data.get("ram_count", 2000),
         "ramUnit": "MBPerCore",
         "site": config.text("panda_site"),
         "cloud": data.get("cloud") or config.text("panda_working_group"),
+        **_optional(config),
+        "log": _log(dataset, name),
+        "jobParameters": _job_parameters(dataset, name, config),
     }
 
 

@@ -26,8 +26,6 @@ from api.pcs.views.catalogue import (
     ProdConfigView,
     ProdRequestView,
     campaign_views,
-    dataset_view,
-    dataset_views,
 )
 
 router = PcsRouter(prefix=PREFIX)
@@ -77,7 +75,6 @@ add_routes(
         name="dataset",
         words="dataset",
         view=DatasetView,
-        show=dataset_views,
         form=DatasetForm,
         example={
             "detector_version": "26.02.0",
@@ -113,7 +110,7 @@ def take_dataset_in(request: Request, actor: Writer, sent: Sent, response: Respo
     with session_of(request) as session:
         dataset, is_new = datasets.take_in(session, values, actor)
         response.status_code = 201 if is_new else 200
-        return dataset_view(dataset)
+        return DatasetView.model_validate(dataset)
 
 
 @router.writes(
@@ -122,7 +119,7 @@ def take_dataset_in(request: Request, actor: Writer, sent: Sent, response: Respo
 def add_block(pk: RowKey, request: Request, actor: Writer) -> DatasetView:
     """The new block; all blocks of the dataset count one more."""
     with session_of(request) as session:
-        return dataset_view(datasets.add_block(session, pk, actor))
+        return DatasetView.model_validate(datasets.add_block(session, pk, actor))
 
 
 # ------------------------------------------------------------------ configurations, requests

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -17,6 +17,7 @@ from api.pcs.services.access import Actor
 from blocks.errors import Invalid, Refused
 
 _MOST_NAMED: Final = 3
+_Row = TypeVar("_Row", ProdConfig, ProdRequest)
 
 # ------------------------------------------------------------------ configurations
 
@@ -42,8 +43,7 @@ def change_config(
         Refused: A ready task, or one whose submission is open, runs with it.
         Invalid: A value is not of its form, or the name is taken.
     """
-    found = by_key(session, ProdConfig, key, is_locked=True)
-    actor.require_owner(found.created_by)
+    found = _owned(session, ProdConfig, key, actor)
     _check(session, values, found)
     _require_unused(session, found, actor)
     return records.change(session, found, values)
@@ -57,8 +57,7 @@ def delete_config(session: Session, key: int, actor: Actor) -> None:
         NotOwner: Somebody else made it.
         Refused: A task has it.
     """
-    found = by_key(session, ProdConfig, key, is_locked=True)
-    actor.require_owner(found.created_by)
+    found = _owned(session, ProdConfig, key, actor)
     users = session.scalars(
         select(ProdTask.name).where(ProdTask.prod_config_id == found.id).limit(_MOST_NAMED)
     ).all()
@@ -110,7 +109,7 @@ def change_request(
         NotFound: There is none.
         NotOwner: Somebody else made it.
     """
-    return records.change(session, _owned_request(session, key, actor), values)
+    return records.change(session, _owned(session, ProdRequest, key, actor), values)
 
 
 def delete_request(session: Session, key: int, actor: Actor) -> None:
@@ -120,10 +119,10 @@ def delete_request(session: Session, key: int, actor: Actor) -> None:
         NotFound: There is none.
         NotOwner: Somebody else made it.
     """
-    records.remove(session, _owned_request(session, key, actor))
+    records.remove(session, _owned(session, ProdRequest, key, actor))
 
 
-def _owned_request(session: Session, key: int, actor: Actor) -> ProdRequest:
-    found = by_key(session, ProdRequest, key, is_locked=True)
+def _owned(session: Session, model: type[_Row], key: int, actor: Actor) -> _Row:
+    found = by_key(session, model, key, is_locked=True)
     actor.require_owner(found.created_by)
     return found

@@ -152,12 +152,8 @@ def _overrides(task: ProdTask) -> dict[str, Any] | None:
 def _request_view(request: Request | None, settings: Settings) -> OpenRequestView | None:
     if request is None:
         return None
-    return OpenRequestView(
-        id=request.id,
-        state=request.state,
-        url=f"{settings.stack.root_path}/api/requests/{request.id}/",
-        created_at=request.created_at,
-        error=request.error,
-        not_before=request.not_before,
-        flow_run_url=settings.prefect.flow_run_url(request.flow_run_id),
-    )
+    links = {
+        "url": f"{settings.stack.root_path}/api/requests/{request.id}/",
+        "flow_run_url": settings.prefect.flow_run_url(request.flow_run_id),
+    }
+    return OpenRequestView.model_validate(columns(request) | links)

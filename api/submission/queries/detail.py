@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from api.http.access import Caller
 from api.pcs.domain.effective import CONFIG_FIELDS, ConfigNotOfForm
-from api.pcs.models import Attempt, ProdRequest, ProdTask, Tag, TagKind, TaskStatus
+from api.pcs.models import Attempt, ProdRequest, ProdTask
 from api.pcs.queries import open_requests
 from api.pcs.services import plans
 from api.requests.views import RequestView, view
@@ -67,9 +67,8 @@ class Detail:
     command: str
     command_problem: str | None
     next_name: str
-    reasons: list[str]
+    reasons: Sequence[str]
     settings: list[Setting]
-    tags: list[tuple[TagKind, Tag]]
     prod_request: ProdRequest | None
     submission: Submission
     against: dict[Operation, list[str]]
@@ -84,7 +83,7 @@ def read(session: Session, task: ProdTask, *, caller: Caller, settings: Settings
     tries = _tries(session, task, submission, settings)
     newest = task.attempts[-1].id if task.attempts and submission.is_open else None
     command, problem = _command(task, newest)
-    [(_, standing)] = standings(session, [task], settings)
+    [standing] = standings(session, [task], settings)
     against = {
         operation: refusals(operation, standing, caller=caller, is_relaxed=settings.pcs.relaxed)
         for operation in Operation
@@ -95,9 +94,8 @@ def read(session: Session, task: ProdTask, *, caller: Caller, settings: Settings
         command=command,
         command_problem=problem,
         next_name=plans.next_name(task),
-        reasons=list(standing.reasons),
+        reasons=standing.reasons,
         settings=list(_settings(task)),
-        tags=list(task.dataset.tags.items()),
         prod_request=session.get(ProdRequest, task.request_id) if task.request_id else None,
         submission=submission,
         against=against,
@@ -178,22 +176,17 @@ def _waiting(session: Session, task: ProdTask) -> list[Request]:
 
 def standings(
     session: Session, tasks: Sequence[ProdTask], settings: Settings
-) -> Iterator[tuple[ProdTask, Standing]]:
+) -> Iterator[Standing]:
     """What counts of many tasks for their gates, in few queries."""
     strict = plans.readiness(session, tasks, is_relaxed=False)
     held = plans.readiness(session, tasks, is_relaxed=True) if settings.pcs.relaxed else strict
     asked = open_requests.of_tasks(session, [task.name for task in tasks])
     for task in tasks:
         request = asked.get(task.name)
-        yield (
-            task,
-            Standing(
-                status=TaskStatus(task.status),
-                owner=task.created_by,
-                jedi_task_id=task.panda_task_id,
-                request_id=request.id if request is not None else None,
-                reasons=tuple(strict[task.id]),
-                reasons_to_lock=tuple(held[task.id]),
-                command_problem=_command(task)[1] if settings.pcs.relaxed else None,
-            ),
+        yield Standing(
+            task=task,
+            request_id=request.id if request is not None else None,
+            reasons=strict[task.id],
+            reasons_to_lock=held[task.id],
+            command_problem=_command(task)[1] if settings.pcs.relaxed else None,
         )

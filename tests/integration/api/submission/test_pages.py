@@ -479,7 +479,7 @@ def shown(engine, key: int, operation: Operation) -> bool:
     """Whether the page lets its reader do it."""
     with transaction(engine) as session:
         task = tasks.load(session, key)
-        [(_, standing)] = detail.standings(session, [task], settings())
+        [standing] = detail.standings(session, [task], settings())
         is_relaxed = settings().pcs.relaxed
         return not refusals(operation, standing, caller=TESTER, is_relaxed=is_relaxed)
 
@@ -498,9 +498,7 @@ def done(engine, key: int, operation: Operation) -> bool:
 
 
 STANDING = Standing(
-    status=TaskStatus.READY,
-    owner="anna",
-    jedi_task_id=None,
+    task=ProdTask(status=TaskStatus.READY, created_by="anna"),
     request_id=None,
     reasons=(),
     reasons_to_lock=(),
