@@ -24,7 +24,6 @@ from api.pcs.routes.common import PREFIX, Name, PcsRouter, Writer, by_name
 from api.pcs.routes.records import Records, add_routes
 from api.pcs.schemas import tasks as forms
 from api.pcs.services import imports, plans, recording, submission, tasks
-from api.pcs.views.catalogue import RowView
 from api.pcs.views.tasks import SubmittedTaskView, TaskView, task_view, task_views
 from flows.common.text import Text
 from flows.submission.schemas import TaskOperation
@@ -36,32 +35,6 @@ class Associated(BaseModel):
     """The production task that a PanDA task was associated with."""
 
     task: str
-
-
-class RefusedRow(RowView):
-    """A row that was not imported: where it begins, and why."""
-
-    line: int
-    reason: str
-
-
-class Imported(RowView):
-    """What an import did."""
-
-    status: str
-    created: int
-    updated: int
-    unchanged: int
-    refused: list[RefusedRow]
-
-
-class QueuedOperation(BaseModel):
-    """An operation on a live task that was requested."""
-
-    queued: bool
-    operation: str
-    jedi_task_id: int
-    request_id: int
 
 
 class Commands(BaseModel):
@@ -154,7 +127,7 @@ def associate(request: Request, actor: Writer, sent: Sent) -> Associated:
 @router.writes(
     "/catalog-import/", "Import a catalog of requests", forms.CatalogForm, {"source": "datasets"}
 )
-def import_catalog(request: Request, actor: Writer, sent: Sent) -> Imported:
+def import_catalog(request: Request, actor: Writer, sent: Sent) -> imports.Imported:
     """Good rows are imported, each at most once; the others are listed with the reason."""
     form = sent.parse(forms.CatalogForm)
     text = form.csv_text
@@ -163,7 +136,7 @@ def import_catalog(request: Request, actor: Writer, sent: Sent) -> Imported:
             raise Rejection(400, {"source": ["This field is required, or csv_text."]})
         text = imports.published(settings_of(request).stack.tmp_dir, form.source)
     with session_of(request) as session:
-        return Imported.model_validate(imports.import_catalog(session, text, form, actor))
+        return imports.import_catalog(session, text, form, actor)
 
 
 # ------------------------------------------------------------------ before PanDA
@@ -238,11 +211,12 @@ def _add_operation(
     form: type[forms.OperationForm],
     example: dict[str, Any],
 ) -> None:
-    def operate(name: Name, request: Request, actor: Writer, sent: Sent) -> QueuedOperation:
+    def operate(
+        name: Name, request: Request, actor: Writer, sent: Sent
+    ) -> submission.QueuedOperation:
         given = {key: value for key, value in sent.read(form).items() if value is not None}
         with session_of(request) as session:
-            queued = submission.operate(session, name, given | {"operation": operation}, actor)
-        return QueuedOperation(queued=True, **vars(queued))
+            return submission.operate(session, name, given | {"operation": operation}, actor)
 
     router.writes(
         f"/{{name:path}}/panda-{path}/",

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from api.pcs.domain import names
 from api.pcs.domain.catalog_rows import (
     CatalogRow,
     CatalogUnreadable,
-    Refused,
+    RefusedRow,
     RowRefused,
     read_catalog,
 )
@@ -40,6 +40,7 @@ from blocks.errors import Invalid
 from flows.common.database import now
 
 _SCOPE: Final = "group.EIC"
+_Row = TypeVar("_Row", Dataset, ProdRequest)
 _ROOM_FOR_TRIES: Final = len(".try999")
 _CONFIG: Final = "catalog_import"
 _LOCK: Final = 0x70637363  # "pcsc": one import at a time
@@ -47,14 +48,14 @@ _MAX_SOURCE_BYTES: Final = 32 * 1024 * 1024
 
 
 @dataclass
-class Done:
-    """What an import did: rows by what became of them."""
+class Imported:
+    """What an import did."""
 
-    created: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    refused: list[Refused] = field(default_factory=list)
-    status: str = "done"
+    status: str
+    created: int
+    updated: int
+    unchanged: int
+    refused: list[RefusedRow]
 
 
 def published(tmp_dir: Path, source: str) -> str:
@@ -74,14 +75,14 @@ def published(tmp_dir: Path, source: str) -> str:
         raise Invalid({"source": [f"{path} cannot be read: {error}"]}) from None
 
 
-def import_catalog(session: Session, text: str, wanted: CatalogForm, actor: Actor) -> Done:
+def import_catalog(session: Session, text: str, wanted: CatalogForm, actor: Actor) -> Imported:
     """Import every good row of the catalog.
 
     Raises:
         Invalid: It is no catalog, or the campaign or configuration is unknown.
     """
     session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
-    done = Done()
+    done = Imported(status="done", created=0, updated=0, unchanged=0, refused=[])
     rows = _Rows(
         session,
         actor,
@@ -91,13 +92,13 @@ def import_catalog(session: Session, text: str, wanted: CatalogForm, actor: Acto
     )
     try:
         for row in read_catalog(text):
-            if isinstance(row, Refused):
+            if isinstance(row, RefusedRow):
                 done.refused.append(row)
                 continue
             try:
                 outcome = rows.take(row)
             except RowRefused as error:
-                done.refused.append(Refused(row.line, str(error)))
+                done.refused.append(RefusedRow(row.line, str(error)))
             else:
                 setattr(done, outcome, getattr(done, outcome) + 1)
     except CatalogUnreadable as error:
@@ -145,19 +146,14 @@ class _Rows:
         self._campaign = campaign
         self._config = config
         self._detector_config = detector_config
-        self._tags = _Tags(session, actor)
-        self._requests = {
-            each.source_row: each
-            for each in session.scalars(
-                select(ProdRequest).where(ProdRequest.source_row.startswith("csv_import."))
-            )
+        self._categories = {
+            each.name.casefold(): each.digit for each in session.scalars(select(PhysicsCategory))
         }
-        self._datasets = {
-            each.dataset_name: each
-            for each in session.scalars(
-                select(Dataset).where(Dataset.dataset_name.startswith("csv_import."))
-            )
-        }
+        # A locked tag is taken before a draft, an older one before a newer.
+        ordered = sorted(session.scalars(select(Tag)), key=lambda tag: (tag.status, -tag.id))
+        self._tags = {(TagKind(tag.kind), _key(tag.parameters)): tag for tag in ordered}
+        self._requests = _imported(session, ProdRequest, ProdRequest.source_row)
+        self._datasets = _imported(session, Dataset, Dataset.dataset_name)
         self._tasks = {each.name: each for each in session.scalars(select(ProdTask))}
         self._of_dataset = {each.dataset_id: each for each in self._tasks.values()}
         self._composed = set(session.scalars(select(Dataset.composed_name)))
@@ -240,10 +236,10 @@ class _Rows:
         simu = {"detector_sim": "npsim", "sim_version": release}
         reco = {"reco_version": release, "reco_config": self._detector_config}
         return {
-            TagKind.PHYSICS: self._tags.get(TagKind.PHYSICS, physics, category=path.category),
-            TagKind.EVGEN: self._tags.get(TagKind.EVGEN, path.evgen_parameters()),
-            TagKind.SIMU: self._tags.get(TagKind.SIMU, simu),
-            TagKind.RECO: self._tags.get(TagKind.RECO, reco),
+            TagKind.PHYSICS: self._tag(TagKind.PHYSICS, physics, category=path.category),
+            TagKind.EVGEN: self._tag(TagKind.EVGEN, path.evgen_parameters()),
+            TagKind.SIMU: self._tag(TagKind.SIMU, simu),
+            TagKind.RECO: self._tag(TagKind.RECO, reco),
         }
 
     def _name(
@@ -296,6 +292,44 @@ class _Rows:
             raise RowRefused(f"task {task.name!r} is {task.created_by}'s")
         return changes
 
+    def _tag(self, kind: TagKind, parameters: dict[str, Any], *, category: str = "") -> Tag:
+        """The tag with these parameters, made where there is none.
+
+        Args:
+            kind: What it fixes.
+            parameters: Exactly its parameters.
+            category: Name of a physics tag's category.
+
+        Raises:
+            RowRefused: All nine categories have other names.
+        """
+        known = self._tags.get((kind, _key(parameters)))
+        if known is not None:
+            return known
+        values: dict[str, Any] = {"parameters": parameters, "description": "from an import"}
+        if kind is TagKind.PHYSICS:
+            values["category"] = self._category(category)
+        made = tags.add_tag(self._session, values, self._actor, kind=kind)
+        self._tags[kind, _key(parameters)] = made
+        return made
+
+    def _category(self, name: str) -> int:
+        if (digit := self._categories.get(name.casefold())) is not None:
+            return digit
+        free = sorted(set(range(1, 10)) - set(self._categories.values()))
+        if not free:
+            raise RowRefused(f"there is no physics category {name!r}, and no digit left for it")
+        made = tags.add_category(self._session, {"digit": free[0], "name": name}, self._actor)
+        self._categories[name.casefold()] = made.digit
+        return made.digit
+
+
+def _imported(
+    session: Session, model: type[_Row], name: InstrumentedAttribute[str]
+) -> dict[str, _Row]:
+    rows = session.scalars(select(model).where(name.startswith("csv_import.")))
+    return {getattr(row, name.key): row for row in rows}
+
 
 def _task_columns(row: CatalogRow) -> dict[str, Any]:
     return {
@@ -328,54 +362,6 @@ def _set(row: Any, values: Mapping[str, Any]) -> None:
 
 def _differing(row: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if getattr(row, name) != value}
-
-
-# ------------------------------------------------------------------ tags
-
-
-class _Tags:
-    """The tags that rows need: found by their parameters, or made as drafts."""
-
-    def __init__(self, session: Session, actor: Actor) -> None:
-        self._session = session
-        self._actor = actor
-        self._categories = {
-            each.name.casefold(): each.digit for each in session.scalars(select(PhysicsCategory))
-        }
-        # A locked tag is taken before a draft, an older one before a newer.
-        ordered = sorted(session.scalars(select(Tag)), key=lambda tag: (tag.status, -tag.id))
-        self._known = {(TagKind(tag.kind), _key(tag.parameters)): tag for tag in ordered}
-
-    def get(self, kind: TagKind, parameters: dict[str, Any], *, category: str = "") -> Tag:
-        """The tag with these parameters, made where there is none.
-
-        Args:
-            kind: What it fixes.
-            parameters: Exactly its parameters.
-            category: Name of a physics tag's category.
-
-        Raises:
-            RowRefused: All nine categories have other names.
-        """
-        known = self._known.get((kind, _key(parameters)))
-        if known is not None:
-            return known
-        values: dict[str, Any] = {"parameters": parameters, "description": "from an import"}
-        if kind is TagKind.PHYSICS:
-            values["category"] = self._category(category)
-        made = tags.add_tag(self._session, values, self._actor, kind=kind)
-        self._known[kind, _key(parameters)] = made
-        return made
-
-    def _category(self, name: str) -> int:
-        if (digit := self._categories.get(name.casefold())) is not None:
-            return digit
-        free = sorted(set(range(1, 10)) - set(self._categories.values()))
-        if not free:
-            raise RowRefused(f"there is no physics category {name!r}, and no digit left for it")
-        made = tags.add_category(self._session, {"digit": free[0], "name": name}, self._actor)
-        self._categories[name.casefold()] = made.digit
-        return made.digit
 
 
 def _key(parameters: dict[str, Any]) -> str:

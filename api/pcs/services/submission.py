@@ -156,15 +156,16 @@ def _accept(session: Session, task: ProdTask, actor: Actor) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Queued:
+class QueuedOperation:
     """An operation on a live task that was requested."""
 
+    queued: bool
     operation: str
     jedi_task_id: int
     request_id: int
 
 
-def operate(session: Session, name: str, wanted: dict[str, Any], actor: Actor) -> Queued:
+def operate(session: Session, name: str, wanted: dict[str, Any], actor: Actor) -> QueuedOperation:
     """Request an operation on the task's attempt at PanDA.
 
     Args:
@@ -191,7 +192,12 @@ def operate(session: Session, name: str, wanted: dict[str, Any], actor: Actor) -
         wanted | {"jedi_task_id": jedi_task_id, "task_name": task.name, "created_by": actor.name}
     )
     accepted = requests.accept(session, OPERATE_TASK, form, requested_by=actor.name, source="rest")
-    return Queued(operation=wanted["operation"], jedi_task_id=jedi_task_id, request_id=accepted.id)
+    return QueuedOperation(
+        queued=True,
+        operation=wanted["operation"],
+        jedi_task_id=jedi_task_id,
+        request_id=accepted.id,
+    )
 
 
 # ------------------------------------------------------------------ artifacts
