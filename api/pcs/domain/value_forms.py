@@ -74,7 +74,6 @@ class WholeNumber:
         return None
 
 
-@dataclass(frozen=True)
 class Hours:
     """A time in hours."""
 
@@ -85,7 +84,6 @@ class Hours:
         return None if 0 < value <= 10_000 else "must be between 0 and 10000"  # noqa: PLR2004
 
 
-@dataclass(frozen=True)
 class Flag:
     """True or false."""
 
@@ -94,7 +92,6 @@ class Flag:
         return None if isinstance(value, bool) else "must be true or false"
 
 
-@dataclass(frozen=True)
 class FileNames:
     """A list of file names without a path."""
 

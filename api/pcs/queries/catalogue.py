@@ -9,16 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 from sqlalchemy.orm.interfaces import ORMOption
 
-from api.pcs.models import (
-    Campaign,
-    Dataset,
-    Lifecycle,
-    PhysicsCategory,
-    ProdConfig,
-    ProdRequest,
-    Tag,
-    TagKind,
-)
+from api.pcs.models import Campaign, Dataset, Lifecycle, ProdConfig, Tag, TagKind
 from api.pcs.queries.rows import equal, key_of, no_match, unknown
 from blocks.errors import Invalid, NotFound
 from flows.common.text import Text
@@ -33,12 +24,6 @@ class CampaignFilter:
     """Which campaigns a list shows; an absent field filters nothing."""
 
     lifecycle: Lifecycle | None = None
-
-
-def campaigns(session: Session, wanted: CampaignFilter) -> list[Campaign]:
-    """The campaigns of a filter, oldest first."""
-    query = equal(select(Campaign), wanted, lifecycle=Campaign.lifecycle)
-    return list(session.scalars(query.order_by(Campaign.id)))
 
 
 def campaign(session: Session, key: str | int, *, is_locked: bool = False) -> Campaign:
@@ -81,11 +66,6 @@ def campaign_key(session: Session, key: str | int | None, field: str = "campaign
 @dataclass(frozen=True)
 class NoFilter:
     """Nothing to filter by."""
-
-
-def categories(session: Session, _wanted: NoFilter) -> list[PhysicsCategory]:
-    """Every category, by digit."""
-    return list(session.scalars(select(PhysicsCategory).order_by(PhysicsCategory.digit)))
 
 
 def tag_counts(session: Session) -> dict[int | None, int]:
@@ -206,11 +186,6 @@ def _loaded() -> list[ORMOption]:
 # ------------------------------------------------------------------ configurations, requests
 
 
-def configs(session: Session, _wanted: NoFilter) -> list[ProdConfig]:
-    """Every configuration, oldest first."""
-    return list(session.scalars(select(ProdConfig).order_by(ProdConfig.id)))
-
-
 def named_config(session: Session, key: str | int) -> ProdConfig:
     """The configuration that a field of something else names by key or by name.
 
@@ -230,9 +205,3 @@ class ProdRequestFilter:
     """Which production requests a list shows; an absent field filters nothing."""
 
     status: Text | None = None
-
-
-def prod_requests(session: Session, wanted: ProdRequestFilter) -> list[ProdRequest]:
-    """The requests of a filter, oldest first."""
-    query = equal(select(ProdRequest), wanted, status=ProdRequest.status)
-    return list(session.scalars(query.order_by(ProdRequest.id)))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from fastapi import Request, Response
 
 from api.http.errors import writing
 from api.http.forms import Sent
 from api.http.sessions import session_of, settings_of
-from api.pcs.models import ProdConfig, ProdRequest
+from api.pcs.models import Campaign, ProdConfig, ProdRequest
 from api.pcs.queries import catalogue as queries
-from api.pcs.queries.rows import by_key
+from api.pcs.queries.rows import by_key, listed
 from api.pcs.routes.common import PREFIX, Name, PcsRouter, RowKey, Writer, by_name
 from api.pcs.routes.records import Records, add_routes
 from api.pcs.schemas.catalogue import (
@@ -46,7 +48,7 @@ add_routes(
         key="{name}",
         read_key=by_name,
         filters=queries.CampaignFilter,
-        find=queries.campaigns,
+        find=partial(listed, model=Campaign),
         get=queries.campaign,
         add=campaigns.add,
         change=campaigns.change,
@@ -148,7 +150,7 @@ add_routes(
             },
         },
         changes_example={"panda_site": "BNL_PanDA_2"},
-        find=queries.configs,
+        find=partial(listed, model=ProdConfig),
         get=lambda session, key: by_key(session, ProdConfig, key),
         add=production.add_config,
         change=production.change_config,
@@ -177,7 +179,7 @@ add_routes(
         },
         changes_example={"status": "review"},
         filters=queries.ProdRequestFilter,
-        find=queries.prod_requests,
+        find=partial(listed, model=ProdRequest),
         get=lambda session, key: by_key(session, ProdRequest, key),
         add=production.add_request,
         change=production.change_request,

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from api.http.sessions import session_of
 from api.pcs.models import PhysicsCategory, TagKind
 from api.pcs.queries import catalogue as queries
-from api.pcs.queries.rows import by_key
+from api.pcs.queries.rows import by_key, listed
 from api.pcs.routes.common import PREFIX, PcsRouter, RowKey, Writer, by_digit, by_number
 from api.pcs.routes.records import Records, add_routes, with_article
 from api.pcs.schemas.catalogue import CategoryForm, PhysicsTagForm, TagForm
@@ -52,9 +52,7 @@ add_routes(
     Records(
         prefix="/physics-categories",
         name="category",
-        names="categories",
         words="physics category",
-        plural="physics categories",
         view=CategoryView,
         show=category_views,
         form=CategoryForm,
@@ -62,7 +60,7 @@ add_routes(
         changes_example={"description": "deep inelastic"},
         key="{digit}",
         read_key=by_digit,
-        find=queries.categories,
+        find=partial(listed, model=PhysicsCategory),
         get=lambda session, digit: by_key(session, PhysicsCategory, digit),
         add=tags.add_category,
         change=tags.change_category,

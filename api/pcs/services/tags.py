@@ -155,4 +155,4 @@ def _next_number(session: Session, kind: TagKind, digit: int | None) -> int:
         return number
     if number > tag_rules.MAX_PHYSICS_SUFFIX:
         raise BadTransition(f"All {tag_rules.MAX_PHYSICS_SUFFIX} physics numbers are given.")
-    return tag_rules.physics_number(digit, number)
+    return digit * (tag_rules.MAX_PHYSICS_SUFFIX + 1) + number
