@@ -10,7 +10,7 @@ from typing import Final
 
 from api.pcs.domain.effective import EffectiveConfig
 from api.pcs.domain.names import MAX_OUT_DS
-from api.pcs.domain.value_forms import OUT_DS
+from api.pcs.domain.value_forms import OUT_DS, some
 from api.pcs.models import ProdTask, TagKind, TagStatus, TaskStatus
 
 _BY_HAND: Final = {
@@ -121,9 +121,7 @@ def _about_name(name: str, *, is_official: bool) -> Iterator[str]:
 
 def _about_sharing(task: ProdTask, sharing: Sequence[str]) -> Iterator[str]:
     if sharing:
-        others = ", ".join(repr(other) for other in sharing[:_MOST_NAMED])
-        if (more := len(sharing) - _MOST_NAMED) > 0:
-            others += f" and {more} more"
+        others = some(sharing, _MOST_NAMED)
         name = task.dataset.composed_name
         yield f"{name} is also the name of {others}; PanDA would take them for one"
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from api.pcs.errors import AmbiguousIdentity, TaskNotFound
@@ -59,18 +59,14 @@ def matches(session: Session, name: str) -> list[ProdTask]:
     """The tasks that the name means: by composed name, else by stored name, else by key."""
     if not name or any(unkeepable(name)):
         return []
-    for condition in _identities(name):
+    conditions = [ProdTask.dataset.has(composed_name=name), ProdTask.name == name]
+    if (key := key_of(name)) is not None:
+        conditions.append(ProdTask.id == key)
+    for condition in conditions:
         found = list(session.scalars(select(ProdTask).where(condition).order_by(ProdTask.id)))
         if found:
             return found
     return []
-
-
-def _identities(name: str) -> list[ColumnElement[bool]]:
-    identities = [ProdTask.dataset.has(composed_name=name), ProdTask.name == name]
-    if (key := key_of(name)) is not None:
-        identities.append(ProdTask.id == key)
-    return identities
 
 
 def resolve(

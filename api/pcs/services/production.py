@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.pcs.domain import effective
+from api.pcs.domain.value_forms import some
 from api.pcs.models import ProdConfig, ProdRequest, ProdTask, TaskStatus
 from api.pcs.queries import open_requests
 from api.pcs.queries.rows import by_key, require_free
@@ -62,7 +63,7 @@ def delete_config(session: Session, key: int, actor: Actor) -> None:
         select(ProdTask.name).where(ProdTask.prod_config_id == found.id).limit(_MOST_NAMED)
     ).all()
     if users:
-        raise Refused(f"{found.name} is the configuration of {_some(users)}.")
+        raise Refused(f"{found.name} is the configuration of {some(users, _MOST_NAMED)}.")
     records.remove(session, found)
 
 
@@ -81,15 +82,11 @@ def _require_unused(session: Session, found: ProdConfig, actor: Actor) -> None:
     if not actor.is_relaxed:
         users += [task.name for task in tasks if task.status == TaskStatus.READY]
     if users:
+        named = some(list(dict.fromkeys(users)), _MOST_NAMED)
         raise Refused(
-            f"{_some(list(dict.fromkeys(users)))} would run otherwise than locked: "
+            f"{named} would run otherwise than locked: "
             "set it back to draft first, or make another configuration."
         )
-
-
-def _some(users: Sequence[str]) -> str:
-    shown = ", ".join(repr(name) for name in users[:_MOST_NAMED])
-    return shown if len(users) <= _MOST_NAMED else f"{shown} and {len(users) - _MOST_NAMED} more"
 
 
 # ------------------------------------------------------------------ production requests
