@@ -144,7 +144,8 @@ def override_problems(overrides: Mapping[str, Any]) -> dict[str, str]:
     problems = {key[:100]: "is not a key of overrides" for key in unknown}
     problems |= forms.first_problem(overrides, FIELD_FORMS)
     for name in _LISTS:
-        if name in overrides and not _is_list_of_dids(overrides[name]):
+        dids = overrides.get(name, [])
+        if not (isinstance(dids, list) and all(_is_did(each) for each in dids)):
             problems[name] = "must be a list of DIDs"
     if "input_dataset_did" in overrides and not _is_did(overrides["input_dataset_did"]):
         problems["input_dataset_did"] = "must be a DID"
@@ -164,10 +165,6 @@ def _is_did(value: object) -> bool:
         return False
     scope, _, name = value.partition(":")
     return bool(scope and name) and not set(value) & set(" \"'`\\$;&|<>")
-
-
-def _is_list_of_dids(value: object) -> bool:
-    return isinstance(value, list) and all(_is_did(each) for each in value)
 
 
 def _plain(value: Any) -> Any:

@@ -18,7 +18,7 @@ from api.http.errors import Rejection, reading, writing
 from api.http.fields import MAX_INTEGER
 from api.http.forms import Sent
 from api.http.sessions import session_of, settings_of
-from api.pcs.models import ProdTask
+from api.pcs.models import ProdTask, TaskStatus
 from api.pcs.queries import tasks as queries
 from api.pcs.routes.common import PREFIX, Name, PcsRouter, Writer, by_name
 from api.pcs.routes.records import Records, add_routes
@@ -162,7 +162,9 @@ def set_status(name: Name, request: Request, actor: Writer, sent: Sent) -> TaskV
 @router.writes("/{name:path}/lock/", "Make a task ready")
 def lock(name: Name, request: Request, actor: Writer) -> TaskView:
     """400 where it is not, with every reason."""
-    return changed(request, lambda session: submission.lock(session, name, actor))
+    return changed(
+        request, lambda session: submission.set_status(session, name, TaskStatus.READY, actor)
+    )
 
 
 @router.writes(

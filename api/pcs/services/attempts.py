@@ -30,8 +30,7 @@ def allocate(session: Session, task: ProdTask) -> Attempt:
     Raises:
         Refused: An attempt of another task has that name.
     """
-    number = plans.next_try(task)
-    name = names.attempt_name(task.dataset.composed_name, number)
+    number, name = plans.next_try(task), plans.next_name(task)
     return _insert(session, task, number, name, Association.PCS_SUBMIT_REQUEST)
 
 

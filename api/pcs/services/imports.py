@@ -232,14 +232,14 @@ class _Rows:
 
     def _tags_of(self, path: EvgenPath) -> dict[TagKind, Tag]:
         release = self._campaign.name
-        physics = path.physics_parameters()
-        simu = {"detector_sim": "npsim", "sim_version": release}
-        reco = {"reco_version": release, "reco_config": self._detector_config}
+        parameters = {
+            TagKind.PHYSICS: path.physics_parameters(),
+            TagKind.EVGEN: path.evgen_parameters(),
+            TagKind.SIMU: {"detector_sim": "npsim", "sim_version": release},
+            TagKind.RECO: {"reco_version": release, "reco_config": self._detector_config},
+        }
         return {
-            TagKind.PHYSICS: self._tag(TagKind.PHYSICS, physics, category=path.category),
-            TagKind.EVGEN: self._tag(TagKind.EVGEN, path.evgen_parameters()),
-            TagKind.SIMU: self._tag(TagKind.SIMU, simu),
-            TagKind.RECO: self._tag(TagKind.RECO, reco),
+            kind: self._tag(kind, each, category=path.category) for kind, each in parameters.items()
         }
 
     def _name(
@@ -292,7 +292,7 @@ class _Rows:
             raise RowRefused(f"task {task.name!r} is {task.created_by}'s")
         return changes
 
-    def _tag(self, kind: TagKind, parameters: dict[str, Any], *, category: str = "") -> Tag:
+    def _tag(self, kind: TagKind, parameters: dict[str, str], *, category: str) -> Tag:
         """The tag with these parameters, made where there is none.
 
         Args:

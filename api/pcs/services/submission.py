@@ -41,21 +41,14 @@ def set_status(session: Session, name: str, wanted: str, actor: Actor) -> ProdTa
         return task
     if not lifecycle.is_allowed(current, target):
         raise BadTransition(_no_way(current, target))
-    if target is TaskStatus.READY:
-        _require_ready(session, task, actor, "Cannot lock — task is not ready: ")
+    if target is TaskStatus.READY and (
+        reasons := plans.reasons_against(session, task, is_relaxed=actor.is_relaxed)
+    ):
+        raise NotReady("Cannot lock — task is not ready: " + "; ".join(reasons))
     if target is TaskStatus.DRAFT:
         tasks.require_no_request(session, task)
     task.status = target
     return tasks.saved(session, task)
-
-
-def lock(session: Session, name: str, actor: Actor) -> ProdTask:
-    """Make a draft task ready.
-
-    Raises:
-        As for `set_status`.
-    """
-    return set_status(session, name, TaskStatus.READY, actor)
 
 
 def _status(wanted: str) -> TaskStatus:
@@ -69,11 +62,6 @@ def _no_way(current: TaskStatus, target: TaskStatus) -> str:
     if target is TaskStatus.SUBMITTED:
         return "A task becomes submitted by a recorded submission only."
     return f"A task that is {current} cannot become {target}."
-
-
-def _require_ready(session: Session, task: ProdTask, actor: Actor, text: str) -> None:
-    if reasons := plans.reasons_against(session, task, is_relaxed=actor.is_relaxed):
-        raise NotReady(text + "; ".join(reasons))
 
 
 # ------------------------------------------------------------------ submitting

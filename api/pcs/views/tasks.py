@@ -143,10 +143,7 @@ def _overrides(task: ProdTask) -> dict[str, Any] | None:
     """The overrides with the outputs in them, as peers read both."""
     if not task.outputs:
         return task.overrides
-    return {
-        **(task.overrides or {}),
-        "outputs": [output_entry(each) for each in task.outputs],
-    }
+    return (task.overrides or {}) | {"outputs": [output_entry(each) for each in task.outputs]}
 
 
 def _request_view(request: Request | None, settings: Settings) -> OpenRequestView | None:

@@ -451,7 +451,9 @@ TESTER = Caller("tester", Kind.TOKEN)
 DO = {
     Operation.SUBMIT: submission.submit,
     Operation.RERUN: submission.rerun,
-    Operation.LOCK: submission.lock,
+    Operation.LOCK: lambda session, name, actor: submission.set_status(
+        session, name, "ready", actor
+    ),
     Operation.DRAFT: lambda session, name, actor: submission.set_status(
         session, name, "draft", actor
     ),
