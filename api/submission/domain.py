@@ -10,6 +10,7 @@ from typing import Final
 from api.http.access import Caller
 from api.pcs.models import ProdTask, TaskStatus
 from flows.submission.domain import gate
+from flows.submission.models import Step
 
 
 class Operation(StrEnum):
@@ -38,6 +39,21 @@ class Phase(StrEnum):
 
 OPEN: Final = frozenset({Phase.WAITING, Phase.RUNNING, Phase.UNKNOWN, Phase.UNRECORDED})
 """Phases that go on by themselves."""
+
+
+STEPS: Final[dict[str, str]] = {
+    Step.CLAIM: "Claim the attempt",
+    Step.COMMAND: "Fetch the prun command from PCS",
+    Step.TOKEN: "Check the token for PanDA",
+    Step.SANDBOX: "Make an empty sandbox",
+    Step.SEND: "Send it with prun",
+    Step.CLASSIFY: "Read what prun said",
+    Step.RECONCILE: "Find out what PanDA has",
+    Step.CONFIRM: "Confirm that one task bears the name",
+    Step.RECORD: "Record the id at PCS",
+    Step.CLOSE: "Announce the outcome",
+}
+"""The steps of a submission in their order, as pages list them."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,8 +31,8 @@ from api.pcs.models import (
     TagKind,
     TaskStatus,
 )
-from api.pcs.queries import open_requests
 from api.pcs.queries.catalogue import campaign_key, current_campaign, named_config
+from api.pcs.queries.tasks import open_requests
 from api.pcs.schemas.tasks import CatalogForm
 from api.pcs.services import production, tags
 from api.pcs.services.access import Actor
@@ -157,7 +157,7 @@ class _Rows:
         self._tasks = {each.name: each for each in session.scalars(select(ProdTask))}
         self._of_dataset = {each.dataset_id: each for each in self._tasks.values()}
         self._composed = set(session.scalars(select(Dataset.composed_name)))
-        self._busy = set(open_requests.of_tasks(session, list(self._tasks)))
+        self._busy = set(open_requests(session, list(self._tasks)))
 
     def take(self, row: CatalogRow) -> str:
         """Import a row; gives `created`, `updated` or `unchanged`.

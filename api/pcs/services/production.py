@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from api.pcs.domain import effective
 from api.pcs.domain.value_forms import some
 from api.pcs.models import ProdConfig, ProdRequest, ProdTask, TaskStatus
-from api.pcs.queries import open_requests
 from api.pcs.queries.rows import by_key, require_free
+from api.pcs.queries.tasks import open_requests
 from api.pcs.services import records
 from api.pcs.services.access import Actor
 from blocks.errors import Invalid, Refused
@@ -78,7 +78,7 @@ def _require_unused(session: Session, found: ProdConfig, actor: Actor) -> None:
     tasks = session.execute(
         select(ProdTask.name, ProdTask.status).where(ProdTask.prod_config_id == found.id)
     ).all()
-    users = list(open_requests.of_tasks(session, [task.name for task in tasks]))
+    users = list(open_requests(session, [task.name for task in tasks]))
     if not actor.is_relaxed:
         users += [task.name for task in tasks if task.status == TaskStatus.READY]
     if users:

@@ -11,8 +11,7 @@ from sqlalchemy.orm import Session
 from api.pcs.domain import lifecycle
 from api.pcs.errors import AlreadySubmitted, BadTransition, NotReady
 from api.pcs.models import ProdConfig, ProdTask, TaskStatus
-from api.pcs.queries import open_requests
-from api.pcs.queries.tasks import load, resolve
+from api.pcs.queries.tasks import load, open_request
 from api.pcs.services import attempts, plans, tasks
 from api.pcs.services.access import Actor
 from blocks.errors import Invalid, Refused
@@ -34,8 +33,7 @@ def set_status(session: Session, name: str, wanted: str, actor: Actor) -> ProdTa
         NotReady: It is to be ready, and is not.
         SubmissionOpen: Its submission is on its way.
     """
-    task = resolve(session, name, is_locked=True)
-    actor.require_owner(task.created_by)
+    task = tasks.owned(session, name, actor)
     current, target = TaskStatus(task.status), _status(wanted)
     if target == current:
         return task
@@ -79,8 +77,7 @@ def submit(session: Session, name: str, actor: Actor) -> tuple[ProdTask, list[st
         NotReady: It is not ready.
         ConfigNotOfForm: A value may not stand in a command.
     """
-    task = resolve(session, name, is_locked=True)
-    actor.require_owner(task.created_by)
+    task = tasks.owned(session, name, actor)
     if task.panda_task_id is not None:
         raise AlreadySubmitted(task.panda_task_id)
     if not gate.may_be_submitted(task.status, is_relaxed=actor.is_relaxed):
@@ -100,8 +97,7 @@ def rerun(session: Session, name: str, actor: Actor) -> tuple[ProdTask, list[str
         NotReady: Something has changed so that it is not ready.
         ConfigNotOfForm: A value may not stand in a command.
     """
-    task = resolve(session, name, is_locked=True)
-    actor.require_owner(task.created_by)
+    task = tasks.owned(session, name, actor)
     if not gate.may_be_rerun(task.status, task.panda_task_id):
         raise Refused("No recorded submission to rerun.")
     return _request(session, task, actor)
@@ -115,7 +111,7 @@ def _request(session: Session, task: ProdTask, actor: Actor) -> tuple[ProdTask, 
     )
     session.refresh(task.prod_config)
     reasons: list[str] = []
-    if open_requests.of_task(session, task.name) is None:
+    if open_request(session, task.name) is None:
         reasons = plans.reasons_against(session, task, is_relaxed=False)
         if reasons and not actor.is_relaxed:
             raise NotReady("The task is not ready: " + "; ".join(reasons))
@@ -169,8 +165,7 @@ def operate(session: Session, name: str, wanted: dict[str, Any], actor: Actor) -
         Refused: It has no id, or the id is not of one of its attempts.
         Invalid: A value is not of its form.
     """
-    task = resolve(session, name, is_locked=True)
-    actor.require_owner(task.created_by)
+    task = tasks.owned(session, name, actor)
     jedi_task_id = wanted.get("jedi_task_id") or task.panda_task_id
     if jedi_task_id is None:
         raise Refused(f"Task '{task.name}' has no jediTaskID.")
@@ -200,8 +195,7 @@ def generate_commands(session: Session, name: str, actor: Actor) -> ProdTask:
         BadTransition: It is of the past.
         ConfigNotOfForm: A value may not stand in a command.
     """
-    task = resolve(session, name, is_locked=True)
-    actor.require_owner(task.created_by)
+    task = tasks.owned(session, name, actor)
     if task.status == TaskStatus.PAST_OUTPUT:
         raise BadTransition(f"Task '{task.name}' is of the past.")
     task.panda_command = plans.prun_command(task)

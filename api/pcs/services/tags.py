@@ -136,9 +136,7 @@ def _check_parameters(kind: TagKind, parameters: dict[str, Any]) -> None:
 
 
 def _category_of(session: Session, values: Mapping[str, Any]) -> int:
-    digit: int | None = values.get("category")
-    if digit is None:
-        raise Invalid({"category": ["This field is required."]})
+    digit: int = values["category"]
     if session.get(PhysicsCategory, digit) is None:
         raise unknown("category", digit)
     return digit

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from api.pcs.domain import effective
 from api.pcs.errors import AmbiguousIdentity, BadTransition, SubmissionOpen
 from api.pcs.models import Dataset, ProdRequest, ProdTask, TaskStatus
-from api.pcs.queries import open_requests, tasks
+from api.pcs.queries import tasks
 from api.pcs.queries.catalogue import campaign_key, dataset_key, named_config
 from api.pcs.queries.rows import require_free, unknown
 from api.pcs.services import records
@@ -61,8 +61,7 @@ def delete(session: Session, name: str, actor: Actor) -> None:
         NotOwner: Somebody else made it.
         Refused: It has attempts, or it is more than ready.
     """
-    task = tasks.resolve(session, name, is_locked=True)
-    actor.require_owner(task.created_by)
+    task = owned(session, name, actor)
     require_no_request(session, task)
     if task.attempts:
         raise Refused(f"Task '{task.name}' has attempts; what was submitted stays on record.")
@@ -87,6 +86,18 @@ def link_input(session: Session, name: str, dids: list[str], actor: Actor) -> Pr
     return saved(session, task)
 
 
+def owned(session: Session, name: str, actor: Actor) -> ProdTask:
+    """The task that the name means, its row locked, if the actor may change it.
+
+    Raises:
+        TaskNotFound: There is none.
+        NotOwner: Somebody else made it.
+    """
+    task = tasks.resolve(session, name, is_locked=True)
+    actor.require_owner(task.created_by)
+    return task
+
+
 def require_changeable(session: Session, task: ProdTask, actor: Actor) -> None:
     """Let only what may change now pass.
 
@@ -109,7 +120,7 @@ def require_no_request(session: Session, task: ProdTask) -> None:
     Raises:
         SubmissionOpen: There is one.
     """
-    if (request := open_requests.of_task(session, task.name)) is not None:
+    if (request := tasks.open_request(session, task.name)) is not None:
         raise SubmissionOpen(
             f"Task '{task.name}' is being submitted (request {request.id}, {request.state})."
         )

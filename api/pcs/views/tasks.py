@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from api.http.fields import UtcTime
 from api.pcs.models import ProdTask
-from api.pcs.queries import open_requests
+from api.pcs.queries.tasks import open_requests
 from api.pcs.services import plans
 from api.pcs.views.catalogue import RowView, columns
 from flows.common.models import Request
@@ -104,7 +104,7 @@ def task_view(session: Session, task: ProdTask, settings: Settings) -> TaskView:
 def task_views(session: Session, tasks: Sequence[ProdTask], settings: Settings) -> list[TaskView]:
     """Tasks, with their readiness and their open requests."""
     reasons = plans.readiness(session, tasks, is_relaxed=settings.pcs.relaxed)
-    requests = open_requests.of_tasks(session, [task.name for task in tasks])
+    requests = open_requests(session, [task.name for task in tasks])
     return [
         TaskView.model_validate(
             _task_fields(task)

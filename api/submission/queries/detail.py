@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from api.http.access import Caller
 from api.pcs.domain.effective import CONFIG_FIELDS, ConfigNotOfForm
 from api.pcs.models import Attempt, ProdRequest, ProdTask
-from api.pcs.queries import open_requests
+from api.pcs.queries.tasks import open_requests
 from api.pcs.services import plans
 from api.requests.views import RequestView, view
 from api.submission.domain import Operation, Standing, refusals
@@ -180,7 +180,7 @@ def standings(
     """What counts of many tasks for their gates, in few queries."""
     strict = plans.readiness(session, tasks, is_relaxed=False)
     held = plans.readiness(session, tasks, is_relaxed=True) if settings.pcs.relaxed else strict
-    asked = open_requests.of_tasks(session, [task.name for task in tasks])
+    asked = open_requests(session, [task.name for task in tasks])
     for task in tasks:
         request = asked.get(task.name)
         yield Standing(

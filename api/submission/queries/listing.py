@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Select, String, and_, exists, func, or_, s
 from sqlalchemy.orm import Session, contains_eager, selectinload
 
 from api.pcs.models import Attempt, Campaign, Dataset, ProdTask, TaskStatus
-from api.pcs.queries import open_requests, tasks
+from api.pcs.queries import tasks
 from flows.common.models import Request
 from flows.common.text import unkeepable
 
@@ -183,7 +183,7 @@ def _rows(session: Session, wanted: Filter) -> list[Row]:
     start = (wanted.page - 1) * PAGE_SIZE
     found = session.scalars(shown.limit(PAGE_SIZE).offset(start)).all()
     named = references(session, found)
-    asked = open_requests.of_tasks(session, [task.name for task in found])
+    asked = tasks.open_requests(session, [task.name for task in found])
     return [Row(task, named[task.id], asked.get(task.name)) for task in found]
 
 
@@ -207,7 +207,7 @@ def _conditions(wanted: Filter, *, is_any_status: bool = False) -> list[ColumnEl
     if wanted.owner:
         conditions.append(ProdTask.created_by == wanted.owner)
     if wanted.is_submitting:
-        conditions.append(open_requests.is_open())
+        conditions.append(tasks.has_open_request())
     return conditions
 
 

@@ -17,10 +17,9 @@ from api.pcs.models import Attempt, Dataset, ProdTask, TaskStatus
 from api.pcs.queries import tasks
 from api.pcs.services import submission
 from api.pcs.services.access import Actor
-from api.submission.domain import Operation, Standing, refusals
+from api.submission.domain import STEPS, Operation, Standing, refusals
 from api.submission.queries import detail
 from api.submission.queries.listing import PAGE_SIZE, Filter
-from api.submission.views import STEPS
 from blocks.errors import ProdOpsError
 from flows.common import events, requests
 from flows.common.database import now, transaction
