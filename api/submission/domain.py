@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from api.http.access import Caller
-from api.pcs.models import TaskStatus
+from api.pcs.models import ProdTask, TaskStatus
 from flows.submission.domain import gate
+from flows.submission.models import Step
 
 
 class Operation(StrEnum):
@@ -40,62 +41,75 @@ OPEN: Final = frozenset({Phase.WAITING, Phase.RUNNING, Phase.UNKNOWN, Phase.UNRE
 """Phases that go on by themselves."""
 
 
+STEPS: Final[dict[str, str]] = {
+    Step.CLAIM: "Claim the attempt",
+    Step.COMMAND: "Fetch the prun command from PCS",
+    Step.TOKEN: "Check the token for PanDA",
+    Step.SANDBOX: "Make an empty sandbox",
+    Step.SEND: "Send it with prun",
+    Step.CLASSIFY: "Read what prun said",
+    Step.RECONCILE: "Find out what PanDA has",
+    Step.CONFIRM: "Confirm that one task bears the name",
+    Step.RECORD: "Record the id at PCS",
+    Step.CLOSE: "Announce the outcome",
+}
+"""The steps of a submission in their order, as pages list them."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Standing:
     """What counts of a task for its gates.
 
     Attributes:
-        status: Its status at PCS.
-        owner: Who made it.
-        jedi_task_id: Its id at PanDA.
+        task: The task itself.
         request_id: Its open submission request.
         reasons: Why it is not ready under the strict rules.
         reasons_to_lock: Why it is not ready under the rules that hold.
         command_problem: Why no command can be composed.
     """
 
-    status: TaskStatus
-    owner: str
-    jedi_task_id: int | None
+    task: ProdTask
     request_id: int | None
-    reasons: tuple[str, ...]
-    reasons_to_lock: tuple[str, ...]
+    reasons: Sequence[str]
+    reasons_to_lock: Sequence[str]
     command_problem: str | None = None
 
 
 def refusals(
-    operation: Operation, task: Standing, *, caller: Caller, is_relaxed: bool
+    operation: Operation, standing: Standing, *, caller: Caller, is_relaxed: bool
 ) -> list[str]:
     """Why the operation would be refused; empty where it would not.
 
     A caller who may not write is not judged: a token says later who asks.
     """
-    if task.request_id is not None and operation is not Operation.LOCK:
-        return [f"It is being submitted, by request {task.request_id}."]
-    found = list(_of_task(operation, task, is_relaxed=is_relaxed))
-    if caller.may_write and caller.name != task.owner and not is_relaxed:
-        found.append(f"Only its owner {task.owner} may; you are {caller.name}.")
+    if standing.request_id is not None and operation is not Operation.LOCK:
+        return [f"It is being submitted, by request {standing.request_id}."]
+    found = list(_of_task(operation, standing, is_relaxed=is_relaxed))
+    owner = standing.task.created_by
+    if caller.may_write and caller.name != owner and not is_relaxed:
+        found.append(f"Only its owner {owner} may; you are {caller.name}.")
     return found
 
 
-def _of_task(operation: Operation, task: Standing, *, is_relaxed: bool) -> Iterator[str]:
-    unready = task.reasons
+def _of_task(operation: Operation, standing: Standing, *, is_relaxed: bool) -> Iterator[str]:
+    status, jedi_task_id = TaskStatus(standing.task.status), standing.task.panda_task_id
+    unready: Sequence[str] = standing.reasons
     if is_relaxed:
-        unready = (task.command_problem,) if task.command_problem is not None else ()
+        unready = [standing.command_problem] if standing.command_problem is not None else []
     match operation:
         case Operation.SUBMIT:
-            reason = gate.refusal(task.status, task.jedi_task_id, is_relaxed=is_relaxed)
+            reason = gate.refusal(status, jedi_task_id, is_relaxed=is_relaxed)
             if reason is not None:
                 yield reason
-            if task.jedi_task_id is None:
+            if jedi_task_id is None:
                 yield from unready
-        case Operation.RERUN if not gate.may_be_rerun(task.status, task.jedi_task_id):
+        case Operation.RERUN if not gate.may_be_rerun(status, jedi_task_id):
             yield "There is no recorded submission to run again."
         case Operation.RERUN:
             yield from unready
-        case Operation.LOCK if task.status is not TaskStatus.DRAFT:
-            yield f"Only a draft can be locked; it is {task.status.value}."
+        case Operation.LOCK if status is not TaskStatus.DRAFT:
+            yield f"Only a draft can be locked; it is {status}."
         case Operation.LOCK:
-            yield from task.reasons_to_lock
-        case Operation.DRAFT if task.status is not TaskStatus.READY:
-            yield f"Only a locked (ready) task goes back to draft; it is {task.status.value}."
+            yield from standing.reasons_to_lock
+        case Operation.DRAFT if status is not TaskStatus.READY:
+            yield f"Only a locked (ready) task goes back to draft; it is {status}."

@@ -13,10 +13,9 @@ from api.http.access import Caller, Kind
 from api.http.sessions import read, settings_of
 from api.pcs.errors import AmbiguousIdentity, TaskNotFound
 from api.pcs.queries import tasks
-from api.submission.domain import Operation, Phase
+from api.submission.domain import STEPS, Operation, Phase
 from api.submission.queries import detail, listing
 from api.submission.queries.listing import Filter
-from api.submission.views import STEPS
 from flows.common import events
 from flows.common.database import now
 

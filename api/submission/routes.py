@@ -6,23 +6,55 @@ from typing import Final
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request
+from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from api.http import pages
 from api.http.access import gatekeeper
 from api.http.sessions import read, settings_of
 from api.pcs.models import ProdTask
-from api.submission.domain import Operation, refusals
+from api.pcs.queries.rows import key_of
+from api.submission.domain import Operation, Phase, refusals
 from api.submission.queries import detail, listing
 from api.submission.queries.listing import Filter
 from api.submission.queries.submission import submission_of
-from api.submission.views import Plan, Planned, State
 
 router = APIRouter(route_class=pages.PageRoute, prefix="/pcs/tasks", include_in_schema=False)
 
-_MOST_STATES: Final = listing.PAGE_SIZE
 _MOST_PLANNED: Final = 10_000
-_MAX_KEY: Final = 2**31 - 1
+
+
+class Planned(BaseModel):
+    """A task of a plan: what names it, and why the operation would be refused."""
+
+    id: int
+    name: str
+    label: str
+    reference: str
+    reasons: list[str]
+
+
+class Plan(BaseModel):
+    """What an operation on many tasks would do, and what not."""
+
+    operation: Operation
+    will: list[Planned]
+    wont: list[Planned]
+    caller: str
+    may_write: bool
+
+
+class State(BaseModel):
+    """How the submission of a task stands."""
+
+    id: int
+    name: str
+    status: str
+    phase: Phase
+    step: str
+    reason: str
+    jedi_task_id: int | None
+    request_id: int | None
 
 
 @router.get("/plan.json")
@@ -40,19 +72,18 @@ async def plan(
     def judged(session: Session) -> list[Planned]:
         keys = listing.keys(session, wanted) if wanted is not None else _keys(ids)
         found = listing.tasks_of(session, keys[:_MOST_PLANNED])
-        names = [(task.id, task.dataset.composed_name) for task in found]
-        references = listing.references(session, names)
+        references = listing.references(session, found)
         return [
             Planned(
-                id=task.id,
-                name=task.name,
-                label=task.dataset.composed_name,
-                reference=quote(references[task.id], safe=""),
+                id=standing.task.id,
+                name=standing.task.name,
+                label=standing.task.dataset.composed_name,
+                reference=quote(references[standing.task.id], safe=""),
                 reasons=refusals(
                     operation, standing, caller=caller, is_relaxed=settings.pcs.relaxed
                 ),
             )
-            for task, standing in detail.standings(session, found, settings)
+            for standing in detail.standings(session, found, settings)
         ]
 
     found = await read(request, judged)
@@ -71,7 +102,7 @@ async def states(request: Request, ids: str) -> list[State]:
     await gatekeeper(request).reader(request)
 
     def standing(session: Session) -> list[State]:
-        found = listing.tasks_of(session, _keys(ids)[:_MOST_STATES])
+        found = listing.tasks_of(session, _keys(ids)[: listing.PAGE_SIZE])
         return [_state(session, task) for task in found]
 
     return await read(request, standing)
@@ -92,5 +123,4 @@ def _state(session: Session, task: ProdTask) -> State:
 
 
 def _keys(ids: str) -> list[int]:
-    words = (word for word in ids.split(",") if word.isascii() and word.isdecimal())
-    return [int(word) for word in words if len(word) < len(str(_MAX_KEY))]
+    return [key for word in ids.split(",") if (key := key_of(word)) is not None]

@@ -34,8 +34,8 @@ class RowRefused(ProdOpsError):
 
 
 @dataclass(frozen=True)
-class Refused:
-    """A row that is left out: the line it begins in, and why."""
+class RefusedRow:
+    """A row that was not imported: where it begins, and why."""
 
     line: int
     reason: str
@@ -72,7 +72,7 @@ class CatalogRow:
         return self.path.removeprefix(_PREFIX).rstrip("/")
 
 
-def read_catalog(text: str) -> Iterator[CatalogRow | Refused]:
+def read_catalog(text: str) -> Iterator[CatalogRow | RefusedRow]:
     """Each row of the catalog, good or refused.
 
     Raises:
@@ -91,7 +91,7 @@ def read_catalog(text: str) -> Iterator[CatalogRow | Refused]:
         try:
             fields = next(reader, None)
         except csv.Error as error:
-            yield Refused(line, f"this row and what follows cannot be read: {error}")
+            yield RefusedRow(line, f"this row and what follows cannot be read: {error}")
             return
         if fields is None:
             return
@@ -101,13 +101,13 @@ def read_catalog(text: str) -> Iterator[CatalogRow | Refused]:
 
 def _read_row(
     line: int, header: list[str], fields: list[str], seen: dict[str, int]
-) -> CatalogRow | Refused:
+) -> CatalogRow | RefusedRow:
     try:
         row = _row(line, header, fields)
     except RowRefused as error:
-        return Refused(line, str(error))
+        return RefusedRow(line, str(error))
     if (first := seen.setdefault(row.import_name, line)) != line:
-        return Refused(line, f"says the same as line {first}")
+        return RefusedRow(line, f"says the same as line {first}")
     return row
 
 

@@ -62,7 +62,6 @@ DATA_FORMS: Final[dict[str, forms.AnyForm]] = {
 """The keys of `data` that the artifacts are made from; others are stored, and mean nothing here."""
 
 _LISTS: Final = ("input_dataset_dids", "output_dataset_dids", "intermediate_dataset_dids")
-_TEXTS: Final = ("input_dataset_did",)
 _PUBLIC_CATALOG: Final = (
     "repo",
     "issue",
@@ -78,7 +77,7 @@ OVERRIDE_KEYS: Final = frozenset(
         *CONFIG_FIELDS,
         "data",
         *_LISTS,
-        *_TEXTS,
+        "input_dataset_did",
         "csv_import",
         *(f"public_catalog_{name}" for name in _PUBLIC_CATALOG),
         "questionnaire_matches",
@@ -86,7 +85,6 @@ OVERRIDE_KEYS: Final = frozenset(
         "questionnaire_matches_updated_by",
     }
 )
-_OUTPUTS: Final = "are written by the provenance sweep only"
 
 
 class ConfigNotOfForm(ProdOpsError):
@@ -141,16 +139,16 @@ def data_problems(data: Mapping[str, Any]) -> dict[str, str]:
 def override_problems(overrides: Mapping[str, Any]) -> dict[str, str]:
     """Why overrides cannot be stored, by key."""
     if "outputs" in overrides:
-        return {"outputs": _OUTPUTS}
+        return {"outputs": "are written by the provenance sweep only"}
     unknown = sorted(set(overrides) - OVERRIDE_KEYS)
     problems = {key[:100]: "is not a key of overrides" for key in unknown}
     problems |= forms.first_problem(overrides, FIELD_FORMS)
     for name in _LISTS:
-        if name in overrides and not _is_list_of_dids(overrides[name]):
+        dids = overrides.get(name, [])
+        if not (isinstance(dids, list) and all(_is_did(each) for each in dids)):
             problems[name] = "must be a list of DIDs"
-    for name in _TEXTS:
-        if name in overrides and not _is_did(overrides[name]):
-            problems[name] = "must be a DID"
+    if "input_dataset_did" in overrides and not _is_did(overrides["input_dataset_did"]):
+        problems["input_dataset_did"] = "must be a DID"
     data = overrides.get("data", {})
     if not isinstance(data, dict):
         return problems | {"data": "must be an object"}
@@ -167,10 +165,6 @@ def _is_did(value: object) -> bool:
         return False
     scope, _, name = value.partition(":")
     return bool(scope and name) and not set(value) & set(" \"'`\\$;&|<>")
-
-
-def _is_list_of_dids(value: object) -> bool:
-    return isinstance(value, list) and all(_is_did(each) for each in value)
 
 
 def _plain(value: Any) -> Any:

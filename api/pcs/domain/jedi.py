@@ -6,54 +6,41 @@ Source: ops contract section 2.8.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from api.pcs.domain.effective import ConfigNotOfForm, EffectiveConfig
+from api.pcs.models import Dataset, ProdTask
 
 _TRANSFORMATION: Final = "https://pandaserver-doma.cern.ch/trf/user/runGen-00-00-02"
 _SECONDS_PER_HOUR: Final = 3600
+_SWITCHES: Final = {
+    "COPYRECO": "copy_reco",
+    "COPYFULL": "copy_full",
+    "COPYLOG": "copy_log",
+    "USERUCIO": "use_rucio",
+}
 
 
-@dataclass(frozen=True, kw_only=True)
-class JediTask:
-    """What JEDI's parameters are made of, beside the configuration."""
-
-    name: str
-    owner: str
-    scope: str
-    detector_version: str
-    environment: Mapping[str, str]
-    tag_labels: tuple[str, ...]
-
-
-def task_parameters(task: JediTask, config: EffectiveConfig) -> dict[str, Any]:
+def task_parameters(task: ProdTask, name: str, config: EffectiveConfig) -> dict[str, Any]:
     """The task's parameters, as `insertTaskParams` takes them.
+
+    Args:
+        task: The task, with its dataset and its tags.
+        name: Its name at PanDA.
+        config: Its effective configuration.
 
     Raises:
         ConfigNotOfForm: A value may not stand in them.
     """
     if problems := config.problems():
         raise ConfigNotOfForm(problems)
+    data, dataset = config.data, task.dataset
     return {
-        **_identity(task, config),
-        **_resources(config),
-        **_optional(config),
-        "log": _log(task),
-        "jobParameters": _job_parameters(task, config),
-    }
-
-
-def _identity(task: JediTask, config: EffectiveConfig) -> dict[str, Any]:
-    data = config.data
-    group = config.text("panda_working_group").partition(".")[0] or "EIC"
-    return {
-        "taskName": task.name,
-        "userName": task.owner,
+        "taskName": name,
+        "userName": task.created_by,
         "vo": data.get("vo") or "eic",
-        "workingGroup": group,
-        "campaign": task.detector_version,
+        "workingGroup": config.text("panda_working_group").partition(".")[0] or "EIC",
+        "campaign": dataset.detector_version,
         "prodSourceLabel": data.get("prod_source_label") or "test",
         "taskType": data.get("task_type") or "production",
         "processingType": data.get("processing_type") or "epicproduction",
@@ -61,18 +48,15 @@ def _identity(task: JediTask, config: EffectiveConfig) -> dict[str, Any]:
         "transPath": data.get("transformation") or _TRANSFORMATION,
         "container_name": config.text("container_image"),
         "noInput": True,
-    }
-
-
-def _resources(config: EffectiveConfig) -> dict[str, Any]:
-    data = config.data
-    return {
         "nFilesPerJob": data.get("files_per_job", 1),
         "coreCount": data.get("corecount", 1),
         "ramCount": data.get("ram_count", 2000),
         "ramUnit": "MBPerCore",
         "site": config.text("panda_site"),
         "cloud": data.get("cloud") or config.text("panda_working_group"),
+        **_optional(config),
+        "log": _log(dataset, name),
+        "jobParameters": _job_parameters(dataset, name, config),
     }
 
 
@@ -92,33 +76,39 @@ def _optional(config: EffectiveConfig) -> dict[str, Any]:
     return {name: value for name, value in optional.items() if value is not None}
 
 
-def _log(task: JediTask) -> dict[str, Any]:
+def _log(dataset: Dataset, name: str) -> dict[str, Any]:
     return {
-        "dataset": f"{task.scope}:{task.name}.log",
+        "dataset": f"{dataset.scope}:{name}.log",
         "type": "template",
         "param_type": "log",
         "token": "local",
         "destination": "local",
-        "value": f"{_stem(task)}.$PANDAID.log.${{SN}}.log.tgz",
+        "value": f"{_stem(dataset)}.$PANDAID.log.${{SN}}.log.tgz",
     }
 
 
-def _job_parameters(task: JediTask, config: EffectiveConfig) -> list[dict[str, Any]]:
-    settings = " ".join(f"{name}={shlex.quote(text)}" for name, text in task.environment.items())
+def _job_parameters(dataset: Dataset, name: str, config: EffectiveConfig) -> list[dict[str, Any]]:
+    environment = {
+        variable: "true" if config.fields.get(field) else "false"
+        for variable, field in _SWITCHES.items()
+    }
+    environment["DETECTOR_VERSION"] = dataset.detector_version
+    environment["DETECTOR_CONFIG"] = dataset.detector_config
+    settings = " ".join(f"{key}={shlex.quote(text)}" for key, text in environment.items())
     command = config.data.get("exec_command") or "./run.sh"
     return [
         {"type": "constant", "value": f"{settings} {command}".strip()},
         {
             "type": "template",
             "param_type": "output",
-            "dataset": f"{task.scope}:{task.name}",
+            "dataset": f"{dataset.scope}:{name}",
             "token": "local",
             "destination": "local",
-            "value": f"{_stem(task)}.$PANDAID.${{SN}}.edm4eic.root",
+            "value": f"{_stem(dataset)}.$PANDAID.${{SN}}.edm4eic.root",
             "offset": config.data.get("output_offset", 1000),
         },
     ]
 
 
-def _stem(task: JediTask) -> str:
-    return "_".join(task.tag_labels)
+def _stem(dataset: Dataset) -> str:
+    return "_".join(tag.tag_label for tag in dataset.tags.values())

@@ -5,14 +5,13 @@ Source: ops contract section 2.3.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 from api.pcs.domain.effective import EffectiveConfig
 from api.pcs.domain.names import MAX_OUT_DS
-from api.pcs.domain.value_forms import OUT_DS
-from api.pcs.models import TagKind, TaskStatus
+from api.pcs.domain.value_forms import OUT_DS, some
+from api.pcs.models import ProdTask, TagKind, TagStatus, TaskStatus
 
 _BY_HAND: Final = {
     TaskStatus.DRAFT: {TaskStatus.READY},
@@ -73,92 +72,83 @@ def status_after(current: TaskStatus, panda_status: str) -> TaskStatus:
 # ------------------------------------------------------------------ readiness
 
 
-@dataclass(frozen=True)
-class TagFacts:
-    """What counts of a tag."""
+def reasons_against(
+    task: ProdTask,
+    config: EffectiveConfig,
+    *,
+    next_name: str,
+    sharing: Sequence[str] = (),
+    is_relaxed: bool = False,
+) -> list[str]:
+    """Why the task is not ready for PanDA; empty where it is.
 
-    label: str
-    is_locked: bool
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class TaskPlan:
-    """What counts of a task for its readiness.
-
-    Attributes:
-        out_ds: The name that its first attempt has at PanDA.
-        next_out_ds: The name that its next attempt would have.
+    Args:
+        task: The task, with its dataset and its tags.
         config: Its effective configuration.
-        tags: The tags of its dataset that there are, by kind.
-        catalog_filters: `overrides.csv_import.filters`.
+        next_name: The name that its next attempt would have at PanDA.
         sharing: Other tasks whose names at PanDA would be the same.
         is_relaxed: Whether draft tags will do.
     """
-
-    out_ds: str
-    next_out_ds: str
-    config: EffectiveConfig
-    tags: Mapping[TagKind, TagFacts]
-    catalog_filters: Mapping[str, Any] = field(default_factory=dict)
-    sharing: tuple[str, ...] = ()
-    is_relaxed: bool = False
-
-
-def reasons_against(plan: TaskPlan) -> list[str]:
-    """Why the task is not ready for PanDA; empty where it is."""
-    return [*_about_tags(plan), *_about_name(plan), *_about_config(plan), *_about_beam(plan)]
+    return [
+        *_about_tags(task, is_relaxed=is_relaxed),
+        *_about_name(next_name, is_official=bool(config.data.get("official"))),
+        *_about_sharing(task, sharing),
+        *_about_config(task, config),
+        *_about_beam(task),
+    ]
 
 
-def _about_tags(plan: TaskPlan) -> Iterator[str]:
+def _about_tags(task: ProdTask, *, is_relaxed: bool) -> Iterator[str]:
+    tags = task.dataset.tags
     for kind in REQUIRED_TAGS:
-        if kind not in plan.tags:
-            yield f"its dataset has no {kind.name.lower()} tag"
-    if not plan.is_relaxed:
-        for kind, tag in plan.tags.items():
-            if not tag.is_locked:
-                yield f"its {kind.name.lower()} tag {tag.label} is a draft; lock it"
+        if kind not in tags:
+            yield f"its dataset has no {kind.word} tag"
+    for kind, tag in tags.items():
+        if tag.status != TagStatus.LOCKED and not is_relaxed:
+            yield f"its {kind.word} tag {tag.tag_label} is a draft; lock it"
 
 
-def _about_name(plan: TaskPlan) -> Iterator[str]:
-    name = plan.next_out_ds
+def _about_name(name: str, *, is_official: bool) -> Iterator[str]:
     if len(name) > MAX_OUT_DS:
         yield f"--outDS {name} is longer than the {MAX_OUT_DS} characters that prun takes"
     elif why := OUT_DS.problem(name):
         yield f"--outDS {why}"
-    if plan.config.data.get("official"):
-        if not name.startswith(_OFFICIAL):
-            yield f"--outDS {name} does not start with {_OFFICIAL}, as an official task's must"
-    elif not name.startswith(_USER):
+    if is_official and not name.startswith(_OFFICIAL):
+        yield f"--outDS {name} does not start with {_OFFICIAL}, as an official task's must"
+    if not is_official and not name.startswith(_USER):
         yield f"data.official is not set, and prun takes {name} for an official task only"
-    if plan.sharing:
-        others = ", ".join(repr(other) for other in plan.sharing[:_MOST_NAMED])
-        if (more := len(plan.sharing) - _MOST_NAMED) > 0:
-            others += f" and {more} more"
-        yield f"{plan.out_ds} is also the name of {others}; PanDA would take them for one"
 
 
-def _about_config(plan: TaskPlan) -> Iterator[str]:
-    fields, data = plan.config.fields, plan.config.data
-    for name, why in plan.config.problems().items():
+def _about_sharing(task: ProdTask, sharing: Sequence[str]) -> Iterator[str]:
+    if sharing:
+        others = some(sharing, _MOST_NAMED)
+        name = task.dataset.composed_name
+        yield f"{name} is also the name of {others}; PanDA would take them for one"
+
+
+def _about_config(task: ProdTask, config: EffectiveConfig) -> Iterator[str]:
+    fields = config.fields
+    for name, why in config.problems().items():
         yield f"{name} {why}"
-    if not data.get("exec_command"):
+    if not config.data.get("exec_command"):
         yield "data.exec_command is not set, and prun needs one"
-    if plan.config.text("panda_resource_type"):
+    if config.text("panda_resource_type"):
         yield "panda_resource_type is set, and prun 2.2.0 does not know --resourceType"
     if not (fields.get("copy_reco") or fields.get("copy_full")):
         yield "neither copy_reco nor copy_full is set: nothing would be kept"
-    has_parameters = plan.config.text("bg_cross_section") or plan.config.text("bg_evtgen_file")
-    if fields.get("bg_mixing") and not (TagKind.BACKGROUND in plan.tags or has_parameters):
+    has_parameters = config.text("bg_cross_section") or config.text("bg_evtgen_file")
+    if fields.get("bg_mixing") and not (task.dataset.background_tag or has_parameters):
         yield "bg_mixing is set, and there is neither a background tag nor background parameters"
 
 
-def _about_beam(plan: TaskPlan) -> Iterator[str]:
-    wanted = plan.catalog_filters.get("beam")
-    tag = plan.tags.get(TagKind.PHYSICS)
-    if not wanted or tag is None or plan.catalog_filters.get("physics") == "BACKGROUNDS":
+def _about_beam(task: ProdTask) -> Iterator[str]:
+    catalog = (task.overrides or {}).get("csv_import")
+    filters = catalog.get("filters") if isinstance(catalog, dict) else None
+    tag = task.dataset.physics_tag
+    if not isinstance(filters, dict) or tag is None or filters.get("physics") == "BACKGROUNDS":
         return
     energies = (tag.parameters.get(f"beam_energy_{each}", "") for each in ("electron", "hadron"))
     bound = "x".join(str(energy) for energy in energies)
-    if bound != wanted:
-        yield f"the catalog wants beam {wanted}, and physics tag {tag.label} is {bound}"
+    wanted = filters.get("beam")
+    if wanted and bound != wanted:
+        yield f"the catalog wants beam {wanted}, and physics tag {tag.tag_label} is {bound}"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Final
 
 MAX_NAME: Final = 255
 MAX_OUT_DS: Final = 131
 """Longest `--outDS` that prun takes (it wants fewer than 132 characters)."""
 
-_BLOCK: Final = re.compile(r"\.b([1-9][0-9]*)$", re.ASCII)
+_BLOCK: Final = re.compile(r"\.b[1-9][0-9]*$", re.ASCII)
 _TRY: Final = re.compile(r"\.try([1-9][0-9]*)$", re.ASCII)
 _BACKGROUND: Final = re.compile(r"k[0-9]+", re.ASCII)
 _SUFFIX: Final = re.compile(r"(?:b|try)[0-9]+", re.ASCII)
@@ -28,50 +28,9 @@ _RESERVED: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, kw_only=True)
-class NameParts:
-    """What a dataset's name is made of; tags by their labels."""
-
-    scope: str
-    detector_version: str
-    detector_config: str
-    physics: str
-    evgen: str
-    simu: str
-    reco: str
-    background: str = ""
-    sample: str = ""
-
-    def composed(self) -> str:
-        """The name: scope, detector, tags, and the sample where there is one."""
-        return ".".join(
-            part
-            for part in (
-                self.scope,
-                self.detector_version,
-                self.detector_config,
-                self.physics,
-                self.evgen,
-                self.simu,
-                self.reco,
-                self.background,
-                self.sample,
-            )
-            if part
-        )
-
-
-@dataclass(frozen=True)
-class PhysicalName:
-    """A name with what was appended to the logical one."""
-
-    logical: str
-    try_number: int = 1
-    block: int | None = None
-
-    def __str__(self) -> str:
-        block = "" if self.block is None else f".b{self.block}"
-        return attempt_name(self.logical, self.try_number) + block
+def composed(scope: str, version: str, config: str, tags: Iterable[str], sample: str = "") -> str:
+    """The name of a dataset: scope, detector, labels of its tags, and sample; what there is."""
+    return ".".join(part for part in (scope, version, config, *tags, sample) if part)
 
 
 def attempt_name(logical: str, try_number: int) -> str:
@@ -79,18 +38,18 @@ def attempt_name(logical: str, try_number: int) -> str:
     return logical if try_number == 1 else f"{logical}.try{try_number}"
 
 
-def parse_physical(name: str) -> PhysicalName:
-    """The parts of ``logical[.tryN][.bN]``, read from the right; a trailing slash does not count.
+def parse_physical(name: str) -> tuple[str, int]:
+    """The logical name and the attempt's number in ``logical[.tryN][.bN]``.
 
-    A suffix ``.try1`` is part of the logical name, since no attempt has it.
+    It is read from the right; a trailing slash does not count. A suffix ``.try1`` is part of the
+    logical name, since no attempt has it.
     """
     rest = panda_name(name)
-    block = try_number = None
     if found := _BLOCK.search(rest):
-        block, rest = int(found[1]), rest[: found.start()]
+        rest = rest[: found.start()]
     if (found := _TRY.search(rest)) and int(found[1]) > 1:
-        try_number, rest = int(found[1]), rest[: found.start()]
-    return PhysicalName(rest, try_number or 1, block)
+        return rest[: found.start()], int(found[1])
+    return rest, 1
 
 
 def panda_name(name: str) -> str:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from api.pcs.domain.effective import ConfigNotOfForm, EffectiveConfig
 from api.pcs.domain.value_forms import OUT_DS
@@ -13,10 +12,8 @@ _SEPARATOR: Final = " \\\n  "
 _LABEL: Final = "test"
 _VO: Final = "wlcg"
 
-Option = tuple[str, str | None]
 
-
-def options(config: EffectiveConfig, out_ds: str) -> list[Option]:
+def options(config: EffectiveConfig, out_ds: str) -> list[tuple[str, str | None]]:
     """The options in their order, each with its value, or None for a flag.
 
     Raises:
@@ -27,17 +24,26 @@ def options(config: EffectiveConfig, out_ds: str) -> list[Option]:
         problems["outDS"] = why
     if problems:
         raise ConfigNotOfForm(problems)
-    return list(_options(config, out_ds))
-
-
-def arguments(config: EffectiveConfig, out_ds: str) -> list[str]:
-    """The argument vector, `prun` first.
-
-    Raises:
-        ConfigNotOfForm: A value may not stand in a command.
-    """
-    words = (word for option in options(config, out_ds) for word in option if word is not None)
-    return ["prun", *words]
+    data = config.data
+    wanted = (
+        ("--exec", data.get("exec_command")),
+        ("--outDS", out_ds),
+        ("--official", data.get("official")),
+        ("--containerImage", config.text("container_image")),
+        ("--site", config.text("panda_site")),
+        ("--workingGroup", config.text("panda_working_group")),
+        ("--resourceType", config.text("panda_resource_type")),
+        ("--prodSourceLabel", data.get("prod_source_label") or _LABEL),
+        ("--vo", data.get("vo") or _VO),
+        ("--processingType", data.get("processing_type")),
+        ("--nJobs", data.get("n_jobs")),
+        ("--nEventsPerJob", data.get("events_per_job")),
+        ("--nCore", data.get("corecount")),
+        ("--noBuild", data.get("no_build")),
+        ("--expertOnly_skipScout", data.get("skip_scout")),
+        ("--outputs", data.get("outputs")),
+    )
+    return [(option, None if value is True else str(value)) for option, value in wanted if value]
 
 
 def compose(config: EffectiveConfig, out_ds: str) -> str:
@@ -51,36 +57,3 @@ def compose(config: EffectiveConfig, out_ds: str) -> str:
         for option, value in options(config, out_ds)
     )
     return _SEPARATOR.join(["prun", *parts])
-
-
-def _options(config: EffectiveConfig, out_ds: str) -> Iterator[Option]:
-    data: dict[str, Any] = dict(config.data)
-    if data.get("exec_command"):
-        yield "--exec", data["exec_command"]
-    yield "--outDS", out_ds
-    if data.get("official"):
-        yield "--official", None
-    for option, field in (
-        ("--containerImage", "container_image"),
-        ("--site", "panda_site"),
-        ("--workingGroup", "panda_working_group"),
-        ("--resourceType", "panda_resource_type"),
-    ):
-        if value := config.text(field):
-            yield option, value
-    yield "--prodSourceLabel", data.get("prod_source_label") or _LABEL
-    yield "--vo", data.get("vo") or _VO
-    for option, key in (
-        ("--processingType", "processing_type"),
-        ("--nJobs", "n_jobs"),
-        ("--nEventsPerJob", "events_per_job"),
-        ("--nCore", "corecount"),
-    ):
-        if number := data.get(key):
-            yield option, str(number)
-    if data.get("no_build"):
-        yield "--noBuild", None
-    if data.get("skip_scout"):
-        yield "--expertOnly_skipScout", None
-    if data.get("outputs"):
-        yield "--outputs", data["outputs"]

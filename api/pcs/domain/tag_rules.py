@@ -14,13 +14,8 @@ REQUIRED: Final = {
     TagKind.BACKGROUND: ("background_type",),
 }
 MAX_PHYSICS_SUFFIX: Final = 999
-_CATEGORY_STEP: Final = 1000
+"""A physics tag's number is its category's digit, then three digits that all categories share."""
 _MAX_TEXT: Final = 1000
-
-
-def physics_number(digit: int, suffix: int) -> int:
-    """The number of a physics tag: its category's digit, then the suffix that all share."""
-    return digit * _CATEGORY_STEP + suffix
 
 
 def parameter_problems(kind: TagKind, parameters: dict[str, Any]) -> list[str]:

@@ -7,7 +7,7 @@ space, quote, shell sign nor ``--``: such a value is one word to a shell and no 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -74,7 +74,6 @@ class WholeNumber:
         return None
 
 
-@dataclass(frozen=True)
 class Hours:
     """A time in hours."""
 
@@ -85,7 +84,6 @@ class Hours:
         return None if 0 < value <= 10_000 else "must be between 0 and 10000"  # noqa: PLR2004
 
 
-@dataclass(frozen=True)
 class Flag:
     """True or false."""
 
@@ -94,7 +92,6 @@ class Flag:
         return None if isinstance(value, bool) else "must be true or false"
 
 
-@dataclass(frozen=True)
 class FileNames:
     """A list of file names without a path."""
 
@@ -112,6 +109,12 @@ def shown(value: object, length: int = 80) -> str:
     """A caller's value, as a refusal may repeat it: on one line, cut where it is long."""
     text = repr(value)
     return text if len(text) <= length else text[: length - 3] + "..."
+
+
+def some(names: Sequence[str], most: int) -> str:
+    """The first few names, and how many more there are."""
+    named = ", ".join(repr(name) for name in names[:most])
+    return named if len(names) <= most else f"{named} and {len(names) - most} more"
 
 
 NAME: Final = Form("a name (letters, digits, . _ + -)", _WORD, 200)

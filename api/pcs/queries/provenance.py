@@ -34,8 +34,7 @@ def campaign_data(session: Session, found: Sequence[Campaign]) -> dict[int, dict
     for campaign in found:
         fields: dict[str, Any] = {}
         if campaign.name in swept:
-            lone = counts.unmatched(session, campaign.name)
-            fields["rucio_unmatched"] = [_unmatched(each) for each in lone]
+            fields["rucio_unmatched"] = _all_unmatched(session, campaign.name)
         if releases:
             fields["detected_releases"] = releases
         if arrivals is not None:
@@ -47,11 +46,10 @@ def campaign_data(session: Session, found: Sequence[Campaign]) -> dict[int, dict
 
 
 def _evgen(session: Session) -> dict[str, Any]:
-    lone = counts.unmatched(session, EVGEN)
     sweep = session.get(CampaignSweep, EVGEN)
     checked_at = sweep.checked_at.isoformat() if sweep and sweep.checked_at else None
     return {
-        "evgen_rucio_unmatched": [_unmatched(each) for each in lone],
+        "evgen_rucio_unmatched": _all_unmatched(session, EVGEN),
         "evgen_rucio_checked_at": checked_at,
     }
 
@@ -65,6 +63,10 @@ def _releases(session: Session) -> list[dict[str, Any]]:
 
 def _parts(version: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in version.split(".")]
+
+
+def _all_unmatched(session: Session, name: str) -> list[dict[str, Any]]:
+    return [_unmatched(each) for each in counts.unmatched(session, name)]
 
 
 def _unmatched(dataset: ProducedDataset) -> dict[str, Any]:

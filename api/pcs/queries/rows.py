@@ -54,6 +54,13 @@ def equal(
     )
 
 
+def listed(session: Session, wanted: object, *, model: type[_Row]) -> list[_Row]:
+    """The rows whose columns have the values of a filter's fields, where set; by key."""
+    values = {name: value for name, value in vars(wanted).items() if value is not None}
+    query = select(model).filter_by(**values)
+    return list(session.scalars(query.order_by(*model.__table__.primary_key)))
+
+
 def require_free(
     session: Session, column: InstrumentedAttribute[Any], value: object, *, of: Base | None = None
 ) -> None:

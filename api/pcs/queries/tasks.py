@@ -1,22 +1,24 @@
-"""Production tasks: listed by filters, and found by their names."""
+"""Production tasks: listed by filters, found by their names, and their submission requests."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from api.pcs.errors import AmbiguousIdentity, TaskNotFound
 from api.pcs.models import Dataset, ProdTask
-from api.pcs.queries import open_requests
-from api.pcs.queries.datasets import TAG_FIELDS
+from api.pcs.queries.catalogue import TAG_FIELDS
 from api.pcs.queries.rows import equal, key_of
 from flows.common.models import OPEN, Request
 from flows.common.text import Text, unkeepable
+
+SUBMIT: Final = "submit_task"
+"""Action of the requests to submit a task; while one is open, nothing of its task may change."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,34 +53,23 @@ def tasks(session: Session, wanted: TaskFilter) -> list[ProdTask]:
             | ProdTask.dataset.has(Dataset.composed_name.contains(part, autoescape=True))
         )
     if wanted.has_request is not None:
-        query = query.where(_has_open_request() if wanted.has_request else ~_has_open_request())
+        is_open = has_open_request()
+        query = query.where(is_open if wanted.has_request else ~is_open)
     return list(session.scalars(query))
-
-
-def _has_open_request() -> ColumnElement[bool]:
-    return exists().where(
-        Request.action == open_requests.ACTION,
-        Request.state.in_(OPEN),
-        Request.subject == ProdTask.name,
-    )
 
 
 def matches(session: Session, name: str) -> list[ProdTask]:
     """The tasks that the name means: by composed name, else by stored name, else by key."""
     if not name or any(unkeepable(name)):
         return []
-    for condition in _identities(name):
+    conditions = [ProdTask.dataset.has(composed_name=name), ProdTask.name == name]
+    if (key := key_of(name)) is not None:
+        conditions.append(ProdTask.id == key)
+    for condition in conditions:
         found = list(session.scalars(select(ProdTask).where(condition).order_by(ProdTask.id)))
         if found:
             return found
     return []
-
-
-def _identities(name: str) -> list[ColumnElement[bool]]:
-    identities = [ProdTask.dataset.has(composed_name=name), ProdTask.name == name]
-    if (key := key_of(name)) is not None:
-        identities.append(ProdTask.id == key)
-    return identities
 
 
 def resolve(
@@ -159,3 +150,29 @@ def _candidate(task: ProdTask) -> dict[str, Any]:
         "composed_name": task.dataset.composed_name,
         "status": task.status,
     }
+
+
+# ------------------------------------------------------------------ submission requests
+
+
+def has_open_request() -> ColumnElement[bool]:
+    """Whether a task has an open submission request."""
+    return exists().where(
+        Request.action == SUBMIT, Request.state.in_(OPEN), Request.subject == ProdTask.name
+    )
+
+
+def open_requests(session: Session, names: Sequence[str]) -> dict[str, Request]:
+    """The newest open submission request of each task that has one, by the task's stored name."""
+    found = session.scalars(
+        select(Request)
+        .where(Request.action == SUBMIT, Request.state.in_(OPEN))
+        .where(Request.subject.in_(names))
+        .order_by(Request.id)
+    )
+    return {str(request.subject): request for request in found}
+
+
+def open_request(session: Session, name: str) -> Request | None:
+    """The newest open submission request of a task."""
+    return open_requests(session, [name]).get(name)

@@ -6,10 +6,13 @@ from collections.abc import Callable
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Path, Request
+from fastapi.types import DecoratedCallable
+from pydantic import BaseModel
 
 from api.http.access import gatekeeper
-from api.http.errors import Rejection
+from api.http.errors import writing
 from api.http.fields import MAX_INTEGER
+from api.http.forms import body
 from api.http.sessions import settings_of
 from api.pcs.services.access import Actor
 
@@ -29,6 +32,19 @@ class PcsRouter(APIRouter):
             hidden = options | {"include_in_schema": False}
             super().add_api_route(path.removesuffix("/"), endpoint, **hidden)
 
+    def writes(
+        self,
+        path: str,
+        summary: str,
+        form: type[BaseModel] | None = None,
+        example: dict[str, Any] | None = None,
+        **options: Any,
+    ) -> Callable[[DecoratedCallable], DecoratedCallable]:
+        """Decorate a POST that writes, and describe the body that its form reads."""
+        extra = body(form, example) if form is not None else None
+        described = {"summary": summary, "responses": writing(), "openapi_extra": extra}
+        return self.post(path, **described | options)
+
 
 async def _writer(request: Request) -> Actor:
     caller = await gatekeeper(request).writer(request)
@@ -42,17 +58,6 @@ async def _writer(request: Request) -> Actor:
 Writer = Annotated[Actor, Depends(_writer)]
 RowKey = Annotated[int, Path(ge=1, le=MAX_INTEGER)]
 Name = Annotated[str, Path(max_length=5000)]
-
-
-def required(name: str | None) -> str:
-    """The task's name, as the query or the body has it.
-
-    Raises:
-        Rejection: 400, where neither names one.
-    """
-    if not name:
-        raise Rejection(400, {"detail": "Missing ?name="})
-    return name
 
 
 # ------------------------------------------------------------------ keys in paths

@@ -10,7 +10,6 @@ from typing import Literal
 from fastapi import Request
 from pydantic import BaseModel
 
-from api.http.errors import writing
 from api.http.sessions import session_of, settings_of
 from api.pcs.routes.common import PREFIX, Name, PcsRouter, Writer
 from api.provenance import services
@@ -26,11 +25,8 @@ class Queued(BaseModel):
     status: Literal["queued"] = "queued"
 
 
-@router.post(
-    "/prod-tasks/rucio-snapshot-update/",
-    status_code=202,
-    summary="Sweep the producing campaigns in Rucio",
-    responses=writing(),
+@router.writes(
+    "/prod-tasks/rucio-snapshot-update/", "Sweep the producing campaigns in Rucio", status_code=202
 )
 def update_snapshot(request: Request, actor: Writer) -> Queued:
     """The event `rucio_snapshot_ready` announces the end, whether it succeeded or failed."""
@@ -39,11 +35,8 @@ def update_snapshot(request: Request, actor: Writer) -> Queued:
     return Queued()
 
 
-@router.post(
-    "/prod-tasks/evgen-rucio-update/",
-    status_code=202,
-    summary="Sweep the registered inputs in Rucio",
-    responses=writing(),
+@router.writes(
+    "/prod-tasks/evgen-rucio-update/", "Sweep the registered inputs in Rucio", status_code=202
 )
 def update_evgen(request: Request, actor: Writer) -> Queued:
     """The event `evgen_rucio_ready` announces the end, whether it succeeded or failed."""
@@ -52,12 +45,7 @@ def update_evgen(request: Request, actor: Writer) -> Queued:
     return Queued()
 
 
-@router.post(
-    "/campaigns/{name}/sweep/",
-    status_code=202,
-    summary="Sweep one campaign in Rucio",
-    responses=writing(),
-)
+@router.writes("/campaigns/{name}/sweep/", "Sweep one campaign in Rucio", status_code=202)
 def sweep_campaign(name: Name, request: Request, actor: Writer) -> Queued:
     """The event `campaign_provenance_ready` announces the end. `EVGEN`: the inputs."""
     settings = settings_of(request)
@@ -66,12 +54,7 @@ def sweep_campaign(name: Name, request: Request, actor: Writer) -> Queued:
     return Queued()
 
 
-@router.post(
-    "/campaigns/{name}/report/",
-    status_code=202,
-    summary="Report how complete a campaign is",
-    responses=writing(),
-)
+@router.writes("/campaigns/{name}/report/", "Report how complete a campaign is", status_code=202)
 def report_campaign(name: Name, request: Request, actor: Writer) -> Queued:
     """The event `completion_report_ready` announces the end. It is mailed if that is set up."""
     settings = settings_of(request)

@@ -15,7 +15,7 @@ from api.http.access import Reader
 from api.http.errors import reading, writing
 from api.http.forms import Sent, body, partial
 from api.http.sessions import session_of, settings_of
-from api.pcs.queries.datasets import NoFilter
+from api.pcs.queries.catalogue import NoFilter
 from api.pcs.routes.common import PcsRouter, Writer, by_pk
 from api.pcs.services.access import Actor
 from flows.common.settings import Settings
@@ -26,12 +26,10 @@ class Records:
     """One kind of record, as REST shows it.
 
     Attributes:
-        prefix: Of the paths of its routes.
-        tag: Of its operations; empty: the prefix's word.
+        prefix: Of the paths of its routes, beside the router's.
+        tag: Of its operations; empty: the prefix's word, or what the router has.
         name: In names of operations.
-        names: Its plural, where that takes more than an s.
         words: As texts spell it.
-        plural: Their plural, where that takes more than an s.
         view: What a record is shown as.
         form: What may be sent of one.
         example: A body that makes one.
@@ -49,12 +47,10 @@ class Records:
         texts: Descriptions of operations, where the usual one is too little.
     """
 
-    prefix: str
+    prefix: str = ""
     tag: str = ""
     name: str
-    names: str = ""
     words: str
-    plural: str = ""
     view: Any
     form: type[BaseModel]
     example: dict[str, Any]
@@ -97,20 +93,56 @@ def with_article(words: str) -> str:
     return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
 
 
+def plural(words: str) -> str:
+    """The words in their plural."""
+    return f"{words[:-1]}ies" if words.endswith("y") else f"{words}s"
+
+
 def add_routes(router: PcsRouter, of: Records) -> None:
     """Add the routes of the records to the router."""
-    _add_reading(router, of)
-    made = body(of.form, of.example)
-    _add(router, of, "add", "POST", _adding(of), status_code=201, openapi_extra=made)
+    sent_filter, sent_key = Depends(of.filters), Depends(of.read_key)
+
+    def list_rows(request: Request, _caller: Reader, wanted: Any = sent_filter) -> Any:
+        with session_of(request) as session:
+            return of.shown(request, session, of.find(session, wanted))
+
+    def get_row(request: Request, _caller: Reader, key: Any = sent_key) -> Any:
+        with session_of(request) as session:
+            return of.shown(request, session, [of.get(session, key)])[0]
+
+    def add_row(request: Request, actor: Writer, sent: Sent) -> Any:
+        values = sent.read(of.form)
+        with session_of(request) as session:
+            return of.shown(request, session, [of.add(session, values, actor)])[0]
+
+    many, made = GenericAlias(list, (of.view,)), body(of.form, of.example)
+    _add(router, of, "list", "GET", list_rows, response_model=many, responses=reading())
+    _add(router, of, "get", "GET", get_row, responses=reading(*of.not_one))
+    _add(router, of, "add", "POST", add_row, status_code=201, openapi_extra=made)
     if of.change is not None:
-        changes = body(partial(of.form), of.changes_example)
-        changing = _changing(of, of.change, partial(of.form))
-        _add(router, of, "change", "PATCH", changing, openapi_extra=changes)
+        some = partial(of.form)
+        changed, changes = _changing(of, of.change, some), body(some, of.changes_example)
+        _add(router, of, "change", "PATCH", changed, openapi_extra=changes)
     if of.change is not None and of.delete is not None:
-        replacing = _changing(of, of.change, of.form)
+        delete, replacing = of.delete, _changing(of, of.change, of.form)
+
+        def delete_row(request: Request, actor: Writer, key: Any = sent_key) -> None:
+            with session_of(request) as session:
+                delete(session, key, actor)
+
         _add(router, of, "replace", "PUT", replacing, openapi_extra=made)
-        deleting = _deleting(of, of.delete)
-        _add(router, of, "delete", "DELETE", deleting, status_code=204, response_model=None)
+        _add(router, of, "delete", "DELETE", delete_row, status_code=204, response_model=None)
+
+
+def _changing(of: Records, change: Callable[..., Any], form: type[BaseModel]) -> Callable[..., Any]:
+    sent_key = Depends(of.read_key)
+
+    def change_row(request: Request, actor: Writer, sent: Sent, key: Any = sent_key) -> Any:
+        values = sent.read(form)
+        with session_of(request) as session:
+            return of.shown(request, session, [change(session, key, values, actor)])[0]
+
+    return change_row
 
 
 def _add(
@@ -127,57 +159,11 @@ def _add(
         f"{of.prefix}/" if is_of_all else f"{of.prefix}/{of.key}/",
         endpoint,
         methods=[method],
-        name=f"{operation}_{(of.names or f'{of.name}s') if operation == 'list' else of.name}",
-        tags=[of.tag or of.prefix.strip("/")],
+        name=f"{operation}_{plural(of.name) if operation == 'list' else of.name}",
+        tags=[of.tag or of.prefix.strip("/")] if of.prefix else None,
         summary=summary.format(
-            words=of.words, a_words=with_article(of.words), plural=of.plural or f"{of.words}s"
+            words=of.words, a_words=with_article(of.words), plural=plural(of.words)
         ),
         description=of.texts.get(operation, text),
         **{"response_model": of.view, "responses": writing()} | options,
     )
-
-
-def _add_reading(router: PcsRouter, of: Records) -> None:
-    sent_filter, sent_key = Depends(of.filters), Depends(of.read_key)
-
-    def list_rows(request: Request, _caller: Reader, wanted: Any = sent_filter) -> Any:
-        with session_of(request) as session:
-            return of.shown(request, session, of.find(session, wanted))
-
-    def get_row(request: Request, _caller: Reader, key: Any = sent_key) -> Any:
-        with session_of(request) as session:
-            return of.shown(request, session, [of.get(session, key)])[0]
-
-    many = GenericAlias(list, (of.view,))
-    _add(router, of, "list", "GET", list_rows, response_model=many, responses=reading())
-    _add(router, of, "get", "GET", get_row, responses=reading(*of.not_one))
-
-
-def _adding(of: Records) -> Callable[..., Any]:
-    def add_row(request: Request, actor: Writer, sent: Sent) -> Any:
-        values = sent.read(of.form)
-        with session_of(request) as session:
-            return of.shown(request, session, [of.add(session, values, actor)])[0]
-
-    return add_row
-
-
-def _changing(of: Records, change: Callable[..., Any], form: type[BaseModel]) -> Callable[..., Any]:
-    sent_key = Depends(of.read_key)
-
-    def change_row(request: Request, actor: Writer, sent: Sent, key: Any = sent_key) -> Any:
-        values = sent.read(form)
-        with session_of(request) as session:
-            return of.shown(request, session, [change(session, key, values, actor)])[0]
-
-    return change_row
-
-
-def _deleting(of: Records, delete: Callable[..., None]) -> Callable[..., None]:
-    sent_key = Depends(of.read_key)
-
-    def delete_row(request: Request, actor: Writer, key: Any = sent_key) -> None:
-        with session_of(request) as session:
-            delete(session, key, actor)
-
-    return delete_row

@@ -8,21 +8,19 @@ from typing import Any, Final
 from fastapi import Request
 from pydantic import BaseModel
 
-from api.http.errors import writing
-from api.http.sessions import session_of, settings_of
+from api.http.sessions import session_of
 from api.pcs.models import PhysicsCategory, TagKind
-from api.pcs.queries import datasets as queries
-from api.pcs.queries.rows import by_key
+from api.pcs.queries import catalogue as queries
+from api.pcs.queries.rows import by_key, listed
 from api.pcs.routes.common import PREFIX, PcsRouter, RowKey, Writer, by_digit, by_number
 from api.pcs.routes.records import Records, add_routes, with_article
-from api.pcs.schemas.datasets import CategoryForm, PhysicsTagForm, TagForm
+from api.pcs.schemas.catalogue import CategoryForm, PhysicsTagForm, TagForm
 from api.pcs.services import tags
 from api.pcs.views.catalogue import (
     CategoryView,
     PhysicsTagView,
     TagView,
     category_views,
-    tag_views,
 )
 
 _EXAMPLES: Final[dict[TagKind, dict[str, Any]]] = {
@@ -54,9 +52,7 @@ add_routes(
     Records(
         prefix="/physics-categories",
         name="category",
-        names="categories",
         words="physics category",
-        plural="physics categories",
         view=CategoryView,
         show=category_views,
         form=CategoryForm,
@@ -64,7 +60,7 @@ add_routes(
         changes_example={"description": "deep inelastic"},
         key="{digit}",
         read_key=by_digit,
-        find=queries.categories,
+        find=partial(listed, model=PhysicsCategory),
         get=lambda session, digit: by_key(session, PhysicsCategory, digit),
         add=tags.add_category,
         change=tags.change_category,
@@ -79,10 +75,10 @@ add_routes(
 
 
 def _add_tag_routes(kind: TagKind) -> None:
-    name = f"{kind.name.lower()}-tags"
+    name = f"{kind.word}-tags"
     is_physics = kind is TagKind.PHYSICS
     view: Any = PhysicsTagView if is_physics else TagView
-    words = f"{kind.name.lower()} tag"
+    words = f"{kind.word} tag"
     add_routes(
         router,
         Records(
@@ -90,7 +86,6 @@ def _add_tag_routes(kind: TagKind) -> None:
             name="tag",
             words=words,
             view=view,
-            show=tag_views,
             form=PhysicsTagForm if is_physics else TagForm,
             example=_EXAMPLES[kind],
             changes_example={"description": "as agreed"},
@@ -109,21 +104,16 @@ def _add_tag_routes(kind: TagKind) -> None:
             },
         ),
     )
-    shared: dict[str, Any] = {"tags": [name], "responses": writing()}
+    at = f"/{name}/{{number}}"
 
-    @router.post(
-        f"/{name}/{{number}}/lock/",
-        summary=f"Lock {with_article(words)}",
-        response_model=view,
-        **shared,
-    )
+    @router.writes(f"{at}/lock/", f"Lock {with_article(words)}", response_model=view, tags=[name])
     def lock_tag(number: RowKey, request: Request, _actor: Writer) -> BaseModel:
         """Lock the tag permanently: a locked tag is never changed, deleted or unlocked."""
         with session_of(request) as session:
-            locked = tags.lock_tag(session, number, kind=kind)
-            return tag_views(session, [locked], settings_of(request))[0]
+            locked: BaseModel = view.model_validate(tags.lock_tag(session, number, kind=kind))
+            return locked
 
-    @router.post(f"/{name}/{{number}}/delete/", summary=f"Delete a draft {words}", **shared)
+    @router.writes(f"{at}/delete/", f"Delete a draft {words}", tags=[name])
     def delete_tag(number: RowKey, request: Request, actor: Writer) -> Detail:
         """Only who made the tag may delete it, and only while no dataset has it."""
         with session_of(request) as session:

@@ -1,33 +1,271 @@
-"""Production tasks: lists, one by name, the command that runs, making and changing."""
+"""Production tasks: what becomes of submissions, a task's steps to PanDA, and tasks themselves.
+
+Routes of words come before those of a name, which takes the rest of the path.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
+from pydantic import BaseModel
+from sqlalchemy.orm import Session
 
 from api.http.access import Reader
 from api.http.errors import Rejection, reading, writing
 from api.http.fields import MAX_INTEGER
-from api.http.forms import Sent, body
+from api.http.forms import Sent
 from api.http.sessions import session_of, settings_of
+from api.pcs.models import ProdTask, TaskStatus
 from api.pcs.queries import tasks as queries
-from api.pcs.routes.common import PREFIX, PcsRouter, Writer, by_name, required
+from api.pcs.routes.common import PREFIX, Name, PcsRouter, Writer, by_name
 from api.pcs.routes.records import Records, add_routes
-from api.pcs.schemas.tasks import TaskForm, TaskIntakeForm
-from api.pcs.services import intake, plans, tasks
-from api.pcs.views.tasks import TaskView, task_view, task_views
+from api.pcs.schemas import tasks as forms
+from api.pcs.services import imports, plans, recording, submission, tasks
+from api.pcs.views.tasks import SubmittedTaskView, TaskView, task_view, task_views
 from flows.common.text import Text
+from flows.submission.schemas import TaskOperation
 
-router = PcsRouter(prefix=PREFIX)
-_AT = "/prod-tasks"
-_TAG = "production tasks"
+router = PcsRouter(prefix=f"{PREFIX}/prod-tasks", tags=["production tasks"])
+
+
+class Associated(BaseModel):
+    """The production task that a PanDA task was associated with."""
+
+    task: str
+
+
+class Commands(BaseModel):
+    """The commands that were composed and stored."""
+
+    condor_command: str
+    panda_command: str
+
+
+def required(name: str | None) -> str:
+    """The task's name, as the query or the body has it.
+
+    Raises:
+        Rejection: 400, where neither names one.
+    """
+    if not name:
+        raise Rejection(400, {"detail": "Missing ?name="})
+    return name
+
+
+def changed(request: Request, change: Callable[[Session], ProdTask]) -> TaskView:
+    """The task that was changed, in one transaction."""
+    with session_of(request) as session:
+        return task_view(session, change(session), settings_of(request))
+
+
+# ------------------------------------------------------------------ what the ops side records
+
+
+@router.writes(
+    "/record-submission/",
+    "Record the id that PanDA gave",
+    forms.SubmissionForm,
+    {"jedi_task_id": 36439},
+)
+def record_submission(
+    request: Request, actor: Writer, sent: Sent, name: Text | None = None
+) -> TaskView:
+    """The same id again changes nothing; another one for the same attempt is 409."""
+    form = sent.parse(forms.SubmissionForm)
+    named = required(name or form.name)
+    return changed(
+        request, lambda session: recording.record_submission(session, named, form, actor)
+    )
+
+
+@router.writes(
+    "/record-submission-failure/",
+    "Record a failed submission",
+    forms.FailureForm,
+    {"panda_tasks_id": 1, "reason": "prun: bad token"},
+)
+def record_failure(
+    request: Request, actor: Writer, sent: Sent, name: Text | None = None
+) -> TaskView:
+    """The task itself stays as it is; its next attempt has another name."""
+    form = sent.parse(forms.FailureForm)
+    named = required(name or form.name)
+    return changed(request, lambda session: recording.record_failure(session, named, form, actor))
+
+
+@router.writes(
+    "/record-status/",
+    "Record a task's state at PanDA",
+    forms.ObservationForm,
+    {"jedi_task_id": 36439, "panda_status": "done"},
+)
+def record_status(
+    request: Request, actor: Writer, sent: Sent, name: Text | None = None
+) -> TaskView:
+    """Done and finished complete the task; failed, broken and aborted fail it."""
+    form = sent.parse(forms.ObservationForm)
+    named = required(name or form.name)
+    return changed(request, lambda session: recording.record_status(session, named, form, actor))
+
+
+@router.writes(
+    "/associate/",
+    "Associate a PanDA task by its name",
+    forms.AssociationForm,
+    {"panda_task_name": "group.EIC.x/", "jedi_task_id": 36439, "panda_status": "running"},
+)
+def associate(request: Request, actor: Writer, sent: Sent) -> Associated:
+    """The exact name of an attempt, or of a task; a trailing slash does not count."""
+    form = sent.parse(forms.AssociationForm)
+    with session_of(request) as session:
+        return Associated(task=recording.associate(session, form, actor).name)
+
+
+@router.writes(
+    "/catalog-import/", "Import a catalog of requests", forms.CatalogForm, {"source": "datasets"}
+)
+def import_catalog(request: Request, actor: Writer, sent: Sent) -> imports.Imported:
+    """Good rows are imported, each at most once; the others are listed with the reason."""
+    form = sent.parse(forms.CatalogForm)
+    text = form.csv_text
+    if text is None:
+        if not form.source:
+            raise Rejection(400, {"source": ["This field is required, or csv_text."]})
+        text = imports.published(settings_of(request).stack.tmp_dir, form.source)
+    with session_of(request) as session:
+        return imports.import_catalog(session, text, form, actor)
+
+
+# ------------------------------------------------------------------ before PanDA
+
+
+@router.writes("/{name:path}/generate-commands/", "Compose and store the commands")
+def generate_commands(name: Name, request: Request, actor: Writer) -> Commands:
+    """For reading only: what the task runs is composed again at its submission."""
+    with session_of(request) as session:
+        task = submission.generate_commands(session, name, actor)
+        return Commands(condor_command=task.condor_command, panda_command=task.panda_command)
+
+
+@router.writes(
+    "/{name:path}/set-status/", "Set a task's status", forms.StatusForm, {"status": "ready"}
+)
+def set_status(name: Name, request: Request, actor: Writer, sent: Sent) -> TaskView:
+    """Draft to ready and back, submitted to completed or failed; never to submitted."""
+    wanted = sent.parse(forms.StatusForm).status
+    return changed(request, lambda session: submission.set_status(session, name, wanted, actor))
+
+
+@router.writes("/{name:path}/lock/", "Make a task ready")
+def lock(name: Name, request: Request, actor: Writer) -> TaskView:
+    """400 where it is not, with every reason."""
+    return changed(
+        request, lambda session: submission.set_status(session, name, TaskStatus.READY, actor)
+    )
+
+
+@router.writes(
+    "/{name:path}/link-input/",
+    "Set a task's input datasets",
+    forms.InputForm,
+    {"did": "epic:/EVGEN/DIS/NC/10x100/minQ2=1"},
+)
+def link_input(name: Name, request: Request, actor: Writer, sent: Sent) -> TaskView:
+    """One DID, or several."""
+    form = sent.parse(forms.InputForm)
+    dids = form.dids or ([form.did] if form.did else [])
+    if not dids:
+        raise Rejection(400, {"did": ["This field is required."]})
+    return changed(request, lambda session: tasks.link_input(session, name, dids, actor))
+
+
+# ------------------------------------------------------------------ at PanDA
+
+
+@router.writes("/{name:path}/submit/", "Submit a task to PanDA")
+def submit(name: Name, request: Request, actor: Writer) -> SubmittedTaskView:
+    """The task with the open request for it; submitting it again opens no second request."""
+    return _submitted(request, lambda session: submission.submit(session, name, actor))
+
+
+@router.writes("/{name:path}/rerun-entire-task/", "Submit a task again", status_code=202)
+def rerun(name: Name, request: Request, actor: Writer) -> SubmittedTaskView:
+    """Under the next name; id and status stay until the new id is recorded."""
+    return _submitted(request, lambda session: submission.rerun(session, name, actor))
+
+
+def _submitted(
+    request: Request, submit: Callable[[Session], tuple[ProdTask, list[str]]]
+) -> SubmittedTaskView:
+    with session_of(request) as session:
+        task, warnings = submit(session)
+        shown = task_view(session, task, settings_of(request))
+    return SubmittedTaskView(**dict(shown), warnings=warnings)
+
+
+def _add_operation(
+    path: str,
+    operation: TaskOperation,
+    summary: str,
+    form: type[forms.OperationForm],
+    example: dict[str, Any],
+) -> None:
+    def operate(
+        name: Name, request: Request, actor: Writer, sent: Sent
+    ) -> submission.QueuedOperation:
+        given = {key: value for key, value in sent.read(form).items() if value is not None}
+        with session_of(request) as session:
+            return submission.operate(session, name, given | {"operation": operation}, actor)
+
+    router.writes(
+        f"/{{name:path}}/panda-{path}/",
+        summary,
+        form,
+        example,
+        name=path.replace("-", "_"),
+        status_code=202,
+        description="Queues a request to the ops side; its outcome is in that request.",
+    )(operate)
+
+
+_add_operation(
+    "add-retry",
+    TaskOperation.INCREASE_ATTEMPTS,
+    "Raise the number of attempts of a live task's jobs",
+    forms.AddRetryForm,
+    {"increase": 1},
+)
+_add_operation(
+    "retry-failures",
+    TaskOperation.RETRY_FAILURES,
+    "Retry a task's failed jobs",
+    forms.RetryForm,
+    {"new_parameters": {}},
+)
+_add_operation(
+    "pause",
+    TaskOperation.PAUSE,
+    "Pause a live task",
+    forms.OperationForm,
+    {"reason": "storage is full"},
+)
+_add_operation(
+    "resume",
+    TaskOperation.RESUME,
+    "Resume a paused task",
+    forms.OperationForm,
+    {"reason": "storage is free again"},
+)
+
+
+# ------------------------------------------------------------------ tasks
 
 
 @router.get(
-    f"{_AT}/command/",
-    tags=[_TAG],
+    "/command/",
     summary="The command of a task",
     response_class=Response,
     responses=reading(404, 409)
@@ -58,21 +296,18 @@ def _json(value: dict[str, Any]) -> Response:
     return Response(json.dumps(value, indent=2), media_type="application/json")
 
 
-@router.post(
-    f"{_AT}/intake/",
-    tags=[_TAG],
-    summary="Import a row of the public catalog",
+@router.writes(
+    "/intake/",
+    "Import a row of the public catalog",
+    forms.TaskIntakeForm,
+    {"public_catalog_issue": 123, "name": "dis-10x100", "dataset": 1, "prod_config": 1},
     responses={**writing(), 201: {"model": TaskView, "description": "Created."}},
-    openapi_extra=body(
-        TaskIntakeForm,
-        {"public_catalog_issue": 123, "name": "dis-10x100", "dataset": 1, "prod_config": 1},
-    ),
 )
 def take_task_in(request: Request, actor: Writer, sent: Sent, response: Response) -> TaskView:
     """200 where the row's task is there already, and takes what is new; else 201."""
-    values = sent.read(TaskIntakeForm)
+    values = sent.read(forms.TaskIntakeForm)
     with session_of(request) as session:
-        task, is_new = intake.take_task_in(session, values, actor)
+        task, is_new = tasks.take_in(session, values, actor)
         response.status_code = 201 if is_new else 200
         return task_view(session, task, settings_of(request))
 
@@ -80,13 +315,11 @@ def take_task_in(request: Request, actor: Writer, sent: Sent, response: Response
 add_routes(
     router,
     Records(
-        prefix=_AT,
-        tag=_TAG,
         name="task",
         words="production task",
         view=TaskView,
         show=task_views,
-        form=TaskForm,
+        form=forms.TaskForm,
         example={
             "name": "dis-10x100-minq2-1",
             "dataset": 1,

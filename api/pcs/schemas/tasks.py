@@ -1,4 +1,4 @@
-"""The bodies that make, change, move and import production tasks."""
+"""The bodies that make, change, move and import tasks, and record what became of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, WithJsonSchema
 
-from api.http.fields import JsonObject
+from api.http.fields import JsonObject, Time
 from api.pcs.domain import value_forms
 from api.pcs.schemas.fields import (
     Did,
@@ -15,6 +15,7 @@ from api.pcs.schemas.fields import (
     Key,
     Line,
     Line100,
+    Line300,
     Line500,
     Long,
     Priority,
@@ -118,3 +119,53 @@ class CatalogForm(BaseModel):
     prod_config: Key | None = Field(
         None, description="Configuration of new tasks; unset: catalog_import."
     )
+
+
+# ------------------------------------------------------------------ what became of submissions
+
+
+class SubmissionForm(BaseModel):
+    """What was submitted, and as which attempt."""
+
+    name: Line | None = Field(None, description="The task, where the query does not name it.")
+    jedi_task_id: JediTaskId = Field(description="The id that PanDA gave.")
+    status: Annotated[Line, Field(pattern="^submitted$")] = "submitted"
+    panda_tasks_id: RowId | None = Field(None, description="Key of the attempt.")
+    panda_task_name: Line300 | None = Field(None, description="Name of the attempt at PanDA.")
+    task_name: Line300 | None = Field(
+        None, description="The same, under the original's other name."
+    )
+    replaces: JediTaskId | None = Field(
+        None, description="Id of the attempt that PanDA aborted as a duplicate of this one."
+    )
+
+
+class FailureForm(BaseModel):
+    """Why an attempt did not reach PanDA."""
+
+    name: Line | None = None
+    panda_tasks_id: RowId = Field(description="Key of the attempt.")
+    reason: Long = Field("", description="Why it failed.")
+    is_superseded: bool = Field(
+        False, description="Whether another attempt served the same request (two clicks at once)."
+    )
+
+
+PandaStatus = Annotated[Line, Field(pattern="^[a-z]{1,50}$")]
+
+
+class ObservationForm(BaseModel):
+    """The state of an attempt at PanDA."""
+
+    name: Line | None = None
+    jedi_task_id: JediTaskId
+    panda_status: PandaStatus = Field(description="JEDI's state.")
+    observed_at: Time | None = Field(None, description="When; unset: now.")
+
+
+class AssociationForm(BaseModel):
+    """A PanDA task with the name of an attempt or a task."""
+
+    panda_task_name: Annotated[Line, Field(min_length=1, max_length=301)]
+    jedi_task_id: JediTaskId
+    panda_status: PandaStatus

@@ -30,8 +30,7 @@ def allocate(session: Session, task: ProdTask) -> Attempt:
     Raises:
         Refused: An attempt of another task has that name.
     """
-    number = plans.next_try(task)
-    name = names.attempt_name(task.dataset.composed_name, number)
+    number, name = plans.next_try(task), plans.next_name(task)
     return _insert(session, task, number, name, Association.PCS_SUBMIT_REQUEST)
 
 
@@ -42,10 +41,9 @@ def insert_named(session: Session, task: ProdTask, named: str) -> Attempt:
         Invalid: The name is none of the task's.
         Refused: The attempt of that number has another name.
     """
-    physical = names.parse_physical(named)
-    if physical.logical != task.dataset.composed_name:
+    logical, number = names.parse_physical(named)
+    if logical != task.dataset.composed_name:
         raise Invalid({"panda_task_name": [f"is no name of task '{task.name}': {named[:300]}"]})
-    number = physical.try_number
     if any(each.try_number == number for each in task.attempts):
         raise Refused(f"Attempt {number} of task '{task.name}' has another name.")
     return _insert(session, task, number, named, Association.RECORD_SUBMISSION)

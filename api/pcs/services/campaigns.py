@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.pcs.models import Campaign, Lifecycle
-from api.pcs.queries.datasets import campaign, campaign_key
+from api.pcs.queries.catalogue import campaign, campaign_key
 from api.pcs.queries.rows import require_free
 from api.pcs.services import records
 from api.pcs.services.access import Actor

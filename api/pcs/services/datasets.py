@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from api.pcs.domain import names
 from api.pcs.models import Dataset, Tag
-from api.pcs.queries.datasets import TAG_FIELDS, campaign_key, dataset, named_tag
+from api.pcs.queries.catalogue import TAG_FIELDS, campaign_key, dataset, named_tag
 from api.pcs.services import records
 from api.pcs.services.access import Actor
 from blocks.errors import Invalid, Refused
@@ -135,16 +135,9 @@ def _composed(values: Mapping[str, Any], tags: _Tags) -> str:
     sample = values.get("sample_name", "")
     if sample and (why := names.sample_problem(sample)):
         raise Invalid({"sample_name": [why]})
-    composed = names.NameParts(
-        scope=values["scope"],
-        detector_version=values.get("detector_version", ""),
-        detector_config=values.get("detector_config", ""),
-        sample=sample,
-        **{
-            field.removesuffix("_tag"): "" if tag is None else tag.tag_label
-            for field, tag in tags.items()
-        },
-    ).composed()
+    detector = (values.get("detector_version", ""), values.get("detector_config", ""))
+    labels = [tag.tag_label for tag in tags.values() if tag is not None]
+    composed = names.composed(values["scope"], *detector, labels, sample)
     if len(composed) > names.MAX_NAME:
         raise Invalid({"sample_name": [f"makes a name of more than {names.MAX_NAME} characters"]})
     return composed

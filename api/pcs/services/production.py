@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.pcs.domain import effective
+from api.pcs.domain.value_forms import some
 from api.pcs.models import ProdConfig, ProdRequest, ProdTask, TaskStatus
-from api.pcs.queries import open_requests
 from api.pcs.queries.rows import by_key, require_free
+from api.pcs.queries.tasks import open_requests
 from api.pcs.services import records
 from api.pcs.services.access import Actor
 from blocks.errors import Invalid, Refused
 
 _MOST_NAMED: Final = 3
+_Row = TypeVar("_Row", ProdConfig, ProdRequest)
 
 # ------------------------------------------------------------------ configurations
 
@@ -42,8 +44,7 @@ def change_config(
         Refused: A ready task, or one whose submission is open, runs with it.
         Invalid: A value is not of its form, or the name is taken.
     """
-    found = by_key(session, ProdConfig, key, is_locked=True)
-    actor.require_owner(found.created_by)
+    found = _owned(session, ProdConfig, key, actor)
     _check(session, values, found)
     _require_unused(session, found, actor)
     return records.change(session, found, values)
@@ -57,13 +58,12 @@ def delete_config(session: Session, key: int, actor: Actor) -> None:
         NotOwner: Somebody else made it.
         Refused: A task has it.
     """
-    found = by_key(session, ProdConfig, key, is_locked=True)
-    actor.require_owner(found.created_by)
+    found = _owned(session, ProdConfig, key, actor)
     users = session.scalars(
         select(ProdTask.name).where(ProdTask.prod_config_id == found.id).limit(_MOST_NAMED)
     ).all()
     if users:
-        raise Refused(f"{found.name} is the configuration of {_some(users)}.")
+        raise Refused(f"{found.name} is the configuration of {some(users, _MOST_NAMED)}.")
     records.remove(session, found)
 
 
@@ -78,19 +78,15 @@ def _require_unused(session: Session, found: ProdConfig, actor: Actor) -> None:
     tasks = session.execute(
         select(ProdTask.name, ProdTask.status).where(ProdTask.prod_config_id == found.id)
     ).all()
-    users = list(open_requests.of_tasks(session, [task.name for task in tasks]))
+    users = list(open_requests(session, [task.name for task in tasks]))
     if not actor.is_relaxed:
         users += [task.name for task in tasks if task.status == TaskStatus.READY]
     if users:
+        named = some(list(dict.fromkeys(users)), _MOST_NAMED)
         raise Refused(
-            f"{_some(list(dict.fromkeys(users)))} would run otherwise than locked: "
+            f"{named} would run otherwise than locked: "
             "set it back to draft first, or make another configuration."
         )
-
-
-def _some(users: Sequence[str]) -> str:
-    shown = ", ".join(repr(name) for name in users[:_MOST_NAMED])
-    return shown if len(users) <= _MOST_NAMED else f"{shown} and {len(users) - _MOST_NAMED} more"
 
 
 # ------------------------------------------------------------------ production requests
@@ -110,7 +106,7 @@ def change_request(
         NotFound: There is none.
         NotOwner: Somebody else made it.
     """
-    return records.change(session, _owned_request(session, key, actor), values)
+    return records.change(session, _owned(session, ProdRequest, key, actor), values)
 
 
 def delete_request(session: Session, key: int, actor: Actor) -> None:
@@ -120,10 +116,10 @@ def delete_request(session: Session, key: int, actor: Actor) -> None:
         NotFound: There is none.
         NotOwner: Somebody else made it.
     """
-    records.remove(session, _owned_request(session, key, actor))
+    records.remove(session, _owned(session, ProdRequest, key, actor))
 
 
-def _owned_request(session: Session, key: int, actor: Actor) -> ProdRequest:
-    found = by_key(session, ProdRequest, key, is_locked=True)
+def _owned(session: Session, model: type[_Row], key: int, actor: Actor) -> _Row:
+    found = by_key(session, model, key, is_locked=True)
     actor.require_owner(found.created_by)
     return found

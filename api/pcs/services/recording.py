@@ -19,7 +19,7 @@ from api.pcs.errors import (
 )
 from api.pcs.models import Association, Attempt, Dataset, ProdTask, TaskStatus
 from api.pcs.queries.tasks import load, resolve
-from api.pcs.schemas.recording import (
+from api.pcs.schemas.tasks import (
     AssociationForm,
     FailureForm,
     ObservationForm,

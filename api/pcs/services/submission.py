@@ -11,8 +11,7 @@ from sqlalchemy.orm import Session
 from api.pcs.domain import lifecycle
 from api.pcs.errors import AlreadySubmitted, BadTransition, NotReady
 from api.pcs.models import ProdConfig, ProdTask, TaskStatus
-from api.pcs.queries import open_requests
-from api.pcs.queries.tasks import load, resolve
+from api.pcs.queries.tasks import load, open_request
 from api.pcs.services import attempts, plans, tasks
 from api.pcs.services.access import Actor
 from blocks.errors import Invalid, Refused
@@ -20,8 +19,6 @@ from flows.common import requests
 from flows.submission.actions import OPERATE_TASK, SUBMIT_TASK
 from flows.submission.domain import gate
 from flows.submission.schemas import SubmitTask
-
-_ONLY_READY = "Only a locked (ready) task can be submitted to PanDA."
 
 # ------------------------------------------------------------------ statuses
 
@@ -36,28 +33,20 @@ def set_status(session: Session, name: str, wanted: str, actor: Actor) -> ProdTa
         NotReady: It is to be ready, and is not.
         SubmissionOpen: Its submission is on its way.
     """
-    task = resolve(session, name, is_locked=True)
-    actor.require_owner(task.created_by)
+    task = tasks.owned(session, name, actor)
     current, target = TaskStatus(task.status), _status(wanted)
     if target == current:
         return task
     if not lifecycle.is_allowed(current, target):
         raise BadTransition(_no_way(current, target))
-    if target is TaskStatus.READY:
-        _require_ready(session, task, actor, "Cannot lock — task is not ready: ")
+    if target is TaskStatus.READY and (
+        reasons := plans.reasons_against(session, task, is_relaxed=actor.is_relaxed)
+    ):
+        raise NotReady("Cannot lock — task is not ready: " + "; ".join(reasons))
     if target is TaskStatus.DRAFT:
         tasks.require_no_request(session, task)
     task.status = target
     return tasks.saved(session, task)
-
-
-def lock(session: Session, name: str, actor: Actor) -> ProdTask:
-    """Make a draft task ready.
-
-    Raises:
-        As for `set_status`.
-    """
-    return set_status(session, name, TaskStatus.READY, actor)
 
 
 def _status(wanted: str) -> TaskStatus:
@@ -73,24 +62,13 @@ def _no_way(current: TaskStatus, target: TaskStatus) -> str:
     return f"A task that is {current} cannot become {target}."
 
 
-def _require_ready(session: Session, task: ProdTask, actor: Actor, text: str) -> None:
-    if reasons := plans.reasons_against(session, task, is_relaxed=actor.is_relaxed):
-        raise NotReady(text + "; ".join(reasons))
-
-
 # ------------------------------------------------------------------ submitting
 
 
-@dataclass(frozen=True)
-class Submitted:
-    """A task whose submission is requested, and what would stop it under the strict rules."""
-
-    task: ProdTask
-    warnings: tuple[str, ...] = ()
-
-
-def submit(session: Session, name: str, actor: Actor) -> Submitted:
+def submit(session: Session, name: str, actor: Actor) -> tuple[ProdTask, list[str]]:
     """Request a task's submission; where a request is open already, nothing more is done.
+
+    Gives the task, and what would stop it under the strict rules.
 
     Raises:
         TaskNotFound: There is none.
@@ -99,17 +77,16 @@ def submit(session: Session, name: str, actor: Actor) -> Submitted:
         NotReady: It is not ready.
         ConfigNotOfForm: A value may not stand in a command.
     """
-    task = resolve(session, name, is_locked=True)
-    actor.require_owner(task.created_by)
+    task = tasks.owned(session, name, actor)
     if task.panda_task_id is not None:
         raise AlreadySubmitted(task.panda_task_id)
     if not gate.may_be_submitted(task.status, is_relaxed=actor.is_relaxed):
-        raise NotReady(_ONLY_READY)
+        raise NotReady("Only a locked (ready) task can be submitted to PanDA.")
     return _request(session, task, actor)
 
 
-def rerun(session: Session, name: str, actor: Actor) -> Submitted:
-    """Request a task's submission once more, under the next name.
+def rerun(session: Session, name: str, actor: Actor) -> tuple[ProdTask, list[str]]:
+    """Request a task's submission once more, under the next name; gives what `submit` does.
 
     Its id and status stay until the new id is recorded.
 
@@ -120,14 +97,13 @@ def rerun(session: Session, name: str, actor: Actor) -> Submitted:
         NotReady: Something has changed so that it is not ready.
         ConfigNotOfForm: A value may not stand in a command.
     """
-    task = resolve(session, name, is_locked=True)
-    actor.require_owner(task.created_by)
+    task = tasks.owned(session, name, actor)
     if not gate.may_be_rerun(task.status, task.panda_task_id):
         raise Refused("No recorded submission to rerun.")
     return _request(session, task, actor)
 
 
-def _request(session: Session, task: ProdTask, actor: Actor) -> Submitted:
+def _request(session: Session, task: ProdTask, actor: Actor) -> tuple[ProdTask, list[str]]:
     """Request the task's next attempt where it is ready, unless a request is open."""
     # What is composed now is what the ops side fetches: the configuration is held meanwhile.
     session.scalar(
@@ -135,13 +111,13 @@ def _request(session: Session, task: ProdTask, actor: Actor) -> Submitted:
     )
     session.refresh(task.prod_config)
     reasons: list[str] = []
-    if open_requests.of_task(session, task.name) is None:
+    if open_request(session, task.name) is None:
         reasons = plans.reasons_against(session, task, is_relaxed=False)
         if reasons and not actor.is_relaxed:
             raise NotReady("The task is not ready: " + "; ".join(reasons))
         plans.prun_command(task)
         _accept(session, task, actor)
-    return Submitted(load(session, task.id), tuple(reasons))
+    return load(session, task.id), reasons
 
 
 def _accept(session: Session, task: ProdTask, actor: Actor) -> None:
@@ -164,15 +140,16 @@ def _accept(session: Session, task: ProdTask, actor: Actor) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Queued:
+class QueuedOperation:
     """An operation on a live task that was requested."""
 
+    queued: bool
     operation: str
     jedi_task_id: int
     request_id: int
 
 
-def operate(session: Session, name: str, wanted: dict[str, Any], actor: Actor) -> Queued:
+def operate(session: Session, name: str, wanted: dict[str, Any], actor: Actor) -> QueuedOperation:
     """Request an operation on the task's attempt at PanDA.
 
     Args:
@@ -188,8 +165,7 @@ def operate(session: Session, name: str, wanted: dict[str, Any], actor: Actor) -
         Refused: It has no id, or the id is not of one of its attempts.
         Invalid: A value is not of its form.
     """
-    task = resolve(session, name, is_locked=True)
-    actor.require_owner(task.created_by)
+    task = tasks.owned(session, name, actor)
     jedi_task_id = wanted.get("jedi_task_id") or task.panda_task_id
     if jedi_task_id is None:
         raise Refused(f"Task '{task.name}' has no jediTaskID.")
@@ -199,7 +175,12 @@ def operate(session: Session, name: str, wanted: dict[str, Any], actor: Actor) -
         wanted | {"jedi_task_id": jedi_task_id, "task_name": task.name, "created_by": actor.name}
     )
     accepted = requests.accept(session, OPERATE_TASK, form, requested_by=actor.name, source="rest")
-    return Queued(operation=wanted["operation"], jedi_task_id=jedi_task_id, request_id=accepted.id)
+    return QueuedOperation(
+        queued=True,
+        operation=wanted["operation"],
+        jedi_task_id=jedi_task_id,
+        request_id=accepted.id,
+    )
 
 
 # ------------------------------------------------------------------ artifacts
@@ -214,8 +195,7 @@ def generate_commands(session: Session, name: str, actor: Actor) -> ProdTask:
         BadTransition: It is of the past.
         ConfigNotOfForm: A value may not stand in a command.
     """
-    task = resolve(session, name, is_locked=True)
-    actor.require_owner(task.created_by)
+    task = tasks.owned(session, name, actor)
     if task.status == TaskStatus.PAST_OUTPUT:
         raise BadTransition(f"Task '{task.name}' is of the past.")
     task.panda_command = plans.prun_command(task)

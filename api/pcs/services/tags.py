@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from api.pcs.domain import tag_rules
 from api.pcs.errors import BadTransition, NotOwner
 from api.pcs.models import PhysicsCategory, Tag, TagCounter, TagKind, TagStatus
-from api.pcs.queries.datasets import tag
+from api.pcs.queries.catalogue import tag
 from api.pcs.queries.rows import by_key, require_free, unknown
 from api.pcs.services import records
 from api.pcs.services.access import Actor
@@ -136,9 +136,7 @@ def _check_parameters(kind: TagKind, parameters: dict[str, Any]) -> None:
 
 
 def _category_of(session: Session, values: Mapping[str, Any]) -> int:
-    digit: int | None = values.get("category")
-    if digit is None:
-        raise Invalid({"category": ["This field is required."]})
+    digit: int = values["category"]
     if session.get(PhysicsCategory, digit) is None:
         raise unknown("category", digit)
     return digit
@@ -155,4 +153,4 @@ def _next_number(session: Session, kind: TagKind, digit: int | None) -> int:
         return number
     if number > tag_rules.MAX_PHYSICS_SUFFIX:
         raise BadTransition(f"All {tag_rules.MAX_PHYSICS_SUFFIX} physics numbers are given.")
-    return tag_rules.physics_number(digit, number)
+    return digit * (tag_rules.MAX_PHYSICS_SUFFIX + 1) + number

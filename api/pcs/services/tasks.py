@@ -1,23 +1,26 @@
-"""Production tasks: made, and changed while they are drafts."""
+"""Production tasks: made, taken in from the public catalog, and changed while they are drafts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import Session
 
 from api.pcs.domain import effective
-from api.pcs.errors import BadTransition, SubmissionOpen
+from api.pcs.errors import AmbiguousIdentity, BadTransition, SubmissionOpen
 from api.pcs.models import Dataset, ProdRequest, ProdTask, TaskStatus
-from api.pcs.queries import open_requests, tasks
-from api.pcs.queries.datasets import campaign_key, dataset_key
-from api.pcs.queries.production import named_config
+from api.pcs.queries import tasks
+from api.pcs.queries.catalogue import campaign_key, dataset_key, named_config
 from api.pcs.queries.rows import require_free, unknown
 from api.pcs.services import records
 from api.pcs.services.access import Actor
 from blocks.errors import Invalid, Refused
 from flows.common.database import now
+
+_NEEDED: Final = ("name", "dataset", "prod_config")
+_LOCK: Final = 0x70637369  # "pcsi": two intakes of one row find each other
 
 
 def add(session: Session, values: Mapping[str, Any], actor: Actor) -> ProdTask:
@@ -58,8 +61,7 @@ def delete(session: Session, name: str, actor: Actor) -> None:
         NotOwner: Somebody else made it.
         Refused: It has attempts, or it is more than ready.
     """
-    task = tasks.resolve(session, name, is_locked=True)
-    actor.require_owner(task.created_by)
+    task = owned(session, name, actor)
     require_no_request(session, task)
     if task.attempts:
         raise Refused(f"Task '{task.name}' has attempts; what was submitted stays on record.")
@@ -84,6 +86,18 @@ def link_input(session: Session, name: str, dids: list[str], actor: Actor) -> Pr
     return saved(session, task)
 
 
+def owned(session: Session, name: str, actor: Actor) -> ProdTask:
+    """The task that the name means, its row locked, if the actor may change it.
+
+    Raises:
+        TaskNotFound: There is none.
+        NotOwner: Somebody else made it.
+    """
+    task = tasks.resolve(session, name, is_locked=True)
+    actor.require_owner(task.created_by)
+    return task
+
+
 def require_changeable(session: Session, task: ProdTask, actor: Actor) -> None:
     """Let only what may change now pass.
 
@@ -106,7 +120,7 @@ def require_no_request(session: Session, task: ProdTask) -> None:
     Raises:
         SubmissionOpen: There is one.
     """
-    if (request := open_requests.of_task(session, task.name)) is not None:
+    if (request := tasks.open_request(session, task.name)) is not None:
         raise SubmissionOpen(
             f"Task '{task.name}' is being submitted (request {request.id}, {request.state})."
         )
@@ -138,3 +152,55 @@ def _columns(
     if "name" in columns:
         require_free(session, ProdTask.name, columns["name"], of=of)
     return columns
+
+
+# ------------------------------------------------------------------ rows of the public catalog
+
+
+def take_in(session: Session, values: Mapping[str, Any], actor: Actor) -> tuple[ProdTask, bool]:
+    """The task of a row of the public catalog, made where there is none; and whether it was made.
+
+    Raises:
+        Invalid: The row is not named, or what a new task needs is missing.
+        AmbiguousIdentity: Several tasks stand for the row.
+        NotOwner, BadTransition, SubmissionOpen: Something would change that may not.
+    """
+    session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+    found = list(session.scalars(select(ProdTask).where(_row(values)).order_by(ProdTask.id)))
+    if len(found) > 1:
+        raise AmbiguousIdentity("that row", [{"id": task.id, "name": task.name} for task in found])
+    overrides = {
+        name: value
+        for name, value in values.items()
+        if value not in (None, "")
+        and (name.startswith("public_catalog_") or name == "input_dataset_did")
+    }
+    if not found:
+        if missing := [name for name in _NEEDED if not values.get(name)]:
+            raise Invalid({name: ["This field is required."] for name in missing})
+        columns = {name: values[name] for name in _NEEDED}
+        columns |= {"description": values.get("description") or "", "overrides": overrides}
+        return add(session, columns, actor), True
+    task = tasks.load(session, found[0].id, is_locked=True)
+    merged = {**(task.overrides or {}), **overrides}
+    description = values.get("description") or task.description
+    if (merged, description) != (task.overrides or {}, task.description):
+        require_changeable(session, task, actor)
+        task.overrides, task.description = merged, description
+        task = saved(session, task)
+    return task, False
+
+
+def _row(values: Mapping[str, Any]) -> ColumnElement[bool]:
+    """The condition that finds the row's task.
+
+    Raises:
+        Invalid: The row is not named.
+    """
+    keys = ["public_catalog_issue"]
+    if values.get("public_catalog_issue") in {None, ""}:
+        keys = ["public_catalog_csv_path", "public_catalog_row_key"]
+        if not all(values.get(key) for key in keys):
+            text = "This field is required, or public_catalog_csv_path and public_catalog_row_key."
+            raise Invalid({"public_catalog_issue": [text]})
+    return and_(*(ProdTask.overrides[key].astext == str(values[key]) for key in keys))

@@ -7,18 +7,16 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AliasPath, BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
 from api.http.fields import UtcTime
 from api.pcs.models import (
     Campaign,
-    Dataset,
     PhysicsCategory,
-    Tag,
 )
 from api.pcs.queries import provenance
-from api.pcs.queries.datasets import TAG_FIELDS, tag_counts
+from api.pcs.queries.catalogue import tag_counts
 from flows.common.settings import Settings
 
 
@@ -61,8 +59,8 @@ class TagView(RowView):
 class PhysicsTagView(TagView):
     """A physics tag, with its category."""
 
-    category: int
-    category_name: str
+    category: int = Field(validation_alias="category_digit")
+    category_name: str = Field(validation_alias=AliasPath("category", "name"))
 
 
 class CampaignView(RowView):
@@ -74,7 +72,7 @@ class CampaignView(RowView):
     description: str
     start_date: date | None
     end_date: date | None
-    clone_of: int | None
+    clone_of: int | None = Field(validation_alias="clone_of_id")
     data: dict[str, Any]
     created_by: str
     created_at: UtcTime
@@ -90,16 +88,16 @@ class DatasetView(RowView):
     scope: str
     detector_version: str
     detector_config: str
-    campaign: str | None
-    physics_tag: int | None
+    campaign: str | None = Field(validation_alias="campaign_name")
+    physics_tag: int | None = Field(validation_alias="physics_tag_id")
     physics_tag_label: str | None
-    evgen_tag: int | None
+    evgen_tag: int | None = Field(validation_alias="evgen_tag_id")
     evgen_tag_label: str | None
-    simu_tag: int | None
+    simu_tag: int | None = Field(validation_alias="simu_tag_id")
     simu_tag_label: str | None
-    reco_tag: int | None
+    reco_tag: int | None = Field(validation_alias="reco_tag_id")
     reco_tag_label: str | None
-    background_tag: int | None
+    background_tag: int | None = Field(validation_alias="background_tag_id")
     background_tag_label: str | None
     sample_name: str
     block_num: int
@@ -108,7 +106,7 @@ class DatasetView(RowView):
     file_count: int | None
     data_size: int | None
     description: str
-    metadata: Any
+    metadata: Any = Field(validation_alias="meta")
     created_by: str
     created_at: UtcTime
 
@@ -184,44 +182,12 @@ def category_views(
     ]
 
 
-def tag_views(_session: Session, tags: Sequence[Tag], _settings: Settings) -> list[TagView]:
-    """Tags; physics tags with their categories."""
-    return [_tag_view(tag) for tag in tags]
-
-
-def _tag_view(tag: Tag) -> TagView:
-    if tag.category is None:
-        return TagView.model_validate(tag)
-    category = {"category": tag.category.digit, "category_name": tag.category.name}
-    return PhysicsTagView.model_validate(columns(tag) | category)
-
-
 def campaign_views(
     session: Session, campaigns: Sequence[Campaign], _settings: Settings
 ) -> list[CampaignView]:
     """Campaigns, with what provenance found of them in their `data`."""
     found = provenance.campaign_data(session, campaigns)
     return [
-        CampaignView.model_validate(
-            columns(each) | {"clone_of": each.clone_of_id, "data": {**each.data, **found[each.id]}}
-        )
+        CampaignView.model_validate(columns(each) | {"data": each.data | found[each.id]})
         for each in campaigns
     ]
-
-
-def dataset_views(
-    _session: Session, datasets: Sequence[Dataset], _settings: Settings
-) -> list[DatasetView]:
-    """Blocks of datasets."""
-    return [dataset_view(each) for each in datasets]
-
-
-def dataset_view(dataset: Dataset) -> DatasetView:
-    """A block of a dataset."""
-    fields = columns(dataset) | {"metadata": dataset.meta}
-    fields["campaign"] = dataset.campaign.name if dataset.campaign is not None else None
-    for name in TAG_FIELDS:
-        tag: Tag | None = getattr(dataset, name)
-        fields[name] = tag.id if tag is not None else None
-        fields[f"{name}_label"] = tag.tag_label if tag is not None else None
-    return DatasetView.model_validate(fields)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
 from api.http.fields import UtcTime
-from api.pcs.models import Attempt, ProdTask
-from api.pcs.queries import open_requests
+from api.pcs.models import ProdTask
+from api.pcs.queries.tasks import open_requests
 from api.pcs.services import plans
 from api.pcs.views.catalogue import RowView, columns
 from flows.common.models import Request
@@ -31,7 +31,7 @@ class AttemptView(RowView):
     status_snapshot: str
     association_source: str
     match_reason: str
-    metadata: dict[str, Any]
+    metadata: dict[str, Any] = Field(validation_alias="meta")
     created_at: UtcTime
     updated_at: UtcTime
 
@@ -96,10 +96,6 @@ class SubmittedTaskView(TaskView):
 # ------------------------------------------------------------------ rows as JSON
 
 
-def _attempt_view(attempt: Attempt) -> AttemptView:
-    return AttemptView.model_validate(columns(attempt) | {"metadata": attempt.meta})
-
-
 def task_view(session: Session, task: ProdTask, settings: Settings) -> TaskView:
     """A task, with its readiness and its open request."""
     return task_views(session, [task], settings)[0]
@@ -108,7 +104,7 @@ def task_view(session: Session, task: ProdTask, settings: Settings) -> TaskView:
 def task_views(session: Session, tasks: Sequence[ProdTask], settings: Settings) -> list[TaskView]:
     """Tasks, with their readiness and their open requests."""
     reasons = plans.readiness(session, tasks, is_relaxed=settings.pcs.relaxed)
-    requests = open_requests.of_tasks(session, [task.name for task in tasks])
+    requests = open_requests(session, [task.name for task in tasks])
     return [
         TaskView.model_validate(
             _task_fields(task)
@@ -139,7 +135,7 @@ def _task_fields(task: ProdTask) -> dict[str, Any]:
         "input_dataset_dids": [one] if one else overrides.get("input_dataset_dids", []),
         "output_dataset_dids": overrides.get("output_dataset_dids") or outputs,
         "intermediate_dataset_dids": overrides.get("intermediate_dataset_dids", []),
-        "panda_tasks": [_attempt_view(each) for each in task.attempts],
+        "panda_tasks": task.attempts,
     }
 
 
@@ -147,21 +143,14 @@ def _overrides(task: ProdTask) -> dict[str, Any] | None:
     """The overrides with the outputs in them, as peers read both."""
     if not task.outputs:
         return task.overrides
-    return {
-        **(task.overrides or {}),
-        "outputs": [output_entry(each) for each in task.outputs],
-    }
+    return (task.overrides or {}) | {"outputs": [output_entry(each) for each in task.outputs]}
 
 
 def _request_view(request: Request | None, settings: Settings) -> OpenRequestView | None:
     if request is None:
         return None
-    return OpenRequestView(
-        id=request.id,
-        state=request.state,
-        url=f"{settings.stack.root_path}/api/requests/{request.id}/",
-        created_at=request.created_at,
-        error=request.error,
-        not_before=request.not_before,
-        flow_run_url=settings.prefect.flow_run_url(request.flow_run_id),
-    )
+    links = {
+        "url": f"{settings.stack.root_path}/api/requests/{request.id}/",
+        "flow_run_url": settings.prefect.flow_run_url(request.flow_run_id),
+    }
+    return OpenRequestView.model_validate(columns(request) | links)

@@ -10,11 +10,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.http.access import Caller
-from api.pcs.domain import names
 from api.pcs.domain.effective import CONFIG_FIELDS, ConfigNotOfForm
-from api.pcs.models import Attempt, ProdRequest, ProdTask, Tag, TagKind, TaskStatus
-from api.pcs.queries import open_requests
-from api.pcs.queries.datasets import TAG_FIELDS
+from api.pcs.models import Attempt, ProdRequest, ProdTask
+from api.pcs.queries.tasks import open_requests
 from api.pcs.services import plans
 from api.requests.views import RequestView, view
 from api.submission.domain import Operation, Standing, refusals
@@ -69,9 +67,8 @@ class Detail:
     command: str
     command_problem: str | None
     next_name: str
-    reasons: list[str]
+    reasons: Sequence[str]
     settings: list[Setting]
-    tags: list[tuple[TagKind, Tag]]
     prod_request: ProdRequest | None
     submission: Submission
     against: dict[Operation, list[str]]
@@ -86,21 +83,19 @@ def read(session: Session, task: ProdTask, *, caller: Caller, settings: Settings
     tries = _tries(session, task, submission, settings)
     newest = task.attempts[-1].id if task.attempts and submission.is_open else None
     command, problem = _command(task, newest)
-    [(_, standing)] = standings(session, [task], settings)
+    [standing] = standings(session, [task], settings)
     against = {
         operation: refusals(operation, standing, caller=caller, is_relaxed=settings.pcs.relaxed)
         for operation in Operation
     }
-    composed = task.dataset.composed_name
     return Detail(
         task=task,
-        reference=listing.references(session, [(task.id, composed)])[task.id],
+        reference=listing.references(session, [task])[task.id],
         command=command,
         command_problem=problem,
-        next_name=names.attempt_name(composed, plans.next_try(task)),
-        reasons=list(standing.reasons),
+        next_name=plans.next_name(task),
+        reasons=standing.reasons,
         settings=list(_settings(task)),
-        tags=list(_tags(task)),
         prod_request=session.get(ProdRequest, task.request_id) if task.request_id else None,
         submission=submission,
         against=against,
@@ -131,12 +126,6 @@ def _settings(task: ProdTask) -> Iterator[Setting]:
     for key, value in sorted(effective.data.items()):
         is_overridden = key in (overrides.get("data") or {})
         yield Setting(f"data.{key}", value, is_overridden, former.get(key))
-
-
-def _tags(task: ProdTask) -> Iterator[tuple[TagKind, Tag]]:
-    for field, kind in TAG_FIELDS.items():
-        if (tag := getattr(task.dataset, field)) is not None:
-            yield kind, tag
 
 
 def _tries(
@@ -187,22 +176,17 @@ def _waiting(session: Session, task: ProdTask) -> list[Request]:
 
 def standings(
     session: Session, tasks: Sequence[ProdTask], settings: Settings
-) -> Iterator[tuple[ProdTask, Standing]]:
+) -> Iterator[Standing]:
     """What counts of many tasks for their gates, in few queries."""
     strict = plans.readiness(session, tasks, is_relaxed=False)
     held = plans.readiness(session, tasks, is_relaxed=True) if settings.pcs.relaxed else strict
-    asked = open_requests.of_tasks(session, [task.name for task in tasks])
+    asked = open_requests(session, [task.name for task in tasks])
     for task in tasks:
         request = asked.get(task.name)
-        yield (
-            task,
-            Standing(
-                status=TaskStatus(task.status),
-                owner=task.created_by,
-                jedi_task_id=task.panda_task_id,
-                request_id=request.id if request is not None else None,
-                reasons=tuple(strict[task.id]),
-                reasons_to_lock=tuple(held[task.id]),
-                command_problem=_command(task)[1] if settings.pcs.relaxed else None,
-            ),
+        yield Standing(
+            task=task,
+            request_id=request.id if request is not None else None,
+            reasons=strict[task.id],
+            reasons_to_lock=held[task.id],
+            command_problem=_command(task)[1] if settings.pcs.relaxed else None,
         )

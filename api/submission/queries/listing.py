@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
 from sqlalchemy import ColumnElement, Select, String, and_, exists, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, contains_eager, selectinload
 
 from api.pcs.models import Attempt, Campaign, Dataset, ProdTask, TaskStatus
-from api.pcs.queries import open_requests, tasks
-from flows.common.models import OPEN, Request
+from api.pcs.queries import tasks
+from flows.common.models import Request
 from flows.common.text import unkeepable
 
 PAGE_SIZE: Final = 100
@@ -76,24 +75,14 @@ class Row:
     """A task as the list shows it.
 
     Attributes:
+        task: The task, with its dataset, campaign and attempts.
         reference: What names it in an address: its composed name where no other task bears it.
-        try_number: Number of its last attempt.
-        panda_status: State of that attempt, as last seen at PanDA.
-        request_id: Its open submission request.
+        request: Its open submission request.
     """
 
-    id: int
+    task: ProdTask
     reference: str
-    name: str
-    composed_name: str
-    status: str
-    campaign: str | None
-    jedi_task_id: int | None
-    try_number: int | None
-    panda_status: str | None
-    owner: str
-    updated_at: datetime
-    request_id: int | None
+    request: Request | None
 
 
 @dataclass(frozen=True)
@@ -113,7 +102,7 @@ class Listing:
 
 
 _last = (
-    select(Attempt.prod_task_id, Attempt.try_number, Attempt.status_snapshot)
+    select(Attempt.prod_task_id, Attempt.status_snapshot)
     .distinct(Attempt.prod_task_id)
     .order_by(Attempt.prod_task_id, Attempt.try_number.desc())
     .subquery("last_attempt")
@@ -159,24 +148,19 @@ def tasks_of(session: Session, keys: Sequence[int]) -> list[ProdTask]:
     return sorted(session.scalars(query), key=lambda task: order[task.id])
 
 
-def references(session: Session, composed: Sequence[tuple[int, str]]) -> dict[int, str]:
-    """What names each task in an address: a composed name means one task, or else its key does.
-
-    Args:
-        session: The caller's transaction.
-        composed: Keys of tasks, each with its composed name.
-    """
-    names = {name for _, name in composed}
+def references(session: Session, tasks: Sequence[ProdTask]) -> dict[int, str]:
+    """What names each task in an address: a composed name means one task, or else its key does."""
+    composed = {task.id: task.dataset.composed_name for task in tasks}
     several = set(
         session.scalars(
             select(Dataset.composed_name)
             .join(ProdTask, ProdTask.dataset_id == Dataset.id)
-            .where(Dataset.composed_name.in_(names))
+            .where(Dataset.composed_name.in_(set(composed.values())))
             .group_by(Dataset.composed_name)
             .having(func.count() > 1)
         )
     )
-    return {key: str(key) if name in several else name for key, name in composed}
+    return {key: str(key) if name in several else name for key, name in composed.items()}
 
 
 def _counts(session: Session, wanted: Filter) -> dict[str, int]:
@@ -190,29 +174,17 @@ def _counts(session: Session, wanted: Filter) -> dict[str, int]:
 
 
 def _rows(session: Session, wanted: Filter) -> list[Row]:
-    columns = select(
-        ProdTask.id,
-        ProdTask.name,
-        Dataset.composed_name,
-        ProdTask.status,
-        Campaign.name.label("campaign"),
-        ProdTask.panda_task_id.label("jedi_task_id"),
-        _last.c.try_number,
-        _last.c.status_snapshot.label("panda_status"),
-        ProdTask.created_by.label("owner"),
-        ProdTask.updated_at,
+    query = _joined(select(ProdTask)).where(*_conditions(wanted)).order_by(*_order(wanted.sort))
+    shown = query.options(
+        contains_eager(ProdTask.dataset),
+        contains_eager(ProdTask.campaign),
+        selectinload(ProdTask.attempts),
     )
-    query = _joined(columns).where(*_conditions(wanted)).order_by(*_order(wanted.sort))
     start = (wanted.page - 1) * PAGE_SIZE
-    found = [each._asdict() for each in session.execute(query.limit(PAGE_SIZE).offset(start))]
-    named = references(session, [(each["id"], each["composed_name"]) for each in found])
-    asked = open_requests.of_tasks(session, [each["name"] for each in found])
-    rows = []
-    for each in found:
-        request = asked.get(each["name"])
-        key = request.id if request is not None else None
-        rows.append(Row(**each, reference=named[each["id"]], request_id=key))
-    return rows
+    found = session.scalars(shown.limit(PAGE_SIZE).offset(start)).all()
+    named = references(session, found)
+    asked = tasks.open_requests(session, [task.name for task in found])
+    return [Row(task, named[task.id], asked.get(task.name)) for task in found]
 
 
 def _joined(query: Select[Any]) -> Select[Any]:
@@ -235,13 +207,7 @@ def _conditions(wanted: Filter, *, is_any_status: bool = False) -> list[ColumnEl
     if wanted.owner:
         conditions.append(ProdTask.created_by == wanted.owner)
     if wanted.is_submitting:
-        conditions.append(
-            exists().where(
-                Request.action == open_requests.ACTION,
-                Request.state.in_(OPEN),
-                Request.subject == ProdTask.name,
-            )
-        )
+        conditions.append(tasks.has_open_request())
     return conditions
 
 

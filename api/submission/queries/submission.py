@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from api.pcs.models import Attempt, ProdTask
-from api.pcs.queries import open_requests
+from api.pcs.queries import tasks
 from api.pcs.services.attempts import SUBMIT_FAILED, SUPERSEDED
 from api.submission.domain import OPEN, Phase
 from flows.common.models import Event, Request, RequestState
@@ -58,7 +58,7 @@ class Submission:
 
 def submission_of(session: Session, task: ProdTask) -> Submission:
     """The newest submission of a task."""
-    request = open_requests.of_task(session, task.name)
+    request = tasks.open_request(session, task.name)
     needed = [each for each in task.attempts if not each.meta.get(SUPERSEDED)]
     newest = needed[-1] if needed else None
     if request is not None:
@@ -131,7 +131,7 @@ def _end_of_request(session: Session, task: ProdTask, newest: Attempt) -> str | 
     return session.scalar(
         select(Request.error)
         .where(
-            Request.action == open_requests.ACTION,
+            Request.action == tasks.SUBMIT,
             Request.created_at >= newest.created_at,
             Request.subject == task.name,
         )
@@ -152,11 +152,9 @@ def _progress(session: Session, request_id: int) -> list[dict[str, Any]]:
 
 
 def _ahead(session: Session, request: Request) -> int:
-    count = session.scalar(
-        select(func.count()).where(
-            Request.action == open_requests.ACTION,
-            Request.state == RequestState.QUEUED,
-            Request.id < request.id,
-        )
+    waiting = select(func.count()).where(
+        Request.action == tasks.SUBMIT,
+        Request.state == RequestState.QUEUED,
+        Request.id < request.id,
     )
-    return count or 0
+    return session.scalar(waiting) or 0

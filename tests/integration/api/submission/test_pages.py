@@ -17,10 +17,9 @@ from api.pcs.models import Attempt, Dataset, ProdTask, TaskStatus
 from api.pcs.queries import tasks
 from api.pcs.services import submission
 from api.pcs.services.access import Actor
-from api.submission.domain import Operation, Standing, refusals
+from api.submission.domain import STEPS, Operation, Standing, refusals
 from api.submission.queries import detail
 from api.submission.queries.listing import PAGE_SIZE, Filter
-from api.submission.views import STEPS
 from blocks.errors import ProdOpsError
 from flows.common import events, requests
 from flows.common.database import now, transaction
@@ -451,7 +450,9 @@ TESTER = Caller("tester", Kind.TOKEN)
 DO = {
     Operation.SUBMIT: submission.submit,
     Operation.RERUN: submission.rerun,
-    Operation.LOCK: submission.lock,
+    Operation.LOCK: lambda session, name, actor: submission.set_status(
+        session, name, "ready", actor
+    ),
     Operation.DRAFT: lambda session, name, actor: submission.set_status(
         session, name, "draft", actor
     ),
@@ -479,7 +480,7 @@ def shown(engine, key: int, operation: Operation) -> bool:
     """Whether the page lets its reader do it."""
     with transaction(engine) as session:
         task = tasks.load(session, key)
-        [(_, standing)] = detail.standings(session, [task], settings())
+        [standing] = detail.standings(session, [task], settings())
         is_relaxed = settings().pcs.relaxed
         return not refusals(operation, standing, caller=TESTER, is_relaxed=is_relaxed)
 
@@ -498,9 +499,7 @@ def done(engine, key: int, operation: Operation) -> bool:
 
 
 STANDING = Standing(
-    status=TaskStatus.READY,
-    owner="anna",
-    jedi_task_id=None,
+    task=ProdTask(status=TaskStatus.READY, created_by="anna"),
     request_id=None,
     reasons=(),
     reasons_to_lock=(),

@@ -10,7 +10,7 @@ from api.pcs.domain import names
 from api.pcs.domain.catalog_rows import (
     CatalogRow,
     CatalogUnreadable,
-    Refused,
+    RefusedRow,
     read_catalog,
 )
 
@@ -22,7 +22,7 @@ DIS = "/volatile/eic/EPIC/EVGEN/DIS/NC/pythia8.316-1.0/noRad/ep/10x100/q2_1to10"
 GOOD = f'inclusive,1,{DIS},pythia8,2.75M,No,No,Maybe,Yes,alignment,"two\nlines",\n'
 
 
-def read(text: str) -> list[CatalogRow | Refused]:
+def read(text: str) -> list[CatalogRow | RefusedRow]:
     return list(read_catalog(HEADER + text))
 
 
@@ -65,14 +65,14 @@ BAD = [
 @pytest.mark.parametrize(("text", "reason"), BAD)
 def test_a_bad_row_is_refused_by_its_column_and_the_others_are_read(text, reason):
     refused, good = read(text + GOOD)
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, RefusedRow)
     assert reason in refused.reason
     assert refused.line == 2
     assert isinstance(good, CatalogRow)
 
 
 def test_a_row_that_says_the_same_again_is_refused():
-    assert read(GOOD + GOOD)[1] == Refused(4, "says the same as line 2")
+    assert read(GOOD + GOOD)[1] == RefusedRow(4, "says the same as line 2")
 
 
 def test_a_quote_that_is_never_closed_ends_the_reading():
@@ -89,4 +89,4 @@ def test_a_text_without_the_header_is_no_catalog(text):
 
 @given(st.text())
 def test_whatever_follows_a_header_each_row_is_good_or_refused(text):
-    assert all(isinstance(each, CatalogRow | Refused) for each in read(text))
+    assert all(isinstance(each, CatalogRow | RefusedRow) for each in read(text))

@@ -3,34 +3,49 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
+from collections.abc import Collection
+from typing import Any
 
 import pytest
 
 from api.pcs.domain import lifecycle
 from api.pcs.domain.effective import effective
-from api.pcs.domain.lifecycle import TagFacts, TaskPlan
-from api.pcs.models import TagKind, TaskStatus
+from api.pcs.models import Dataset, ProdTask, Tag, TagKind, TaskStatus
 from tests.pcs_client import COMPOSED, TAGS
 from tests.pcs_client import CONFIG as SENT
 
 CONFIG = {"copy_reco": True, **SENT}
-BEAM = TAGS["physics"]["parameters"]
-LOCKED = {
-    TagKind.PHYSICS: TagFacts("p3001", True, BEAM),
-    TagKind.EVGEN: TagFacts("e1", True),
-    TagKind.SIMU: TagFacts("s1", True),
-    TagKind.RECO: TagFacts("r1", True),
-}
-READY = TaskPlan(out_ds=COMPOSED, next_out_ds=COMPOSED, config=effective(CONFIG, None), tags=LOCKED)
+REQUIRED = [TagKind.PHYSICS, TagKind.EVGEN, TagKind.SIMU, TagKind.RECO]
+LABELS = dict(zip(REQUIRED, ("p3001", "e1", "s1", "r1"), strict=True))
 
 
-def reasons(**changes: object) -> str:
-    return "; ".join(lifecycle.reasons_against(replace(READY, **changes)))
+def tagged(*, drafts: Collection[TagKind] = (), **more: Tag | None) -> Dataset:
+    """A dataset with all the tags that are required, but for `more`."""
+    tags = {
+        kind.field: Tag(
+            tag_label=label, status="draft" if kind in drafts else "locked", parameters={}
+        )
+        for kind, label in LABELS.items()
+    }
+    tags["physics_tag"].parameters = TAGS["physics"]["parameters"]
+    return Dataset(composed_name=COMPOSED, **tags | more)
+
+
+def reasons(
+    *,
+    dataset: Dataset | None = None,
+    overrides: dict[str, Any] | None = None,
+    next_name: str = COMPOSED,
+    **changes: Any,
+) -> str:
+    task = ProdTask(dataset=dataset or tagged(), overrides=overrides)
+    config = effective(CONFIG, overrides)
+    found = lifecycle.reasons_against(task, config, next_name=next_name, **changes)
+    return "; ".join(found)
 
 
 def overridden(**overrides: object) -> str:
-    return reasons(config=effective(CONFIG, overrides))
+    return reasons(overrides=overrides)
 
 
 def test_a_task_with_all_that_it_takes_is_ready():
@@ -76,14 +91,13 @@ def test_what_was_seen_at_panda_sets_the_status(current, panda, following):
     assert lifecycle.status_after(TaskStatus(current), panda) == following
 
 
-@pytest.mark.parametrize("kind", [TagKind.PHYSICS, TagKind.EVGEN, TagKind.SIMU, TagKind.RECO])
+@pytest.mark.parametrize("kind", REQUIRED)
 def test_a_draft_or_absent_tag_is_named(kind):
     word = kind.name.lower()
-    rest = {each: tag for each, tag in LOCKED.items() if each != kind}
-    assert f"no {word} tag" in reasons(tags=rest)
-    drafts = LOCKED | {kind: replace(LOCKED[kind], is_locked=False)}
-    assert f"its {word} tag {LOCKED[kind].label} is a draft" in reasons(tags=drafts)
-    assert reasons(tags=drafts, is_relaxed=True) == ""
+    assert f"no {word} tag" in reasons(dataset=tagged(**{kind.field: None}))
+    draft = tagged(drafts=[kind])
+    assert f"its {word} tag {LABELS[kind]} is a draft" in reasons(dataset=draft)
+    assert reasons(dataset=draft, is_relaxed=True) == ""
 
 
 def test_what_prun_would_refuse_is_named():
@@ -94,10 +108,10 @@ def test_what_prun_would_refuse_is_named():
 
 
 def test_a_name_that_prun_would_refuse_is_named():
-    assert reasons(next_out_ds="group.EIC." + "x" * 121) == ""
-    assert "longer than the 131" in reasons(next_out_ds="group.EIC." + "x" * 122)
-    assert "does not start with group.EIC." in reasons(next_out_ds="user.me.x")
-    assert "is not a name" in reasons(next_out_ds="group.EIC.a b")
+    assert reasons(next_name="group.EIC." + "x" * 121) == ""
+    assert "longer than the 131" in reasons(next_name="group.EIC." + "x" * 122)
+    assert "does not start with group.EIC." in reasons(next_name="user.me.x")
+    assert "is not a name" in reasons(next_name="group.EIC.a b")
 
 
 def test_a_name_that_two_tasks_have_is_named():
@@ -112,11 +126,14 @@ def test_a_task_that_keeps_nothing_is_not_ready():
 def test_background_mixing_wants_a_background():
     assert "bg_mixing" in overridden(bg_mixing=True)
     assert overridden(bg_mixing=True, bg_cross_section="1 mb") == ""
-    mixed = effective(CONFIG, {"bg_mixing": True})
-    assert reasons(config=mixed, tags=LOCKED | {TagKind.BACKGROUND: TagFacts("k1", True)}) == ""
+    background = tagged(background_tag=Tag(tag_label="k1", status="locked"))
+    assert reasons(dataset=background, overrides={"bg_mixing": True}) == ""
 
 
 def test_the_catalogs_beam_is_that_of_the_tag():
-    assert reasons(catalog_filters={"beam": "10x100"}) == ""
-    assert "18x275" in reasons(catalog_filters={"beam": "18x275"})
-    assert reasons(catalog_filters={"beam": "18x275", "physics": "BACKGROUNDS"}) == ""
+    def wanting(**filters: str) -> str:
+        return overridden(csv_import={"filters": filters})
+
+    assert wanting(beam="10x100") == ""
+    assert "18x275" in wanting(beam="18x275")
+    assert wanting(beam="18x275", physics="BACKGROUNDS") == ""

@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.pcs.domain import names, value_forms
-from api.pcs.domain.names import NameParts, PhysicalName
 
 SEGMENTS = st.from_regex(value_forms.SEGMENT.pattern, fullmatch=True).filter(
     lambda text: value_forms.SEGMENT.problem(text) is None
@@ -15,21 +14,14 @@ SEGMENTS = st.from_regex(value_forms.SEGMENT.pattern, fullmatch=True).filter(
 SAMPLES = SEGMENTS.filter(lambda text: names.sample_problem(text) is None)
 NUMBERS = st.integers(1, 9999)
 
-PARTS = {
-    "scope": "group.EIC",
-    "detector_version": "26.02.0",
-    "detector_config": "epic_craterlake",
-    "physics": "p3001",
-    "evgen": "e1",
-    "simu": "s1",
-    "reco": "r1",
-}
+PARTS = ("group.EIC", "26.02.0", "epic_craterlake")
+TAGS = ("p3001", "e1", "s1", "r1")
 
 
 def test_a_name_is_composed_in_the_order_of_the_contract():
-    whole = NameParts(**PARTS, background="k2", sample="minQ2")
-    assert NameParts(**PARTS).composed() == "group.EIC.26.02.0.epic_craterlake.p3001.e1.s1.r1"
-    assert whole.composed() == "group.EIC.26.02.0.epic_craterlake.p3001.e1.s1.r1.k2.minQ2"
+    whole = names.composed(*PARTS, (*TAGS, "k2"), "minQ2")
+    assert names.composed(*PARTS, TAGS) == "group.EIC.26.02.0.epic_craterlake.p3001.e1.s1.r1"
+    assert whole == "group.EIC.26.02.0.epic_craterlake.p3001.e1.s1.r1.k2.minQ2"
 
 
 def test_the_first_attempt_has_the_logical_name_and_the_others_a_number():
@@ -39,15 +31,15 @@ def test_the_first_attempt_has_the_logical_name_and_the_others_a_number():
 
 @given(sample=SAMPLES, number=NUMBERS, block=st.none() | NUMBERS)
 def test_a_physical_name_is_read_as_it_was_written(sample, number, block):
-    logical = NameParts(**PARTS, sample=sample).composed()
-    physical = PhysicalName(logical, number, block)
-    assert names.parse_physical(str(physical)) == physical
-    assert names.parse_physical(f"{physical}/") == physical
+    logical = names.composed(*PARTS, TAGS, sample)
+    physical = names.attempt_name(logical, number) + (f".b{block}" if block else "")
+    assert names.parse_physical(physical) == (logical, number)
+    assert names.parse_physical(f"{physical}/") == (logical, number)
 
 
 @given(sample=SAMPLES, numbers=st.tuples(NUMBERS, NUMBERS))
 def test_no_two_attempts_have_one_name(sample, numbers):
-    logical = NameParts(**PARTS, sample=sample).composed()
+    logical = names.composed(*PARTS, TAGS, sample)
     first, second = (names.attempt_name(logical, number) for number in numbers)
     assert (first == second) is (numbers[0] == numbers[1])
 

@@ -1,4 +1,4 @@
-"""Campaigns, physics categories, tags and datasets: listed by filters, found by keys and names."""
+"""The catalogue, from campaigns to requests: listed by filters, found by keys and names."""
 
 from __future__ import annotations
 
@@ -9,18 +9,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 from sqlalchemy.orm.interfaces import ORMOption
 
-from api.pcs.models import Campaign, Dataset, Lifecycle, PhysicsCategory, Tag, TagKind
+from api.pcs.models import Campaign, Dataset, Lifecycle, ProdConfig, Tag, TagKind
 from api.pcs.queries.rows import equal, key_of, no_match, unknown
 from blocks.errors import Invalid, NotFound
 from flows.common.text import Text
 
-TAG_FIELDS: Final = {
-    "physics_tag": TagKind.PHYSICS,
-    "evgen_tag": TagKind.EVGEN,
-    "simu_tag": TagKind.SIMU,
-    "reco_tag": TagKind.RECO,
-    "background_tag": TagKind.BACKGROUND,
-}
+TAG_FIELDS: Final = {kind.field: kind for kind in TagKind}
 
 # ------------------------------------------------------------------ campaigns
 
@@ -30,12 +24,6 @@ class CampaignFilter:
     """Which campaigns a list shows; an absent field filters nothing."""
 
     lifecycle: Lifecycle | None = None
-
-
-def campaigns(session: Session, wanted: CampaignFilter) -> list[Campaign]:
-    """The campaigns of a filter, oldest first."""
-    query = equal(select(Campaign), wanted, lifecycle=Campaign.lifecycle)
-    return list(session.scalars(query.order_by(Campaign.id)))
 
 
 def campaign(session: Session, key: str | int, *, is_locked: bool = False) -> Campaign:
@@ -80,11 +68,6 @@ class NoFilter:
     """Nothing to filter by."""
 
 
-def categories(session: Session, _wanted: NoFilter) -> list[PhysicsCategory]:
-    """Every category, by digit."""
-    return list(session.scalars(select(PhysicsCategory).order_by(PhysicsCategory.digit)))
-
-
 def tag_counts(session: Session) -> dict[int | None, int]:
     """How many physics tags each category has, by its digit."""
     counted = select(Tag.category_digit, func.count()).group_by(Tag.category_digit)
@@ -114,7 +97,7 @@ def tag(session: Session, number: int, *, kind: TagKind, is_locked: bool = False
     query = select(Tag).where(Tag.kind == kind, Tag.tag_number == number)
     found = session.scalar(query.with_for_update() if is_locked else query)
     if found is None:
-        raise NotFound(f"No {kind.name.lower()} tag {number}.")
+        raise NotFound(f"No {kind.word} tag {number}.")
     return found
 
 
@@ -198,3 +181,27 @@ def dataset_key(session: Session, key: str | int) -> int:
 
 def _loaded() -> list[ORMOption]:
     return [joinedload(getattr(Dataset, name)) for name in (*TAG_FIELDS, "campaign")]
+
+
+# ------------------------------------------------------------------ configurations, requests
+
+
+def named_config(session: Session, key: str | int) -> ProdConfig:
+    """The configuration that a field of something else names by key or by name.
+
+    Raises:
+        Invalid: There is none.
+    """
+    number = key_of(key)
+    condition = ProdConfig.name == str(key) if number is None else ProdConfig.id == number
+    found = session.scalar(select(ProdConfig).where(condition))
+    if found is None:
+        raise unknown("prod_config", key)
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProdRequestFilter:
+    """Which production requests a list shows; an absent field filters nothing."""
+
+    status: Text | None = None
