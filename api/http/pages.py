@@ -85,7 +85,7 @@ class LoginNeeded(ProdOpsError):
 
 
 class PageRoute(APIRoute):
-    """A route that answers people: who must sign in, or come back later, is told so in HTML."""
+    """A route that answers people: who must sign in, or come back later, gets that in HTML."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The handler, with its errors made pages."""

@@ -29,7 +29,7 @@ async def list_page(request: Request) -> Response:
     wanted = Filter.of(dict(request.query_params))
 
     def found(session: Session) -> dict[str, Any]:
-        # The id first: what comes after it is in the page, or is told by the stream.
+        # The id first: what comes after it is in the page, or comes by the stream.
         last_event_id = events.freeze(session)
         return {"last_event_id": last_event_id, "listing": listing.read(session, wanted)}
 

@@ -57,7 +57,7 @@ def run_prun(
         cwd: the sandbox, which prun packs and uploads.
         environment: the whole of it (see :func:`prun_environment`).
         timeout_seconds: after which the group gets SIGTERM, and 2 s later SIGKILL.
-        started: is told the child's process id, also its group's.
+        started: gets the child's process id, also its group's.
 
     Raises:
         PrunMissing: `program` cannot be started.

@@ -87,7 +87,7 @@ class RucioCatalog(Closing):
             found = [each for each in read(file_replicas, answered) if each.name == name]
             if found and found[0].replicas:
                 return found[0]
-            # Of a file this tells the file itself, and unlike others it takes any name.
+            # Of a file this gives the file itself, and unlike others it takes any name.
             is_known = any(True for _ in session.bulk_list_files(wanted))
         raise (NoReplicas if is_known else DidNotFound)(scope, name)
 

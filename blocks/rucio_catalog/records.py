@@ -1,4 +1,4 @@
-"""What a Rucio catalogue tells, as values; times are aware UTC, sizes bytes."""
+"""What a Rucio catalogue answers, as values; times are aware UTC, sizes bytes."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def reading(
 
     Args:
         stream: Not read yet.
-        report: Is told where there are no events.
+        report: Called with a line where there are no events.
         instead: What the command asks where there are none.
 
     Raises:

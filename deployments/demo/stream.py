@@ -19,7 +19,7 @@ _OPEN_SECONDS = 10.0
 
 
 class NotHeard(ProdOpsError):
-    """The live stream did not open, or did not tell the end of what was asked for."""
+    """The live stream did not open, or did not report the end of what was asked for."""
 
 
 class EndedBadly(ProdOpsError):
@@ -77,7 +77,7 @@ class Heard:
                 break
             if all(event.data.get(name) == value for name, value in wanted.items()):
                 yield event
-        raise NotHeard(f"the stream told no end within {seconds:.0f} s")
+        raise NotHeard(f"the stream reported no end within {seconds:.0f} s")
 
 
 @contextmanager

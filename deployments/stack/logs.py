@@ -14,7 +14,7 @@ _TAIL_BYTES = 256 * 1024
 _ERROR = re.compile(
     r"\b(?:ERROR|CRITICAL|FATAL|PANIC)\b|^\w[\w.]*(?:Error|Exception)\b|Traceback \(most recent"
 )
-_EXPECTED = "the database system is starting up"  # whoever waits for it asks, and is told so
+_EXPECTED = "the database system is starting up"  # whoever waits for it asks, and hears so
 _EXCEPTION = re.compile(r"^\w[\w.]*\b(?:: |$)")
 
 

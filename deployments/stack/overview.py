@@ -1,4 +1,4 @@
-"""What `prodops status` tells: a row per part, from supervisord and from the parts' logs."""
+"""What `prodops status` shows: a row per part, from supervisord and from the parts' logs."""
 
 from __future__ import annotations
 

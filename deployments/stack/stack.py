@@ -215,7 +215,7 @@ class Stack:
         self._supervisor.kill()
 
     def step(self) -> None:
-        """Look at the parts once: tell what happened, start again what was given up.
+        """Look at the parts once: report what happened, start again what was given up.
 
         Raises:
             SupervisorLost: supervisord is gone, and every part with it.

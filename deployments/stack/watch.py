@@ -87,7 +87,7 @@ class Watch:
 
 
 def parse(line: str) -> Happening | None:
-    """The happening that a line of supervisord's log tells, if it does."""
+    """The happening that a line of supervisord's log reports, if any."""
     match = _LINE.search(line)
     if match is None:
         return None

@@ -67,7 +67,7 @@ class _Service:
 
         self.settings = settings
         self.configured = settings.worker
-        # Leases and leftovers are told apart by this name: one worker of it on one machine.
+        # Leases and leftovers are distinguished by this name: one worker of it on one machine.
         self.name = f"{settings.worker.name}@{socket.gethostname()}"
         self.store = RequestStore(make_engine(pool_size=5), settings.worker, self.name)
         self.notified = asyncio.Event()
@@ -207,7 +207,7 @@ async def _repeat(seconds: float, chore: Callable[[], Awaitable[Any]]) -> None:
 
 
 async def _carefully(chore: Awaitable[Any]) -> None:
-    """Do a chore that comes again: an outage of Prefect or the database is told and waited out."""
+    """Do a repeated chore: an outage of Prefect or the database is logged and waited out."""
     import httpx  # noqa: PLC0415 - with Prefect, once its environment is set
     from prefect.exceptions import PrefectException  # noqa: PLC0415
 

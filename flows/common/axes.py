@@ -1,4 +1,4 @@
-"""The axes of a sample that its path tells: physics, beam, q2, species, energy. Pure.
+"""The axes of a sample that its path names: physics, beam, q2, species, energy. Pure.
 
 Source: ops contract section 3.2.
 """
@@ -18,7 +18,7 @@ _Q2: Final = re.compile(r"minQ2=[0-9]+|q2_[0-9]+(?:(?:to|_)[0-9]+)?", re.ASCII)
 
 @dataclass(frozen=True, kw_only=True)
 class Axes:
-    """What a path tells of its sample; an axis that it does not tell is empty."""
+    """What a path says of its sample; an axis that it does not name is empty."""
 
     family: str
     current: str
@@ -33,7 +33,7 @@ class Axes:
         return self.current or self.family
 
     def filters(self, detector: str) -> dict[str, str]:
-        """The axes that peers filter by, as far as they are told."""
+        """The axes that peers filter by, as far as the path names them."""
         axes = {
             "detector": detector,
             "beam": self.beam,
@@ -46,7 +46,7 @@ class Axes:
 
 
 def read_axes(parts: Sequence[str]) -> Axes:
-    """The axes that the parts of a path tell, from below EVGEN or the detector on."""
+    """The axes that the parts of a path name, from below EVGEN or the detector on."""
     family = next((part for part in parts if part in _FAMILIES), "")
     after = [*parts[list(parts).index("SINGLE") + 1 :], "", ""] if family == "SINGLE" else ["", ""]
     return Axes(

@@ -15,7 +15,7 @@ function say(state, text) {
   if (badgeWords.textContent !== text) badgeWords.textContent = text;
 }
 
-/** One EventSource, closed with the page; `turned(isLive)` tells of each change. */
+/** One EventSource, closed with the page; `turned(isLive)` is called at each change. */
 class Source {
   open(after) {
     this.close();

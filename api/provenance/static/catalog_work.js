@@ -1,4 +1,4 @@
-// One piece of work that the ops side does for a page: asked for, followed, and told how it ended.
+// One piece of work that the ops side does for a page: asked for, followed, and its end shown.
 
 import { Follower } from "./follow.js";
 import { fetchPage, replacePart } from "./live.js";
@@ -13,7 +13,7 @@ export class Work {
    * @param button starts it
    * @param caller who the page's reader is
    * @param path where it is asked for by POST; `body` what is sent
-   * @param types message types that tell of it: of progress first, then of its end
+   * @param types message types about it: of progress first, then of its end
    * @param isOurs whether an event's payload is of this work
    * @param ended gives the words for its end's payload
    * @param parts ids of what is fetched anew when it ended; `standing` tells whether it goes on
@@ -78,7 +78,7 @@ export class Work {
     await this.#renew();
   }
 
-  /** Ask the page itself: an end that no event told is seen there. */
+  /** Ask the page itself: an end without an event is seen there. */
   async #check() {
     if (!this.isAsked) return;
     const fresh = await fetchPage(this.lastId).catch(() => null);

@@ -122,7 +122,7 @@ async function refresh() {
     replacePart("chips", fresh);
     for (const each of picks()) each.checked = chosen.has(each.value);
   } catch {
-    // the rows stay as they were told
+    // the rows stay as they were
   }
   showSelection();
 }

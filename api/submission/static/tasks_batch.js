@@ -87,8 +87,8 @@ export class Batch {
 
   #answered(entry, operation, answer) {
     if (!answer.isGood) this.#turn(entry, "not done", answer.reason);
-    else if (operation !== "submit") this.#turn(entry, "done", `now ${answer.told.status}`, answer.told.status);
-    else if (entry.state === "to do") this.#turn(entry, "waiting", `request ${answer.told.request?.id ?? ""}`);
+    else if (operation !== "submit") this.#turn(entry, "done", `now ${answer.body.status}`, answer.body.status);
+    else if (entry.state === "to do") this.#turn(entry, "waiting", `request ${answer.body.request?.id ?? ""}`);
   }
 
   #heard(type, payload) {
@@ -156,13 +156,13 @@ export class Batch {
   }
 
   #newRow(entry) {
-    const [row, name, told, link] = ["tr", "th", "td", "a"].map((tag) => document.createElement(tag));
+    const [row, name, state, link] = ["tr", "th", "td", "a"].map((tag) => document.createElement(tag));
     name.scope = "row";
     link.href = `${this.page.tasks}${entry.reference}/`;
     link.textContent = entry.label;
     name.append(link);
-    told.append(stateOf(entry.state));
-    row.append(name, told);
+    state.append(stateOf(entry.state));
+    row.append(name, state);
     return row;
   }
 
@@ -184,8 +184,8 @@ export class Batch {
     const tally = new Map(STATES.map((state) => [state, 0]));
     for (const { state } of all) tally.set(state, tally.get(state) + 1);
     const over = [...OVER].reduce((sum, state) => sum + tally.get(state), 0);
-    const told = [...tally].filter(([, number]) => number).map(([state, number]) => `${count(number)} ${state}`);
-    byId("batch-counts").textContent = told.join(" · ");
+    const counts = [...tally].filter(([, number]) => number).map(([state, number]) => `${count(number)} ${state}`);
+    byId("batch-counts").textContent = counts.join(" · ");
     byId("batch-progress").max = Math.max(1, all.length);
     byId("batch-progress").value = over;
     return over;

@@ -50,9 +50,9 @@ function askForToken(problem) {
 
 function ask(problem) {
   const input = dialog.querySelector("input");
-  const told = document.getElementById("token-problem");
-  told.textContent = problem;
-  told.hidden = !problem;
+  const shown = document.getElementById("token-problem");
+  shown.textContent = problem;
+  shown.hidden = !problem;
   input.value = "";
   dialog.returnValue = "cancel";
   dialog.showModal();
@@ -75,8 +75,8 @@ export async function mayWrite(caller) {
 
 /** An answer to a write: its status (0: none came), its JSON, and its refusal in words. */
 export class Answer {
-  constructor(status, told) {
-    Object.assign(this, { status, told });
+  constructor(status, body) {
+    Object.assign(this, { status, body });
   }
 
   get isGood() {
@@ -85,9 +85,9 @@ export class Answer {
 
   get reason() {
     if (!this.status) return "The server does not answer; try again.";
-    const { detail, error } = this.told ?? {};
+    const { detail, error } = this.body ?? {};
     if (detail || error) return String(detail ?? error);
-    const fields = Object.entries(this.told ?? {}).map(([name, texts]) => `${name}: ${[texts].flat().join(" ")}`);
+    const fields = Object.entries(this.body ?? {}).map(([name, texts]) => `${name}: ${[texts].flat().join(" ")}`);
     return fields.join("; ") || `The server answered ${this.status}.`;
   }
 }
@@ -96,7 +96,7 @@ export class Answer {
 export async function post(path, body = {}) {
   for (;;) {
     const answer = await send(path, body);
-    if (!isUnknown(answer.status, answer.told) || !(await askAnew())) return answer;
+    if (!isUnknown(answer.status, answer.body) || !(await askAnew())) return answer;
   }
 }
 
@@ -104,13 +104,13 @@ export async function post(path, body = {}) {
 export async function read(path) {
   for (;;) {
     const answer = await fetch(path, { cache: "no-store", headers: identity() });
-    const told = await answer.json().catch(() => null);
-    if (answer.ok) return told;
-    if (!isUnknown(answer.status, told) || !(await askAnew())) throw new Error(new Answer(answer.status, told).reason);
+    const body = await answer.json().catch(() => null);
+    if (answer.ok) return body;
+    if (!isUnknown(answer.status, body) || !(await askAnew())) throw new Error(new Answer(answer.status, body).reason);
   }
 }
 
-const isUnknown = (status, told) => [401, 403].includes(status) && NOT_KNOWN.has(told?.detail);
+const isUnknown = (status, body) => [401, 403].includes(status) && NOT_KNOWN.has(body?.detail);
 
 function askAnew() {
   if (asking) return asking;

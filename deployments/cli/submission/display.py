@@ -64,7 +64,7 @@ def attempt_row(attempt: Attempt) -> dict[str, Any]:
 
 
 def facts_of(task: ProdTask) -> Iterator[tuple[str, str]]:
-    """What is told of a task, each with its label."""
+    """What is shown of a task, each with its label."""
     yield "name", task.composed_name or task.name
     yield "stored name", task.name
     yield "status", task.status + (" (relaxed)" if task.is_relaxed else "")

@@ -175,7 +175,7 @@ class Submission:
         if self.outcome is Outcome.ACCEPTED:
             self.outcome = Outcome.PENDING
 
-    # -------------------------------------------------------------- how it is told
+    # -------------------------------------------------------------- how it is shown
 
     def as_json(self) -> dict[str, Any]:
         """The object that `--json` prints."""

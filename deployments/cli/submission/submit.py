@@ -1,4 +1,4 @@
-"""`prodops task submit`, `rerun` and `watch`: submissions asked for, followed, told."""
+"""`prodops task submit`, `rerun` and `watch`: submissions asked for, followed, reported."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def _pursue(
     timeout: float | None,
     as_json: bool,
 ) -> None:
-    """Begin with each name, wait, and tell what came of them; the stream is opened before."""
+    """Begin with each name, wait, and report what came of them; the stream is opened before."""
     submissions: list[Submission] = []
     is_interrupted = False
     with ExitStack() as opened:

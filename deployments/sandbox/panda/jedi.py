@@ -19,7 +19,7 @@ class Jedi:
     Attributes:
         refine_seconds: How long a task waits before JEDI knows it, and a command before it acts;
             each further state lasts a tenth of it.
-        auto_finish_seconds: How long a task runs; None: until told otherwise.
+        auto_finish_seconds: How long a task runs; None: until its state is set.
         panda_ids: PandaIDs of jobs to come.
     """
 

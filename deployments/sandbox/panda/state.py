@@ -33,7 +33,7 @@ class Pace:
         refine_seconds: How long a task stays invisible, and a command without effect.
         race_window_seconds: Between the check for a duplicate and the insertion: identical
             submissions within it all succeed, as at the real server.
-        auto_finish_seconds: How long a task runs; None: until told otherwise.
+        auto_finish_seconds: How long a task runs; None: until its state is set.
         seed: Of the order in which JEDI refines namesakes.
     """
 

@@ -1,4 +1,4 @@
-"""What PanDA tells of tasks and jobs: the JSON of its look-ups."""
+"""What PanDA says of tasks and jobs: the JSON of its look-ups."""
 
 from __future__ import annotations
 
