@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ UNKNOWN = {"unit": 0.1, "integration": 1.0, "browser": 4.0, "e2e": 10.0, "slow":
 
 _SHARED = {"whole_stack": "stack", "grid": "grid"}
 """Fixtures of a session that cost more than most tests with them; each one's are one piece."""
+_TEMPLATE_SECONDS = 60.0
 _measured: Counter[str] = Counter()
 
 
@@ -44,11 +46,26 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             group = item.get_closest_marker("xdist_group")
             if group and not item.nodeid.endswith(f"@{group.args[0]}"):
                 raise pytest.UsageError("xdist does not write its groups into ids with this pytest")
-        known, estimated = weights(), Counter[str]()
+        estimated = Counter[str]()
         for item in items:
             estimated[_piece_of_item(item)] += UNKNOWN[tier_of(item.nodeid)]
-        longest = {piece: -known.get(piece, seconds) for piece, seconds in estimated.items()}
-        items.sort(key=lambda item: (longest[_piece_of_item(item)], _piece_of_item(item)))
+        place = {piece: number for number, piece in enumerate(_order({**estimated, **weights()}))}
+        items.sort(key=lambda item: place[_piece_of_item(item)])
+
+
+def _order(seconds: Mapping[str, float]) -> list[str]:
+    """The pieces, longest first; behind the first, which may make the template, unit tests.
+
+    They need no template, and keep the other processes busy until it is there.
+    """
+    longest = sorted(seconds, key=lambda piece: (-seconds[piece], piece))
+    meanwhile, left = [], _TEMPLATE_SECONDS
+    for piece in longest:
+        if piece.startswith("tests/unit/") and left > 0:
+            meanwhile.append(piece)
+            left -= seconds[piece]
+    others = [piece for piece in longest if piece not in meanwhile]
+    return [*others[:1], *meanwhile, *others[1:]]
 
 
 @pytest.hookimpl(optionalhook=True)
