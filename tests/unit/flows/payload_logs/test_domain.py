@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from blocks import xrootd_storage as storage
 from blocks.errors import Invalid
 from blocks.rucio_catalog import Replica
+from blocks.xrootd_storage.errors import DoorUnavailable
 from flows.payload_logs import domain
 from flows.payload_logs.actions import FETCH_PAYLOAD_LOG, FetchPayloadLog
 
@@ -53,7 +54,7 @@ def test_every_failure_of_a_door_has_its_own_words():
     kinds = [
         each for each in vars(storage).values()
         if isinstance(each, type) and issubclass(each, storage.StorageError)
-        and each not in {storage.StorageError, storage.DoorUnavailable}
+        and each not in {storage.StorageError, DoorUnavailable}
     ]  # fmt: skip
     said = {domain.reason_of("BNL-XRD", kind("root://x//y")) for kind in kinds}
     assert len(said) == len(kinds)
