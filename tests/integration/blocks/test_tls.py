@@ -72,7 +72,7 @@ def ask_panda(url: str, field: FieldCertificates) -> None:
     with PandaServer(
         url, lambda: "t", vo="EIC", timeout_seconds=SECONDS, ca=field.directory
     ) as panda:
-        panda.is_alive()
+        panda.status(1)
 
 
 def ask_pcs(url: str, _: FieldCertificates) -> None:
