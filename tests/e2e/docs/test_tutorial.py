@@ -74,6 +74,7 @@ def given(tmp_path: Path) -> Iterator[dict[str, str]]:
 READER = Path(__file__).with_name("reader.py").read_text()
 
 
+@pytest.mark.slow
 def test_the_tutorial_does_what_it_says(given, tmp_path, subtests):
     script = "".join(
         f"export EVENTS={step.events}\n{step.commands}\necho \x1e$?\n" for step in steps()

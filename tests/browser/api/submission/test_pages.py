@@ -122,6 +122,7 @@ def test_a_reload_in_the_middle_shows_the_same_and_goes_on(visit, production):
     expect_submitted(visit, production, name)
 
 
+@pytest.mark.slow
 def test_while_the_ops_side_is_down_the_page_says_for_how_long_it_waits(visit, production):
     name = production.task()
     production.site.stack.stop_part("worker")
@@ -135,6 +136,7 @@ def test_while_the_ops_side_is_down_the_page_says_for_how_long_it_waits(visit, p
     expect_submitted(visit, production, name)
 
 
+@pytest.mark.slow
 def test_what_is_not_known_is_told_and_found_out(visit, production):
     name = production.task()
     production.fault("slow", when="before", name=name, seconds=6)  # prun is killed after 5 s
@@ -147,6 +149,7 @@ def test_what_is_not_known_is_told_and_found_out(visit, production):
     expect_submitted(visit, production, name)
 
 
+@pytest.mark.slow
 def test_what_is_unrecorded_is_not_to_be_submitted_again(visit, production):
     name = production.task()
     production.fault("slow", when="after", name=name, seconds=2)
@@ -178,6 +181,7 @@ def test_a_page_without_a_stream_still_learns_the_outcome(visit, production):
     expect_phase(visit.page, "submitted")
 
 
+@pytest.mark.slow
 def test_the_stream_is_closed_after_its_time_and_opened_again_by_hand(visit, production):
     name = production.task()
     production.site.stack.stop_part("worker")
@@ -224,6 +228,7 @@ def test_many_are_submitted_at_once_and_the_rest_is_left_out_with_its_reason(vis
     assert is_same(page)
 
 
+@pytest.mark.slow
 def test_a_token_that_is_not_good_is_asked_for_anew_before_many_are_done(chromium, production):
     production.task()
     visit = begin_visit(chromium, production.site.stack.api_url)
@@ -253,6 +258,7 @@ def test_all_that_match_are_locked_and_set_back(visit, production):
     expect(page.locator("#tasks tbody tr[data-id]")).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_a_row_that_is_being_submitted_is_followed_from_the_start(visit, production):
     name = production.task()
     production.fault("slow", name=name, seconds=2)
@@ -266,6 +272,7 @@ def test_a_row_that_is_being_submitted_is_followed_from_the_start(visit, product
 # ------------------------------------------------------------------ operations
 
 
+@pytest.mark.slow
 def test_an_operation_is_asked_for_with_its_reason_and_its_outcome_shown(visit, production):
     name = production.task()
     production.final(production.submit(name))
@@ -381,7 +388,7 @@ LOOKS = {
 }
 
 
-@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("look", ["narrow-dark", pytest.param("light", marks=pytest.mark.slow)])
 def test_the_pages_are_seen_while_a_submission_runs(chromium, production, look):
     """Screenshots to look at; no page is wider than its screen."""
     name, draft = production.task(), production.task(lock=False)

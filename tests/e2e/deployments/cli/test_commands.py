@@ -144,6 +144,7 @@ def _see_the_schedule(terminal: Terminal) -> None:
     wait_until(planned, 90, pause=0.5)
 
 
+@pytest.mark.slow
 def test_detached_up_returns_and_down_leaves_nothing(terminal: Terminal) -> None:
     began = time.monotonic()
     assert terminal.run("up", "--detach").returncode == 0

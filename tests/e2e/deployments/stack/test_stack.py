@@ -94,7 +94,7 @@ def test_the_interface_shows_no_promotion_and_sends_nothing_home(stack: Stack):
     assert peers <= {"127.0.0.1"}
 
 
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", ["postgres", pytest.param("prefect", marks=pytest.mark.slow)])
 def test_a_killed_part_is_restarted_and_works(stack: Stack, part: str):
     before = stack.pid(part)
 
@@ -105,6 +105,7 @@ def test_a_killed_part_is_restarted_and_works(stack: Stack, part: str):
     stack.wait_ready("prefect")
 
 
+@pytest.mark.slow
 def test_a_restarted_part_is_ready_again(stack: Stack):
     before = stack.pid("prefect")
 
@@ -125,6 +126,7 @@ def test_killing_supervisord_leaves_no_process():
         wait_until(lambda: all_ended(processes))
 
 
+@pytest.mark.slow
 def test_killing_the_keeper_leaves_no_process(keeper: subprocess.Popen[str]):
     processes = _family_of(keeper)
 
@@ -133,7 +135,9 @@ def test_killing_the_keeper_leaves_no_process(keeper: subprocess.Popen[str]):
     wait_until(lambda: all_ended(processes))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM]
+)
 def test_a_signal_ends_a_temporary_stack_without_a_trace(
     keeper: subprocess.Popen[str], number: signal.Signals
 ):
@@ -146,6 +150,7 @@ def test_a_signal_ends_a_temporary_stack_without_a_trace(
     assert not _STATE_DIRS[0].exists()
 
 
+@pytest.mark.slow
 def test_an_error_ends_a_temporary_stack_without_a_trace():
     processes: list[psutil.Process] = []
 

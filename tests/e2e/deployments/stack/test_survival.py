@@ -167,6 +167,7 @@ def processes_of(stack: Stack) -> list[psutil.Process]:
     return found
 
 
+@pytest.mark.slow
 def test_kills_at_random_moments_under_load_lose_and_double_nothing(hard_site: Site):
     chance = random.Random(SEED)
     site, stack = hard_site, hard_site.stack

@@ -119,6 +119,7 @@ def test_a_run_that_ends_is_told_with_its_code(site: Site, tmp_path: Path):
     asyncio.run(probe())
 
 
+@pytest.mark.slow
 def test_a_flow_that_fails_ends_as_failed(site: Site, tmp_path: Path):
     async def probe() -> None:
         async with probing(site, tmp_path, "fail") as run:
@@ -139,7 +140,9 @@ def test_a_run_that_hangs_in_a_c_call_is_killed_at_its_time(site: Site, tmp_path
     asyncio.run(probe())
 
 
-@pytest.mark.parametrize("reason", [EndReason.TIMED_OUT, EndReason.STOPPED])
+@pytest.mark.parametrize(
+    "reason", [EndReason.TIMED_OUT, pytest.param(EndReason.STOPPED, marks=pytest.mark.slow)]
+)
 def test_what_ignores_sigterm_dies_with_its_children_in_any_process_group(
     site: Site, tmp_path: Path, reason: EndReason
 ):
@@ -157,6 +160,7 @@ def test_what_ignores_sigterm_dies_with_its_children_in_any_process_group(
     asyncio.run(probe())
 
 
+@pytest.mark.slow
 def test_a_run_is_over_only_when_the_child_that_it_left_is_dead(site: Site, tmp_path: Path):
     async def probe() -> None:
         async with probing(site, tmp_path, "leave_a_child_behind") as run:
@@ -179,6 +183,7 @@ def test_nothing_of_a_run_outlives_a_worker_that_is_gone(site: Site, tmp_path: P
     assert not any(is_alive(pid) for pid in pids)
 
 
+@pytest.mark.slow
 def test_nothing_of_a_run_outlives_a_guardian_that_was_killed(site: Site, tmp_path: Path):
     async def probe() -> None:
         async with probing(site, tmp_path, "ignore_sigterm_with_children") as run:
@@ -211,6 +216,7 @@ def test_what_escaped_is_killed_when_the_next_guardian_starts(site: Site, tmp_pa
     wait_until(lambda: not is_alive(escaped))
 
 
+@pytest.mark.slow
 def test_the_guardian_is_one_thread_and_holds_no_connection(site: Site):
     async def look() -> tuple[int, list[Any]]:
         async with guarding(site) as guard:

@@ -163,7 +163,9 @@ def test_what_a_cancelled_run_left_waiting_is_sampled_by_the_next(
     assert set(feed.accepted) == set(site.inbox(namespace))
 
 
-@pytest.mark.parametrize("turn", range(3))
+@pytest.mark.parametrize(
+    "turn", [0, pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow)]
+)
 def test_a_request_cancelled_in_its_first_moments_does_not_run_on(
     site: Site, namespace: str, feed: Feeder, turn: int
 ):
@@ -196,7 +198,9 @@ def is_held_back(site: Site, request_id: int) -> bool:
     return stays(lambda: site.state(request_id) == RequestState.QUEUED, 1.5)
 
 
-@pytest.mark.parametrize(("pool_limit", "most"), [(2, 2), (None, 4)])
+@pytest.mark.parametrize(
+    ("pool_limit", "most"), [(2, 2), pytest.param(None, 4, marks=pytest.mark.slow)]
+)
 def test_a_paused_pool_starts_nothing_and_resumed_keeps_its_limit_and_the_workers(
     site: Site, namespace: str, pool_limit: int | None, most: int
 ):
@@ -239,6 +243,7 @@ def test_what_waits_for_a_slot_can_be_cancelled(site: Site, waits_for_a_slot: Re
     assert site.run_state(waits_for_a_slot.flow_run_id) == "Cancelled"
 
 
+@pytest.mark.slow
 def test_what_waits_for_a_slot_ends_where_its_run_is_cancelled_in_prefect(
     site: Site, waits_for_a_slot: Request
 ):
@@ -262,12 +267,14 @@ def test_a_worker_drains_although_a_request_waits_for_a_slot_and_the_next_takes_
 # ------------------------------------------------------------------ several at a time
 
 
+@pytest.mark.slow
 def test_a_burst_of_triggers_runs_each_once(site: Site):
     triggered = [site.trigger("check_pipeline") for _ in range(20)]
     ends = [site.ended(each) for each in triggered]
     assert {(end.state, end.attempts, end.error) for end in ends} == {("completed", 1, None)}
 
 
+@pytest.mark.slow
 def test_two_workers_share_the_queue_and_take_nothing_from_each_other(site: Site):
     environment = {**site.stack.environment("ops"), "PRODOPS_WORKER_NAME": "second"}
     ends: list[Request] = []
@@ -320,6 +327,7 @@ def process_of(words: list[str], environment: dict[str, str]) -> Iterator[subpro
 # ------------------------------------------------------------------ drain
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_told_to_stop_hands_its_sampling_back_to_the_next(
     site: Site, namespace: str, feed: Feeder
 ):
@@ -347,6 +355,7 @@ def exit_of(site: Site, pid: int) -> str | None:
 # ------------------------------------------------------------------ a steady stream
 
 
+@pytest.mark.slow
 def test_a_steady_stream_leaves_a_run_each_run_seconds_and_no_gap_at_the_hand_over(
     site: Site, namespace: str
 ):
@@ -391,6 +400,7 @@ def test_every_state_of_a_run_becomes_one_event_that_names_its_request(site: Sit
         assert [event.payload["state_name"] for event in told][-1] == "Completed"
 
 
+@pytest.mark.slow
 def test_states_taken_while_the_relay_was_away_are_told_once(
     site: Site, namespace: str, feed: Feeder
 ):

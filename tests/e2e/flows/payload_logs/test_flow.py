@@ -141,7 +141,10 @@ def wait_for_step(logs: Logs, request_id: int, step: str) -> None:
     wait_until(lambda: step in logs.steps(request_id), pause=0)
 
 
-@pytest.mark.parametrize("step", HELD_UP)
+@pytest.mark.parametrize(
+    "step",
+    [pytest.param(step, marks=[pytest.mark.slow] if step != "copy" else []) for step in HELD_UP],
+)
 def test_a_run_that_is_killed_in_any_step_is_run_again_and_comes_out_right(
     logs: Logs, step: str, large: bytes
 ) -> None:

@@ -12,7 +12,7 @@ from tests.stacks import running_stack
 from tests.waiting import wait_until
 from tests.whole_stack import PRODUCTION
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

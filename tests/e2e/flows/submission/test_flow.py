@@ -89,14 +89,14 @@ def test_a_task_that_is_not_ready_is_refused_and_an_unknown_one_not_found(produc
     ("kind", "when"),
     [
         ("drop", "before"),
-        ("drop", "after"),
-        ("hang", "before"),
         ("hang", "after"),
-        ("truncate", "after"),
-        ("html", "after"),
-        ("noid", "after"),
-        ("502", "before"),
-        ("500", "after"),
+        pytest.param("drop", "after", marks=pytest.mark.slow),
+        pytest.param("hang", "before", marks=pytest.mark.slow),
+        pytest.param("truncate", "after", marks=pytest.mark.slow),
+        pytest.param("html", "after", marks=pytest.mark.slow),
+        pytest.param("noid", "after", marks=pytest.mark.slow),
+        pytest.param("502", "before", marks=pytest.mark.slow),
+        pytest.param("500", "after", marks=pytest.mark.slow),
     ],
 )
 def test_what_a_lost_answer_did_is_found_out(production, kind, when):
@@ -130,7 +130,7 @@ def test_a_definite_refusal_fails_with_its_reason_and_the_next_press_has_a_new_n
     assert production.show(name)["panda_tasks"][1]["task_name"].endswith(".try2")
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("when", ["before", pytest.param("after", marks=pytest.mark.slow)])
 def test_a_refusal_that_prun_takes_for_a_success_is_looked_into(production, when):
     name = production.task()
     production.fault("banned", when=when, name=name)
@@ -200,7 +200,12 @@ def test_a_task_made_by_hand_is_found_by_the_next_sync(production):
     assert shown["panda_tasks"][0]["association_source"] == "dynamic_taskname_match"
 
 
-@pytest.mark.parametrize("step", ["claim", "token", "send", "classify"])
+_slow_steps = [
+    pytest.param(step, marks=pytest.mark.slow) for step in ("claim", "token", "classify")
+]
+
+
+@pytest.mark.parametrize("step", ["send", *_slow_steps])
 def test_a_killed_run_is_gone_on_with(production, step):
     name = production.task()
     production.fault("slow", when="after", name=name, seconds=1)
@@ -212,7 +217,12 @@ def test_a_killed_run_is_gone_on_with(production, step):
     wait_until(lambda: pruns() == [])
 
 
-@pytest.mark.parametrize("part", ["worker", "api", "prefect", "postgres"])
+_slow_parts = [
+    pytest.param(part, marks=pytest.mark.slow) for part in ("api", "prefect", "postgres")
+]
+
+
+@pytest.mark.parametrize("part", ["worker", *_slow_parts])
 def test_a_killed_part_costs_time_and_nothing_else(production, part):
     name = production.task()
     production.fault("slow", when="after", name=name, seconds=2)
@@ -357,8 +367,8 @@ def test_the_states_at_panda_come_to_pcs(production):
     ("operation", "before", "after"),
     [
         ("panda-pause", "running", "paused"),
-        ("panda-resume", "paused", "running"),
-        ("panda-add-retry", "running", "running"),
+        pytest.param("panda-resume", "paused", "running", marks=pytest.mark.slow),
+        pytest.param("panda-add-retry", "running", "running", marks=pytest.mark.slow),
         ("panda-retry-failures", "finished", None),
     ],
 )

@@ -22,7 +22,7 @@ from tests.stacks import running_stack
 from tests.sweeps import ROOT, listed
 from tests.whole_stack import QUICK
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 CAMPAIGN = "26.05.0"
 HEADER = (

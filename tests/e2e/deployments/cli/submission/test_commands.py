@@ -62,6 +62,7 @@ def test_a_rejected_one_fails_with_panda_s_reason_and_may_be_submitted_anew(prod
     assert told(anew)[0]["panda_task_name"] == f"{composed(production, name)}.try2"
 
 
+@pytest.mark.slow
 def test_a_lost_answer_is_followed_until_the_one_task_is_found(production):
     name = production.task()
     production.fault("drop", when="after")
@@ -75,6 +76,7 @@ def test_a_lost_answer_is_followed_until_the_one_task_is_found(production):
     assert len(production.at_panda(panda_name)) == 1
 
 
+@pytest.mark.slow
 def test_a_rerun_gets_the_next_name_and_the_first_id_stays_with_the_first_attempt(production):
     name = production.task()
     first = told(task(production, "submit", name, "--wait", "--json"))[0]["jedi_task_id"]
@@ -86,6 +88,7 @@ def test_a_rerun_gets_the_next_name_and_the_first_id_stays_with_the_first_attemp
     assert [row["jedi_task_id"] for row in rows] == [first, second]
 
 
+@pytest.mark.slow
 def test_a_submission_waits_for_a_worker_that_comes_back(production):
     name = production.task()
     production.site.kill("worker")

@@ -88,7 +88,10 @@ def _plain(value):
     return value
 
 
-@pytest.mark.parametrize("available", [5, 9, 0])
+@pytest.mark.parametrize(
+    "available",
+    [5, pytest.param(9, marks=pytest.mark.slow), pytest.param(0, marks=pytest.mark.slow)],
+)
 def test_a_seeded_dataset_is_in_every_answer_like_one_made_through_the_api(
     grid, campaign, available
 ):

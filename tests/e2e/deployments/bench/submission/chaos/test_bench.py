@@ -1,4 +1,4 @@
-"""Fixed schedules of the chaos bench: eight with every victim and step, twenty with every fault."""
+"""Fixed schedules of the chaos bench: four in every run; twenty have every victim and fault."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tests.template import fill
 pytestmark = pytest.mark.e2e
 
 SEEDS = range(56, 76)
-EIGHT = (56, 57, 58, 60, 63, 67, 68, 69)
-OTHERS = tuple(seed for seed in SEEDS if seed not in EIGHT)
+FOUR = (56, 58, 63, 68)
+OTHERS = tuple(seed for seed in SEEDS if seed not in FOUR)
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def begun_stack(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("begun_stack")
 @pytest.mark.parametrize(
-    "seeds", [EIGHT, pytest.param(OTHERS, marks=pytest.mark.slow)], ids=["eight", "others"]
+    "seeds", [FOUR, pytest.param(OTHERS, marks=pytest.mark.slow)], ids=["four", "others"]
 )
 def test_no_schedule_loses_or_doubles_a_submission(seeds: tuple[int, ...]):
     report = bench.run(seeds)
