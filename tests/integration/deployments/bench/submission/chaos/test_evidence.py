@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 from sqlalchemy import select
 
-from api.pcs.models.production import Association, Attempt, ProdTask
+from api.pcs.models import Association, Attempt, ProdTask
 from deployments.bench.common.stack import BenchStack
 from deployments.bench.submission.chaos.evidence import Asked, PcsAttempt, Tried, rows_of
 from deployments.bench.submission.chaos.follower import Announcement, Follower

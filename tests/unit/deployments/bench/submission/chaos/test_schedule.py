@@ -14,7 +14,7 @@ from deployments.bench.submission.chaos.schedule import (
 )
 from deployments.sandbox.panda.faults import Fault, FaultKind, When
 from flows.submission.models import Step
-from tests.e2e.deployments.bench.submission.chaos.test_bench import EIGHT, SEEDS
+from tests.e2e.deployments.bench.submission.chaos.test_bench import FIVE, SEEDS
 
 MANY = range(1, 201)
 
@@ -72,10 +72,8 @@ def test_two_hundred_seeds_have_faults_of_look_up_upload_and_parameters_too():
     assert len(endpoints) == 5
 
 
-def test_the_eight_that_are_always_played_have_every_victim_and_step():
-    schedules = drawn(EIGHT)
-    assert victims(schedules) == set(Victim) - {Victim.NONE}
-    assert steps(schedules) == set(Step)
+def test_the_five_that_are_always_played_have_every_victim():
+    assert victims(drawn(FIVE)) == set(Victim) - {Victim.NONE}
 
 
 def test_the_twenty_of_the_test_have_every_victim_step_and_kind_of_fault():
