@@ -40,9 +40,9 @@ HERE = $$($(BIN)/python -m tests.tiers)
 test: setup test-system
 	@tiers="$(HERE)" && $(PYTEST) tests $$tiers
 
-# Unit and integration tests without whole stacks: for the loop at the desk.
+# Unit and integration tests without a shared stack or Rucio: for the loop at the desk.
 test-fast: setup test-system
-	@$(PYTEST) tests/unit tests/integration
+	@$(PYTEST) tests/unit tests/integration -m "not slow and not xdist_group"
 
 # With the slower tier: every case of what `make test` tries once for each kind, and set-ups anew.
 test-all: setup test-system
