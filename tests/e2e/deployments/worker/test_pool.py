@@ -103,10 +103,11 @@ def test_prefect_refuses_a_parameter_that_the_form_does_not_have(site: Site):
 
 
 def test_a_scheduled_run_starts_at_its_time_under_its_own_request(site: Site):
-    at = datetime.now(UTC) + timedelta(seconds=1)
+    at = datetime.now(UTC) + timedelta(seconds=3)
     run = site.run_ended(site.start_in_prefect("check_pipeline", at=at))
     assert run["state_type"] == "COMPLETED"
-    assert datetime.fromisoformat(run["start_time"]) > at - timedelta(seconds=0.1)  # two clocks
+    # Prefect's worker waits by a clock that may be some tenths of a second off the system's.
+    assert datetime.fromisoformat(run["start_time"]) > at - timedelta(seconds=1)
     assert [each.state for each in site.requests(flow_run_id=run["id"])] == ["completed"]
 
 
