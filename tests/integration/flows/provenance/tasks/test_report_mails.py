@@ -162,7 +162,8 @@ def test_a_recipient_who_is_refused_is_named_and_the_others_get_it(mailing, take
 BLOCKS = """
 import sys
 from prefect.testing.utilities import prefect_test_harness
-from blocks.notification import BlockMissing, Mail, MailRelay, load_sender
+from blocks.notification import Mail, MailRelay, load_sender
+from blocks.notification.errors import BlockMissing
 with prefect_test_harness(server_startup_timeout=120):
     try:
         load_sender("nobody")
