@@ -43,7 +43,9 @@ class Victims:
         with self._lock:
             for victim in (*_PARTS, Victim.GUARDIAN):
                 if not _is_alive(self._known.get(victim)):
-                    found = self._guardian() if victim is Victim.GUARDIAN else self._part(victim)
+                    found = (
+                        self._guardian() if victim is Victim.GUARDIAN else self._part(victim.value)
+                    )
                     if found is not None:
                         self._known[victim] = found
 
@@ -129,7 +131,7 @@ class Victims:
         started = request.started_at.timestamp() if request and request.started_at else 0.0
         return min(
             runs,
-            key=lambda run: (run.pid != leader, abs(run.create_time() - started)),
+            key=lambda run: (run.pid != leader, abs(_started(run) - started)),
             default=None,
         )
 
@@ -163,6 +165,13 @@ def _children(process: psutil.Process | None, *, recursive: bool = False) -> lis
     except psutil.NoSuchProcess:
         return []
     return [child for child in found if _is_alive(child)]
+
+
+def _started(process: psutil.Process) -> float:
+    try:
+        return process.create_time()
+    except psutil.NoSuchProcess:
+        return 0.0
 
 
 def _command(process: psutil.Process) -> str:
