@@ -169,7 +169,7 @@ def _children(process: psutil.Process | None, *, recursive: bool = False) -> lis
 
 def _started(process: psutil.Process) -> float:
     try:
-        return process.create_time()
+        return float(process.create_time())
     except psutil.NoSuchProcess:
         return 0.0
 
