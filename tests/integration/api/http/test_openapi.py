@@ -29,7 +29,7 @@ pytestmark = [
 
 STREAM = "/api/messages/stream/"
 OF_PCS = "/pcs/api/"  # test_pcs_openapi.py sends to those, where there are rows
-EXAMPLES = 16
+EXAMPLES = [6, pytest.param(16, marks=pytest.mark.slow)]
 
 
 @pytest.fixture
@@ -64,13 +64,14 @@ def connection() -> Iterator[requests.Session]:
         yield session
 
 
-def test_no_answer_is_a_server_error(api, served_api, keys, subtests):
+@pytest.mark.parametrize("examples", EXAMPLES)
+def test_no_answer_is_a_server_error(api, served_api, keys, subtests, examples):
     with connection() as session:
         for operation in without_pcs(api.get("/openapi.json").json()):
             # The stream does not end for those who may listen.
             who = {} if operation.path == STREAM else served_api.authorization
             with subtests.test(operation.label):
-                attack(operation, Target(served_api.url, session, who, keys))
+                attack(operation, Target(served_api.url, session, who, keys), examples)
 
 
 # What PostgreSQL cannot keep, Python cannot encode or JSON cannot say, and numbers too large.
@@ -124,14 +125,14 @@ class Target:
     keys: dict[str, str]
 
 
-def attack(operation: APIOperation, target: Target) -> None:
+def attack(operation: APIOperation, target: Target, examples: int) -> None:
     """Send good and bad requests to the operation, where it has rows to one of them too."""
     key = target.keys.get(operation.path)
     documented = operation.definition.raw["responses"]
     cases = [operation.as_strategy(generation_mode=mode) for mode in GenerationMode]
 
     @settings(
-        max_examples=EXAMPLES,
+        max_examples=examples,
         derandomize=True,
         deadline=None,
         database=None,
