@@ -6,14 +6,19 @@ import hashlib
 
 from cryptography import x509
 
+_UTF8 = {x509.NameOID.ORGANIZATION_NAME, x509.NameOID.COMMON_NAME}
 _FRAME_BYTES = 2  # in DER, of a name that is as short as one attribute
 
 
 def hash_links(subject: x509.Name) -> tuple[str, str]:
     """The names `openssl x509 -subject_hash` and `-subject_hash_old` give; XRootD asks for both.
 
-    For short names of organisations and common names, which DER writes as UTF-8 strings.
+    Raises:
+        ValueError: There is more than organisations and common names, which DER writes as UTF-8
+            strings of at most 64 characters.
     """
+    if not {each.oid for each in subject} <= _UTF8:
+        raise ValueError(f"no hash is known of {subject.rfc4514_string()}")
     today = hashlib.sha1(_canonical(subject), usedforsecurity=False).digest()
     old = hashlib.md5(subject.public_bytes(), usedforsecurity=False).digest()
     return _short(today), _short(old)

@@ -10,6 +10,7 @@ import pytest
 from cryptography import x509
 
 from deployments.sandbox.grid.certificates import Certificates, subject_of
+from deployments.sandbox.grid.openssl_names import hash_links
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +77,9 @@ def test_a_signing_policy_stands_beside_each(made):
     policies = {path.stem: path.read_text() for path in made.ca_dir.glob("*.signing_policy")}
     assert set(policies) == links
     assert all(subject_of("*") in text for text in policies.values())
+
+
+def test_a_name_whose_hash_is_not_known_is_refused():
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COUNTRY_NAME, "CH")])
+    with pytest.raises(ValueError, match="no hash is known of C=CH"):
+        hash_links(name)
