@@ -35,12 +35,12 @@ from tests.schedule import (
 )
 from tests.stacks import running_stack
 from tests.waiting import PATIENCE, wait_until
-from tests.whole_stack import whole_stack
+from tests.whole_stack import prefect_environment, whole_stack
 
 __all__ = [  # hooks, and fixtures of every tier, that stand in modules of their own
-    "campaign", "grid", "production", "pytest_addoption", "pytest_collection_modifyitems",
-    "pytest_itemcollected", "pytest_runtest_logreport", "pytest_sessionfinish",
-    "pytest_xdist_make_scheduler", "shared_production", "whole_stack",
+    "campaign", "grid", "prefect_environment", "production", "pytest_addoption",
+    "pytest_collection_modifyitems", "pytest_itemcollected", "pytest_runtest_logreport",
+    "pytest_sessionfinish", "pytest_xdist_make_scheduler", "shared_production", "whole_stack",
 ]  # fmt: skip
 
 hypothesis_settings.register_profile(

@@ -14,7 +14,9 @@ import pytest
 
 from deployments.sandbox.grid.grid import Grid
 from deployments.sandbox.grid.programs import xrootd_program
+from deployments.stack.ports import free_ports
 from deployments.stack.stack import Stack
+from flows.common.settings import settings
 from tests.stacks import running_stack
 
 GRID_PARTS = ("postgres", "rucio", "door", "door-open")
@@ -51,6 +53,16 @@ class RunningGrid(Grid):
             yield
         finally:
             self.stack.start_part(part)
+
+
+@contextmanager
+def rucio_away() -> Iterator[None]:
+    """Let this process's settings name a Rucio whose port refuses connections."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PRODOPS_RUCIO_PRODUCED_URL", f"https://localhost:{free_ports(1)[0]}")
+        settings.cache_clear()
+        yield
+    settings.cache_clear()
 
 
 def require_grid() -> None:

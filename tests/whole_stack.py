@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -49,3 +50,13 @@ def whole_stack() -> Iterator[Stack]:
     """Under a prefix, with the sandbox's PanDA and grid; each test leaves it as it was."""
     with running_stack(WHOLE) as stack:
         yield stack
+
+
+@pytest.fixture
+def prefect_environment(whole_stack: Stack) -> dict[str, str]:
+    """How a program that is no part of the stack uses its Prefect."""
+    password_file = Path(whole_stack.environment("ops")["PRODOPS_PREFECT_PASSWORD_FILE"])
+    return {
+        "PREFECT_API_URL": whole_stack.prefect_url,
+        "PREFECT_API_AUTH_STRING": password_file.read_text().strip(),
+    }

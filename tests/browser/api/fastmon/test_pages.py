@@ -66,6 +66,7 @@ def test_the_numbers_follow_the_messages(visit, served_api, database):
     visit.expect_plot()
 
 
+@pytest.mark.slow
 def test_a_message_that_comes_again_counts_once(visit, served_api):
     visit.open("/fastmon/")
     visit.expect_live()
@@ -74,6 +75,7 @@ def test_a_message_that_comes_again_counts_once(visit, served_api):
     visit.expect_numbers(announced="3")
 
 
+@pytest.mark.slow
 def test_live_numbers_are_those_of_the_server(visit, database):
     """Through snapshots on the way, a sampling run's end, and repeated messages."""
     visit.open("/fastmon/")
@@ -89,6 +91,7 @@ def test_live_numbers_are_those_of_the_server(visit, database):
     visit.expect_numbers(announced="120", sampled=str(run.sampled), tfs=str(run.tfs))
 
 
+@pytest.mark.slow
 def test_nothing_is_asked_again_by_the_clock(visit, served_api):
     post(served_api, messages_of(100123, 2))
     visit.open("/fastmon/")
@@ -138,6 +141,7 @@ def name_user(route):
     route.continue_(headers={**route.request.headers, "x-remote-user": "anna"})
 
 
+@pytest.mark.slow
 def test_a_heavy_stream_leaves_the_page_responsive(visit, database):
     """Some 1,600 events a second for four seconds: drawn by the frame, not by the event."""
     visit.open("/fastmon/")
@@ -277,7 +281,7 @@ LOOKS = {
 }
 
 
-@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("look", ["narrow-dark", pytest.param("light", marks=pytest.mark.slow)])
 def test_the_pages_are_seen(chromium, served_api, database, look):
     """Screenshots to look at; no page is wider than its screen."""
     take_in(database.ops_engine, messages_of(100122, 40, size_bytes=2 * 10**9))

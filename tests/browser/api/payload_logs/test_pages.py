@@ -249,7 +249,7 @@ def test_the_files_are_downloaded_one_or_all(visit, logs):
     assert everything.value.suggested_filename == f"payload-log-{JOB}.tar.gz"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", [pytest.param("light", marks=pytest.mark.slow), "dark"])
 def test_on_a_phone_nothing_overflows(chromium, logs, served_api, scheme):
     visit = begin_visit(chromium, served_api.url, viewport=PHONE, color_scheme=scheme)
     page = visit.page

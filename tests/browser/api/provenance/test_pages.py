@@ -120,6 +120,7 @@ def test_a_failed_sweep_is_said_loudly_and_what_was_known_stays(visit, campaign,
     visit.shot("catalog-failed")
 
 
+@pytest.mark.slow
 def test_an_end_that_no_event_told_is_seen_by_asking(visit, campaign, database):
     ops = OpsSide(database, SWEEP)
     visit.page.route("**/api/messages/stream/*", lambda route: route.abort())
@@ -182,7 +183,10 @@ def test_a_did_that_is_nowhere_is_said_to_be_so(visit, database):
     expect(visit.page.get_by_role("alert")).to_contain_text("There is no such DID")
 
 
-@pytest.mark.parametrize("look", ["desktop", "dark", "phone"])
+_SLOW_LOOKS = [pytest.param(look, marks=pytest.mark.slow) for look in ("desktop", "dark")]
+
+
+@pytest.mark.parametrize("look", ["phone", *_SLOW_LOOKS])
 def test_the_real_listing_reads_well(chromium, served_api, database, api, look):
     load_listing(database.ops_engine, NAME)
     Pcs(api).add("campaigns", name=NAME)

@@ -203,6 +203,7 @@ def test_the_stream_is_closed_after_its_time_and_opened_again_by_hand(visit, pro
 # ------------------------------------------------------------------ many at once
 
 
+@pytest.mark.slow
 def test_many_are_submitted_at_once_and_the_rest_is_left_out_with_its_reason(visit, production):
     ready = [production.task() for _ in range(5)]
     refused, draft = production.task(), production.task(lock=False)

@@ -104,6 +104,7 @@ class Listener:
 # ------------------------------------------------------------------ outages, one at a time
 
 
+@pytest.mark.slow
 def test_a_lost_database_is_told_with_503_and_what_was_accepted_is_kept(hard_site: Site):
     assert hard_site.send(stf_message("outage", 1)).status_code == 201
     hard_site.stack.stop_part("postgres")
@@ -116,6 +117,7 @@ def test_a_lost_database_is_told_with_503_and_what_was_accepted_is_kept(hard_sit
     wait_until(hard_site.is_quiet)
 
 
+@pytest.mark.slow
 def test_a_request_that_comes_while_prefect_is_away_runs_when_it_is_back(hard_site: Site):
     hard_site.ended(hard_site.trigger("check_pipeline"))  # the worker has just seen the pool
     hard_site.kill("prefect")

@@ -129,6 +129,7 @@ def test_a_flow_that_fails_ends_as_failed(site: Site, tmp_path: Path):
     asyncio.run(probe())
 
 
+@pytest.mark.slow
 def test_a_run_that_hangs_in_a_c_call_is_killed_at_its_time(site: Site, tmp_path: Path):
     async def probe() -> None:
         async with probing(site, tmp_path, "hang_in_c", timeout_seconds=3) as run:
@@ -198,6 +199,7 @@ def test_nothing_of_a_run_outlives_a_guardian_that_was_killed(site: Site, tmp_pa
     asyncio.run(probe())
 
 
+@pytest.mark.slow
 def test_what_escaped_is_killed_when_the_next_guardian_starts(site: Site, tmp_path: Path):
     async def leave() -> list[int]:
         async with probing(site, tmp_path, "leave_a_session_behind") as run:

@@ -209,10 +209,9 @@ def test_a_paused_pool_starts_nothing_and_resumed_keeps_its_limit_and_the_worker
     site.configure_pool(is_paused=True, concurrency_limit=pool_limit)
     try:
         wait_until(lambda: is_held_back(site, site.trigger("check_pipeline")))
-        triggered = [site.trigger("sample_stfs", namespace=f"{namespace}-{n}") for n in range(4)]
-        started = [
-            site.start_in_prefect("sample_stfs", namespace=f"{namespace}-ui-{n}") for n in range(4)
-        ]
+        names = [f"{namespace}-{n}" for n in range(most)]
+        triggered = [site.trigger("sample_stfs", namespace=name) for name in names]
+        started = [site.start_in_prefect("sample_stfs", namespace=f"{name}-ui") for name in names]
         assert stays(lambda: {site.state(each) for each in triggered} == {"queued"}, 1.5)
         assert {site.run_state(each) for each in started} == {"Scheduled"}
         site.configure_pool(is_paused=False)

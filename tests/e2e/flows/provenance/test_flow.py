@@ -105,6 +105,7 @@ def test_a_run_that_is_killed_while_rucio_is_silent_is_made_up_for(provenance: P
     assert [e["ok"] for e in provenance.told(request_id, "campaign_provenance_ready")] == [True]
 
 
+@pytest.mark.slow
 def test_an_outage_is_told_and_the_command_ends_with_one(provenance: Provenance):
     site = provenance.site
     site.ended(provenance.sweep())

@@ -62,6 +62,7 @@ def test_many_presses_at_once_are_one_submission(production):
     assert str(production.show(name)["panda_task_id"]) in answer.json()["detail"]
 
 
+@pytest.mark.slow
 def test_a_click_that_is_served_after_another_has_submitted_the_task_is_not_sent(production):
     name = production.task()
     composed = production.show(name)["composed_name"]
@@ -130,6 +131,7 @@ def test_a_definite_refusal_fails_with_its_reason_and_the_next_press_has_a_new_n
     assert production.show(name)["panda_tasks"][1]["task_name"].endswith(".try2")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", ["before", pytest.param("after", marks=pytest.mark.slow)])
 def test_a_refusal_that_prun_takes_for_a_success_is_looked_into(production, when):
     name = production.task()
@@ -145,6 +147,7 @@ def test_a_refusal_that_prun_takes_for_a_success_is_looked_into(production, when
         assert production.at_panda(production.show(name)["composed_name"]) == []
 
 
+@pytest.mark.slow
 def test_a_cancelled_submission_is_not_sent_again_and_ends_once_the_truth_is_known(production):
     name = production.task()
     production.fault("drop", when="before", name=name)
@@ -161,6 +164,7 @@ def test_a_cancelled_submission_is_not_sent_again_and_ends_once_the_truth_is_kno
     assert production.at_panda(composed) == []
 
 
+@pytest.mark.slow
 def test_an_outage_before_sending_is_told_as_such(production):
     name = production.task()
     production.fault("500", endpoint="file_server/validate_cache_file", times=9)
@@ -170,6 +174,7 @@ def test_an_outage_before_sending_is_told_as_such(production):
     assert production.at_panda(production.show(name)["composed_name"]) == []
 
 
+@pytest.mark.slow
 def test_a_name_whose_task_has_ended_is_not_sent(production):
     name = production.task()
     composed = production.show(name)["composed_name"]
@@ -182,6 +187,7 @@ def test_a_name_whose_task_has_ended_is_not_sent(production):
     assert len(production.sent(composed)) == 1
 
 
+@pytest.mark.slow
 def test_a_live_task_of_the_name_that_was_made_by_hand_is_taken_for_it(production):
     name = production.task()
     by_hand = production.submit_by_hand(production.show(name)["composed_name"])
@@ -254,6 +260,7 @@ def test_a_record_that_pcs_does_not_take_is_told_and_taken_later(production):
     assert_submitted_once(production, name, request_id)
 
 
+@pytest.mark.slow
 def test_an_id_that_pcs_refuses_is_told_and_kept_until_the_operator_has_settled_it(production):
     name = production.task()
     production.fault("slow", when="after", name=name, seconds=2)
@@ -335,6 +342,7 @@ def test_a_name_that_is_none_is_refused_and_named(production, name):
 # ------------------------------------------------------------------ afterwards
 
 
+@pytest.mark.slow
 def test_a_rerun_keeps_the_earlier_id_until_the_new_one_is_recorded(production):
     name = production.task()
     assert production.post(name, "rerun-entire-task").status_code == 409
@@ -351,6 +359,7 @@ def test_a_rerun_keeps_the_earlier_id_until_the_new_one_is_recorded(production):
     assert tries[1] == f"{tries[0]}.try2"
 
 
+@pytest.mark.slow
 def test_the_states_at_panda_come_to_pcs(production):
     done, failed = production.task(), production.task()
     ids = [assert_submitted_once(production, n, production.submit(n)) for n in (done, failed)]
@@ -369,7 +378,7 @@ def test_the_states_at_panda_come_to_pcs(production):
         ("panda-pause", "running", "paused"),
         pytest.param("panda-resume", "paused", "running", marks=pytest.mark.slow),
         pytest.param("panda-add-retry", "running", "running", marks=pytest.mark.slow),
-        ("panda-retry-failures", "finished", None),
+        pytest.param("panda-retry-failures", "finished", None, marks=pytest.mark.slow),
     ],
 )
 def test_an_operation_on_a_live_task_is_verified_and_recorded(production, operation, before, after):
@@ -389,6 +398,7 @@ def test_an_operation_on_a_live_task_is_verified_and_recorded(production, operat
         assert request.result["observed_status"] == after
 
 
+@pytest.mark.slow
 def test_an_operation_that_makes_no_sense_is_refused_with_the_state(production):
     name = production.task()
     jedi_task_id = assert_submitted_once(production, name, production.submit(name))

@@ -459,7 +459,7 @@ DO = {
 }
 
 
-@pytest.mark.parametrize("is_relaxed", [False, True])
+@pytest.mark.parametrize("is_relaxed", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_the_buttons_say_what_pcs_would(pcs, database, monkeypatch, is_relaxed):
     """For every status, readiness and id of a task: as PCS's services decide, so the page."""
     monkeypatch.setenv("PRODOPS_PCS_RELAXED", str(is_relaxed))

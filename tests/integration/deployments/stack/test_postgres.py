@@ -66,7 +66,9 @@ def instance(stack: Stack) -> Instance:
     return instance_of(stack.settings)
 
 
-@pytest.mark.parametrize("programs", [system_programs, wheel_programs])
+@pytest.mark.parametrize(
+    "programs", [wheel_programs, pytest.param(system_programs, marks=pytest.mark.slow)]
+)
 def test_it_runs_on_the_systems_programs_and_on_the_wheels(programs: Callable[[], Path]):
     overrides = {"PRODOPS_DATABASE_BIN_DIR": str(programs())}
     version = find_binaries(programs()).version
@@ -194,6 +196,7 @@ def test_data_of_another_version_is_refused_in_words(instance: Instance):
         check_version(instance, other)
 
 
+@pytest.mark.slow
 @as_root
 def test_a_user_without_a_home_has_its_data_below_var_tmp():
     overrides = {"PRODOPS_DATABASE_OS_USER": "nobody"}
@@ -206,6 +209,7 @@ def test_a_user_without_a_home_has_its_data_below_var_tmp():
     assert not instance.directory.exists()
 
 
+@pytest.mark.slow
 @as_root
 def test_no_mode_of_a_directory_that_was_there_is_changed(stack: Stack, instance: Instance):
     home = instance.account.home
@@ -223,6 +227,7 @@ def test_no_mode_of_a_directory_that_was_there_is_changed(stack: Stack, instance
     assert home.stat().st_mode == before
 
 
+@pytest.mark.slow
 @as_root
 def test_the_wheel_is_copied_for_a_user_who_cannot_reach_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -267,6 +272,7 @@ def test_a_directory_without_programs_is_refused_by_name(tmp_path: Path):
         find_binaries(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_removed_instance_leaves_nothing():
     with Stack.temporary(parts=("postgres",), is_migrated=False) as stack:
         instance = instance_of(stack.settings)

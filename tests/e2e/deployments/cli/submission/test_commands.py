@@ -43,6 +43,7 @@ def test_a_task_is_locked_submitted_shown_and_not_submitted_twice(production):
     assert f"--outDS {panda_name}" in task(production, "command", name).stdout
 
 
+@pytest.mark.slow
 def test_several_are_submitted_and_followed_together(production):
     names = [production.task() for _ in range(3)]
     done = task(production, "submit", *names, "--wait", "--json")
@@ -51,6 +52,7 @@ def test_several_are_submitted_and_followed_together(production):
     assert ids == [[row["jedi_task_id"]] for row in told(done)]
 
 
+@pytest.mark.slow
 def test_a_rejected_one_fails_with_panda_s_reason_and_may_be_submitted_anew(production):
     name = production.task()
     production.fault("reject", message="too many tasks")

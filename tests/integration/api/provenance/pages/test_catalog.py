@@ -202,7 +202,10 @@ def test_the_page_never_reads_the_files(campaign, reader, database):
     assert len(rows_of(show(reader))) == 6
 
 
-@pytest.mark.parametrize("name", ["26.05.0", "26.06.0", "26.07.1"])
+_SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("26.05.0", "26.07.1")]
+
+
+@pytest.mark.parametrize("name", ["26.06.0", *_SLOW])
 def test_the_counts_are_those_of_the_real_listing(database, reader, name):
     load_listing(database.ops_engine, name)
     found = reader.get(f"/api/provenance/campaigns/{name}/").json()

@@ -64,12 +64,14 @@ def test_a_sandbox_that_is_down_is_said_to_be(sandbox, listing):
     assert refused.stderr.startswith("prodops: no stack runs")
 
 
+@pytest.mark.slow
 def test_up_tells_the_addresses_and_how_a_stack_uses_them(sandbox, running):
     assert f"https://localhost:{sandbox['PRODOPS_SANDBOX_RUCIO_PORT']}" in running
     assert "export PRODOPS_RUCIO_LOGS_URL=" in running
     assert "export PRODOPS_PANDA_URL_SSL=" in running
 
 
+@pytest.mark.slow
 def test_status_shows_each_part_with_its_version(sandbox, running):
     shown = prodops(sandbox, "status")
     assert shown.returncode == 0
@@ -79,6 +81,7 @@ def test_status_shows_each_part_with_its_version(sandbox, running):
     assert "worker" not in rows
 
 
+@pytest.mark.slow
 def test_seed_loads_a_listing_and_again_changes_nothing(sandbox, running, listing):
     first = prodops(sandbox, "seed", "--campaign", listing, "--max-files", "5")
     assert first.stdout.startswith("1 datasets with 5 files and 10 replicas made"), first.stderr
@@ -89,10 +92,12 @@ def test_seed_loads_a_listing_and_again_changes_nothing(sandbox, running, listin
     assert anew.stdout.startswith("1 datasets with 9 files"), anew.stderr
 
 
+@pytest.mark.slow
 def test_a_second_sandbox_of_the_same_directory_is_refused(sandbox, running):
     assert prodops(sandbox, "up").returncode == 1
 
 
+@pytest.mark.slow
 def test_two_ways_to_scale_are_one_too_many(sandbox, running, listing):
     both = ("--files-scale", "0.5", "--max-files", "5")
     assert prodops(sandbox, "seed", "--campaign", listing, *both).returncode == 2

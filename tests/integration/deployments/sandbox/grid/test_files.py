@@ -23,10 +23,12 @@ def plain():
         yield grid
 
 
+@pytest.mark.slow
 def test_no_door_runs(plain):
     assert plain.stack.part_names == ("postgres", "rucio")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lfn", [PANDAS, SLASHED])
 def test_a_log_is_a_file_that_its_pfn_names(plain, lfn):
     log = make_log(plain, scope="group.EIC", lfn=lfn, content=b"bytes")

@@ -90,7 +90,7 @@ def _plain(value):
 
 @pytest.mark.parametrize(
     "available",
-    [5, pytest.param(9, marks=pytest.mark.slow), pytest.param(0, marks=pytest.mark.slow)],
+    [pytest.param(5, marks=pytest.mark.slow), pytest.param(9, marks=pytest.mark.slow), 0],
 )
 def test_a_seeded_dataset_is_in_every_answer_like_one_made_through_the_api(
     grid, campaign, available

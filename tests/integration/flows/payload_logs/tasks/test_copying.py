@@ -89,7 +89,10 @@ def test_the_near_replica_is_used_where_there_are_two(fetches, monkeypatch):
     assert fetches.run(**order, force=True)["source"] == "EIC-XRD"
 
 
-@pytest.mark.parametrize("content", [b"", b"truncated", b"other bytes!"])
+_SLOW_CONTENT = [pytest.param(it, marks=pytest.mark.slow) for it in (b"", b"other bytes!")]
+
+
+@pytest.mark.parametrize("content", [b"truncated", *_SLOW_CONTENT])
 def test_a_file_that_is_not_the_catalogue_s_is_no_log_and_the_second_replica_is_used(
     fetches, content
 ):
@@ -131,6 +134,7 @@ def test_a_2_gb_log_of_which_the_catalogue_says_otherwise_is_not_copied(fetches)
 # ------------------------------------------------------------------ doors
 
 
+@pytest.mark.slow
 def test_a_closed_door_is_a_failure_in_time_or_another_replica(fetches):
     one, two = fetches.job(), fetches.job(rses=BOTH)
     with fetches.grid.closed("door"):
@@ -150,6 +154,7 @@ def test_a_stalled_door_is_a_failure_in_time_or_another_replica(fetches):
     assert fetches.run(**one)["source"] == "BNL-XRD"
 
 
+@pytest.mark.slow
 def test_a_fetch_has_one_time_for_all_its_replicas(fetches, monkeypatch):
     fetches.set(monkeypatch, payload_logs_timeout_seconds=1.5, xrootd_copy_seconds=60)
     order = fetches.job(rses=BOTH)
@@ -164,6 +169,7 @@ def whole(fetches: Fetches, part: str) -> list[psutil.Process]:
     return [process, *process.children(recursive=True)]
 
 
+@pytest.mark.slow
 def test_a_door_that_stalls_in_the_middle_is_left_for_another(fetches, large):
     order = fetches.job(content=large, rses=BOTH)
     door = whole(fetches, "door")

@@ -15,6 +15,7 @@ from flows.provenance.actions import SWEEP_PRODUCING
 from flows.provenance.domain.arrivals import OVERLAP
 from flows.provenance.models import ArrivalsSweep
 from flows.provenance.tasks import arrivals
+from tests.grid import rucio_away
 from tests.input_runs import Runs, rucio, runs
 from tests.sweeps import known, listed
 
@@ -121,7 +122,7 @@ def test_of_two_looks_at_once_the_slower_looks_again(runs, rucio, campaign, monk
 def test_a_look_that_fails_counts_nothing_and_the_next_one_counts_it_all(runs, rucio, campaign):
     runs.run(SWEEP)
     arrive(rucio, campaign, "DIS/NC", files=2)
-    with rucio.closed("rucio"):
+    with rucio_away():
         error = runs.fail(SWEEP)
     assert runs.events("rucio_arrivals")[-1]["error"] == error
     assert len(runs.rows(ArrivalsSweep)) == 1

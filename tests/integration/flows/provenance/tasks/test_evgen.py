@@ -20,6 +20,7 @@ from flows.provenance.models import (
     Rule,
     SweepState,
 )
+from tests.grid import rucio_away
 from tests.input_runs import Runs, rucio, runs
 from tests.sweeps import ROOT, asking, listed
 
@@ -135,7 +136,7 @@ def test_an_outage_leaves_everything_as_it_was_and_is_told(runs, rucio, top):
     runs.requested = [asking("a", f"{top}/NC")]
     runs.run(UPDATE)
     before = {row.name for row in runs.rows(ProducedDataset)}
-    with rucio.closed("rucio"):
+    with rucio_away():
         error = runs.fail(UPDATE)
     (look,) = runs.rows(CampaignSweep, campaign=EVGEN)
     assert (look.state, look.error) == (SweepState.FAILED, error)
@@ -147,6 +148,6 @@ def test_an_outage_leaves_everything_as_it_was_and_is_told(runs, rucio, top):
 
 def test_a_first_look_that_fails_leaves_requests_unknown_and_not_missing(runs, rucio, top):
     runs.requested = [asking("a", f"{top}/NC")]
-    with rucio.closed("rucio"):
+    with rucio_away():
         runs.fail(UPDATE)
     assert paths(runs)[f"{top}/NC"].finding == Finding.UNKNOWN

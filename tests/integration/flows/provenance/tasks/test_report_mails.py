@@ -161,27 +161,27 @@ def test_a_recipient_who_is_refused_is_named_and_the_others_get_it(mailing, take
 
 BLOCKS = """
 import sys
-from prefect.testing.utilities import prefect_test_harness
 from blocks.notification import Mail, MailRelay, load_sender
 from blocks.notification.errors import BlockMissing
-with prefect_test_harness(server_startup_timeout=120):
-    try:
-        load_sender("nobody")
-    except BlockMissing as missing:
-        print(missing)
-    MailRelay(
-        host="127.0.0.1", port=int(sys.argv[1]), sender="a@example.org",
-        recipients=["b@example.org"], password_file="/nowhere/password",
-    ).save("completion")
-    sender = load_sender("completion")
-    print(sender.send(Mail("a subject", "a body", key="k"), handing_over=lambda: print("now")))
+try:
+    load_sender("nobody")
+except BlockMissing as missing:
+    print(missing)
+MailRelay(
+    host="127.0.0.1", port=int(sys.argv[1]), sender="a@example.org",
+    recipients=["b@example.org"], password_file="/nowhere/password",
+).save("kept-for-a-test", overwrite=True)
+sender = load_sender("kept-for-a-test")
+print(sender.send(Mail("a subject", "a body", key="k"), handing_over=lambda: print("now")))
 """
 
 
-def test_the_block_that_prefect_keeps_sends_and_one_that_it_has_not_is_named(taker, tmp_path):
+def test_the_block_that_prefect_keeps_sends_and_one_that_it_has_not_is_named(
+    taker, prefect_environment, tmp_path
+):
     ended = subprocess.run(
         [sys.executable, "-c", BLOCKS, str(taker.port)],
-        env={**os.environ, "PREFECT_HOME": str(tmp_path)},
+        env={**os.environ, **prefect_environment, "PREFECT_HOME": str(tmp_path)},
         capture_output=True,
         text=True,
         timeout=150,

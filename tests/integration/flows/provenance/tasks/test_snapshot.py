@@ -15,6 +15,7 @@ from flows.provenance import flow
 from flows.provenance.models import DetectedRelease, LiveDid, SweepState
 from flows.provenance.tasks import rucio
 from tests.fake_pcs import fake_pcs
+from tests.grid import rucio_away
 from tests.sweeps import Sweeps, asking, known, listed, sweeps
 
 pytestmark = pytest.mark.integration
@@ -195,15 +196,12 @@ def test_a_did_that_is_not_there_is_told_as_that(sweeps: Sweeps, campaign: str):
     assert (row.is_there, row.body, row.read_at is not None) == (False, {}, True)
 
 
-def test_what_was_read_stays_while_rucio_is_away(
-    sweeps: Sweeps, campaign: str, monkeypatch: pytest.MonkeyPatch, free_port: int
-):
+def test_what_was_read_stays_while_rucio_is_away(sweeps: Sweeps, campaign: str):
     name = name_of(campaign, "DIS/NC")
     sweeps.produce(listed(name))
     sweeps.run("read_did", scope="epic", name=name)
-    monkeypatch.setenv("PRODOPS_RUCIO_PRODUCED_URL", f"https://localhost:{free_port}")
-    settings.cache_clear()
-    ended = sweeps.run("read_did", scope="epic", name=name)
+    with rucio_away():
+        ended = sweeps.run("read_did", scope="epic", name=name)
     assert ended.state == RequestState.FAILED
     (row,) = sweeps.rows(LiveDid)
     assert (row.is_there, row.body["file_count"]) == (True, 3)

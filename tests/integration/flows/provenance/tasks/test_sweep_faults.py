@@ -24,6 +24,7 @@ from flows.provenance.repository import staging
 from flows.provenance.repository import sweeps as repository
 from flows.provenance.tasks import access, pcs, rucio
 from tests.cutting_proxy import CuttingProxy, cutting_proxy
+from tests.grid import rucio_away
 from tests.sweeps import Sweeps, asking, known, listed, sweeps
 
 pytestmark = pytest.mark.integration
@@ -82,25 +83,19 @@ def once_listed(monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) -> Non
     monkeypatch.setattr(rucio, "list_names", list_names)
 
 
-def test_a_closed_rucio_changes_nothing(sweeps, campaign, standing, monkeypatch, free_port):
-    with monkeypatch.context() as closed:
-        closed.setenv("PRODOPS_RUCIO_PRODUCED_URL", f"https://localhost:{free_port}")
-        settings.cache_clear()
+def test_a_closed_rucio_changes_nothing(sweeps, campaign, standing):
+    with rucio_away():
         ended = sweeps.sweep(campaign)
     assert ended.state == RequestState.FAILED
     require_stands(sweeps, campaign, standing, "")
-    settings.cache_clear()
     require_whole(sweeps, campaign)
 
 
-def test_a_first_sweep_that_fails_leaves_unknown_and_not_missing(
-    sweeps, campaign, monkeypatch, free_port
-):
+def test_a_first_sweep_that_fails_leaves_unknown_and_not_missing(sweeps, campaign):
     sweeps.campaigns = [known(campaign)]
     sweeps.requested = [asking("one", "DIS/NC", campaign)]
-    monkeypatch.setenv("PRODOPS_RUCIO_PRODUCED_URL", f"https://localhost:{free_port}")
-    settings.cache_clear()
-    assert sweeps.sweep(campaign).state == RequestState.FAILED
+    with rucio_away():
+        assert sweeps.sweep(campaign).state == RequestState.FAILED
     row = sweeps.paths(campaign)["DIS/NC"]
     assert (row.finding, row.checked_at) == (Finding.UNKNOWN, None)
     assert sweeps.campaign(campaign).checked_at is None
@@ -116,6 +111,7 @@ def test_an_answer_that_breaks_off_changes_nothing(
     require_stands(sweeps, campaign, standing, "broke off")
 
 
+@pytest.mark.slow
 def test_a_server_that_is_killed_in_its_answer_changes_nothing(
     sweeps, campaign, standing, monkeypatch, cutting_proxy
 ):
@@ -136,6 +132,7 @@ def test_a_token_that_is_refused_in_the_middle_is_renewed(sweeps, campaign, stan
     require_whole(sweeps, campaign)
 
 
+@pytest.mark.slow
 def test_an_identity_that_is_refused_in_the_middle_changes_nothing(
     sweeps, campaign, standing, monkeypatch, tmp_path
 ):
@@ -175,6 +172,7 @@ def test_a_dataset_that_goes_while_it_is_read_is_not_taken_for_empty(
     assert list(sweeps.datasets(campaign)) == [name_of(campaign, "DIS/NC")]
 
 
+@pytest.mark.slow
 def test_a_reading_that_takes_too_long_is_ended(sweeps, campaign, standing, monkeypatch):
     monkeypatch.setenv("PRODOPS_PROVENANCE_TIMEOUT_SECONDS", "0.001")
     settings.cache_clear()
@@ -182,6 +180,7 @@ def test_a_reading_that_takes_too_long_is_ended(sweeps, campaign, standing, monk
     require_stands(sweeps, campaign, standing, "took longer than 0.001 s")
 
 
+@pytest.mark.slow
 def test_pcs_that_does_not_answer_changes_nothing(
     sweeps, campaign, standing, monkeypatch, free_port
 ):
@@ -241,7 +240,10 @@ with disable_run_logger():
 """
 
 
-@pytest.mark.parametrize(("module", "function"), [("staging", "_add"), ("sweeps", "replace")])
+@pytest.mark.parametrize(
+    ("module", "function"),
+    [("staging", "_add"), pytest.param("sweeps", "replace", marks=pytest.mark.slow)],
+)
 def test_a_run_that_is_killed_leaves_what_stood_and_the_next_is_whole(
     sweeps, campaign, standing, module, function
 ):

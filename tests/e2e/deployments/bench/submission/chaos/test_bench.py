@@ -26,9 +26,8 @@ def begun_stack(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("begun_stack")
-@pytest.mark.parametrize(
-    "seeds", [FIVE, pytest.param(OTHERS, marks=pytest.mark.slow)], ids=["five", "others"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("seeds", [FIVE, OTHERS], ids=["five", "others"])
 def test_no_schedule_loses_or_doubles_a_submission(seeds: tuple[int, ...]):
     report = bench.run(seeds)
     figures = {figure.name: figure.value for figure in report.figures}
