@@ -1,4 +1,4 @@
-"""Signals that a command handles for a while."""
+"""Signals that a process handles for a while, or lets end it."""
 
 from __future__ import annotations
 
@@ -19,3 +19,8 @@ def handled(
     finally:
         for number, former in before.items():
             signal.signal(number, former)
+
+
+def end_within(seconds: float) -> None:
+    """Let SIGALRM kill this process unless it ends in time: whatever hangs, it is started anew."""
+    signal.setitimer(signal.ITIMER_REAL, seconds)

@@ -185,7 +185,8 @@ class Feed:
     async def ready(self, seconds: float) -> bool:
         """Whether the feed knows where the table ends; waits for it that long."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._is_ready.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._is_ready.wait()
         return self._is_ready.is_set()
 
     def _forget(self, client: Client) -> None:

@@ -114,7 +114,8 @@ class _Service:
                 _log.warning("Prefect could not be asked", reason=str(error)[:200])
             patience = _SETTLE_SECONDS if is_settling else self._settings.relay.rest_seconds
             try:
-                await asyncio.wait_for(self._look_now.wait(), patience)
+                async with asyncio.timeout(patience):
+                    await self._look_now.wait()
                 is_settling = True
             except TimeoutError:
                 is_settling = False

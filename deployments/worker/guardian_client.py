@@ -69,7 +69,8 @@ class GuardianClient:
         theirs.close()
         reader, writer = await asyncio.open_connection(sock=ours, limit=_LINE_BYTES)
         try:
-            ready = await asyncio.wait_for(reader.readline(), _READY_SECONDS)
+            async with asyncio.timeout(_READY_SECONDS):
+                ready = await reader.readline()
         except TimeoutError:
             process.kill()
             ready = b""

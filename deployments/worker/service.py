@@ -16,6 +16,7 @@ import structlog
 from filelock import FileLock, Timeout
 
 from blocks.errors import OutsideUnavailable, ProdOpsError
+from deployments import signals
 from deployments.prefect_access import await_server, configure_client
 from deployments.stack.layout import Layout
 from flows.common import requests
@@ -23,6 +24,7 @@ from flows.common.database import listen_dsn, make_engine
 from flows.common.settings import Settings
 
 _TICK_SECONDS: Final = 0.1
+_END_SECONDS: Final = 30.0
 
 
 class WorkerRuns(ProdOpsError):
@@ -111,6 +113,7 @@ class _Service:
                 _log.error("the worker ends: a chore broke", exc_info=chore.exception())
             is_orderly = self.stopping.is_set() and not guard.lost.is_set()
             await self._drain(worker)
+            signals.end_within(_END_SECONDS)
             for chore in (*chores, lost, stopped):
                 chore.cancel()
             await asyncio.gather(*chores, lost, stopped, return_exceptions=True)
@@ -167,7 +170,8 @@ class _Service:
             self.notified.clear()
             await _carefully(self._serve_once(worker))
             with suppress(TimeoutError):
-                await asyncio.wait_for(self.notified.wait(), self.configured.poll_seconds)
+                async with asyncio.timeout(self.configured.poll_seconds):
+                    await self.notified.wait()
 
     async def _serve_once(self, worker: Any) -> None:
         if worker.works:

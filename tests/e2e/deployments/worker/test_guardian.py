@@ -43,7 +43,8 @@ class Probe:
         return [int(pid) for pid in self.report.read_text().split()]
 
     async def end(self) -> Ended:
-        return await asyncio.wait_for(self.ending, PATIENCE)
+        async with asyncio.timeout(PATIENCE):
+            return await self.ending
 
     def stop(self, intent: Intent = Intent.CANCEL) -> None:
         self.guard.stop(self.flow_run["id"], intent, GRACE_SECONDS)
