@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import requests
 from hypothesis import HealthCheck, Phase, given, settings
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.schemas import APIOperation
 
-from tests.integration.api.http.test_openapi import OF_PCS, connection, operations, seams
+from tests.integration.api.http.test_openapi import OF_PCS, STEPS, connection, operations, seams
 from tests.pcs_client import Pcs
 
 pytestmark = pytest.mark.integration
@@ -38,11 +40,12 @@ def of_pcs(pcs: Pcs) -> list[APIOperation]:
     return sorted(listed, key=lambda each: each.method == "delete" or "delete" in each.path)
 
 
-def test_no_awkward_value_is_a_server_error_where_there_are_rows(pcs, subtests):
+@pytest.mark.parametrize("step", STEPS)
+def test_no_awkward_value_is_a_server_error_where_there_are_rows(pcs, subtests, step):
     for operation in of_pcs(pcs):
         keys = {operation.path: next((str(KEYS[name]) for name in parameters(operation)), "1")}
         with subtests.test(operation.label):
-            for request in seams(operation, keys):
+            for request in itertools.islice(seams(operation, keys), 0, None, step):
                 answer = pcs.http.request(**request)
                 assert answer.status_code < 500, f"{answer.text} for {request}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 from datetime import timedelta
 
 import pytest
@@ -20,7 +21,7 @@ from flows.provenance.models import (
     Rule,
     SweepState,
 )
-from tests.integration.api.http.test_openapi import operations, seams
+from tests.integration.api.http.test_openapi import STEPS, operations, seams
 from tests.integration.api.provenance.pages.test_did import body_of
 from tests.pcs_client import Pcs
 from tests.produced import ROOT, SweptCampaign
@@ -308,7 +309,8 @@ def test_a_campaign_that_was_never_swept_has_only_its_own_data(pcs):
 # ------------------------------------------------------------------ whatever is sent
 
 
-def test_no_awkward_value_is_a_server_error(campaign, api, report, subtests):
+@pytest.mark.parametrize("step", STEPS)
+def test_no_awkward_value_is_a_server_error(campaign, api, report, subtests, step):
     found = operations(api.get("/openapi.json").json())
     ours = [each for each in found if each.path.startswith(BASE)]
     assert len(ours) > 12
@@ -316,6 +318,6 @@ def test_no_awkward_value_is_a_server_error(campaign, api, report, subtests):
     keys |= {each.path: NAME for each in ours if "{name}" in each.path}
     for operation in ours:
         with subtests.test(operation.label):
-            for request in seams(operation, keys):
+            for request in itertools.islice(seams(operation, keys), 0, None, step):
                 answer = api.request(**request)
                 assert answer.status_code < 500, (request, answer.text)
