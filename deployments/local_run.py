@@ -12,11 +12,11 @@ from sqlalchemy import Engine
 from blocks.errors import ProdOpsError
 from deployments import catalogue
 from deployments.worker.request_store import Ending, NoRoom, RequestStore
-from flows.common import actions, requests
+from flows.common import actions, claims, requests
 from flows.common.actions import Action
+from flows.common.claims import Claim
 from flows.common.database import transaction
 from flows.common.models import Request, RequestState
-from flows.common.requests import Claim
 from flows.common.settings import settings
 
 
@@ -41,7 +41,7 @@ def run(engine: Engine, name: str, parameters: dict[str, Any], *, requested_by: 
     claim = _claim(store, action, parameters, requested_by)
     ended = threading.Event()
     threading.Thread(target=_renew, args=(store, claim, ended), daemon=True).start()
-    requests.hold(claim)
+    claims.hold(claim)
     try:
         catalogue.flow_of(name)(**parameters)
     except Exception as error:
@@ -54,7 +54,7 @@ def run(engine: Engine, name: str, parameters: dict[str, Any], *, requested_by: 
         raise
     finally:
         ended.set()
-        requests.hold(None)
+        claims.hold(None)
     store.conclude(claim, Ending(state=RequestState.COMPLETED))
     with transaction(engine) as session:
         return requests.get(session, claim.request_id)

@@ -13,10 +13,10 @@ from sqlalchemy import select
 from blocks.errors import ProdOpsError
 from blocks.pcs_service import Campaign, RequestedInput, Survey
 from deployments import catalogue
-from flows.common import actions, requests
+from flows.common import actions, claims, requests
+from flows.common.claims import Claim
 from flows.common.database import transaction
 from flows.common.models import Event, Request
-from flows.common.requests import Claim
 from flows.common.settings import settings
 from flows.provenance.tasks import access
 from tests.databases import Database
@@ -57,14 +57,14 @@ class Runs:
 
     def end(self, attempt: Claim, action: str, **parameters: Any) -> Request:
         """Do what the worker does with an attempt; gives the request, however it ended."""
-        requests.hold(attempt)
+        claims.hold(attempt)
         try:
             with disable_run_logger():
                 catalogue.flow_of(action).fn(**parameters)
         except ProdOpsError:
             pass
         finally:
-            requests.hold(None)
+            claims.hold(None)
         with transaction(self.database.ops_engine) as session:
             return requests.get(session, attempt.request_id)
 

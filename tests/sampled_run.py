@@ -10,9 +10,9 @@ from sqlalchemy import Engine
 
 from api.requests import queries
 from flows.common import requests
+from flows.common.claims import Claim
 from flows.common.database import transaction
 from flows.common.models import Request, RequestState
-from flows.common.requests import Claim
 from flows.common.run import Run
 from flows.common.settings import FastmonSettings, settings
 from flows.fastmon import daq, intake, schemas

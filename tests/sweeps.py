@@ -17,10 +17,10 @@ from blocks.errors import ProdOpsError
 from blocks.pcs_service import Campaign, RequestedInput, Survey
 from deployments.sandbox.grid.listing import ListedDataset
 from deployments.sandbox.grid.seed import seed
-from flows.common import actions, requests
+from flows.common import actions, claims, requests
+from flows.common.claims import Claim
 from flows.common.database import transaction
 from flows.common.models import Event, Request
-from flows.common.requests import Claim
 from flows.common.settings import settings
 from flows.provenance import flow
 from flows.provenance.models import (
@@ -100,14 +100,14 @@ class Sweeps:
     def run(self, action: str, **parameters: Any) -> Request:
         """Do what the worker does; gives the request as it ended, failed or not."""
         attempt = self.hold(action, parameters)
-        requests.hold(attempt)
+        claims.hold(attempt)
         try:
             with disable_run_logger():
                 getattr(flow, action).fn(**parameters)
         except ProdOpsError as error:
             logging.getLogger("prodops").debug("the run failed: %s", error)
         finally:
-            requests.hold(None)
+            claims.hold(None)
         return self.request(attempt.request_id)
 
     def sweep(self, campaign: str) -> Request:

@@ -59,7 +59,7 @@ def run(order: Start) -> int:
     from prefect.flow_engine import run_flow  # noqa: PLC0415
 
     from deployments import catalogue  # noqa: PLC0415
-    from flows.common import requests  # noqa: PLC0415
+    from flows.common import claims  # noqa: PLC0415
 
     _listen_for_intents()
     _refuse_to_suspend()
@@ -67,7 +67,7 @@ def run(order: Start) -> int:
     os.environ.pop("PREFECT_API_AUTH_STRING", None)
     flow_run = FlowRun.model_validate(order.flow_run)
     os.environ["PREFECT__FLOW_RUN_ID"] = str(flow_run.id)
-    requests.hold(requests.Claim(order.request_id, order.attempt, flow_run.id))
+    claims.hold(claims.Claim(order.request_id, order.attempt, flow_run.id))
     try:
         with handle_engine_signals(flow_run.id):
             run_flow(catalogue.load(order.entrypoint), flow_run=flow_run, return_type="state")

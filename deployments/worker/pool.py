@@ -44,8 +44,8 @@ from deployments.worker.request_store import (
 )
 from flows.common import actions
 from flows.common.actions import Action
+from flows.common.claims import Claim
 from flows.common.models import Request, RequestState
-from flows.common.requests import Claim
 from flows.common.settings import WorkerSettings
 
 _SNAPSHOT_SECONDS: Final = 5.0

@@ -14,9 +14,9 @@ from sqlalchemy.orm import Session
 from blocks.errors import ProdOpsError
 from flows.common import actions, events, requests
 from flows.common.actions import Action, OnLost
+from flows.common.claims import Claim, ClaimLost
 from flows.common.database import transaction
 from flows.common.models import HELD, OPEN, Request, RequestState
-from flows.common.requests import Claim, ClaimLost
 from flows.common.settings import WorkerSettings
 
 _KEY: Final = re.compile(r"(\d+):(\d+)")

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -20,8 +19,9 @@ from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session
 
-from blocks.errors import NotFound, ProdOpsError
+from blocks.errors import NotFound
 from flows.common.actions import Action, all_actions
+from flows.common.claims import Claim, ClaimLost
 from flows.common.database import now
 from flows.common.models import HELD, OPEN, Cancellation, Request, RequestState
 
@@ -33,39 +33,6 @@ _LIMITS_LOCK: Final = 0x6C696D69  # "limi": serialises the counting of held requ
 
 class RequestNotFound(NotFound):
     """There is no request with that id."""
-
-
-class ClaimLost(ProdOpsError):
-    """The request is no longer held by this attempt: another holds it, or it has ended."""
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One attempt at a request: its number fences every write."""
-
-    request_id: int
-    attempt: int
-    flow_run_id: uuid.UUID | None = None
-
-
-_held: ContextVar[Claim | None] = ContextVar("prodops_claim", default=None)
-
-
-def hold(claim: Claim | None) -> None:
-    """Make `claim` the present process's; the launcher calls it before the flow starts."""
-    _held.set(claim)
-
-
-def held() -> Claim:
-    """The claim that the present process works under.
-
-    Raises:
-        ClaimLost: It has none.
-    """
-    present = _held.get()
-    if present is None:
-        raise ClaimLost("this flow runs outside a request; start it with `prodops run`")
-    return present
 
 
 # ------------------------------------------------------------------ accepting

@@ -18,12 +18,12 @@ from sqlalchemy.orm import Session
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from blocks.errors import ProdOpsError
-from flows.common import events, requests
+from flows.common import claims, events, requests
 from flows.common.actions import Action
+from flows.common.claims import Claim, ClaimLost
 from flows.common.database import DatabaseUnavailable, make_engine, transaction
 from flows.common.events import NewEvent
 from flows.common.models import RequestState
-from flows.common.requests import Claim, ClaimLost
 from flows.common.settings import Settings, settings
 
 _OUTAGE_SECONDS: Final = 300.0
@@ -245,7 +245,7 @@ def opened(action: Action | None = None) -> Iterator[Run]:
     Raises:
         ClaimLost: It holds none.
     """
-    claim = requests.held()
+    claim = claims.held()
     run = Run(settings(), make_engine(pool_size=_CONNECTIONS), claim, action)
     token = _current.set(run)
     try:

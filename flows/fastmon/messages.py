@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from flows.common.claims import Claim
 from flows.common.database import now
 from flows.common.events import NewEvent, message_event
-from flows.common.requests import Claim
 from flows.common.settings import settings
 from flows.fastmon.domain import TfFile, tf_file_id
 from flows.fastmon.models import InboxStf

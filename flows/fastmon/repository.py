@@ -16,8 +16,8 @@ from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from flows.common.claims import Claim
 from flows.common.database import json_row, now
-from flows.common.requests import Claim
 from flows.fastmon.domain import TfFile, tf_file_id
 from flows.fastmon.models import (
     FirstStf,

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from blocks.errors import ProdOpsError
-from flows.common import requests
+from flows.common import claims, requests
 from flows.common.database import now
 from flows.common.events import NewEvent
 from flows.common.flow import task
@@ -50,7 +50,7 @@ def record_error(reasons: list[str]) -> None:
         get_run_logger().error("%s", reason)
 
 
-class LeaseTaken(requests.ClaimLost):
+class LeaseTaken(claims.ClaimLost):
     """A successor serves the inbox now."""
 
 

@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 from blocks.errors import ProdOpsError
 from flows.common import run
 from flows.common.actions import Nothing
+from flows.common.claims import ClaimLost
 from flows.common.database import DatabaseUnavailable
 from flows.common.directories import private_directory, remove_dead
 from flows.common.flow import flow
-from flows.common.requests import ClaimLost
 from flows.common.run import Announce, Ending
 from flows.payload_logs import cache, messages, repository
 from flows.payload_logs.actions import FETCH_PAYLOAD_LOG, PRUNE_PAYLOAD_LOGS, FetchPayloadLog

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from flows.common import events
+from flows.common.claims import Claim
 from flows.common.models import Request
-from flows.common.requests import Claim
 from flows.payload_logs.models import Step
 
 READY: Final = "payload_log_ready"

@@ -19,9 +19,9 @@ from blocks.pcs_service import Survey
 from blocks.rucio_catalog import RucioUnauthorized
 from flows.common import run
 from flows.common.actions import Nothing
+from flows.common.claims import ClaimLost
 from flows.common.database import now
 from flows.common.flow import flow
-from flows.common.requests import ClaimLost
 from flows.provenance import actions
 from flows.provenance.domain.join import Requested
 from flows.provenance.domain.registration import PlannedDataset, Verdict, summary

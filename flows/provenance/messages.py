@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from flows.common.claims import Claim
 from flows.common.events import NewEvent, announcement
 from flows.common.models import Request
-from flows.common.requests import Claim
 
 SNAPSHOT: Final = "rucio_snapshot_ready"
 SWEPT: Final = "campaign_provenance_ready"

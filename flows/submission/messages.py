@@ -9,10 +9,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
+from flows.common.claims import Claim
 from flows.common.database import now
 from flows.common.events import NewEvent, announcement
 from flows.common.models import Request
-from flows.common.requests import Claim
 from flows.submission.models import Step
 from flows.submission.schemas import OperateTask
 

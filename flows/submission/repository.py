@@ -10,10 +10,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from blocks.errors import ProdOpsError
-from flows.common import requests
+from flows.common import claims
+from flows.common.claims import Claim
 from flows.common.database import now
 from flows.common.models import Request, RequestState
-from flows.common.requests import Claim
 from flows.submission.models import (
     OPEN_ATTEMPTS,
     AttemptState,
@@ -118,7 +118,7 @@ def claim(session: Session, claim: Claim, values: dict[str, Any]) -> SubmissionA
             raise AttemptOpen(values["task_name"], rival.request_id)
         if (former := session.scalar(of_name.with_for_update())) is not None:
             return _take_up(session, claim, former, values)
-    raise requests.ClaimLost(f"{values['task_name']}: attempts open and end too fast to claim one")
+    raise claims.ClaimLost(f"{values['task_name']}: attempts open and end too fast to claim one")
 
 
 def _take_up(

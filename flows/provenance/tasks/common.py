@@ -15,8 +15,8 @@ from blocks.errors import OutsideUnavailable, ProdOpsError
 from blocks.rucio_catalog import IncompleteAnswer
 from flows.common import flow, run
 from flows.common.actions import Action
+from flows.common.claims import ClaimLost
 from flows.common.models import RequestState
-from flows.common.requests import ClaimLost
 from flows.common.run import Announce, Ending
 from flows.provenance import messages
 

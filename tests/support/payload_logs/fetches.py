@@ -12,10 +12,10 @@ import pytest
 from sqlalchemy import select
 
 from deployments.sandbox.grid.logs import make_log
-from flows.common import requests
+from flows.common import claims, requests
+from flows.common.claims import Claim
 from flows.common.database import transaction
 from flows.common.models import Event, Request
-from flows.common.requests import Claim
 from flows.common.settings import settings
 from flows.payload_logs import cache, flow
 from flows.payload_logs.actions import FETCH_PAYLOAD_LOG, FetchPayloadLog
@@ -102,11 +102,11 @@ class Fetches:
 
     def work(self, claim: Claim, **order: Any) -> dict[str, Any]:
         """Do what the run of an attempt does."""
-        requests.hold(claim)
+        claims.hold(claim)
         try:
             result: dict[str, Any] = flow.fetch_payload_log.fn(**order)
         finally:
-            requests.hold(None)
+            claims.hold(None)
         return result
 
     def row(self, order: Mapping[str, Any]) -> PayloadLog:

@@ -7,9 +7,9 @@ from playwright.sync_api import Page, expect
 from sqlalchemy import update
 
 from flows.common import events
+from flows.common.claims import Claim
 from flows.common.database import now, transaction
 from flows.common.models import Request, RequestState
-from flows.common.requests import Claim
 from flows.provenance import messages
 from flows.provenance.models import CompletionReport, LiveDid, SweepState
 from tests.browser import visits

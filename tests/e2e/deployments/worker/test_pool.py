@@ -20,9 +20,9 @@ import psutil
 import pytest
 
 from flows.common import actions, requests
+from flows.common.claims import Claim
 from flows.common.database import transaction
 from flows.common.models import Request, RequestState
-from flows.common.requests import Claim
 from tests.e2e.conftest import Feeder, Site, is_alive, stf_message
 from tests.waiting import PATIENCE, stays, wait_until
 

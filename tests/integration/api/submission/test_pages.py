@@ -21,7 +21,7 @@ from api.submission.domain import STEPS, Operation, Standing, refusals
 from api.submission.queries import detail
 from api.submission.queries.listing import PAGE_SIZE, Filter
 from blocks.errors import ProdOpsError
-from flows.common import events, requests
+from flows.common import claims, events
 from flows.common.database import now, transaction
 from flows.common.models import Request, RequestState
 from flows.common.settings import settings
@@ -302,7 +302,7 @@ def stand(session, state: RequestState, **values) -> None:
 
 def tell_steps(session, *steps: str) -> None:
     request = request_of(session)
-    holder = requests.Claim(request.id, 1)
+    holder = claims.Claim(request.id, 1)
     events.commit(
         session,
         [messages.progress(request.subject, Step(name), f"at {name}", holder) for name in steps],

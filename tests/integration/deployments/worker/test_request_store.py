@@ -19,9 +19,9 @@ from deployments.worker.request_store import (
     idempotency_key,
 )
 from flows.common import actions, requests
+from flows.common.claims import Claim
 from flows.common.database import make_engine, now, transaction
 from flows.common.models import HELD, Event, Request, RequestState
-from flows.common.requests import Claim
 from flows.common.settings import WorkerSettings, settings
 from flows.submission.models import SubmissionAttempt
 from tests.databases import Database

@@ -20,9 +20,10 @@ from sqlalchemy import Engine, func, select, text, update
 
 from flows.common import requests
 from flows.common.actions import Action, OnLost
+from flows.common.claims import Claim, ClaimLost
 from flows.common.database import make_engine, transaction
 from flows.common.models import Request, RequestState
-from flows.common.requests import Accepted, Claim, ClaimLost
+from flows.common.requests import Accepted
 from flows.fastmon import intake, repository
 from flows.fastmon.domain import Tally
 from flows.fastmon.intake import Incoming

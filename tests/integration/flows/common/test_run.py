@@ -11,10 +11,10 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from blocks.errors import ProdOpsError
-from flows.common import actions, events, requests, run
+from flows.common import actions, claims, events, requests, run
+from flows.common.claims import Claim, ClaimLost
 from flows.common.database import transaction
 from flows.common.models import Event, Request, RequestState
-from flows.common.requests import Claim, ClaimLost
 from flows.common.run import Ending, Run
 from tests.databases import Database
 
@@ -28,10 +28,10 @@ def present(database: Database) -> Iterator[Run]:
         form = action.parse({})
         requests.accept(session, action, form, requested_by="me", source="test")
         [row] = requests.claim(session, worker="w", limit=1, lease_seconds=60)
-    requests.hold(Claim(row.id, row.attempts))
+    claims.hold(Claim(row.id, row.attempts))
     with run.opened() as opened:
         yield opened
-    requests.hold(None)
+    claims.hold(None)
 
 
 def request_of(present: Run) -> Request:

@@ -11,9 +11,9 @@ from sqlalchemy import Engine, func, select, text, update
 from sqlalchemy.orm import Session
 
 from flows.common import events, requests
+from flows.common.claims import ClaimLost
 from flows.common.database import DatabaseUnavailable, now, transaction
 from flows.common.models import Event, Request, RequestState
-from flows.common.requests import ClaimLost
 from flows.common.settings import FastmonSettings
 from flows.fastmon import repository
 from flows.fastmon.domain import Tally

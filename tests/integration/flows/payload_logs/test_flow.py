@@ -11,10 +11,10 @@ from sqlalchemy.exc import ProgrammingError
 
 from blocks.errors import ProdOpsError
 from deployments.worker.request_store import Ending, RequestStore
-from flows.common import requests
+from flows.common import claims, requests
+from flows.common.claims import ClaimLost
 from flows.common.database import transaction
 from flows.common.models import RequestState
-from flows.common.requests import ClaimLost
 from flows.common.settings import settings
 from flows.payload_logs import cache, flow
 from flows.payload_logs.models import PayloadLog
@@ -187,7 +187,7 @@ def test_a_run_that_was_lost_is_run_again_and_comes_out_right(
 def give_back(fetches: Fetches) -> None:
     """What the worker does with the request of a lost run."""
     request = fetches.request()
-    attempt = requests.Claim(request.id, request.attempts)
+    attempt = claims.Claim(request.id, request.attempts)
     with transaction(fetches.database.ops_engine) as session:
         requests.give_back(session, attempt, error="lost", delay_seconds=0)
 
@@ -210,7 +210,7 @@ def test_a_fetch_that_is_called_off_is_announced_and_its_row_says_so(fetches: Fe
     order = fetches.job()
     lose_a_run(fetches, "find_log", **order)
     request = fetches.request()
-    holder = requests.Claim(request.id, request.attempts)
+    holder = claims.Claim(request.id, request.attempts)
     store(fetches).conclude(holder, Ending(state=RequestState.CANCELLED, error="cancelled by me"))
     row = fetches.row(order)
     assert (row.state, row.last_error, row.attempts) == ("failed", "cancelled by me", 0)
@@ -222,7 +222,7 @@ def test_a_fetch_whose_runs_were_all_lost_has_failed_once(fetches: Fetches) -> N
     order = fetches.job()
     lose_a_run(fetches, "find_log", **order)
     request = fetches.request()
-    holder = requests.Claim(request.id, request.attempts)
+    holder = claims.Claim(request.id, request.attempts)
     store(fetches).conclude(holder, Ending(state=RequestState.FAILED, error="lost for good"))
     assert fetches.row(order).attempts == 1
     assert fetches.events("payload_log_failed")[0]["attempts"] == 1

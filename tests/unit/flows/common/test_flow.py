@@ -9,10 +9,10 @@ from prefect.utilities.callables import parameter_schema
 from pydantic import BaseModel, ConfigDict, Field
 
 from blocks.errors import Invalid
+from flows.common import claims
 from flows.common import flow as flows
-from flows.common import requests
 from flows.common.actions import Action, OnLost
-from flows.common.requests import Claim, ClaimLost
+from flows.common.claims import Claim, ClaimLost
 
 
 class Order(BaseModel):
@@ -41,9 +41,9 @@ def take_order(order: Order) -> Order:
 @pytest.fixture
 def claimed(monkeypatch):
     monkeypatch.setenv("PRODOPS_DATABASE_URL", "postgresql+psycopg://nobody@127.0.0.1:1/prodops")
-    requests.hold(Claim(1, 1))
+    claims.hold(Claim(1, 1))
     yield
-    requests.hold(None)
+    claims.hold(None)
 
 
 def test_to_prefect_the_parameters_are_the_forms_fields():

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from flows.common import requests
+from flows.common import claims, requests
 from flows.common.actions import Nothing
+from flows.common.claims import Claim
 from flows.common.database import now, transaction
-from flows.common.requests import Claim
 from flows.common.settings import settings
 from flows.payload_logs import cache, flow
 from flows.payload_logs.actions import PRUNE_PAYLOAD_LOGS
@@ -73,11 +73,11 @@ def prune(database: Database, tmp_dir: Path) -> Callable[[], dict[str, int]]:
             )
         with transaction(database.ops_engine) as session:
             (claimed,) = requests.claim(session, worker="w", limit=1, lease_seconds=60)
-        requests.hold(Claim(claimed.id, claimed.attempts))
+        claims.hold(Claim(claimed.id, claimed.attempts))
         try:
             result: dict[str, int] = flow.prune_payload_logs.fn()
         finally:
-            requests.hold(None)
+            claims.hold(None)
         with transaction(database.ops_engine) as session:
             ended = requests.get(session, claimed.id)
             assert (ended.state, ended.result) == ("completed", result)

@@ -15,9 +15,9 @@ import pytest
 
 from deployments.sandbox.grid import catalogue
 from flows.common import requests, run
+from flows.common.claims import Claim
 from flows.common.database import transaction
 from flows.common.models import RequestState
-from flows.common.requests import Claim
 from flows.common.settings import settings
 from flows.provenance.models import Finding, SweepState
 from flows.provenance.repository import staging
@@ -232,7 +232,7 @@ def stop(*given, **more):
 {module}.{function} = stop
 campaign, request_id, attempt = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 asked = (asking("one", "DIS/NC", campaign), asking("two", "DIS/CC"))
-requests.hold(requests.Claim(request_id, attempt))
+claims.hold(claims.Claim(request_id, attempt))
 pcs.ask_pcs = lambda: Survey((known(campaign),), asked)
 sweep.sweep_rucio = sweep.sweep_rucio.fn
 with disable_run_logger():
