@@ -90,7 +90,7 @@ def test_a_task_that_is_not_ready_is_refused_and_an_unknown_one_not_found(produc
     ("kind", "when"),
     [
         ("drop", "before"),
-        ("hang", "after"),
+        pytest.param("hang", "after", marks=pytest.mark.slow),
         pytest.param("drop", "after", marks=pytest.mark.slow),
         pytest.param("hang", "before", marks=pytest.mark.slow),
         pytest.param("truncate", "after", marks=pytest.mark.slow),

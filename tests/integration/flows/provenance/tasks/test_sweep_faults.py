@@ -219,7 +219,7 @@ _KILLED_RUN = """
 import sys, time
 from prefect.logging import disable_run_logger
 from blocks.pcs_service import Campaign, Survey
-from flows.common import requests
+from flows.common import claims
 from flows.provenance import flow
 from flows.provenance.repository import {module}
 from flows.provenance.tasks import pcs, sweep
