@@ -101,9 +101,8 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     test, group = report.nodeid, ""
     if report.nodeid.rfind("@") > report.nodeid.rfind("]"):  # xdist writes the group there
         test, _, group = report.nodeid.rpartition("@")
-    _measured[group or test.partition("::")[0]] += report.duration
-    if "slow" in report.keywords:
-        _measured[test] += report.duration
+    piece = group or test.partition("::")[0]
+    _measured[test if "slow" in report.keywords else piece] += report.duration
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
