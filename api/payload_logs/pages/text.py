@@ -27,6 +27,7 @@ from api.payload_logs.queries import (
     look_and_ask,
 )
 from blocks.errors import OutsideUnavailable
+from flows.common import events
 from flows.payload_logs.models import Step
 
 router = APIRouter(route_class=pages.PageRoute, prefix="/panda/jobs", include_in_schema=False)
@@ -58,16 +59,21 @@ def _answer(request: Request, pandaid: int, viewer: Caller, asked: Asked) -> Res
     settings = settings_of(request)
     for _ in range(_TRIES):
         with session_of(request) as session:
+            # First: what happens from here on is among the events that the page follows.
+            last_event_id = events.last_id(session)
             standing = look_and_ask(session, pandaid, settings, viewer, asked)
         if standing.phase is not Phase.READY:
             break
         if (log := files.open_of(standing.row, settings)) is not None:
             return text_answer(log)
         # The cache lost it between the look and the opening: look again.
-    return _without(request, standing, viewer, settings.payload_logs.max_attempts)
+    most = settings.payload_logs.max_attempts
+    return _without(request, standing, viewer, most, last_event_id=last_event_id)
 
 
-def _without(request: Request, standing: Standing, viewer: Caller, most: int) -> Response:
+def _without(
+    request: Request, standing: Standing, viewer: Caller, most: int, *, last_event_id: int
+) -> Response:
     match standing.phase:
         case Phase.WAITING:
             return pages.render(
@@ -76,6 +82,7 @@ def _without(request: Request, standing: Standing, viewer: Caller, most: int) ->
                 status=202,
                 viewer=viewer,
                 standing=standing,
+                last_event_id=last_event_id,
                 step=step_of(standing),
                 steps=len(Step),
             )

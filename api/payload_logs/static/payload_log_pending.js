@@ -2,7 +2,7 @@
 
 import { Follower } from "./follow.js";
 
-const { request, steps, stream } = document.getElementById("pending").dataset;
+const { eventId, request, steps, stream } = document.getElementById("pending").dataset;
 const stepText = document.getElementById("step-text");
 const address = new URL(location.href);
 address.search = `?request=${request}`;
@@ -45,5 +45,5 @@ const follower = new Follower({
   onTimeOut: () => say("It has not come yet, and is not waited for any more: reload this page to look again."),
 });
 
-await follower.open();
+await follower.open(Number(eventId)); // what came since the page was made comes first
 follower.begin();

@@ -272,7 +272,6 @@ def test_on_a_phone_nothing_overflows(chromium, logs, served_api, scheme):
 # ------------------------------------------------------------------ the text
 
 
-@pytest.mark.slow
 def test_the_page_that_waits_becomes_the_text_when_it_is_there(visit, logs):
     page = visit.page
     visit.open(f"{TEXT}?force=1")
