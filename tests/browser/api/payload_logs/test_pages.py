@@ -285,6 +285,16 @@ def test_the_page_that_waits_becomes_the_text_when_it_is_there(visit, logs):
     assert len(logs.requests()) == 1
 
 
+def test_a_step_between_the_page_and_its_stream_is_shown(visit, logs):
+    def step_first(route):
+        logs.progress(Step.RESOLVE, "asking Rucio")
+        route.continue_()
+
+    visit.page.route(re.compile("/api/messages/stream/"), step_first, times=1)
+    visit.open(f"{TEXT}?force=1")
+    expect(visit.page.locator("#step-text")).to_contain_text("step 2 of 6: asking Rucio")
+
+
 def test_behind_the_proxy_the_waiting_page_shows_a_failure_and_the_log(
     chromium, logs, monkeypatch, request, tmp_path
 ):
