@@ -6,7 +6,8 @@ VENV := .venv
 UV_VERSION := 0.13.9
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-SYNC := UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --frozen --inexact
+# Compiled here once, since where PYTHONDONTWRITEBYTECODE is set every command would do it again.
+SYNC := UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --frozen --inexact --compile-bytecode
 
 .PHONY: setup requirements demo up test test-fast test-all test-slow lint bench docs test-system clean
 

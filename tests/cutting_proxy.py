@@ -38,6 +38,12 @@ class CuttingProxy(socketserver.ThreadingTCPServer):
         """Break every connection off once so many bytes more were answered; None: never."""
         self._left, self._act = answered_bytes, None
 
+    def go_down(self) -> None:
+        """Refuse connections, and break those off that are there."""
+        self.shutdown()
+        self.server_close()
+        self.cut_after(0)
+
     def act_after(self, answered_bytes: int, act: Callable[[], None]) -> None:
         """Do something once so many bytes more were answered, and pass on what still comes."""
         self._left, self._act = answered_bytes, act

@@ -9,7 +9,7 @@ import os
 import shutil
 import sys
 
-_NEEDS = {"browser": "chromium"}
+_NEEDS = {"browser": "chromium-headless-shell"}
 _TESTS_NEED = {
     "the sandbox's grid": ("xrootd", "xrdcp"),
     "the external proxy": ("nginx",),

@@ -1,6 +1,7 @@
 """The pages name only what exists: files, commands, options, settings, make targets."""
 
 import ast
+import functools
 import re
 import textwrap
 from collections.abc import Iterator
@@ -56,6 +57,9 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
+known_commands = functools.cache(reference.commands)
+
+
 @pages
 def test_every_link_leads_somewhere(page):
     lost = []
@@ -94,7 +98,7 @@ def is_known(line: str) -> bool:
     if found is None:
         return True
     words = found[1].split("|")[0].split()
-    known = reference.commands()
+    known = known_commands()
     name = "prodops"
     while words and re.fullmatch(r"[a-z][a-z-]*", words[0]) and f"{name} {words[0]}" in known:
         name = f"{name} {words.pop(0)}"

@@ -14,6 +14,7 @@ import pytest
 from deployments.stack.errors import StackDown
 from deployments.stack.stack import Stack
 from deployments.stack.temporary import remove_state, temporary_settings
+from tests.e2e.conftest import is_alive
 from tests.stacks import running_stack
 from tests.waiting import PATIENCE, wait_until
 
@@ -43,9 +44,7 @@ def family(pid: int) -> list[psutil.Process]:
 
 
 def all_ended(processes: list[psutil.Process]) -> bool:
-    return not any(
-        process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in processes
-    )
+    return not any(is_alive(process.pid) for process in processes)
 
 
 @pytest.fixture(scope="module")

@@ -57,6 +57,7 @@ def test_the_command_waits_for_the_end_and_exits_0(site: Site):
     assert done.stdout.splitlines()[-1].endswith("completed")
 
 
+@pytest.mark.slow
 def test_a_local_run_needs_no_worker(site: Site):
     done = site.cli("run", "check_pipeline", "--local", "--json")
     assert done.returncode == 0, done.stderr

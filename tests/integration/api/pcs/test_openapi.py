@@ -16,7 +16,7 @@ from tests.pcs_client import Pcs
 
 pytestmark = pytest.mark.integration
 
-EXAMPLES = [4, pytest.param(12, marks=pytest.mark.slow)]
+EXAMPLES = [2, pytest.param(12, marks=pytest.mark.slow)]
 KEYS = {"number": 1, "digit": 3, "pk": 1, "name": "1"}
 
 

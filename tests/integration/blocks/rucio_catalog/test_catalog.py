@@ -23,7 +23,10 @@ from blocks.rucio_catalog import (
 from blocks.rucio_catalog.errors import InvalidName, ReplicaConflict, RucioRefused, RucioUnavailable
 from blocks.x509_proxy import ProxyExpired, ProxyMissing
 from deployments.sandbox.grid.logs import make_log
+from tests.cutting_proxy import cutting_proxy
 from tests.grid import RunningGrid
+
+__all__ = ["cutting_proxy"]
 
 pytestmark = pytest.mark.integration
 
@@ -295,14 +298,16 @@ def test_no_token_is_left_on_disk(grid, registered, dataset, tmp_path, monkeypat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_rucio_that_is_down_is_unavailable_and_not_empty(grid, catalog, registered, dataset):
-    assert catalog.did(SCOPE, dataset)
-    with grid.closed("rucio"):
+def test_a_rucio_that_goes_down_is_unavailable_and_not_empty(
+    grid, registered, dataset, cutting_proxy
+):
+    with RucioCatalog(access(grid, url=cutting_proxy.url)) as catalog:
+        assert catalog.did(SCOPE, dataset)
+        cutting_proxy.go_down()
         with pytest.raises(RucioUnavailable):
             list(catalog.list_datasets(SCOPE, "/RECO/*"))
         with pytest.raises(RucioUnavailable):
             list(catalog.files_of(SCOPE, [dataset]))
-    assert catalog.did(SCOPE, dataset)
 
 
 def test_a_rucio_that_stalls_is_waited_for_no_longer_than_the_limit(grid, registered, dataset):

@@ -67,11 +67,10 @@ def destination(tmp_path: Path) -> Iterator[Path]:
     path = tmp_path / "copy"
     yield path
     path.unlink(missing_ok=True)
-    assert not [each for each in psutil.Process().children() if "copier.py" in _command(each)]
-
-
-def _command(process: psutil.Process) -> str:
-    return " ".join(process.cmdline())
+    assert not [
+        each for each in psutil.process_iter(["ppid", "cmdline"])
+        if each.info["ppid"] == os.getpid() and "copier.py" in " ".join(each.info["cmdline"] or [])
+    ]  # fmt: skip
 
 
 @pytest.fixture

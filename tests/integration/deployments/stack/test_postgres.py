@@ -6,6 +6,7 @@ import signal
 import stat
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -83,6 +84,7 @@ def test_it_runs_on_the_systems_programs_and_on_the_wheels(programs: Callable[[]
         assert prefect.execute("SELECT similarity('stf', 'stf')").fetchone() == (1.0,)
 
 
+@pytest.mark.slow
 def test_what_was_committed_survives_kill_9(stack: Stack):
     with connect(stack, "prodops_ops") as ops:
         ops.execute("CREATE TABLE kept AS SELECT 42 AS answer")
@@ -163,8 +165,9 @@ def test_secrets_are_in_no_command_line_and_no_environment(stack: Stack):
     supervisord = psutil.Process(stack.pid("supervisord"))
 
     for process in [supervisord, *supervisord.children(recursive=True)]:
-        shown = " ".join([*process.cmdline(), *process.environ().values()])
-        assert not [secret for secret in secrets if secret in shown]
+        with suppress(psutil.NoSuchProcess):  # some of PostgreSQL's last a moment only
+            shown = " ".join([*process.cmdline(), *process.environ().values()])
+            assert not [secret for secret in secrets if secret in shown]
 
 
 def test_a_first_start_that_was_interrupted_is_completed(stack: Stack, instance: Instance):

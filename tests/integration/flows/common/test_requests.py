@@ -380,7 +380,7 @@ def test_cancelling_an_ended_request_notes_nothing(ops: Engine):
 # ------------------------------------------------------------------ the race of intake and close
 
 
-CLOSES = 12
+CLOSES = 6
 WRITERS = 3
 AWAITED = 0.8  # share of the STFs whose writer waits until they are sampled
 

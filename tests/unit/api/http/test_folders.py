@@ -1,6 +1,7 @@
 """What the web tier finds by looking into the folders of `api`."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,14 +11,16 @@ from api.http import assets, folders, pages
 
 
 @pytest.fixture
-def capability(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def capability(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A new capability's folder, found beside the others."""
     folder = tmp_path / "beamline"
     folder.mkdir()
     (folder / "__init__.py").touch()
     monkeypatch.setattr(api, "__path__", [*api.__path__, str(tmp_path)])
-    monkeypatch.setattr(sys, "modules", dict(sys.modules))
-    return folder
+    yield folder
+    for name in [name for name in sys.modules if name.startswith("api.beamline")]:
+        del sys.modules[name]
+    vars(api).pop("beamline", None)
 
 
 def test_a_module_is_found_as_a_file_and_in_a_folder(capability):

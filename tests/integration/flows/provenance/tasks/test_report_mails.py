@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 
+import prefect.settings
 import pytest
 
-from blocks.notification import MailRelay
+from blocks.notification import Mail, MailRelay, load_sender
+from blocks.notification.errors import BlockMissing
 from flows.common.settings import settings
 from flows.provenance.models import CompletionReport
 from flows.provenance.tasks import reports
@@ -159,37 +158,22 @@ def test_a_recipient_who_is_refused_is_named_and_the_others_get_it(mailing, take
     assert told["mail"] == "mailed, but gone@example.org did not get it: 550 no such mailbox"
 
 
-BLOCKS = """
-import sys
-from blocks.notification import Mail, MailRelay, load_sender
-from blocks.notification.errors import BlockMissing
-try:
-    load_sender("nobody")
-except BlockMissing as missing:
-    print(missing)
-MailRelay(
-    host="127.0.0.1", port=int(sys.argv[1]), sender="a@example.org",
-    recipients=["b@example.org"], password_file="/nowhere/password",
-).save("kept-for-a-test", overwrite=True)
-sender = load_sender("kept-for-a-test")
-print(sender.send(Mail("a subject", "a body", key="k"), handing_over=lambda: print("now")))
-"""
-
-
 def test_the_block_that_prefect_keeps_sends_and_one_that_it_has_not_is_named(
-    taker, prefect_environment, tmp_path
+    taker, prefect_environment
 ):
-    ended = subprocess.run(
-        [sys.executable, "-c", BLOCKS, str(taker.port)],
-        env={**os.environ, **prefect_environment, "PREFECT_HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=150,
-        check=False,
-    )
-    assert ended.returncode == 0, ended.stderr
-    assert "Prefect has no block 'mail-relay/nobody'" in ended.stdout
-    assert ended.stdout.splitlines()[-2:] == ["now", "{}"]
+    given = {getattr(prefect.settings, name): value for name, value in prefect_environment.items()}
+    with prefect.settings.temporary_settings(given):
+        with pytest.raises(BlockMissing, match="Prefect has no block 'mail-relay/nobody'"):
+            load_sender("nobody")
+        MailRelay(
+            host="127.0.0.1", port=taker.port, sender="a@example.org",
+            recipients=["b@example.org"], password_file="/nowhere/password",
+        ).save("kept-for-a-test", overwrite=True)  # fmt: skip
+        said: list[str] = []
+        sender = load_sender("kept-for-a-test")
+        mail = Mail("a subject", "a body", key="k")
+        refused = sender.send(mail, handing_over=lambda: said.append("now"))
+    assert (said, refused) == (["now"], {})
     assert taker.mails[0]["Message-ID"] == "<k@example.org>"
 
 
