@@ -80,8 +80,10 @@ def postgres() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def databases(postgres: Server) -> Pool:
-    return Pool(postgres)
+def databases(postgres: Server) -> Iterator[Pool]:
+    pool = Pool(postgres)
+    yield pool
+    pool.close()
 
 
 @pytest.fixture

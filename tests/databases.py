@@ -57,6 +57,8 @@ class Server:
             self.url("postgres", database),
             connect_args={"passfile": str(self.credentials.superuser)},
             isolation_level=isolation,
+            pool_size=1,
+            pool_pre_ping=True,
         )
 
 
@@ -99,6 +101,7 @@ class Pool:
     _idle: list[Database] = field(default_factory=list)
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
     _fresh: _Fresh | None = None
+    _admins: dict[str, Engine] = field(default_factory=dict)
 
     def take(self) -> Database:
         """A database in which nobody has been, or of which nothing is left."""
@@ -114,17 +117,20 @@ class Pool:
         if self._is_emptied(used.name):
             self._idle.append(used)
         else:
+            self._admins.pop(used.name).dispose()
             self._do(f"DROP DATABASE {used.name} WITH (FORCE)")
+
+    def close(self) -> None:
+        for engine in self._admins.values():
+            engine.dispose()
 
     def _is_emptied(self, name: str) -> bool:
         if self._fresh is None:
             self._fresh = self._read_template()
-        engine = self.server.admin(name, isolation="READ COMMITTED")
-        try:
-            with engine.begin() as connection:
-                return self._fresh.restore(connection)
-        finally:
-            engine.dispose()
+        if name not in self._admins:
+            self._admins[name] = self.server.admin(name, isolation="READ COMMITTED")
+        with self._admins[name].begin() as connection:
+            return self._fresh.restore(connection)
 
     def _read_template(self) -> _Fresh:
         engine = self.server.admin(_TEMPLATE)

@@ -293,15 +293,13 @@ def test_the_pages_are_seen(chromium, served_api, database, look):
     stf = next(each for each in messages if each["msg_type"] == "stf_ready")
     take_in(database.ops_engine, [{**stf, "run_id": "cosmics", "filename": "odd.stf"}])
     going = [each for each in messages if each["msg_type"] != "end_run"]
-    play(database, going, seconds=3, fraction=0.5)
+    play(database, going, seconds=1, fraction=0.5)
     visit.expect_numbers(run="100123", state="taking data")
     visit.expect_plot()
-    visit.page.wait_for_timeout(1500)
     visit.shot(f"fastmon-{look}")
     assert visit.page.evaluate(OVERFLOW) <= 0
     for name in ("requests", "login", ""):
         visit.open(f"/{name}/" if name else "/")
-        visit.page.wait_for_timeout(300)
         visit.shot(f"{name or 'home'}-{look}")
         assert visit.page.evaluate(OVERFLOW) <= 0
     assert (visit.complaints, visit.strangers) == ([], [])

@@ -174,10 +174,13 @@ def test_what_is_unrecorded_is_not_to_be_submitted_again(visit, production):
 def test_a_page_without_a_stream_still_learns_the_outcome(visit, production):
     name = production.task()
     visit.page.route(re.compile("/api/messages/stream/"), lambda route: route.fulfill(status=503))
+    visit.page.clock.install()
     open_task(visit, production, name)
     submit_button(visit.page).click()
     words = visit.page.locator("#connection-words")
     expect(words).to_have_text("No live stream: looked at every 10 s", timeout=PATIENCE)
+    wait_until(lambda: production.show(name)["panda_task_id"])
+    visit.page.clock.fast_forward(10_000)
     expect_phase(visit.page, "submitted")
 
 

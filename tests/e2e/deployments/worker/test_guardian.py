@@ -111,6 +111,7 @@ def start(
     return Probe(guard, site, report, run, asyncio.ensure_future(guard.run(order)))
 
 
+@pytest.mark.slow
 def test_a_run_that_ends_is_told_with_its_code(site: Site, tmp_path: Path):
     async def probe() -> None:
         async with probing(site, tmp_path, "end_at_once") as run:

@@ -223,12 +223,8 @@ def test_a_killed_run_is_gone_on_with(production, step):
     wait_until(lambda: pruns() == [])
 
 
-_slow_parts = [
-    pytest.param(part, marks=pytest.mark.slow) for part in ("api", "prefect", "postgres")
-]
-
-
-@pytest.mark.parametrize("part", ["worker", *_slow_parts])
+@pytest.mark.slow
+@pytest.mark.parametrize("part", ["worker", "api", "prefect", "postgres"])
 def test_a_killed_part_costs_time_and_nothing_else(production, part):
     name = production.task()
     production.fault("slow", when="after", name=name, seconds=2)

@@ -6,7 +6,7 @@ import shlex
 import subprocess
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.pcs.domain import prun, value_forms
@@ -94,6 +94,7 @@ def test_every_option_stands_in_the_order_of_the_contract():
     ]  # fmt: skip
 
 
+@settings(max_examples=50)  # each composes a whole configuration
 @given(found=CONFIGS, name=of(value_forms.OUT_DS))
 def test_the_text_is_exactly_the_argument_vector(found, name):
     text = prun.compose(found, name)
