@@ -82,10 +82,11 @@ def given(listing: Path, requests_csv: Path | None, *, most_files: int) -> Campa
         ListingWithoutCampaign: Its datasets are not of one campaign.
     """
     listed = parse_listing(listing.read_text(encoding="utf-8"))
-    names = {campaign_of(dataset.name) for dataset in listed}
-    name = names.pop() if len(names) == 1 else None
-    if name is None:
-        raise ListingWithoutCampaign(f"{listing}: its datasets are of {len(names) + 1} campaigns")
+    names = {campaign_of(dataset.name) or "none" for dataset in listed}
+    if len(names) != 1 or "none" in names:
+        found = ", ".join(sorted(names)) or "none, since it names no dataset"
+        raise ListingWithoutCampaign(f"{listing} must be of one campaign; it is of {found}")
+    [name] = names
     asked = _as_csv([]) if requests_csv is None else requests_csv.read_text(encoding="utf-8")
     return Campaign(name, asked, tuple(scale(listed, files_scale=None, max_files=most_files)))
 

@@ -65,12 +65,15 @@ def test_a_small_campaign_has_each_kind_too():
     assert any(name.endswith("/EXCLUSIVE/UPSILON_ABCONV") for name in names)
 
 
+DATASET = (
+    "=== epic:/RECO/{}/epic_x/DIS/a ===\n"
+    "  RSE: BNL-XRD   Files: 40/40 (complete)\n  Total Size: 4 GB (40 files)\n"
+)
+
+
 def test_a_listing_with_its_requests_is_a_campaign(tmp_path: Path):
     listing, table = tmp_path / "listing.txt", tmp_path / "requests.csv"
-    listing.write_text(
-        "=== epic:/RECO/26.01.2/epic_x/DIS/a ===\n"
-        "  RSE: BNL-XRD   Files: 40/40 (complete)\n  Total Size: 4 GB (40 files)\n"
-    )
+    listing.write_text(DATASET.format("26.01.2"))
     table.write_text(f'Dataset Path,Description\n{EVGEN_ROOT}/DIS/a,"two\nlines"\n')
 
     campaign = given(listing, table, most_files=20)
@@ -79,10 +82,17 @@ def test_a_listing_with_its_requests_is_a_campaign(tmp_path: Path):
     assert [each.files for each in campaign.datasets] == [20]
 
 
-def test_a_listing_of_no_campaign_is_refused_by_name(tmp_path: Path):
-    listing = tmp_path / "empty.txt"
-    listing.write_text("nothing\n")
-    with pytest.raises(ListingWithoutCampaign, match=r"empty\.txt"):
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("nothing\n", "it names no dataset"),
+        (DATASET.format("26.01.2") + DATASET.format("26.02.0"), "26.01.2, 26.02.0"),
+    ],
+)
+def test_a_listing_that_is_not_of_one_campaign_is_refused_by_name(tmp_path: Path, text, said):
+    listing = tmp_path / "wrong.txt"
+    listing.write_text(text)
+    with pytest.raises(ListingWithoutCampaign, match=rf"wrong\.txt.*{said}"):
         given(listing, None, most_files=1)
 
 
