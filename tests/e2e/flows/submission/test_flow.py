@@ -315,7 +315,9 @@ def test_an_expired_token_is_refused_before_anything_is_sent(production):
     assert production.sent(production.show(name)["composed_name"]) == []
 
 
-_slow_names = [pytest.param(name, marks=pytest.mark.slow) for name in ("a'b", "--help", "x" * 300)]
+_slow_names = [
+    pytest.param(name, marks=pytest.mark.slow) for name in ("a/b", "a'b", "--help", "x" * 300)
+]
 
 
 @pytest.mark.parametrize("name", ["$(id)", "../../etc", *_slow_names])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import itertools
 from datetime import timedelta
 
 import pytest
@@ -21,7 +20,7 @@ from flows.provenance.models import (
     Rule,
     SweepState,
 )
-from tests.integration.api.http.test_openapi import STEPS, operations, seams
+from tests.integration.api.http.test_openapi import STEPS, operations, seams, some
 from tests.integration.api.provenance.pages.test_did import body_of
 from tests.pcs_client import Pcs
 from tests.produced import ROOT, SweptCampaign
@@ -316,8 +315,8 @@ def test_no_awkward_value_is_a_server_error(campaign, api, report, subtests, ste
     assert len(ours) > 12
     keys = {f"{BASE}/reports/{{report_id}}{form}": str(report) for form in ("/", ".md", ".csv")}
     keys |= {each.path: NAME for each in ours if "{name}" in each.path}
-    for operation in ours:
+    for number, operation in enumerate(ours):
         with subtests.test(operation.label):
-            for request in itertools.islice(seams(operation, keys), 0, None, step):
+            for request in some(seams(operation, keys), number, step):
                 answer = api.request(**request)
                 assert answer.status_code < 500, (request, answer.text)

@@ -1,17 +1,14 @@
-"""Requests on a real PostgreSQL: one at a time for a key, claimed once, fenced, never closed early.
+"""Requests on a real PostgreSQL: one at a time for a key, claimed once, and fenced.
 
 The races are run with real threads and connections, many times over.
 """
 
 from __future__ import annotations
 
-import random
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -24,15 +21,7 @@ from flows.common.claims import Claim, ClaimLost
 from flows.common.database import make_engine, transaction
 from flows.common.models import Request, RequestState
 from flows.common.requests import Accepted
-from flows.fastmon import intake, repository
-from flows.fastmon.domain import Tally
-from flows.fastmon.intake import Incoming
-from flows.fastmon.models import InboxState, InboxStf
-from flows.fastmon.tasks import LeaseTaken, Sampler
-from tests import sampled_run
 from tests.databases import Database
-from tests.sampled_run import incoming
-from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -375,175 +364,6 @@ def test_cancelling_an_ended_request_notes_nothing(ops: Engine):
     with transaction(ops) as session:
         requests.ask_to_cancel(session, holder.request_id, requested_by="late", reason="")
         assert requests.cancelled_among(session, [holder.request_id]) == []
-
-
-# ------------------------------------------------------------------ the race of intake and close
-
-
-CLOSES = 6
-WRITERS = 3
-AWAITED = 0.8  # share of the STFs whose writer waits until they are sampled
-
-
-def test_a_sampling_request_never_closes_over_a_message(ops: Engine, web: Engine):
-    """Runs that close at every empty look, against writers: whatever is accepted is served."""
-    eager = Eager(ops)
-    deadline = time.monotonic() + 60
-
-    def write(index: int) -> int:
-        chance = random.Random(index)
-        written = 0
-        while eager.closes < CLOSES:
-            assert time.monotonic() < deadline, f"{eager.closes} closes"
-            send(web, [name := f"{index}.{written}.stf"])
-            written += 1
-            assert unserved(ops) == []
-            if chance.random() < AWAITED:  # so that runs find the inbox empty, at any moment
-                wait_until(lambda name=name: state_of(ops, name) == InboxState.SAMPLED)
-        return written
-
-    with ThreadPoolExecutor(1) as worker:
-        working = worker.submit(eager.serve)
-        try:
-            written = sum(at_once(write, WRITERS))
-        finally:
-            eager.is_over.set()
-        working.result(60)
-    with transaction(ops) as session:
-        states = session.execute(select(InboxStf.state, func.count()).group_by(InboxStf.state))
-        assert [tuple(each) for each in states] == [(InboxState.SAMPLED, written)]
-        assert session.scalar(select(Request.id).where(Request.state != "completed")) is None
-
-
-def test_a_close_waits_for_an_intake_that_joined_and_then_does_not_close(ops: Engine, web: Engine):
-    send(web, ["1.stf"])
-    (request,) = claim(ops)
-    sampler = begun(ops, request)
-    sampler.serve_batch()
-    with ThreadPoolExecutor(1) as pool:
-        with transaction(web) as session:
-            intake._queue_stfs(session, announced(["2.stf"]), source="test")
-            closing = pool.submit(sampler.close, Tally(), if_empty=True)
-            with pytest.raises(TimeoutError):
-                closing.result(0.3)
-        assert closing.result(10) is False
-
-
-def test_an_intake_waits_for_a_close_and_then_opens_the_next_request(ops: Engine, web: Engine):
-    send(web, ["1.stf"])
-    (request,) = claim(ops)
-    sampler = begun(ops, request)
-    sampler.serve_batch()
-    with ThreadPoolExecutor(1) as pool:
-        with transaction(ops) as session:
-            requests.lock_for_end(session, sampler.run.claim)
-            taking = pool.submit(send, web, ["2.stf"])
-            with pytest.raises(TimeoutError):
-                taking.result(0.3)
-            requests.finish(session, sampler.run.claim, RequestState.COMPLETED)
-        taking.result(10)
-    assert [each.id > request.id for each in claim(ops)] == [True]
-
-
-def announced(names: Sequence[str]) -> list[Incoming]:
-    return incoming(
-        {"msg_type": "stf_ready", "run_id": "1", "namespace": "ns", "filename": name}
-        for name in names
-    )
-
-
-def send(engine: Engine, names: Sequence[str]) -> None:
-    intake.take_in(engine, announced(names), source="test")
-
-
-def state_of(engine: Engine, stf: str) -> str | None:
-    with transaction(engine) as session:
-        return session.scalar(select(InboxStf.state).where(InboxStf.stf_filename == stf))
-
-
-def unserved(engine: Engine) -> list[str]:
-    """Namespaces with waiting STFs and no open request: one look, so never a false alarm."""
-    with transaction(engine) as session:
-        return repository.unserved_namespaces(session)
-
-
-@dataclass
-class Eager:
-    """Serves every request, and closes it the moment its inbox looks empty.
-
-    Once `is_over`, nothing may be left that no open request stands for.
-    """
-
-    engine: Engine
-    is_over: threading.Event = field(default_factory=threading.Event)
-    closes: int = 0
-
-    def serve(self) -> None:
-        while True:
-            was_over = self.is_over.is_set()
-            found = claim(self.engine)
-            for request in found:
-                serve(self.engine, Claim(request.id, request.attempts, uuid.uuid4()))
-                self.closes += 1
-            if was_over and not found:
-                return
-
-
-def serve(engine: Engine, holder: Claim) -> None:
-    sampler = sampled_run.sampler_of(engine, holder, "ns", tf_files_per_stf=1, batch_size=5)
-    sampler.begin()
-    while True:
-        while sampler.serve_batch().batches:
-            pass
-        if sampler.close(Tally(), if_empty=True):
-            return
-
-
-def test_a_predecessor_serves_until_its_successor_takes_the_lease(ops: Engine, web: Engine):
-    send(web, ["1.stf"])
-    (request,) = claim(ops)
-    first = begun(ops, request)
-    with transaction(ops) as session:
-        requests.succeed(session, first.run.claim)
-    (heir,) = claim(ops)
-    assert first.serve_batch().stfs == 1
-    second = begun(ops, heir)
-    send(web, ["2.stf"])
-    with pytest.raises(LeaseTaken):
-        first.serve_batch()
-    first.close(Tally())
-    assert second.serve_batch().stfs == 1
-    assert second.close(Tally(), if_empty=True)
-
-
-def test_a_predecessor_that_comes_back_after_its_successor_began_serves_nothing(
-    ops: Engine, web: Engine
-):
-    send(web, ["1.stf"])
-    (request,) = claim(ops)
-    first = begun(ops, request)
-    with transaction(ops) as session:
-        requests.succeed(session, first.run.claim)
-    (heir,) = claim(ops)
-    begun(ops, heir)
-    give_back(ops, first.run.claim)
-    (again,) = claim(ops)
-    late = sampler_of(ops, again)
-    with pytest.raises(LeaseTaken):
-        late.begin()
-    late.close(Tally())
-    assert row(ops, again.id).state == RequestState.COMPLETED
-
-
-def sampler_of(engine: Engine, request: Request) -> Sampler:
-    holder = Claim(request.id, request.attempts, uuid.uuid4())
-    return sampled_run.sampler_of(engine, holder, "ns", batch_size=5)
-
-
-def begun(engine: Engine, request: Request) -> Sampler:
-    sampler = sampler_of(engine, request)
-    sampler.begin()
-    return sampler
 
 
 def expired(engine: Engine, excluding: Sequence[int] = ()) -> list[int]:
