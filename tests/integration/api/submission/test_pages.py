@@ -1,4 +1,4 @@
-"""The pages of production tasks: what they show, and that their buttons say what the API would."""
+"""The pages of production tasks: what they show, whoever looks, wherever from."""
 
 from __future__ import annotations
 
@@ -10,17 +10,9 @@ from datetime import timedelta
 import httpx
 import pytest
 from sqlalchemy import insert, select, text, update
-from sqlalchemy.orm import Session
 
-from api.http.access import NOBODY, Caller, Kind
 from api.pcs.models import Attempt, Dataset, ProdTask, TaskStatus
-from api.pcs.queries import tasks
-from api.pcs.services import submission
-from api.pcs.services.access import Actor
-from api.submission.domain import STEPS, Operation, Standing, refusals
-from api.submission.queries import detail
 from api.submission.queries.listing import PAGE_SIZE, Filter
-from blocks.errors import ProdOpsError
 from flows.common import claims, events
 from flows.common.database import now, transaction
 from flows.common.models import Request, RequestState
@@ -437,88 +429,6 @@ def test_operations_and_those_that_wait_are_shown_with_who_and_why(asked, reader
     assert "lost &lt;jobs&gt;" in page
     assert 'data-state="verified"' in page
     assert "waiting for the ops side for" not in page
-
-
-def test_the_page_lists_the_steps_of_the_flow():
-    assert list(STEPS) == [step.value for step in Step]
-
-
-# ------------------------------------------------------------------ gates
-
-
-TESTER = Caller("tester", Kind.TOKEN)
-DO = {
-    Operation.SUBMIT: submission.submit,
-    Operation.RERUN: submission.rerun,
-    Operation.LOCK: lambda session, name, actor: submission.set_status(
-        session, name, "ready", actor
-    ),
-    Operation.DRAFT: lambda session, name, actor: submission.set_status(
-        session, name, "draft", actor
-    ),
-}
-
-
-@pytest.mark.parametrize("is_relaxed", [False, pytest.param(True, marks=pytest.mark.slow)])
-def test_the_buttons_say_what_pcs_would(pcs, database, monkeypatch, is_relaxed):
-    """For every status, readiness and id of a task: as PCS's services decide, so the page."""
-    monkeypatch.setenv("PRODOPS_PCS_RELAXED", str(is_relaxed))
-    settings.cache_clear()
-    ready, unready = pcs.make_ready("a"), pcs.make_task("b", config={**CONFIG, "data": {}})
-    for task, status, jedi in itertools.product((ready, unready), TaskStatus, (None, 77)):
-        with transaction(database.web_engine) as session:
-            values = {"status": status, "panda_task_id": jedi}
-            session.execute(update(ProdTask).where(ProdTask.id == task["id"]).values(values))
-        for operation in Operation:
-            said = shown(database.web_engine, task["id"], operation)
-            assert said == done(database.web_engine, task["id"], operation), (
-                operation, status, jedi, task["name"],
-            )  # fmt: skip
-
-
-def shown(engine, key: int, operation: Operation) -> bool:
-    """Whether the page lets its reader do it."""
-    with transaction(engine) as session:
-        task = tasks.load(session, key)
-        [standing] = detail.standings(session, [task], settings())
-        is_relaxed = settings().pcs.relaxed
-        return not refusals(operation, standing, caller=TESTER, is_relaxed=is_relaxed)
-
-
-def done(engine, key: int, operation: Operation) -> bool:
-    """Whether PCS does it, and changes something by it; it is taken back."""
-    actor = Actor("tester", is_relaxed=settings().pcs.relaxed)
-    with Session(engine) as session:
-        before = tasks.load(session, key).status
-        try:
-            DO[operation](session, str(key), actor)
-        except ProdOpsError:
-            return False
-        is_status = operation in {Operation.LOCK, Operation.DRAFT}
-        return not is_status or tasks.load(session, key).status != before
-
-
-STANDING = Standing(
-    task=ProdTask(status=TaskStatus.READY, created_by="anna"),
-    request_id=None,
-    reasons=(),
-    reasons_to_lock=(),
-)
-
-
-@pytest.mark.parametrize(
-    ("caller", "is_relaxed", "may"),
-    [
-        (Caller("anna", Kind.PROXY), False, True),
-        (Caller("eve", Kind.PROXY), False, False),
-        (Caller("eve", Kind.TOKEN), True, True),
-        (Caller("eve", Kind.COOKIE), False, True),
-        (NOBODY, False, True),
-    ],
-)
-def test_only_the_owner_may_where_it_is_known_who_asks(caller, is_relaxed, may):
-    against = refusals(Operation.SUBMIT, STANDING, caller=caller, is_relaxed=is_relaxed)
-    assert (against == []) is may
 
 
 # ------------------------------------------------------------------ who looks, and where from
