@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+
+from tests.waiting import wait_until
 
 CHROMIUM = Path("/usr/bin/chromium-headless-shell")
 ARGUMENTS = [
@@ -41,6 +45,16 @@ class Visit:
 
     def open(self, path: str) -> None:
         self.page.goto(self.url + path)
+
+    def hold(self, pattern: str) -> Callable[[], Route]:
+        """Hold the next question of that address; what is given waits for it."""
+        held: list[Route] = []
+
+        def keep(route: Route) -> None:
+            held.append(route)
+
+        self.page.route(re.compile(pattern), keep, times=1)
+        return lambda: wait_until(lambda: self.page.title() and held)[0]
 
     def run(self, name: str):
         return self.page.locator(f'#runs [data-f="{name}"]').first

@@ -19,7 +19,8 @@ export class Work {
    * @param parts ids of what is fetched anew when it ended; `standing` tells whether it goes on
    */
   constructor({ button, caller, path, body, types, isOurs, ended, parts, onNew }) {
-    Object.assign(this, { button, caller, path, body, types, isOurs, ended, parts, onNew, isAsked: false });
+    Object.assign(this, { button, caller, path, body, types, isOurs, ended, parts, onNew });
+    Object.assign(this, { isAsked: false, asked: 0 });
     const resume = () => this.#follow();
     this.follower = new Follower({
       types, seconds: SECONDS, resume,
@@ -46,6 +47,7 @@ export class Work {
     const answer = await post(this.path, this.body);
     if (!answer.isGood) return this.#end("bad", `It was not accepted: ${answer.reason}`);
     this.isAsked = true;
+    this.asked += 1;
     this.#say("Queued.");
     this.follower.begin();
   }
@@ -81,9 +83,10 @@ export class Work {
   /** Ask the page itself: an end without an event is seen there. */
   async #check() {
     if (!this.isAsked) return;
+    const before = this.asked;
     const fresh = await fetchPage(this.lastId).catch(() => null);
     const now = fresh?.getElementById("standing");
-    if (!now || now.dataset.request || !this.isAsked) return;
+    if (!now || now.dataset.request || !this.isAsked || before !== this.asked) return;
     const hasFailed = now.dataset.state === "failed";
     this.#end(hasFailed ? "bad" : "good", hasFailed ? "It failed; see above." : "Done.");
     this.#show(fresh);

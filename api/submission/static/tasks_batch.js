@@ -105,13 +105,16 @@ export class Batch {
 
   /** Ask how those stand that have not ended. */
   async #check() {
-    const open = [...this.entries.values()].filter((each) => !OVER.has(each.state) && each.state !== "to do");
+    const { entries } = this;
+    const open = [...entries.values()].filter((each) => !OVER.has(each.state) && each.state !== "to do");
     for (let start = 0; start < open.length; start += ASKED_AT_ONCE) {
       const ids = open.slice(start, start + ASKED_AT_ONCE).map((each) => each.id).join(",");
       try {
         const answer = await fetch(`${this.page.tasks}states.json?ids=${ids}`, { cache: "no-store" });
         if (!answer.ok) return;
-        for (const state of await answer.json()) this.#found(state);
+        const states = await answer.json();
+        if (entries !== this.entries) return; // of a batch that is over
+        for (const state of states) this.#found(state);
       } catch {
         return; // the next look tries again
       }

@@ -15,6 +15,7 @@ let ahead = 0; // of the server's clock before ours
 let newest = 0; // id of the last step that was heard of
 let refreshing = null;
 let isAsking = false; // between opening the stream and the answer to what is asked for
+let asked = 0; // how often something was
 
 // ------------------------------------------------------------------ showing
 
@@ -24,11 +25,13 @@ function refresh() {
     try {
       const said = ["refused", "operate-refused"].map((id) => [id, byId(id)?.textContent ?? ""]);
       const [reason, increase] = ["reason", "increase"].map((id) => byId(id)?.value);
+      const before = asked;
       replacePart("live", await fetchPage(part().dataset.eventId));
       for (const [id, text] of said) complain(id, text);
       if (reason) byId("reason").value = reason;
       if (increase) byId("increase").value = increase;
       setUp();
+      if (before === asked) settle(); // an answer from before does not know what was asked for
       return true;
     } catch {
       return false; // the next look, or the user, tries again
@@ -44,6 +47,10 @@ function setUp() {
   showKept();
   if (newest > Number(part().dataset.eventId)) setTimeout(() => soon.ask()); // this answer is older
   tick();
+}
+
+/** Follow no longer what has ended. */
+function settle() {
   if (isAsking) return;
   if (!isOpen()) submission.close();
   if (part().dataset.operations === "0") operation.close();
@@ -152,6 +159,7 @@ async function ask(button, complaints, follower, write) {
   setBusy(button, true);
   await follower?.open();
   const answer = await write();
+  asked += 1;
   setBusy(button, false);
   if (answer.isGood) {
     follower?.begin();

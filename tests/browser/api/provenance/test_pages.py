@@ -132,6 +132,24 @@ def test_an_end_that_no_event_told_is_seen_by_asking(visit, campaign, database):
     visit.complaints = [each for each in visit.complaints if "ERR_FAILED" not in each]
 
 
+def test_an_answer_about_an_earlier_sweep_does_not_end_the_next(visit, campaign, database):
+    ops = OpsSide(database, SWEEP)
+    held = visit.hold(r"/\?after=")
+    visit.open("/pcs/catalog/")
+    button = visit.page.get_by_role("button", name="Sweep now")
+    button.click()
+    expect(words(visit.page)).to_have_text("Queued.")
+    look = held()
+    ops.end(campaign=NAME, ok=True, summary={})
+    expect(words(visit.page)).to_contain_text("Done.")
+    before = look.fetch()
+    button.click()
+    expect(words(visit.page)).to_have_text("Queued.")
+    look.fulfill(response=before)
+    ops.progress(campaign=NAME, done=120, total=405, text="Reading the files of datasets.")
+    expect(words(visit.page)).to_contain_text("120 of 405")
+
+
 def test_a_page_that_comes_into_a_sweep_follows_it(visit, campaign, database, api):
     Pcs(api).good("POST", f"campaigns/{NAME}/sweep/")
     visit.open("/pcs/catalog/")

@@ -108,6 +108,19 @@ def test_a_refusal_tells_why_and_the_next_press_makes_a_new_attempt(visit, produ
     expect(rows.nth(1)).to_contain_text("too many tasks for you")
 
 
+def test_an_answer_from_before_the_press_does_not_end_the_following(visit, production):
+    name = production.task()
+    open_task(visit, production, name)
+    held = visit.hold(r"/\?after=")
+    visit.page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
+    look = held()
+    before = look.fetch()
+    submit_button(visit.page).click()
+    expect(visit.page.locator("#standing")).to_be_focused()  # it was accepted
+    look.fulfill(response=before)
+    expect_submitted(visit, production, name)
+
+
 def test_a_reload_in_the_middle_shows_the_same_and_goes_on(visit, production):
     name = production.task()
     production.fault("slow", name=name, seconds=3)
