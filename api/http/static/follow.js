@@ -108,13 +108,13 @@ const MOST_POLLS = 30;
 const WORDS = { live: "Live", connecting: "Connecting", refused: "No live stream: looked at every 10 s" };
 const following = new Set();
 let stillWords = badgeWords?.textContent;
-let over = null; // what goes on where the time was over
+const over = new Set(); // whose time ran out; they go on when the user wants it
 
 function sayTogether() {
   const states = [...following].map((each) => each.state);
   const state = Object.keys(WORDS).find((each) => states.includes(each)) ?? "still";
   say(state, WORDS[state] ?? stillWords);
-  if (again) again.hidden = following.size > 0 || !over;
+  if (again) again.hidden = following.size > 0 || !over.size;
 }
 
 export class Follower extends Source {
@@ -135,6 +135,15 @@ export class Follower extends Source {
     addEventListener("pagehide", () => this.close());
   }
 
+  get isOpen() {
+    return following.has(this);
+  }
+
+  /** Whether its time ran out. */
+  get isOver() {
+    return over.has(this);
+  }
+
   /** Open the stream, from the event `after` on; resolves when it is open, refused, or late. */
   open(after) {
     super.open(after);
@@ -148,6 +157,8 @@ export class Follower extends Source {
 
   /** Ask at once, then every 10 s; the time that remains begins now. */
   begin() {
+    if (!this.isOpen) return; // closed while the stream was being opened
+    clearInterval(this.timer);
     this.touch();
     this.check();
     this.timer = setInterval(() => this.#tick(), POLL);
@@ -166,7 +177,7 @@ export class Follower extends Source {
     super.close();
     this.timer = undefined;
     this.state = "connecting";
-    if (following.delete(this)) {
+    if (following.delete(this) || over.delete(this)) {
       stillWords = `As of ${clock(Date.now())}`;
       sayTogether();
     }
@@ -186,16 +197,14 @@ export class Follower extends Source {
   }
 
   #timeOut() {
-    over = this;
     this.close();
+    over.add(this);
     stillWords = "Not followed any more";
     sayTogether();
     this.onTimeOut?.();
   }
 
   #goOn() {
-    if (over !== this) return;
-    over = null;
-    this.resume();
+    if (this.isOver) this.resume();
   }
 }

@@ -49,11 +49,14 @@ function setUp() {
   tick();
 }
 
-/** Follow no longer what has ended. */
+/** Follow what the page shows as open, and nothing else. */
 function settle() {
   if (isAsking) return;
-  if (!isOpen()) submission.close();
-  if (part().dataset.operations === "0") operation.close();
+  const isOperated = part().dataset.operations !== "0";
+  for (const [follower, isWanted] of [[submission, isOpen()], [operation, isOperated]]) {
+    if (!isWanted) follower.close();
+    else if (!follower.isOpen && !follower.isOver) follower.resume();
+  }
 }
 
 const soon = new Once(refresh, { delay: 500, rest: 1000 });
@@ -198,8 +201,7 @@ document.addEventListener("click", ({ target }) => {
 });
 document.addEventListener("submit", (event) => event.target.id === "operate" && event.preventDefault());
 setInterval(tick, 1000);
-addEventListener("pageshow", (event) => event.persisted && refresh().then(() => isOpen() && follow()));
+addEventListener("pageshow", (event) => event.persisted && refresh());
 
 setUp();
-if (isOpen()) follow();
-if (part().dataset.operations !== "0") followOperation();
+settle();

@@ -307,6 +307,25 @@ def test_an_operation_is_asked_for_with_its_reason_and_its_outcome_shown(visit, 
     expect(row).to_contain_text("the task is paused")
 
 
+@pytest.mark.slow
+def test_what_is_refused_does_not_end_the_following_of_what_goes_on(visit, production):
+    name = production.task()
+    production.final(production.submit(name))
+    production.set_state(production.show(name)["panda_task_id"], "running")
+    open_task(visit, production, name)
+    production.site.stack.stop_part("worker")
+    visit.page.get_by_role("button", name="Pause").click()
+    row = visit.page.locator("#operations tbody tr").first
+    expect(row).to_contain_text("waiting for the ops side")
+    refusal = {"error": "Not now."}
+    visit.page.route("**/panda-resume/", lambda route: route.fulfill(status=409, json=refusal))
+    visit.page.get_by_role("button", name="Resume").click()
+    expect(visit.page.locator("#operate-refused")).to_have_text("Not now.")
+    production.site.stack.start_part("worker")
+    expect(row).to_contain_text("verified", timeout=PATIENCE)
+    expect(visit.page.locator("#connection")).to_have_attribute("data-state", "still")
+
+
 # ------------------------------------------------------------------ who asks
 
 
