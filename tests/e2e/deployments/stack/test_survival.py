@@ -48,8 +48,11 @@ SEED = 20261122
 
 @pytest.fixture(scope="module")
 def hard_site() -> Iterator[Site]:
-    with running_stack(SETTINGS, is_durable=True) as stack, site_of(stack) as site:
-        yield site
+    with running_stack(SETTINGS, is_durable=True) as stack:
+        with site_of(stack) as site:
+            yield site
+        stack.stop()
+        assert processes_of(stack) == []
 
 
 @dataclass
@@ -193,8 +196,6 @@ def test_kills_at_random_moments_under_load_lose_and_double_nothing(hard_site: S
     check_that_each_stf_is_decided_and_announced_once(site, feeder)
     assert [event.id for event in site.events()] == one.ids == two.ids
     assert site.runs() == []
-    stack.stop()
-    assert processes_of(stack) == []
 
 
 def check_that_each_stf_is_decided_and_announced_once(site: Site, feeder: Feeder) -> None:
