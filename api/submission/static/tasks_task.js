@@ -15,7 +15,7 @@ let ahead = 0; // of the server's clock before ours
 let newest = 0; // id of the last step that was heard of
 let refreshing = null;
 let isAsking = false; // between opening the stream and the answer to what is asked for
-let asked = 0; // how often something was
+let asked = 0; // how many times, to tell an answer from before
 
 // ------------------------------------------------------------------ showing
 

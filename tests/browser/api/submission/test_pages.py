@@ -246,6 +246,31 @@ def test_many_are_submitted_at_once_and_the_rest_is_left_out_with_its_reason(vis
 
 
 @pytest.mark.slow
+def test_an_answer_about_an_earlier_batch_does_not_end_the_next(visit, production):
+    name = production.task()
+    production.fault("reject", name=name, message="no quota", code=10)
+    held = visit.hold("states.json")
+    visit.open(f"/pcs/tasks/?q={name}")
+    submit_listed(visit.page, name)
+    look = held()
+    counts = visit.page.locator("#batch-counts")
+    expect(counts).to_have_text("1 failed", timeout=PATIENCE)
+    before = look.fetch()
+    assert [each["phase"] for each in before.json()] == ["failed"]
+    production.fault("slow", name=name, seconds=2)
+    submit_listed(visit.page, name)
+    expect(counts).to_have_text(re.compile("1 (waiting|submitting)"))
+    look.fulfill(response=before)
+    expect(counts).to_have_text("1 submitted", timeout=PATIENCE)
+
+
+def submit_listed(page: Page, name: str) -> None:
+    page.locator(f'tr[data-name="{name}"] .pick').check()
+    page.get_by_role("button", name="Submit…").click()
+    page.get_by_role("button", name="Submit 1").click()
+
+
+@pytest.mark.slow
 def test_a_token_that_is_not_good_is_asked_for_anew_before_many_are_done(chromium, production):
     production.task()
     visit = begin_visit(chromium, production.site.stack.api_url)

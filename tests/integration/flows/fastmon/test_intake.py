@@ -70,10 +70,7 @@ def test_a_sampling_request_never_closes_over_a_message(ops: Engine, web: Engine
 
 
 def test_a_close_waits_for_an_intake_that_joined_and_then_does_not_close(ops: Engine, web: Engine):
-    send(web, ["1.stf"])
-    (request,) = claim(ops)
-    sampler = begun(ops, request)
-    sampler.serve_batch()
+    _, sampler = served(ops, web)
     with ThreadPoolExecutor(1) as pool:
         with transaction(web) as session:
             intake._queue_stfs(session, announced(["2.stf"]), source="test")
@@ -84,10 +81,7 @@ def test_a_close_waits_for_an_intake_that_joined_and_then_does_not_close(ops: En
 
 
 def test_an_intake_waits_for_a_close_and_then_opens_the_next_request(ops: Engine, web: Engine):
-    send(web, ["1.stf"])
-    (request,) = claim(ops)
-    sampler = begun(ops, request)
-    sampler.serve_batch()
+    request, sampler = served(ops, web)
     with ThreadPoolExecutor(1) as pool:
         with transaction(ops) as session:
             requests.lock_for_end(session, sampler.run.claim)
@@ -192,6 +186,15 @@ def test_a_predecessor_that_comes_back_after_its_successor_began_serves_nothing(
 def sampler_of(engine: Engine, request: Request) -> Sampler:
     holder = Claim(request.id, request.attempts, uuid.uuid4())
     return sampled_run.sampler_of(engine, holder, "ns", batch_size=5)
+
+
+def served(ops: Engine, web: Engine) -> tuple[Request, Sampler]:
+    """A request whose run has served all that was announced, and goes on."""
+    send(web, ["1.stf"])
+    (request,) = claim(ops)
+    sampler = begun(ops, request)
+    sampler.serve_batch()
+    return request, sampler
 
 
 def begun(engine: Engine, request: Request) -> Sampler:
