@@ -19,7 +19,7 @@ from filelock import FileLock
 from deployments.stack.accounts import claim
 from deployments.stack.binaries import find_binaries
 from deployments.stack.layout import Layout
-from deployments.stack.postgres import Instance, instance_of
+from deployments.stack.postgres import Instance, instance_of, remove
 from deployments.stack.stack import Stack
 from deployments.stack.temporary import remove_state, temporary_environment, temporary_settings
 from flows.common.settings import Settings
@@ -80,6 +80,7 @@ def _make(given: dict[str, str]) -> None:
     settings = temporary_settings(given)
     if settings.stack.state_dir.exists():  # a first try was interrupted
         remove_state(settings)
+    remove(instance_of(settings))  # where only the state directory was deleted
     stack = Stack(settings, given, parts=_PARTS)
     try:
         stack.start()

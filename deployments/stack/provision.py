@@ -25,7 +25,9 @@ from deployments.stack.credentials import (
     Credentials,
     password_in,
 )
+from deployments.stack.errors import PostgresUnusable
 from deployments.stack.layout import Layout
+from deployments.stack.postgres import instance_of
 from flows.common import database
 from flows.common.settings import Settings, settings
 
@@ -35,6 +37,7 @@ OPS_USER = "prodops"
 OPS_PURPOSE = "the stack's ops side, for PCS"
 _ANSWER_SECONDS = 60.0
 _POLL_SECONDS = 0.05
+_REFUSED = "password authentication failed"
 
 _Connection = psycopg.Connection[tuple[object, ...]]
 
@@ -44,13 +47,23 @@ def provision(configured: Settings) -> None:
 
     Raises:
         OutsideUnavailable: The database did not answer in time.
+        PostgresUnusable: Its data were made with another password.
     """
     credentials = Credentials(Layout(configured.stack.state_dir).secrets)
     port = configured.database.port
     owners = {PRODOPS_DATABASE: OPS_ROLE, PREFECT_DATABASE: PREFECT_ROLE}
     if configured.sandbox.grid:
         owners[RUCIO_DATABASE] = RUCIO_ROLE
-    with _connect(port, credentials.superuser) as connection:
+    try:
+        first = _connect(port, credentials.superuser)
+    except psycopg.errors.InvalidPassword as error:
+        instance = instance_of(configured)
+        raise PostgresUnusable(
+            f"the data in {instance.data} were made with another password than that of "
+            f"{credentials.superuser}: put back the secrets that were there, or remove "
+            f"{instance.directory} to begin without data"
+        ) from error
+    with first as connection:
         for role in (*owners.values(), WEB_ROLE):
             _make_role(connection, role, password_in(credentials.passfiles[role]))
         for name, owner in owners.items():
@@ -63,7 +76,12 @@ def provision(configured: Settings) -> None:
 
 
 def _connect(port: int, passfile: Path, name: str = "postgres") -> _Connection:
-    """Connect as the superuser, waiting for a server that is starting or recovering."""
+    """Connect as the superuser, waiting for a server that is starting or recovering.
+
+    Raises:
+        InvalidPassword: It does not take the password.
+        OutsideUnavailable: It did not answer in time.
+    """
     deadline = time.monotonic() + _ANSWER_SECONDS
     while True:
         try:
@@ -77,8 +95,10 @@ def _connect(port: int, passfile: Path, name: str = "postgres") -> _Connection:
                 autocommit=True,
             )
         except psycopg.OperationalError as error:
+            if _REFUSED in str(error):  # libpq does not hand on the SQLSTATE of a refused start-up
+                raise psycopg.errors.InvalidPassword(str(error)) from error
             if time.monotonic() > deadline:
-                reason = str(error).strip().splitlines()[-1]
+                reason = str(error).strip().splitlines()[0]
                 raise OutsideUnavailable(f"PostgreSQL does not answer: {reason}") from error
         time.sleep(_POLL_SECONDS)
 

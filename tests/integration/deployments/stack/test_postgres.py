@@ -17,7 +17,7 @@ from deployments.stack import binaries
 from deployments.stack.accounts import database_account
 from deployments.stack.binaries import Binaries, find_binaries, reachable_by, wheel_directory
 from deployments.stack.credentials import Credentials
-from deployments.stack.errors import PostgresUnusable
+from deployments.stack.errors import PartFailed, PostgresUnusable
 from deployments.stack.postgres import Instance, check_version, instance_of, remove
 from deployments.stack.stack import Stack
 
@@ -190,6 +190,19 @@ def test_new_secrets_take_effect_at_the_next_start(stack: Stack):
     stack.restart("postgres")
 
     connect(stack, "prodops_ops").close()
+
+
+def test_data_whose_password_is_lost_are_named_at_once(stack: Stack, instance: Instance):
+    passfile = Credentials(stack.layout.secrets).superuser
+    kept = passfile.rename(passfile.with_suffix(".kept"))
+    Credentials(stack.layout.secrets).create()
+
+    with pytest.raises(PartFailed, match=f"{instance.data} were made with another password"):
+        stack.restart("postgres")
+
+    kept.replace(passfile)
+    stack.restart("postgres")
+    connect(stack, "postgres", "postgres").close()
 
 
 def test_data_of_another_version_is_refused_in_words(instance: Instance):
