@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,8 @@ from functools import lru_cache
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from flows.common import access, actions
+from flows.common.callers import Caller, on_ops_side
 from flows.common.database import make_engine, transaction
 from flows.common.settings import settings
 
@@ -34,6 +37,23 @@ def ops_session() -> Iterator[Session]:
     """
     with transaction(ops_engine()) as session:
         yield session
+
+
+def publish_access(session: Session) -> None:
+    """Tell the database what the settings and the actions say of who may do what."""
+    configured = settings()
+    access.publish(
+        session,
+        actions={each.name: each.scope for each in actions.all_actions().values()},
+        proxied_scopes=configured.api.proxied_scopes,
+        proxied_ceiling=configured.api.proxied_ceiling,
+        services=configured.pcs.services,
+    )
+
+
+def os_user() -> Caller:
+    """The user of this machine who gives the command: on the ops side, whoever may run it may."""
+    return on_ops_side(getpass.getuser())
 
 
 def join_stack() -> None:

@@ -14,6 +14,7 @@ from deployments import catalogue
 from deployments.worker.request_store import Ending, NoRoom, RequestStore
 from flows.common import actions, claims, requests
 from flows.common.actions import Action
+from flows.common.callers import Caller
 from flows.common.claims import Claim
 from flows.common.database import transaction
 from flows.common.models import Request, RequestState
@@ -27,7 +28,7 @@ class AlreadyOpen(ProdOpsError):
 _LEASES: Final = 3
 
 
-def run(engine: Engine, name: str, parameters: dict[str, Any], *, requested_by: str) -> Request:
+def run(engine: Engine, name: str, parameters: dict[str, Any], *, caller: Caller) -> Request:
     """Run the action here and give its request as it ended.
 
     Raises:
@@ -36,9 +37,9 @@ def run(engine: Engine, name: str, parameters: dict[str, Any], *, requested_by: 
         Invalid: The parameters are not of the action's form.
     """
     action = actions.get(name)
-    worker = f"{requested_by}@{socket.gethostname()}:{os.getpid()}"
+    worker = f"{caller.name}@{socket.gethostname()}:{os.getpid()}"
     store = RequestStore(engine, settings().worker, worker)
-    claim = _claim(store, action, parameters, requested_by)
+    claim = _claim(store, action, parameters, caller)
     ended = threading.Event()
     threading.Thread(target=_renew, args=(store, claim, ended), daemon=True).start()
     claims.hold(claim)
@@ -49,7 +50,7 @@ def run(engine: Engine, name: str, parameters: dict[str, Any], *, requested_by: 
         store.conclude(claim, Ending(state=RequestState.FAILED, error=text))
         raise
     except KeyboardInterrupt:
-        text = f"interrupted by {requested_by}"
+        text = f"interrupted by {caller.name}"
         store.conclude(claim, Ending(state=RequestState.CANCELLED, error=text))
         raise
     finally:
@@ -61,18 +62,18 @@ def run(engine: Engine, name: str, parameters: dict[str, Any], *, requested_by: 
 
 
 def _claim(
-    store: RequestStore, action: Action, parameters: dict[str, Any], requested_by: str
+    store: RequestStore, action: Action, parameters: dict[str, Any], caller: Caller
 ) -> Claim:
     form = action.parse(parameters)
     with transaction(store.engine) as session:
-        action.gate(session, form)
+        action.gate(session, form, caller)
         if requests.room_for(session, action) <= 0:
             raise NoRoom(f"{action.name}: as many requests are worked on as may be at a time")
         request = requests.claim_new(
             session,
             action,
             form,
-            requested_by=requested_by,
+            caller=caller,
             source="local",
             worker=store.worker,
             lease_seconds=store.settings.lease_seconds,

@@ -20,13 +20,13 @@ from fastapi import FastAPI
 from pydantic_settings import BaseSettings
 from starlette.requests import HTTPConnection
 
-from api.http.access import Caller
 from api.http.app import create_app
 from api.http.errors import Rejection
 from deployments import catalogue
 from deployments.cli import app as command
 from deployments.stack.temporary import only_settings, temporary_settings
 from flows.common import actions
+from flows.common.callers import Caller
 from flows.common.settings import GROUPS, names_of, settings
 
 ROOT: Final = Path(__file__).parent.parent
@@ -35,11 +35,10 @@ _NOWHERE: Final = "postgresql+psycopg://nobody@127.0.0.1:1/prodops"
 _METHODS: Final = ("get", "post", "put", "patch", "delete", "options")
 _AUTH: Final = {
     "": "anybody",
-    "reader": "anybody; where reads are closed: token, login or proxy",
-    "caller": "token, login or proxy",
-    "listener": "token, login or proxy",
-    "writer": "token or proxy",
-    "token_writer": "token or proxy",
+    "reader": "anybody; where reads are closed: scope `read`",
+    "caller": "whoever is known",
+    "listener": "whoever is known, and visitors where reads are open",
+    "writer": "scope `{scope}`",
 }
 _PLAIN: Final = re.compile(r"[\w./:@%+~*,-]*")
 
@@ -198,10 +197,10 @@ async def _routes(app: FastAPI, described: Mapping[str, Any]) -> list[tuple[str,
     """
     asked = ""
 
-    def refusing(right: str) -> Callable[[HTTPConnection], Awaitable[Caller]]:
-        async def refuse(_connection: HTTPConnection) -> Caller:
+    def refusing(right: str) -> Callable[..., Awaitable[Caller]]:
+        async def refuse(_connection: HTTPConnection, scope: str = "", **_: int) -> Caller:
             nonlocal asked
-            asked = right
+            asked = _AUTH[right].format(scope=scope)
             raise Rejection(403, {"detail": right})
 
         return refuse
@@ -216,7 +215,7 @@ async def _routes(app: FastAPI, described: Mapping[str, Any]) -> list[tuple[str,
                 asked = ""
                 await client.request(method, re.sub(r"{.*?}", "1", path), json={})
                 summary = methods[method].get("summary", "")
-                found.append((method.upper(), path, _AUTH[asked], summary))
+                found.append((method.upper(), path, asked or _AUTH[""], summary))
     app.state.engine.dispose()
     return found
 
@@ -228,9 +227,11 @@ def _api_page(routes: Iterable[tuple[str, str, str, str]]) -> str:
         "`PRODOPS_ROOT_PATH` every path has that prefix. Refusals are described in",
         "[messages.md](messages.md#refusals).",
         "",
-        "A token is sent as `Authorization: Token KEY`. A proxy is one of",
-        "`PRODOPS_API_TRUSTED_PROXIES` that names the user in `X-Remote-User`. A login is the",
-        "signed cookie of a page; it grants reading only.",
+        "Who calls is known by a token (`Authorization: Token KEY`, or `Bearer`), by a browser's",
+        "session, or by one of `PRODOPS_API_TRUSTED_PROXIES` that names the user in",
+        "`X-Remote-User`. What a scope permits, and what a refusal says, stands in",
+        "[the border](../explanation/border.md). A session's or a proxied user's write must be sent",
+        "as `Content-Type: application/json`, also without a body; else the answer is 415.",
         "",
         *_table(
             ("Method", "Path", "Who may", "What it does"),
@@ -266,6 +267,7 @@ def _actions_page() -> str:
             [
                 ("Trigger", f"`POST /api/actions/{name}/` or `prodops run {name}`"),
                 ("Flow", f"`{actions.entrypoints()[name]}`"),
+                ("Scope", f"`{action.scope}`"),
                 ("Time limit", f"{action.timeout_seconds:g} s"),
                 ("When its run is lost", f"`{action.on_lost}`"),
                 ("Runs at a time", _at_a_time(action)),

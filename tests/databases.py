@@ -13,8 +13,9 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
 
-from api.http import access
 from deployments.stack.credentials import Credentials
+from flows.common import access, callers
+from flows.common.callers import Caller, Means, Proof, Scope
 from flows.common.database import make_engine, transaction
 
 _TEMPLATE = "prodops"
@@ -83,9 +84,18 @@ class Database:
             make_engine(ops_url, passfile=ops), make_engine(web_url, passfile=web),
         )  # fmt: skip
 
-    def create_token(self, owner: str = "tester") -> str:
+    def create_token(self, owner: str = "tester", *scopes: Scope) -> str:
+        """A token of the owner with these scopes; none: those that a new one has."""
         with transaction(self.ops_engine) as session:
-            return access.create_token(session, owner)
+            return access.create_token(session, owner, scopes=scopes or callers.DEFAULT)
+
+    def caller(self, owner: str, *scopes: Scope) -> Caller:
+        """The bearer of a new token, as the web tier knows them."""
+        proof = Proof(means=Means.TOKEN, value=self.create_token(owner, *scopes))
+        with transaction(self.web_engine) as session:
+            caller = access.caller_of(session, proof)
+        assert caller is not None
+        return caller
 
     def close(self) -> None:
         """Close every connection; the engines keep the statements that they have compiled."""

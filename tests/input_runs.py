@@ -14,6 +14,7 @@ from blocks.errors import ProdOpsError
 from blocks.pcs_service import Campaign, RequestedInput, Survey
 from deployments import catalogue
 from flows.common import actions, claims, requests
+from flows.common.callers import on_ops_side
 from flows.common.claims import Claim
 from flows.common.database import transaction
 from flows.common.models import Event, Request
@@ -47,7 +48,7 @@ class Runs:
         wanted = actions.get(action)
         with transaction(self.database.ops_engine) as session:
             form = wanted.parse(dict(parameters))
-            requests.accept(session, wanted, form, requested_by="me", source="page")
+            requests.accept(session, wanted, form, caller=on_ops_side("me"), source="page")
         return self.claim()
 
     def claim(self) -> Claim:

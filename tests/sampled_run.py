@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from api.requests import queries
 from flows.common import requests
+from flows.common.callers import Caller, on_ops_side
 from flows.common.claims import Claim
 from flows.common.database import transaction
 from flows.common.models import Request, RequestState
@@ -27,13 +28,18 @@ def messages_of(run: int, stfs: int, **plan: Any) -> list[dict[str, Any]]:
     return [message for _, message in played if message["msg_type"] != "stf_gen"]
 
 
-def incoming(bodies: Iterable[dict[str, Any]]) -> list[Incoming]:
-    """Message bodies, as a shifter brings them."""
-    return [Incoming(body, schemas.parse(body), "shifter") for body in bodies]
+SHIFTER = on_ops_side("shifter")
 
 
-def take_in(engine: Engine, bodies: Iterable[dict[str, Any]]) -> list[Verdict]:
-    taken = intake.take_in(engine, incoming(bodies), source="message")
+def incoming(bodies: Iterable[dict[str, Any]], caller: Caller = SHIFTER) -> list[Incoming]:
+    """Message bodies, as the caller brings them."""
+    return [Incoming(body, schemas.parse(body), caller) for body in bodies]
+
+
+def take_in(
+    engine: Engine, bodies: Iterable[dict[str, Any]], caller: Caller = SHIFTER
+) -> list[Verdict]:
+    taken = intake.take_in(engine, incoming(bodies, caller), source="message")
     return [verdict for _, verdict in taken]
 
 

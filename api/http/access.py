@@ -1,7 +1,8 @@
-"""Who calls: a token, a user that a trusted proxy names, a page's reading cookie, or nobody.
+"""Who calls: a token, a browser's session, a user that a trusted proxy names, or nobody.
 
-The cookie is signed and only ever grants reading, so that no page of another site can write. The
-token of a service of ours acts for the user whom it names; nobody else's does.
+What a caller may do, the database says (`flows/common/access.py`); it is remembered for a few
+seconds. A write of a session or of a proxied user has to come as `application/json`, which a page
+of another site cannot send, and which a proxy that drops all other headers lets through.
 """
 
 from __future__ import annotations
@@ -10,118 +11,45 @@ import hashlib
 import ipaddress
 import secrets
 import time
-from collections.abc import Collection
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Request
 from itsdangerous import BadSignature, URLSafeTimedSerializer
-from sqlalchemy import Engine, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Engine
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
 from api.http.errors import Rejection
-from flows.common.database import now, transaction
-from flows.common.models import ApiToken
+from blocks.errors import OutsideUnavailable
+from flows.common import access
+from flows.common.callers import NOBODY, VISITOR, Caller, Means, Proof, Scope
+from flows.common.database import transaction
 from flows.common.settings import ApiSettings, BadSetting
 
-COOKIE: Final = "prodops_reader"
+SESSION_COOKIE: Final = "prodops_session"
+VISITOR_COOKIE: Final = "prodops_reader"
+JSON: Final = "application/json"
 NOT_PROVIDED: Final = "Authentication credentials were not provided."
 INVALID: Final = "Invalid token."
+_NO_SIGN: Final = (
+    f"Send this with Content-Type: {JSON}, also without a body: it shows that no other site's "
+    "page sends it."
+)
+_TWICE: Final = "X-Remote-User came more than once: the proxy must replace what it is sent."
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+_SCHEMES: Final = frozenset({"token", "bearer"})
 _CACHE_SECONDS: Final = 5.0
-_KEY_BYTES: Final = 20  # 40 hex digits, the form of the original's tokens
-
-
-class Kind(StrEnum):
-    """How a caller is known."""
-
-    TOKEN = "token"  # noqa: S105
-    PROXY = "proxy"
-    COOKIE = "cookie"
-    NOBODY = "nobody"
-
-
-@dataclass(frozen=True)
-class Caller:
-    """Who calls.
-
-    Attributes:
-        name: The user.
-        kind: How the caller is known.
-        service: The service whose token acts for the user; empty where none does.
-    """
-
-    name: str
-    kind: Kind
-    service: str = ""
-
-    @property
-    def may_write(self) -> bool:
-        """Whether the caller may write: a cookie may not."""
-        return self.kind in {Kind.TOKEN, Kind.PROXY}
-
-
-NOBODY: Final = Caller("", Kind.NOBODY)
-
-
-# ------------------------------------------------------------------ tokens
-
-
-def hash_key(key: str) -> str:
-    """What is kept of a key. It is random, so a plain hash cannot be guessed from."""
-    return hashlib.sha256(key.encode()).hexdigest()
-
-
-def create_token(session: Session, owner: str, note: str = "") -> str:
-    """Make a token for `owner`; its key is returned once and never kept."""
-    key = secrets.token_hex(_KEY_BYTES)
-    session.add(ApiToken(owner=owner, note=note, key_hash=hash_key(key)))
-    return key
-
-
-def keep_token(session: Session, owner: str, key: str, note: str) -> None:
-    """Make `key` a token of `owner`, and the only good one with that note."""
-    wanted = hash_key(key)
-    for token in session.scalars(select(ApiToken).where(ApiToken.owner == owner)):
-        if token.note == note and token.key_hash != wanted and token.revoked_at is None:
-            token.revoked_at = now()
-    if not session.scalar(select(ApiToken.id).where(ApiToken.key_hash == wanted)):
-        session.add(ApiToken(owner=owner, note=note, key_hash=wanted))
-
-
-def list_tokens(session: Session) -> list[ApiToken]:
-    """Every token, oldest first."""
-    return list(session.scalars(select(ApiToken).order_by(ApiToken.id)))
-
-
-def revoke_token(session: Session, token_id: int) -> ApiToken | None:
-    """Revoke a token; None where there is none of that id."""
-    token = session.get(ApiToken, token_id)
-    if token is not None and token.revoked_at is None:
-        token.revoked_at = now()
-    return token
-
-
-# ------------------------------------------------------------------ callers
+_MOST_KNOWN: Final = 10_000  # then all are asked for again: a flood of wrong keys
+_LONGEST_NAME: Final = 150
 
 
 class Gatekeeper:
-    """Tells who calls, by the settings of this API process."""
+    """Tells who calls, by the settings of this API process and what the database knows."""
 
-    def __init__(
-        self,
-        engine: Engine,
-        settings: ApiSettings,
-        cookie_key: str,
-        *,
-        services: Collection[str] = (),
-    ) -> None:
+    def __init__(self, engine: Engine, settings: ApiSettings, cookie_key: str) -> None:
         self._engine = engine
-        self._owners: dict[str, tuple[float, str | None]] = {}
-        self._services = frozenset(services)
+        self._known: dict[str, tuple[float, Caller | None]] = {}
         self._settings = settings
         self._signer = URLSafeTimedSerializer(cookie_key, salt="prodops-reader")
         self._proxies = [ipaddress.ip_network(name) for name in settings.trusted_proxies]
@@ -130,53 +58,56 @@ class Gatekeeper:
         """Who calls.
 
         Raises:
-            Rejection: 403, where a token was sent that is not good.
+            Rejection: 403, where a token was sent that is not good; 400, where two users are named.
         """
-        token = _token_of(connection)
-        user = connection.headers.get("x-remote-user", "").strip()
-        if token is not None:
-            owner = await self._owner(token)
-            if owner is None:
+        key = _key_of(connection)
+        user = _user_of(connection)
+        if key is not None:
+            found = await self._look_up(Proof(means=Means.TOKEN, value=key))
+            if found is None:
                 raise Rejection(403, {"detail": INVALID})
-            if owner in self._services:
-                return Caller(user[:150] or owner, Kind.TOKEN, service=owner)
-            return Caller(owner, Kind.TOKEN)
+            return found.speaking_for(user) if found.service else found
         if user and self._is_trusted(connection):
-            return Caller(user[:150], Kind.PROXY)
-        return self._cookie_caller(connection) or NOBODY
+            return await self._look_up(Proof(means=Means.PROXY, value=user)) or NOBODY
+        return await self._browser(connection)
 
     async def reader(self, connection: HTTPConnection) -> Caller:
         """Who reads; anyone may where reads are open.
 
         Raises:
             Rejection: 403, where reads are closed and nobody is known.
+            ScopeMissing: The caller may not even read.
         """
         caller = await self.caller(connection)
-        if caller is NOBODY and not self._settings.has_open_reads:
+        if self._settings.has_open_reads:
+            return caller
+        if not caller.is_known:
             raise Rejection(403, {"detail": NOT_PROVIDED})
+        caller.require(Scope.READ, "Reading")
         return caller
 
-    async def writer(self, connection: HTTPConnection) -> Caller:
+    async def writer(self, connection: HTTPConnection, scope: Scope, *, nobody: int) -> Caller:
         """Who writes.
 
-        Raises:
-            Rejection: 403, where nobody with that right is known.
-        """
-        caller = await self.caller(connection)
-        if not caller.may_write:
-            raise Rejection(403, {"detail": NOT_PROVIDED})
-        return caller
-
-    async def token_writer(self, connection: HTTPConnection) -> Caller:
-        """Who writes where the contract wants a token: 401 names the scheme.
+        Args:
+            connection: What comes.
+            scope: What it takes at least.
+            nobody: The status where nobody is known; 401 names the scheme.
 
         Raises:
-            Rejection: 401.
+            Rejection: Nobody is known; or 415, where the sign is missing that it is our own page's.
+            ScopeMissing: The caller has not the scope.
         """
         try:
-            return await self.writer(connection)
+            caller = await self.caller(connection)
         except Rejection as refusal:
-            raise Rejection(401, refusal.body, {"WWW-Authenticate": "Token"}) from None
+            raise refusal if refusal.status != 403 else _unknown(refusal.body, nobody) from None  # noqa: PLR2004
+        if not caller.is_known:
+            raise _unknown({"detail": NOT_PROVIDED}, nobody)
+        if caller.means is not Means.TOKEN and not _is_signed(connection):
+            raise Rejection(415, {"detail": _NO_SIGN})
+        caller.require(scope)
+        return caller
 
     async def listener(self, connection: HTTPConnection) -> Caller:
         """Who listens to the stream: 401 for all others, whatever they sent.
@@ -194,44 +125,80 @@ class Gatekeeper:
             raise Rejection(401, {"detail": NOT_PROVIDED})
         return caller
 
-    def reading_cookie(self, name: str) -> str:
-        """A cookie's value that lets a page read as `name`."""
-        return str(self._signer.dumps(name))
+    # ------------------------------------------------------------------ browsers
+
+    async def sign_in(self, key: str) -> tuple[Caller, str] | None:
+        """Exchange a token for a session's secret; None where the token is not good."""
+
+        def opened() -> tuple[Caller, str] | None:
+            with transaction(self._engine) as session:
+                caller = access.caller_of(session, Proof(means=Means.TOKEN, value=key))
+                secret = access.open_session(session, key, seconds=self.cookie_seconds)
+            return (caller, secret) if caller is not None and secret is not None else None
+
+        return await run_in_threadpool(opened)
+
+    async def sign_out(self, connection: HTTPConnection) -> None:
+        """End the browser's session, if it has one."""
+        secret = connection.cookies.get(SESSION_COOKIE)
+        if not secret:
+            return
+
+        def closed() -> None:
+            with transaction(self._engine) as session:
+                access.close_session(session, secret)
+
+        await run_in_threadpool(closed)
+        self._known.pop(_digest(Proof(means=Means.SESSION, value=secret)), None)
+
+    def visitor_cookie(self) -> str:
+        """A cookie's value that lets a page of an anonymous visitor follow the stream."""
+        return str(self._signer.dumps("visitor"))
 
     @property
     def cookie_seconds(self) -> int:
         """How long a cookie is good."""
         return int(self._settings.cookie_days * 86_400)
 
-    async def _owner(self, key: str) -> str | None:
-        """Whose the key is, remembered for a few seconds so that a busy caller costs no query."""
-        digest = hash_key(key)
-        moment, owner = self._owners.get(digest, (0.0, None))
-        if time.monotonic() - moment > _CACHE_SECONDS:
-            owner = await run_in_threadpool(self._look_up, digest)
-            if len(self._owners) > 10_000:  # noqa: PLR2004 - a flood of wrong keys
-                self._owners.clear()
-            self._owners[digest] = (time.monotonic(), owner)
-        return owner
-
-    def _look_up(self, digest: str) -> str | None:
-        good = select(ApiToken.owner).where(
-            ApiToken.key_hash == digest, ApiToken.revoked_at.is_(None)
-        )
-        with transaction(self._engine) as session:
-            return session.scalar(good)
-
-    def _cookie_caller(self, connection: HTTPConnection) -> Caller | None:
-        value = connection.cookies.get(COOKIE)
-        if not value:
-            return None
+    async def _browser(self, connection: HTTPConnection) -> Caller:
+        if secret := connection.cookies.get(SESSION_COOKIE):
+            signed_in = await self._look_up(Proof(means=Means.SESSION, value=secret))
+            if signed_in is not None:
+                return signed_in
+        value = connection.cookies.get(VISITOR_COOKIE)
+        if not value or not self._settings.has_open_reads:
+            return NOBODY
         try:
-            name = self._signer.loads(value, max_age=self.cookie_seconds)
+            self._signer.loads(value, max_age=self.cookie_seconds)
         except BadSignature:
-            return None
-        if name == VISITOR and not self._settings.has_open_reads:
-            return None
-        return Caller(name, Kind.COOKIE)
+            return NOBODY
+        return VISITOR
+
+    # ------------------------------------------------------------------ what is known
+
+    async def is_good(self, proof: Proof) -> bool:
+        """Whether it still proves who calls; while the database is away, what was good is."""
+        try:
+            caller = await self._look_up(proof)
+        except OutsideUnavailable:
+            return True
+        is_open = self._settings.has_open_reads
+        return caller is not None and (is_open or caller.may(Scope.READ))
+
+    async def _look_up(self, proof: Proof) -> Caller | None:
+        """Whose the proof is, remembered so that a busy caller costs no query."""
+        digest = _digest(proof)
+        moment, caller = self._known.get(digest, (0.0, None))
+        if time.monotonic() - moment > _CACHE_SECONDS:
+            caller = await run_in_threadpool(self._ask, proof)
+            if len(self._known) > _MOST_KNOWN:
+                self._known.clear()
+            self._known[digest] = (time.monotonic(), caller)
+        return caller
+
+    def _ask(self, proof: Proof) -> Caller | None:
+        with transaction(self._engine) as session:
+            return access.caller_of(session, proof)
 
     def _is_trusted(self, connection: HTTPConnection) -> bool:
         if connection.client is None:
@@ -243,11 +210,8 @@ class Gatekeeper:
         return any(peer in network for network in self._proxies)
 
 
-VISITOR: Final = "visitor"
-
-
 def read_cookie_key(path: Path | None) -> str:
-    """The key that signs cookies; without a file, one that lasts as long as the process.
+    """The key that signs visitors' cookies; without a file, one that lasts as the process does.
 
     Raises:
         BadSetting: The file cannot be read.
@@ -260,16 +224,55 @@ def read_cookie_key(path: Path | None) -> str:
         raise BadSetting(f"setting PRODOPS_API_COOKIE_KEY_FILE: {error}") from error
 
 
-def _token_of(connection: HTTPConnection) -> str | None:
-    scheme, _, key = connection.headers.get("authorization", "").partition(" ")
-    return key.strip() if scheme == "Token" else None
-
-
 def gatekeeper(connection: HTTPConnection) -> Gatekeeper:
     """The gatekeeper of the app that serves the connection."""
     keeper: Any = connection.app.state.gatekeeper
     assert isinstance(keeper, Gatekeeper)  # noqa: S101
     return keeper
+
+
+# ------------------------------------------------------------------ what is sent
+
+
+def _key_of(connection: HTTPConnection) -> str | None:
+    """The key that was sent; the scheme is written as anybody likes (RFC 9110, section 11.1)."""
+    scheme, _, key = connection.headers.get("authorization", "").partition(" ")
+    return key.strip() if scheme.lower() in _SCHEMES else None
+
+
+def _user_of(connection: HTTPConnection) -> str:
+    """The user that a header names; empty where none does.
+
+    Raises:
+        Rejection: 400, where it names two: one of them came from outside.
+    """
+    named = connection.headers.getlist("x-remote-user")
+    if len(named) > 1:
+        raise Rejection(400, {"detail": _TWICE})
+    if not named:
+        return ""
+    raw = named[0].encode("latin-1")
+    try:
+        name = raw.decode()  # a header is bytes; proxies send names in UTF-8
+    except UnicodeDecodeError:
+        name = named[0]
+    return "".join(each for each in name if each.isprintable()).strip()[:_LONGEST_NAME]
+
+
+def _is_signed(connection: HTTPConnection) -> bool:
+    """Whether no page of another site can have sent it."""
+    method = connection.scope.get("method", "GET")
+    media_type = connection.headers.get("content-type", "").partition(";")[0]
+    return method in _SAFE or media_type.strip().lower() == JSON
+
+
+def _unknown(body: dict[str, object], status: int) -> Rejection:
+    headers = {"WWW-Authenticate": "Token"} if status == 401 else None  # noqa: PLR2004
+    return Rejection(status, body, headers)
+
+
+def _digest(proof: Proof) -> str:
+    return hashlib.sha256(f"{proof.means}:{proof.value}".encode()).hexdigest()
 
 
 # ------------------------------------------------------------------ what a route asks for
@@ -279,15 +282,24 @@ async def _reader(request: Request) -> Caller:
     return await gatekeeper(request).reader(request)
 
 
-async def _writer(request: Request) -> Caller:
-    return await gatekeeper(request).writer(request)
+def writing_takes(scope: Scope, *, nobody: int = 403) -> Any:
+    """The dependency of a route that writes.
 
+    Args:
+        scope: What it takes at least.
+        nobody: The status where nobody is known: 403 where the originals say so, else 401.
+    """
 
-async def _token_writer(request: Request) -> Caller:
-    return await gatekeeper(request).token_writer(request)
+    async def writer(request: Request) -> Caller:
+        return await gatekeeper(request).writer(request, scope, nobody=nobody)
+
+    return Depends(writer)
 
 
 Reader = Annotated[Caller, Depends(_reader)]
-Writer = Annotated[Caller, Depends(_writer)]
-TokenWriter = Annotated[Caller, Depends(_token_writer)]
-"""A writer where the contract answers everybody else 401."""
+Asker = Annotated[Caller, writing_takes(Scope.READ, nobody=401)]
+"""Whoever is known: what is asked for says what it takes."""
+AgentWriter = Annotated[Caller, writing_takes(Scope.MESSAGE)]
+Sender = Annotated[Caller, writing_takes(Scope.MESSAGE, nobody=401)]
+Requester = Annotated[Caller, writing_takes(Scope.REQUEST)]
+TokenRequester = Annotated[Caller, writing_takes(Scope.REQUEST, nobody=401)]

@@ -13,6 +13,7 @@ from api.http import assets, errors, folders, pages
 from api.http.access import Gatekeeper, read_cookie_key
 from api.http.background import running
 from api.http.bodies import BodyLimit, SlashTolerant
+from api.http.hosts import HostCheck
 from api.http.stream import Feed
 from flows.common.database import make_engine
 from flows.common.settings import Settings
@@ -50,18 +51,19 @@ def routed(prefix: str) -> FastAPI:
             app.include_router(module.router, prefix=prefix)
     app.add_middleware(BodyLimit)
     app.add_middleware(SlashTolerant)
+    app.add_middleware(HostCheck)
     return app
 
 
 def equip(app: FastAPI, settings: Settings) -> None:
     """Give the application what its routes work with; its prefix is that of the settings."""
-    app.state = State({"settings": settings})  # nothing that was kept for others is left
+    # A new state: nothing that was kept for others is left.
+    app.state = State({"settings": settings, "hosts": settings.api.hosts})
     app.state.engine = make_engine(pool_size=settings.database.pool_size)
     app.state.gatekeeper = Gatekeeper(
         app.state.engine,
         settings.api,
         read_cookie_key(settings.api.cookie_key_file),
-        services=settings.pcs.services,
     )
     app.state.feed = Feed(settings.stream)
 
@@ -70,7 +72,8 @@ def equip(app: FastAPI, settings: Settings) -> None:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     feed: Feed = app.state.feed
     try:
-        async with running(feed.run(), feed.beat()):
+        keeper: Gatekeeper = app.state.gatekeeper
+        async with running(feed.run(), feed.beat(), feed.expel(keeper.is_good)):
             yield
     finally:
         app.state.engine.dispose()

@@ -17,11 +17,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from api.http import folders, wording
-from api.http.access import COOKIE, NOBODY, VISITOR, Caller, gatekeeper
+from api.http.access import SESSION_COOKIE, VISITOR_COOKIE, gatekeeper
 from api.http.assets import asset_path
 from api.http.errors import RETRY_SECONDS, Rejection
 from api.http.sessions import settings_of
 from blocks.errors import OutsideUnavailable, ProdOpsError
+from flows.common.callers import NOBODY, Caller, Scope, in_order
 from flows.common.database import now
 
 _HEADERS: Final = {
@@ -49,7 +50,7 @@ def render(
             url=lambda path: f"{prefix}{path}",
             asset=lambda name: f"{prefix}{asset_path(name)}",
             here=request.url.path,
-            viewer=viewer.name if viewer.name != VISITOR else "",
+            viewer=viewer.name,
             now=now(),
             version=version("epic-prodops"),
             **values,
@@ -115,20 +116,34 @@ def login_page(request: Request, *, status: int, problem: str = "", target: str 
 def admit(request: Request, response: Response, viewer: Caller) -> None:
     """Give an anonymous caller a visitor cookie."""
     if viewer is NOBODY:
-        set_cookie(request, response, VISITOR)
+        keeper = gatekeeper(request)
+        _set_cookie(request, response, VISITOR_COOKIE, keeper.visitor_cookie())
 
 
-def set_cookie(request: Request, response: Response, name: str) -> None:
-    """Let the browser read as `name` from now on."""
-    keeper = gatekeeper(request)
-    response.set_cookie(
-        COOKIE, keeper.reading_cookie(name), max_age=keeper.cookie_seconds, **_cookie_scope(request)
-    )
+def sign_in(request: Request, response: Response, secret: str) -> None:
+    """Give the browser its session."""
+    _set_cookie(request, response, SESSION_COOKIE, secret)
 
 
-def drop_cookie(request: Request, response: Response) -> None:
-    """Make the browser forget who reads."""
-    response.delete_cookie(COOKIE, **_cookie_scope(request))
+def sign_out(request: Request, response: Response) -> None:
+    """Make the browser forget its session."""
+    response.delete_cookie(SESSION_COOKIE, **_cookie_scope(request))
+
+
+def known(viewer: Caller) -> dict[str, Any]:
+    """Who looks, and what they may do, as templates and scripts take it."""
+    return {
+        "name": viewer.name,
+        "means": viewer.means.value,
+        "is_known": viewer.is_known,
+        "may_write": viewer.may(Scope.REQUEST),
+        "scopes": in_order(viewer.scopes),
+    }
+
+
+def _set_cookie(request: Request, response: Response, name: str, value: str) -> None:
+    seconds = gatekeeper(request).cookie_seconds
+    response.set_cookie(name, value, max_age=seconds, **_cookie_scope(request))
 
 
 def prefix_of(request: Request) -> str:

@@ -12,7 +12,7 @@ import time
 import uuid
 from bisect import bisect_right
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -22,6 +22,7 @@ import structlog
 from sse_starlette.event import ServerSentEvent
 
 from flows.common import events
+from flows.common.callers import Proof
 from flows.common.database import listen_dsn
 from flows.common.settings import StreamSettings
 
@@ -29,6 +30,7 @@ _READ_LIMIT: Final = 2000
 _LOOK_SECONDS: Final = 2.0  # how often the table is looked at without a notification
 _REPLAYS_AT_ONCE: Final = 4
 _RECONNECT_SECONDS: Final = 0.5
+_PROOF_SECONDS: Final = 2.0  # how often it is looked whether clients' tokens are still good
 
 _SELECT: Final = """
     SELECT id, msg_type, namespace, run_id, processed_by, subject, payload::text
@@ -109,6 +111,7 @@ class Client:
 
     wanted: Wanted
     limit_bytes: int
+    proof: Proof | None = None
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     pending: list[bytes] = field(default_factory=list)
     pending_bytes: int = 0
@@ -167,9 +170,14 @@ class Feed:
 
     # -------------------------------------------------------------- clients
 
-    async def listen(self, wanted: Wanted, after: int | None) -> AsyncIterator[bytes]:
-        """The stream of one client: `connected`, what it missed since `after`, then what comes."""
-        client = Client(wanted, self._settings.client_buffer_bytes)
+    async def listen(
+        self, wanted: Wanted, after: int | None, *, proof: Proof | None = None
+    ) -> AsyncIterator[bytes]:
+        """The stream of one client: `connected`, what it missed since `after`, then what comes.
+
+        It ends when `proof` is no longer good.
+        """
+        client = Client(wanted, self._settings.client_buffer_bytes, proof)
         until = self.last_id
         self._groups.setdefault(wanted, set()).add(client)
         try:
@@ -233,6 +241,16 @@ class Feed:
                 if moment - client.heartbeat_at >= interval:
                     client.heartbeat_at = moment
                     client.put(heartbeat())
+
+    async def expel(self, is_good: Callable[[Proof], Awaitable[bool]]) -> None:
+        """Cut off every client whose token or session has ended, until cancelled."""
+        while True:
+            await asyncio.sleep(_PROOF_SECONDS)
+            for proof in {client.proof for client in self.clients} - {None}:
+                if proof is not None and not await is_good(proof):
+                    for client in self.clients:
+                        if client.proof == proof:
+                            client.cut_off()
 
     async def _follow(self, connection: psycopg.AsyncConnection[Any]) -> None:
         await connection.execute(f"LISTEN {events.CHANNEL}")

@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from starlette.concurrency import run_in_threadpool
 
 from blocks.errors import OutsideUnavailable
+from flows.common.callers import Caller
 from flows.fastmon import intake
 from flows.fastmon.intake import Incoming, Verdict
 from flows.fastmon.schemas import Message
@@ -41,7 +42,7 @@ class Intake:
         self._engine = engine
         self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(_WAITING)
 
-    async def take(self, body: dict[str, Any], message: Message, caller: str) -> Outcome:
+    async def take(self, body: dict[str, Any], message: Message, caller: Caller) -> Outcome:
         """Take a message in; it is stored when this returns.
 
         Raises:

@@ -11,11 +11,12 @@ from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request, Respons
 from pydantic import BaseModel, Field
 from sse_starlette.sse import EventSourceResponse
 
-from api.http.access import NOT_PROVIDED, Caller, TokenWriter, gatekeeper
+from api.http.access import NOT_PROVIDED, Sender, gatekeeper
 from api.http.background import running
 from api.http.errors import Rejection
 from api.http.stream import Feed, Wanted
 from api.messages.intake import Intake
+from flows.common.callers import Caller
 from flows.common.database import now
 from flows.fastmon import schemas
 from flows.fastmon.intake import Taken
@@ -78,7 +79,7 @@ _EXAMPLE: Final = {
         }
     },
 )
-async def send_message(request: Request, caller: TokenWriter) -> StoredMessage:
+async def send_message(request: Request, caller: Sender) -> StoredMessage:
     """Store a bus message, relay it to the stream and, if it announces an STF, queue that.
 
     Takes any JSON object with a `msg_type`. After 201 the message is stored durably.
@@ -86,7 +87,7 @@ async def send_message(request: Request, caller: TokenWriter) -> StoredMessage:
     body = schemas.decode(await request.body())
     message = schemas.parse(body)
     intake: Intake = request.app.state.intake
-    event_id, verdict = await intake.take(body, message, caller.name)
+    event_id, verdict = await intake.take(body, message, caller)
     return StoredMessage(
         message_id=event_id,
         message_type=message.msg_type,
@@ -127,7 +128,7 @@ async def _listener(request: Request) -> Caller:
 )
 async def stream(
     request: Request,
-    _caller: Annotated[Caller, Depends(_listener)],
+    caller: Annotated[Caller, Depends(_listener)],
     asked: Annotated[Asked, Query()],
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> EventSourceResponse:
@@ -143,7 +144,7 @@ async def stream(
         raise Rejection(503, {"detail": "too many clients follow the stream; try again later"})
     wanted = Wanted.of(asked.model_dump(exclude={"after"}))
     return EventSourceResponse(
-        feed.listen(wanted, position),
+        feed.listen(wanted, position, proof=caller.proof),
         headers={**_STREAM_HEADERS, "X-Last-Event-Id": str(feed.last_id)},
         ping=0,
         sep="\n",
@@ -164,7 +165,7 @@ class StreamStatus(BaseModel):
 async def stream_status(request: Request) -> StreamStatus:
     """The connected clients and their filters. JSON, whatever `Accept` says."""
     caller = await gatekeeper(request).caller(request)
-    if not caller.name:
+    if not caller.is_known:
         raise Rejection(403, {"detail": NOT_PROVIDED})
     feed: Feed = request.app.state.feed
     clients = feed.clients

@@ -14,11 +14,11 @@ from typing import Final, Self
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from api.http.access import VISITOR, Caller
 from api.http.fields import MAX_BIG_INTEGER
 from api.pcs.models import Attempt, ProdTask
 from blocks.errors import ProdOpsError
 from flows.common import requests
+from flows.common.callers import Caller, Scope
 from flows.common.database import now
 from flows.common.models import OPEN, Request, RequestState
 from flows.common.settings import Settings
@@ -256,13 +256,14 @@ def look_and_ask(
     """
     standing = look(session, pandaid, settings, request_id=asked.request_id)
     is_wanted = asked.force or is_worth_asking(standing, settings.payload_logs.max_attempts)
-    if asked.request_id is not None or not is_wanted:
+    is_ours = asked.request_id is None and caller.may(Scope.REQUEST)
+    if not is_ours or not is_wanted:
         return standing
     accepted = requests.accept(
         session,
         FETCH_PAYLOAD_LOG,
         FetchPayloadLog(pandaid=pandaid, force=asked.force),
-        requested_by=caller.name or VISITOR,
+        caller=caller,
         source="page",
     )
     # It is open until the transaction ends: `accept` holds its row.

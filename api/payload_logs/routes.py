@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import StreamingResponse
 
-from api.http.access import Reader, TokenWriter
+from api.http.access import Reader, TokenRequester
 from api.http.errors import Rejection
 from api.http.fields import MAX_BIG_INTEGER
 from api.http.sessions import session_of, settings_of
@@ -70,16 +70,14 @@ _EXAMPLES: Final[dict[str, Any]] = {
     },
     openapi_extra={"requestBody": {"content": {"application/json": {"examples": _EXAMPLES}}}},
 )
-def ask(request: Request, caller: TokenWriter, form: FetchPayloadLog) -> LogRequested:
+def ask(request: Request, caller: TokenRequester, form: FetchPayloadLog) -> LogRequested:
     """Accept a request for a log, or join the open one for the same job.
 
     The events `payload_log_progress`, `payload_log_ready` and `payload_log_failed` follow, with the
     job's id as the stream's `subject`.
     """
     with session_of(request) as session:
-        accepted = requests.accept(
-            session, FETCH_PAYLOAD_LOG, form, requested_by=caller.name, source="rest"
-        )
+        accepted = requests.accept(session, FETCH_PAYLOAD_LOG, form, caller=caller, source="rest")
     return views.requested(form.pandaid, accepted, settings_of(request))
 
 

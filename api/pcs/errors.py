@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from blocks.errors import Forbidden, NotFound, ProdOpsError, Refused
+from flows.common.callers import Caller, Scope, ScopeMissing
 
 
 class TaskNotFound(NotFound):
@@ -28,10 +29,12 @@ class BadTransition(ProdOpsError):
 
 
 class NotOwner(Forbidden):
-    """Only who made the record may change it."""
+    """Only who made the record may change it, and whoever may operate."""
 
-    def __init__(self) -> None:
-        super().__init__("You do not have permission to perform this action.")
+    def __init__(self, caller: Caller, owner: str) -> None:
+        missing = ScopeMissing(caller, Scope.OPERATE, f"It is {owner}'s: that")
+        self.details = missing.details
+        super().__init__(f"You do not have permission to perform this action. {missing}")
 
 
 class AlreadySubmitted(Refused):

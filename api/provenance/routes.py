@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.http.access import Reader, Writer
+from api.http.access import Reader, Requester
 from api.http.errors import Rejection, reading, writing
 from api.http.sessions import session_of, settings_of
 from api.provenance import schemas, services, views
@@ -119,11 +119,11 @@ def list_campaign_arrivals(
 @router.post(
     "/campaigns/{name}/sweep/", status_code=202, summary="Sweep a campaign", responses=writing()
 )
-def sweep_campaign(name: CampaignName, request: Request, caller: Writer) -> Triggered:
+def sweep_campaign(name: CampaignName, request: Request, caller: Requester) -> Triggered:
     """The event `campaign_provenance_ready` announces the end; an open sweep is joined."""
     settings = settings_of(request)
     with session_of(request) as session:
-        accepted = services.sweep(session, name, by=caller.name, source=_SOURCE, settings=settings)
+        accepted = services.sweep(session, name, by=caller, source=_SOURCE, settings=settings)
     return triggered(accepted, settings)
 
 
@@ -167,13 +167,11 @@ def get_did(
 
 
 @router.post("/dids/", status_code=202, summary="Read a DID from Rucio", responses=writing())
-def read_did(request: Request, caller: Writer, did: DidText) -> Triggered:
+def read_did(request: Request, caller: Requester, did: DidText) -> Triggered:
     """The event `rucio_did_ready` announces the end; then GET has the answer under `live`."""
     wanted = dids.parse(did)
     with session_of(request) as session:
-        accepted = services.read_did(
-            session, wanted.scope, wanted.name, by=caller.name, source=_SOURCE
-        )
+        accepted = services.read_did(session, wanted.scope, wanted.name, by=caller, source=_SOURCE)
     return triggered(accepted, settings_of(request))
 
 
@@ -214,12 +212,12 @@ def list_reports(
 
 
 @router.post("/reports/", status_code=202, summary="Create a report", responses=writing())
-def make_report(request: Request, caller: Writer, form: ReportForm | None = None) -> Triggered:
+def make_report(request: Request, caller: Requester, form: ReportForm | None = None) -> Triggered:
     """The event `completion_report_ready` announces the end."""
     asked, settings = form or ReportForm.model_validate({}), settings_of(request)
     with session_of(request) as session:
         accepted = services.report(
-            session, asked.campaign, by=caller.name, source=_SOURCE, settings=settings,
+            session, asked.campaign, by=caller, source=_SOURCE, settings=settings,
             mail=asked.mail,
         )  # fmt: skip
     return triggered(accepted, settings)

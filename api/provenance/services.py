@@ -10,12 +10,13 @@ from sqlalchemy.orm import Session
 from api.pcs.models import Campaign
 from api.provenance.queries import campaigns
 from flows.common import actions, requests
+from flows.common.callers import Caller
 from flows.common.requests import Accepted
 from flows.common.settings import Settings
 from flows.provenance.models import EVGEN
 
 
-def sweep(session: Session, name: str, *, by: str, source: str, settings: Settings) -> Accepted:
+def sweep(session: Session, name: str, *, by: Caller, source: str, settings: Settings) -> Accepted:
     """Ask for the sweep of a campaign, or of the registered inputs where it is `EVGEN`.
 
     Raises:
@@ -30,7 +31,7 @@ def sweep(session: Session, name: str, *, by: str, source: str, settings: Settin
     return _accept(session, "campaign_provenance_sweep", form, by=by, source=source)
 
 
-def snapshot(session: Session, *, by: str, source: str, settings: Settings) -> Accepted:
+def snapshot(session: Session, *, by: Caller, source: str, settings: Settings) -> Accepted:
     """Ask for the sweep of every producing campaign (ops contract section 1.8).
 
     Raises:
@@ -42,13 +43,13 @@ def snapshot(session: Session, *, by: str, source: str, settings: Settings) -> A
     return _accept(session, "rucio_snapshot_update", {}, by=by, source=source)
 
 
-def evgen(session: Session, *, by: str, source: str) -> Accepted:
+def evgen(session: Session, *, by: Caller, source: str) -> Accepted:
     """Ask for the sweep of the registered inputs."""
     return _accept(session, "evgen_rucio_update", {}, by=by, source=source)
 
 
 def report(
-    session: Session, name: str | None, *, by: str, source: str, settings: Settings, mail: bool
+    session: Session, name: str | None, *, by: Caller, source: str, settings: Settings, mail: bool
 ) -> Accepted:
     """Ask for a completion report of a campaign; of the current one where none is named.
 
@@ -66,14 +67,14 @@ def report(
     return _accept(session, "report_completion", form, by=by, source=source)
 
 
-def read_did(session: Session, scope: str, name: str, *, by: str, source: str) -> Accepted:
+def read_did(session: Session, scope: str, name: str, *, by: Caller, source: str) -> Accepted:
     """Ask Rucio what it has of a DID now."""
     return _accept(session, "read_did", {"scope": scope, "name": name}, by=by, source=source)
 
 
 def _accept(
-    session: Session, action: str, parameters: dict[str, Any], *, by: str, source: str
+    session: Session, action: str, parameters: dict[str, Any], *, by: Caller, source: str
 ) -> Accepted:
     wanted = actions.get(action)
     form = wanted.parse(parameters)
-    return requests.accept(session, wanted, form, requested_by=by, source=source)
+    return requests.accept(session, wanted, form, caller=by, source=source)

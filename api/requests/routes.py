@@ -7,12 +7,13 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Body, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.http.access import Reader, TokenWriter
+from api.http.access import Asker, Reader, TokenRequester
 from api.http.lists import Page
 from api.http.sessions import session_of, settings_of
 from api.requests import queries
 from api.requests.views import RequestView, Triggered, triggered, view
 from flows.common import actions, requests
+from flows.common.callers import Caller, Scope
 from flows.common.models import RequestState
 from flows.common.text import Text
 
@@ -28,6 +29,7 @@ class ActionView(BaseModel):
 
     name: str
     summary: str
+    scope: Scope
     parameters: dict[str, Any]
     timeout_seconds: float
 
@@ -51,6 +53,7 @@ def list_actions(_reader: Reader) -> list[ActionView]:
         ActionView(
             name=action.name,
             summary=action.summary,
+            scope=action.scope,
             parameters=action.parameters.model_json_schema(),
             timeout_seconds=action.timeout_seconds,
         )
@@ -62,14 +65,15 @@ def list_actions(_reader: Reader) -> list[ActionView]:
 def trigger(
     action: str,
     request: Request,
-    caller: TokenWriter,
+    caller: Asker,
     parameters: Annotated[dict[str, Any] | None, Body(examples=[{"namespace": "testbed"}])] = None,
 ) -> Triggered:
     """202: the request is stored durably, or an open one with the same key was joined."""
     wanted = actions.get(action)
-    form = wanted.parse(parameters or {})
+    who, rest = speaker(caller, parameters or {})
+    form = wanted.parse(rest)
     with session_of(request) as session:
-        accepted = requests.accept(session, wanted, form, requested_by=caller.name, source="rest")
+        accepted = requests.accept(session, wanted, form, caller=who, source="rest")
     return triggered(accepted, settings_of(request))
 
 
@@ -109,14 +113,32 @@ def get_request(request_id: RequestId, request: Request, _reader: Reader) -> Req
 
 @router.post("/requests/{request_id}/cancel/", status_code=202, summary="Cancel a request")
 def cancel_request(
-    request_id: RequestId, request: Request, caller: TokenWriter, form: CancelForm | None = None
+    request_id: RequestId, request: Request, caller: TokenRequester, form: CancelForm | None = None
 ) -> RequestView:
     """The ops side carries out the cancellation; a request that has ended does not change."""
     with session_of(request) as session:
         row = requests.ask_to_cancel(
-            session, request_id, requested_by=caller.name, reason=form.reason if form else ""
+            session, request_id, caller=caller, reason=form.reason if form else ""
         )
         return view(row, settings_of(request))
+
+
+_SAYS_WHO: Final = ("created_by", "requested_by", "owner")
+
+
+def speaker(caller: Caller, parameters: dict[str, Any]) -> tuple[Caller, dict[str, Any]]:
+    """In whose name an action is requested, and its parameters without the word that says so.
+
+    Source: ops contract sections 1.4 to 1.8 (`requested_by`, `created_by`, `owner`).
+
+    Raises:
+        Forbidden: The caller is not a service, and names another.
+    """
+    rest = {key: value for key, value in parameters.items() if key not in _SAYS_WHO}
+    for key in _SAYS_WHO:
+        if name := parameters.get(key):
+            caller = caller.speaking_for(str(name))
+    return caller, rest
 
 
 def _link(request: Request, limit: int, offset: int) -> str:

@@ -1,21 +1,23 @@
-"""The start page, the API's reference, and signing in with a token, for reading, and out again."""
+"""The start page, the API's reference, and signing in with a token and out again."""
 
 from __future__ import annotations
 
+import json
 from typing import Final
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 from fastapi import APIRouter, Request, Response
-from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
 
 from api.http import pages
-from api.http.access import NOBODY, VISITOR, Caller, gatekeeper
-from api.http.errors import Rejection
+from api.http.access import JSON, gatekeeper
+from flows.common.callers import Caller, in_order
 
 router = APIRouter(route_class=pages.PageRoute, include_in_schema=False)
 
 _WRONG: Final = "That token is not known here, or it was revoked."
 _NO_TOKEN: Final = "Enter a token."  # noqa: S105 - a sentence
+_ELSEWHERE: Final = "That form was sent by a page of another site; sign in here."
 _LONGEST_FORM: Final = 4096
 
 
@@ -42,44 +44,71 @@ async def login_form(request: Request, target: str = "") -> Response:
 
 @router.post("/login/")
 async def login(request: Request) -> Response:
-    """Check the token; a good one is exchanged for a cookie that lets the browser read."""
-    form = await _form(request)
-    token, target = form.get("token", "").strip(), form.get("target", "")
-    caller = await _owner(request, token) if token else None
-    if caller is None:
+    """Exchange a token for a session, which ends with it: a form's, or a script's in JSON."""
+    is_json = _media_type(request) == JSON
+    if not is_json and not _is_ours(request):
+        return pages.login_page(request, status=403, problem=_ELSEWHERE)
+    sent = await _sent(request, is_json=is_json)
+    token, target = sent.get("token", "").strip(), sent.get("target", "")
+    found = await gatekeeper(request).sign_in(token) if _is_possible(token) else None
+    if found is None:
         problem = _WRONG if token else _NO_TOKEN
+        if is_json:
+            return JSONResponse({"detail": problem}, 403)
         return pages.login_page(request, status=403, problem=problem, target=target)
-    response = pages.render(
-        request, "welcome.html", viewer=caller, target=pages.local_path(request, target)
-    )
-    pages.set_cookie(request, response, caller.name)
+    caller, secret = found
+    response = _welcome(request, caller, target, is_json=is_json)
+    pages.sign_in(request, response, secret)
     return response
 
 
 @router.post("/logout/")
 async def logout(request: Request) -> Response:
-    """Forget the cookie."""
+    """End the session."""
+    if _media_type(request) != JSON and not _is_ours(request):
+        return pages.login_page(request, status=403, problem=_ELSEWHERE)
+    await gatekeeper(request).sign_out(request)
     response = pages.login_page(request, status=200, problem="You have signed out.")
-    pages.drop_cookie(request, response)
+    pages.sign_out(request, response)
     return response
 
 
-async def _form(request: Request) -> dict[str, str]:
+def _welcome(request: Request, caller: Caller, target: str, *, is_json: bool) -> Response:
+    if is_json:
+        return JSONResponse({"name": caller.name, "scopes": in_order(caller.scopes)})
+    return pages.render(
+        request, "welcome.html", viewer=caller, target=pages.local_path(request, target)
+    )
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _is_ours(request: Request) -> bool:
+    """Whether the form is of a page of ours, or of no browser; browsers say where it is from."""
+    site = request.headers.get("sec-fetch-site")
+    origin = request.headers.get("origin")
+    if site is not None:
+        return site in {"same-origin", "none"}
+    return origin is None or urlsplit(origin).netloc == request.headers.get("host")
+
+
+async def _sent(request: Request, *, is_json: bool) -> dict[str, str]:
     body = await request.body()
     if len(body) > _LONGEST_FORM:
         return {}
     text = body.decode("utf-8", "replace")
-    return {name: values[0] for name, values in parse_qs(text).items()}
-
-
-async def _owner(request: Request, token: str) -> Caller | None:
-    """Who the token belongs to, asked of the gatekeeper as if it had come in a header."""
-    if not token.isascii() or not token.isprintable():
-        return None
-    headers = Headers({"authorization": f"Token {token}"})
-    asked = Request({**request.scope, "headers": headers.raw})
+    if not is_json:
+        return {name: values[0] for name, values in parse_qs(text).items()}
     try:
-        caller = await gatekeeper(request).caller(asked)
-    except Rejection:
-        return None
-    return None if caller is NOBODY or caller.name == VISITOR else caller
+        sent = json.loads(text)
+    except ValueError:
+        return {}
+    fields = sent.items() if isinstance(sent, dict) else ()
+    return {name: value for name, value in fields if isinstance(value, str)}
+
+
+def _is_possible(token: str) -> bool:
+    """Whether it can be a token at all: PostgreSQL takes no NUL, and keys are plain text."""
+    return bool(token) and token.isascii() and token.isprintable()

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from api.http.access import Caller
 from api.pcs.models import ProdTask, TaskStatus
+from blocks.errors import Forbidden
+from flows.common.callers import Caller
 from flows.submission.domain import gate
 from flows.submission.models import Step
 
@@ -80,15 +81,22 @@ def refusals(
 ) -> list[str]:
     """Why the operation would be refused; empty where it would not.
 
-    A caller who may not write is not judged: a token says later who asks.
+    Whoever is not known is not judged: signing in says later who asks.
     """
     if standing.request_id is not None and operation is not Operation.LOCK:
         return [f"It is being submitted, by request {standing.request_id}."]
     found = list(_of_task(operation, standing, is_relaxed=is_relaxed))
     owner = standing.task.created_by
-    if caller.may_write and caller.name != owner and not is_relaxed:
-        found.append(f"Only its owner {owner} may; you are {caller.name}.")
+    if caller.is_known:
+        found.extend(_of_caller(caller, caller.name if is_relaxed else owner))
     return found
+
+
+def _of_caller(caller: Caller, owner: str) -> Iterator[str]:
+    try:
+        caller.require_own(owner, f"It is {owner}'s: that")
+    except Forbidden as refusal:
+        yield str(refusal)
 
 
 def _of_task(operation: Operation, standing: Standing, *, is_relaxed: bool) -> Iterator[str]:

@@ -9,7 +9,6 @@ from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.orm import Session
 
 from api.http import pages, wording
-from api.http.access import Caller, Kind
 from api.http.sessions import read, settings_of
 from api.pcs.errors import AmbiguousIdentity, TaskNotFound
 from api.pcs.queries import tasks
@@ -17,6 +16,7 @@ from api.submission.domain import STEPS, Operation, Phase
 from api.submission.queries import detail, listing
 from api.submission.queries.listing import Filter
 from flows.common import events
+from flows.common.callers import Caller
 from flows.common.database import now
 
 router = APIRouter(route_class=pages.PageRoute, prefix="/pcs/tasks", include_in_schema=False)
@@ -81,11 +81,7 @@ def _shared(request: Request, viewer: Caller) -> dict[str, Any]:
     settings, prefix = settings_of(request), pages.prefix_of(request)
     monitor = settings.pcs.panda_monitor_url
     return {
-        "known": {
-            "name": viewer.name if viewer.kind is not Kind.NOBODY else "",
-            "kind": viewer.kind.value,
-            "may_write": viewer.may_write,
-        },
+        "known": pages.known(viewer),
         "is_relaxed": settings.pcs.relaxed,
         "monitor": lambda key: monitor.replace("{id}", str(key)) if monitor else "",
         "task_path": lambda reference: f"{prefix}/pcs/tasks/{quote(reference, safe='')}/",

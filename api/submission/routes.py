@@ -18,6 +18,7 @@ from api.submission.domain import Operation, Phase, refusals
 from api.submission.queries import detail, listing
 from api.submission.queries.listing import Filter
 from api.submission.queries.submission import submission_of
+from flows.common.callers import Scope
 
 router = APIRouter(route_class=pages.PageRoute, prefix="/pcs/tasks", include_in_schema=False)
 
@@ -92,7 +93,7 @@ async def plan(
         will=[each for each in found if not each.reasons],
         wont=[each for each in found if each.reasons],
         caller=caller.name,
-        may_write=caller.may_write,
+        may_write=caller.may(Scope.REQUEST),
     )
 
 

@@ -65,11 +65,14 @@ def demo() -> None:
 
 @app.command()
 def migrate() -> None:
-    """Migrate the database's schema to this version."""
+    """Migrate the database's schema to this version, and tell it who may do what."""
+    from deployments.access import ops_session, publish_access  # noqa: PLC0415
     from flows.common.database import database_url, migrate  # noqa: PLC0415
 
     url = database_url().render_as_string(hide_password=False)
     migrate(url, settings().database.passfile)
+    with ops_session() as session:
+        publish_access(session)
     typer.echo("the schema is up to date")
 
 

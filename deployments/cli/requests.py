@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import sys
 import time
@@ -77,14 +76,12 @@ def cancel(
     reason: Annotated[str, typer.Option(help="Why.")] = "",
 ) -> None:
     """Cancel a request."""
-    from deployments.access import ops_session  # noqa: PLC0415
+    from deployments.access import ops_session, os_user  # noqa: PLC0415
     from flows.common import requests  # noqa: PLC0415
     from flows.common.models import OPEN  # noqa: PLC0415
 
     with ops_session() as session:
-        row = requests.ask_to_cancel(
-            session, request_id, requested_by=getpass.getuser(), reason=reason
-        )
+        row = requests.ask_to_cancel(session, request_id, caller=os_user(), reason=reason)
         state = row.state
     if state in OPEN:
         typer.echo(f"request {request_id} will be cancelled; `prodops request watch {request_id}`")
@@ -117,26 +114,24 @@ def run_action(
 
 
 def _run_local(action: str, values: dict[str, Any], *, as_json: bool) -> None:
-    from deployments.access import ops_engine  # noqa: PLC0415
+    from deployments.access import ops_engine, os_user  # noqa: PLC0415
     from deployments.prefect_access import join_prefect  # noqa: PLC0415
 
     join_prefect()
     from deployments import local_run  # noqa: PLC0415 - imports prefect: environment first
 
-    row = _row(local_run.run(ops_engine(), action, values, requested_by=getpass.getuser()))
+    row = _row(local_run.run(ops_engine(), action, values, caller=os_user()))
     typer.echo(json.dumps(row, default=str) if as_json else f"{row['state']}: {row['result']}")
 
 
 def _request(action: str, values: dict[str, Any]) -> int:
-    from deployments.access import ops_session  # noqa: PLC0415
+    from deployments.access import ops_session, os_user  # noqa: PLC0415
     from flows.common import actions, requests  # noqa: PLC0415
 
     wanted = actions.get(action)
     form = wanted.parse(values)
     with ops_session() as session:
-        accepted = requests.accept(
-            session, wanted, form, requested_by=getpass.getuser(), source="cli"
-        )
+        accepted = requests.accept(session, wanted, form, caller=os_user(), source="cli")
     if not accepted.is_new:
         typer.echo(f"an equal request is open: {accepted.id}", file=sys.stderr)
     return accepted.id

@@ -1,4 +1,4 @@
-"""`prodops token`: keys to the API. Only their hashes are stored."""
+"""`prodops token`: keys to the API and what they permit. Only their hashes are stored."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 
 from blocks.errors import ProdOpsError
 from deployments.cli import tables
+from flows.common.callers import DEFAULT, Scope, in_order, with_included
 
 app = typer.Typer(no_args_is_help=True, help="Create, list and revoke tokens for the API.")
 
@@ -19,43 +20,56 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object or a
 def create(
     owner: Annotated[str, typer.Argument(help="Who the token stands for.")],
     *,
+    scope: Annotated[
+        list[Scope] | None,
+        typer.Option(help="What it permits besides read, message and request; repeatable."),
+    ] = None,
+    is_only: Annotated[
+        bool, typer.Option("--only", help="It permits nothing besides what --scope names.")
+    ] = False,
     note: Annotated[str, typer.Option(help="What it is for.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Create a token and print it: it is shown only once."""
-    from api.http import access  # noqa: PLC0415
     from deployments.access import ops_session  # noqa: PLC0415
+    from flows.common import access  # noqa: PLC0415
 
+    if is_only and not scope:
+        raise ProdOpsError("--only takes a --scope")
+    scopes = with_included({*(() if is_only else DEFAULT), *(scope or ())})
     with ops_session() as session:
-        key = access.create_token(session, owner, note)
-    typer.echo(json.dumps({"owner": owner, "token": key}) if as_json else key)
+        key = access.create_token(session, owner, note, scopes=scopes)
+    answer = {"owner": owner, "token": key, "scopes": in_order(scopes)}
+    typer.echo(json.dumps(answer) if as_json else key)
 
 
 @app.command("list")
 def list_all(*, as_json: AsJson = False) -> None:
     """List the tokens, without their keys."""
-    from api.http import access  # noqa: PLC0415
     from deployments.access import ops_session  # noqa: PLC0415
+    from flows.common import access  # noqa: PLC0415
 
     with ops_session() as session:
         rows = [
             {
                 "id": token.id,
                 "owner": token.owner,
+                "scopes": " ".join(token.scopes),
                 "note": token.note,
                 "created": token.created_at,
                 "revoked": token.revoked_at,
             }
             for token in access.list_tokens(session)
         ]
-    tables.show(rows, columns=["id", "owner", "note", "created", "revoked"], as_json=as_json)
+    columns = ["id", "owner", "scopes", "note", "created", "revoked"]
+    tables.show(rows, columns=columns, as_json=as_json)
 
 
 @app.command()
 def revoke(token_id: Annotated[int, typer.Argument(help="Its id, as `list` shows it.")]) -> None:
-    """Revoke a token; it becomes invalid within a few seconds."""
-    from api.http import access  # noqa: PLC0415
+    """Revoke a token: within seconds it is invalid, and its sessions and streams end."""
     from deployments.access import ops_session  # noqa: PLC0415
+    from flows.common import access  # noqa: PLC0415
 
     with ops_session() as session:
         token = access.revoke_token(session, token_id)

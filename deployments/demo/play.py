@@ -15,7 +15,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from sqlalchemy import make_url
 
-from api.http import access
 from blocks import monitor_api
 from blocks.errors import ProdOpsError
 from deployments.cli.fastmon import run_player
@@ -23,6 +22,7 @@ from deployments.demo import payload_logs, provenance, submission
 from deployments.demo.stream import listening
 from deployments.stack.running import StartProgress, addresses
 from deployments.stack.stack import Stack
+from flows.common import access, callers
 from flows.common.database import make_engine, transaction
 from flows.fastmon.daq import RunPlan
 
@@ -101,7 +101,9 @@ def _token(stack: Stack) -> str:
     )
     try:
         with transaction(engine) as session:
-            return access.create_token(session, "demo", "made for the demonstration")
+            return access.create_token(
+                session, "demo", "made for the demonstration", scopes=callers.ALL
+            )
     finally:
         engine.dispose()
 

@@ -13,8 +13,8 @@ from typing import LiteralString
 import psycopg
 from psycopg import sql
 
-from api.http import access
 from blocks.errors import OutsideUnavailable, ProdOpsError
+from deployments.access import publish_access
 from deployments.stack.credentials import (
     OPS_ROLE,
     PREFECT_ROLE,
@@ -28,7 +28,8 @@ from deployments.stack.credentials import (
 from deployments.stack.errors import PostgresUnusable
 from deployments.stack.layout import Layout
 from deployments.stack.postgres import instance_of
-from flows.common import database
+from flows.common import access, database
+from flows.common.callers import Scope
 from flows.common.settings import Settings, settings
 
 PRODOPS_DATABASE = "prodops"
@@ -125,13 +126,17 @@ def _execute(connection: _Connection, statement: LiteralString, *names: str) -> 
     connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
 
-def know_ops_token(configured: Settings) -> None:
-    """Make the ops side's token one that the API knows; an earlier one of the stack's ends."""
+def prepare_access(configured: Settings) -> None:
+    """Tell the database who may do what, and make the ops side's token one that the API knows.
+
+    An earlier token of the stack's ends.
+    """
     key = Credentials(Layout(configured.stack.state_dir).secrets).pcs_token.read_text().strip()
     engine = database.make_engine(pool_size=1)
     try:
         with database.transaction(engine) as session:
-            access.keep_token(session, OPS_USER, key, OPS_PURPOSE)
+            access.keep_token(session, OPS_USER, key, OPS_PURPOSE, scopes=[Scope.REQUEST])
+            publish_access(session)
     finally:
         engine.dispose()
 
@@ -144,7 +149,7 @@ def main() -> int:
             provision(configured)
         if "--migrate" in sys.argv and configured.database.url is not None:
             database.migrate(configured.database.url, configured.database.passfile)
-            know_ops_token(configured)
+            prepare_access(configured)
     except ProdOpsError as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from blocks.errors import ProdOpsError
 from flows.common import actions, events, requests
 from flows.common.actions import Action, OnLost
+from flows.common.callers import Means, on_ops_side
 from flows.common.claims import Claim, ClaimLost
 from flows.common.database import transaction
 from flows.common.models import HELD, OPEN, Request, RequestState
@@ -23,6 +24,7 @@ _KEY: Final = re.compile(r"(\d+):(\d+)")
 _BACK_OFF_SECONDS: Final = 2.0
 _MAX_BACK_OFF_SECONDS: Final = 60.0
 _NO_CEILING: Final = 1_000_000
+_PREFECT: Final = on_ops_side("prefect", Means.SCHEDULE)
 _CEILING_LOCK: Final = 0x6365696C  # "ceil": the advisory lock of those who count what is held
 
 
@@ -104,12 +106,12 @@ class RequestStore:
         with transaction(self.engine) as session:
             if _room_below(session, ceiling) <= 0 or requests.room_for(session, action) <= 0:
                 raise NoRoom("as many requests are held as may be")
-            action.gate(session, form)
+            action.gate(session, form, _PREFECT)
             return requests.claim_new(
                 session,
                 action,
                 form,
-                requested_by="prefect",
+                caller=_PREFECT,
                 source="prefect",
                 worker=self.worker,
                 lease_seconds=self.settings.lease_seconds,
@@ -190,11 +192,12 @@ class RequestStore:
     def open_owed(self) -> list[int]:
         """Open the requests that ought to be open; gives their ids."""
         opened = []
+        sweeper = on_ops_side(self.worker, Means.SCHEDULE)
         with transaction(self.engine) as session:
             for action in actions.all_actions().values():
                 for parameters in action.owed(session):
                     accepted = requests.accept(
-                        session, action, parameters, requested_by=self.worker, source="sweeper"
+                        session, action, parameters, caller=sweeper, source="sweeper"
                     )
                     opened.append(accepted.id)
         return opened

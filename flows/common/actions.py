@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from blocks.errors import Invalid, NotFound
 from flows.common import capabilities
+from flows.common.callers import Caller, Scope
 from flows.common.events import NewEvent
 from flows.common.models import Request
 from flows.common.text import unkeepable
@@ -56,7 +57,9 @@ class Action:
         runs_at_a_time: How many runs Prefect lets run at a time, in all workers; None: any.
         on_lost: What becomes of a request whose run was lost.
         at_a_time: How many of its requests are worked on at a time, in all workers; None: any.
-        gate: Raises `Refused` where the request may not be accepted; same transaction.
+        scope: What a caller must have to request it at all; the gate may want more.
+        gate: Raises `Refused` or `Forbidden` where the caller's request may not be accepted;
+            same transaction.
         owed: Parameters of requests that ought to be open, though none is: the sweeper opens them.
         ended: Events that announce the end of a request, or of its run, whose flow could not.
     """
@@ -71,7 +74,8 @@ class Action:
     schedule: str | None = None
     runs_at_a_time: int | None = None
     at_a_time: Callable[[], int | None] = lambda: None
-    gate: Callable[[Session, Any], None] = lambda _session, _parameters: None
+    scope: Scope = Scope.OPERATE
+    gate: Callable[[Session, Any, Caller], None] = lambda _session, _parameters, _caller: None
     owed: Callable[[Session], Sequence[BaseModel]] = lambda _session: ()
     ended: Callable[[Session, Request], Sequence[NewEvent]] = lambda _session, _request: ()
 

@@ -1,4 +1,4 @@
-"""Tables that every capability shares: requests, events, tokens."""
+"""Tables that every capability shares: requests, events, and who may do what."""
 
 from __future__ import annotations
 
@@ -7,8 +7,19 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Identity, Index, String, Text, Uuid, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Index,
+    String,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from flows.common.database import AwareTime, Base, now
@@ -135,7 +146,7 @@ class RelayedState(Base):
 
 
 class ApiToken(Base):
-    """A key to the API. Only its hash is kept."""
+    """A key to the API, and what its bearer may do. Only its hash is kept."""
 
     __tablename__ = "api_token"
 
@@ -143,5 +154,55 @@ class ApiToken(Base):
     owner: Mapped[str] = mapped_column(String(150))
     note: Mapped[str] = mapped_column(Text, default="")
     key_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    scopes: Mapped[list[str]] = mapped_column(
+        ARRAY(Text), server_default=text("'{read,message,request}'::text[]")
+    )
     created_at: Mapped[datetime] = mapped_column(AwareTime, default=now)
     revoked_at: Mapped[datetime | None] = mapped_column(AwareTime)
+
+
+class ApiUser(Base):
+    """What a user may do whom a trusted proxy names."""
+
+    __tablename__ = "api_user"
+
+    name: Mapped[str] = mapped_column(String(150), primary_key=True)
+    scopes: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    note: Mapped[str] = mapped_column(Text, default="", server_default="")
+    updated_at: Mapped[datetime] = mapped_column(AwareTime, default=now, onupdate=now)
+
+
+class ApiSession(Base):
+    """A browser that is signed in with a token. Only the hash of its cookie is kept."""
+
+    __tablename__ = "api_session"
+
+    secret_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    token_id: Mapped[int] = mapped_column(ForeignKey("api_token.id", ondelete="CASCADE"))
+    created_at: Mapped[datetime] = mapped_column(AwareTime)
+    expires_at: Mapped[datetime] = mapped_column(AwareTime)
+
+
+class ApiPolicy(Base):
+    """The ops side's settings that the database itself goes by: one row."""
+
+    __tablename__ = "api_policy"
+    __table_args__ = (CheckConstraint("is_only", name="is_only"),)
+
+    is_only: Mapped[bool] = mapped_column(primary_key=True, server_default=text("true"))
+    proxied_scopes: Mapped[list[str]] = mapped_column(
+        ARRAY(Text), server_default=text("'{read,request}'::text[]")
+    )
+    proxied_ceiling: Mapped[list[str]] = mapped_column(
+        ARRAY(Text), server_default=text("'{read,request,operate}'::text[]")
+    )
+    services: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+
+
+class ApiAction(Base):
+    """The scope that an action takes at least, as the ops side has declared it."""
+
+    __tablename__ = "api_action"
+
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    scope: Mapped[str] = mapped_column(String(20))

@@ -7,20 +7,23 @@ write of a holder: an attempt that was given up can no longer write.
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement, and_, func, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, func, insert, or_, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session
 
 from blocks.errors import NotFound
+from flows.common.access import access_refused
 from flows.common.actions import Action, all_actions
+from flows.common.callers import Caller, Proof
 from flows.common.claims import Claim, ClaimLost
 from flows.common.database import now
 from flows.common.models import HELD, OPEN, Cancellation, Request, RequestState
@@ -29,6 +32,10 @@ CHANNEL: Final = "prodops_request"
 _ACCEPT_TRIES: Final = 10
 _NO_CEILING: Final = 1_000_000
 _LIMITS_LOCK: Final = 0x6C696D69  # "limi": serialises the counting of held requests
+
+
+_ACCEPT: Final = text("SELECT request_accept(:means, :proof, cast(:wanted AS jsonb))")
+_CANCEL: Final = text("SELECT request_cancel(:means, :proof, :request_id, :requested_by, :reason)")
 
 
 class RequestNotFound(NotFound):
@@ -52,37 +59,52 @@ def accept(
     action: Action,
     parameters: BaseModel,
     *,
-    requested_by: str,
+    caller: Caller,
     source: str,
 ) -> Accepted:
-    """Accept a request, or join the open one with its dedup key, which stays locked.
+    """Accept a request of the caller, or join the open one with its key, which stays locked.
 
     Raises:
+        Forbidden: The caller may not request it.
         Refused: The action's gate says no.
     """
-    action.gate(session, parameters)
-    wish = _wish(action, parameters, requested_by, source)
+    caller.require(action.scope, action.name)
+    action.gate(session, parameters, caller)
+    wish = _wish(action, parameters, caller, source)
     key = wish["dedup_key"]
     # An open request may close between the two statements: then it is the insert's turn again.
     for _ in range(_ACCEPT_TRIES):
         joined = _join(session, action.name, key) if key is not None else None
         if joined is not None:
             return joined
-        created = session.scalar(_insert_unless_open(**wish).returning(Request.id))
+        created = _insert(session, wish, caller.proof)
         if created is not None:
             wake(session)
             return Accepted(created, RequestState.QUEUED, is_new=True)
     raise ClaimLost(f"{action.name}: requests with key {key!r} open and close too fast to join one")
 
 
-def _wish(action: Action, parameters: BaseModel, requested_by: str, source: str) -> dict[str, Any]:
+def _insert(session: Session, wish: dict[str, Any], proof: Proof | None) -> int | None:
+    """Insert the request unless one with its key is open; gives its id.
+
+    Where there is a proof, the database looks at it: the web role has no other way in.
+    """
+    if proof is None:
+        return session.scalar(_insert_unless_open(**wish).returning(Request.id))
+    wanted = {name: value for name, value in wish.items() if name != "created_at"}
+    values = {"means": proof.means, "proof": proof.value, "wanted": json.dumps(wanted)}
+    with access_refused():
+        return cast("int | None", session.scalar(_ACCEPT, values))
+
+
+def _wish(action: Action, parameters: BaseModel, caller: Caller, source: str) -> dict[str, Any]:
     """What a request's row says of what was asked for."""
     return {
         "action": action.name,
         "parameters": parameters.model_dump(mode="json"),
         "dedup_key": action.dedup_key(parameters),
         "subject": action.subject(parameters),
-        "requested_by": requested_by[:150],
+        "requested_by": caller.name[:150],
         "source": source,
         "created_at": now(),
     }
@@ -130,23 +152,32 @@ def get(session: Session, request_id: int) -> Request:
 # ------------------------------------------------------------------ cancelling
 
 
-def ask_to_cancel(session: Session, request_id: int, *, requested_by: str, reason: str) -> Request:
+def ask_to_cancel(session: Session, request_id: int, *, caller: Caller, reason: str) -> Request:
     """Note that somebody wants the request to end; the ops side carries it out.
 
     What is unknown ends so once it is sure that its effect did not happen.
 
     Raises:
         RequestNotFound: There is no such request.
+        Forbidden: It is another's, and the caller may not operate.
     """
     request = get(session, request_id)
+    caller.require_own(request.requested_by, f"Cancelling request {request_id}")
     if request.state in OPEN:
-        session.execute(
-            pg_insert(Cancellation)
-            .values(request_id=request_id, requested_by=requested_by, reason=reason, at=now())
-            .on_conflict_do_nothing()
-        )
+        _note_cancellation(session, request_id, caller, reason)
         wake(session)
     return request
+
+
+def _note_cancellation(session: Session, request_id: int, caller: Caller, reason: str) -> None:
+    values = {"request_id": request_id, "requested_by": caller.name, "reason": reason}
+    if caller.proof is None:
+        unless_noted = pg_insert(Cancellation).values(**values, at=now()).on_conflict_do_nothing()
+        session.execute(unless_noted)
+        return
+    shown = {"means": caller.proof.means, "proof": caller.proof.value}
+    with access_refused():
+        session.execute(_CANCEL, values | shown)
 
 
 def cancel_waiting(session: Session) -> Sequence[Request]:
@@ -284,7 +315,7 @@ def claim_new(
     action: Action,
     parameters: BaseModel,
     *,
-    requested_by: str,
+    caller: Caller,
     source: str,
     worker: str,
     lease_seconds: float,
@@ -292,7 +323,7 @@ def claim_new(
 ) -> Request | None:
     """Accept a request that `worker` already works on; None where one with its key is open."""
     claimed = _insert_unless_open(
-        **_wish(action, parameters, requested_by, source),
+        **_wish(action, parameters, caller, source),
         state=RequestState.CLAIMED,
         worker=worker,
         attempts=1,

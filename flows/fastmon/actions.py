@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
 from flows.common.actions import Action, OnLost
+from flows.common.callers import Scope
 from flows.common.events import NewEvent
 from flows.common.models import Request, RequestState
 from flows.fastmon import messages, repository
@@ -42,6 +43,7 @@ SAMPLE_STFS = Action(
     subject=lambda parameters: parameters.namespace or None,
     timeout_seconds=600,
     on_lost=OnLost.RERUN,
+    scope=Scope.MESSAGE,
     owed=_unserved,
     ended=_status_of_end,
 )

@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from flows.common import events, requests
+from flows.common.callers import Caller
 from flows.common.database import now, transaction
 from flows.common.settings import settings
 from flows.fastmon import repository
@@ -45,7 +46,7 @@ class Incoming:
 
     body: dict[str, Any]
     message: Message
-    requested_by: str
+    caller: Caller
 
 
 @dataclass(frozen=True)
@@ -83,15 +84,15 @@ def _queue_stfs(session: Session, messages: Sequence[Incoming], *, source: str) 
     """Put the STFs that `messages` announce into their inboxes, and have these served."""
     arrivals = [_arrivals(session, each.message) for each in messages]
     verdicts = _store(session, [arrival for group in arrivals for arrival in group])
-    requested_by: dict[str, str] = {}
+    callers: dict[str, Caller] = {}
     for each, group in zip(messages, arrivals, strict=True):
         for arrival in group:
             if verdicts[arrival.key].taken is Taken.ACCEPTED:
-                requested_by.setdefault(arrival.namespace, each.requested_by)
+                callers.setdefault(arrival.namespace, each.caller)
     # In name order, so that two transactions never wait for each other.
-    for namespace, caller in sorted(requested_by.items()):
+    for namespace, caller in sorted(callers.items()):
         form = SampleStfs(namespace=namespace)
-        accepted = requests.accept(session, SAMPLE_STFS, form, requested_by=caller, source=source)
+        accepted = requests.accept(session, SAMPLE_STFS, form, caller=caller, source=source)
         if not accepted.is_new:  # of a new one the workers are notified
             repository.notify_sampler(session, namespace)
     return [verdicts[group[0].key] if group else Verdict(Taken.RELAYED) for group in arrivals]

@@ -18,6 +18,7 @@ from typing import Any, Final
 from sqlalchemy import Engine
 
 from blocks.errors import Invalid, ProdOpsError
+from flows.common.callers import Means, on_ops_side
 from flows.common.database import now, transaction
 from flows.common.settings import FastmonSettings
 from flows.fastmon import intake, repository, schemas
@@ -168,11 +169,12 @@ def _take(engine: Engine, batch: Sequence[Sighting], configured: FastmonSettings
     A crash between the two takes them in again, which changes nothing: the inbox knows them.
     """
     incoming = []
+    scanner = on_ops_side(configured.agent_name, Means.SCHEDULE)
     refused: dict[str, str] = {}
     for sighting in batch:
         body = message_of(sighting, configured)
         try:
-            incoming.append(Incoming(body, schemas.parse(body), configured.agent_name))
+            incoming.append(Incoming(body, schemas.parse(body), scanner))
         except Invalid as error:
             refused[str(sighting.path)] = f"refused: {error}"
     if incoming:

@@ -11,12 +11,12 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    StringConstraints,
 )
 from sqlalchemy.orm import Session
 
 from blocks import did_names
 from flows.common.actions import Action, Nothing, OnLost
+from flows.common.callers import Scope
 from flows.common.events import NewEvent
 from flows.common.models import Request, RequestState
 from flows.common.settings import settings
@@ -44,7 +44,7 @@ def _unset(value: Any) -> Any:
     return None if value == "" else value
 
 
-Scope = Annotated[str, AfterValidator(_scope)]
+RucioScope = Annotated[str, AfterValidator(_scope)]
 Lfn = Annotated[str, AfterValidator(_lfn)]
 OptionalId = Annotated[int | None, BeforeValidator(_unset)]
 
@@ -56,16 +56,13 @@ class FetchPayloadLog(BaseModel):
 
     pandaid: int = Field(ge=1, le=_MAX_ID, description="The job at PanDA.")
     jeditaskid: OptionalId = Field(None, ge=1, le=_MAX_ID, description="The job's task.")
-    scope: Annotated[Scope | None, BeforeValidator(_unset)] = Field(
+    scope: Annotated[RucioScope | None, BeforeValidator(_unset)] = Field(
         None, description="Rucio scope of the log."
     )
     lfn: Annotated[Lfn | None, BeforeValidator(_unset)] = Field(
         None, description="Name of the log in Rucio."
     )
     force: bool = Field(False, description="Fetch it again, even if it is cached.")
-    requested_by: Annotated[str, StringConstraints(max_length=150)] = Field(
-        "", description="Who asked, if not the caller."
-    )
 
 
 def _fetch_ended(session: Session, request: Request) -> Sequence[NewEvent]:
@@ -84,6 +81,7 @@ FETCH_PAYLOAD_LOG = Action(
     timeout_seconds=900,
     on_lost=OnLost.RERUN,
     at_a_time=lambda: settings().payload_logs.limit,
+    scope=Scope.REQUEST,
     ended=_fetch_ended,
 )
 

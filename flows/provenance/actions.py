@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from blocks import did_names
 from flows.common.actions import Action, Nothing, OnLost
+from flows.common.callers import Caller, Scope
 from flows.common.events import NewEvent
 from flows.common.models import Request, RequestState
 from flows.provenance import messages
@@ -30,16 +31,12 @@ def _checked(check: Callable[[str], str]) -> AfterValidator:
 CampaignName = Annotated[
     str, StringConstraints(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]*$")
 ]
-Scope = Annotated[str, _checked(did_names.check_scope)]
+RucioScope = Annotated[str, _checked(did_names.check_scope)]
 DidName = Annotated[str, _checked(did_names.check_name)]
 
 
 class _Form(BaseModel):
     model_config = ConfigDict(extra="forbid")
-
-    created_by: Annotated[str, StringConstraints(max_length=150)] = Field(
-        "", description="Who asked, if not the caller."
-    )
 
 
 class UpdateSnapshot(_Form):
@@ -79,7 +76,7 @@ class ReportCompletion(_Form):
 class ReadDid(_Form):
     """Which dataset or file to read from Rucio now."""
 
-    scope: Scope = Field(description="Scope of the DID.")
+    scope: RucioScope = Field(description="Scope of the DID.")
     name: DidName = Field(description="Name of the DID.")
 
 
@@ -119,6 +116,12 @@ def _did_of(parameters: Any) -> str:
     return f"{parameters.scope}:{parameters.name}"
 
 
+def _mails_for_all(_session: Session, parameters: ReportCompletion, caller: Caller) -> None:
+    """A report that is mailed goes to many."""
+    if parameters.mail:
+        caller.require(Scope.OPERATE, "Mailing a report")
+
+
 UPDATE_SNAPSHOT = _action(
     "rucio_snapshot_update",
     "Sweep every producing campaign in Rucio, and write the snapshot files.",
@@ -130,6 +133,7 @@ SWEEP_CAMPAIGN = _action(
     "Compare one campaign's requested paths with its datasets in Rucio.",
     SweepCampaign,
     about=_campaign_of,
+    scope=Scope.REQUEST,
 )
 
 SWEEP_PRODUCING = _action(
@@ -164,6 +168,8 @@ REPORT_COMPLETION = _action(
     ReportCompletion,
     schedule="0 6 1 * *",
     about=_campaign_of,
+    scope=Scope.REQUEST,
+    gate=_mails_for_all,
 )
 
 READ_DID = _action(
@@ -172,6 +178,7 @@ READ_DID = _action(
     ReadDid,
     timeout_seconds=120.0,
     about=_did_of,
+    scope=Scope.REQUEST,
 )
 
 ACTIONS = (

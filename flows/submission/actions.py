@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy.orm import Session
 
 from flows.common.actions import Action, Nothing, OnLost
+from flows.common.callers import Caller, Scope
 from flows.common.events import NewEvent
 from flows.common.models import Request, RequestState
 from flows.common.settings import settings
@@ -26,6 +27,22 @@ def _submission_ended(session: Session, request: Request) -> Sequence[NewEvent]:
     return ()
 
 
+def _submits_own(session: Session, form: SubmitTask, caller: Caller) -> None:
+    """A task's owner may submit it, and whoever may operate."""
+    _require_owner(caller, repository.task_owner(session, form.task_name), "Submitting this task")
+
+
+def _operates_own(session: Session, form: OperateTask, caller: Caller) -> None:
+    owner = repository.jedi_task_owner(session, form.jedi_task_id)
+    _require_owner(caller, owner, f"An operation on PanDA's task {form.jedi_task_id}")
+
+
+def _require_owner(caller: Caller, owner: str | None, what: str) -> None:
+    """Let the owner pass; where nobody is known to own it, whoever may operate."""
+    if owner is None or not settings().pcs.relaxed:
+        caller.require_own(owner or "", what)
+
+
 SUBMIT_TASK = Action(
     name="submit_task",
     summary="Submit a production task to PanDA with prun, exactly once, and record its id.",
@@ -35,6 +52,8 @@ SUBMIT_TASK = Action(
     timeout_seconds=3600,
     on_lost=OnLost.UNKNOWN,
     at_a_time=lambda: settings().submission.limit,
+    scope=Scope.REQUEST,
+    gate=_submits_own,
     ended=_submission_ended,
 )
 
@@ -46,6 +65,8 @@ OPERATE_TASK = Action(
     subject=lambda parameters: parameters.task_name or str(parameters.jedi_task_id),
     timeout_seconds=600,
     on_lost=OnLost.UNKNOWN,
+    scope=Scope.REQUEST,
+    gate=_operates_own,
 )
 
 SYNC_TASK_STATES = Action(

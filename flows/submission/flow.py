@@ -225,9 +225,7 @@ def _record_status(form: OperateTask, observed: str) -> None:
     if not form.task_name:
         return
     try:
-        common.pcs().record_status(
-            form.task_name, form.jedi_task_id, observed, owner=form.created_by
-        )
+        common.pcs().record_status(form.task_name, form.jedi_task_id, observed)
     except OutsideUnavailable as outage:
         get_run_logger().warning("PCS learns of it by the next sync: %s", outage)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import select, update
+from sqlalchemy import column, select, table, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -36,6 +36,9 @@ _UNSENT: Final[dict[str, Any]] = {
     "ended_at": None,
 }
 _ENDED: Final = (AttemptState.RECORDED, AttemptState.FAILED)
+# The embedded PCS's; where another is in use they are empty, and no task has a known owner.
+_PCS_TASK: Final = table("pcs_prod_task", column("id"), column("name"), column("created_by"))
+_PCS_ATTEMPT: Final = table("pcs_panda_tasks", column("prod_task_id"), column("jedi_task_id"))
 
 
 class AttemptOpen(ProdOpsError):
@@ -48,6 +51,23 @@ class AttemptOpen(ProdOpsError):
 
 class NameUsed(ProdOpsError):
     """The name at PanDA belongs to an earlier attempt, and is never used again."""
+
+
+# ------------------------------------------------------------------ owners
+
+
+def task_owner(session: Session, task_name: str) -> str | None:
+    """Who owns the production task of that stored name; None where it is not known here."""
+    named = select(_PCS_TASK.c.created_by).where(_PCS_TASK.c.name == task_name)
+    return session.scalar(named)
+
+
+def jedi_task_owner(session: Session, jedi_task_id: int) -> str | None:
+    """Who owns the production task that PanDA's task is an attempt of; None: not known here."""
+    attempts = select(_PCS_ATTEMPT.c.prod_task_id).where(
+        _PCS_ATTEMPT.c.jedi_task_id == jedi_task_id
+    )
+    return session.scalar(select(_PCS_TASK.c.created_by).where(_PCS_TASK.c.id.in_(attempts)))
 
 
 # ------------------------------------------------------------------ attempts
@@ -166,12 +186,14 @@ def write(session: Session, attempt_id: int, values: dict[str, Any]) -> Submissi
 def begin_operation(session: Session, request_id: int, values: dict[str, Any]) -> PandaOperation:
     """The record of the request's operation: an earlier run's, or a new one of `values`."""
     asked_at = select(Request.created_at).where(Request.id == request_id).scalar_subquery()
+    asked_by = select(Request.requested_by).where(Request.id == request_id).scalar_subquery()
     session.execute(
         insert(PandaOperation)
         .values(
             request_id=request_id,
             status=OperationStatus.RUNNING,
             requested_at=asked_at,
+            requested_by=asked_by,
             **values,
         )
         .on_conflict_do_nothing()

@@ -27,7 +27,6 @@ def _one_line(name: str) -> str:
 TaskName = Annotated[
     str, StringConstraints(min_length=1, max_length=300), AfterValidator(_one_line)
 ]
-Person = Annotated[str, StringConstraints(max_length=150)]
 Queues = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
 _MAX_ID = 2**63 - 1
@@ -39,7 +38,6 @@ class SubmitTask(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     task_name: TaskName = Field(description="Stored name of the production task at PCS.")
-    owner: Person = Field("", description="Owner of the task, on whose behalf it is recorded.")
     panda_tasks_id: int | None = Field(
         None, ge=1, le=_MAX_ID, description="Id of the attempt at PCS (.tryN)."
     )
@@ -108,4 +106,3 @@ class OperateTask(BaseModel):
         default_factory=RetryParameters, description="Parameters to change (retry_failures)."
     )
     reason: str = Field("", max_length=1000, description="Why.")
-    created_by: Person = Field("", description="Who asked.")

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from api.http import fields, lists
-from api.http.access import Reader, Writer
+from api.http.access import AgentWriter, Reader
 from api.http.collections import store
 from api.http.collections.store import Collection, Key
 from api.http.errors import Problem, refusals
@@ -125,7 +125,7 @@ def _add_writing(router: APIRouter, resource: Resource, removal: str, conflict: 
         responses=_refusals(400, 403, 415),
         openapi_extra=_body(resource.form, resource.example),
     )
-    def add_row(request: Request, _caller: Writer, body: Sent) -> BaseModel:
+    def add_row(request: Request, _caller: AgentWriter, body: Sent) -> BaseModel:
         """Unknown keys are ignored. Times without a zone are taken to be in UTC."""
         sent = body.read(resource.form)
         with session_of(request) as session:
@@ -140,7 +140,7 @@ def _add_writing(router: APIRouter, resource: Resource, removal: str, conflict: 
         responses=_refusals(400, 403, 404, 415, conflict=conflict),
         openapi_extra=_key_parameter(resource) | _body(resource.form, resource.example),
     )
-    def replace_row(request: Request, _caller: Writer, body: Sent) -> BaseModel:
+    def replace_row(request: Request, _caller: AgentWriter, body: Sent) -> BaseModel:
         """JSON objects are replaced. Optional fields that were not sent keep their values."""
         return _write(request, resource, body, resource.form, merge=())
 
@@ -152,7 +152,7 @@ def _add_writing(router: APIRouter, resource: Resource, removal: str, conflict: 
         openapi_extra=_key_parameter(resource)
         | _body(partial(resource.form), resource.changes_example),
     )
-    def change_row(request: Request, _caller: Writer, body: Sent) -> BaseModel:
+    def change_row(request: Request, _caller: AgentWriter, body: Sent) -> BaseModel:
         """Only fields that were sent change; a `metadata` object is merged into the stored one."""
         return _write(request, resource, body, partial(resource.form), merge=_MERGED)
 
@@ -164,7 +164,7 @@ def _add_writing(router: APIRouter, resource: Resource, removal: str, conflict: 
         responses=_refusals(403, 404, conflict=conflict),
         openapi_extra=_key_parameter(resource),
     )
-    def delete_row(request: Request, _caller: Writer) -> None:
+    def delete_row(request: Request, _caller: AgentWriter) -> None:
         with session_of(request) as session:
             resource.remove(session, resource.key(request))
 

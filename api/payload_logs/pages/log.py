@@ -14,11 +14,11 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api.http import pages
-from api.http.access import Caller
 from api.http.sessions import session_of, settings_of
 from api.payload_logs import files, queries, routes, views
 from api.payload_logs.queries import Asked, NotAJobId, NotItsRequest, Phase, Standing, job_id
 from flows.common import events
+from flows.common.callers import Caller
 from flows.payload_logs.models import Step
 
 router = APIRouter(route_class=pages.PageRoute, prefix="/panda/jobs", include_in_schema=False)

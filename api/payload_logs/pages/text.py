@@ -12,7 +12,6 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import PlainTextResponse
 
 from api.http import pages
-from api.http.access import Caller
 from api.http.sessions import session_of, settings_of
 from api.payload_logs import files
 from api.payload_logs.bodies import text_answer
@@ -28,6 +27,7 @@ from api.payload_logs.queries import (
 )
 from blocks.errors import OutsideUnavailable
 from flows.common import events
+from flows.common.callers import Caller
 from flows.payload_logs.models import Step
 
 router = APIRouter(route_class=pages.PageRoute, prefix="/panda/jobs", include_in_schema=False)

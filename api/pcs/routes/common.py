@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Path, Request
 from fastapi.types import DecoratedCallable
 from pydantic import BaseModel
 
-from api.http.access import gatekeeper
+from api.http.access import Requester
 from api.http.errors import writing
 from api.http.fields import MAX_INTEGER
 from api.http.forms import body
@@ -46,13 +46,8 @@ class PcsRouter(APIRouter):
         return self.post(path, **described | options)
 
 
-async def _writer(request: Request) -> Actor:
-    caller = await gatekeeper(request).writer(request)
-    return Actor(
-        caller.name,
-        is_service=bool(caller.service),
-        is_relaxed=settings_of(request).pcs.relaxed,
-    )
+async def _writer(request: Request, caller: Requester) -> Actor:
+    return Actor(caller, is_relaxed=settings_of(request).pcs.relaxed)
 
 
 Writer = Annotated[Actor, Depends(_writer)]

@@ -31,7 +31,7 @@ class Queued(BaseModel):
 def update_snapshot(request: Request, actor: Writer) -> Queued:
     """The event `rucio_snapshot_ready` announces the end, whether it succeeded or failed."""
     with session_of(request) as session:
-        services.snapshot(session, by=actor.name, source=_SOURCE, settings=settings_of(request))
+        services.snapshot(session, by=actor.caller, source=_SOURCE, settings=settings_of(request))
     return Queued()
 
 
@@ -41,7 +41,7 @@ def update_snapshot(request: Request, actor: Writer) -> Queued:
 def update_evgen(request: Request, actor: Writer) -> Queued:
     """The event `evgen_rucio_ready` announces the end, whether it succeeded or failed."""
     with session_of(request) as session:
-        services.evgen(session, by=actor.name, source=_SOURCE)
+        services.evgen(session, by=actor.caller, source=_SOURCE)
     return Queued()
 
 
@@ -50,7 +50,7 @@ def sweep_campaign(name: Name, request: Request, actor: Writer) -> Queued:
     """The event `campaign_provenance_ready` announces the end. `EVGEN`: the inputs."""
     settings = settings_of(request)
     with session_of(request) as session:
-        services.sweep(session, name, by=actor.name, source=_SOURCE, settings=settings)
+        services.sweep(session, name, by=actor.caller, source=_SOURCE, settings=settings)
     return Queued()
 
 
@@ -59,5 +59,7 @@ def report_campaign(name: Name, request: Request, actor: Writer) -> Queued:
     """The event `completion_report_ready` announces the end. It is mailed if that is set up."""
     settings = settings_of(request)
     with session_of(request) as session:
-        services.report(session, name, by=actor.name, source=_SOURCE, settings=settings, mail=True)
+        services.report(
+            session, name, by=actor.caller, source=_SOURCE, settings=settings, mail=True
+        )
     return Queued()

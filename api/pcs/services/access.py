@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from api.pcs.errors import NotOwner
+from flows.common.callers import Caller, Scope
 
 
 @dataclass(frozen=True)
@@ -12,23 +13,30 @@ class Actor:
     """Who asks.
 
     Attributes:
-        name: The user.
-        is_service: Whether a service of ours asks, for the user or for itself.
-        is_relaxed: Whether anyone who may write may change everything.
+        caller: The caller.
+        is_relaxed: Whether anyone who may request may change everything.
     """
 
-    name: str
-    is_service: bool = False
+    caller: Caller
     is_relaxed: bool = False
 
+    @property
+    def name(self) -> str:
+        """The user."""
+        return self.caller.name
+
+    def owns(self, created_by: str) -> bool:
+        """Whether the actor may change what `created_by` made."""
+        return self.is_relaxed or self.name == created_by or self.caller.may(Scope.OPERATE)
+
     def require_owner(self, created_by: str) -> None:
-        """Let nobody but the owner pass, unless the rules are relaxed.
+        """Let pass the owner, whoever may operate, and anyone where the rules are relaxed.
 
         Raises:
             NotOwner: Somebody else asks.
         """
-        if self.name != created_by and not self.is_relaxed:
-            raise NotOwner
+        if not self.owns(created_by):
+            raise NotOwner(self.caller, created_by)
 
     def require_recorder(self, created_by: str) -> None:
         """Let the owner and our services pass, which record what became of a submission.
@@ -36,5 +44,5 @@ class Actor:
         Raises:
             NotOwner: Somebody else asks.
         """
-        if not self.is_service:
+        if not self.caller.service:
             self.require_owner(created_by)

@@ -124,12 +124,11 @@ def _accept(session: Session, task: ProdTask, actor: Actor) -> None:
     attempt = attempts.allocate(session, task)
     wanted = SubmitTask(
         task_name=task.name,
-        owner=task.created_by,
         panda_tasks_id=attempt.id,
         panda_task_name=attempt.task_name,
         follows=task.panda_task_id,
     )
-    accepted = requests.accept(session, SUBMIT_TASK, wanted, requested_by=actor.name, source="rest")
+    accepted = requests.accept(session, SUBMIT_TASK, wanted, caller=actor.caller, source="rest")
     if not accepted.is_new:
         # Another way in opened one meanwhile: nobody will use this attempt's name.
         session.delete(attempt)
@@ -171,10 +170,8 @@ def operate(session: Session, name: str, wanted: dict[str, Any], actor: Actor) -
         raise Refused(f"Task '{task.name}' has no jediTaskID.")
     if not any(attempt.jedi_task_id == jedi_task_id for attempt in task.attempts):
         raise Refused(f"jediTaskID {jedi_task_id} is not of task '{task.name}'.")
-    form = OPERATE_TASK.parse(
-        wanted | {"jedi_task_id": jedi_task_id, "task_name": task.name, "created_by": actor.name}
-    )
-    accepted = requests.accept(session, OPERATE_TASK, form, requested_by=actor.name, source="rest")
+    form = OPERATE_TASK.parse(wanted | {"jedi_task_id": jedi_task_id, "task_name": task.name})
+    accepted = requests.accept(session, OPERATE_TASK, form, caller=actor.caller, source="rest")
     return QueuedOperation(
         queued=True,
         operation=wanted["operation"],

@@ -16,6 +16,7 @@ from api.pcs.queries.rows import by_key, require_free, unknown
 from api.pcs.services import records
 from api.pcs.services.access import Actor
 from blocks.errors import Invalid
+from flows.common.callers import Scope
 
 # ------------------------------------------------------------------ categories
 
@@ -115,8 +116,8 @@ def delete_tag(session: Session, number: int, actor: Actor, *, kind: TagKind) ->
         IntegrityError: A dataset has it.
     """
     found = _draft(session, kind, number)
-    if found.created_by != actor.name:  # under the relaxed rules too
-        raise NotOwner
+    if found.created_by != actor.name and not actor.caller.may(Scope.OPERATE):
+        raise NotOwner(actor.caller, found.created_by)  # under the relaxed rules too
     records.remove(session, found)
     return found
 

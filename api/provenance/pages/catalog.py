@@ -12,7 +12,7 @@ from fastapi.responses import StreamingResponse
 from sqlalchemy.orm import Session
 
 from api.http import pages, wording
-from api.http.access import Caller, Kind, gatekeeper
+from api.http.access import gatekeeper
 from api.http.sessions import read, settings_of
 from api.provenance import export
 from api.provenance.queries import campaigns, counts, rows
@@ -20,6 +20,7 @@ from api.provenance.queries.selection import NO_REQUESTOR, Selection
 from api.provenance.routes import stale_before
 from blocks.errors import NotFound
 from flows.common import events
+from flows.common.callers import Caller
 from flows.common.database import now
 from flows.provenance.models import EVGEN, Finding, Rule
 
@@ -125,11 +126,7 @@ def shared(request: Request, viewer: Caller) -> dict[str, Any]:
     settings = settings_of(request)
     monitor = settings.pcs.panda_monitor_url
     return {
-        "known": {
-            "name": viewer.name if viewer.kind is not Kind.NOBODY else "",
-            "kind": viewer.kind.value,
-            "may_write": viewer.may_write,
-        },
+        "known": pages.known(viewer),
         "has_tasks": settings.pcs.url is None,
         "did_path": lambda did: f"{prefix}/pcs/did/?did={quote(did, safe=':/')}",
         "task_path": lambda name: f"{prefix}/pcs/tasks/{quote(name, safe='')}/",

@@ -12,13 +12,13 @@ from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from api.http import pages
-from api.http.access import VISITOR
 from api.http.sessions import read, session_of
 from api.provenance import services
 from api.provenance.pages.catalog import shared
 from api.provenance.queries import dids
 from api.provenance.queries.dids import BadDid, Detail, Did, Knowledge
 from flows.common import events
+from flows.common.callers import Caller, Scope
 
 router = APIRouter(route_class=pages.PageRoute, prefix="/pcs/did", include_in_schema=False)
 
@@ -57,8 +57,8 @@ async def _shown(
         did = wanted()
     except BadDid as error:
         return await pages.show(request, "did_bad.html", viewer, status=400, problem=str(error))
-    if not is_again:
-        await run_in_threadpool(_ask, request, did, viewer.name or VISITOR)
+    if not is_again and viewer.may(Scope.REQUEST):
+        await run_in_threadpool(_ask, request, did, viewer)
     found = await read(request, lambda session: _found(session, did, _number(files)))
     detail: Detail = found["detail"]
     return await pages.show(
@@ -73,7 +73,7 @@ async def _shown(
     )
 
 
-def _ask(request: Request, did: Did, by: str) -> None:
+def _ask(request: Request, did: Did, by: Caller) -> None:
     with session_of(request) as session:
         if dids.is_due(dids.read(session, did)):
             services.read_did(session, did.scope, did.name, by=by, source="page")

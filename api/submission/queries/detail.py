@@ -9,7 +9,6 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from api.http.access import Caller
 from api.pcs.domain.effective import CONFIG_FIELDS, ConfigNotOfForm
 from api.pcs.models import Attempt, ProdRequest, ProdTask
 from api.pcs.queries.tasks import open_requests
@@ -18,6 +17,7 @@ from api.requests.views import RequestView, view
 from api.submission.domain import Operation, Standing, refusals
 from api.submission.queries import listing
 from api.submission.queries.submission import Submission, attempts_of, submission_of
+from flows.common.callers import Caller
 from flows.common.models import OPEN, Request
 from flows.common.settings import Settings
 from flows.submission.models import PandaOperation, SubmissionAttempt

@@ -3,7 +3,7 @@
 import { fetchPage, Once, replacePart } from "./live.js";
 import { Follower } from "./follow.js";
 import { OPERATION, SUBMISSION } from "./tasks_events.js";
-import { mayWrite, post, showKept } from "./tasks_write.js";
+import { mayWrite, post } from "./tasks_write.js";
 import { waited } from "./words.js";
 
 const OPEN = new Set(["waiting", "running", "unknown", "unrecorded"]);
@@ -44,7 +44,6 @@ function refresh() {
 
 function setUp() {
   ahead = Date.parse(part().dataset.now) - Date.now();
-  showKept();
   if (newest > Number(part().dataset.eventId)) setTimeout(() => soon.ask()); // this answer is older
   tick();
 }

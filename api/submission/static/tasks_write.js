@@ -1,56 +1,33 @@
-// Writes to the API: as the user whom a proxy names, else with a token that the tab keeps.
+// Writes to the API: as the user whom a proxy names, or who is signed in; else one signs in first.
 
-const KEY = "prodops-token";
-const NOT_KNOWN = new Set(["Authentication credentials were not provided.", "Invalid token."]);
+const NOT_KNOWN = "Authentication credentials were not provided.";
 
-const dialog = document.getElementById("token-dialog");
+const dialog = document.getElementById("sign-in");
 
-function kept() {
-  try {
-    return sessionStorage.getItem(KEY) ?? "";
-  } catch {
-    return ""; // storage is forbidden: the token is asked for each time
-  }
-}
-
-let token = kept();
-
-function keep(value) {
-  token = value;
-  try {
-    if (value) sessionStorage.setItem(KEY, value);
-    else sessionStorage.removeItem(KEY);
-  } catch {
-    // kept by this page only
-  }
-  showKept();
-}
-
-/** Say that a token is kept; to be called again when the part of the page that says it is new. */
-export function showKept() {
-  const place = document.getElementById("token-kept");
-  if (place) place.hidden = !token;
-}
-
-document.addEventListener("click", ({ target }) => target.id === "token-forget" && keep(""));
-showKept();
-
-/** What identifies the caller; nothing where a proxy or the cookie does. */
-function identity() {
-  return token ? { Authorization: `Token ${token}` } : {};
-}
-
+let signedIn = false;
 let asking = null;
 
-/** Ask for a token, once for all who want one; gives whether there is one now. */
-function askForToken(problem) {
-  asking ??= ask(problem).finally(() => (asking = null));
+/** Let the reader sign in, once for all who want it; gives whether somebody is known now. */
+function signIn() {
+  asking ??= ask().finally(() => (asking = null));
   return asking;
 }
 
-function ask(problem) {
+async function ask() {
+  let problem = "";
+  for (;;) {
+    const token = await entered(problem);
+    if (!token) return false;
+    const answer = await send(dialog.dataset.path, { token });
+    if (answer.isGood) return (signedIn = true);
+    problem = answer.reason;
+  }
+}
+
+/** The token that was entered; empty where the dialog was cancelled. */
+function entered(problem) {
   const input = dialog.querySelector("input");
-  const shown = document.getElementById("token-problem");
+  const shown = dialog.querySelector(".problem");
   shown.textContent = problem;
   shown.hidden = !problem;
   input.value = "";
@@ -61,16 +38,14 @@ function ask(problem) {
     dialog.addEventListener("close", () => {
       const value = input.value.trim();
       input.value = "";
-      const isGiven = dialog.returnValue === "use" && /^[\x21-\x7e]+$/.test(value);
-      if (isGiven) keep(value);
-      resolve(isGiven);
+      resolve(dialog.returnValue === "use" ? value : "");
     }, { once: true });
   });
 }
 
-/** Make sure that somebody is known who may write; gives whether. `caller` is the page's. */
+/** Make sure that somebody is known who writes; gives whether. `caller` is the page's. */
 export async function mayWrite(caller) {
-  return caller.may_write || Boolean(token) || askForToken("");
+  return caller.is_known || signedIn || signIn();
 }
 
 /** An answer to a write: its status (0: none came), its JSON, and its refusal in words. */
@@ -83,6 +58,10 @@ export class Answer {
     return this.status >= 200 && this.status < 300;
   }
 
+  get isUnknown() {
+    return [401, 403].includes(this.status) && this.body?.detail === NOT_KNOWN;
+  }
+
   get reason() {
     if (!this.status) return "The server does not answer; try again.";
     const { detail, error } = this.body ?? {};
@@ -92,38 +71,27 @@ export class Answer {
   }
 }
 
-/** POST `body` to `path`; asks for a token where the API wants to know who writes. */
+/** POST `body` to `path`; where the session has ended meanwhile, one signs in anew. */
 export async function post(path, body = {}) {
   for (;;) {
     const answer = await send(path, body);
-    if (!isUnknown(answer.status, answer.body) || !(await askAnew())) return answer;
+    if (!answer.isUnknown || !(await signIn())) return answer;
   }
 }
 
-/** GET JSON as who writes; asks for a token where the kept one is not good. */
+/** GET JSON as whoever is known. */
 export async function read(path) {
-  for (;;) {
-    const answer = await fetch(path, { cache: "no-store", headers: identity() });
-    const body = await answer.json().catch(() => null);
-    if (answer.ok) return body;
-    if (!isUnknown(answer.status, body) || !(await askAnew())) throw new Error(new Answer(answer.status, body).reason);
-  }
-}
-
-const isUnknown = (status, body) => [401, 403].includes(status) && NOT_KNOWN.has(body?.detail);
-
-function askAnew() {
-  if (asking) return asking;
-  const problem = token ? "That token is not known here, or it was revoked." : "";
-  keep("");
-  return askForToken(problem);
+  const answer = await fetch(path, { cache: "no-store" });
+  const body = await answer.json().catch(() => null);
+  if (answer.ok) return body;
+  throw new Error(new Answer(answer.status, body).reason);
 }
 
 async function send(path, body) {
   try {
     const answer = await fetch(path, {
       method: "POST",
-      headers: { "Content-Type": "application/json", ...identity() },
+      headers: { "Content-Type": "application/json" },
       body: JSON.stringify(body),
       redirect: "error",
     });

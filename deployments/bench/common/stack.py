@@ -14,11 +14,11 @@ import httpx
 import typer
 from sqlalchemy import Engine, make_url, text
 
-from api.http import access
 from blocks.errors import ProdOpsError
 from deployments.sandbox.campaign import CampaignMaker
 from deployments.stack.control import Control
 from deployments.stack.stack import Stack
+from flows.common import access, callers
 from flows.common.database import make_engine, transaction
 from flows.common.models import OPEN
 
@@ -138,7 +138,7 @@ def bench_stack(overrides: Mapping[str, str] | None = None) -> Iterator[BenchSta
             pool_size=2,
         )
         with transaction(engine) as session:
-            token = access.create_token(session, "bench")
+            token = access.create_token(session, "bench", scopes=callers.ALL)
         headers = {"Authorization": f"Token {token}"}
         with httpx.Client(base_url=stack.api_url, headers=headers, timeout=30) as http:
             ready = BenchStack(stack, token, engine, http)

@@ -41,7 +41,7 @@ http {{
       proxy_http_version 1.1;
       proxy_pass_request_headers off;
       proxy_set_header Connection "";
-      proxy_set_header Host $proxy_host;
+      proxy_set_header Host pandaserver02.sdcc.bnl.gov;
       proxy_set_header Content-Type $content_type;
       proxy_set_header Content-Length $content_length;
       proxy_set_header X-Remote-User {user};

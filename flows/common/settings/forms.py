@@ -9,6 +9,7 @@ from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from blocks.errors import ProdOpsError
+from flows.common.callers import Scope
 
 PREFIX = "PRODOPS_"
 ENV_FILE = ".env"
@@ -46,6 +47,11 @@ NameList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(lambda value: _p
 
 PathList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(lambda value: _parts(value, ":"))]
 """Paths; colons between them in the environment."""
+
+ScopeList = Annotated[
+    tuple[Scope, ...], NoDecode, BeforeValidator(lambda value: _parts(value, ","))
+]
+"""What somebody may do; commas between in the environment."""
 
 AbsolutePath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
 """A path that holds wherever the process works; ``~`` is the home."""

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 import uuid
 from pathlib import Path
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings
 
-from flows.common.settings.forms import AbsolutePath, NameList, Port, also, group
+from flows.common.callers import Scope
+from flows.common.settings.forms import AbsolutePath, NameList, Port, ScopeList, also, group
+
+_LOCAL_HOSTS = frozenset(
+    {
+        "localhost",
+        "127.0.0.1",
+        "::1",
+        "pandaserver02.sdcc.bnl.gov",  # what the original's external proxy always sends
+    }
+)
 
 
 class StackSettings(BaseSettings):
@@ -124,12 +135,28 @@ class ApiSettings(BaseSettings):
         description="Peers (addresses or networks, comma-separated) whose X-Remote-User counts; "
         "the embedded stack trusts loopback while it listens there only.",
     )
+    allowed_hosts: NameList | None = Field(
+        None,
+        description="Host names (comma-separated) by which the API is reached; another is refused, "
+        "so that no other site's name leads here. Unset: while it listens on loopback, loopback's "
+        "names, this machine's and the original's external proxy's; else any.",
+    )
+    proxied_scopes: ScopeList = Field(
+        (Scope.READ, Scope.REQUEST),
+        description="What a user may do whom a trusted proxy names and `prodops user` does not "
+        "know. Read by the ops side, which tells the database.",
+    )
+    proxied_ceiling: ScopeList = Field(
+        (Scope.READ, Scope.REQUEST, Scope.OPERATE),
+        description="What a proxied user may do at most, whatever `prodops user` says: a web tier "
+        "that was taken over can name anyone. Read by the ops side.",
+    )
     cookie_key_file: Path | None = Field(
         None,
-        description="File (mode 0600) with the key that signs reading cookies; unset: one that "
+        description="File (mode 0600) with the key that signs visitors' cookies; unset: one that "
         "lasts as long as the process.",
     )
-    cookie_days: float = Field(30.0, gt=0, description="How long a page's reading cookie is valid.")
+    cookie_days: float = Field(30.0, gt=0, description="How long a browser stays signed in.")
     max_body_bytes: int = Field(
         1024 * 1024, ge=1024, description="Largest request body that is accepted."
     )
@@ -143,6 +170,13 @@ class ApiSettings(BaseSettings):
         validation_alias=also("API_TOKEN", "SWF_API_TOKEN"),
         description="Token that clients send; make one with `prodops token create`.",
     )
+
+    @property
+    def hosts(self) -> frozenset[str] | None:
+        """The host names by which the API is reached, in lower case; None: any."""
+        if self.allowed_hosts is not None:
+            return frozenset(name.lower() for name in self.allowed_hosts)
+        return _LOCAL_HOSTS | {socket.gethostname().lower()} if self.is_loopback else None
 
     @property
     def is_loopback(self) -> bool:

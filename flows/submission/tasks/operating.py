@@ -59,7 +59,6 @@ def begin(form: OperateTask) -> PandaOperation:
             mode="json", include={"jedi_task_id", "task_name", "operation", "reason"}
         ),
         "parameters": form.model_dump(include=_PARAMETERS.get(form.operation, set())),
-        "requested_by": form.created_by,
     }
     return present.write(
         lambda session, _: repository.begin_operation(session, present.claim.request_id, values)

@@ -66,7 +66,7 @@ def claim_attempt(form: SubmitTask) -> SubmissionAttempt:
         "task_name": prod_task.name,
         "panda_name": claim.name_to_claim(prod_task, form, is_relaxed=present.settings.pcs.relaxed),
         "panda_tasks_id": form.panda_tasks_id,
-        "owner": form.owner or prod_task.created_by,
+        "owner": prod_task.created_by,
     }
 
     def insert(session: Session, announce: Announce) -> SubmissionAttempt:

@@ -82,7 +82,7 @@ def _record_failure(
         of.task_name,
         panda_tasks_id=of.panda_tasks_id,
         reason=" ".join((reason or "").split())[:_MAX_REASON],
-        owner=_nameable(of.owner),
+        owner=_nameable(of.owner) if isinstance(of, SubmissionAttempt) else "",
         is_superseded=is_superseded,
     )
 

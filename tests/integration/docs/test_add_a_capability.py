@@ -56,7 +56,7 @@ asyncio.run(ask())
 told["deployments"] = list(yaml.safe_load(catalogue.prefect_yaml())["deployments"])
 engine = make_engine(pool_size=2)
 parameters = {"path": path, "expected_adler32": expected}
-ended = local_run.run(engine, "check_file", parameters, requested_by="a test")
+ended = local_run.run(engine, "check_file", parameters, caller=on_ops_side("a test"))
 told["state"], told["result"] = ended.state, ended.result
 with transaction(engine) as session:
     told["rows"] = session.scalar(text("SELECT count(*) FROM file_check WHERE verdict = 'good'"))

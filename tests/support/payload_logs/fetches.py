@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from deployments.sandbox.grid.logs import make_log
 from flows.common import claims, requests
+from flows.common.callers import on_ops_side
 from flows.common.claims import Claim
 from flows.common.database import transaction
 from flows.common.models import Event, Request
@@ -67,7 +68,7 @@ class Fetches:
         form = FetchPayloadLog(**order)
         with transaction(self.database.web_engine) as session:
             return requests.accept(
-                session, FETCH_PAYLOAD_LOG, form, requested_by="me", source="page"
+                session, FETCH_PAYLOAD_LOG, form, caller=on_ops_side("me"), source="page"
             )
 
     def claim(self, *, lease_seconds: float = 60.0) -> Claim:

@@ -93,10 +93,12 @@ def test_every_route_is_listed_with_who_may(generated):
     ("route", "who"),
     [
         ("GET | `/api/health/`", "anybody |"),
-        ("POST | `/api/messages/`", "token or proxy |"),
-        ("GET | `/api/messages/stream/`", "token, login or proxy |"),
-        ("GET | `/api/requests/`", "anybody; where reads are closed"),
-        ("PATCH | `/api/runs/{key}/`", "token or proxy |"),
+        ("POST | `/api/messages/`", "scope `message` |"),
+        ("GET | `/api/messages/stream/`", "whoever is known, and visitors"),
+        ("GET | `/api/requests/`", "anybody; where reads are closed: scope `read` |"),
+        ("POST | `/api/payload-logs/`", "scope `request` |"),
+        ("POST | `/api/actions/{action}/`", "scope `read` |"),
+        ("PATCH | `/api/runs/{key}/`", "scope `message` |"),
     ],
 )
 def test_who_may_is_what_the_route_asks_for(generated, route, who):

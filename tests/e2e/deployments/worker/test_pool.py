@@ -20,6 +20,7 @@ import psutil
 import pytest
 
 from flows.common import actions, requests
+from flows.common.callers import on_ops_side
 from flows.common.claims import Claim
 from flows.common.database import transaction
 from flows.common.models import Request, RequestState
@@ -308,7 +309,7 @@ def held_elsewhere(site: Site) -> Claim:
     with transaction(site.engine) as session:
         action = actions.get("check_pipeline")
         request = requests.claim_new(
-            session, action, action.parse({}), requested_by="test", source="test",
+            session, action, action.parse({}), caller=on_ops_side("test"), source="test",
             worker="other@elsewhere", lease_seconds=60,
         )  # fmt: skip
         assert request is not None

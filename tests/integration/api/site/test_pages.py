@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from api.fastmon.queries import live
-from api.http.access import COOKIE
+from api.http.access import VISITOR_COOKIE
 from api.http.app import create_app
 from flows.common import events
 from flows.common.database import DatabaseUnavailable, now, transaction
@@ -30,7 +30,7 @@ def client(served_api):
 def test_a_page_makes_a_visitor_who_may_follow_the_stream(client, path):
     answer = client.get(path)
     cookie = answer.headers["set-cookie"]
-    assert cookie.startswith(COOKIE)
+    assert cookie.startswith(VISITOR_COOKIE)
     assert all(part in cookie for part in ("HttpOnly", "SameSite=lax", "Path=/;"))
     with client.stream("GET", "/api/messages/stream/") as stream:
         assert stream.status_code == 200
@@ -101,16 +101,46 @@ def test_closed_reads_ask_for_a_token_without_a_redirect(closed):
     assert httpx.get(f"{closed.url}/fastmon/snapshot.json").status_code == 403
 
 
-def test_a_token_signs_in_and_the_cookie_reads_until_signed_out(closed):
+def test_a_token_signs_in_and_the_session_reads_and_writes_until_signed_out(closed):
     with httpx.Client(base_url=closed.url) as browser:
         form = {"token": closed.token, "target": "/fastmon/?run=5"}
         welcome = browser.post("/login/", data=form)
         assert welcome.status_code == 200
         assert "0;url=/fastmon/?run=5" in welcome.text
+        kept = dict(browser.cookies)
         assert "Sign out" in browser.get("/fastmon/").text
-        assert browser.post("/api/messages/", json={"msg_type": "x"}).status_code == 401
+        assert browser.post("/api/messages/", json={"msg_type": "x"}).status_code == 201
         assert browser.post("/logout/").status_code == 200
         assert browser.get("/fastmon/").status_code == 401
+        browser.cookies.update(kept)
+        assert browser.post("/api/messages/", json={"msg_type": "x"}).status_code == 401
+
+
+def test_a_script_signs_in_with_json(closed):
+    with httpx.Client(base_url=closed.url) as browser:
+        bad = browser.post("/login/", json={"token": "0" * 40})
+        assert (bad.status_code, list(bad.json())) == (403, ["detail"])
+        good = browser.post("/login/", json={"token": closed.token})
+        assert good.json() == {"name": "tester", "scopes": ["read", "message", "request"]}
+        assert browser.get("/fastmon/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+    ],
+)
+@pytest.mark.parametrize("path", ["/login/", "/logout/"])
+def test_a_form_of_another_site_signs_nobody_in_or_out(served_api, headers, path):
+    with served_api.client(token=None) as browser:
+        browser.post("/login/", json={"token": served_api.token})
+        answer = browser.post(path, data={"token": served_api.token}, headers=headers)
+        assert (answer.status_code, answer.headers.get("set-cookie")) == (403, None)
+        assert "Sign out" in browser.get("/").text
 
 
 @pytest.mark.parametrize("token", ["", "0" * 40, "ü", "a\nb"])
@@ -133,7 +163,7 @@ def test_a_cookie_is_secure_over_https(database):
 
 async def _over_https(path):
     app = httpx.ASGITransport(create_app(settings()))
-    async with httpx.AsyncClient(transport=app, base_url="https://prodops.example") as browser:
+    async with httpx.AsyncClient(transport=app, base_url="https://localhost") as browser:
         return await browser.get(path)
 
 

@@ -8,7 +8,6 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from api.http.access import Caller, Kind
 from api.pcs.models import ProdTask, TaskStatus
 from api.pcs.queries import tasks
 from api.pcs.services import submission
@@ -16,6 +15,7 @@ from api.pcs.services.access import Actor
 from api.submission.domain import Operation, refusals
 from api.submission.queries import detail
 from blocks.errors import ProdOpsError
+from flows.common.callers import DEFAULT, Caller, Means, Proof
 from flows.common.database import transaction
 from flows.common.settings import settings
 from tests.pcs_client import CONFIG, Pcs
@@ -28,7 +28,12 @@ def pcs(api):
     return Pcs(api)
 
 
-TESTER = Caller("tester", Kind.TOKEN)
+@pytest.fixture
+def tester(served_api):
+    proof = Proof(means=Means.TOKEN, value=served_api.token)
+    return Caller("tester", Means.TOKEN, DEFAULT, proof=proof)
+
+
 DO = {
     Operation.SUBMIT: submission.submit,
     Operation.RERUN: submission.rerun,
@@ -42,7 +47,7 @@ DO = {
 
 
 @pytest.mark.parametrize("is_relaxed", [False, pytest.param(True, marks=pytest.mark.slow)])
-def test_the_buttons_say_what_pcs_would(pcs, database, monkeypatch, is_relaxed):
+def test_the_buttons_say_what_pcs_would(pcs, database, monkeypatch, tester, is_relaxed):
     """For every status, readiness and id of a task: as PCS's services decide, so the page."""
     monkeypatch.setenv("PRODOPS_PCS_RELAXED", str(is_relaxed))
     settings.cache_clear()
@@ -52,24 +57,24 @@ def test_the_buttons_say_what_pcs_would(pcs, database, monkeypatch, is_relaxed):
             values = {"status": status, "panda_task_id": jedi}
             session.execute(update(ProdTask).where(ProdTask.id == task["id"]).values(values))
         for operation in Operation:
-            said = shown(database.web_engine, task["id"], operation)
-            assert said == done(database.web_engine, task["id"], operation), (
+            said = shown(database.web_engine, task["id"], operation, tester)
+            assert said == done(database.web_engine, task["id"], operation, tester), (
                 operation, status, jedi, task["name"],
             )  # fmt: skip
 
 
-def shown(engine, key: int, operation: Operation) -> bool:
+def shown(engine, key: int, operation: Operation, tester: Caller) -> bool:
     """Whether the page lets its reader do it."""
     with transaction(engine) as session:
         task = tasks.load(session, key)
         [standing] = detail.standings(session, [task], settings())
         is_relaxed = settings().pcs.relaxed
-        return not refusals(operation, standing, caller=TESTER, is_relaxed=is_relaxed)
+        return not refusals(operation, standing, caller=tester, is_relaxed=is_relaxed)
 
 
-def done(engine, key: int, operation: Operation) -> bool:
+def done(engine, key: int, operation: Operation, tester: Caller) -> bool:
     """Whether PCS does it, and changes something by it; it is taken back."""
-    actor = Actor("tester", is_relaxed=settings().pcs.relaxed)
+    actor = Actor(tester, is_relaxed=settings().pcs.relaxed)
     with Session(engine) as session:
         before = tasks.load(session, key).status
         try:

@@ -19,6 +19,7 @@ from deployments.worker.request_store import (
     idempotency_key,
 )
 from flows.common import actions, requests
+from flows.common.callers import on_ops_side
 from flows.common.claims import Claim
 from flows.common.database import make_engine, now, transaction
 from flows.common.models import HELD, Event, Request, RequestState
@@ -51,7 +52,7 @@ def request(engine: Engine, action: str = "check_pipeline", **parameters: str) -
     wanted = actions.get(action)
     with transaction(engine) as session:
         form = wanted.parse(parameters)
-        return requests.accept(session, wanted, form, requested_by="me", source="test").id
+        return requests.accept(session, wanted, form, caller=on_ops_side("me"), source="test").id
 
 
 def take(store: RequestStore) -> Claim:
@@ -248,7 +249,7 @@ def test_a_cancellation_ends_one_run_and_leaves_the_finding_out_alone(
     request_id = doubtful(engine)
     holder = take(store)
     with transaction(engine) as session:
-        requests.ask_to_cancel(session, request_id, requested_by="me", reason="no")
+        requests.ask_to_cancel(session, request_id, caller=on_ops_side("me"), reason="no")
     assert store.cancelled([request_id]) == [request_id]
     store.conclude(holder, Ending(state=RequestState.CANCELLED, error="cancelled"))
     due_now(engine)
@@ -261,7 +262,7 @@ def test_a_queued_submission_is_called_off_for_good_before_anything_was_sent(
 ):
     request_id = doubtful(engine)
     with transaction(engine) as session:
-        requests.ask_to_cancel(session, request_id, requested_by="me", reason="no")
+        requests.ask_to_cancel(session, request_id, caller=on_ops_side("me"), reason="no")
     assert store.claim(8, None) == []
     assert row(engine, request_id).state == RequestState.CANCELLED
     with transaction(engine) as session:

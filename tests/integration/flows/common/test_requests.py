@@ -17,14 +17,16 @@ from sqlalchemy import Engine, func, select, text, update
 
 from flows.common import requests
 from flows.common.actions import Action, OnLost
+from flows.common.callers import Caller, Scope, on_ops_side
 from flows.common.claims import Claim, ClaimLost
 from flows.common.database import make_engine, transaction
-from flows.common.models import Request, RequestState
+from flows.common.models import ApiAction, Request, RequestState
 from flows.common.requests import Accepted
 from tests.databases import Database
 
 pytestmark = pytest.mark.integration
 
+ME = on_ops_side("me")
 THREADS = 20
 LEASE_SECONDS = 60.0
 
@@ -59,10 +61,20 @@ def web(database: Database) -> Iterator[Engine]:
     engine.dispose()
 
 
-def accept(engine: Engine, name: str = "a", *, is_deduplicated: bool = True) -> Accepted:
+@pytest.fixture
+def shifter(database: Database) -> Caller:
+    """Who may ask for the action over the web."""
+    with transaction(database.ops_engine) as session:
+        session.add(ApiAction(name=ACTION.name, scope=ACTION.scope))
+    return database.caller("shifter", Scope.OPERATE)
+
+
+def accept(
+    engine: Engine, name: str = "a", *, caller: Caller = ME, is_deduplicated: bool = True
+) -> Accepted:
     thing = Thing(name=name, is_deduplicated=is_deduplicated)
     with transaction(engine) as session:
-        return requests.accept(session, ACTION, thing, requested_by="me", source="test")
+        return requests.accept(session, ACTION, thing, caller=caller, source="test")
 
 
 def claim(engine: Engine, worker: str = "w", limit: int = 100) -> list[Request]:
@@ -114,17 +126,17 @@ def at_once(work: Callable[[int], Any], number: int = THREADS) -> list[Any]:
 # ------------------------------------------------------------------ accepting
 
 
-def test_twenty_at_once_with_one_key_make_one_request(ops: Engine, web: Engine):
+def test_twenty_at_once_with_one_key_make_one_request(ops: Engine, web: Engine, shifter: Caller):
     for turn in range(5):
-        accepted = at_once(lambda _, name=f"turn-{turn}": accept(web, name))
+        accepted = at_once(lambda _, name=f"turn-{turn}": accept(web, name, caller=shifter))
         assert len({each.id for each in accepted}) == 1
         assert sum(each.is_new for each in accepted) == 1
     with transaction(ops) as session:
         assert session.scalar(select(func.count()).select_from(Request)) == 5
 
 
-def test_without_a_key_each_is_a_request_of_its_own(web: Engine):
-    accepted = at_once(lambda _: accept(web, is_deduplicated=False))
+def test_without_a_key_each_is_a_request_of_its_own(web: Engine, shifter: Caller):
+    accepted = at_once(lambda _: accept(web, caller=shifter, is_deduplicated=False))
     assert len({each.id for each in accepted}) == THREADS
 
 
@@ -143,13 +155,15 @@ def test_an_unknown_request_keeps_its_key(ops: Engine):
     assert (joined.id, joined.state) == (holder.request_id, RequestState.UNKNOWN)
 
 
-def test_accepting_never_fails_while_requests_with_the_key_open_and_close(ops: Engine, web: Engine):
+def test_accepting_never_fails_while_requests_with_the_key_open_and_close(
+    ops: Engine, web: Engine, shifter: Caller
+):
     done: list[int] = []
 
     def take_part(index: int) -> None:
         while len(done) < 30:
             if index:
-                accept(web)
+                accept(web, caller=shifter)
                 continue
             for request in claim(ops):
                 finish(ops, Claim(request.id, request.attempts))
@@ -209,7 +223,7 @@ def test_a_run_that_prefect_started_gets_a_request_only_where_none_is_open(ops: 
     def adopt(index: int) -> Request | None:
         with transaction(ops) as session:
             return requests.claim_new(
-                session, ACTION, Thing(), requested_by="prefect", source="prefect",
+                session, ACTION, Thing(), caller=on_ops_side("prefect"), source="prefect",
                 worker=f"w{index}", lease_seconds=LEASE_SECONDS,
             )  # fmt: skip
 
@@ -312,7 +326,9 @@ def test_succeeding_twice_gives_the_same_successor(ops: Engine):
     assert len(ids) == 1
 
 
-def test_during_a_hand_over_everyone_joins_the_one_or_the_other(ops: Engine, web: Engine):
+def test_during_a_hand_over_everyone_joins_the_one_or_the_other(
+    ops: Engine, web: Engine, shifter: Caller
+):
     for turn in range(5):
         accept(ops, f"turn-{turn}")
         (request,) = claim(ops)
@@ -320,7 +336,7 @@ def test_during_a_hand_over_everyone_joins_the_one_or_the_other(ops: Engine, web
 
         def work(index: int, holder: Claim = holder, name: str = f"turn-{turn}") -> Accepted | int:
             if index:
-                return accept(web, name)
+                return accept(web, name, caller=shifter)
             with transaction(ops) as session:
                 return requests.succeed(session, holder)
 
@@ -333,11 +349,11 @@ def test_during_a_hand_over_everyone_joins_the_one_or_the_other(ops: Engine, web
 # ------------------------------------------------------------------ cancelling
 
 
-def test_a_queued_request_is_cancelled_with_who_asked(ops: Engine, web: Engine):
+def test_a_queued_request_is_cancelled_with_who_asked(ops: Engine, web: Engine, shifter: Caller):
     accepted = accept(ops)
     for _ in range(2):
         with transaction(web) as session:
-            requests.ask_to_cancel(session, accepted.id, requested_by="shifter", reason="no beam")
+            requests.ask_to_cancel(session, accepted.id, caller=shifter, reason="no beam")
     with transaction(ops) as session:
         assert [each.id for each in requests.cancel_waiting(session)] == [accepted.id]
     found = row(ops, accepted.id)
@@ -348,7 +364,7 @@ def test_a_queued_request_is_cancelled_with_who_asked(ops: Engine, web: Engine):
 def test_a_running_request_is_only_named_as_to_be_cancelled(ops: Engine):
     holder = claimed(ops)
     with transaction(ops) as session:
-        requests.ask_to_cancel(session, holder.request_id, requested_by="shifter", reason="")
+        requests.ask_to_cancel(session, holder.request_id, caller=on_ops_side("shifter"), reason="")
     with transaction(ops) as session:
         assert requests.cancel_waiting(session) == []
         wishes = requests.cancelled_among(session, [holder.request_id])
@@ -362,7 +378,7 @@ def test_cancelling_an_ended_request_notes_nothing(ops: Engine):
     holder = claimed(ops)
     finish(ops, holder)
     with transaction(ops) as session:
-        requests.ask_to_cancel(session, holder.request_id, requested_by="late", reason="")
+        requests.ask_to_cancel(session, holder.request_id, caller=on_ops_side("late"), reason="")
         assert requests.cancelled_among(session, [holder.request_id]) == []
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from blocks.errors import ProdOpsError
 from flows.common import actions, claims, events, requests, run
+from flows.common.callers import on_ops_side
 from flows.common.claims import Claim, ClaimLost
 from flows.common.database import transaction
 from flows.common.models import Event, Request, RequestState
@@ -26,7 +27,7 @@ def present(database: Database) -> Iterator[Run]:
     action = actions.get("check_pipeline")
     with transaction(database.ops_engine) as session:
         form = action.parse({})
-        requests.accept(session, action, form, requested_by="me", source="test")
+        requests.accept(session, action, form, caller=on_ops_side("me"), source="test")
         [row] = requests.claim(session, worker="w", limit=1, lease_seconds=60)
     claims.hold(Claim(row.id, row.attempts))
     with run.opened() as opened:

@@ -45,6 +45,7 @@ Announce = Callable[..., Taken]
 @pytest.fixture
 def announce(database: Database) -> Announce:
     """Take an `stf_ready` in, as the API does."""
+    agent = database.caller("agent")
 
     def bring(number: int = 2, **fields: Any) -> Taken:
         body = {
@@ -56,7 +57,7 @@ def announce(database: Database) -> Announce:
             "tf_count": 700,
             **fields,
         }
-        [verdict] = take_in(database.web_engine, [body])
+        [verdict] = take_in(database.web_engine, [body], agent)
         return verdict.taken
 
     return bring
@@ -376,7 +377,7 @@ def test_an_inbox_without_a_request_is_owed_one(ops, announce):
 
 def test_an_stf_that_comes_after_the_run_ended_is_sampled(ops, announce, database):
     body = {"msg_type": "end_run", "run_id": "100", "namespace": "ns"}
-    take_in(database.web_engine, [body])
+    take_in(database.ops_engine, [body])
     assert announce() == Taken.ACCEPTED
     assert begin(ops).serve_batch().sampled == 1
 

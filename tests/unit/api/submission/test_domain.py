@@ -2,9 +2,9 @@
 
 import pytest
 
-from api.http.access import NOBODY, Caller, Kind
 from api.pcs.models import ProdTask, TaskStatus
 from api.submission.domain import STEPS, Operation, Standing, refusals
+from flows.common.callers import DEFAULT, NOBODY, VISITOR, Caller, Means, Scope
 from flows.submission.models import Step
 
 
@@ -23,10 +23,13 @@ STANDING = Standing(
 @pytest.mark.parametrize(
     ("caller", "is_relaxed", "may"),
     [
-        (Caller("anna", Kind.PROXY), False, True),
-        (Caller("eve", Kind.PROXY), False, False),
-        (Caller("eve", Kind.TOKEN), True, True),
-        (Caller("eve", Kind.COOKIE), False, True),
+        (Caller("anna", Means.PROXY, DEFAULT), False, True),
+        (Caller("anna", Means.PROXY, frozenset({Scope.READ})), False, False),
+        (Caller("eve", Means.SESSION, DEFAULT), False, False),
+        (Caller("eve", Means.PROXY, DEFAULT | {Scope.OPERATE}), False, True),
+        (Caller("eve", Means.TOKEN, DEFAULT), True, True),
+        (Caller("eve", Means.TOKEN, frozenset({Scope.READ})), True, False),
+        (VISITOR, False, True),
         (NOBODY, False, True),
     ],
 )

@@ -13,6 +13,7 @@ from sqlalchemy import update
 
 from flows.common import claims, requests
 from flows.common.actions import Nothing
+from flows.common.callers import on_ops_side
 from flows.common.claims import Claim
 from flows.common.database import now, transaction
 from flows.common.settings import settings
@@ -69,7 +70,7 @@ def prune(database: Database, tmp_dir: Path) -> Callable[[], dict[str, int]]:
     def pruned() -> dict[str, int]:
         with transaction(database.ops_engine) as session:
             requests.accept(
-                session, PRUNE_PAYLOAD_LOGS, Nothing(), requested_by="me", source="rest"
+                session, PRUNE_PAYLOAD_LOGS, Nothing(), caller=on_ops_side("me"), source="rest"
             )
         with transaction(database.ops_engine) as session:
             (claimed,) = requests.claim(session, worker="w", limit=1, lease_seconds=60)
