@@ -230,8 +230,8 @@ def _api_page(routes: Iterable[tuple[str, str, str, str]]) -> str:
         "Who calls is known by a token (`Authorization: Token KEY`, or `Bearer`), by a browser's",
         "session, or by one of `PRODOPS_API_TRUSTED_PROXIES` that names the user in",
         "`X-Remote-User`. What a scope permits, and what a refusal says, stands in",
-        "[the border](../explanation/border.md). A session's or a proxied user's write must be sent",
-        "as `Content-Type: application/json`, also without a body; else the answer is 415.",
+        "[the border](../explanation/border.md). A write of a session or a proxied user must be",
+        "sent as `Content-Type: application/json`, also without a body; else the answer is 415.",
         "",
         *_table(
             ("Method", "Path", "Who may", "What it does"),

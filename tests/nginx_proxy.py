@@ -37,14 +37,15 @@ def proxied(upstream_url: str, home: Path, *, user: str) -> Iterator[str]:
     (home / "nginx.conf").write_text(written)
     process = subprocess.Popen(gateway.command(program, home))
     try:
-        wait_until(lambda: _is_listening(process, port, home))
+        wait_until(lambda: is_listening(process, port, home))
         yield gateway.address(upstream_url, port)
     finally:
         process.terminate()
         process.wait(PATIENCE)
 
 
-def _is_listening(process: subprocess.Popen[bytes], port: int, home: Path) -> bool:
+def is_listening(process: subprocess.Popen[bytes], port: int, home: Path) -> bool:
+    """Whether the proxy takes connections; fails with its log where it has ended."""
     assert process.poll() is None, (home / "error.log").read_text()
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0

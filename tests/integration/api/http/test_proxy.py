@@ -9,10 +9,11 @@ import threading
 import httpx
 import pytest
 
-from flows.common import events
+from flows.common import access, actions, callers, events
 from flows.common.database import now, transaction
 from tests.nginx_proxy import proxied, require_nginx
 from tests.pcs_client import COMPOSED, Pcs
+from tests.writes import writes
 
 pytestmark = pytest.mark.integration
 
@@ -120,3 +121,27 @@ def test_a_submission_is_asked_for_and_its_outcome_heard(outside, pcs, database)
             events.commit(session, [events.message_event(told | {"at": now().isoformat()})])
         data = next(line for line in lines if "jedi_task_id" in line)
     assert json.loads(data.removeprefix("data: "))["task_name"] == "t1"
+
+
+def test_every_write_gets_through_and_takes_the_sign(closed, outside, database):
+    """The proxy drops all headers but the body's type, which is the sign that a write is ours."""
+    with transaction(database.ops_engine) as session:
+        access.publish(
+            session,
+            actions={each.name: each.scope for each in actions.all_actions().values()},
+            proxied_scopes=callers.ALL,
+            proxied_ceiling=callers.ALL,
+            services=[],
+        )
+    as_json = {"Content-Type": "application/json"}
+    found = {}
+    for method, path in writes(closed):
+        address = path.removeprefix("/prod")
+        unsigned = outside.request(method, address, content=b"{}", headers={"Content-Type": ""})
+        signed = outside.request(method, address, content=b"{}", headers=as_json)
+        bare = outside.request(method, address, headers=as_json)
+        found[method, path] = (unsigned.status_code, {signed.status_code, bare.status_code})
+    assert len(found) > 40
+    assert {code for code, _ in found.values()} == {415}
+    refused = {key: codes for key, (_, codes) in found.items() if codes & {401, 403, 415, 502}}
+    assert refused == {}
