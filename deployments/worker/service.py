@@ -15,8 +15,9 @@ import psycopg
 import structlog
 from filelock import FileLock, Timeout
 
-from blocks.errors import OutsideUnavailable, ProdOpsError
+from blocks.errors import ProdOpsError
 from deployments import signals
+from deployments.isolation import isolated
 from deployments.prefect_access import await_server, configure_client
 from deployments.stack.layout import Layout
 from flows.common import requests
@@ -99,8 +100,8 @@ class _Service:
         async with worker:
             await worker.sync_with_backend()
             # What a former worker of our name held: its guardian has ended its runs.
-            for request in await asyncio.to_thread(self.store.held):
-                await sweeper.recover(worker.client, self.store, request)
+            held = await asyncio.to_thread(self.store.held)
+            await sweeper.recover_all(worker.client, self.store, held)
             Layout(self.settings.stack.state_dir).say_ready("worker")
             _log.info("the worker is ready", name=self.name, pid=os.getpid())
             chores = self._chores(worker, sweeper)
@@ -139,9 +140,10 @@ class _Service:
                 await worker.drop(lost)
 
         async def recover() -> None:
-            for request in await asyncio.to_thread(self.store.expired, ours()):
-                await sweeper.recover(worker.client, self.store, request)
+            expired = await asyncio.to_thread(self.store.expired, ours())
+            await sweeper.recover_all(worker.client, self.store, expired)
             await sweeper.open_owed(self.store)
+            await sweeper.name_unknown_actions(self.store)
 
         async def end_orphans() -> None:
             runs = {work.flow_run.id for work in worker.works if work.flow_run}
@@ -211,13 +213,11 @@ async def _repeat(seconds: float, chore: Callable[[], Awaitable[Any]]) -> None:
 
 
 async def _carefully(chore: Awaitable[Any]) -> None:
-    """Do a repeated chore: an outage of Prefect or the database is logged and waited out."""
-    import httpx  # noqa: PLC0415 - with Prefect, once its environment is set
-    from prefect.exceptions import PrefectException  # noqa: PLC0415
-
+    """Do a repeated chore: an outage is logged and waited out, and no fault ends the worker."""
     try:
-        await chore
-    except (OutsideUnavailable, httpx.HTTPError, PrefectException, OSError) as error:
+        with isolated("a chore broke; it is tried again"):
+            await chore
+    except Exception as error:  # noqa: BLE001 - an outage: `isolated` lets nothing else through
         _log.warning(
             "a chore waits for an outage to end", reason=f"{type(error).__name__}: {error}"
         )

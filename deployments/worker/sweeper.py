@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Final
 
@@ -18,8 +20,10 @@ from prefect.client.schemas.filters import (
     WorkPoolFilterName,
 )
 from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Crashed
 
+from deployments.isolation import isolated, say_once
 from deployments.worker.registration import state_of
 from deployments.worker.request_store import Ending, RequestStore, attempt_of
 from flows.common.claims import Claim
@@ -54,7 +58,25 @@ async def end_orphans(
     live = await asyncio.to_thread(store.live_flow_runs, [run.id for run in candidates])
     for run in candidates:
         if run.id not in live:
-            await _end(client, run.id, run.state, "no worker runs it any more")
+            with isolated("an orphaned run could not be ended", flow_run=run.id):
+                await _end(client, run.id, run.state, "no worker runs it any more")
+
+
+async def name_unknown_actions(store: RequestStore) -> None:
+    """Say once for which actions requests wait that this version does not know."""
+    for action in await asyncio.to_thread(store.unknown_actions):
+        say_once(
+            "warning", "no worker of this version knows an action that is requested", action=action
+        )
+
+
+async def recover_all(
+    client: PrefectClient, store: RequestStore, requests: Sequence[Request]
+) -> None:
+    """Recover each of them; one that cannot be keeps none of the others."""
+    for request in requests:
+        with isolated("a request could not be recovered", request=request.id):
+            await recover(client, store, request)
 
 
 async def recover(client: PrefectClient, store: RequestStore, request: Request) -> None:
@@ -84,7 +106,8 @@ async def _end(
     is_cancelled = state.is_cancelling() or state.is_scheduled()
     final: State[Any]
     final = Cancelled(message=reason) if is_cancelled else Crashed(message=reason)
-    await client.set_flow_run_state(flow_run_id, final, force=True)
+    with suppress(ObjectNotFound):  # it was deleted meanwhile
+        await client.set_flow_run_state(flow_run_id, final, force=True)
 
 
 async def _unfinished(client: PrefectClient, pool: str) -> list[FlowRun]:

@@ -56,6 +56,7 @@ class Action:
         runs_at_a_time: How many runs Prefect lets run at a time, in all workers; None: any.
         on_lost: What becomes of a request whose run was lost.
         at_a_time: How many of its requests are worked on at a time, in all workers; None: any.
+        is_background: Whether nobody waits for it: it leaves free what a worker keeps for people.
         gate: Raises `Refused` where the request may not be accepted; same transaction.
         owed: Parameters of requests that ought to be open, though none is: the sweeper opens them.
         ended: Events that announce the end of a request, or of its run, whose flow could not.
@@ -71,6 +72,7 @@ class Action:
     schedule: str | None = None
     runs_at_a_time: int | None = None
     at_a_time: Callable[[], int | None] = lambda: None
+    is_background: bool = False
     gate: Callable[[Session, Any], None] = lambda _session, _parameters: None
     owed: Callable[[Session], Sequence[BaseModel]] = lambda _session: ()
     ended: Callable[[Session, Request], Sequence[NewEvent]] = lambda _session, _request: ()

@@ -8,18 +8,19 @@ write of a holder: an attempt that was given up can no longer write.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement, and_, func, insert, or_, select, tuple_, update
+from sqlalchemy import CTE, ColumnElement, and_, case, func, insert, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session
 
 from blocks.errors import NotFound
+from flows.common import text
 from flows.common.actions import Action, all_actions
 from flows.common.claims import Claim, ClaimLost
 from flows.common.database import now
@@ -198,20 +199,46 @@ def claim(
     worker: str,
     limit: int,
     lease_seconds: float,
+    background: int | None = None,
     excluding: Sequence[int] = (),
 ) -> list[Request]:
-    """Claim up to `limit` requests that are due for `worker`, oldest first.
+    """Claim up to `limit` requests for `worker`: those that are due, in one order, by their age.
 
-    Those of `excluding` are left: a run of theirs is still ending here.
+    No action passes its ceiling, and what nobody here knows is left to workers that do.
+
+    Args:
+        session: The transaction that claims.
+        worker: Who holds them from now on.
+        limit: How many at most.
+        lease_seconds: For how long, unless they are renewed.
+        background: How many of them may be of background actions; None: any number.
+        excluding: Those that are left: a run of theirs is still ending here.
     """
-    limited = _limited(session)
-    others = Request.id.not_in(excluding)
-    wanted = others & Request.action.not_in(limited)
-    claimed = _claim(session, worker, lease_seconds, limit, wanted)
-    for action, room in limited.items():
-        left = min(limit - len(claimed), room)
-        claimed += _claim(session, worker, lease_seconds, left, others & (Request.action == action))
+    room = _room(session) if limit > 0 else {}
+    if not room:
+        return []
+    waiting = _waiting(room, excluding, limit, limit if background is None else background)
+    claimed = session.scalars(
+        update(Request)
+        .where(Request.id == waiting.c.id)
+        .values(
+            state=RequestState.CLAIMED,
+            worker=worker,
+            attempts=Request.attempts + 1,
+            claimed_at=func.now(),
+            lease_until=_in_seconds(lease_seconds),
+            flow_run_id=None,
+        )
+        .returning(Request)
+    )
     return sorted(claimed, key=lambda request: request.id)
+
+
+def unknown_actions(session: Session) -> list[str]:
+    """The actions for which requests wait, and which nobody here knows."""
+    strange = Request.action.not_in(all_actions())
+    query = select(Request.action).where(_is_due(), strange).distinct()
+    return list(session.scalars(query.order_by(Request.action)))
 
 
 def room_for(session: Session, action: Action) -> int:
@@ -229,11 +256,11 @@ def room_for(session: Session, action: Action) -> int:
     return max(0, ceiling - (held or 0))
 
 
-def _limited(session: Session) -> dict[str, int]:
-    """The actions that may not have any number of requests held, with the room that is left."""
-    limited = [each for each in all_actions().values() if each.at_a_time() is not None]
+def _room(session: Session) -> dict[str, int]:
+    """The known actions for which requests are due, with how many more of each may be held."""
     waiting = set(session.scalars(select(Request.action).where(_is_due()).distinct()))
-    return {each.name: room_for(session, each) if each.name in waiting else 0 for each in limited}
+    known = all_actions().values()
+    return {each.name: room_for(session, each) for each in known if each.name in waiting}
 
 
 def _is_due() -> ColumnElement[bool]:
@@ -247,36 +274,35 @@ def _is_due() -> ColumnElement[bool]:
     )
 
 
-def _claim(
-    session: Session, worker: str, lease_seconds: float, limit: int, wanted: ColumnElement[bool]
-) -> list[Request]:
-    if limit <= 0:
-        return []
-    # Chosen once: PostgreSQL may run a subquery for each row, and give other rows each time.
-    waiting = (
+def _waiting(room: Mapping[str, int], excluding: Sequence[int], limit: int, background: int) -> CTE:
+    """The oldest that fit: first into the room of their action, then into the background's."""
+    place = func.row_number()
+    due = (
+        select(Request.id, Request.action)
+        .add_columns(place.over(partition_by=Request.action, order_by=Request.id).label("place"))
+        .where(_is_due(), Request.action.in_(room), Request.id.not_in(excluding))
+        .subquery("due")
+    )
+    is_background = due.c.action.in_([name for name in room if all_actions()[name].is_background])
+    fitting = (
+        select(due.c.id, is_background.label("is_background"))
+        .add_columns(place.over(partition_by=is_background, order_by=due.c.id).label("place"))
+        .where(due.c.place <= case(dict(room), value=due.c.action))
+        .subquery("fitting")
+    )
+    return (
         select(Request.id)
-        .where(_is_due(), wanted)
+        .join(fitting, fitting.c.id == Request.id)
+        # Asked again: of a row that another has claimed meanwhile, the places tell nothing.
+        .where(_is_due(), or_(~fitting.c.is_background, fitting.c.place <= background))
         .order_by(Request.id)
         .limit(limit)
         # A row that intake holds while it joins it is claimed all the same.
-        .with_for_update(skip_locked=True, key_share=True)
+        .with_for_update(of=Request, skip_locked=True, key_share=True)
+        # Chosen once: PostgreSQL may run a subquery for each row, and give other rows each time.
         .cte("waiting")
         .prefix_with("MATERIALIZED")
     )
-    claimed = session.scalars(
-        update(Request)
-        .where(Request.id == waiting.c.id)
-        .values(
-            state=RequestState.CLAIMED,
-            worker=worker,
-            attempts=Request.attempts + 1,
-            claimed_at=func.now(),
-            lease_until=_in_seconds(lease_seconds),
-            flow_run_id=None,
-        )
-        .returning(Request)
-    )
-    return list(claimed)
 
 
 def claim_new(
@@ -347,7 +373,7 @@ def finish(
     Raises:
         ClaimLost: The attempt does not hold the request.
     """
-    ending = {"state": state, "result": result, "error": error, "finished_at": func.now()}
+    ending = {"state": state, "result": result, "error": _kept(error), "finished_at": func.now()}
     _write(session, claim, **ending, lease_until=None, not_before=None)
     wake(session)  # one may wait for the room that this leaves
 
@@ -420,10 +446,14 @@ def succeed(session: Session, claim: Claim) -> int:
 
 
 def expired(session: Session, *, excluding: Sequence[int] = ()) -> list[Request]:
-    """The held requests whose lease has run out, locked, without those of `excluding`."""
+    """The held requests whose lease has run out, locked, without those of `excluding`.
+
+    Those of an action that nobody here knows are left to workers that do.
+    """
     query = (
         select(Request)
         .where(Request.state.in_(HELD), Request.lease_until < func.now())
+        .where(Request.action.in_(all_actions()))
         .with_for_update(skip_locked=True)
     )
     if excluding:
@@ -432,10 +462,9 @@ def expired(session: Session, *, excluding: Sequence[int] = ()) -> list[Request]
 
 
 def held_by(session: Session, worker: str) -> list[Request]:
-    """The requests that `worker` holds."""
-    return list(
-        session.scalars(select(Request).where(Request.worker == worker, Request.state.in_(HELD)))
-    )
+    """The requests that `worker` holds, of actions that are known here."""
+    held = select(Request).where(Request.worker == worker, Request.state.in_(HELD))
+    return list(session.scalars(held.where(Request.action.in_(all_actions()))))
 
 
 _attempt: Final = tuple_(Request.id, Request.attempts)
@@ -467,6 +496,10 @@ def _write(session: Session, claim: Claim, **values: Any) -> None:
     _require_held(claim, session.scalar(query))
 
 
+def _kept(error: str | None) -> str | None:
+    return text.kept(error) if error is not None else None
+
+
 def _require_held(claim: Claim, found: int | None) -> None:
     if found is None:
         raise ClaimLost(f"request {claim.request_id} is no longer held by attempt {claim.attempt}")
@@ -475,6 +508,6 @@ def _require_held(claim: Claim, found: int | None) -> None:
 def _let_go(
     session: Session, claim: Claim, state: RequestState, error: str | None, delay_seconds: float
 ) -> None:
-    waiting = {"state": state, "error": error, "not_before": _in_seconds(delay_seconds)}
+    waiting = {"state": state, "error": _kept(error), "not_before": _in_seconds(delay_seconds)}
     _write(session, claim, **waiting, lease_until=None, worker=None)
     wake(session)

@@ -97,6 +97,7 @@ PRUNE_PAYLOAD_LOGS = Action(
     schedule="50 3 * * *",
     runs_at_a_time=1,
     on_lost=OnLost.RERUN,
+    is_background=True,
 )
 
 ACTIONS = (FETCH_PAYLOAD_LOG, PRUNE_PAYLOAD_LOGS)

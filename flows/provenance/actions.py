@@ -123,6 +123,7 @@ UPDATE_SNAPSHOT = _action(
     "rucio_snapshot_update",
     "Sweep every producing campaign in Rucio, and write the snapshot files.",
     UpdateSnapshot,
+    is_background=True,
 )
 
 SWEEP_CAMPAIGN = _action(
@@ -130,6 +131,7 @@ SWEEP_CAMPAIGN = _action(
     "Compare one campaign's requested paths with its datasets in Rucio.",
     SweepCampaign,
     about=_campaign_of,
+    is_background=True,
 )
 
 SWEEP_PRODUCING = _action(
@@ -138,24 +140,28 @@ SWEEP_PRODUCING = _action(
     Nothing,
     schedule="47 2 * * *",
     runs_at_a_time=1,
+    is_background=True,
 )
 
 SWEEP_ARRIVALS = _action(
     "sweep_arrivals",
     "Count the files that are new in Rucio since the last arrivals sweep, by campaign.",
     UpdateSnapshot,
+    is_background=True,
 )
 
 UPDATE_EVGEN = _action(
     "evgen_rucio_update",
     "Find which requested inputs are registered in Rucio, and write the snapshot of /EVGEN.",
     UpdateEvgen,
+    is_background=True,
 )
 
 REGISTER_EVGEN = _action(
     "register_evgen",
     "Register requested inputs that are on the storage but not in Rucio.",
     RegisterEvgen,
+    is_background=True,
 )
 
 REPORT_COMPLETION = _action(

@@ -325,6 +325,36 @@ def process_of(words: list[str], environment: dict[str, str]) -> Iterator[subpro
             process.kill()
 
 
+# ------------------------------------------------------------------ bad rows
+
+
+def insert(site: Site, action: str, parameters: Any) -> int:
+    """A row that passed no door of ours."""
+    with transaction(site.engine) as session:
+        row = Request(action=action, parameters=parameters, requested_by="me", source="test")
+        session.add(row)
+        session.flush()
+        return row.id
+
+
+def test_rows_that_no_run_can_be_made_of_fail_with_the_reason_and_the_worker_serves_on(site: Site):
+    worker = site.stack.pid("worker")
+    shapes = {"submit_task": {}, "fetch_payload_log": [], "read_did": "x", "sample_stfs": None}
+    bad = {action: insert(site, action, parameters) for action, parameters in shapes.items()}
+    strange = insert(site, "no_such", {})
+    assert site.ended(site.trigger("check_pipeline")).state == "completed"
+    for action, request_id in bad.items():
+        ended = site.ended(request_id)
+        assert (ended.state, ended.attempts) == ("failed", 1), action
+        assert "not of the action's form" in ended.error, action
+    assert site.state(strange) == "queued"
+    page = site.api.get(f"/requests/{strange}/").text
+    assert "no worker of this version knows the action no_such" in page
+    assert site.api.post(f"/api/requests/{strange}/cancel/").status_code == 202
+    assert site.ended(strange).state == "cancelled"
+    assert site.stack.pid("worker") == worker
+
+
 # ------------------------------------------------------------------ drain
 
 

@@ -9,6 +9,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -43,6 +44,16 @@ ACTION = Action(
     timeout_seconds=10,
     on_lost=OnLost.RERUN,
 )
+
+
+BULK = replace(ACTION, name="bulk", is_background=True)
+LIMITED = replace(ACTION, name="limited", at_a_time=lambda: 2)
+KNOWN = {each.name: each for each in (ACTION, BULK, LIMITED)}
+
+
+@pytest.fixture(autouse=True)
+def known_actions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requests, "all_actions", lambda: KNOWN)
 
 
 @pytest.fixture
@@ -186,6 +197,91 @@ def test_a_request_that_another_claims_just_now_is_skipped_not_waited_for(ops: E
         (held,) = requests.claim(session, worker="slow", limit=1, lease_seconds=LEASE_SECONDS)
         assert held.id == first
         assert [each.id for each in claim(ops, "quick")] == [second]
+
+
+def asked(engine: Engine, *wanted: Action) -> list[int]:
+    with transaction(engine) as session:
+        return [
+            requests.accept(
+                session, each, Thing(is_deduplicated=False), requested_by="me", source="test"
+            ).id
+            for each in wanted
+        ]
+
+
+def claimed_ids(engine: Engine, limit: int, background: int | None = None) -> list[int]:
+    with transaction(engine) as session:
+        found = requests.claim(
+            session, worker="w", limit=limit, lease_seconds=LEASE_SECONDS, background=background
+        )
+    return [each.id for each in found]
+
+
+def test_the_oldest_is_claimed_first_whatever_limits_its_action(ops: Engine):
+    old, *newer = asked(ops, LIMITED, *[ACTION] * 5)
+    assert claimed_ids(ops, 1) == [old]
+    assert claimed_ids(ops, 2) == newer[:2]
+
+
+def test_one_order_holds_over_many_actions_within_their_ceilings(ops: Engine):
+    ids = asked(ops, LIMITED, ACTION, LIMITED, LIMITED, ACTION, LIMITED)
+    assert claimed_ids(ops, 4) == [ids[0], ids[1], ids[2], ids[4]]
+    assert claimed_ids(ops, 4) == []
+
+
+def test_a_full_ceiling_keeps_nobody_else_waiting_however_many_wait_for_it(ops: Engine):
+    full = asked(ops, *[LIMITED] * 40)
+    (newest,) = asked(ops, ACTION)
+    assert claimed_ids(ops, 8) == [*full[:2], newest]
+
+
+def test_what_was_given_back_keeps_its_age(ops: Engine):
+    old, newer = asked(ops, ACTION, ACTION)
+    assert claimed_ids(ops, 1) == [old]
+    give_back(ops, Claim(old, 1))
+    assert claimed_ids(ops, 2) == [old, newer]
+
+
+def test_background_work_takes_no_more_than_its_share_and_people_all_of_it(ops: Engine):
+    ids = asked(ops, *[BULK] * 5, ACTION, ACTION)
+    assert claimed_ids(ops, 4, background=2) == [*ids[:2], *ids[5:]]
+    assert claimed_ids(ops, 4, background=0) == []
+    assert claimed_ids(ops, 4, background=1) == [ids[2]]
+
+
+def test_a_bulk_action_at_its_ceiling_leaves_the_share_to_other_bulk_work(
+    ops: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    full = replace(LIMITED, is_background=True)
+    monkeypatch.setattr(requests, "all_actions", lambda: KNOWN | {"limited": full})
+    ids = asked(ops, *[full] * 5, BULK)
+    assert claimed_ids(ops, 8, background=3) == [*ids[:2], ids[5]]
+
+
+def test_what_nobody_here_knows_is_left_to_workers_that_do(
+    ops: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    strange, known = asked(ops, replace(ACTION, name="of_a_newer_version"), ACTION)
+    assert claimed_ids(ops, 8) == [known]
+    with transaction(ops) as session:
+        assert requests.unknown_actions(session) == ["of_a_newer_version"]
+    newer = KNOWN | {"of_a_newer_version": replace(ACTION, name="of_a_newer_version")}
+    monkeypatch.setattr(requests, "all_actions", lambda: newer)
+    assert claimed_ids(ops, 8) == [strange]
+    let_lease_expire(ops, strange)
+    monkeypatch.setattr(requests, "all_actions", lambda: KNOWN)
+    assert expired(ops) == []
+    with transaction(ops) as session:
+        assert strange not in {each.id for each in requests.held_by(session, "w")}
+
+
+def test_the_words_of_others_are_kept_whatever_characters_they_hold(ops: Engine):
+    (request_id,) = asked(ops, ACTION)
+    claimed_ids(ops, 1)
+    with transaction(ops) as session:
+        error = "no \x00 and half a \ud83d"
+        requests.finish(session, Claim(request_id, 1), RequestState.FAILED, error=error)
+    assert row(ops, request_id).error == "no \\x00 and half a \\ud83d"
 
 
 def test_a_claim_names_its_worker_its_attempt_and_its_lease(ops: Engine):
