@@ -35,7 +35,7 @@ from blocks.errors import Invalid, ProdOpsError
 from deployments.isolation import is_outage, isolated
 from deployments.worker.guardian_client import GuardianClient
 from deployments.worker.protocol import Ended, EndReason, Intent, Start
-from deployments.worker.registration import WORKER_TYPE, state_of
+from deployments.worker.registration import WORKER_TYPE, register_missing, state_of
 from deployments.worker.request_store import (
     Ending,
     NoRoom,
@@ -96,6 +96,7 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         self.is_draining = False
         self._works: dict[int, _Work] = {}
         self._deployments: dict[str, uuid.UUID] = {}
+        self._registering = asyncio.Lock()
         self._snapshot_at = 0.0
         self._queue: WorkQueue | None = None
         self._reserved = 0  # runs of background actions that are being claimed or adopted just now
@@ -204,9 +205,25 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
     async def _deployment(self, action: str) -> uuid.UUID:
         if action not in self._deployments:
             name = f"{actions.get(action).flow_name}/{action}"
-            found = await self.client.read_deployment_by_name(name)
+            found = await self._registered(lambda: self.client.read_deployment_by_name(name))
             self._deployments[action] = found.id
         return self._deployments[action]
+
+    async def _registered(self, ask: Callable[[], Awaitable[_T]]) -> _T:
+        """What `ask` gives of what is registered at Prefect, once more where it was deleted."""
+        try:
+            return await ask()
+        except ObjectNotFound:
+            await self.keep_registered()
+            return await ask()
+
+    async def keep_registered(self) -> None:
+        """Register again what was deleted: a deployment, the pool, or all that Prefect had."""
+        async with self._registering:
+            missing = await register_missing(self.client, self._work_pool_name)
+        if missing:
+            self._deployments.clear()
+            _log.warning("registered again what was missing at Prefect", deployments=missing)
 
     async def _propose_pending(self, flow_run: FlowRun) -> State[Any] | None:
         """The state that Prefect answers; None where another worker has the run."""
@@ -426,6 +443,8 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
             is_gone = works[run.id].is_parked and run.state_type is StateType.CANCELLED
             if run.state_type is StateType.CANCELLING or is_gone:
                 await self._cancel(works[run.id])
+        for deleted in works.keys() - {run.id for run in runs}:
+            await self._end_parked(works[deleted])  # no poll would bring it back
 
     async def drop(self, request_ids: list[int]) -> None:
         """Stop the runs of requests that another attempt has by now."""
@@ -516,7 +535,8 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         """Read the pool's and queue's pause and limit: Prefect checks them in its poll only."""
         if time.monotonic() - self._snapshot_at < _SNAPSHOT_SECONDS:
             return
-        pool: WorkPool = await self.client.read_work_pool(self._work_pool_name)
+        name = self._work_pool_name
+        pool: WorkPool = await self._registered(lambda: self.client.read_work_pool(name))
         self._record_work_pool_snapshot(pool)
         queues = await self.client.read_work_queues(work_pool_name=self._work_pool_name)
         self._queue = next((each for each in queues if each.id == pool.default_queue_id), None)

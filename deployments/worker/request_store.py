@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 import structlog
@@ -22,6 +23,7 @@ from flows.common.claims import Claim, ClaimLost
 from flows.common.database import transaction
 from flows.common.events import NewEvent
 from flows.common.models import HELD, OPEN, Request, RequestState
+from flows.common.requests import Overdue
 from flows.common.settings import WorkerSettings
 
 _KEY: Final = re.compile(r"(\d+):(\d+)")
@@ -200,13 +202,16 @@ class RequestStore:
         with transaction(self.engine) as session:
             return requests.held_by(session, self.worker)
 
-    def expired(self, excluding: Sequence[int]) -> list[Request]:
-        """Requests whose holder went silent; this worker holds them now, to recover them."""
+    def overdue(self, excluding: Sequence[int]) -> tuple[datetime, list[Overdue]]:
+        """The database's time, and the attempts whose lease has run out, without `excluding`."""
         with transaction(self.engine) as session:
-            found = requests.expired(session, excluding=excluding)
-            claims = [Claim(each.id, each.attempts) for each in found]
-            requests.renew(session, claims, lease_seconds=self.settings.lease_seconds)
-            return found
+            return requests.overdue(session, excluding=excluding)
+
+    def take_over(self, silent: Sequence[Overdue]) -> list[Request]:
+        """Requests whose holder stays silent; this worker holds them now, to recover them."""
+        with transaction(self.engine) as session:
+            lease_seconds = self.settings.lease_seconds
+            return requests.take_over(session, silent, lease_seconds=lease_seconds)
 
     def reject(self, claim: Claim, reason: str) -> None:
         """End a request that no run could be made of as failed, whatever its action's policy."""

@@ -15,21 +15,19 @@ import psycopg
 import structlog
 from filelock import FileLock, Timeout
 
-from blocks.errors import ProdOpsError
 from deployments import signals
 from deployments.isolation import isolated
 from deployments.prefect_access import await_server, configure_client
 from deployments.stack.layout import Layout
+from deployments.worker.identity import Identity, WorkerRuns
 from flows.common import requests
 from flows.common.database import listen_dsn, make_engine
 from flows.common.settings import Settings
 
 _TICK_SECONDS: Final = 0.1
 _END_SECONDS: Final = 30.0
-
-
-class WorkerRuns(ProdOpsError):
-    """A worker of that name runs already."""
+_NAME_SECONDS: Final = 1.0
+_REGISTRATION_SECONDS: Final = 15.0  # a schedule whose deployment is gone starts nothing till then
 
 
 _log = structlog.get_logger("worker")
@@ -38,17 +36,22 @@ _log = structlog.get_logger("worker")
 def run(settings: Settings) -> int:
     """Run the worker until SIGTERM; gives the process's exit code."""
     configure_client(settings)
-    with _only_one(settings):
+    with _only_one(settings), Identity(name_of(settings)) as identity:
         await_server(settings)
-        return asyncio.run(_Service(settings).run())
+        return asyncio.run(_Service(settings, identity).run())
+
+
+def name_of(settings: Settings) -> str:
+    """The worker's name everywhere: leases and leftovers are distinguished by it."""
+    return f"{settings.worker.name}@{socket.gethostname()}"
 
 
 @contextmanager
 def _only_one(settings: Settings) -> Iterator[None]:
-    """Hold the worker's name: a second guardian of it would kill the first one's runs.
+    """Hold the name of the worker's guardian: a second one would kill the first one's runs.
 
     Raises:
-        WorkerRuns: A worker of that name runs on this machine, with this state directory.
+        WorkerRuns: A worker of that name runs with this state directory, whatever its database.
     """
     path = settings.stack.state_dir / f"worker-{settings.worker.name}.lock"
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -65,13 +68,13 @@ def _only_one(settings: Settings) -> Iterator[None]:
 class _Service:
     """One worker's life. Prefect is imported when its environment is set, so imports are inside."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, identity: Identity) -> None:
         from deployments.worker.request_store import RequestStore  # noqa: PLC0415
 
         self.settings = settings
         self.configured = settings.worker
-        # Leases and leftovers are distinguished by this name: one worker of it on one machine.
-        self.name = f"{settings.worker.name}@{socket.gethostname()}"
+        self.identity = identity
+        self.name = name_of(settings)
         self.store = RequestStore(make_engine(pool_size=5), settings.worker, self.name)
         self.notified = asyncio.Event()
         self.stopping = asyncio.Event()
@@ -119,11 +122,15 @@ class _Service:
                 chore.cancel()
             await asyncio.gather(*chores, lost, stopped, return_exceptions=True)
         await guard.close()
+        if any(isinstance(chore.exception(), WorkerRuns) for chore in done & set(chores)):
+            return WorkerRuns.exit_code
         return 0 if is_orderly else 1
 
     def _chores(self, worker: Any, sweeper: Any) -> list[asyncio.Task[None]]:
         configured = self.configured
         pool = self.settings.prefect.pool
+
+        silences = sweeper.Silences(configured.lease_seconds)
 
         def ours() -> list[int]:
             return [work.claim.request_id for work in worker.works]
@@ -140,8 +147,8 @@ class _Service:
                 await worker.drop(lost)
 
         async def recover() -> None:
-            expired = await asyncio.to_thread(self.store.expired, ours())
-            await sweeper.recover_all(worker.client, self.store, expired)
+            lost = await sweeper.take_over(self.store, silences, ours())
+            await sweeper.recover_all(worker.client, self.store, lost)
             await sweeper.open_owed(self.store)
             await sweeper.name_unknown_actions(self.store)
 
@@ -156,11 +163,13 @@ class _Service:
             (configured.prefect_poll_seconds, poll),
             (configured.prefect_poll_seconds, worker.look_for_cancelling),
             (30.0, worker.sync_with_backend),
+            (_REGISTRATION_SECONDS, worker.keep_registered),
             (configured.lease_seconds / 3, renew),
             (configured.lease_seconds / 2, recover),
             (2 * configured.lease_seconds, end_orphans),
         ]
         return [
+            asyncio.create_task(self._keep_name()),
             asyncio.create_task(self._listen()),
             asyncio.create_task(self._serve(worker)),
             *[asyncio.create_task(_repeat(seconds, chore)) for seconds, chore in every],
@@ -181,6 +190,12 @@ class _Service:
             await worker.cancel_requests(await asyncio.to_thread(self.store.cancelled, ids))
         while await worker.serve_queue():
             pass
+
+    async def _keep_name(self) -> None:
+        """Hold the worker's name through outages; ends with `WorkerRuns` where another has it."""
+        while True:
+            await asyncio.sleep(_NAME_SECONDS)
+            await asyncio.to_thread(self.identity.keep)
 
     async def _listen(self) -> None:
         """Wake when the database says that a request waits."""

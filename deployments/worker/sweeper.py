@@ -6,7 +6,7 @@ import asyncio
 import uuid
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
@@ -29,6 +29,7 @@ from deployments.worker.request_store import Ending, RequestStore, attempt_of
 from flows.common.claims import Claim
 from flows.common.database import now
 from flows.common.models import Request, RequestState
+from flows.common.requests import Overdue
 
 _UNFINISHED: Final = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 
@@ -68,6 +69,45 @@ async def name_unknown_actions(store: RequestStore) -> None:
         say_once(
             "warning", "no worker of this version knows an action that is requested", action=action
         )
+
+
+class Silences:
+    """Since when leases have been seen to be run out, without a break.
+
+    A lease that ran out while the database was away says nothing of its owner. So an owner has a
+    whole lease more, from the first look that finds its lease run out, in which every look of the
+    sweeper has succeeded: in that time it could have renewed it.
+    """
+
+    def __init__(self, lease_seconds: float) -> None:
+        self._lease = timedelta(seconds=lease_seconds)
+        self._since: dict[Overdue, datetime] = {}
+        self._looked_at: datetime | None = None
+
+    def ripe(self, at: datetime, overdue: Sequence[Overdue]) -> list[Overdue]:
+        """Note a look, at the database's time; gives those whose owner has surely missed it."""
+        if self._looked_at is None or at - self._looked_at > self._lease:
+            self.forget()  # nobody knows what was between the looks
+        self._looked_at = at
+        self._since = {each: self._since.get(each, at) for each in overdue}
+        return [each for each, since in self._since.items() if at - since >= self._lease]
+
+    def forget(self) -> None:
+        """Begin anew: a look failed."""
+        self._since, self._looked_at = {}, None
+
+
+async def take_over(
+    store: RequestStore, silences: Silences, excluding: Sequence[int]
+) -> Sequence[Request]:
+    """The requests whose owner is surely lost, held here from now on."""
+    try:
+        at, overdue = await asyncio.to_thread(store.overdue, excluding)
+    except Exception:
+        silences.forget()
+        raise
+    ripe = silences.ripe(at, overdue)
+    return await asyncio.to_thread(store.take_over, ripe) if ripe else ()
 
 
 async def recover_all(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -445,20 +445,45 @@ def succeed(session: Session, claim: Claim) -> int:
     return int(successor or 0)
 
 
-def expired(session: Session, *, excluding: Sequence[int] = ()) -> list[Request]:
-    """The held requests whose lease has run out, locked, without those of `excluding`.
+@dataclass(frozen=True)
+class Overdue:
+    """An attempt whose lease ran out, and when: by the database's clock, as all of a lease is."""
 
-    Those of an action that nobody here knows are left to workers that do.
+    request_id: int
+    attempt: int
+    lease_until: datetime
+
+
+def overdue(session: Session, *, excluding: Sequence[int] = ()) -> tuple[datetime, list[Overdue]]:
+    """The database's time, and what is held by a lease that has run out by then.
+
+    Requests of `excluding` are left, and those of an action that nobody here knows.
     """
-    query = (
-        select(Request)
-        .where(Request.state.in_(HELD), Request.lease_until < func.now())
-        .where(Request.action.in_(all_actions()))
-        .with_for_update(skip_locked=True)
+    at: datetime = session.execute(select(func.now())).scalar_one()
+    found = session.execute(
+        select(Request.id, Request.attempts, Request.lease_until)
+        .where(Request.state.in_(HELD), Request.lease_until < at)
+        .where(Request.action.in_(all_actions()), Request.id.not_in(excluding))
     )
-    if excluding:
-        query = query.where(Request.id.not_in(excluding))
-    return list(session.scalars(query))
+    return at, [Overdue(*row) for row in found]
+
+
+def take_over(
+    session: Session, silent: Sequence[Overdue], *, lease_seconds: float
+) -> list[Request]:
+    """Hold those for another lease, to recover them, whose owner has not renewed it since."""
+    same = tuple_(Request.id, Request.attempts, Request.lease_until).in_(
+        [(each.request_id, each.attempt, each.lease_until) for each in silent]
+    )
+    found = list(
+        session.scalars(
+            select(Request)
+            .where(same, Request.state.in_(HELD))
+            .with_for_update(skip_locked=True, key_share=True)
+        )
+    )
+    renew(session, [Claim(each.id, each.attempts) for each in found], lease_seconds=lease_seconds)
+    return found
 
 
 def held_by(session: Session, worker: str) -> list[Request]:

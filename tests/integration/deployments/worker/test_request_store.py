@@ -7,6 +7,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -171,12 +172,16 @@ def test_a_worker_recovers_only_what_nobody_renews(engine: Engine, store: Reques
     request(engine)
     holder = take(store)
     other = RequestStore(engine, WorkerSettings(lease_seconds=60), "other@there")
-    assert other.expired([]) == []
+    assert other.overdue([])[1] == []
     with transaction(engine) as session:
-        requests.get(session, holder.request_id).lease_until = None
+        requests.get(session, holder.request_id).lease_until = now() - timedelta(seconds=1)
+    _, silent = other.overdue([])
     store.renew([holder])
-    assert other.expired([]) == []
-    assert row(engine, holder.request_id).lease_until is not None
+    assert other.take_over(silent) == []
+    with transaction(engine) as session:
+        requests.get(session, holder.request_id).lease_until = now() - timedelta(seconds=1)
+    assert [each.id for each in other.take_over(other.overdue([])[1])] == [holder.request_id]
+    assert other.overdue([])[1] == []
 
 
 # ------------------------------------------------------------------ what may have had its effect

@@ -338,8 +338,28 @@ def test_two_sweepers_do_not_find_the_same_request(ops: Engine):
     holder = claimed(ops)
     let_lease_expire(ops, holder.request_id)
     with transaction(ops) as session:
-        assert len(requests.expired(session)) == 1
-        assert expired(ops) == []
+        _, silent = requests.overdue(session)
+        assert len(requests.take_over(session, silent, lease_seconds=LEASE_SECONDS)) == 1
+        with transaction(ops) as other:
+            assert requests.take_over(other, silent, lease_seconds=LEASE_SECONDS) == []
+    assert expired(ops) == []
+
+
+def test_what_its_owner_renewed_or_gave_up_meanwhile_is_not_taken_over(ops: Engine):
+    for change in ("renewed", "given back"):
+        holder = claimed(ops)
+        let_lease_expire(ops, holder.request_id)
+        with transaction(ops) as session:
+            _, silent = requests.overdue(session)
+        if change == "renewed":
+            with transaction(ops) as session:
+                requests.renew(session, [holder], lease_seconds=LEASE_SECONDS)
+        else:
+            give_back(ops, holder)
+        with transaction(ops) as session:
+            assert requests.take_over(session, silent, lease_seconds=LEASE_SECONDS) == []
+        if change == "renewed":
+            finish(ops, holder)
 
 
 def test_an_attempt_that_was_given_up_can_no_longer_write(ops: Engine):
@@ -464,4 +484,4 @@ def test_cancelling_an_ended_request_notes_nothing(ops: Engine):
 
 def expired(engine: Engine, excluding: Sequence[int] = ()) -> list[int]:
     with transaction(engine) as session:
-        return [each.id for each in requests.expired(session, excluding=excluding)]
+        return [each.request_id for each in requests.overdue(session, excluding=excluding)[1]]

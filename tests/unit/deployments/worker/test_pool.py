@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Awaitable
 from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
+from prefect.exceptions import ObjectNotFound
 
 from blocks.errors import OutsideUnavailable, Refused
-from deployments.worker import pool
+from deployments.worker import pool, registration
 from deployments.worker.pool import PoolWorker
 from deployments.worker.request_store import NoRoom
 from flows.common import actions
@@ -95,6 +97,128 @@ def test_parameters_of_no_form_are_named_before_a_run_is_made(parameters):
     reason = pool._reason_against(request, actions.get("submit_task"))
     assert reason is not None
     assert "not of the action's form" in reason
+
+
+# ------------------------------------------------------------------ what was deleted at Prefect
+
+
+class FakePrefect:
+    """Prefect's pools and deployments, by name."""
+
+    def __init__(self) -> None:
+        self.pools: set[str] = set()
+        self.deployments: dict[str, Any] = {}
+        self.runs: list[Any] = []
+        self.registered: list[str] = []
+
+    async def read_work_pool(self, name: str) -> Any:
+        if name not in self.pools:
+            raise ObjectNotFound(Exception(name))
+        return SimpleNamespace(base_job_template=registration.LOCKED_TEMPLATE)
+
+    async def create_work_pool(self, pool: Any) -> None:
+        self.pools.add(pool.name)
+
+    async def create_flow(self, _flow: Any) -> str:
+        return "flow"
+
+    async def create_deployment(self, *, name: str, **_: Any) -> None:
+        self.registered.append(name)
+        self.deployments[name] = SimpleNamespace(name=name, id=uuid.uuid4())
+
+    async def read_deployments(self, **_: Any) -> list[Any]:
+        return list(self.deployments.values())
+
+    async def read_deployment_by_name(self, name: str) -> Any:
+        try:
+            return self.deployments[name.rpartition("/")[2]]
+        except KeyError:
+            raise ObjectNotFound(Exception(name)) from None
+
+    async def create_flow_run_from_deployment(self, deployment_id: Any, **_: Any) -> Any:
+        if deployment_id not in {each.id for each in self.deployments.values()}:
+            raise ObjectNotFound(Exception(str(deployment_id)))
+        self.runs.append(deployment_id)
+        return SimpleNamespace(id="run")
+
+    async def read_flow_runs(self, **_: Any) -> list[Any]:
+        return []
+
+
+@pytest.fixture
+def prefect(monkeypatch: pytest.MonkeyPatch) -> FakePrefect:
+    monkeypatch.setattr(registration.catalogue, "flow_of", lambda name: name)
+    return FakePrefect()
+
+
+def working(prefect: FakePrefect) -> PoolWorker:
+    worker = object.__new__(PoolWorker)
+    worker.equip(None, None, WorkerSettings())
+    worker._client = prefect
+    worker._work_pool_name = "prodops"
+    return worker
+
+
+@pytest.mark.parametrize("deleted", ["the deployment", "the pool", "everything", "and made anew"])
+def test_what_was_deleted_is_registered_again_and_the_request_runs_once(prefect, deleted):
+    async def work() -> None:
+        worker = working(prefect)
+        await worker.keep_registered()
+        await worker._deployment("read_did")  # known from before
+        prefect.registered.clear()
+        if deleted in {"the pool", "everything"}:
+            prefect.pools.clear()
+        if deleted == "everything":
+            prefect.deployments.clear()
+        else:
+            del prefect.deployments["read_did"]
+        if deleted == "and made anew":
+            await prefect.create_deployment(name="read_did")
+        request = SimpleNamespace(action="read_did", parameters={}, id=1, attempts=1)
+        await worker._create_run(request)
+
+    asyncio.run(work())
+    assert prefect.pools == {"prodops"}
+    everything = sorted(actions.all_actions())
+    assert sorted(prefect.registered) == (everything if deleted == "everything" else ["read_did"])
+    assert prefect.runs == [prefect.deployments["read_did"].id]
+
+
+def test_what_is_registered_stays_as_an_operator_has_changed_it(prefect):
+    async def work() -> None:
+        worker = working(prefect)
+        await worker.keep_registered()
+        prefect.registered.clear()
+        await worker.keep_registered()
+
+    asyncio.run(work())
+    assert prefect.registered == []
+
+
+def test_a_request_whose_waiting_run_was_deleted_goes_back_into_the_queue(prefect, monkeypatch):
+    ended = []
+
+    async def end(work: Any) -> None:
+        ended.append(work.claim.request_id)
+
+    def work_of(number: int, *, is_parked: bool) -> Any:
+        claim, run = SimpleNamespace(request_id=number), SimpleNamespace(id=number)
+        return SimpleNamespace(claim=claim, flow_run=run, is_parked=is_parked)
+
+    async def look() -> None:
+        worker = working(prefect)
+        monkeypatch.setattr(worker, "_end_unbegun", end)
+        works = {1: work_of(1, is_parked=True), 2: work_of(2, is_parked=False)}
+        worker._works = works
+        await worker.look_for_cancelling()
+        assert list(works) == [2]
+
+    monkeypatch.setattr(pool, "FlowRunFilterId", lambda **_: None)
+    asyncio.run(look())
+    assert ended == [1]
+
+
+# ------------------------------------------------------------------ slots that are kept
 
 
 def room(limit: int, kept: int, *busy: actions.Action, reserved: int = 0) -> int:
