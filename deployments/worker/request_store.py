@@ -91,7 +91,9 @@ class RequestStore:
         the process of an earlier attempt is still ending here.
         """
         with transaction(self.engine) as session:
-            self._announce(session, requests.cancel_waiting(session))
+            ended = [*requests.cancel_waiting(session)]
+            ended += requests.end_looks(session, seconds=self.settings.look_seconds)
+            self._announce(session, ended)
             free = min(free, _room_below(session, ceiling))
             if free <= 0:
                 return []

@@ -56,6 +56,9 @@ class Action:
         runs_at_a_time: How many runs Prefect lets run at a time, in all workers; None: any.
         on_lost: What becomes of a request whose run was lost.
         at_a_time: How many of its requests are worked on at a time, in all workers; None: any.
+        a_minute: How many of its requests are begun in a minute, in all workers; None: any.
+        is_look: Whether opening a page asks for it: one that waits for long ends, as nobody looks
+            any more.
         is_background: Whether nobody waits for it: it leaves free what a worker keeps for people.
         gate: Raises `Refused` where the request may not be accepted; same transaction.
         owed: Parameters of requests that ought to be open, though none is: the sweeper opens them.
@@ -72,6 +75,8 @@ class Action:
     schedule: str | None = None
     runs_at_a_time: int | None = None
     at_a_time: Callable[[], int | None] = lambda: None
+    a_minute: Callable[[], int | None] = lambda: None
+    is_look: bool = False
     is_background: bool = False
     gate: Callable[[Session, Any], None] = lambda _session, _parameters: None
     owed: Callable[[Session], Sequence[BaseModel]] = lambda _session: ()

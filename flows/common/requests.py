@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+import structlog
 from pydantic import BaseModel
 from sqlalchemy import CTE, ColumnElement, and_, case, func, insert, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from blocks.errors import NotFound
@@ -27,7 +29,10 @@ from flows.common.database import now
 from flows.common.models import HELD, OPEN, Cancellation, Request, RequestState
 
 CHANNEL: Final = "prodops_request"
+PAGE: Final = "page"
+"""The source of what was asked for by opening a page."""
 _ACCEPT_TRIES: Final = 10
+_log = structlog.get_logger("requests")
 _NO_CEILING: Final = 1_000_000
 _LIMITS_LOCK: Final = 0x6C696D69  # "limi": serialises the counting of held requests
 
@@ -167,6 +172,27 @@ def cancel_waiting(session: Session) -> Sequence[Request]:
     ).all()
 
 
+def end_looks(session: Session, *, seconds: float) -> Sequence[Request]:
+    """End what only the opening of a page asked for, and what has not begun for so long."""
+    looks = [each.name for each in all_actions().values() if each.is_look]
+    return session.scalars(
+        update(Request)
+        .where(
+            Request.action.in_(looks),
+            Request.source == PAGE,
+            Request.state == RequestState.QUEUED,
+            Request.attempts == 0,
+            Request.created_at < func.now() - timedelta(seconds=seconds),
+        )
+        .values(
+            state=RequestState.CANCELLED,
+            finished_at=func.now(),
+            error=f"nobody waits for it any more: it had not begun after {seconds:g} s",
+        )
+        .returning(Request)
+    ).all()
+
+
 def cancelled_among(session: Session, ids: Sequence[int]) -> Sequence[Cancellation]:
     """The cancellations asked for the requests `ids`, for which no run was ended yet."""
     return session.scalars(
@@ -246,21 +272,42 @@ def room_for(session: Session, action: Action) -> int:
 
     An advisory lock serialises those who ask, so the answer holds to the end of the transaction.
     """
-    ceiling = action.at_a_time()
-    if ceiling is None:
+    ceiling, rate = action.at_a_time(), action.a_minute()
+    if ceiling is None and rate is None:
         return _NO_CEILING
     session.execute(select(func.pg_advisory_xact_lock(_LIMITS_LOCK)))
-    held = session.scalar(
-        select(func.count()).where(Request.action == action.name, Request.state.in_(HELD))
-    )
-    return max(0, ceiling - (held or 0))
+    room = _NO_CEILING
+    if ceiling is not None:
+        room = ceiling - _count(session, action, Request.state.in_(HELD))
+    if rate is not None:
+        room = min(room, rate - _count(session, action, *_begun_lately()))
+    return max(0, room)
+
+
+def _count(session: Session, action: Action, *which: ColumnElement[bool]) -> int:
+    query = select(func.count()).where(Request.action == action.name, *which)
+    return session.scalar(query) or 0
+
+
+def _begun_lately() -> tuple[ColumnElement[bool], ...]:
+    # The age lets the index on it be used; what waited longer than that is no rush.
+    is_young = Request.created_at > func.now() - timedelta(hours=1)
+    return is_young, Request.claimed_at > func.now() - timedelta(minutes=1)
 
 
 def _room(session: Session) -> dict[str, int]:
     """The known actions for which requests are due, with how many more of each may be held."""
     waiting = set(session.scalars(select(Request.action).where(_is_due()).distinct()))
-    known = all_actions().values()
-    return {each.name: room_for(session, each) for each in known if each.name in waiting}
+    room: dict[str, int] = {}
+    for action in all_actions().values():
+        if action.name in waiting:
+            try:
+                room[action.name] = room_for(session, action)
+            except DBAPIError:
+                raise
+            except Exception:  # noqa: BLE001 - a broken ceiling stops its own action alone
+                _log.exception("the ceiling of an action is broken", action=action.name)
+    return room
 
 
 def _is_due() -> ColumnElement[bool]:

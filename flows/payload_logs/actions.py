@@ -84,6 +84,8 @@ FETCH_PAYLOAD_LOG = Action(
     timeout_seconds=900,
     on_lost=OnLost.RERUN,
     at_a_time=lambda: settings().payload_logs.limit,
+    a_minute=lambda: settings().payload_logs.fetches_a_minute,
+    is_look=True,
     ended=_fetch_ended,
 )
 

@@ -12,6 +12,7 @@ from blocks import did_names
 from flows.common.actions import Action, Nothing, OnLost
 from flows.common.events import NewEvent
 from flows.common.models import Request, RequestState
+from flows.common.settings import settings
 from flows.provenance import messages
 
 _ENDED_BADLY = {RequestState.CANCELLED, RequestState.FAILED}
@@ -178,6 +179,9 @@ READ_DID = _action(
     ReadDid,
     timeout_seconds=120.0,
     about=_did_of,
+    at_a_time=lambda: settings().provenance.read_limit,
+    a_minute=lambda: settings().provenance.reads_a_minute,
+    is_look=True,
 )
 
 ACTIONS = (

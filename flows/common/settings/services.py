@@ -195,6 +195,11 @@ class WorkerSettings(BaseSettings):
         description="How many of them background work leaves free for what people wait for; "
         "one is always left to it.",
     )
+    look_seconds: float = Field(
+        600.0,
+        gt=0,
+        description="How long what only the opening of a page asked for waits to begin.",
+    )
     poll_seconds: float = Field(
         2.0, gt=0, description="Interval of polling the queue, besides its notifications."
     )

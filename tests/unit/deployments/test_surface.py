@@ -29,7 +29,13 @@ CHANGED: dict[str, set[str]] = {
         "GET /api/requests/{request_id}/",
         "POST /api/requests/{request_id}/cancel/",
     },
-    "settings": {"PRODOPS_WORKER_KEPT_SLOTS"},
+    "settings": {
+        "PRODOPS_PAYLOAD_LOGS_FETCHES_A_MINUTE",
+        "PRODOPS_PROVENANCE_READS_A_MINUTE",
+        "PRODOPS_PROVENANCE_READ_LIMIT",
+        "PRODOPS_WORKER_KEPT_SLOTS",
+        "PRODOPS_WORKER_LOOK_SECONDS",
+    },
     "commands": set(),
 }
 """What differs from the record, each by intention; the changelog says why."""

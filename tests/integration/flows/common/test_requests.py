@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from sqlalchemy import Engine, func, select, text, update
 from flows.common import requests
 from flows.common.actions import Action, OnLost
 from flows.common.claims import Claim, ClaimLost
-from flows.common.database import make_engine, transaction
+from flows.common.database import make_engine, now, transaction
 from flows.common.models import Request, RequestState
 from flows.common.requests import Accepted
 from tests.databases import Database
@@ -273,6 +274,69 @@ def test_what_nobody_here_knows_is_left_to_workers_that_do(
     assert expired(ops) == []
     with transaction(ops) as session:
         assert strange not in {each.id for each in requests.held_by(session, "w")}
+
+
+def asked_by_a_look(engine: Engine, action: Action, age_seconds: float, source: str) -> int:
+    (request_id,) = asked(engine, action)
+    with transaction(engine) as session:
+        found = requests.get(session, request_id)
+        found.source, found.created_at = source, now() - timedelta(seconds=age_seconds)
+    return request_id
+
+
+def test_what_only_a_look_asked_for_ends_once_nobody_waits_for_it(
+    ops: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    look = replace(ACTION, name="look", is_look=True)
+    monkeypatch.setattr(requests, "all_actions", lambda: KNOWN | {"look": look})
+    old = asked_by_a_look(ops, look, 700, "page")
+    asked_by_a_look(ops, look, 500, "page")  # somebody may wait for it still
+    asked_by_a_look(ops, look, 700, "rest")  # a program waits as long as it takes
+    asked_by_a_look(ops, ACTION, 700, "page")
+    begun = asked_by_a_look(ops, look, 700, "page")
+    with transaction(ops) as session:
+        requests.get(session, begun).attempts = 1
+    with transaction(ops) as session:
+        assert [each.id for each in requests.end_looks(session, seconds=600)] == [old]
+    found = row(ops, old)
+    assert (found.state, found.error) == (
+        "cancelled", "nobody waits for it any more: it had not begun after 600 s",
+    )  # fmt: skip
+
+
+def test_no_more_are_begun_in_a_minute_than_the_rate_of_their_action(
+    ops: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    rated = replace(ACTION, name="rated", a_minute=lambda: 3)
+    monkeypatch.setattr(requests, "all_actions", lambda: KNOWN | {"rated": rated})
+    ids = asked(ops, *[rated] * 5)
+    (other,) = asked(ops, ACTION)
+    assert claimed_ids(ops, 8) == [*ids[:3], other]
+    finish(ops, Claim(ids[0], 1))
+    assert claimed_ids(ops, 8) == []
+    with transaction(ops) as session:
+        requests.get(session, ids[1]).claimed_at = now() - timedelta(seconds=61)
+    assert claimed_ids(ops, 8) == [ids[3]]
+
+
+def test_five_hundred_looks_keep_no_submission_waiting(
+    ops: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    look = replace(ACTION, name="look", is_look=True, at_a_time=lambda: 2)
+    monkeypatch.setattr(requests, "all_actions", lambda: KNOWN | {"look": look})
+    looks = asked(ops, *[look] * 500)
+    (submission,) = asked(ops, ACTION)
+    assert claimed_ids(ops, 8) == [*looks[:2], submission]
+
+
+@pytest.mark.parametrize("limit", ["at_a_time", "a_minute"])
+def test_an_action_whose_ceiling_is_broken_is_claimed_by_nobody_and_keeps_none_waiting(
+    ops: Engine, monkeypatch: pytest.MonkeyPatch, limit: str
+):
+    broken = replace(ACTION, name="broken", **{limit: lambda: 1 // 0})
+    monkeypatch.setattr(requests, "all_actions", lambda: KNOWN | {"broken": broken})
+    _, good = asked(ops, broken, ACTION)
+    assert claimed_ids(ops, 8) == [good]
 
 
 def test_the_words_of_others_are_kept_whatever_characters_they_hold(ops: Engine):
