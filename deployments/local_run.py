@@ -7,9 +7,10 @@ import socket
 import threading
 from typing import Any, Final
 
+import structlog
 from sqlalchemy import Engine
 
-from blocks.errors import ProdOpsError
+from blocks.errors import OutsideUnavailable, ProdOpsError
 from deployments import catalogue
 from deployments.worker.request_store import Ending, NoRoom, RequestStore
 from flows.common import actions, claims, requests
@@ -26,6 +27,8 @@ class AlreadyOpen(ProdOpsError):
 
 
 _LEASES: Final = 3
+
+_log = structlog.get_logger("run")
 
 
 def run(engine: Engine, name: str, parameters: dict[str, Any], *, caller: Caller) -> Request:
@@ -89,4 +92,7 @@ def _claim(
 
 def _renew(store: RequestStore, claim: Claim, ended: threading.Event) -> None:
     while not ended.wait(store.settings.lease_seconds / _LEASES):
-        store.renew([claim])
+        try:
+            store.renew([claim])
+        except OutsideUnavailable as error:  # the next turn renews it, be it late
+            _log.warning("the lease waits for the database", reason=str(error))

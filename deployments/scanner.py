@@ -28,14 +28,20 @@ def run(settings: Settings, *, once: bool) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     engine = make_engine(pool_size=1)
+    said = ""
     while True:
         try:
             report = scan.scan(engine, configured)
+            said = ""
+            for named in report.named:
+                _log.warning("a file is not taken", reason=named)
             if report.taken or report.refused or once:
-                _log.info("scanned", **vars(report))
+                _log.info("scanned", seen=report.seen, taken=report.taken, refused=report.refused)
         except ProdOpsError as error:
             if once:
                 raise
-            _log.error("the scan failed; it is tried again", reason=str(error))
+            if str(error) != said:
+                _log.error("the scan failed; it is tried again", reason=str(error))
+            said = str(error)
         if once or stopping.wait(configured.watch_seconds):
             return 0

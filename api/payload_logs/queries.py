@@ -264,7 +264,7 @@ def look_and_ask(
         FETCH_PAYLOAD_LOG,
         FetchPayloadLog(pandaid=pandaid, force=asked.force),
         caller=caller,
-        source="page",
+        source=requests.PAGE,
     )
     # It is open until the transaction ends: `accept` holds its row.
     request = requests.get(session, accepted.id)

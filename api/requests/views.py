@@ -6,10 +6,10 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-from flows.common import models
-from flows.common.models import RequestState
+from flows.common import actions, models
+from flows.common.models import OPEN, RequestState
 from flows.common.requests import Accepted
 from flows.common.settings import Settings
 
@@ -30,7 +30,9 @@ class RequestView(BaseModel):
 
     id: int
     action: str
-    parameters: dict[str, Any]
+    parameters: Any = Field(
+        description="An object by its action's form; a row of another shape is shown as it is."
+    )
     subject: str | None
     requested_by: str
     source: str
@@ -39,8 +41,9 @@ class RequestView(BaseModel):
     successor_id: int | None
     flow_run_id: uuid.UUID | None
     flow_run_url: str | None = None
-    result: dict[str, Any] | None
+    result: Any
     error: str | None
+    waits_for: str | None = Field(None, description="What keeps it from being worked on, if known.")
     created_at: datetime
     claimed_at: datetime | None
     started_at: datetime | None
@@ -56,5 +59,7 @@ def triggered(accepted: Accepted, settings: Settings) -> Triggered:
 def view(row: models.Request, settings: Settings) -> RequestView:
     """The request with a link to its flow run in Prefect's UI, where one is configured."""
     shown = RequestView.model_validate(row)
+    if row.state in OPEN and row.action not in actions.all_actions():
+        shown.waits_for = f"no worker of this version knows the action {row.action}"
     shown.flow_run_url = settings.prefect.flow_run_url(row.flow_run_id)
     return shown

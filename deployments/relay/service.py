@@ -13,10 +13,11 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-import httpx
 import structlog
+from sqlalchemy.exc import DBAPIError
 
 from blocks.errors import OutsideUnavailable
+from deployments.isolation import is_outage, isolated
 from deployments.prefect_access import await_server, configure_client
 from deployments.relay.repository import Belonging, RunState, StateRepository
 from deployments.stack.layout import Layout
@@ -95,9 +96,10 @@ class _Service:
             self._look_now.set()
             Layout(self._settings.stack.state_dir).say_ready("relay")
             async for event in subscriber:
-                state = _state_of_event(event)
-                if state is not None:
-                    self._queue.put_nowait(state)
+                with isolated("an event of Prefect cannot be read", event_id=event.id):
+                    state = _state_of_event(event)
+                    if state is not None:
+                        self._queue.put_nowait(state)
 
     # -------------------------------------------------------------- truth
 
@@ -130,17 +132,20 @@ class _Service:
             self._looked_at = await asyncio.to_thread(self._repository.relayed_until) or began
         runs = [run for run in await self._recent_runs(client) if run.state]
         states: list[RunState] = []
+        read_up_to: dict[uuid.UUID, uuid.UUID] = {}
         for run in runs:
-            if self._read_up_to.get(run.id) != run.state.id:
-                taken = await client.read_flow_run_states(run.id)
-                states += [_state_of_rest(run.id, state) for state in taken]
+            with isolated("the states of a run cannot be read", flow_run=run.id):
+                if self._read_up_to.get(run.id) != run.state.id:
+                    taken = await client.read_flow_run_states(run.id)
+                    states += [_state_of_rest(run.id, state) for state in taken]
+                read_up_to[run.id] = run.state.id
         missing = await asyncio.to_thread(
             self._repository.unknown, [state.state_id for state in states]
         )
         for state in states:
             if state.state_id in missing:
                 self._queue.put_nowait(state)
-        self._read_up_to = {run.id: run.state.id for run in runs}
+        self._read_up_to = read_up_to
         self._looked_at = began
 
     async def _recent_runs(self, client: Any) -> list[Any]:
@@ -183,13 +188,26 @@ class _Service:
                 try:
                     await self._relay(client, unique.values())
                     break
-                except (OutsideUnavailable, httpx.HTTPError, OSError) as error:
+                except Exception as error:
+                    if not is_outage(error):
+                        raise
                     _log.warning("events wait for an outage to end", reason=str(error)[:200])
                     await asyncio.sleep(_RECONNECT_SECONDS)
 
     async def _relay(self, client: Any, states: Iterable[RunState]) -> None:
-        owned = [(state, await self._owner(client, state)) for state in states]
-        await asyncio.to_thread(self._repository.relay, owned)
+        """Write them; where that cannot be, each alone, and what is wrong with one is logged."""
+        owned = [(state, await self._owner_or_none(client, state)) for state in states]
+        try:
+            await asyncio.to_thread(self._repository.relay, owned)
+        except DBAPIError:
+            for each in owned:
+                with isolated("a state cannot be relayed", state_id=each[0].state_id):
+                    await asyncio.to_thread(self._repository.relay, [each])
+
+    async def _owner_or_none(self, client: Any, state: RunState) -> Belonging | None:
+        with isolated("the request of a run cannot be found", flow_run=state.flow_run_id):
+            return await self._owner(client, state)
+        return None
 
     async def _owner(self, client: Any, state: RunState) -> Belonging | None:
         flow_run_id = state.flow_run_id

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import anyio
-import httpx
 import structlog
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import FlowRun, State, StateType, WorkPool, WorkQueue
@@ -31,10 +31,11 @@ from tenacity import (
     wait_fixed,
 )
 
-from blocks.errors import OutsideUnavailable, ProdOpsError
+from blocks.errors import Invalid, ProdOpsError
+from deployments.isolation import is_outage, isolated
 from deployments.worker.guardian_client import GuardianClient
 from deployments.worker.protocol import Ended, EndReason, Intent, Start
-from deployments.worker.registration import WORKER_TYPE, state_of
+from deployments.worker.registration import WORKER_TYPE, register_missing, state_of
 from deployments.worker.request_store import (
     Ending,
     NoRoom,
@@ -95,8 +96,10 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         self.is_draining = False
         self._works: dict[int, _Work] = {}
         self._deployments: dict[str, uuid.UUID] = {}
+        self._registering = asyncio.Lock()
         self._snapshot_at = 0.0
         self._queue: WorkQueue | None = None
+        self._reserved = 0  # runs of background actions that are being claimed or adopted just now
 
     @property
     def works(self) -> list[_Work]:
@@ -128,31 +131,43 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
             self.limiter.acquire_on_behalf_of_nowait(slot)
         try:
             ending = list(self._works)
-            claimed = await asyncio.to_thread(self.store.claim, free, self._ceiling(), ending)
-            for request in claimed:
-                action = actions.get(request.action)
-                work = _Work(Claim(request.id, request.attempts), action, slot=slots.pop())
-                self._works[request.id] = work
-                self._tasks().start_soon(self._serve_request, request, work)
+            with self._background(self._background_room()) as background:
+                claimed = await asyncio.to_thread(
+                    self.store.claim, free, self._ceiling(), ending, background=background
+                )
+                for request in claimed:
+                    action = actions.get(request.action)
+                    work = _Work(Claim(request.id, request.attempts), action, slot=slots.pop())
+                    self._works[request.id] = work
+                    self._tasks().start_soon(self._serve_request, request, work)
         finally:
             for slot in slots:
                 self.limiter.release_on_behalf_of(slot)
         return len(claimed)
 
     async def _serve_request(self, request: Request, work: _Work) -> None:
+        try:
+            await self._serve(request, work)
+        except Exception:  # noqa: BLE001 - in the group of all runs, it would end the worker
+            # Its lease runs out, and it is recovered; the other runs go on.
+            _log.exception("the end of a request could not be written", request=request.id)
+        finally:
+            self.limiter.release_on_behalf_of(work.slot)
+            if not work.is_parked:
+                self._works.pop(request.id, None)
+
+    async def _serve(self, request: Request, work: _Work) -> None:
         is_admitted = False
         try:
+            if (reason := _reason_against(request, work.action)) is not None:
+                await self._reject(work, reason)
+                return
             is_admitted = await self._admit(request, work)
             if is_admitted:
                 await self._execute(work)
         except Exception as error:  # noqa: BLE001 - whatever it is, the request gets an end
             _log.exception("a request could not be served", request=request.id)
-            reason = f"{type(error).__name__}: {error}"
-            is_unbegun = not is_admitted and _is_outage(error)
-            await self._conclude(work, Ending(state=None, error=reason, is_unbegun=is_unbegun))
-        self.limiter.release_on_behalf_of(work.slot)
-        if not work.is_parked:
-            self._works.pop(request.id, None)
+            await self._conclude(work, _unserved(work, error, is_admitted=is_admitted))
 
     async def _admit(self, request: Request, work: _Work) -> bool:
         """Create the request's flow run, and have Prefect admit it; parked, it waits for a slot."""
@@ -190,9 +205,25 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
     async def _deployment(self, action: str) -> uuid.UUID:
         if action not in self._deployments:
             name = f"{actions.get(action).flow_name}/{action}"
-            found = await self.client.read_deployment_by_name(name)
+            found = await self._registered(lambda: self.client.read_deployment_by_name(name))
             self._deployments[action] = found.id
         return self._deployments[action]
+
+    async def _registered(self, ask: Callable[[], Awaitable[_T]]) -> _T:
+        """What `ask` gives of what is registered at Prefect, once more where it was deleted."""
+        try:
+            return await ask()
+        except ObjectNotFound:
+            await self.keep_registered()
+            return await ask()
+
+    async def keep_registered(self) -> None:
+        """Register again what was deleted: a deployment, the pool, or all that Prefect had."""
+        async with self._registering:
+            missing = await register_missing(self.client, self._work_pool_name)
+        if missing:
+            self._deployments.clear()
+            _log.warning("registered again what was missing at Prefect", deployments=missing)
 
     async def _propose_pending(self, flow_run: FlowRun) -> State[Any] | None:
         """The state that Prefect answers; None where another worker has the run."""
@@ -224,6 +255,8 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
                 return
         elif not work.is_parked:
             return  # it is being started
+        else:
+            self._require_room(work.action)
         work.is_parked = False
         state = None
         try:
@@ -255,23 +288,33 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
                 await self._force(flow_run.id, Cancelled(message="this attempt was given up"))
             return None  # or another worker has it
         try:
-            action = await self._action_of(flow_run)
+            return await self._new_work(flow_run)
+        except NoRoom:
+            raise
+        except Exception as error:
+            if is_outage(error):
+                raise
+            # Whatever is wrong with this run, Prefect would bring it again for ever.
+            name = "" if isinstance(error, ProdOpsError) else f"{type(error).__name__}: "
+            await self._force(flow_run.id, Failed(message=f"{name}{error}"))
+            return None
+
+    async def _new_work(self, flow_run: FlowRun) -> _Work | None:
+        """The run's own request, held here; None where the run joins another."""
+        action = await self._action_of(flow_run)
+        self._require_room(action)
+        with self._background(int(action.is_background)):
             request = await asyncio.to_thread(
                 self.store.adopt, action, flow_run.parameters, flow_run.id, self._ceiling()
             )
-        except (OutsideUnavailable, NoRoom):
-            raise
-        except ProdOpsError as error:
-            await self._force(flow_run.id, Failed(message=str(error)))
-            return None
-        if request is None:
-            joined = await asyncio.to_thread(self.store.open_request, action, flow_run.parameters)
-            text = f"joined request {joined}, which is open for the same thing"
-            await self._force(flow_run.id, Completed(message=text))
-            return None
-        claim = Claim(request.id, request.attempts, flow_run.id)
-        work = self._works[request.id] = _Work(claim, action, flow_run)
-        return work
+            if request is not None:
+                claim = Claim(request.id, request.attempts, flow_run.id)
+                work = self._works[request.id] = _Work(claim, action, flow_run)
+                return work
+        joined = await asyncio.to_thread(self.store.open_request, action, flow_run.parameters)
+        text = f"joined request {joined}, which is open for the same thing"
+        await self._force(flow_run.id, Completed(message=text))
+        return None
 
     async def _action_of(self, flow_run: FlowRun) -> Action:
         if flow_run.deployment_id is None:
@@ -343,6 +386,9 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         await self._force(flow_run_id, Crashed(message=text))
         return Ending(state=None, error=text)
 
+    async def _reject(self, work: _Work, reason: str) -> None:
+        await self._patiently(lambda: asyncio.to_thread(self.store.reject, work.claim, reason))
+
     async def _conclude(self, work: _Work, ending: Ending) -> None:
         """Write the end down, however long the database takes to come back."""
         await self._patiently(lambda: asyncio.to_thread(self.store.conclude, work.claim, ending))
@@ -350,7 +396,7 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
     async def _patiently(self, work: Callable[[], Awaitable[_T]]) -> _T:
         """Do `work`, waiting out an outage of Prefect or the database."""
         patient = AsyncRetrying(
-            retry=retry_if_exception(_is_outage),
+            retry=retry_if_exception(is_outage),
             wait=wait_fixed(_ASK_AGAIN_SECONDS),
             stop=stop_after_delay(_OUTAGE_SECONDS),
             before_sleep=_log_outage,
@@ -375,7 +421,8 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         """Stop the runs of requests that somebody cancelled."""
         for work in self.works:
             if work.claim.request_id in ids:
-                await self._cancel(work)
+                with isolated("a run could not be cancelled", request=work.claim.request_id):
+                    await self._cancel(work)
 
     async def _cancel(self, work: _Work) -> None:
         # Asked for again and again until the run has ended: it may be just about to start.
@@ -396,6 +443,8 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
             is_gone = works[run.id].is_parked and run.state_type is StateType.CANCELLED
             if run.state_type is StateType.CANCELLING or is_gone:
                 await self._cancel(works[run.id])
+        for deleted in works.keys() - {run.id for run in runs}:
+            await self._end_parked(works[deleted])  # no poll would bring it back
 
     async def drop(self, request_ids: list[int]) -> None:
         """Stop the runs of requests that another attempt has by now."""
@@ -458,6 +507,24 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
             return 0
         return int(self.limiter.total_tokens - self.limiter.borrowed_tokens)
 
+    def _background_room(self) -> int:
+        """How many more runs of background actions this worker may run now."""
+        busy = sum(work.action.is_background and not work.is_parked for work in self.works)
+        return max(0, self.configured.background_limit - busy - self._reserved)
+
+    @contextmanager
+    def _background(self, number: int) -> Iterator[int]:
+        """Reserve room for so many until they are among the works: others take room meanwhile."""
+        self._reserved += number
+        try:
+            yield number
+        finally:
+            self._reserved -= number
+
+    def _require_room(self, action: Action) -> None:
+        if action.is_background and self._background_room() <= 0:
+            raise NoRoom("the slots that are left are kept for what people wait for")
+
     def _ceiling(self) -> int | None:
         """How many runs the pool and its queue allow at a time, in all workers."""
         limits = [each.concurrency_limit for each in (self._work_pool, self._queue) if each]
@@ -468,7 +535,8 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         """Read the pool's and queue's pause and limit: Prefect checks them in its poll only."""
         if time.monotonic() - self._snapshot_at < _SNAPSHOT_SECONDS:
             return
-        pool: WorkPool = await self.client.read_work_pool(self._work_pool_name)
+        name = self._work_pool_name
+        pool: WorkPool = await self._registered(lambda: self.client.read_work_pool(name))
         self._record_work_pool_snapshot(pool)
         queues = await self.client.read_work_queues(work_pool_name=self._work_pool_name)
         self._queue = next((each for each in queues if each.id == pool.default_queue_id), None)
@@ -485,8 +553,20 @@ def _log_outage(retry: RetryCallState) -> None:
     _log.warning("an outage is waited out", reason=f"{type(error).__name__}: {error}")
 
 
-def _is_outage(error: BaseException) -> bool:
-    """Whether Prefect or the database is away, rather than something wrong."""
-    if isinstance(error, httpx.HTTPStatusError):
-        return error.response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR
-    return isinstance(error, (httpx.TransportError, OutsideUnavailable, OSError))
+def _reason_against(request: Request, action: Action) -> str | None:
+    """Why no run can be made of the request: its row may be older than the form, or anybody's."""
+    try:
+        action.parse(request.parameters)
+    except Invalid as error:
+        return f"its parameters are not of the action's form: {error}"
+    return None
+
+
+def _unserved(work: _Work, error: Exception, *, is_admitted: bool) -> Ending:
+    """How a request ends whose run could not be made or executed here."""
+    text = f"{type(error).__name__}: {error}"
+    if is_admitted or is_outage(error):
+        return Ending(state=None, error=text, is_unbegun=not is_admitted)
+    # Nothing was done, and nothing is away: what may be repeated is, the rest has failed.
+    is_rerun = work.action.on_lost is actions.OnLost.RERUN
+    return Ending(state=None if is_rerun else RequestState.FAILED, error=text)

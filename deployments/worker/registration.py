@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import DeploymentScheduleCreate, WorkPoolCreate, WorkPoolUpdate
+from prefect.client.schemas.filters import WorkPoolFilter, WorkPoolFilterName
 from prefect.client.schemas.objects import State, WorkPool
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.exceptions import ObjectNotFound
@@ -28,6 +29,20 @@ async def register(client: PrefectClient, pool: str) -> None:
     await _register_pool(client, pool)
     for action in actions.all_actions().values():
         await _register_deployment(client, pool, action)
+
+
+async def register_missing(client: PrefectClient, pool: str) -> list[str]:
+    """Register again what was deleted at Prefect; gives the deployments that were missing.
+
+    Those that are there stay as they are: an operator may have changed a limit or a schedule.
+    """
+    await _register_pool(client, pool)
+    in_pool = WorkPoolFilter(name=WorkPoolFilterName(any_=[pool]))
+    found = {each.name for each in await client.read_deployments(work_pool_filter=in_pool)}
+    missing = [action for name, action in actions.all_actions().items() if name not in found]
+    for action in missing:
+        await _register_deployment(client, pool, action)
+    return [action.name for action in missing]
 
 
 async def state_of(client: PrefectClient, flow_run_id: uuid.UUID | None) -> State[Any] | None:

@@ -5,19 +5,26 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
+import structlog
+from pydantic import BaseModel
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from blocks.errors import ProdOpsError
+from deployments.isolation import is_outage, isolated
 from flows.common import actions, events, requests
 from flows.common.actions import Action, OnLost
 from flows.common.callers import Means, on_ops_side
 from flows.common.claims import Claim, ClaimLost
 from flows.common.database import transaction
+from flows.common.events import NewEvent
 from flows.common.models import HELD, OPEN, Request, RequestState
+from flows.common.requests import Overdue
 from flows.common.settings import WorkerSettings
 
 _KEY: Final = re.compile(r"(\d+):(\d+)")
@@ -26,6 +33,8 @@ _MAX_BACK_OFF_SECONDS: Final = 60.0
 _NO_CEILING: Final = 1_000_000
 _PREFECT: Final = on_ops_side("prefect", Means.SCHEDULE)
 _CEILING_LOCK: Final = 0x6365696C  # "ceil": the advisory lock of those who count what is held
+
+_log = structlog.get_logger("worker")
 
 
 class NoRoom(ProdOpsError):
@@ -70,13 +79,23 @@ class RequestStore:
 
     # -------------------------------------------------------------- taking work
 
-    def claim(self, free: int, ceiling: int | None, ending: Sequence[int] = ()) -> list[Request]:
+    def claim(
+        self,
+        free: int,
+        ceiling: int | None,
+        ending: Sequence[int] = (),
+        *,
+        background: int | None = None,
+    ) -> list[Request]:
         """Claim up to `free` requests; no more than `ceiling` are held in all, where it is set.
 
-        Those of `ending` are left: the process of an earlier attempt is still ending here.
+        No more than `background` of them are of background actions. Those of `ending` are left:
+        the process of an earlier attempt is still ending here.
         """
         with transaction(self.engine) as session:
-            self._announce(session, requests.cancel_waiting(session))
+            ended = [*requests.cancel_waiting(session)]
+            ended += requests.end_looks(session, seconds=self.settings.look_seconds)
+            self._announce(session, ended)
             free = min(free, _room_below(session, ceiling))
             if free <= 0:
                 return []
@@ -85,8 +104,14 @@ class RequestStore:
                 worker=self.worker,
                 limit=free,
                 lease_seconds=self.settings.lease_seconds,
+                background=background,
                 excluding=ending,
             )
+
+    def unknown_actions(self) -> list[str]:
+        """The actions for which requests wait, and which this version does not know."""
+        with transaction(self.engine) as session:
+            return requests.unknown_actions(session)
 
     def adopt(
         self,
@@ -181,26 +206,43 @@ class RequestStore:
         with transaction(self.engine) as session:
             return requests.held_by(session, self.worker)
 
-    def expired(self, excluding: Sequence[int]) -> list[Request]:
-        """Requests whose holder went silent; this worker holds them now, to recover them."""
+    def overdue(self, excluding: Sequence[int]) -> tuple[datetime, list[Overdue]]:
+        """The database's time, and the attempts whose lease has run out, without `excluding`."""
         with transaction(self.engine) as session:
-            found = requests.expired(session, excluding=excluding)
-            claims = [Claim(each.id, each.attempts) for each in found]
-            requests.renew(session, claims, lease_seconds=self.settings.lease_seconds)
-            return found
+            return requests.overdue(session, excluding=excluding)
+
+    def take_over(self, silent: Sequence[Overdue]) -> list[Request]:
+        """Requests whose holder stays silent; this worker holds them now, to recover them."""
+        with transaction(self.engine) as session:
+            lease_seconds = self.settings.lease_seconds
+            return requests.take_over(session, silent, lease_seconds=lease_seconds)
+
+    def reject(self, claim: Claim, reason: str) -> None:
+        """End a request that no run could be made of as failed, whatever its action's policy."""
+        with suppress(ClaimLost), transaction(self.engine) as session:
+            requests.finish(session, claim, RequestState.FAILED, error=reason)
+            self._announce(session, [requests.get(session, claim.request_id)])
 
     def open_owed(self) -> list[int]:
         """Open the requests that ought to be open; gives their ids."""
-        opened = []
-        sweeper = on_ops_side(self.worker, Means.SCHEDULE)
-        with transaction(self.engine) as session:
-            for action in actions.all_actions().values():
-                for parameters in action.owed(session):
-                    accepted = requests.accept(
-                        session, action, parameters, caller=sweeper, source="sweeper"
-                    )
-                    opened.append(accepted.id)
+        opened: list[int] = []
+        for action in actions.all_actions().values():
+            owed: Sequence[BaseModel] = ()
+            with isolated("what an action owes could not be read", action=action.name):
+                owed = self._owed(action)
+            for each in owed:
+                with isolated("an owed request could not be opened", action=action.name, of=each):
+                    opened.append(self._open(action, each))
         return opened
+
+    def _owed(self, action: Action) -> Sequence[BaseModel]:
+        with transaction(self.engine) as session:
+            return action.owed(session)
+
+    def _open(self, action: Action, parameters: BaseModel) -> int:
+        with transaction(self.engine) as session:
+            sweeper = on_ops_side(self.worker, Means.SCHEDULE)
+            return requests.accept(session, action, parameters, caller=sweeper, source="sweeper").id
 
     def live_flow_runs(self, ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
         """The flow runs among `ids` whose request is held, by whomever."""
@@ -242,13 +284,30 @@ class RequestStore:
 
     def _announce(self, session: Session, ended: Sequence[Request]) -> None:
         """Commit, with the events of the requests that ended without their flow saying so."""
-        announced: list[events.NewEvent] = []
+        announced: list[NewEvent] = []
         for request in ended:
             session.refresh(request)
             if request.state not in (*HELD, RequestState.QUEUED):
-                announced.extend(actions.get(request.action).ended(session, request))
+                announced.extend(_events_of_end(session, request))
         if announced:
             events.commit(session, announced)
+
+
+def _events_of_end(session: Session, request: Request) -> Sequence[NewEvent]:
+    """What its action announces; that it cannot is said by the request, which ends all the same."""
+    action = actions.all_actions().get(request.action)
+    if action is None:
+        return ()
+    try:
+        with session.begin_nested():
+            return action.ended(session, request)
+    except Exception as error:
+        if is_outage(error):
+            raise
+        _log.exception("the end of a request could not be announced", request=request.id)
+        said = f"its end could not be announced: {type(error).__name__}: {error}"
+        request.error = f"{request.error}; {said}" if request.error else said
+        return ()
 
 
 def _room_below(session: Session, ceiling: int | None) -> int:

@@ -15,20 +15,19 @@ import psycopg
 import structlog
 from filelock import FileLock, Timeout
 
-from blocks.errors import OutsideUnavailable, ProdOpsError
 from deployments import signals
+from deployments.isolation import isolated
 from deployments.prefect_access import await_server, configure_client
 from deployments.stack.layout import Layout
+from deployments.worker.identity import Identity, WorkerRuns
 from flows.common import requests
 from flows.common.database import listen_dsn, make_engine
 from flows.common.settings import Settings
 
 _TICK_SECONDS: Final = 0.1
 _END_SECONDS: Final = 30.0
-
-
-class WorkerRuns(ProdOpsError):
-    """A worker of that name runs already."""
+_NAME_SECONDS: Final = 1.0
+_REGISTRATION_SECONDS: Final = 15.0  # a schedule whose deployment is gone starts nothing till then
 
 
 _log = structlog.get_logger("worker")
@@ -37,17 +36,22 @@ _log = structlog.get_logger("worker")
 def run(settings: Settings) -> int:
     """Run the worker until SIGTERM; gives the process's exit code."""
     configure_client(settings)
-    with _only_one(settings):
+    with _only_one(settings), Identity(name_of(settings)) as identity:
         await_server(settings)
-        return asyncio.run(_Service(settings).run())
+        return asyncio.run(_Service(settings, identity).run())
+
+
+def name_of(settings: Settings) -> str:
+    """The worker's name everywhere: leases and leftovers are distinguished by it."""
+    return f"{settings.worker.name}@{socket.gethostname()}"
 
 
 @contextmanager
 def _only_one(settings: Settings) -> Iterator[None]:
-    """Hold the worker's name: a second guardian of it would kill the first one's runs.
+    """Hold the name of the worker's guardian: a second one would kill the first one's runs.
 
     Raises:
-        WorkerRuns: A worker of that name runs on this machine, with this state directory.
+        WorkerRuns: A worker of that name runs with this state directory, whatever its database.
     """
     path = settings.stack.state_dir / f"worker-{settings.worker.name}.lock"
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -64,13 +68,13 @@ def _only_one(settings: Settings) -> Iterator[None]:
 class _Service:
     """One worker's life. Prefect is imported when its environment is set, so imports are inside."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, identity: Identity) -> None:
         from deployments.worker.request_store import RequestStore  # noqa: PLC0415
 
         self.settings = settings
         self.configured = settings.worker
-        # Leases and leftovers are distinguished by this name: one worker of it on one machine.
-        self.name = f"{settings.worker.name}@{socket.gethostname()}"
+        self.identity = identity
+        self.name = name_of(settings)
         self.store = RequestStore(make_engine(pool_size=5), settings.worker, self.name)
         self.notified = asyncio.Event()
         self.stopping = asyncio.Event()
@@ -99,8 +103,8 @@ class _Service:
         async with worker:
             await worker.sync_with_backend()
             # What a former worker of our name held: its guardian has ended its runs.
-            for request in await asyncio.to_thread(self.store.held):
-                await sweeper.recover(worker.client, self.store, request)
+            held = await asyncio.to_thread(self.store.held)
+            await sweeper.recover_all(worker.client, self.store, held)
             Layout(self.settings.stack.state_dir).say_ready("worker")
             _log.info("the worker is ready", name=self.name, pid=os.getpid())
             chores = self._chores(worker, sweeper)
@@ -118,11 +122,15 @@ class _Service:
                 chore.cancel()
             await asyncio.gather(*chores, lost, stopped, return_exceptions=True)
         await guard.close()
+        if any(isinstance(chore.exception(), WorkerRuns) for chore in done & set(chores)):
+            return WorkerRuns.exit_code
         return 0 if is_orderly else 1
 
     def _chores(self, worker: Any, sweeper: Any) -> list[asyncio.Task[None]]:
         configured = self.configured
         pool = self.settings.prefect.pool
+
+        silences = sweeper.Silences(configured.lease_seconds)
 
         def ours() -> list[int]:
             return [work.claim.request_id for work in worker.works]
@@ -139,9 +147,10 @@ class _Service:
                 await worker.drop(lost)
 
         async def recover() -> None:
-            for request in await asyncio.to_thread(self.store.expired, ours()):
-                await sweeper.recover(worker.client, self.store, request)
+            lost = await sweeper.take_over(self.store, silences, ours())
+            await sweeper.recover_all(worker.client, self.store, lost)
             await sweeper.open_owed(self.store)
+            await sweeper.name_unknown_actions(self.store)
 
         async def end_orphans() -> None:
             runs = {work.flow_run.id for work in worker.works if work.flow_run}
@@ -154,11 +163,13 @@ class _Service:
             (configured.prefect_poll_seconds, poll),
             (configured.prefect_poll_seconds, worker.look_for_cancelling),
             (30.0, worker.sync_with_backend),
+            (_REGISTRATION_SECONDS, worker.keep_registered),
             (configured.lease_seconds / 3, renew),
             (configured.lease_seconds / 2, recover),
             (2 * configured.lease_seconds, end_orphans),
         ]
         return [
+            asyncio.create_task(self._keep_name()),
             asyncio.create_task(self._listen()),
             asyncio.create_task(self._serve(worker)),
             *[asyncio.create_task(_repeat(seconds, chore)) for seconds, chore in every],
@@ -179,6 +190,12 @@ class _Service:
             await worker.cancel_requests(await asyncio.to_thread(self.store.cancelled, ids))
         while await worker.serve_queue():
             pass
+
+    async def _keep_name(self) -> None:
+        """Hold the worker's name through outages; ends with `WorkerRuns` where another has it."""
+        while True:
+            await asyncio.sleep(_NAME_SECONDS)
+            await asyncio.to_thread(self.identity.keep)
 
     async def _listen(self) -> None:
         """Wake when the database says that a request waits."""
@@ -211,13 +228,11 @@ async def _repeat(seconds: float, chore: Callable[[], Awaitable[Any]]) -> None:
 
 
 async def _carefully(chore: Awaitable[Any]) -> None:
-    """Do a repeated chore: an outage of Prefect or the database is logged and waited out."""
-    import httpx  # noqa: PLC0415 - with Prefect, once its environment is set
-    from prefect.exceptions import PrefectException  # noqa: PLC0415
-
+    """Do a repeated chore: an outage is logged and waited out, and no fault ends the worker."""
     try:
-        await chore
-    except (OutsideUnavailable, httpx.HTTPError, PrefectException, OSError) as error:
+        with isolated("a chore broke; it is tried again"):
+            await chore
+    except Exception as error:  # noqa: BLE001 - an outage: `isolated` lets nothing else through
         _log.warning(
             "a chore waits for an outage to end", reason=f"{type(error).__name__}: {error}"
         )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from datetime import timedelta
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
@@ -18,13 +20,16 @@ from prefect.client.schemas.filters import (
     WorkPoolFilterName,
 )
 from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Crashed
 
+from deployments.isolation import isolated, say_once
 from deployments.worker.registration import state_of
 from deployments.worker.request_store import Ending, RequestStore, attempt_of
 from flows.common.claims import Claim
 from flows.common.database import now
 from flows.common.models import Request, RequestState
+from flows.common.requests import Overdue
 
 _UNFINISHED: Final = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 
@@ -54,7 +59,64 @@ async def end_orphans(
     live = await asyncio.to_thread(store.live_flow_runs, [run.id for run in candidates])
     for run in candidates:
         if run.id not in live:
-            await _end(client, run.id, run.state, "no worker runs it any more")
+            with isolated("an orphaned run could not be ended", flow_run=run.id):
+                await _end(client, run.id, run.state, "no worker runs it any more")
+
+
+async def name_unknown_actions(store: RequestStore) -> None:
+    """Say once for which actions requests wait that this version does not know."""
+    for action in await asyncio.to_thread(store.unknown_actions):
+        say_once(
+            "warning", "no worker of this version knows an action that is requested", action=action
+        )
+
+
+class Silences:
+    """Since when leases have been seen to be run out, without a break.
+
+    A lease that ran out while the database was away says nothing of its owner. So an owner has a
+    whole lease more, from the first look that finds its lease run out, in which every look of the
+    sweeper has succeeded: in that time it could have renewed it.
+    """
+
+    def __init__(self, lease_seconds: float) -> None:
+        self._lease = timedelta(seconds=lease_seconds)
+        self._since: dict[Overdue, datetime] = {}
+        self._looked_at: datetime | None = None
+
+    def ripe(self, at: datetime, overdue: Sequence[Overdue]) -> list[Overdue]:
+        """Note a look, at the database's time; gives those whose owner has surely missed it."""
+        if self._looked_at is None or at - self._looked_at > self._lease:
+            self.forget()  # nobody knows what was between the looks
+        self._looked_at = at
+        self._since = {each: self._since.get(each, at) for each in overdue}
+        return [each for each, since in self._since.items() if at - since >= self._lease]
+
+    def forget(self) -> None:
+        """Begin anew: a look failed."""
+        self._since, self._looked_at = {}, None
+
+
+async def take_over(
+    store: RequestStore, silences: Silences, excluding: Sequence[int]
+) -> Sequence[Request]:
+    """The requests whose owner is surely lost, held here from now on."""
+    try:
+        at, overdue = await asyncio.to_thread(store.overdue, excluding)
+    except Exception:
+        silences.forget()
+        raise
+    ripe = silences.ripe(at, overdue)
+    return await asyncio.to_thread(store.take_over, ripe) if ripe else ()
+
+
+async def recover_all(
+    client: PrefectClient, store: RequestStore, requests: Sequence[Request]
+) -> None:
+    """Recover each of them; one that cannot be keeps none of the others."""
+    for request in requests:
+        with isolated("a request could not be recovered", request=request.id):
+            await recover(client, store, request)
 
 
 async def recover(client: PrefectClient, store: RequestStore, request: Request) -> None:
@@ -84,7 +146,8 @@ async def _end(
     is_cancelled = state.is_cancelling() or state.is_scheduled()
     final: State[Any]
     final = Cancelled(message=reason) if is_cancelled else Crashed(message=reason)
-    await client.set_flow_run_state(flow_run_id, final, force=True)
+    with suppress(ObjectNotFound):  # it was deleted meanwhile
+        await client.set_flow_run_state(flow_run_id, final, force=True)
 
 
 async def _unfinished(client: PrefectClient, pool: str) -> list[FlowRun]:

@@ -60,6 +60,10 @@ class Action:
         scope: What a caller must have to request it at all; the gate may want more.
         gate: Raises `Refused` or `Forbidden` where the caller's request may not be accepted;
             same transaction.
+        a_minute: How many of its requests are begun in a minute, in all workers; None: any.
+        is_look: Whether opening a page asks for it: one that waits for long ends, as nobody looks
+            any more.
+        is_background: Whether nobody waits for it: it leaves free what a worker keeps for people.
         owed: Parameters of requests that ought to be open, though none is: the sweeper opens them.
         ended: Events that announce the end of a request, or of its run, whose flow could not.
     """
@@ -76,6 +80,9 @@ class Action:
     at_a_time: Callable[[], int | None] = lambda: None
     scope: Scope = Scope.OPERATE
     gate: Callable[[Session, Any, Caller], None] = lambda _session, _parameters, _caller: None
+    a_minute: Callable[[], int | None] = lambda: None
+    is_look: bool = False
+    is_background: bool = False
     owed: Callable[[Session], Sequence[BaseModel]] = lambda _session: ()
     ended: Callable[[Session, Request], Sequence[NewEvent]] = lambda _session, _request: ()
 

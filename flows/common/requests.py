@@ -9,18 +9,22 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
+import structlog
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement, and_, func, insert, or_, select, text, tuple_, update
+from sqlalchemy import CTE, ColumnElement, and_, case, func, insert, or_, select, tuple_, update
+from sqlalchemy import text as sql_text
 from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from blocks.errors import NotFound
+from flows.common import text
 from flows.common.access import access_refused
 from flows.common.actions import Action, all_actions
 from flows.common.callers import Caller, Proof
@@ -29,13 +33,18 @@ from flows.common.database import now
 from flows.common.models import HELD, OPEN, Cancellation, Request, RequestState
 
 CHANNEL: Final = "prodops_request"
+PAGE: Final = "page"
+"""The source of what was asked for by opening a page."""
 _ACCEPT_TRIES: Final = 10
+_log = structlog.get_logger("requests")
 _NO_CEILING: Final = 1_000_000
 _LIMITS_LOCK: Final = 0x6C696D69  # "limi": serialises the counting of held requests
 
 
-_ACCEPT: Final = text("SELECT request_accept(:means, :proof, cast(:wanted AS jsonb))")
-_CANCEL: Final = text("SELECT request_cancel(:means, :proof, :request_id, :requested_by, :reason)")
+_ACCEPT: Final = sql_text("SELECT request_accept(:means, :proof, cast(:wanted AS jsonb))")
+_CANCEL: Final = sql_text(
+    "SELECT request_cancel(:means, :proof, :request_id, :requested_by, :reason)"
+)
 
 
 class RequestNotFound(NotFound):
@@ -197,6 +206,27 @@ def cancel_waiting(session: Session) -> Sequence[Request]:
     ).all()
 
 
+def end_looks(session: Session, *, seconds: float) -> Sequence[Request]:
+    """End what only the opening of a page asked for, and what has not begun for so long."""
+    looks = [each.name for each in all_actions().values() if each.is_look]
+    return session.scalars(
+        update(Request)
+        .where(
+            Request.action.in_(looks),
+            Request.source == PAGE,
+            Request.state == RequestState.QUEUED,
+            Request.attempts == 0,
+            Request.created_at < func.now() - timedelta(seconds=seconds),
+        )
+        .values(
+            state=RequestState.CANCELLED,
+            finished_at=func.now(),
+            error=f"nobody waits for it any more: it had not begun after {seconds:g} s",
+        )
+        .returning(Request)
+    ).all()
+
+
 def cancelled_among(session: Session, ids: Sequence[int]) -> Sequence[Cancellation]:
     """The cancellations asked for the requests `ids`, for which no run was ended yet."""
     return session.scalars(
@@ -229,71 +259,25 @@ def claim(
     worker: str,
     limit: int,
     lease_seconds: float,
+    background: int | None = None,
     excluding: Sequence[int] = (),
 ) -> list[Request]:
-    """Claim up to `limit` requests that are due for `worker`, oldest first.
+    """Claim up to `limit` requests for `worker`: those that are due, in one order, by their age.
 
-    Those of `excluding` are left: a run of theirs is still ending here.
+    No action passes its ceiling, and what nobody here knows is left to workers that do.
+
+    Args:
+        session: The transaction that claims.
+        worker: Who holds them from now on.
+        limit: How many at most.
+        lease_seconds: For how long, unless they are renewed.
+        background: How many of them may be of background actions; None: any number.
+        excluding: Those that are left: a run of theirs is still ending here.
     """
-    limited = _limited(session)
-    others = Request.id.not_in(excluding)
-    wanted = others & Request.action.not_in(limited)
-    claimed = _claim(session, worker, lease_seconds, limit, wanted)
-    for action, room in limited.items():
-        left = min(limit - len(claimed), room)
-        claimed += _claim(session, worker, lease_seconds, left, others & (Request.action == action))
-    return sorted(claimed, key=lambda request: request.id)
-
-
-def room_for(session: Session, action: Action) -> int:
-    """The remaining capacity: how many more of the action's requests may be held now.
-
-    An advisory lock serialises those who ask, so the answer holds to the end of the transaction.
-    """
-    ceiling = action.at_a_time()
-    if ceiling is None:
-        return _NO_CEILING
-    session.execute(select(func.pg_advisory_xact_lock(_LIMITS_LOCK)))
-    held = session.scalar(
-        select(func.count()).where(Request.action == action.name, Request.state.in_(HELD))
-    )
-    return max(0, ceiling - (held or 0))
-
-
-def _limited(session: Session) -> dict[str, int]:
-    """The actions that may not have any number of requests held, with the room that is left."""
-    limited = [each for each in all_actions().values() if each.at_a_time() is not None]
-    waiting = set(session.scalars(select(Request.action).where(_is_due()).distinct()))
-    return {each.name: room_for(session, each) if each.name in waiting else 0 for each in limited}
-
-
-def _is_due() -> ColumnElement[bool]:
-    """Whether a request waits to be claimed; what is unknown is looked into when its time comes."""
-    return or_(
-        and_(
-            Request.state == RequestState.QUEUED,
-            or_(Request.not_before.is_(None), Request.not_before <= func.now()),
-        ),
-        and_(Request.state == RequestState.UNKNOWN, Request.not_before <= func.now()),
-    )
-
-
-def _claim(
-    session: Session, worker: str, lease_seconds: float, limit: int, wanted: ColumnElement[bool]
-) -> list[Request]:
-    if limit <= 0:
+    room = _room(session) if limit > 0 else {}
+    if not room:
         return []
-    # Chosen once: PostgreSQL may run a subquery for each row, and give other rows each time.
-    waiting = (
-        select(Request.id)
-        .where(_is_due(), wanted)
-        .order_by(Request.id)
-        .limit(limit)
-        # A row that intake holds while it joins it is claimed all the same.
-        .with_for_update(skip_locked=True, key_share=True)
-        .cte("waiting")
-        .prefix_with("MATERIALIZED")
-    )
+    waiting = _waiting(room, excluding, limit, limit if background is None else background)
     claimed = session.scalars(
         update(Request)
         .where(Request.id == waiting.c.id)
@@ -307,7 +291,99 @@ def _claim(
         )
         .returning(Request)
     )
-    return list(claimed)
+    return sorted(claimed, key=lambda request: request.id)
+
+
+def unknown_actions(session: Session) -> list[str]:
+    """The actions for which requests wait, and which nobody here knows."""
+    strange = Request.action.not_in(all_actions())
+    query = select(Request.action).where(_is_due(), strange).distinct()
+    return list(session.scalars(query.order_by(Request.action)))
+
+
+def room_for(session: Session, action: Action) -> int:
+    """The remaining capacity: how many more of the action's requests may be held now.
+
+    An advisory lock serialises those who ask, so the answer holds to the end of the transaction.
+    """
+    ceiling, rate = action.at_a_time(), action.a_minute()
+    if ceiling is None and rate is None:
+        return _NO_CEILING
+    session.execute(select(func.pg_advisory_xact_lock(_LIMITS_LOCK)))
+    room = _NO_CEILING
+    if ceiling is not None:
+        room = ceiling - _count(session, action, Request.state.in_(HELD))
+    if rate is not None:
+        room = min(room, rate - _count(session, action, *_begun_lately()))
+    return max(0, room)
+
+
+def _count(session: Session, action: Action, *which: ColumnElement[bool]) -> int:
+    query = select(func.count()).where(Request.action == action.name, *which)
+    return session.scalar(query) or 0
+
+
+def _begun_lately() -> tuple[ColumnElement[bool], ...]:
+    # The age lets the index on it be used; what waited longer than that is no rush.
+    is_young = Request.created_at > func.now() - timedelta(hours=1)
+    return is_young, Request.claimed_at > func.now() - timedelta(minutes=1)
+
+
+def _room(session: Session) -> dict[str, int]:
+    """The known actions for which requests are due, with how many more of each may be held."""
+    waiting = set(session.scalars(select(Request.action).where(_is_due()).distinct()))
+    room: dict[str, int] = {}
+    for action in all_actions().values():
+        if action.name in waiting:
+            try:
+                room[action.name] = room_for(session, action)
+            except DBAPIError:
+                raise
+            except Exception:  # noqa: BLE001 - a broken ceiling stops its own action alone
+                _log.exception("the ceiling of an action is broken", action=action.name)
+    return room
+
+
+def _is_due() -> ColumnElement[bool]:
+    """Whether a request waits to be claimed; what is unknown is looked into when its time comes."""
+    return or_(
+        and_(
+            Request.state == RequestState.QUEUED,
+            or_(Request.not_before.is_(None), Request.not_before <= func.now()),
+        ),
+        and_(Request.state == RequestState.UNKNOWN, Request.not_before <= func.now()),
+    )
+
+
+def _waiting(room: Mapping[str, int], excluding: Sequence[int], limit: int, background: int) -> CTE:
+    """The oldest that fit: first into the room of their action, then into the background's."""
+    place = func.row_number()
+    due = (
+        select(Request.id, Request.action)
+        .add_columns(place.over(partition_by=Request.action, order_by=Request.id).label("place"))
+        .where(_is_due(), Request.action.in_(room), Request.id.not_in(excluding))
+        .subquery("due")
+    )
+    is_background = due.c.action.in_([name for name in room if all_actions()[name].is_background])
+    fitting = (
+        select(due.c.id, is_background.label("is_background"))
+        .add_columns(place.over(partition_by=is_background, order_by=due.c.id).label("place"))
+        .where(due.c.place <= case(dict(room), value=due.c.action))
+        .subquery("fitting")
+    )
+    return (
+        select(Request.id)
+        .join(fitting, fitting.c.id == Request.id)
+        # Asked again: of a row that another has claimed meanwhile, the places tell nothing.
+        .where(_is_due(), or_(~fitting.c.is_background, fitting.c.place <= background))
+        .order_by(Request.id)
+        .limit(limit)
+        # A row that intake holds while it joins it is claimed all the same.
+        .with_for_update(of=Request, skip_locked=True, key_share=True)
+        # Chosen once: PostgreSQL may run a subquery for each row, and give other rows each time.
+        .cte("waiting")
+        .prefix_with("MATERIALIZED")
+    )
 
 
 def claim_new(
@@ -378,7 +454,7 @@ def finish(
     Raises:
         ClaimLost: The attempt does not hold the request.
     """
-    ending = {"state": state, "result": result, "error": error, "finished_at": func.now()}
+    ending = {"state": state, "result": result, "error": _kept(error), "finished_at": func.now()}
     _write(session, claim, **ending, lease_until=None, not_before=None)
     wake(session)  # one may wait for the room that this leaves
 
@@ -450,23 +526,51 @@ def succeed(session: Session, claim: Claim) -> int:
     return int(successor or 0)
 
 
-def expired(session: Session, *, excluding: Sequence[int] = ()) -> list[Request]:
-    """The held requests whose lease has run out, locked, without those of `excluding`."""
-    query = (
-        select(Request)
-        .where(Request.state.in_(HELD), Request.lease_until < func.now())
-        .with_for_update(skip_locked=True)
+@dataclass(frozen=True)
+class Overdue:
+    """An attempt whose lease ran out, and when: by the database's clock, as all of a lease is."""
+
+    request_id: int
+    attempt: int
+    lease_until: datetime
+
+
+def overdue(session: Session, *, excluding: Sequence[int] = ()) -> tuple[datetime, list[Overdue]]:
+    """The database's time, and what is held by a lease that has run out by then.
+
+    Requests of `excluding` are left, and those of an action that nobody here knows.
+    """
+    at: datetime = session.execute(select(func.now())).scalar_one()
+    found = session.execute(
+        select(Request.id, Request.attempts, Request.lease_until)
+        .where(Request.state.in_(HELD), Request.lease_until < at)
+        .where(Request.action.in_(all_actions()), Request.id.not_in(excluding))
     )
-    if excluding:
-        query = query.where(Request.id.not_in(excluding))
-    return list(session.scalars(query))
+    return at, [Overdue(*row) for row in found]
+
+
+def take_over(
+    session: Session, silent: Sequence[Overdue], *, lease_seconds: float
+) -> list[Request]:
+    """Hold those for another lease, to recover them, whose owner has not renewed it since."""
+    same = tuple_(Request.id, Request.attempts, Request.lease_until).in_(
+        [(each.request_id, each.attempt, each.lease_until) for each in silent]
+    )
+    found = list(
+        session.scalars(
+            select(Request)
+            .where(same, Request.state.in_(HELD))
+            .with_for_update(skip_locked=True, key_share=True)
+        )
+    )
+    renew(session, [Claim(each.id, each.attempts) for each in found], lease_seconds=lease_seconds)
+    return found
 
 
 def held_by(session: Session, worker: str) -> list[Request]:
-    """The requests that `worker` holds."""
-    return list(
-        session.scalars(select(Request).where(Request.worker == worker, Request.state.in_(HELD)))
-    )
+    """The requests that `worker` holds, of actions that are known here."""
+    held = select(Request).where(Request.worker == worker, Request.state.in_(HELD))
+    return list(session.scalars(held.where(Request.action.in_(all_actions()))))
 
 
 _attempt: Final = tuple_(Request.id, Request.attempts)
@@ -498,6 +602,10 @@ def _write(session: Session, claim: Claim, **values: Any) -> None:
     _require_held(claim, session.scalar(query))
 
 
+def _kept(error: str | None) -> str | None:
+    return text.kept(error) if error is not None else None
+
+
 def _require_held(claim: Claim, found: int | None) -> None:
     if found is None:
         raise ClaimLost(f"request {claim.request_id} is no longer held by attempt {claim.attempt}")
@@ -506,6 +614,6 @@ def _require_held(claim: Claim, found: int | None) -> None:
 def _let_go(
     session: Session, claim: Claim, state: RequestState, error: str | None, delay_seconds: float
 ) -> None:
-    waiting = {"state": state, "error": error, "not_before": _in_seconds(delay_seconds)}
+    waiting = {"state": state, "error": _kept(error), "not_before": _in_seconds(delay_seconds)}
     _write(session, claim, **waiting, lease_until=None, worker=None)
     wake(session)

@@ -28,6 +28,11 @@ def keepable(value: str) -> str:
     return value
 
 
+def kept(value: str) -> str:
+    """The text with what cannot be kept in it written as an escape: for words of others."""
+    return value.replace("\x00", "\\x00").encode(errors="backslashreplace").decode()
+
+
 Text = Annotated[str, AfterValidator(keepable)]
 """A text that can be kept."""
 

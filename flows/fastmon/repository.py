@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import func, select, text
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Integer, Text, cast, func, select, text
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.orm import Session
 
 from flows.common.claims import Claim
@@ -60,7 +60,9 @@ class Arrival:
 
 def known_names(session: Session, names: Sequence[str]) -> list[InboxStf]:
     """The inbox rows of these file names, whatever their namespace."""
-    return list(session.scalars(select(InboxStf).where(InboxStf.stf_filename.in_(names))))
+    return list(
+        session.scalars(select(InboxStf).where(InboxStf.stf_filename == _any_of(names, Text)))
+    )
 
 
 def claim_first(session: Session, candidates: Sequence[Arrival]) -> set[tuple[str, str]]:
@@ -214,7 +216,9 @@ def ensure_runs(session: Session, run_numbers: Sequence[int], at: datetime) -> d
 
 
 def _runs(session: Session, numbers: Sequence[int]) -> dict[int, int]:
-    rows = session.execute(select(Run.run_number, Run.run_id).where(Run.run_number.in_(numbers)))
+    rows = session.execute(
+        select(Run.run_number, Run.run_id).where(Run.run_number == _any_of(numbers, Integer))
+    )
     return {row.run_number: row.run_id for row in rows}
 
 
@@ -256,7 +260,7 @@ def _stf_row(stf: InboxStf, run_id: int, at: datetime) -> dict[str, Any]:
 def _stfs(session: Session, names: Sequence[str]) -> dict[str, StfFile]:
     rows = session.scalars(
         select(StfFile)
-        .where(StfFile.stf_filename.in_(names))
+        .where(StfFile.stf_filename == _any_of(names, Text))
         .order_by(StfFile.file_id)
         .with_for_update()
         .execution_options(populate_existing=True)
@@ -388,16 +392,65 @@ def decide(
 
 def watched_files(session: Session, paths: Sequence[str]) -> dict[str, WatchedFile]:
     """What is known of these files, by path."""
-    rows = session.scalars(select(WatchedFile).where(WatchedFile.path.in_(paths)))
+    rows = session.scalars(select(WatchedFile).where(WatchedFile.path == _any_of(paths, Text)))
     return {row.path: row for row in rows}
 
 
-def note_watched(session: Session, path: str, **seen: Any) -> WatchedFile:
-    """Note how a file was seen: size_bytes, modified_at, unchanged_since."""
-    return session.scalars(
-        insert(WatchedFile)
-        .values(path=path, **seen)
-        .on_conflict_do_update(index_elements=[WatchedFile.path], set_=seen)
-        .returning(WatchedFile)
-        .execution_options(populate_existing=True)
-    ).one()
+_NOTE_WATCHED: Final = text("""
+    INSERT INTO fastmon_watched_file (path, size_bytes, modified_at, unchanged_since)
+    SELECT path, size_bytes, modified_at, cast(:at AS timestamptz)
+    FROM unnest(
+        cast(:path AS text[]), cast(:size_bytes AS bigint[]), cast(:modified_at AS timestamptz[]))
+      AS seen (path, size_bytes, modified_at)
+    ON CONFLICT (path) DO UPDATE SET size_bytes = excluded.size_bytes,
+        modified_at = excluded.modified_at, unchanged_since = excluded.unchanged_since
+""")
+
+_NOTE_TAKEN: Final = text("""
+    UPDATE fastmon_watched_file AS file
+    SET taken_at = cast(:at AS timestamptz), outcome = new.outcome
+    FROM unnest(cast(:path AS text[]), cast(:outcome AS text[])) AS new (path, outcome)
+    WHERE file.path = new.path
+""")
+
+_NOTE_FLAWS: Final = text("""
+    INSERT INTO fastmon_watched_file AS file
+        (path, size_bytes, modified_at, unchanged_since, outcome)
+    SELECT path, 0, cast(:at AS timestamptz), cast(:at AS timestamptz), outcome
+    FROM unnest(cast(:path AS text[]), cast(:outcome AS text[])) AS new (path, outcome)
+    ON CONFLICT (path) DO UPDATE SET outcome = excluded.outcome
+      WHERE file.outcome IS DISTINCT FROM excluded.outcome
+    RETURNING path
+""")
+
+
+def note_watched(
+    session: Session, seen: Sequence[tuple[str, int, datetime]], *, at: datetime
+) -> None:
+    """Note how files were seen at that time: each one's path, size and time of modification."""
+    if seen:
+        paths, sizes, times = (list(column) for column in zip(*seen, strict=True))
+        values = {"path": paths, "size_bytes": sizes, "modified_at": times, "at": at}
+        session.execute(_NOTE_WATCHED, values)
+
+
+def note_taken(session: Session, outcomes: Mapping[str, str], *, at: datetime) -> None:
+    """Note of each file, by its path, that the scan is done with it, and what it came to."""
+    session.execute(_NOTE_TAKEN, {**_columns(outcomes), "at": at})
+
+
+def note_flaws(session: Session, flaws: Mapping[str, str], *, at: datetime) -> list[str]:
+    """Note why files cannot be taken, by path; gives those for which that is new."""
+    return list(session.scalars(_NOTE_FLAWS, {**_columns(flaws), "at": at}))
+
+
+def _columns(outcomes: Mapping[str, str]) -> dict[str, list[str]]:
+    return {"path": list(outcomes), "outcome": list(outcomes.values())}
+
+
+# ------------------------------------------------------------------ many values, one parameter
+
+
+def _any_of(values: Sequence[Any], kind: type[Text | Integer]) -> Any:
+    """To compare with `=`: one array, since a statement has room for 65,535 parameters."""
+    return func.any(cast(list(values), ARRAY(kind)))

@@ -7,17 +7,21 @@ a restart neither takes a file twice nor waits for it anew.
 from __future__ import annotations
 
 import fnmatch
+import os
 import re
+import stat
 import zlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 
 from blocks.errors import Invalid, ProdOpsError
+from flows.common import text
 from flows.common.callers import Means, on_ops_side
 from flows.common.database import now, transaction
 from flows.common.settings import FastmonSettings
@@ -27,6 +31,9 @@ from flows.fastmon.models import WatchedFile
 
 _CHUNK_BYTES: Final = 1 << 20
 _BATCH: Final = 200
+_PIECE: Final = 5_000  # files whose state is read and noted at a time
+
+_T = TypeVar("_T")
 
 
 class UnreadableDirectory(ProdOpsError):
@@ -42,41 +49,66 @@ class Sighting:
     modified_at: datetime
 
 
+@dataclass
+class Found:
+    """What a look found: files, and what is wrong with the others, by path and by directory."""
+
+    sightings: dict[str, Sighting] = field(default_factory=dict)
+    flaws: dict[str, str] = field(default_factory=dict)
+    unreadable: list[str] = field(default_factory=list)
+
+
 @dataclass(frozen=True)
 class ScanReport:
-    """What a scan did."""
+    """What a scan did; `named` are the files that could not be taken, each named once."""
 
     seen: int
     taken: int
     refused: int
+    named: tuple[str, ...] = ()
 
 
 def scan(engine: Engine, configured: FastmonSettings) -> ScanReport:
     """Look into the watched directories once, and take in the files that stand still.
 
+    What cannot be taken hinders nothing else.
+
     Raises:
-        UnreadableDirectory: A directory is not there, or cannot be read.
+        UnreadableDirectory: A directory is not there, or cannot be read; the others were scanned.
         DatabaseUnavailable: Nothing more was taken; the next scan goes on from there.
     """
-    sightings = list(look(configured))
-    settled = _settled(engine, sightings, timedelta(seconds=configured.watch_settle_seconds))
+    found = look(configured)
+    sightings, flaws = list(found.sightings.values()), dict(found.flaws)
+    settle = timedelta(seconds=configured.watch_settle_seconds)
     taken = 0
-    for start in range(0, len(settled), _BATCH):
-        taken += _take(engine, settled[start : start + _BATCH], configured)
-    return ScanReport(len(sightings), taken, refused=len(settled) - taken)
+    refused: dict[str, str] = {}
+    for piece in _pieces(sightings, _PIECE):
+        for batch in _pieces(_settled(engine, piece, settle), _BATCH):
+            outcome = _take(engine, batch, configured)
+            taken += len(outcome.taken)
+            refused |= outcome.refused
+            flaws |= outcome.unreadable
+    new = {path: flaws[path] for path in _newly_named(engine, flaws)}
+    named = tuple(f"{path}: {reason}" for path, reason in (new | refused).items())
+    if found.unreadable:
+        raise UnreadableDirectory(f"watched directory {'; '.join([*found.unreadable, *named])}")
+    return ScanReport(len(sightings), taken, len(refused), named)
 
 
-def look(configured: FastmonSettings) -> Iterator[Sighting]:
+def look(configured: FastmonSettings) -> Found:
     """The files in the watched directories whose names are of a pattern, each once."""
+    found = Found()
     for name in configured.watch_dirs:
         directory = Path(name).expanduser()
         try:
             paths = sorted(directory.iterdir())
         except OSError as error:
-            raise UnreadableDirectory(f"watched directory {directory}: {error.strerror}") from error
+            found.unreadable.append(f"{directory}: {error.strerror}")
+            continue
         for path in paths:
             if any(fnmatch.fnmatchcase(path.name, each) for each in configured.watch_patterns):
-                yield from _sight(path)
+                _sight(path.absolute(), found)
+    return found
 
 
 def message_of(sighting: Sighting, configured: FastmonSettings) -> dict[str, Any]:
@@ -113,22 +145,42 @@ def file_url(path: Path, base: str) -> str:
 
 
 def adler32(path: Path) -> str:
-    """The file's checksum in the catalogue's form, read in pieces."""
+    """The file's checksum in the catalogue's form, read in pieces.
+
+    Raises:
+        OSError: It cannot be read.
+    """
     value = 1
-    with path.open("rb") as stream:
+    # Not waited for: a FIFO that has taken the file's place would be, for ever.
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
         while chunk := stream.read(_CHUNK_BYTES):
             value = zlib.adler32(chunk, value)
     return f"ad:{value:08x}"
 
 
-def _sight(path: Path) -> Iterator[Sighting]:
+def _sight(path: Path, found: Found) -> None:
+    name = text.kept(str(path))
     try:
         status = path.stat()
-    except FileNotFoundError:
-        return  # gone since the directory was read
-    if path.is_file():
         modified = datetime.fromtimestamp(status.st_mtime, UTC)
-        yield Sighting(path.absolute(), status.st_size, modified)
+    except FileNotFoundError:
+        if path.is_symlink():
+            found.flaws[name] = "is a link to nothing"
+        return  # gone since the directory was read
+    except (OSError, OverflowError, ValueError) as error:
+        found.flaws[name] = _reason(error)
+        return
+    if not stat.S_ISREG(status.st_mode):
+        found.flaws[name] = "is no regular file"
+    elif name != str(path):
+        found.flaws[name] = "has a name that is no UTF-8"
+    else:
+        found.sightings[name] = Sighting(path, status.st_size, modified)
+
+
+def _reason(error: Exception) -> str:
+    said = error.strerror if isinstance(error, OSError) else None
+    return f"cannot be read: {said or error}"
 
 
 def _settled(engine: Engine, sightings: Sequence[Sighting], settle: timedelta) -> list[Sighting]:
@@ -136,22 +188,19 @@ def _settled(engine: Engine, sightings: Sequence[Sighting], settle: timedelta) -
     moment = now()
     with transaction(engine) as session:
         known = repository.watched_files(session, _paths(sightings))
-        for sighting in sightings:
-            path = str(sighting.path)
-            row = known.get(path)
-            if row is None or (row.taken_at is None and not _is_same(row, sighting)):
-                known[path] = repository.note_watched(
-                    session,
-                    path,
-                    size_bytes=sighting.size_bytes,
-                    modified_at=sighting.modified_at,
-                    unchanged_since=moment,
-                )
+        changed = [each for each in sightings if _has_changed(known.get(str(each.path)), each)]
+        repository.note_watched(
+            session,
+            [(str(each.path), each.size_bytes, each.modified_at) for each in changed],
+            at=moment,
+        )
+    since = {path: row.unchanged_since for path, row in known.items()}
+    since |= dict.fromkeys(_paths(changed), moment)
+    taken = {path for path, row in known.items() if row.taken_at is not None}
     return [
-        sighting
-        for sighting in sightings
-        if (row := known[str(sighting.path)]).taken_at is None
-        and moment - row.unchanged_since >= settle
+        each
+        for each in sightings
+        if str(each.path) not in taken and moment - since[str(each.path)] >= settle
     ]
 
 
@@ -159,28 +208,68 @@ def _paths(sightings: Sequence[Sighting]) -> list[str]:
     return [str(sighting.path) for sighting in sightings]
 
 
-def _is_same(row: WatchedFile, sighting: Sighting) -> bool:
-    return row.size_bytes == sighting.size_bytes and row.modified_at == sighting.modified_at
+def _has_changed(row: WatchedFile | None, sighting: Sighting) -> bool:
+    if row is None or row.taken_at is not None:
+        return row is None
+    return (row.size_bytes, row.modified_at) != (sighting.size_bytes, sighting.modified_at)
 
 
-def _take(engine: Engine, batch: Sequence[Sighting], configured: FastmonSettings) -> int:
+@dataclass
+class _Outcome:
+    """What became of a batch; what could not be read is looked at again, what is refused is not."""
+
+    taken: list[str] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+    unreadable: dict[str, str] = field(default_factory=dict)
+
+
+def _take(engine: Engine, batch: Sequence[Sighting], configured: FastmonSettings) -> _Outcome:
     """Take in the STFs of a batch of files, then note that they were taken.
 
     A crash between the two takes them in again, which changes nothing: the inbox knows them.
     """
-    incoming = []
     scanner = on_ops_side(configured.agent_name, Means.SCHEDULE)
-    refused: dict[str, str] = {}
+    outcome = _Outcome()
+    incoming: dict[str, Incoming] = {}
     for sighting in batch:
-        body = message_of(sighting, configured)
+        path = str(sighting.path)
         try:
-            incoming.append(Incoming(body, schemas.parse(body), scanner))
+            body = message_of(sighting, configured)
+            incoming[path] = Incoming(body, schemas.parse(body), scanner)
+        except OSError as error:
+            outcome.unreadable[path] = _reason(error)
         except Invalid as error:
-            refused[str(sighting.path)] = f"refused: {error}"
-    if incoming:
-        intake.take_in(engine, incoming, source="scan")
+            outcome.refused[path] = f"refused: {error}"
+    try:
+        _take_in(engine, incoming, outcome)
+    except DBAPIError:  # one of them cannot be stored: which?
+        for path, each in incoming.items():
+            try:
+                _take_in(engine, {path: each}, outcome)
+            except DBAPIError as error:
+                outcome.refused[path] = f"refused: {str(error.orig).splitlines()[0]}"
     with transaction(engine) as session:
-        for row in repository.watched_files(session, _paths(batch)).values():
-            row.taken_at = now()
-            row.outcome = refused.get(row.path, "taken")
-    return len(incoming)
+        outcomes = dict.fromkeys(outcome.taken, "taken") | outcome.refused
+        repository.note_taken(session, outcomes, at=now())
+    return outcome
+
+
+def _take_in(engine: Engine, incoming: Mapping[str, Incoming], outcome: _Outcome) -> None:
+    if incoming:
+        intake.take_in(engine, list(incoming.values()), source="scan")
+        outcome.taken += incoming
+
+
+def _newly_named(engine: Engine, flaws: Mapping[str, str]) -> list[str]:
+    """Keep what is wrong with each; gives the paths for which it was not known before."""
+    named: list[str] = []
+    for piece in _pieces(sorted(flaws), _PIECE):
+        with transaction(engine) as session:
+            wanted = {path: flaws[path] for path in piece}
+            named += repository.note_flaws(session, wanted, at=now())
+    return named
+
+
+def _pieces(items: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

@@ -16,8 +16,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from blocks.errors import ProdOpsError
-from flows.common import claims, requests
-from flows.common.database import now
+from flows.common import claims, requests, text
+from flows.common.database import DatabaseUnavailable, now
 from flows.common.events import NewEvent
 from flows.common.flow import task
 from flows.common.run import Announce, Ending, Run
@@ -92,7 +92,9 @@ class Sampler:
         """
         try:
             return self._serve(self.configured.batch_size)
-        except (DBAPIError, _Unwritable):
+        except (claims.ClaimLost, DatabaseUnavailable):
+            raise
+        except Exception:  # noqa: BLE001 - one STF of the batch: alone, it is set aside and named
             return self._serve_one_by_one()
 
     def hand_over(self) -> None:
@@ -108,15 +110,15 @@ class Sampler:
         def end(session: Session, announce: Announce) -> Ending | None:
             if if_empty and not repository.is_empty(session, self.namespace):
                 return None
-            text = f"sampling ended: {tally.sampled} of {tally.stfs} STFs sampled, {tally.tfs} TFs"
-            announce(self._status("completed", text))
+            said = f"sampling ended: {tally.sampled} of {tally.stfs} STFs sampled, {tally.tfs} TFs"
+            announce(self._status("completed", said))
             return Ending(result=asdict(tally))
 
         return self.run.finish(end)
 
-    def _status(self, status: str, text: str) -> NewEvent:
+    def _status(self, status: str, said: str) -> NewEvent:
         return messages.fastmon_status(
-            self.namespace, status, text, request_id=self.run.claim.request_id
+            self.namespace, status, said, request_id=self.run.claim.request_id
         )
 
     def _lease_taken(self) -> LeaseTaken:
@@ -134,10 +136,10 @@ class Sampler:
         for _ in range(self.configured.batch_size):
             try:
                 one = self._serve(1)
-            except DBAPIError as error:
-                one = self._set_first_aside(str(error.orig).split("\n", maxsplit=1)[0])
-            except _Unwritable as error:
-                one = self._set_first_aside(str(error))
+            except (claims.ClaimLost, DatabaseUnavailable):
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is this STF's reason
+                one = self._set_first_aside(_reason(error))
             if not (one.stfs or one.set_aside):
                 break
             tally.add(one)
@@ -186,6 +188,13 @@ class _Plan:
     row: InboxStf
     decision: Decision
     tfs: list[NewTf]
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, DBAPIError):
+        return text.kept(str(error.orig).split("\n", maxsplit=1)[0])
+    name = "" if isinstance(error, ProdOpsError) else f"{type(error).__name__}: "
+    return text.kept(f"{name}{error}")
 
 
 def _plan(row: InboxStf, stf_row: StfFile, sampling: Sampling) -> _Plan:

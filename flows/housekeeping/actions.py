@@ -14,6 +14,7 @@ PRUNE_HISTORY = Action(
     schedule="30 3 * * *",
     runs_at_a_time=1,
     on_lost=OnLost.RERUN,
+    is_background=True,
 )
 
 CHECK_PIPELINE = Action(

@@ -82,6 +82,8 @@ FETCH_PAYLOAD_LOG = Action(
     on_lost=OnLost.RERUN,
     at_a_time=lambda: settings().payload_logs.limit,
     scope=Scope.REQUEST,
+    a_minute=lambda: settings().payload_logs.fetches_a_minute,
+    is_look=True,
     ended=_fetch_ended,
 )
 
@@ -95,6 +97,7 @@ PRUNE_PAYLOAD_LOGS = Action(
     schedule="50 3 * * *",
     runs_at_a_time=1,
     on_lost=OnLost.RERUN,
+    is_background=True,
 )
 
 ACTIONS = (FETCH_PAYLOAD_LOG, PRUNE_PAYLOAD_LOGS)

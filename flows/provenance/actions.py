@@ -13,6 +13,7 @@ from flows.common.actions import Action, Nothing, OnLost
 from flows.common.callers import Caller, Scope
 from flows.common.events import NewEvent
 from flows.common.models import Request, RequestState
+from flows.common.settings import settings
 from flows.provenance import messages
 
 _ENDED_BADLY = {RequestState.CANCELLED, RequestState.FAILED}
@@ -126,6 +127,7 @@ UPDATE_SNAPSHOT = _action(
     "rucio_snapshot_update",
     "Sweep every producing campaign in Rucio, and write the snapshot files.",
     UpdateSnapshot,
+    is_background=True,
 )
 
 SWEEP_CAMPAIGN = _action(
@@ -134,6 +136,7 @@ SWEEP_CAMPAIGN = _action(
     SweepCampaign,
     about=_campaign_of,
     scope=Scope.REQUEST,
+    is_background=True,
 )
 
 SWEEP_PRODUCING = _action(
@@ -142,24 +145,28 @@ SWEEP_PRODUCING = _action(
     Nothing,
     schedule="47 2 * * *",
     runs_at_a_time=1,
+    is_background=True,
 )
 
 SWEEP_ARRIVALS = _action(
     "sweep_arrivals",
     "Count the files that are new in Rucio since the last arrivals sweep, by campaign.",
     UpdateSnapshot,
+    is_background=True,
 )
 
 UPDATE_EVGEN = _action(
     "evgen_rucio_update",
     "Find which requested inputs are registered in Rucio, and write the snapshot of /EVGEN.",
     UpdateEvgen,
+    is_background=True,
 )
 
 REGISTER_EVGEN = _action(
     "register_evgen",
     "Register requested inputs that are on the storage but not in Rucio.",
     RegisterEvgen,
+    is_background=True,
 )
 
 REPORT_COMPLETION = _action(
@@ -179,6 +186,9 @@ READ_DID = _action(
     timeout_seconds=120.0,
     about=_did_of,
     scope=Scope.REQUEST,
+    at_a_time=lambda: settings().provenance.read_limit,
+    a_minute=lambda: settings().provenance.reads_a_minute,
+    is_look=True,
 )
 
 ACTIONS = (

@@ -79,6 +79,7 @@ SYNC_TASK_STATES = Action(
     schedule="*/5 * * * *",
     runs_at_a_time=1,
     on_lost=OnLost.RERUN,
+    is_background=True,
 )
 
 ACTIONS = (OPERATE_TASK, SUBMIT_TASK, SYNC_TASK_STATES)

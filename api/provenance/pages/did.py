@@ -17,7 +17,7 @@ from api.provenance import services
 from api.provenance.pages.catalog import shared
 from api.provenance.queries import dids
 from api.provenance.queries.dids import BadDid, Detail, Did, Knowledge
-from flows.common import events
+from flows.common import events, requests
 from flows.common.callers import Caller, Scope
 
 router = APIRouter(route_class=pages.PageRoute, prefix="/pcs/did", include_in_schema=False)
@@ -76,7 +76,7 @@ async def _shown(
 def _ask(request: Request, did: Did, by: Caller) -> None:
     with session_of(request) as session:
         if dids.is_due(dids.read(session, did)):
-            services.read_did(session, did.scope, did.name, by=by, source="page")
+            services.read_did(session, did.scope, did.name, by=by, source=requests.PAGE)
 
 
 def _found(session: Session, did: Did, page: int) -> dict[str, Any]:

@@ -223,6 +223,17 @@ class WorkerSettings(BaseSettings):
 
     name: str = Field("prodops-worker", description="Name of the worker, unique on its machine.")
     limit: int = Field(8, ge=1, description="Flow runs that this worker runs at a time.")
+    kept_slots: int = Field(
+        2,
+        ge=0,
+        description="How many of them background work leaves free for what people wait for; "
+        "one is always left to it.",
+    )
+    look_seconds: float = Field(
+        600.0,
+        gt=0,
+        description="How long what only the opening of a page asked for waits to begin.",
+    )
     poll_seconds: float = Field(
         2.0, gt=0, description="Interval of polling the queue, besides its notifications."
     )
@@ -241,6 +252,11 @@ class WorkerSettings(BaseSettings):
     max_attempts: int = Field(
         5, ge=1, description="Most attempts at a request whose runs are lost."
     )
+
+    @property
+    def background_limit(self) -> int:
+        """How many runs of background actions this worker runs at a time."""
+        return max(1, self.limit - self.kept_slots)
 
 
 class RelaySettings(BaseSettings):

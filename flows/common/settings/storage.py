@@ -145,6 +145,9 @@ class PayloadLogsSettings(BaseSettings):
         description="Failed fetches of one log after which only ?force=1 tries again.",
     )
     limit: int = Field(6, ge=1, le=64, description="Most concurrent fetches, in all workers.")
+    fetches_a_minute: int = Field(
+        600, ge=1, description="Most fetches that are begun in a minute, in all workers."
+    )
     members: NameList = Field(
         ("payload.stdout", "payload.stderr", "pilotlog.txt", "pandatracerlog.txt"),
         description="Base names of the members that are kept (comma-separated).",
@@ -180,6 +183,12 @@ class ProvenanceSettings(BaseSettings):
     )
     evgen_root: str = Field("/volatile/eic/EPIC/EVGEN", description="Prefix of requested paths.")
     threads: int = Field(4, ge=1, le=32, description="Most concurrent calls to Rucio in one sweep.")
+    read_limit: int = Field(
+        2, ge=1, le=64, description="Most concurrent readings of single DIDs, in all workers."
+    )
+    reads_a_minute: int = Field(
+        60, ge=1, description="Most readings of single DIDs that are begun in a minute."
+    )
     dids_per_call: int = Field(200, ge=1, le=1000, description="Most DIDs in one call.")
     timeout_seconds: float = Field(
         900.0,

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -324,6 +325,75 @@ def process_of(words: list[str], environment: dict[str, str]) -> Iterator[subpro
             yield process
         finally:
             process.kill()
+
+
+# ------------------------------------------------------------------ bad rows
+
+
+def insert(site: Site, action: str, parameters: Any) -> int:
+    """A row that passed no door of ours."""
+    with transaction(site.engine) as session:
+        row = Request(action=action, parameters=parameters, requested_by="me", source="test")
+        session.add(row)
+        session.flush()
+        return row.id
+
+
+def test_rows_that_no_run_can_be_made_of_fail_with_the_reason_and_the_worker_serves_on(site: Site):
+    worker = site.stack.pid("worker")
+    shapes = {"submit_task": {}, "fetch_payload_log": [], "read_did": "x", "sample_stfs": None}
+    bad = {action: insert(site, action, parameters) for action, parameters in shapes.items()}
+    strange = insert(site, "no_such", {})
+    assert site.ended(site.trigger("check_pipeline")).state == "completed"
+    for action, request_id in bad.items():
+        ended = site.ended(request_id)
+        assert (ended.state, ended.attempts) == ("failed", 1), action
+        assert "not of the action's form" in ended.error, action
+    assert site.state(strange) == "queued"
+    page = site.api.get(f"/requests/{strange}/").text
+    assert "no worker of this version knows the action no_such" in page
+    assert site.api.post(f"/api/requests/{strange}/cancel/").status_code == 202
+    assert site.ended(strange).state == "cancelled"
+    assert site.stack.pid("worker") == worker
+
+
+# ------------------------------------------------------------------ what was deleted at Prefect
+
+
+def test_a_deployment_or_pool_that_was_deleted_is_registered_again_and_what_waits_runs_once(
+    site: Site,
+):
+    site.ask("DELETE", f"/deployments/{site.deployment('check_pipeline')}")
+    first = site.ended(site.trigger("check_pipeline"))
+    site.ask("DELETE", "/work_pools/prodops")
+    second = site.ended(site.trigger("check_pipeline"))
+    for each in (first, second):
+        assert (each.state, each.attempts, each.error) == ("completed", 1, None)
+    # That of a schedule, which nobody asks for, is found missing by the clock.
+    gone = site.deployment("sync_task_states")
+    site.ask("DELETE", f"/deployments/{gone}")
+    again = wait_until(lambda: deployments(site).get("sync_task_states"))
+    assert again != gone
+    run = site.run_ended(site.start_in_prefect("check_pipeline"))
+    assert (run["state_type"], run["work_pool_name"]) == ("COMPLETED", "prodops")
+
+
+def deployments(site: Site) -> dict[str, str]:
+    return {each["name"]: each["id"] for each in site.ask("POST", "/deployments/filter", limit=200)}
+
+
+# ------------------------------------------------------------------ a second of the name
+
+
+def test_a_second_worker_of_the_name_is_refused_with_one_line(site: Site, tmp_path: Path):
+    environment = {**site.stack.environment("ops"), "PRODOPS_STATE_DIR": str(tmp_path)}
+    command = [sys.executable, "-m", "deployments.cli", "worker"]
+    second = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    assert (second.returncode, len(second.stderr.splitlines())) == (2, 1), second.stderr
+    assert "runs already on this database" in second.stderr
+    assert site.ended(site.trigger("check_pipeline")).state == "completed"
 
 
 # ------------------------------------------------------------------ drain

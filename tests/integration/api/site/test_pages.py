@@ -13,6 +13,7 @@ from api.http.access import VISITOR_COOKIE
 from api.http.app import create_app
 from flows.common import events
 from flows.common.database import DatabaseUnavailable, now, transaction
+from flows.common.models import Request
 from flows.common.settings import settings
 from tests.sampled_run import messages_of, take_in
 
@@ -51,6 +52,18 @@ def test_every_page_has_a_strict_policy_and_no_outside_address(client, database)
         assert "script-src 'self';" in policy
         assert not re.search(r'(?:href|src|action)="(?:https?:)?//', answer.text)
         assert not re.search(r"\son[a-z]+=", answer.text)
+
+
+@pytest.mark.parametrize("parameters", [[], "x", 7, None, {"a": [1]}])
+def test_a_row_of_any_shape_is_shown_and_says_what_it_waits_for(client, database, parameters):
+    with transaction(database.ops_engine) as session:
+        row = Request(action="no_such", parameters=parameters, requested_by="me", source="test")
+        session.add(row)
+        session.flush()
+    for path in ("/requests/", f"/requests/{row.id}/", f"/api/requests/{row.id}/"):
+        answer = client.get(path)
+        assert answer.status_code == 200, path
+        assert "no worker of this version knows the action no_such" in answer.text
 
 
 def test_an_asset_is_kept_for_good_packed_or_not(client):

@@ -259,3 +259,48 @@ def test_a_state_of_a_deleted_run_is_told_without_a_request(
 def request_ids(database: Database) -> list[int | None]:
     with transaction(database.ops_engine) as session:
         return list(session.scalars(select(Event.request_id).order_by(Event.id)))
+
+
+# ------------------------------------------------------------------ one bad state or run
+
+
+def test_one_run_whose_states_cannot_be_read_keeps_no_others_from_being_told_and_is_read_again(
+    database, prefect, relay, monkeypatch
+):
+    gone, good = prefect.run("Pending"), prefect.run("Completed")
+    read = prefect.read_flow_run_states
+    answers = {gone: [ObjectNotFound(Exception("deleted")), None], good: [None]}
+
+    async def read_or_fail(flow_run_id: uuid.UUID) -> list[Any]:
+        if error := answers[flow_run_id].pop(0):
+            raise error
+        return await read(flow_run_id)
+
+    monkeypatch.setattr(prefect, "read_flow_run_states", read_or_fail)
+    look(relay, prefect)
+    assert told(database) == ["Completed"]
+    look(relay, prefect)
+    assert told(database) == ["Completed", "Pending"]
+
+
+def test_a_state_that_cannot_be_written_keeps_no_others_from_being_told(database, prefect, relay):
+    run = prefect.run(*NAMES)
+    prefect.histories[run][1].type.value = "\x00"
+    prefect.histories[run][2].name = "half a \ud83d"
+    before_time = SimpleNamespace(id=uuid.uuid4(), type=None, name="", timestamp=None)
+    prefect.histories[prefect.run("Crashed")].append(before_time)
+    look(relay, prefect)
+    assert {"Scheduled", "Completed"} <= set(told(database))
+
+
+def test_a_run_whose_request_cannot_be_found_out_is_told_without_one(
+    database, prefect, relay, monkeypatch
+):
+    async def refuse(_: uuid.UUID) -> None:
+        response = httpx.Response(422, request=httpx.Request("GET", "http://prefect"))
+        raise httpx.HTTPStatusError("no", request=response.request, response=response)
+
+    prefect.run("Completed")
+    monkeypatch.setattr(prefect, "read_flow_run", refuse)
+    look(relay, prefect)
+    assert told(database) == ["Completed"]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, func, select, text
+from sqlalchemy.orm import Session
 
 from blocks.errors import Invalid
 from deployments.worker.request_store import (
@@ -22,8 +26,10 @@ from flows.common import actions, requests
 from flows.common.callers import on_ops_side
 from flows.common.claims import Claim
 from flows.common.database import make_engine, now, transaction
+from flows.common.events import NewEvent
 from flows.common.models import HELD, Event, Request, RequestState
 from flows.common.settings import WorkerSettings, settings
+from flows.fastmon.actions import SampleStfs
 from flows.submission.models import SubmissionAttempt
 from tests.databases import Database
 
@@ -167,12 +173,16 @@ def test_a_worker_recovers_only_what_nobody_renews(engine: Engine, store: Reques
     request(engine)
     holder = take(store)
     other = RequestStore(engine, WorkerSettings(lease_seconds=60), "other@there")
-    assert other.expired([]) == []
+    assert other.overdue([])[1] == []
     with transaction(engine) as session:
-        requests.get(session, holder.request_id).lease_until = None
+        requests.get(session, holder.request_id).lease_until = now() - timedelta(seconds=1)
+    _, silent = other.overdue([])
     store.renew([holder])
-    assert other.expired([]) == []
-    assert row(engine, holder.request_id).lease_until is not None
+    assert other.take_over(silent) == []
+    with transaction(engine) as session:
+        requests.get(session, holder.request_id).lease_until = now() - timedelta(seconds=1)
+    assert [each.id for each in other.take_over(other.overdue([])[1])] == [holder.request_id]
+    assert other.overdue([])[1] == []
 
 
 # ------------------------------------------------------------------ what may have had its effect
@@ -312,3 +322,74 @@ def test_a_request_is_not_claimed_again_while_the_process_of_its_last_run_is_end
     due_now(engine)
     assert store.claim(8, None, ending=[request_id]) == []
     assert [each.id for each in store.claim(8, None)] == [request_id]
+
+
+# ------------------------------------------------------------------ one bad row
+
+
+def broken(*_: object) -> None:
+    raise TypeError("this callback is broken")
+
+
+def breaks_in_sql(session: Session, *_: object) -> Sequence[NewEvent]:
+    session.execute(text("SELECT 1 / 0"))
+    return ()
+
+
+@pytest.fixture
+def change(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Give an action another callback, for this test."""
+
+    def change(name: str, **changes: Any) -> None:
+        known = actions.all_actions()
+        monkeypatch.setitem(known, name, dataclasses.replace(known[name], **changes))
+
+    return change
+
+
+@pytest.mark.parametrize("ended", [broken, breaks_in_sql])
+def test_a_request_ends_although_its_end_cannot_be_announced_and_says_so(
+    engine: Engine, store: RequestStore, change: Callable[..., None], ended: Callable[..., Any]
+):
+    change("check_pipeline", ended=ended)
+    request_id = request(engine)
+    assert store.conclude(take(store), LOST) == RequestState.FAILED
+    error = row(engine, request_id).error or ""
+    assert error.startswith("lost; its end could not be announced")
+
+
+def test_one_cancelled_request_that_cannot_be_announced_keeps_no_other_from_being_claimed(
+    engine: Engine, store: RequestStore
+):
+    with transaction(engine) as session:
+        shapeless = Request(action="sample_stfs", parameters=[], requested_by="me", source="test")
+        strange = Request(action="no_such", parameters={}, requested_by="me", source="test")
+        session.add_all([shapeless, strange])
+        session.flush()
+        bad = [shapeless.id, strange.id]
+        for each in bad:
+            requests.ask_to_cancel(session, each, caller=on_ops_side("me"), reason="")
+    good = request(engine)
+    assert [each.id for each in store.claim(8, None)] == [good]
+    assert [row(engine, each).state for each in bad] == [RequestState.CANCELLED] * 2
+
+
+def test_a_request_of_no_form_is_rejected_for_good_whatever_its_action(
+    engine: Engine, store: RequestStore
+):
+    request_id = doubtful(engine)
+    store.reject(take(store), "its parameters are not of the action's form")
+    found = row(engine, request_id)
+    assert (found.state, found.error) == ("failed", "its parameters are not of the action's form")
+    store.reject(Claim(request_id, 7), "an attempt that was given up writes nothing")
+    assert row(engine, request_id).error == "its parameters are not of the action's form"
+
+
+@pytest.mark.parametrize("callback", ["owed", "gate", "subject"])
+def test_an_action_whose_debts_cannot_be_paid_keeps_no_other_from_it(
+    engine: Engine, store: RequestStore, change: Callable[..., None], callback: str
+):
+    change("check_pipeline", **{"owed": lambda _: [actions.Nothing()], callback: broken})
+    change("sample_stfs", owed=lambda _: [SampleStfs(namespace="ns")])
+    (opened,) = store.open_owed()
+    assert row(engine, opened).action == "sample_stfs"

@@ -9,6 +9,8 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -19,7 +21,7 @@ from flows.common import requests
 from flows.common.actions import Action, OnLost
 from flows.common.callers import Caller, Scope, on_ops_side
 from flows.common.claims import Claim, ClaimLost
-from flows.common.database import make_engine, transaction
+from flows.common.database import make_engine, now, transaction
 from flows.common.models import ApiAction, Request, RequestState
 from flows.common.requests import Accepted
 from tests.databases import Database
@@ -45,6 +47,16 @@ ACTION = Action(
     timeout_seconds=10,
     on_lost=OnLost.RERUN,
 )
+
+
+BULK = replace(ACTION, name="bulk", is_background=True)
+LIMITED = replace(ACTION, name="limited", at_a_time=lambda: 2)
+KNOWN = {each.name: each for each in (ACTION, BULK, LIMITED)}
+
+
+@pytest.fixture(autouse=True)
+def known_actions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requests, "all_actions", lambda: KNOWN)
 
 
 @pytest.fixture
@@ -202,6 +214,154 @@ def test_a_request_that_another_claims_just_now_is_skipped_not_waited_for(ops: E
         assert [each.id for each in claim(ops, "quick")] == [second]
 
 
+def asked(engine: Engine, *wanted: Action) -> list[int]:
+    with transaction(engine) as session:
+        return [
+            requests.accept(
+                session, each, Thing(is_deduplicated=False), caller=ME, source="test"
+            ).id
+            for each in wanted
+        ]
+
+
+def claimed_ids(engine: Engine, limit: int, background: int | None = None) -> list[int]:
+    with transaction(engine) as session:
+        found = requests.claim(
+            session, worker="w", limit=limit, lease_seconds=LEASE_SECONDS, background=background
+        )
+    return [each.id for each in found]
+
+
+def test_the_oldest_is_claimed_first_whatever_limits_its_action(ops: Engine):
+    old, *newer = asked(ops, LIMITED, *[ACTION] * 5)
+    assert claimed_ids(ops, 1) == [old]
+    assert claimed_ids(ops, 2) == newer[:2]
+
+
+def test_one_order_holds_over_many_actions_within_their_ceilings(ops: Engine):
+    ids = asked(ops, LIMITED, ACTION, LIMITED, LIMITED, ACTION, LIMITED)
+    assert claimed_ids(ops, 4) == [ids[0], ids[1], ids[2], ids[4]]
+    assert claimed_ids(ops, 4) == []
+
+
+def test_a_full_ceiling_keeps_nobody_else_waiting_however_many_wait_for_it(ops: Engine):
+    full = asked(ops, *[LIMITED] * 40)
+    (newest,) = asked(ops, ACTION)
+    assert claimed_ids(ops, 8) == [*full[:2], newest]
+
+
+def test_what_was_given_back_keeps_its_age(ops: Engine):
+    old, newer = asked(ops, ACTION, ACTION)
+    assert claimed_ids(ops, 1) == [old]
+    give_back(ops, Claim(old, 1))
+    assert claimed_ids(ops, 2) == [old, newer]
+
+
+def test_background_work_takes_no_more_than_its_share_and_people_all_of_it(ops: Engine):
+    ids = asked(ops, *[BULK] * 5, ACTION, ACTION)
+    assert claimed_ids(ops, 4, background=2) == [*ids[:2], *ids[5:]]
+    assert claimed_ids(ops, 4, background=0) == []
+    assert claimed_ids(ops, 4, background=1) == [ids[2]]
+
+
+def test_a_bulk_action_at_its_ceiling_leaves_the_share_to_other_bulk_work(
+    ops: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    full = replace(LIMITED, is_background=True)
+    monkeypatch.setattr(requests, "all_actions", lambda: KNOWN | {"limited": full})
+    ids = asked(ops, *[full] * 5, BULK)
+    assert claimed_ids(ops, 8, background=3) == [*ids[:2], ids[5]]
+
+
+def test_what_nobody_here_knows_is_left_to_workers_that_do(
+    ops: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    strange, known = asked(ops, replace(ACTION, name="of_a_newer_version"), ACTION)
+    assert claimed_ids(ops, 8) == [known]
+    with transaction(ops) as session:
+        assert requests.unknown_actions(session) == ["of_a_newer_version"]
+    newer = KNOWN | {"of_a_newer_version": replace(ACTION, name="of_a_newer_version")}
+    monkeypatch.setattr(requests, "all_actions", lambda: newer)
+    assert claimed_ids(ops, 8) == [strange]
+    let_lease_expire(ops, strange)
+    monkeypatch.setattr(requests, "all_actions", lambda: KNOWN)
+    assert expired(ops) == []
+    with transaction(ops) as session:
+        assert strange not in {each.id for each in requests.held_by(session, "w")}
+
+
+def asked_by_a_look(engine: Engine, action: Action, age_seconds: float, source: str) -> int:
+    (request_id,) = asked(engine, action)
+    with transaction(engine) as session:
+        found = requests.get(session, request_id)
+        found.source, found.created_at = source, now() - timedelta(seconds=age_seconds)
+    return request_id
+
+
+def test_what_only_a_look_asked_for_ends_once_nobody_waits_for_it(
+    ops: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    look = replace(ACTION, name="look", is_look=True)
+    monkeypatch.setattr(requests, "all_actions", lambda: KNOWN | {"look": look})
+    old = asked_by_a_look(ops, look, 700, "page")
+    asked_by_a_look(ops, look, 500, "page")  # somebody may wait for it still
+    asked_by_a_look(ops, look, 700, "rest")  # a program waits as long as it takes
+    asked_by_a_look(ops, ACTION, 700, "page")
+    begun = asked_by_a_look(ops, look, 700, "page")
+    with transaction(ops) as session:
+        requests.get(session, begun).attempts = 1
+    with transaction(ops) as session:
+        assert [each.id for each in requests.end_looks(session, seconds=600)] == [old]
+    found = row(ops, old)
+    assert (found.state, found.error) == (
+        "cancelled", "nobody waits for it any more: it had not begun after 600 s",
+    )  # fmt: skip
+
+
+def test_no_more_are_begun_in_a_minute_than_the_rate_of_their_action(
+    ops: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    rated = replace(ACTION, name="rated", a_minute=lambda: 3)
+    monkeypatch.setattr(requests, "all_actions", lambda: KNOWN | {"rated": rated})
+    ids = asked(ops, *[rated] * 5)
+    (other,) = asked(ops, ACTION)
+    assert claimed_ids(ops, 8) == [*ids[:3], other]
+    finish(ops, Claim(ids[0], 1))
+    assert claimed_ids(ops, 8) == []
+    with transaction(ops) as session:
+        requests.get(session, ids[1]).claimed_at = now() - timedelta(seconds=61)
+    assert claimed_ids(ops, 8) == [ids[3]]
+
+
+def test_five_hundred_looks_keep_no_submission_waiting(
+    ops: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    look = replace(ACTION, name="look", is_look=True, at_a_time=lambda: 2)
+    monkeypatch.setattr(requests, "all_actions", lambda: KNOWN | {"look": look})
+    looks = asked(ops, *[look] * 500)
+    (submission,) = asked(ops, ACTION)
+    assert claimed_ids(ops, 8) == [*looks[:2], submission]
+
+
+@pytest.mark.parametrize("limit", ["at_a_time", "a_minute"])
+def test_an_action_whose_ceiling_is_broken_is_claimed_by_nobody_and_keeps_none_waiting(
+    ops: Engine, monkeypatch: pytest.MonkeyPatch, limit: str
+):
+    broken = replace(ACTION, name="broken", **{limit: lambda: 1 // 0})
+    monkeypatch.setattr(requests, "all_actions", lambda: KNOWN | {"broken": broken})
+    _, good = asked(ops, broken, ACTION)
+    assert claimed_ids(ops, 8) == [good]
+
+
+def test_the_words_of_others_are_kept_whatever_characters_they_hold(ops: Engine):
+    (request_id,) = asked(ops, ACTION)
+    claimed_ids(ops, 1)
+    with transaction(ops) as session:
+        error = "no \x00 and half a \ud83d"
+        requests.finish(session, Claim(request_id, 1), RequestState.FAILED, error=error)
+    assert row(ops, request_id).error == "no \\x00 and half a \\ud83d"
+
+
 def test_a_claim_names_its_worker_its_attempt_and_its_lease(ops: Engine):
     accept(ops)
     (request,) = claim(ops, "worker-1")
@@ -256,8 +416,28 @@ def test_two_sweepers_do_not_find_the_same_request(ops: Engine):
     holder = claimed(ops)
     let_lease_expire(ops, holder.request_id)
     with transaction(ops) as session:
-        assert len(requests.expired(session)) == 1
-        assert expired(ops) == []
+        _, silent = requests.overdue(session)
+        assert len(requests.take_over(session, silent, lease_seconds=LEASE_SECONDS)) == 1
+        with transaction(ops) as other:
+            assert requests.take_over(other, silent, lease_seconds=LEASE_SECONDS) == []
+    assert expired(ops) == []
+
+
+def test_what_its_owner_renewed_or_gave_up_meanwhile_is_not_taken_over(ops: Engine):
+    for change in ("renewed", "given back"):
+        holder = claimed(ops)
+        let_lease_expire(ops, holder.request_id)
+        with transaction(ops) as session:
+            _, silent = requests.overdue(session)
+        if change == "renewed":
+            with transaction(ops) as session:
+                requests.renew(session, [holder], lease_seconds=LEASE_SECONDS)
+        else:
+            give_back(ops, holder)
+        with transaction(ops) as session:
+            assert requests.take_over(session, silent, lease_seconds=LEASE_SECONDS) == []
+        if change == "renewed":
+            finish(ops, holder)
 
 
 def test_an_attempt_that_was_given_up_can_no_longer_write(ops: Engine):
@@ -384,4 +564,4 @@ def test_cancelling_an_ended_request_notes_nothing(ops: Engine):
 
 def expired(engine: Engine, excluding: Sequence[int] = ()) -> list[int]:
     with transaction(engine) as session:
-        return [each.id for each in requests.expired(session, excluding=excluding)]
+        return [each.request_id for each in requests.overdue(session, excluding=excluding)[1]]

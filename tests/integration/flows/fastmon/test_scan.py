@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 import zlib
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Engine, func, select
+from sqlalchemy.exc import DataError
 
 from flows.common.database import transaction
 from flows.common.models import Event
 from flows.common.settings import FastmonSettings
-from flows.fastmon import scan
+from flows.fastmon import intake, repository, scan
+from flows.fastmon.intake import Incoming
 from flows.fastmon.models import InboxStf, WatchedFile
 from tests.databases import Database
 
@@ -99,6 +103,108 @@ def test_a_url_keeps_its_slashes(base: str, url: str) -> None:
     assert scan.file_url(Path("/data/x.stf"), base) == url
 
 
-def test_a_missing_directory_is_named(database: Database, tmp_path: Path) -> None:
-    with pytest.raises(scan.UnreadableDirectory, match="gone"):
-        scan.scan(database.ops_engine, watching(tmp_path / "gone"))
+def test_a_missing_directory_is_named_and_hinders_no_other(
+    database: Database, tmp_path: Path
+) -> None:
+    (tmp_path / "good.stf").write_bytes(b"x")
+    gone, file = tmp_path / "gone", tmp_path / "good.stf"
+    configured = watching(tmp_path, watch_dirs=(str(gone), str(file), str(tmp_path)))
+    with pytest.raises(scan.UnreadableDirectory, match=r"gone: No such.*good\.stf: Not a dir"):
+        scan.scan(database.ops_engine, configured)
+    assert names_in_inbox(database) == ["good.stf"]
+
+
+def awkward(directory: Path) -> None:
+    """Everything that a name of the pattern can stand for and that is no file to take."""
+    (directory / os.fsdecode(b"latin-\xff.stf")).write_bytes(b"x")
+    (directory / "loop.stf").symlink_to(directory / "loop.stf")
+    (directory / "nothing.stf").symlink_to(directory / "away")
+    (directory / "directory.stf").mkdir()
+    os.mkfifo(directory / "fifo.stf")
+
+
+def test_what_is_no_file_to_take_is_named_once_and_hinders_nobody(
+    database: Database, tmp_path: Path
+) -> None:
+    awkward(tmp_path)
+    (tmp_path / "good.stf").write_bytes(b"x")
+    reports = [scan.scan(database.ops_engine, watching(tmp_path)) for _ in range(2)]
+    assert [(each.taken, len(each.named)) for each in reports] == [(1, 5), (0, 0)]
+    named = dict(each.removeprefix(f"{tmp_path}/").split(": ", 1) for each in reports[0].named)
+    assert named == {
+        "directory.stf": "is no regular file",
+        "fifo.stf": "is no regular file",
+        "latin-\\udcff.stf": "has a name that is no UTF-8",
+        "loop.stf": "cannot be read: Too many levels of symbolic links",
+        "nothing.stf": "is a link to nothing",
+    }
+
+
+def test_a_file_that_cannot_be_read_is_named_and_taken_once_it_can(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root may read a file of mode 000, so that it cannot be is made here."""
+    (tmp_path / "locked.stf").write_bytes(b"x")
+    (tmp_path / "good.stf").write_bytes(b"x")
+    adler32 = scan.adler32
+
+    def refuse(path: Path) -> str:
+        if path.name == "locked.stf":
+            raise PermissionError(13, "Permission denied", str(path))
+        return adler32(path)
+
+    with monkeypatch.context() as locked:
+        locked.setattr(scan, "adler32", refuse)
+        reports = [scan.scan(database.ops_engine, watching(tmp_path)) for _ in range(2)]
+    assert [(each.taken, len(each.named)) for each in reports] == [(1, 1), (0, 0)]
+    assert "locked.stf: cannot be read: Permission denied" in reports[0].named[0]
+    assert scan.scan(database.ops_engine, watching(tmp_path)).taken == 1
+    assert names_in_inbox(database) == ["good.stf", "locked.stf"]
+
+
+def test_one_file_that_cannot_be_stored_is_refused_alone(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.stf", "bad.stf", "c.stf"):
+        (tmp_path / name).write_bytes(b"x")
+    take_in = intake.take_in
+
+    def refuse(engine: Engine, messages: Sequence[Incoming], *, source: str) -> Any:
+        if any(each.body["filename"] == "bad.stf" for each in messages):
+            raise DataError("INSERT", None, Exception("value out of range"))
+        return take_in(engine, messages, source=source)
+
+    monkeypatch.setattr(intake, "take_in", refuse)
+    reports = [scan.scan(database.ops_engine, watching(tmp_path)) for _ in range(2)]
+    assert [(each.taken, each.refused) for each in reports] == [(2, 1), (0, 0)]
+    assert "bad.stf: refused: value out of range" in reports[0].named[0]
+
+
+def test_a_directory_that_is_watched_twice_gives_each_file_once(
+    database: Database, tmp_path: Path
+) -> None:
+    (tmp_path / "good.stf").write_bytes(b"x")
+    twice = watching(tmp_path, watch_dirs=(str(tmp_path), f"{tmp_path}/"))
+    assert scan.scan(database.ops_engine, twice).taken == 1
+
+
+@pytest.mark.slow
+def test_more_files_than_a_statement_has_room_for_parameters_are_seen(
+    database: Database, tmp_path: Path
+) -> None:
+    for number in range(66_000):
+        (tmp_path / f"r1.{number:05d}.stf").touch()
+    configured = watching(tmp_path, watch_settle_seconds=3600)
+    for _ in range(2):
+        assert scan.scan(database.ops_engine, configured).seen == 66_000
+    with transaction(database.ops_engine) as session:
+        assert session.scalar(select(func.count()).select_from(WatchedFile)) == 66_000
+
+
+def test_no_statement_of_the_repository_grows_with_its_input(database: Database) -> None:
+    names, numbers = [f"n{number}" for number in range(70_000)], list(range(70_000))
+    with transaction(database.ops_engine) as session:
+        assert repository.watched_files(session, names) == {}
+        assert repository.known_names(session, names) == []
+        assert repository._stfs(session, names) == {}
+        assert repository._runs(session, numbers) == {}
