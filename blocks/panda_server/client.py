@@ -19,6 +19,7 @@ from blocks.panda_server.tasks import PandaTask
 from blocks.panda_server.trust import trust
 
 _NOT_FOUND = "Task not found"
+_TAKEN = 0
 _REACTIVATED = 3
 _MOST_NAMESAKES = 100
 _T = TypeVar("_T")
@@ -126,7 +127,7 @@ class PandaServer(Closing):
             return self._operate("retry", body)
         # With new parameters PanDA submits the task anew, and code 3 accepts it.
         body["new_parameters"] = dict(new_parameters)
-        return self._operate("retry", body, accepted=(_REACTIVATED,))
+        return self._operate("retry", body, accepted=(_TAKEN, _REACTIVATED))
 
     def pause(self, jedi_task_id: int) -> str:
         """Ask for the task to be paused; return what PanDA says."""
@@ -161,10 +162,10 @@ class PandaServer(Closing):
         return data
 
     def _operate(
-        self, operation: str, body: Mapping[str, Any], *, accepted: tuple[int, ...] = ()
+        self, operation: str, body: Mapping[str, Any], *, accepted: tuple[int, ...] = (_TAKEN,)
     ) -> str:
         answer = self._exchange("POST", f"task/{operation}", json=body)
-        return answer.accepted(accepted).message
+        return answer.accepted(accepted).words
 
     def _exchange(self, method: str, path: str, **parts: Any) -> Answer:
         url, token = f"{self.origin}/api/v1/{path}", self._token()

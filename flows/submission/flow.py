@@ -23,7 +23,7 @@ from flows.common.run import Ending, RunPutOff
 from flows.submission import repository
 from flows.submission.actions import OPERATE_TASK, SUBMIT_TASK, SYNC_TASK_STATES
 from flows.submission.domain.claim import NotSubmittable, Overtaken
-from flows.submission.domain.operations import irrelevant, shows
+from flows.submission.domain.operations import OperationRefused, irrelevant, shows
 from flows.submission.domain.states import news, unsettled
 from flows.submission.domain.verdict import Verdict
 from flows.submission.models import AttemptState, OperationStatus, PandaOperation, SubmissionAttempt
@@ -175,7 +175,7 @@ def panda_task_operation(form: OperateTask) -> dict[str, Any]:
         if record.sent_at is None:
             record = _send(form)
         observed = _watch(form, record)
-    except (PandaRefused, TokenRefused) as refusal:
+    except (OperationRefused, PandaRefused, TokenRefused) as refusal:
         raise _failed(form, OperationStatus.FAILED, str(refusal)) from refusal
     except OutsideUnavailable as outage:
         text = f"PanDA does not answer: {outage}"
@@ -186,6 +186,8 @@ def panda_task_operation(form: OperateTask) -> dict[str, Any]:
             text = "whether PanDA took it is not known, and its effect did not show in time"
         raise _failed(form, OperationStatus.UNVERIFIED, text)
     text = f"{form.operation.value} shows: the task is {observed}"
+    if record.observed_before == observed:
+        text = f"PanDA says: {record.diagnostic}"
     result = operating.finish(form, OperationStatus.VERIFIED, text, observed=observed)
     _record_status(form, observed)
     return result
@@ -194,21 +196,21 @@ def panda_task_operation(form: OperateTask) -> dict[str, Any]:
 def _send(form: OperateTask) -> PandaOperation:
     """Ask PanDA, once: what a lost answer did is left to the state that follows."""
     before = operating.look(form.jedi_task_id)
-    problem = irrelevant(form.operation, before)
+    problem = irrelevant(form, before)
     if problem:
-        raise PandaRefused(problem)
+        raise OperationRefused(problem)
     operating.note_sent(before)
-    operating.ask(form)
-    return operating.note_accepted()
+    return operating.note_accepted(operating.ask(form))
 
 
 def _watch(form: OperateTask, record: PandaOperation) -> str | None:
     """The state that shows the effect; None where none did in time."""
     is_accepted = record.status == OperationStatus.ACCEPTED
+    before, kind = record.observed_before, form.operation
     give_up = time.monotonic() + run.current().settings.submission.operation_seconds
     while True:
         observed = operating.look(form.jedi_task_id)
-        if shows(form.operation, observed, is_accepted=is_accepted):
+        if shows(kind, before, observed, is_accepted=is_accepted):
             return observed
         if time.monotonic() > give_up:
             return None

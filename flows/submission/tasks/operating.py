@@ -7,11 +7,13 @@ from typing import Any, Final
 from sqlalchemy import func
 from sqlalchemy.orm import Session
 
+from blocks.panda_server import PandaRefused
 from flows.common import run
 from flows.common.flow import task
 from flows.common.models import RequestState
 from flows.common.run import Announce, Ending
 from flows.submission import messages, repository
+from flows.submission.domain import operations
 from flows.submission.models import OperationStatus, PandaOperation
 from flows.submission.schemas import OperateTask, TaskOperation
 from flows.submission.tasks import common
@@ -30,22 +32,25 @@ def look(jedi_task_id: int) -> str | None:
 
 
 @task("ask PanDA", delays=())
-def ask(form: OperateTask) -> None:
-    """Send the operation, once.
+def ask(form: OperateTask) -> str:
+    """Send the operation, once; gives what PanDA says.
 
     Raises:
-        PandaRefused: PanDA says no.
+        PandaRefused: PanDA says no, or that there was nothing to do.
     """
     panda = common.panda()
     match form.operation:
         case TaskOperation.INCREASE_ATTEMPTS:
-            panda.increase_attempts(form.jedi_task_id, form.increase)
+            said = panda.increase_attempts(form.jedi_task_id, form.increase)
+            if operations.raised_nothing(said):
+                raise PandaRefused(said)
+            return said
         case TaskOperation.RETRY_FAILURES:
-            panda.retry(form.jedi_task_id, form.new_parameters.model_dump())
+            return panda.retry(form.jedi_task_id, form.new_parameters.model_dump())
         case TaskOperation.PAUSE:
-            panda.pause(form.jedi_task_id)
+            return panda.pause(form.jedi_task_id)
         case TaskOperation.RESUME:
-            panda.resume(form.jedi_task_id)
+            return panda.resume(form.jedi_task_id)
 
 
 # ------------------------------------------------------------------ the record
@@ -71,9 +76,9 @@ def note_sent(before: str | None) -> None:
     _write(sent_at=func.now(), observed_before=before)
 
 
-def note_accepted() -> PandaOperation:
-    """Note that PanDA accepted it."""
-    return _write(status=OperationStatus.ACCEPTED)
+def note_accepted(said: str) -> PandaOperation:
+    """Note that PanDA accepted it, and in which words."""
+    return _write(status=OperationStatus.ACCEPTED, diagnostic=said)
 
 
 def finish(

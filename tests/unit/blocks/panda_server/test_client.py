@@ -173,6 +173,41 @@ def test_an_operation_says_what_panda_said_or_why_it_refused():
     assert (caught.value.code, caught.value.message) == (4, "irrelevant status")
 
 
+@pytest.mark.parametrize("act", ["retry", "pause", "resume"])
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"message": "Command rejected: not accepted in pending status", "data": 4},
+        {"message": "", "data": [4, "Command rejected: not accepted in pending status"]},
+    ],
+)
+def test_an_operation_s_code_decides_whatever_success_says(act: str, parts: dict[str, Any]):
+    with pytest.raises(PandaRefused, match="not accepted in pending status") as caught:
+        getattr(saying(success=True, **parts), act)(41)
+    assert caught.value.code == 4
+
+
+def test_more_attempts_that_panda_rejects_are_refused_in_its_own_words():
+    panda = saying(success=True, message="command rejected since status=done", data=2)
+    with pytest.raises(PandaRefused, match="rejected since status=done"):
+        panda.increase_attempts(41, 1)
+    assert (
+        saying(data=[0, "increased attemptNr for 2 inputs"])
+        .increase_attempts(41, 1)
+        .endswith("2 inputs")
+    )
+
+
+@pytest.mark.parametrize(("success", "is_taken"), [(True, True), (False, False)])
+def test_an_operation_s_answer_without_a_code_is_judged_by_its_success(success, is_taken):
+    panda = saying(success=success, message="so be it", data=None)
+    if is_taken:
+        assert panda.pause(41) == "so be it"
+    else:
+        with pytest.raises(PandaRefused, match="so be it"):
+            panda.pause(41)
+
+
 def test_code_3_refuses_a_plain_retry_and_accepts_one_with_new_parameters():
     panda = saying(success=False, message="reactivation accepted", data=3)
     with pytest.raises(PandaRefused):
