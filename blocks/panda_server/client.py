@@ -15,7 +15,7 @@ from blocks.closing import Closing
 from blocks.panda_server.answers import Answer, read_answer
 from blocks.panda_server.errors import PandaRefused, PandaUnavailable
 from blocks.panda_server.jobs import PandaJob
-from blocks.panda_server.tasks import PandaTask
+from blocks.panda_server.tasks import WAITING, PandaTask
 from blocks.panda_server.trust import trust
 
 _NOT_FOUND = "Task not found"
@@ -82,6 +82,22 @@ class PandaServer(Closing):
         """The task of that id; None while JEDI does not know it."""
         wanted = {"jediTaskID": str(jedi_task_id), "userName": user_name}
         return next((each for each in self._tasks(wanted, 1) if each.id == jedi_task_id), None)
+
+    def find(self, jedi_task_id: int) -> PandaTask | None:
+        """The task of that id, whoever's it is; None of an unknown one.
+
+        Its parameters say its name and whose it is, also while it waits to be refined; what JEDI
+        shows is asked for under that user, since a look-up shows the tasks of one user only.
+        """
+        parameters = self.parameters(jedi_task_id)
+        if parameters is None:
+            return None
+        user = parameters.get("userName")
+        found = self.task(jedi_task_id, user_name=user) if isinstance(user, str) and user else None
+        if found is not None:
+            return found
+        status = self.status(jedi_task_id) or WAITING
+        return PandaTask.from_parameters(jedi_task_id, parameters, status=status)
 
     def modified_since(
         self, since: datetime, *, user_name: str, limit: int = 1000

@@ -10,8 +10,9 @@ from flows.common.actions import Action, Nothing, OnLost
 from flows.common.events import NewEvent
 from flows.common.models import Request, RequestState
 from flows.common.settings import settings
-from flows.submission import messages, repository
-from flows.submission.schemas import OperateTask, SubmitTask
+from flows.submission import messages
+from flows.submission.repository import attempts
+from flows.submission.schemas import OperateTask, ResolveSubmission, SubmitTask
 
 
 def _submission_ended(session: Session, request: Request) -> Sequence[NewEvent]:
@@ -20,7 +21,7 @@ def _submission_ended(session: Session, request: Request) -> Sequence[NewEvent]:
     A run that was lost before anything was sent left nothing unknown, and the next begins anew.
     """
     if request.state == RequestState.UNKNOWN:
-        return (messages.lost(request),) if repository.may_be_sent(session, request.id) else ()
+        return (messages.lost(request),) if attempts.may_be_sent(session, request.id) else ()
     if request.state == RequestState.CANCELLED:
         return (messages.cancelled(request),)
     return ()
@@ -48,6 +49,16 @@ OPERATE_TASK = Action(
     on_lost=OnLost.UNKNOWN,
 )
 
+RESOLVE_SUBMISSION = Action(
+    name="resolve_submission",
+    summary="Settle a submission by an operator's word: it became that task, or it failed.",
+    parameters=ResolveSubmission,
+    dedup_key=lambda parameters: f"resolve:{parameters.task_name}:{parameters.decision}",
+    subject=lambda parameters: parameters.task_name,
+    timeout_seconds=300,
+    on_lost=OnLost.RERUN,
+)
+
 SYNC_TASK_STATES = Action(
     name="sync_task_states",
     summary="Query the states of submitted tasks at PanDA, and update PCS.",
@@ -60,4 +71,4 @@ SYNC_TASK_STATES = Action(
     on_lost=OnLost.RERUN,
 )
 
-ACTIONS = (OPERATE_TASK, SUBMIT_TASK, SYNC_TASK_STATES)
+ACTIONS = (OPERATE_TASK, RESOLVE_SUBMISSION, SUBMIT_TASK, SYNC_TASK_STATES)

@@ -21,10 +21,35 @@ from flows.common.settings import GROUPS, names_of
 RECORD = Path(__file__).with_name("surface.json")
 WORDS = {"description", "summary", "title", "examples", "operationId"}
 CHANGED: dict[str, set[str]] = {
-    # `new_parameters` is an object of named fields.
-    "operations": {"POST /pcs/api/prod-tasks/{name}/panda-retry-failures/"},
-    "settings": set(),
-    "commands": set(),
+    "operations": {
+        # `new_parameters` is an object of named fields.
+        "POST /pcs/api/prod-tasks/{name}/panda-retry-failures/",
+        # An operator's word; what differs, failed inputs and an id that is given up are recorded.
+        "POST /pcs/api/prod-tasks/{name}/resolve/",
+        "POST /pcs/api/prod-tasks/associate/",
+        # A task has `shown_status`.
+        "GET /pcs/api/prod-tasks/",
+        "POST /pcs/api/prod-tasks/",
+        "POST /pcs/api/prod-tasks/intake/",
+        "POST /pcs/api/prod-tasks/record-status/",
+        "POST /pcs/api/prod-tasks/record-submission/",
+        "POST /pcs/api/prod-tasks/record-submission-failure/",
+        *(
+            f"{method} /pcs/api/prod-tasks/{{name}}/{rest}"
+            for method, rest in (
+                ("GET", ""),
+                ("PUT", ""),
+                ("PATCH", ""),
+                ("POST", "lock/"),
+                ("POST", "link-input/"),
+                ("POST", "set-status/"),
+                ("POST", "submit/"),
+                ("POST", "rerun-entire-task/"),
+            )
+        ),
+    },
+    "settings": {"PRODOPS_PANDA_FORMER_URLS"},
+    "commands": {"prodops task resolve"},
 }
 """What differs from the record, each by intention; the changelog says why."""
 METHODS = {"get", "put", "post", "delete", "patch", "options", "head"}
