@@ -206,6 +206,14 @@ class Dataset(Owned, Base):
 # ------------------------------------------------------------------ how and why it is produced
 
 
+PARTLY: Final = "partly completed"
+"""How people see a completed task of which inputs failed for good."""
+INPUTS: Final = "inputs"
+INPUTS_FAILED: Final = "inputs_failed"
+"""Keys in an attempt's metadata: how many inputs PanDA's task has, and how many failed for good."""
+_IN_PART: Final = "finished"
+
+
 class TaskStatus(StrEnum):
     """Where a production task stands (ops contract section 2.3)."""
 
@@ -321,6 +329,21 @@ class ProdTask(Wanted, Base):
         viewonly=True,
     )
 
+    @property
+    def pointed(self) -> Attempt | None:
+        """The attempt that stands for the task."""
+        if self.panda_task_id is None:
+            return None
+        ids = {each.jedi_task_id: each for each in self.attempts}
+        return ids.get(self.panda_task_id)
+
+    @property
+    def shown_status(self) -> str:
+        """The status as people see it: peers read `completed` of a task in part, too."""
+        pointed = self.pointed
+        is_partial = pointed is not None and pointed.is_partial
+        return PARTLY if is_partial and self.status == TaskStatus.COMPLETED else str(self.status)
+
 
 class Attempt(Base):
     """One intent to have a task at PanDA, under a name that is never used again."""
@@ -356,3 +379,17 @@ class Attempt(Base):
     updated_at: Mapped[datetime] = mapped_column(AwareTime, default=now)
 
     task: Mapped[ProdTask] = relationship(back_populates="attempts")
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether PanDA's task ended with some of its inputs failed for good (JEDI's finished)."""
+        return self.status_snapshot == _IN_PART
+
+    @property
+    def lost_inputs(self) -> str:
+        """How many inputs failed for good, in words; empty where none did, or it is not known."""
+        failed, total = self.meta.get(INPUTS_FAILED), self.meta.get(INPUTS)
+        if not failed or not (self.is_partial or self.status_snapshot == TaskStatus.FAILED):
+            return ""
+        of = f" of {total}" if total else ""
+        return f"{failed}{of} {'input' if total == 1 else 'inputs'} failed for good"

@@ -34,12 +34,16 @@ class Phase(StrEnum):
     """PanDA may have the task; it is being found out."""
     UNRECORDED = "unrecorded"
     """PanDA has the task, and PCS does not have its id yet."""
+    UNRESOLVED = "unresolved"
+    """PanDA has a task whose id PCS refuses: an operator decides."""
     SUBMITTED = "submitted"
     FAILED = "failed"
 
 
 OPEN: Final = frozenset({Phase.WAITING, Phase.RUNNING, Phase.UNKNOWN, Phase.UNRECORDED})
 """Phases that go on by themselves."""
+RESOLVABLE: Final = frozenset({Phase.UNKNOWN, Phase.UNRECORDED, Phase.UNRESOLVED})
+"""Phases that an operator may end by a word."""
 
 
 STEPS: Final[dict[str, str]] = {
@@ -64,6 +68,7 @@ class Standing:
     Attributes:
         task: The task itself.
         request_id: Its open submission request.
+        is_unresolved: Whether an earlier submission waits for an operator's word.
         reasons: Why it is not ready under the strict rules.
         reasons_to_lock: Why it is not ready under the rules that hold.
         command_problem: Why no command can be composed.
@@ -71,6 +76,7 @@ class Standing:
 
     task: ProdTask
     request_id: int | None
+    is_unresolved: bool = False
     reasons: Sequence[str]
     reasons_to_lock: Sequence[str]
     command_problem: str | None = None
@@ -86,6 +92,8 @@ def refusals(
     if standing.request_id is not None and operation is not Operation.LOCK:
         return [f"It is being submitted, by request {standing.request_id}."]
     found = list(_of_task(operation, standing, is_relaxed=is_relaxed))
+    if standing.is_unresolved and operation in {Operation.SUBMIT, Operation.RERUN}:
+        found.append("An earlier submission is unresolved: resolve it first.")
     owner = standing.task.created_by
     if caller.is_known:
         found.extend(_of_caller(caller, caller.name if is_relaxed else owner))

@@ -5,7 +5,7 @@ Needs its address, its VO and a token, all passed in.
 
 from __future__ import annotations
 
-from blocks.panda_server.client import PandaServer
+from blocks.panda_server.client import PandaServer, origin_of
 from blocks.panda_server.errors import PandaRefused, PrunMissing, TokenRefused, UnsafePath
 from blocks.panda_server.prun import run_prun
 from blocks.panda_server.prun_environment import prun_environment
@@ -22,6 +22,7 @@ __all__ = [
     "TokenRefused",
     "TokenSource",
     "UnsafePath",
+    "origin_of",
     "prun_environment",
     "run_prun",
 ]

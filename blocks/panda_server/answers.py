@@ -37,17 +37,37 @@ class Answer:
         raise PandaRefused(self.message or "without a reason", code=self._code)
 
     def accepted(self, codes: tuple[int, ...]) -> Self:
-        """Return the answer, if it is a success or its code is among `codes`.
+        """Return the answer to an operation, if its code is among `codes`.
+
+        The code decides: panda-server 1.0.4 says `success: true` of operations that it rejects,
+        and `success: false` of a reactivation that it accepts. An answer without a code is judged
+        by its success.
 
         Raises:
-            PandaRefused, TokenRefused: Neither.
+            PandaRefused: PanDA rejects it, with PanDA's own words.
+            TokenRefused: No token was seen.
         """
-        return self if self._code in codes else self.granted()
+        if self._code is None:
+            return self.granted()
+        if self._code in codes:
+            return self
+        raise PandaRefused(self.words or "without a reason", code=self._code)
+
+    @property
+    def words(self) -> str:
+        """What PanDA says of an operation: beside the code, where it stands there."""
+        said = self.data[1] if _is_pair(self.data) else None
+        return self.message or (said if isinstance(said, str) else "")
 
     @property
     def _code(self) -> int | None:
-        is_number = isinstance(self.data, int) and not isinstance(self.data, bool)
-        return self.data if is_number else None
+        """The number in `data`: bare, or with PanDA's words as ``[code, words]``."""
+        code = self.data[0] if _is_pair(self.data) else self.data
+        return code if isinstance(code, int) and not isinstance(code, bool) else None
+
+
+def _is_pair(data: Any) -> bool:
+    return isinstance(data, list) and len(data) == 2  # noqa: PLR2004 - code and words
 
 
 def read_answer(response: httpx.Response) -> Answer:

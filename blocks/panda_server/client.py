@@ -15,10 +15,11 @@ from blocks.closing import Closing
 from blocks.panda_server.answers import Answer, read_answer
 from blocks.panda_server.errors import PandaRefused, PandaUnavailable
 from blocks.panda_server.jobs import PandaJob
-from blocks.panda_server.tasks import PandaTask
+from blocks.panda_server.tasks import WAITING, PandaTask
 from blocks.panda_server.trust import trust
 
 _NOT_FOUND = "Task not found"
+_TAKEN = 0
 _REACTIVATED = 3
 _MOST_NAMESAKES = 100
 _T = TypeVar("_T")
@@ -82,6 +83,22 @@ class PandaServer(Closing):
         wanted = {"jediTaskID": str(jedi_task_id), "userName": user_name}
         return next((each for each in self._tasks(wanted, 1) if each.id == jedi_task_id), None)
 
+    def find(self, jedi_task_id: int) -> PandaTask | None:
+        """The task of that id, whoever's it is; None of an unknown one.
+
+        Its parameters say its name and whose it is, also while it waits to be refined; what JEDI
+        shows is asked for under that user, since a look-up shows the tasks of one user only.
+        """
+        parameters = self.parameters(jedi_task_id)
+        if parameters is None:
+            return None
+        user = parameters.get("userName")
+        found = self.task(jedi_task_id, user_name=user) if isinstance(user, str) and user else None
+        if found is not None:
+            return found
+        status = self.status(jedi_task_id) or WAITING
+        return PandaTask.from_parameters(jedi_task_id, parameters, status=status)
+
     def modified_since(
         self, since: datetime, *, user_name: str, limit: int = 1000
     ) -> list[PandaTask]:
@@ -126,7 +143,7 @@ class PandaServer(Closing):
             return self._operate("retry", body)
         # With new parameters PanDA submits the task anew, and code 3 accepts it.
         body["new_parameters"] = dict(new_parameters)
-        return self._operate("retry", body, accepted=(_REACTIVATED,))
+        return self._operate("retry", body, accepted=(_TAKEN, _REACTIVATED))
 
     def pause(self, jedi_task_id: int) -> str:
         """Ask for the task to be paused; return what PanDA says."""
@@ -161,10 +178,10 @@ class PandaServer(Closing):
         return data
 
     def _operate(
-        self, operation: str, body: Mapping[str, Any], *, accepted: tuple[int, ...] = ()
+        self, operation: str, body: Mapping[str, Any], *, accepted: tuple[int, ...] = (_TAKEN,)
     ) -> str:
         answer = self._exchange("POST", f"task/{operation}", json=body)
-        return answer.accepted(accepted).message
+        return answer.accepted(accepted).words
 
     def _exchange(self, method: str, path: str, **parts: Any) -> Answer:
         url, token = f"{self.origin}/api/v1/{path}", self._token()

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
 
+WAITING = "waiting"
+"""A task that was taken, and that JEDI does not know yet."""
+
 ABORTING = frozenset({"toabort", "aborting", "aborted"})
 """A task that PanDA gave up: by command, or as the duplicate of another (commandStatusMap in
 panda-server's JediTaskSpec.py; the duplicate rule as measured on server 1.0.4)."""
@@ -36,6 +39,8 @@ class PandaTask:
     Attributes:
         name: without the slash that prun appends; None once PanDA aborted it as a duplicate.
         user_name: under which PanDA stores it.
+        inputs: how many inputs it has; None where PanDA does not say.
+        inputs_failed: how many of them failed for good; None where PanDA does not say.
     """
 
     id: int
@@ -45,6 +50,8 @@ class PandaTask:
     created_at: datetime | None
     modified_at: datetime | None
     error_dialog: str
+    inputs: int | None = None
+    inputs_failed: int | None = None
 
     @property
     def is_ended(self) -> bool:
@@ -79,7 +86,27 @@ class PandaTask:
             created_at=_time(known.get("creationdate")),
             modified_at=_time(known.get("modificationtime")),
             error_dialog=str(known.get("errordialog") or ""),
+            inputs=_count(known.get("nfiles")),
+            inputs_failed=_count(known.get("nfilesfailed")),
         )
+
+    @classmethod
+    def from_parameters(cls, id_: int, parameters: Mapping[str, Any], *, status: str) -> Self:
+        """Read a task of what it was submitted with, where JEDI does not show it."""
+        name, user = parameters.get("taskName"), parameters.get("userName")
+        return cls(
+            id=id_,
+            name=str(name).removesuffix("/") if name else None,
+            status=status,
+            user_name=str(user) if user else None,
+            created_at=None,
+            modified_at=None,
+            error_dialog="",
+        )
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _time(value: object) -> datetime | None:

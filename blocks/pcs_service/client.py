@@ -72,6 +72,16 @@ class PcsService(PcsConnection):
         """Ask for a further attempt of a submitted task."""
         return self._act(name, "rerun-entire-task", user)
 
+    def resolve(self, name: str, *, adopt: int | None, reason: str) -> int:
+        """Ask for a submission to be settled: it became that task, or failed; the request's id."""
+        body = {"reason": reason, **({"failed": True} if adopt is None else {"adopt": adopt})}
+        reachable = str(self.task(name).id) if "/" in name else name
+        answer = self.json("POST", f"{self._route(reachable)}resolve/", json=body)
+        request_id = answer.get("request_id") if isinstance(answer, dict) else None
+        if not isinstance(request_id, int):
+            raise PcsUnavailable("PCS did not say which request carries it out")
+        return request_id
+
     def lock(self, name: str, *, user: str = "") -> ProdTask:
         """Make the task ready."""
         return self._act(name, "lock", user)
@@ -89,6 +99,7 @@ class PcsService(PcsConnection):
         panda_task_name: str | None = None,
         owner: str = "",
         replaces: int | None = None,
+        remark: str | None = None,
     ) -> ProdTask:
         """Record what PanDA made of an attempt, as the task's owner; the same id again is no-op.
 
@@ -98,7 +109,8 @@ class PcsService(PcsConnection):
             panda_tasks_id: the attempt; unset: PCS makes one.
             panda_task_name: the attempt's name at PanDA.
             owner: the task's.
-            replaces: the recorded id, if PanDA aborted it as the duplicate of this one.
+            replaces: the recorded id that gives way to this one.
+            remark: in what the task differs from what was sent.
 
         Raises:
             PcsConflict: Another id is recorded, or the id is another task's.
@@ -108,6 +120,7 @@ class PcsService(PcsConnection):
             "panda_tasks_id": panda_tasks_id,
             "panda_task_name": panda_task_name,
             "replaces": replaces,
+            "remark": remark or None,
         }
         return self._record("record-submission", name, owner, body)
 
@@ -119,6 +132,7 @@ class PcsService(PcsConnection):
         reason: str,
         owner: str = "",
         is_superseded: bool = False,
+        gives_up: int | None = None,
     ) -> ProdTask:
         """Record that an attempt made no task, and why.
 
@@ -128,6 +142,7 @@ class PcsService(PcsConnection):
             reason: why.
             owner: the task's.
             is_superseded: whether another attempt served the same request.
+            gives_up: the recorded id, which is not this attempt's task after all.
 
         Raises:
             PcsConflict: The attempt has an id.
@@ -135,24 +150,54 @@ class PcsService(PcsConnection):
         body: dict[str, Any] = {"panda_tasks_id": panda_tasks_id, "reason": reason}
         if is_superseded:
             body["is_superseded"] = True
+        if gives_up is not None:
+            body["gives_up"] = gives_up
         return self._record("record-submission-failure", name, owner, body)
 
     def record_status(
-        self, name: str, jedi_task_id: int, panda_status: str, *, owner: str = ""
+        self,
+        name: str,
+        jedi_task_id: int,
+        panda_status: str,
+        *,
+        owner: str = "",
+        inputs: int | None = None,
+        inputs_failed: int | None = None,
     ) -> bool:
         """Record the state of an attempt at PanDA; whether anything was.
 
         The original does not record it: there, the end of a submitted task moves its status.
+
+        Args:
+            name: the task's.
+            jedi_task_id: the task at PanDA.
+            panda_status: its state there.
+            owner: the task's.
+            inputs: how many inputs it has, where PanDA says it.
+            inputs_failed: how many of them failed for good, where PanDA says it.
         """
-        body = {"jedi_task_id": jedi_task_id, "panda_status": panda_status}
+        body = {
+            "jedi_task_id": jedi_task_id,
+            "panda_status": panda_status,
+            "inputs": inputs,
+            "inputs_failed": inputs_failed,
+        }
         try:
             self._record("record-status", name, owner, body)
         except RouteMissing:
             return self._move_by_status(name, jedi_task_id, panda_status, owner)
         return True
 
-    def associate(self, panda_task_name: str, jedi_task_id: int, panda_status: str) -> str | None:
+    def associate(
+        self, panda_task_name: str, jedi_task_id: int, panda_status: str, *, remark: str = ""
+    ) -> str | None:
         """Give PCS a task that PanDA knows; the name of the production task that it belongs to.
+
+        Args:
+            panda_task_name: its name at PanDA.
+            jedi_task_id: its id.
+            panda_status: its state.
+            remark: what an operator is to know of it.
 
         Returns:
             None if it is none of PCS's, or the PCS cannot record it.
@@ -164,6 +209,7 @@ class PcsService(PcsConnection):
             "panda_task_name": panda_task_name,
             "jedi_task_id": jedi_task_id,
             "panda_status": panda_status,
+            **({"remark": remark} if remark else {}),
         }
         try:
             answer = self.json("POST", "associate/", json=body)

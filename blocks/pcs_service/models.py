@@ -13,6 +13,9 @@ def _if_null(empty: Any) -> BeforeValidator:
     return BeforeValidator(lambda value: empty if value is None else value)
 
 
+INPUTS_FAILED = "inputs_failed"
+"""Key in an attempt's metadata: how many of its inputs failed for good."""
+
 Text = Annotated[str, _if_null("")]
 JsonObject = Annotated[dict[str, Any], _if_null({})]
 _Texts = Annotated[tuple[str, ...], _if_null(())]
@@ -45,6 +48,7 @@ class ProdTask(Shown):
     Attributes:
         name: as stored; composed_name: as its dataset is called, and its first attempt at PanDA.
         status: draft, ready, submitted, completed, failed, or past_output.
+        shown_status: how it is shown to people; empty of a PCS that does not say.
         panda_task_id: jediTaskID of the present attempt.
         panda_tasks: all attempts.
         readiness: why it is not ready; empty if it is, None of a PCS that does not say.
@@ -54,6 +58,7 @@ class ProdTask(Shown):
     id: int
     name: str
     status: str
+    shown_status: Text = ""
     composed_name: Text = ""
     description: Text = ""
     dataset_name: Text = ""

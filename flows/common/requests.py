@@ -459,6 +459,32 @@ def finish(
     wake(session)  # one may wait for the room that this leaves
 
 
+def end_waiting(
+    session: Session,
+    request_id: int,
+    state: RequestState,
+    *,
+    result: dict[str, Any] | None = None,
+    error: str | None = None,
+) -> bool:
+    """End a request that waits, for another that took its work over.
+
+    Returns:
+        Whether nobody works on it: it is ended now, or was before.
+    """
+    request = session.scalars(
+        select(Request).where(Request.id == request_id).with_for_update()
+    ).one_or_none()
+    if request is None or request.state not in OPEN:
+        return True
+    if request.state in HELD:
+        return False
+    request.state, request.result, request.error = state, result, error
+    request.finished_at, request.not_before = now(), None
+    session.flush()
+    return True
+
+
 def give_back(session: Session, claim: Claim, *, error: str | None, delay_seconds: float) -> None:
     """Queue the request again, not before the delay; the next attempt has another number.
 

@@ -198,6 +198,10 @@ class Run:
 
         return _through_outage(reading)
 
+    def requested_by(self) -> str:
+        """Who asked for the run's request."""
+        return self.read(lambda session: requests.get(session, self.claim.request_id).requested_by)
+
     def is_cancelled(self) -> bool:
         """Whether somebody wants the request to end."""
         return self.read(

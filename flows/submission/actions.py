@@ -11,8 +11,9 @@ from flows.common.callers import Caller, Scope
 from flows.common.events import NewEvent
 from flows.common.models import Request, RequestState
 from flows.common.settings import settings
-from flows.submission import messages, repository
-from flows.submission.schemas import OperateTask, SubmitTask
+from flows.submission import messages
+from flows.submission.repository import attempts, owners
+from flows.submission.schemas import OperateTask, ResolveSubmission, SubmitTask
 
 
 def _submission_ended(session: Session, request: Request) -> Sequence[NewEvent]:
@@ -21,7 +22,7 @@ def _submission_ended(session: Session, request: Request) -> Sequence[NewEvent]:
     A run that was lost before anything was sent left nothing unknown, and the next begins anew.
     """
     if request.state == RequestState.UNKNOWN:
-        return (messages.lost(request),) if repository.may_be_sent(session, request.id) else ()
+        return (messages.lost(request),) if attempts.may_be_sent(session, request.id) else ()
     if request.state == RequestState.CANCELLED:
         return (messages.cancelled(request),)
     return ()
@@ -29,11 +30,11 @@ def _submission_ended(session: Session, request: Request) -> Sequence[NewEvent]:
 
 def _submits_own(session: Session, form: SubmitTask, caller: Caller) -> None:
     """A task's owner may submit it, and whoever may operate."""
-    _require_owner(caller, repository.task_owner(session, form.task_name), "Submitting this task")
+    _require_owner(caller, owners.of_task(session, form.task_name), "Submitting this task")
 
 
 def _operates_own(session: Session, form: OperateTask, caller: Caller) -> None:
-    owner = repository.jedi_task_owner(session, form.jedi_task_id)
+    owner = owners.of_jedi_task(session, form.jedi_task_id)
     _require_owner(caller, owner, f"An operation on PanDA's task {form.jedi_task_id}")
 
 
@@ -69,6 +70,17 @@ OPERATE_TASK = Action(
     gate=_operates_own,
 )
 
+RESOLVE_SUBMISSION = Action(
+    name="resolve_submission",
+    summary="Settle a submission by an operator's word: it became that task, or it failed.",
+    parameters=ResolveSubmission,
+    dedup_key=lambda parameters: f"resolve:{parameters.task_name}:{parameters.decision}",
+    subject=lambda parameters: parameters.task_name,
+    timeout_seconds=300,
+    on_lost=OnLost.RERUN,
+    scope=Scope.OPERATE,
+)
+
 SYNC_TASK_STATES = Action(
     name="sync_task_states",
     summary="Query the states of submitted tasks at PanDA, and update PCS.",
@@ -82,4 +94,4 @@ SYNC_TASK_STATES = Action(
     is_background=True,
 )
 
-ACTIONS = (OPERATE_TASK, SUBMIT_TASK, SYNC_TASK_STATES)
+ACTIONS = (OPERATE_TASK, RESOLVE_SUBMISSION, SUBMIT_TASK, SYNC_TASK_STATES)

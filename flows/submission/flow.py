@@ -16,31 +16,46 @@ from prefect import get_run_logger
 
 from blocks.errors import OutsideUnavailable, ProdOpsError
 from blocks.panda_server import PandaRefused, TokenRefused
+from blocks.pcs_service import PcsRefused
 from flows.common import run
 from flows.common.actions import Nothing
 from flows.common.flow import flow
 from flows.common.run import Ending, RunPutOff
-from flows.submission import repository
-from flows.submission.actions import OPERATE_TASK, SUBMIT_TASK, SYNC_TASK_STATES
+from flows.submission.actions import (
+    OPERATE_TASK,
+    RESOLVE_SUBMISSION,
+    SUBMIT_TASK,
+    SYNC_TASK_STATES,
+)
+from flows.submission.domain import comparison
 from flows.submission.domain.claim import NotSubmittable, Overtaken
-from flows.submission.domain.operations import irrelevant, shows
+from flows.submission.domain.operations import OperationRefused, irrelevant, shows
 from flows.submission.domain.states import news, unsettled
 from flows.submission.domain.verdict import Verdict
 from flows.submission.models import AttemptState, OperationStatus, PandaOperation, SubmissionAttempt
-from flows.submission.repository import AttemptOpen, NameUsed
-from flows.submission.schemas import OperateTask, SubmitTask
+from flows.submission.repository import attempts
+from flows.submission.repository.attempts import AttemptOpen, NameUsed, Unresolved
+from flows.submission.schemas import OperateTask, ResolveSubmission, SubmitTask
 from flows.submission.tasks import (
+    associating,
     common,
     operating,
     preparing,
     reconciling,
     recording,
+    resolving,
     sending,
     syncing,
 )
 
 _BACK_OFF_SECONDS: Final = (1.0, 4.0)  # between the tries of a prun that could not even send
 _POLL_SECONDS: Final = 1.0
+_BUSY_SECONDS: Final = 5.0
+_Steps = dict[AttemptState, Callable[[SubmissionAttempt], SubmissionAttempt]]
+
+
+class SubmissionUnresolved(ProdOpsError):
+    """PanDA has a task whose id PCS refuses for good: an operator decides."""
 
 
 class OperationFailed(ProdOpsError):
@@ -68,7 +83,7 @@ def submit_task(form: SubmitTask) -> dict[str, Any]:
         return _join(form, {"joined": rival.request_id})
     except Overtaken as other:
         made = other.jedi_task_id
-        maker = present.read(lambda session: repository.maker_of(session, made))
+        maker = present.read(lambda session: attempts.maker_of(session, made))
         return _join(form, {"joined": maker or 0, "jedi_task_id": made})
     return _pursue(attempt)
 
@@ -76,7 +91,7 @@ def submit_task(form: SubmitTask) -> dict[str, Any]:
 def _begin(form: SubmitTask) -> SubmissionAttempt:
     try:
         return preparing.claim_attempt(form)
-    except (NotSubmittable, NameUsed) as refusal:
+    except (NotSubmittable, NameUsed, Unresolved) as refusal:
         recording.record_refusal(form, str(refusal))
         recording.close_refused(form, str(refusal))
         raise
@@ -91,17 +106,22 @@ def _join(form: SubmitTask, result: dict[str, Any]) -> dict[str, Any]:
 
 def _pursue(attempt: SubmissionAttempt) -> dict[str, Any]:
     """Bring the attempt to its end, or as far as is possible now."""
-    while (state := AttemptState(attempt.state)) in _ADVANCE:
+    attempt = _advanced(attempt, _ADVANCE)
+    if attempt.state == AttemptState.FAILED:
+        raise preparing.SubmissionRefused(attempt.reason or "no reason was recorded")
+    return {"jedi_task_id": attempt.jedi_task_id, "panda_task_name": attempt.panda_name}
+
+
+def _advanced(attempt: SubmissionAttempt, steps: _Steps) -> SubmissionAttempt:
+    while (state := AttemptState(attempt.state)) in steps:
         try:
-            attempt = _ADVANCE[state](attempt)
+            attempt = steps[state](attempt)
         except (RunPutOff, OutsideUnavailable) as reason:
             recording.put_off(attempt, str(reason))
             raise RunPutOff(str(reason)) from reason
         except preparing.REFUSALS as refusal:
             attempt = _refused(attempt, str(refusal))
-    if state is AttemptState.FAILED:
-        raise preparing.SubmissionRefused(attempt.reason or "no reason was recorded")
-    return {"jedi_task_id": attempt.jedi_task_id, "panda_task_name": attempt.panda_name}
+    return attempt
 
 
 def _refused(attempt: SubmissionAttempt, reason: str) -> SubmissionAttempt:
@@ -139,8 +159,15 @@ def _reconcile(attempt: SubmissionAttempt) -> SubmissionAttempt:
 
 
 def _confirm_and_record(attempt: SubmissionAttempt) -> SubmissionAttempt:
-    attempt = reconciling.confirm(attempt)
-    recording.record(attempt)
+    return _record(reconciling.confirm(attempt))
+
+
+def _record(attempt: SubmissionAttempt) -> SubmissionAttempt:
+    try:
+        recording.record(attempt)
+    except recording.IdRefused as refusal:
+        text = recording.leave_unresolved(attempt, str(refusal))
+        raise SubmissionUnresolved(text) from refusal
     return recording.close(attempt)
 
 
@@ -149,13 +176,40 @@ def _record_failure(attempt: SubmissionAttempt) -> SubmissionAttempt:
     return recording.close(attempt)
 
 
-_ADVANCE: Final[dict[AttemptState, Callable[[SubmissionAttempt], SubmissionAttempt]]] = {
+_ADVANCE: Final[_Steps] = {
     AttemptState.CLAIMED: _prepare_and_send,
     AttemptState.SENDING: reconciling.take_over,
     AttemptState.UNKNOWN: _reconcile,
     AttemptState.CREATED: _confirm_and_record,
     AttemptState.REFUSED: _record_failure,
 }
+_CARRY_OUT: Final[_Steps] = {
+    AttemptState.CREATED: _record,
+    AttemptState.REFUSED: _record_failure,
+}
+
+
+# ------------------------------------------------------------------ an operator's word
+
+
+@flow(RESOLVE_SUBMISSION)
+def resolve_submission(form: ResolveSubmission) -> dict[str, Any]:
+    """Settle a submission by an operator's word, and carry it out as the submission would.
+
+    Returns:
+        The record: jedi_task_id, panda_task_name; of one that failed, jedi_task_id is none.
+    """
+    present = run.current()
+    try:
+        attempt = resolving.take_over(form)
+    except resolving.Busy as busy:
+        present.put_off(str(busy), delay_seconds=_BUSY_SECONDS, is_unknown=False)
+        raise RunPutOff(str(busy)) from busy
+    except (*resolving.REFUSALS, OutsideUnavailable) as refusal:
+        present.finish(Ending.failed(f"nothing was decided: {refusal}"))
+        raise
+    attempt = _advanced(attempt, _CARRY_OUT)
+    return {"jedi_task_id": attempt.jedi_task_id, "panda_task_name": attempt.panda_name}
 
 
 # ------------------------------------------------------------------ operating on a live task
@@ -172,20 +226,23 @@ def panda_task_operation(form: OperateTask) -> dict[str, Any]:
     """
     record = operating.begin(form)
     try:
+        operating.require_ours(form)
         if record.sent_at is None:
             record = _send(form)
         observed = _watch(form, record)
-    except (PandaRefused, TokenRefused) as refusal:
-        raise _failed(form, OperationStatus.FAILED, str(refusal)) from refusal
+    except (OperationRefused, PandaRefused, PcsRefused, TokenRefused) as refusal:
+        status = OperationStatus.FAILED if record.sent_at is None else OperationStatus.UNVERIFIED
+        raise _failed(form, status, str(refusal)) from refusal
     except OutsideUnavailable as outage:
-        text = f"PanDA does not answer: {outage}"
-        raise _failed(form, OperationStatus.UNVERIFIED, text) from outage
+        raise _failed(form, OperationStatus.UNVERIFIED, f"no answer: {outage}") from outage
     if observed is None:
         text = "PanDA took it, and its effect did not show in time"
         if record.status == OperationStatus.RUNNING:
             text = "whether PanDA took it is not known, and its effect did not show in time"
         raise _failed(form, OperationStatus.UNVERIFIED, text)
     text = f"{form.operation.value} shows: the task is {observed}"
+    if record.observed_before == observed:
+        text = f"PanDA says: {record.diagnostic}"
     result = operating.finish(form, OperationStatus.VERIFIED, text, observed=observed)
     _record_status(form, observed)
     return result
@@ -194,21 +251,21 @@ def panda_task_operation(form: OperateTask) -> dict[str, Any]:
 def _send(form: OperateTask) -> PandaOperation:
     """Ask PanDA, once: what a lost answer did is left to the state that follows."""
     before = operating.look(form.jedi_task_id)
-    problem = irrelevant(form.operation, before)
+    problem = irrelevant(form, before)
     if problem:
-        raise PandaRefused(problem)
+        raise OperationRefused(problem)
     operating.note_sent(before)
-    operating.ask(form)
-    return operating.note_accepted()
+    return operating.note_accepted(operating.ask(form))
 
 
 def _watch(form: OperateTask, record: PandaOperation) -> str | None:
     """The state that shows the effect; None where none did in time."""
     is_accepted = record.status == OperationStatus.ACCEPTED
+    before, kind = record.observed_before, form.operation
     give_up = time.monotonic() + run.current().settings.submission.operation_seconds
     while True:
         observed = operating.look(form.jedi_task_id)
-        if shows(form.operation, observed, is_accepted=is_accepted):
+        if shows(kind, before, observed, is_accepted=is_accepted):
             return observed
         if time.monotonic() > give_up:
             return None
@@ -238,7 +295,7 @@ def sync_task_states(_: Nothing) -> dict[str, Any]:
     """Ask PanDA for the states of submitted tasks, and bring PCS up to date.
 
     Returns:
-        Numbers: asked, seen, recorded by kind, refused.
+        Numbers: asked, seen, recorded by kind, refused; said: remarks for the operator by kind.
     """
     result = _synced()
     run.current().finish(Ending(result=result))
@@ -249,7 +306,12 @@ def _synced() -> dict[str, Any]:
     if run.current().settings.panda.url_ssl is None:
         return {"skipped": "no PanDA server is set (PANDA_URL_SSL)"}
     tasks = syncing.read_tasks()
+    associating.announce_left(tasks)
     in_work = syncing.names_in_work()
-    seen = syncing.ask_panda(tasks, syncing.last_sync())
-    recorded = Counter(syncing.record(each) for each in news(tasks, seen, in_work=in_work))
-    return {"asked": len(unsettled(tasks)), "seen": len(seen), **recorded}
+    look = syncing.ask_panda(tasks, syncing.last_sync())
+    remarks = syncing.compare(tasks, look)
+    foreign = comparison.not_ours(remarks)
+    ours = [each for each in look.tasks if each.id not in foreign]
+    recorded = Counter(syncing.record(each) for each in news(tasks, ours, in_work=in_work))
+    said = Counter(each.kind.value for each in remarks)
+    return {"asked": len(unsettled(tasks)), "seen": len(look.tasks), **recorded, "said": dict(said)}

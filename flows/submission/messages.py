@@ -13,7 +13,8 @@ from flows.common.claims import Claim
 from flows.common.database import now
 from flows.common.events import NewEvent, announcement
 from flows.common.models import Request
-from flows.submission.models import Step
+from flows.submission.domain.remarks import Remark
+from flows.submission.models import Step, SubmissionResolution
 from flows.submission.schemas import OperateTask
 
 SUBMITTED: Final = "prodtask_submitted"
@@ -21,12 +22,32 @@ FAILED: Final = "prodtask_submit_failed"
 UNKNOWN: Final = "prodtask_submit_unknown"
 UNRECORDED: Final = "prodtask_submit_unrecorded"
 PROGRESS: Final = "prodtask_submit_progress"
+RESOLVED: Final = "prodtask_submit_resolved"
+REMARKED: Final = "panda_task_remark"
 OPERATED: Final = "panda_task_operation_done"
 
 
-def submitted(task_name: str, jedi_task_id: int, claim: Claim) -> NewEvent:
-    """Final: PanDA has one task, and PCS has its id."""
-    return _of_task(SUBMITTED, task_name, claim, jedi_task_id=str(jedi_task_id))
+def submitted(task_name: str, jedi_task_id: int, claim: Claim, *, differs: str = "") -> NewEvent:
+    """Final: PanDA has one task, and PCS has its id; `differs`: from what the attempt sent."""
+    fields = {"differs": differs} if differs else {}
+    return _of_task(SUBMITTED, task_name, claim, jedi_task_id=str(jedi_task_id), **fields)
+
+
+def associated(remark: Remark, claim: Claim) -> NewEvent:
+    """A sync gave PCS a task that it found at PanDA: the task is submitted, and not by us."""
+    return submitted(remark.task_name, remark.jedi_task_id, claim, differs=remark.text)
+
+
+def remarked(remark: Remark, claim: Claim) -> NewEvent:
+    """PanDA shows something of the task that PCS cannot hold, and an operator must know."""
+    return _of_task(
+        REMARKED,
+        remark.task_name,
+        claim,
+        jedi_task_id=str(remark.jedi_task_id),
+        kind=remark.kind.value,
+        text=remark.text,
+    )
 
 
 def failed(task_name: str, reason: str, claim: Claim) -> NewEvent:
@@ -41,18 +62,43 @@ def unknown(task_name: str, reason: str, next_check_at: datetime, claim: Claim) 
 
 
 def unrecorded(
-    task_name: str, jedi_task_id: int, reason: str, next_check_at: datetime, claim: Claim
+    task_name: str, jedi_task_id: int, reason: str, next_check_at: datetime | None, claim: Claim
 ) -> NewEvent:
-    """PanDA has the task, and PCS does not have its id yet."""
-    fields = {"jedi_task_id": str(jedi_task_id), "reason": reason}
-    when = next_check_at.isoformat()
-    return _of_task(UNRECORDED, task_name, claim, **fields, next_check_at=when)
+    """PanDA has the task, and PCS does not have its id yet.
+
+    Final where there is no next check: PCS refuses the id, and an operator decides.
+    """
+    fields: dict[str, Any] = {"jedi_task_id": str(jedi_task_id), "reason": reason}
+    if next_check_at is None:
+        fields["is_final"] = True
+    else:
+        fields["next_check_at"] = next_check_at.isoformat()
+    return _of_task(UNRECORDED, task_name, claim, **fields)
 
 
-def progress(task_name: str, step: Step, text: str, claim: Claim) -> NewEvent:
-    """The step that the submission is at."""
-    number = step.number
-    return _of_task(PROGRESS, task_name, claim, step=step.value, step_number=number, text=text)
+def resolved(decided: SubmissionResolution, claim: Claim) -> NewEvent:
+    """An operator has decided what a submission came to; its final event follows."""
+    return _of_task(
+        RESOLVED,
+        decided.task_name,
+        claim,
+        panda_task_name=decided.panda_name,
+        outcome=decided.outcome,
+        jedi_task_id=None if decided.jedi_task_id is None else str(decided.jedi_task_id),
+        resolved_by=decided.resolved_by,
+        reason=decided.reason,
+        differs=decided.differs,
+    )
+
+
+def progress(
+    task_name: str, step: Step, text: str, claim: Claim, *, jedi_task_id: int | None = None
+) -> NewEvent:
+    """The step that the submission is at; `jedi_task_id` once PanDA has named the task."""
+    fields: dict[str, Any] = {"step": step.value, "step_number": step.number, "text": text}
+    if jedi_task_id is not None:
+        fields["jedi_task_id"] = str(jedi_task_id)
+    return _of_task(PROGRESS, task_name, claim, **fields)
 
 
 def lost(request: Request) -> NewEvent:

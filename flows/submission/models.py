@@ -27,6 +27,8 @@ class AttemptState(StrEnum):
     """PanDA has the task; PCS does not know it yet."""
     REFUSED = "refused"
     """PanDA has no task of this name; PCS does not know it yet."""
+    UNRESOLVED = "unresolved"
+    """PanDA has a task whose id PCS refuses for good: an operator decides."""
     RECORDED = "recorded"
     """PanDA has one task, and PCS its id."""
     FAILED = "failed"
@@ -36,7 +38,8 @@ class AttemptState(StrEnum):
 OPEN_ATTEMPTS: Final = tuple(
     state for state in AttemptState if state not in (AttemptState.RECORDED, AttemptState.FAILED)
 )
-_OPEN_SQL = "state IN ('claimed', 'sending', 'unknown', 'created', 'refused')"
+"""No other attempt of the task begins before; what is unresolved has no request that goes on."""
+_OPEN_SQL = "state IN ('claimed', 'sending', 'unknown', 'created', 'refused', 'unresolved')"
 
 
 class Step(StrEnum):
@@ -92,6 +95,11 @@ class SubmissionAttempt(Base):
     sender_host: Mapped[str | None] = mapped_column(String(200))
     sender_session: Mapped[int | None]
     jedi_task_id: Mapped[int | None] = mapped_column(BigInteger)
+    # Whose the task of that number is, and at which PanDA: a number alone names nothing.
+    panda_user: Mapped[str | None] = mapped_column(String(200))
+    panda_server: Mapped[str | None] = mapped_column(String(300))
+    # In what the task differs from what this attempt sent, where it was adopted.
+    differs: Mapped[str] = mapped_column(Text, server_default="")
     outcome: Mapped[str | None] = mapped_column(String(20))
     reason: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(AwareTime, default=now)
@@ -133,3 +141,79 @@ class PandaOperation(Base):
     requested_at: Mapped[datetime] = mapped_column(AwareTime)
     sent_at: Mapped[datetime | None] = mapped_column(AwareTime)
     completed_at: Mapped[datetime | None] = mapped_column(AwareTime)
+
+
+class RemarkKind(StrEnum):
+    """What an operator must know of a number at PanDA."""
+
+    FOREIGN = "foreign"
+    """It is not the task that is recorded: another name, user or server."""
+    ABSENT = "absent"
+    """PanDA shows no task of it."""
+    OTHER_USER = "other_user"
+    """Somebody else submitted the task, which is followed all the same."""
+    NAMESAKE = "namesake"
+    """It is another task of a name that has its number."""
+    RUN_AGAIN = "run_again"
+    """PanDA runs the ended task again, and we did not ask for it."""
+    ASSOCIATED = "associated"
+    """A sync found it by its name, and gave it to PCS."""
+
+
+class PandaRemark(Base):
+    """What PanDA showed of a production task that PCS cannot hold; a sync writes and clears it."""
+
+    __tablename__ = "panda_remark"
+    __table_args__ = (
+        Index(
+            "panda_remark_open_key",
+            "task_name",
+            "jedi_task_id",
+            "kind",
+            unique=True,
+            postgresql_where=text("cleared_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    kind: Mapped[RemarkKind] = mapped_column(String(20))
+    task_name: Mapped[str] = mapped_column(String(300))
+    panda_name: Mapped[str] = mapped_column(String(300))
+    jedi_task_id: Mapped[int] = mapped_column(BigInteger)
+    text: Mapped[str] = mapped_column(Text)
+    noticed_at: Mapped[datetime] = mapped_column(AwareTime, default=now)
+    # An association is noted before PCS is told, and announced once PCS has it.
+    announced_at: Mapped[datetime | None] = mapped_column(AwareTime)
+    cleared_at: Mapped[datetime | None] = mapped_column(AwareTime)
+
+
+class ResolutionOutcome(StrEnum):
+    """What an operator decided."""
+
+    ADOPTED = "adopted"
+    FAILED = "failed"
+
+
+class SubmissionResolution(Base):
+    """An operator's decision on what nobody else could tell: what, who, when and why."""
+
+    __tablename__ = "submission_resolution"
+    __table_args__ = (
+        Index("submission_resolution_request_key", "request_id", unique=True),
+        Index("submission_resolution_task_idx", "task_name", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    request_id: Mapped[int] = mapped_column(BigInteger)
+    task_name: Mapped[str] = mapped_column(String(300))
+    panda_name: Mapped[str] = mapped_column(String(300))
+    outcome: Mapped[ResolutionOutcome] = mapped_column(String(20))
+    jedi_task_id: Mapped[int | None] = mapped_column(BigInteger)
+    # The number that PCS had until then, which gives way.
+    former_jedi_task_id: Mapped[int | None] = mapped_column(BigInteger)
+    panda_user: Mapped[str | None] = mapped_column(String(200))
+    panda_server: Mapped[str | None] = mapped_column(String(300))
+    differs: Mapped[str] = mapped_column(Text, server_default="")
+    reason: Mapped[str] = mapped_column(Text)
+    resolved_by: Mapped[str] = mapped_column(String(150))
+    resolved_at: Mapped[datetime] = mapped_column(AwareTime, default=now)

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
@@ -15,6 +15,7 @@ from pydantic import (
     SerializerFunctionWrapHandler,
     StringConstraints,
     model_serializer,
+    model_validator,
 )
 
 
@@ -59,6 +60,30 @@ class TaskOperation(StrEnum):
     RETRY_FAILURES = "retry_failures"
     PAUSE = "pause"
     RESUME = "resume"
+
+
+class ResolveSubmission(BaseModel):
+    """What an operator decides of a submission that nobody else can tell the end of."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    task_name: TaskName = Field(description="Stored name of the production task at PCS.")
+    adopt: int | None = Field(
+        None, ge=1, le=_MAX_ID, description="jediTaskID of the task at PanDA that it became."
+    )
+    failed: bool = Field(False, description="Whether it made no task, or one that is not ours.")
+    reason: str = Field(min_length=1, max_length=1000, description="Why, for the record.")
+
+    @model_validator(mode="after")
+    def _one_decision(self) -> Self:
+        if (self.adopt is None) is not self.failed:
+            raise ValueError("either adopt an id, or say that it failed")
+        return self
+
+    @property
+    def decision(self) -> str:
+        """The decision in a word."""
+        return "failed" if self.adopt is None else f"adopt {self.adopt}"
 
 
 class RetryParameters(BaseModel):

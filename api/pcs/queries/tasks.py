@@ -16,6 +16,7 @@ from api.pcs.queries.catalogue import TAG_FIELDS
 from api.pcs.queries.rows import equal, key_of
 from flows.common.models import OPEN, Request
 from flows.common.text import Text, unkeepable
+from flows.submission.models import AttemptState, SubmissionAttempt
 
 SUBMIT: Final = "submit_task"
 """Action of the requests to submit a task; while one is open, nothing of its task may change."""
@@ -176,3 +177,15 @@ def open_requests(session: Session, names: Sequence[str]) -> dict[str, Request]:
 def open_request(session: Session, name: str) -> Request | None:
     """The newest open submission request of a task."""
     return open_requests(session, [name]).get(name)
+
+
+def unresolved_among(session: Session, names: Sequence[str]) -> set[str]:
+    """The tasks of which PCS refused an attempt's id, and that wait for an operator's word."""
+    return set(
+        session.scalars(
+            select(SubmissionAttempt.task_name).where(
+                SubmissionAttempt.task_name.in_(names),
+                SubmissionAttempt.state == AttemptState.UNRESOLVED,
+            )
+        )
+    )

@@ -231,6 +231,20 @@ def _add_operation(
     )(operate)
 
 
+@router.writes(
+    "/{name:path}/resolve/",
+    "Settle a submission by an operator's word",
+    forms.ResolutionForm,
+    {"adopt": 36439, "reason": "found in the PanDA monitor"},
+    status_code=202,
+)
+def resolve(name: Name, request: Request, actor: Writer, sent: Sent) -> submission.QueuedResolution:
+    """Either `adopt` an id, which the ops side checks with PanDA, or `failed`; queues a request."""
+    wanted = sent.parse(forms.ResolutionForm).model_dump()
+    with session_of(request) as session:
+        return submission.resolve(session, name, wanted, actor)
+
+
 _add_operation(
     "add-retry",
     TaskOperation.INCREASE_ATTEMPTS,

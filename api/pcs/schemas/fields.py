@@ -74,6 +74,7 @@ Flag = Annotated[bool, _only(bool, "Must be a valid boolean.")]
 Whole = Annotated[int, BeforeValidator(_no_bool)]
 Priority = Annotated[Whole, Field(ge=-MAX_INTEGER, le=MAX_INTEGER)]
 JediTaskId = Annotated[Whole, Field(ge=1, le=MAX_BIG_INTEGER)]
+Count = Annotated[Whole, Field(ge=0, le=MAX_INTEGER)]
 RowId = Annotated[Whole, Field(ge=1, le=MAX_INTEGER)]
 Key = Annotated[
     int | str,

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field, WithJsonSchema
 from api.http.fields import JsonObject, Time
 from api.pcs.domain import value_forms
 from api.pcs.schemas.fields import (
+    Count,
     Did,
     Flag,
     JediTaskId,
@@ -107,6 +108,14 @@ class AddRetryForm(OperationForm):
     increase: Annotated[Whole, Field(ge=1, le=100)] = Field(1, description="Attempts to add.")
 
 
+class ResolutionForm(BaseModel):
+    """What a submission came to, by an operator's word: a task at PanDA, or a failure."""
+
+    adopt: JediTaskId | None = Field(None, description="The task at PanDA that it became.")
+    failed: Flag = Field(False, description="Whether it made no task, or one that is not ours.")
+    reason: Annotated[Line, Field(min_length=1, max_length=1000)] = Field(description="Why.")
+
+
 class CatalogForm(BaseModel):
     """The requests to import: a published source, or their text itself."""
 
@@ -136,8 +145,9 @@ class SubmissionForm(BaseModel):
         None, description="The same, under the original's other name."
     )
     replaces: JediTaskId | None = Field(
-        None, description="Id of the attempt that PanDA aborted as a duplicate of this one."
+        None, description="Recorded id that gives way to this one, such as an aborted duplicate's."
     )
+    remark: Long = Field("", description="In what the task differs from what was sent.")
 
 
 class FailureForm(BaseModel):
@@ -148,6 +158,9 @@ class FailureForm(BaseModel):
     reason: Long = Field("", description="Why it failed.")
     is_superseded: bool = Field(
         False, description="Whether another attempt served the same request (two clicks at once)."
+    )
+    gives_up: JediTaskId | None = Field(
+        None, description="The recorded id, where it is not this attempt's task after all."
     )
 
 
@@ -161,6 +174,8 @@ class ObservationForm(BaseModel):
     jedi_task_id: JediTaskId
     panda_status: PandaStatus = Field(description="JEDI's state.")
     observed_at: Time | None = Field(None, description="When; unset: now.")
+    inputs: Count | None = Field(None, description="How many inputs the task has.")
+    inputs_failed: Count | None = Field(None, description="How many of them failed for good.")
 
 
 class AssociationForm(BaseModel):
@@ -169,3 +184,4 @@ class AssociationForm(BaseModel):
     panda_task_name: Annotated[Line, Field(min_length=1, max_length=301)]
     jedi_task_id: JediTaskId
     panda_status: PandaStatus
+    remark: Long = Field("", description="What an operator is to know of it.")

@@ -22,6 +22,7 @@ SUBMIT_FAILED: Final = "submit_failed"
 """`status_snapshot` of an attempt that did not reach PanDA."""
 SUPERSEDED: Final = "superseded"
 """Key in an attempt's metadata: another attempt served the request, and this one was not sent."""
+_REPLACED: Final = "replaced_jedi_task_ids"
 
 
 def allocate(session: Session, task: ProdTask) -> Attempt:
@@ -105,13 +106,29 @@ def set_jedi_id(
     if (other := session.scalar(taken)) is not None:
         raise Refused(f"jediTaskID {jedi_task_id} is that of attempt {other}.")
     if former is not None:
-        replaced = [*attempt.meta.get("replaced_jedi_task_ids", []), former]
-        attempt.meta = attempt.meta | {"replaced_jedi_task_ids": replaced}
+        _keep_replaced(attempt, former)
     with _unique(session, f"jediTaskID {jedi_task_id} is that of another attempt."):
         attempt.jedi_task_id = jedi_task_id
         attempt.updated_at = now()
         if attempt.status_snapshot in {"", SUBMIT_FAILED}:
             attempt.status_snapshot = TaskStatus.SUBMITTED
+
+
+def give_up_id(task: ProdTask, attempt: Attempt) -> None:
+    """Take the attempt's id away, which is another task's at PanDA; a task of it is ready again."""
+    former = attempt.jedi_task_id
+    if former is None:
+        return
+    _keep_replaced(attempt, former)
+    attempt.jedi_task_id = None
+    if task.panda_task_id == former:
+        task.panda_task_id = None
+        task.status = TaskStatus.READY
+
+
+def _keep_replaced(attempt: Attempt, former: int) -> None:
+    replaced = [*attempt.meta.get(_REPLACED, []), former]
+    attempt.meta = attempt.meta | {_REPLACED: replaced}
 
 
 def point(session: Session, task: ProdTask, attempt: Attempt) -> ProdTask:

@@ -17,7 +17,15 @@ from api.pcs.errors import (
     BadTransition,
     TaskNotFound,
 )
-from api.pcs.models import Association, Attempt, Dataset, ProdTask, TaskStatus
+from api.pcs.models import (
+    INPUTS,
+    INPUTS_FAILED,
+    Association,
+    Attempt,
+    Dataset,
+    ProdTask,
+    TaskStatus,
+)
 from api.pcs.queries.tasks import load, resolve
 from api.pcs.schemas.tasks import (
     AssociationForm,
@@ -65,6 +73,8 @@ def record_submission(session: Session, name: str, sent: SubmissionForm, actor: 
         _require_first(task, actor)
     _require_same_name(attempt, sent.panda_task_name or sent.task_name)
     attempts.set_jedi_id(session, attempt, sent.jedi_task_id, replaces=sent.replaces)
+    if sent.remark:
+        attempt.match_reason = sent.remark
     return attempts.point(session, task, attempt)
 
 
@@ -111,11 +121,13 @@ def record_failure(session: Session, name: str, sent: FailureForm, actor: Actor)
         TaskNotFound: There is no such task.
         AttemptNotFound: The task has no such attempt.
         NotOwner: Neither the owner nor a service of ours sends it.
-        Refused: The attempt has an id.
+        Refused: The attempt has an id, and not the one that is given up.
     """
     task = resolve(session, name, attempt_id=sent.panda_tasks_id, is_locked=True)
     actor.require_recorder(task.created_by)
     attempt = plans.attempt(task, sent.panda_tasks_id)
+    if attempt.jedi_task_id is not None and attempt.jedi_task_id == sent.gives_up:
+        attempts.give_up_id(task, attempt)
     if attempt.jedi_task_id is not None:
         raise Refused(f"Attempt {attempt.task_name} is at PanDA: {attempt.jedi_task_id}.")
     attempt.status_snapshot = attempts.SUBMIT_FAILED
@@ -149,7 +161,7 @@ def record_status(session: Session, name: str, seen: ObservationForm, actor: Act
     former = attempt.meta.get(_OBSERVED_AT)
     if former is not None and moment < datetime.fromisoformat(former):
         return task
-    attempt.meta = attempt.meta | {_OBSERVED_AT: moment.isoformat()}
+    attempt.meta = attempt.meta | {_OBSERVED_AT: moment.isoformat()} | _counts(seen)
     if attempt.status_snapshot != seen.panda_status:
         attempt.status_snapshot = seen.panda_status
         attempt.updated_at = now()
@@ -160,6 +172,12 @@ def record_status(session: Session, name: str, seen: ObservationForm, actor: Act
             return tasks.saved(session, task)
     session.flush()
     return load(session, task.id)
+
+
+def _counts(seen: ObservationForm) -> dict[str, int]:
+    """How many inputs there are and failed for good, as far as PanDA says it."""
+    counts = seen.model_dump(include={INPUTS, INPUTS_FAILED}, exclude_none=True)
+    return {name: int(count) for name, count in counts.items()}
 
 
 def associate(session: Session, found: AssociationForm, actor: Actor) -> ProdTask:
@@ -180,6 +198,8 @@ def associate(session: Session, found: AssociationForm, actor: Actor) -> ProdTas
         attempts.set_jedi_id(session, attempt, found.jedi_task_id)
         attempt.association_source = Association.DYNAMIC_TASKNAME_MATCH
         attempt.match_reason = f"PanDA's task {found.jedi_task_id} is named {name}"
+        if found.remark:
+            attempt.match_reason += f": {found.remark}"
     task = attempts.point(session, load(session, task.id), attempt)
     seen = ObservationForm(jedi_task_id=found.jedi_task_id, panda_status=found.panda_status)
     return record_status(session, str(task.id), seen, actor)

@@ -11,12 +11,12 @@ from sqlalchemy.orm import Session
 from api.pcs.domain import lifecycle
 from api.pcs.errors import AlreadySubmitted, BadTransition, NotReady
 from api.pcs.models import ProdConfig, ProdTask, TaskStatus
-from api.pcs.queries.tasks import load, open_request
+from api.pcs.queries.tasks import load, open_request, unresolved_among
 from api.pcs.services import attempts, plans, tasks
 from api.pcs.services.access import Actor
 from blocks.errors import Invalid, Refused
 from flows.common import requests
-from flows.submission.actions import OPERATE_TASK, SUBMIT_TASK
+from flows.submission.actions import OPERATE_TASK, RESOLVE_SUBMISSION, SUBMIT_TASK
 from flows.submission.domain import gate
 from flows.submission.schemas import SubmitTask
 
@@ -75,6 +75,7 @@ def submit(session: Session, name: str, actor: Actor) -> tuple[ProdTask, list[st
         NotOwner: Somebody else made it.
         AlreadySubmitted: It has an id.
         NotReady: It is not ready.
+        Refused: An earlier submission is unresolved.
         ConfigNotOfForm: A value may not stand in a command.
     """
     task = tasks.owned(session, name, actor)
@@ -93,7 +94,7 @@ def rerun(session: Session, name: str, actor: Actor) -> tuple[ProdTask, list[str
     Raises:
         TaskNotFound: There is none.
         NotOwner: Somebody else made it.
-        Refused: It was never submitted.
+        Refused: It was never submitted, or an earlier submission is unresolved.
         NotReady: Something has changed so that it is not ready.
         ConfigNotOfForm: A value may not stand in a command.
     """
@@ -112,12 +113,22 @@ def _request(session: Session, task: ProdTask, actor: Actor) -> tuple[ProdTask, 
     session.refresh(task.prod_config)
     reasons: list[str] = []
     if open_request(session, task.name) is None:
+        _require_resolved(session, task)
         reasons = plans.reasons_against(session, task, is_relaxed=False)
         if reasons and not actor.is_relaxed:
             raise NotReady("The task is not ready: " + "; ".join(reasons))
         plans.prun_command(task)
         _accept(session, task, actor)
     return load(session, task.id), reasons
+
+
+def _require_resolved(session: Session, task: ProdTask) -> None:
+    """An earlier submission may have made a task: until that is settled, no other begins."""
+    if unresolved_among(session, [task.name]):
+        raise Refused(
+            f"An earlier submission of task '{task.name}' is unresolved: PanDA has a task whose id "
+            "was not recorded. Resolve it first."
+        )
 
 
 def _accept(session: Session, task: ProdTask, actor: Actor) -> None:
@@ -178,6 +189,39 @@ def operate(session: Session, name: str, wanted: dict[str, Any], actor: Actor) -
         jedi_task_id=jedi_task_id,
         request_id=accepted.id,
     )
+
+
+# ------------------------------------------------------------------ settling
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueuedResolution:
+    """A decision on a submission that the ops side carries out."""
+
+    queued: bool
+    request_id: int
+
+
+def resolve(session: Session, name: str, wanted: dict[str, Any], actor: Actor) -> QueuedResolution:
+    """Request that a submission is settled by the actor's word.
+
+    Args:
+        session: The caller's transaction.
+        name: The task.
+        wanted: `adopt` or `failed`, and `reason`.
+        actor: Who decides.
+
+    Raises:
+        TaskNotFound: There is none.
+        Forbidden: The actor may not operate.
+        Invalid: A value is not of its form.
+    """
+    task = tasks.owned(session, name, actor)
+    form = RESOLVE_SUBMISSION.parse(wanted | {"task_name": task.name})
+    accepted = requests.accept(
+        session, RESOLVE_SUBMISSION, form, caller=actor.caller, source="rest"
+    )
+    return QueuedResolution(queued=True, request_id=accepted.id)
 
 
 # ------------------------------------------------------------------ artifacts

@@ -49,13 +49,18 @@ class OpenRequestView(BaseModel):
 
 
 class TaskView(BaseModel):
-    """A production task. `readiness`: why it is not ready; empty where it is."""
+    """A production task.
+
+    `readiness`: why it is not ready; empty where it is. `shown_status`: as `status`, but
+    `partly completed` where inputs failed for good; how many is in the attempt's `metadata`.
+    """
 
     id: int
     name: str
     composed_name: str
     description: str
     status: str
+    shown_status: str
     campaign: str | None
     dataset: int
     dataset_name: str
@@ -124,6 +129,7 @@ def _task_fields(task: ProdTask) -> dict[str, Any]:
     outputs = [output.did for output in task.outputs]
     return columns(task) | {
         "composed_name": task.dataset.composed_name,
+        "shown_status": task.shown_status,
         "campaign": task.campaign.name if task.campaign is not None else None,
         "dataset": task.dataset_id,
         "dataset_name": task.dataset.dataset_name,

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from api.pcs.domain.effective import CONFIG_FIELDS, ConfigNotOfForm
 from api.pcs.models import Attempt, ProdRequest, ProdTask
-from api.pcs.queries.tasks import open_requests
+from api.pcs.queries.tasks import open_requests, unresolved_among
 from api.pcs.services import plans
 from api.requests.views import RequestView, view
 from api.submission.domain import Operation, Standing, refusals
@@ -20,10 +20,17 @@ from api.submission.queries.submission import Submission, attempts_of, submissio
 from flows.common.callers import Caller
 from flows.common.models import OPEN, Request
 from flows.common.settings import Settings
-from flows.submission.models import PandaOperation, SubmissionAttempt
+from flows.submission.models import (
+    PandaOperation,
+    PandaRemark,
+    RemarkKind,
+    SubmissionAttempt,
+    SubmissionResolution,
+)
 
 _OPERATION: Final = "panda_task_operation"
 _OPERATIONS_SHOWN: Final = 50
+_DOUBTS: Final = frozenset({RemarkKind.FOREIGN, RemarkKind.ABSENT, RemarkKind.NAMESAKE})
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,8 @@ class Detail:
         tries: Its attempts, newest first.
         operations: What was done to it at PanDA, newest first.
         waiting: Operations that the ops side has not begun.
+        remarks: What syncs saw of it at PanDA that PCS cannot hold.
+        resolutions: What operators decided of its submissions, newest first.
     """
 
     task: ProdTask
@@ -75,6 +84,13 @@ class Detail:
     tries: list[Try]
     operations: list[PandaOperation]
     waiting: list[Request]
+    remarks: list[PandaRemark]
+    resolutions: list[SubmissionResolution]
+
+    @property
+    def is_doubted(self) -> bool:
+        """Whether its number may not be its task's, so that an operator may settle it."""
+        return any(each.kind in _DOUBTS for each in self.remarks)
 
 
 def read(session: Session, task: ProdTask, *, caller: Caller, settings: Settings) -> Detail:
@@ -102,6 +118,8 @@ def read(session: Session, task: ProdTask, *, caller: Caller, settings: Settings
         tries=tries,
         operations=_operations(session, task),
         waiting=_waiting(session, task),
+        remarks=_remarks(session, task),
+        resolutions=_resolutions(session, task),
     )
 
 
@@ -157,6 +175,18 @@ def _operations(session: Session, task: ProdTask) -> list[PandaOperation]:
     )
 
 
+def _remarks(session: Session, task: ProdTask) -> list[PandaRemark]:
+    wanted = select(PandaRemark).where(
+        PandaRemark.task_name == task.name, PandaRemark.cleared_at.is_(None)
+    )
+    return list(session.scalars(wanted.order_by(PandaRemark.id)))
+
+
+def _resolutions(session: Session, task: ProdTask) -> list[SubmissionResolution]:
+    wanted = select(SubmissionResolution).where(SubmissionResolution.task_name == task.name)
+    return list(session.scalars(wanted.order_by(SubmissionResolution.id.desc())))
+
+
 def _waiting(session: Session, task: ProdTask) -> list[Request]:
     """Operations that were asked for and have no record yet."""
     recorded = select(PandaOperation.request_id)
@@ -180,12 +210,14 @@ def standings(
     """What counts of many tasks for their gates, in few queries."""
     strict = plans.readiness(session, tasks, is_relaxed=False)
     held = plans.readiness(session, tasks, is_relaxed=True) if settings.pcs.relaxed else strict
-    asked = open_requests(session, [task.name for task in tasks])
+    names = [task.name for task in tasks]
+    asked, stuck = open_requests(session, names), unresolved_among(session, names)
     for task in tasks:
         request = asked.get(task.name)
         yield Standing(
             task=task,
             request_id=request.id if request is not None else None,
+            is_unresolved=task.name in stuck,
             reasons=strict[task.id],
             reasons_to_lock=held[task.id],
             command_problem=_command(task)[1] if settings.pcs.relaxed else None,

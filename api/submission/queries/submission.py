@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from api.pcs.models import Attempt, ProdTask
 from api.pcs.queries import tasks
 from api.pcs.services.attempts import SUBMIT_FAILED, SUPERSEDED
-from api.submission.domain import OPEN, Phase
+from api.submission.domain import OPEN, RESOLVABLE, Phase
 from flows.common.models import Event, Request, RequestState
 from flows.submission import messages
 from flows.submission.models import AttemptState, SubmissionAttempt
@@ -49,6 +49,11 @@ class Submission:
     reason: str = ""
     jedi_task_id: int | None = None
     next_check_at: datetime | None = None
+
+    @property
+    def may_be_resolved(self) -> bool:
+        """Whether an operator may end it by a word."""
+        return self.phase in RESOLVABLE
 
     @property
     def is_open(self) -> bool:
@@ -100,7 +105,8 @@ def _open(session: Session, task: ProdTask, request: Request) -> Submission:
 
 
 def _phase(state: RequestState, attempt: SubmissionAttempt | None) -> Phase:
-    if attempt is not None and attempt.state == AttemptState.CREATED and attempt.checks > 0:
+    is_put_off = state in {RequestState.UNKNOWN, RequestState.QUEUED}
+    if is_put_off and attempt is not None and attempt.state == AttemptState.CREATED:
         return Phase.UNRECORDED
     is_sent = attempt is not None and attempt.state in _SENT
     if state is RequestState.UNKNOWN or (is_sent and attempt is not None and attempt.checks > 0):
@@ -112,6 +118,13 @@ def _phase(state: RequestState, attempt: SubmissionAttempt | None) -> Phase:
 
 def _ended(session: Session, task: ProdTask, newest: Attempt) -> Submission:
     attempt = attempts_of(session, task).get(newest.task_name)
+    if attempt is not None and attempt.state == AttemptState.UNRESOLVED:
+        return Submission(
+            phase=Phase.UNRESOLVED,
+            attempt=attempt,
+            reason=attempt.reason or "",
+            jedi_task_id=attempt.jedi_task_id,
+        )
     if newest.jedi_task_id is not None:
         made = newest.jedi_task_id
         return Submission(phase=Phase.SUBMITTED, row=newest, attempt=attempt, jedi_task_id=made)

@@ -4,6 +4,7 @@ export const SUBMISSION = {
   types: [
     "prodtask_submit_progress", "prodtask_submitted", "prodtask_submit_failed",
     "prodtask_submit_unknown", "prodtask_submit_unrecorded",
+    "prodtask_submit_resolved",
   ],
   seconds: 310,
 };

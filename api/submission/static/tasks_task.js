@@ -23,13 +23,12 @@ let asked = 0; // how many times, to tell an answer from before
 function refresh() {
   refreshing ??= (async () => {
     try {
-      const said = ["refused", "operate-refused"].map((id) => [id, byId(id)?.textContent ?? ""]);
-      const [reason, increase] = ["reason", "increase"].map((id) => byId(id)?.value);
+      const said = ["refused", "operate-refused", "resolve-refused"].map((id) => [id, byId(id)?.textContent ?? ""]);
+      const given = ["reason", "increase", "adopt", "resolve-reason"].map((id) => [id, byId(id)?.value]);
       const before = asked;
       replacePart("live", await fetchPage(part().dataset.eventId));
       for (const [id, text] of said) complain(id, text);
-      if (reason) byId("reason").value = reason;
-      if (increase) byId("increase").value = increase;
+      for (const [id, value] of given) if (value && byId(id)) byId(id).value = value;
       setUp();
       if (before === asked) settle(); // an answer from before does not know what was asked for
       return true;
@@ -102,6 +101,7 @@ function heard(type, payload, id) {
   if (type === "prodtask_submitted") say(`Submitted as jediTaskID ${key}`);
   else if (type === "prodtask_submit_failed") say(`The submission failed: ${payload.reason}`);
   else if (type === "prodtask_submit_unrecorded") say(`PanDA has the task as ${key}, unrecorded; do not submit it again`);
+  else if (type === "prodtask_submit_resolved") say(`Resolved by ${payload.resolved_by}: ${payload.outcome}`);
   else say(`Not known yet: ${payload.reason}`);
   news();
 }
@@ -153,6 +153,14 @@ async function operate(button) {
   if (isGood) byId("reason").value = "";
 }
 
+async function resolve(button) {
+  const body = { reason: byId("resolve-reason").value.trim() };
+  if (button.dataset.resolve === "adopt") body.adopt = Number(byId("adopt").value);
+  else body.failed = true;
+  const isGood = await ask(button, "resolve-refused", submission, () => post(`${task.api}resolve/`, body));
+  if (isGood && byId("resolve-reason")) byId("resolve-reason").value = "";
+}
+
 /** Ask for something, and follow what comes of it; gives whether it was accepted. */
 async function ask(button, complaints, follower, write) {
   complain(complaints, "");
@@ -196,9 +204,10 @@ async function copy(button) {
 document.addEventListener("click", ({ target }) => {
   if (target.dataset?.do) act(target);
   else if (target.dataset?.operate) operate(target);
+  else if (target.dataset?.resolve) resolve(target);
   else if (target.dataset?.copies) copy(target);
 });
-document.addEventListener("submit", (event) => event.target.id === "operate" && event.preventDefault());
+document.addEventListener("submit", (event) => ["operate", "resolve"].includes(event.target.id) && event.preventDefault());
 setInterval(tick, 1000);
 addEventListener("pageshow", (event) => event.persisted && refresh());
 

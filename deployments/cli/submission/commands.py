@@ -10,7 +10,7 @@ import typer
 from blocks.pcs_service import PcsRefused, PcsService, ProdTask
 from deployments.cli import tables
 from deployments.cli.monitor_access import Token, Url
-from deployments.cli.submission import display, submit
+from deployments.cli.submission import display, resolve, submit
 from deployments.cli.submission.access import AsJson, Name, connected_pcs
 from deployments.cli.submission.outcome import newest_attempt
 from deployments.cli.text import clean
@@ -27,6 +27,7 @@ app = typer.Typer(
     """,
 )
 app.registered_commands += submit.app.registered_commands
+app.registered_commands += resolve.app.registered_commands
 
 
 # ------------------------------------------------------------------ looking

@@ -41,7 +41,7 @@ def row_of(task: ProdTask) -> dict[str, Any]:
     newest = newest_attempt(task)
     return {
         "name": clean(task.composed_name or task.name),
-        "status": task.status,
+        "status": task.shown_status or task.status,
         "jediTaskID": task.panda_task_id,
         "PanDA": newest.status_snapshot if newest else "",
         "submission": clean(str(task.request.get("state", ""))) if task.request else "",
@@ -67,7 +67,7 @@ def facts_of(task: ProdTask) -> Iterator[tuple[str, str]]:
     """What is shown of a task, each with its label."""
     yield "name", task.composed_name or task.name
     yield "stored name", task.name
-    yield "status", task.status + (" (relaxed)" if task.is_relaxed else "")
+    yield "status", (task.shown_status or task.status) + (" (relaxed)" if task.is_relaxed else "")
     yield "jediTaskID", str(task.panda_task_id or "none")
     yield "dataset", task.dataset_did or task.dataset_name
     yield "configuration", task.prod_config_name

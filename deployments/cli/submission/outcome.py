@@ -40,6 +40,8 @@ class Outcome(StrEnum):
     FAILED = "failed"
     UNKNOWN = "unknown"
     UNRECORDED = "unrecorded"
+    UNRESOLVED = "unresolved"
+    """PanDA has it, and PCS refuses its id: an operator decides."""
     REFUSED = "refused"
     NOT_SUBMITTED = "not_submitted"
     NO_SUCH_TASK = "no_such_task"
@@ -58,6 +60,7 @@ EXIT_CODES: Final = {
     Outcome.PENDING: 6,
     Outcome.UNKNOWN: 6,
     Outcome.UNRECORDED: 6,
+    Outcome.UNRESOLVED: 6,
     Outcome.NOT_ALLOWED: 7,
     Outcome.UNREACHABLE: 7,
 }
@@ -154,6 +157,7 @@ class Submission:
                 self.step = _text(event.data.get("step"))
                 self.step_number = _integer(event.data.get("step_number")) or 0
                 self.text = _text(event.data.get("text"))
+                self._take_id(_integer(event.data.get("jedi_task_id")))
             case Event.SUBMITTED:
                 self._end(Outcome.SUBMITTED, id_=_integer(event.data.get("jedi_task_id")))
             case Event.FAILED:
@@ -199,12 +203,20 @@ class Submission:
         self.outcome, self.jedi_task_id, self.reason = outcome, id_, reason
         self.next_check_at = ""
 
+    def _take_id(self, id_: int | None) -> None:
+        """PanDA has named the task: whether it has it is no longer unknown."""
+        if id_ is not None and self.outcome is Outcome.UNKNOWN:
+            self.outcome, self.jedi_task_id = Outcome.ACCEPTED, id_
+            self.reason = self.next_check_at = ""
+
     def _put_off(self, event: StreamEvent) -> None:
         is_created = event.event == Event.UNRECORDED
         self.outcome = Outcome.UNRECORDED if is_created else Outcome.UNKNOWN
         self.jedi_task_id = _integer(event.data.get("jedi_task_id"))
         self.reason, self.step = _text(event.data.get("reason")), ""
         self.next_check_at = _text(event.data.get("next_check_at"))
+        if event.data.get("is_final"):  # PCS refuses the id for good, and the request has ended
+            self.outcome = Outcome.UNRESOLVED
 
     def _read_request(self, request: Mapping[str, Any]) -> None:
         state = _text(request.get("state"))

@@ -100,7 +100,10 @@ class PandaState:
             if not caller.is_production and caller.user_name != task.user_name:
                 return 3, "Permission denied"
             if task.status not in PERMITTED_IN[command]:
-                return 4, f"{command} is irrelevant in the {task.status} state"
+                return 4, (
+                    f"Command rejected: the {command} command is not accepted "
+                    f"if the task is in {task.status} status"
+                )
             self._send(task, command)
             self._changed(tasks.values())
             return 0, f"command={command} is registered. will be executed in a few minutes"

@@ -110,6 +110,11 @@ class PandaSettings(BaseSettings):
     robot_secret_file: AbsolutePath | None = Field(
         None, description="File (mode 0600) with the robot account's client secret."
     )
+    former_urls: NameList = Field(
+        (),
+        description="Other addresses of the same PanDA server: ids that were recorded there are "
+        "still its own.",
+    )
     timeout_seconds: float = Field(30.0, gt=0, description="How long a look-up at PanDA may take.")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from blocks.panda_server import PandaTask
-from blocks.pcs_service import Attempt, ProdTask
+from blocks.pcs_service import INPUTS_FAILED, Attempt, ProdTask
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,8 @@ class StatusNews:
     task: ProdTask
     jedi_task_id: int
     status: str
+    inputs: int | None = None
+    inputs_failed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Succession:
 class UnrecordedTask:
     """A task of one of our names whose id PCS does not have."""
 
+    task: ProdTask
     panda_name: str
     jedi_task_id: int
     status: str
@@ -50,17 +53,18 @@ def news(
         in_work: Names at PanDA that a submission is still working on: they are its to record.
     """
     known = {attempt.jedi_task_id: (task, attempt) for task in tasks for attempt in _recorded(task)}
-    names = set(_unsubmitted_names(tasks)) - set(in_work)
+    unrecorded = {name: task for task in tasks for name in _unsubmitted_names(task)}
     found: list[News] = []
     for each in seen:
         if each.id in known:
             task, attempt = known[each.id]
             if each.survivor_id is not None:
                 found.append(Succession(task, attempt, each.survivor_id))
-            elif each.status != attempt.status_snapshot:
-                found.append(StatusNews(task, each.id, each.status))
-        elif each.name in names and each.survivor_id is None:
-            found.append(UnrecordedTask(each.name, each.id, each.status))
+            elif each.status != attempt.status_snapshot or _counts_changed(attempt, each):
+                counts = (each.inputs, each.inputs_failed)
+                found.append(StatusNews(task, each.id, each.status, *counts))
+        elif each.name in unrecorded and each.name not in in_work and each.survivor_id is None:
+            found.append(UnrecordedTask(unrecorded[each.name], each.name, each.id, each.status))
     return found
 
 
@@ -101,10 +105,24 @@ def _recorded(task: ProdTask) -> list[Attempt]:
     return recorded
 
 
-def _unsubmitted_names(tasks: Sequence[ProdTask]) -> Iterator[str]:
-    for task in tasks:
-        if task.panda_task_id is None and not task.panda_tasks:
-            yield task.composed_name
-        for attempt in task.panda_tasks:
-            if attempt.jedi_task_id is None:
-                yield attempt.task_name
+def _unsubmitted_names(task: ProdTask) -> Iterator[str]:
+    if task.panda_task_id is None and not task.panda_tasks:
+        yield task.composed_name
+    for attempt in task.panda_tasks:
+        if attempt.jedi_task_id is None:
+            yield attempt.task_name
+
+
+def _counts_changed(attempt: Attempt, seen: PandaTask) -> bool:
+    """Whether PCS is to learn how many inputs failed: of a task that has ended."""
+    if not seen.is_ended or seen.inputs_failed is None:
+        return False
+    return bool(attempt.metadata.get(INPUTS_FAILED) != seen.inputs_failed)
+
+
+def in_turn(numbers: Sequence[int], most: int, turn: int) -> list[int]:
+    """Up to `most` of the numbers, others at each turn, so that all get theirs."""
+    if len(numbers) <= most:
+        return list(numbers)
+    first = turn * most % len(numbers)
+    return [*numbers[first:], *numbers[:first]][:most]

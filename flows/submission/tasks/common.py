@@ -7,12 +7,14 @@ from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
-from blocks.panda_server import PandaServer, PandaTask, TokenSource
+from blocks.panda_server import PandaServer, PandaTask, TokenSource, origin_of
 from blocks.pcs_service import PcsService
 from flows.common import adapters, run
 from flows.common.run import Announce, Run
-from flows.submission import messages, repository
-from flows.submission.models import Step, SubmissionAttempt
+from flows.submission import messages
+from flows.submission.domain.identity import Here
+from flows.submission.models import Step, SubmissionAttempt, SubmissionResolution
+from flows.submission.repository import attempts, resolutions
 
 _MARGIN_SECONDS: Final = 360.0  # prun itself wants more than 300 s left
 
@@ -37,9 +39,21 @@ def user_name() -> str:
     return run.current().settings.panda.user_name or tokens().identity().name
 
 
+def here() -> Here:
+    """The PanDA that is set, and who we are there."""
+    formers = run.current().settings.panda.former_urls
+    return Here(panda().origin, tuple(origin_of(url) for url in formers), user_name())
+
+
 def tasks_named(panda_name: str) -> list[PandaTask]:
     """Our tasks of that name at PanDA, as far as they are refined."""
     return panda().tasks_named(panda_name, user_name=user_name())
+
+
+def resolution() -> SubmissionResolution | None:
+    """The operator's decision that the run carries out; None where it carries out none."""
+    request_id = run.current().claim.request_id
+    return run.current().read(lambda session: resolutions.of_request(session, request_id))
 
 
 def write(attempt: SubmissionAttempt, step: Step, text: str, **values: Any) -> SubmissionAttempt:
@@ -52,8 +66,9 @@ def write(attempt: SubmissionAttempt, step: Step, text: str, **values: Any) -> S
     claim = run.current().claim
 
     def work(session: Session, announce: Announce) -> SubmissionAttempt:
-        written = repository.write(session, attempt.id, {"step": step.value, **values})
-        announce(messages.progress(written.task_name, step, text, claim))
+        written = attempts.write(session, attempt.id, {"step": step.value, **values})
+        made = written.jedi_task_id
+        announce(messages.progress(written.task_name, step, text, claim, jedi_task_id=made))
         return written
 
     return run.current().write(work)

@@ -7,12 +7,18 @@ from typing import Any, Final
 from sqlalchemy import func
 from sqlalchemy.orm import Session
 
+from blocks.panda_server import PandaRefused
 from flows.common import run
 from flows.common.flow import task
 from flows.common.models import RequestState
 from flows.common.run import Announce, Ending
-from flows.submission import messages, repository
+from flows.submission import messages
+from flows.submission.domain import identity, operations
+from flows.submission.domain.identity import Recorded
+from flows.submission.domain.operations import OperationRefused
 from flows.submission.models import OperationStatus, PandaOperation
+from flows.submission.repository import operations as records
+from flows.submission.repository import resolutions
 from flows.submission.schemas import OperateTask, TaskOperation
 from flows.submission.tasks import common
 
@@ -23,6 +29,40 @@ _PARAMETERS: Final = {
 """The fields of the form that an operation takes."""
 
 
+@task("compare name, user and server")
+def require_ours(form: OperateTask) -> None:
+    """Let the operation pass only to the task that is recorded under the number.
+
+    Raises:
+        OperationRefused: PanDA has another task there, or none of ours; nothing is done to it.
+        PcsRefused: PCS does not know the production task.
+    """
+    record = _recorded(form)
+    if record is None:
+        raise OperationRefused(f"jediTaskID {form.jedi_task_id} is recorded for none of our tasks")
+    here = common.here()
+    if text := identity.elsewhere(record, here):
+        raise OperationRefused(text)
+    seen = common.panda().find(form.jedi_task_id)
+    if seen is None:
+        raise OperationRefused(identity.absent(record, here))
+    problem = identity.foreign(record, seen, here) or identity.of_another_user(record, seen, here)
+    if problem:
+        raise OperationRefused(problem)
+
+
+def _recorded(form: OperateTask) -> Recorded | None:
+    """What PCS has of the number, with where the ops side had it from."""
+    tasks = [common.pcs().task(form.task_name)] if form.task_name else common.pcs().tasks()
+    found = (record for each in tasks for record in identity.recorded(each))
+    record = next((each for each in found if each.jedi_task_id == form.jedi_task_id), None)
+    if record is None:
+        return None
+    number = form.jedi_task_id
+    origins = run.current().read(lambda session: resolutions.origins(session, [number]))
+    return record.of(origins.get((record.name, number)))
+
+
 @task("look at the task")
 def look(jedi_task_id: int) -> str | None:
     """The task's state at PanDA; None where PanDA does not know it."""
@@ -30,22 +70,25 @@ def look(jedi_task_id: int) -> str | None:
 
 
 @task("ask PanDA", delays=())
-def ask(form: OperateTask) -> None:
-    """Send the operation, once.
+def ask(form: OperateTask) -> str:
+    """Send the operation, once; gives what PanDA says.
 
     Raises:
-        PandaRefused: PanDA says no.
+        PandaRefused: PanDA says no, or that there was nothing to do.
     """
     panda = common.panda()
     match form.operation:
         case TaskOperation.INCREASE_ATTEMPTS:
-            panda.increase_attempts(form.jedi_task_id, form.increase)
+            said = panda.increase_attempts(form.jedi_task_id, form.increase)
+            if operations.raised_nothing(said):
+                raise PandaRefused(said)
+            return said
         case TaskOperation.RETRY_FAILURES:
-            panda.retry(form.jedi_task_id, form.new_parameters.model_dump())
+            return panda.retry(form.jedi_task_id, form.new_parameters.model_dump())
         case TaskOperation.PAUSE:
-            panda.pause(form.jedi_task_id)
+            return panda.pause(form.jedi_task_id)
         case TaskOperation.RESUME:
-            panda.resume(form.jedi_task_id)
+            return panda.resume(form.jedi_task_id)
 
 
 # ------------------------------------------------------------------ the record
@@ -61,7 +104,7 @@ def begin(form: OperateTask) -> PandaOperation:
         "parameters": form.model_dump(include=_PARAMETERS.get(form.operation, set())),
     }
     return present.write(
-        lambda session, _: repository.begin_operation(session, present.claim.request_id, values)
+        lambda session, _: records.begin(session, present.claim.request_id, values)
     )
 
 
@@ -70,9 +113,9 @@ def note_sent(before: str | None) -> None:
     _write(sent_at=func.now(), observed_before=before)
 
 
-def note_accepted() -> PandaOperation:
-    """Note that PanDA accepted it."""
-    return _write(status=OperationStatus.ACCEPTED)
+def note_accepted(said: str) -> PandaOperation:
+    """Note that PanDA accepted it, and in which words."""
+    return _write(status=OperationStatus.ACCEPTED, diagnostic=said)
 
 
 def finish(
@@ -92,7 +135,7 @@ def finish(
 
     def end(session: Session, announce: Announce) -> Ending:
         request_id = present.claim.request_id
-        repository.write_operation(session, request_id, {"status": status, **values})
+        records.write(session, request_id, {"status": status, **values})
         announce(messages.operated(form, text, present.claim, is_ok=is_ok))
         if is_ok:
             return Ending(result=result)
@@ -105,5 +148,5 @@ def finish(
 def _write(**values: Any) -> PandaOperation:
     present = run.current()
     return present.write(
-        lambda session, _: repository.write_operation(session, present.claim.request_id, values)
+        lambda session, _: records.write(session, present.claim.request_id, values)
     )

@@ -14,12 +14,13 @@ from flows.common import run
 from flows.common.flow import task
 from flows.common.run import Announce
 from flows.common.settings import BadSetting
-from flows.submission import messages, repository
+from flows.submission import messages
 from flows.submission.domain import claim, command, states
 from flows.submission.domain.claim import NotSubmittable
 from flows.submission.domain.command import CommandRefused, PrunCommand
 from flows.submission.models import AttemptState, Step, SubmissionAttempt
-from flows.submission.repository import NameUsed
+from flows.submission.repository import attempts
+from flows.submission.repository.attempts import NameUsed
 from flows.submission.schemas import SubmitTask
 from flows.submission.tasks import common, sandbox
 
@@ -54,7 +55,7 @@ def claim_attempt(form: SubmitTask) -> SubmissionAttempt:
         NameUsed: The name at PanDA belongs to an earlier attempt.
     """
     present = run.current()
-    former = present.read(lambda session: repository.of_request(session, present.claim.request_id))
+    former = present.read(lambda session: attempts.of_request(session, present.claim.request_id))
     if former is not None:
         sandbox.remove_all(former.id)
         return former
@@ -70,7 +71,7 @@ def claim_attempt(form: SubmitTask) -> SubmissionAttempt:
     }
 
     def insert(session: Session, announce: Announce) -> SubmissionAttempt:
-        attempt = repository.claim(session, present.claim, values)
+        attempt = attempts.claim(session, present.claim, values)
         text = "the attempt is claimed"
         announce(messages.progress(attempt.task_name, Step.CLAIM, text, present.claim))
         return attempt

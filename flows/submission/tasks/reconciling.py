@@ -5,14 +5,14 @@ from __future__ import annotations
 import socket
 import time
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from flows.common import run
 from flows.common.database import now
 from flows.common.flow import task
 from flows.common.run import RunPutOff
 from flows.common.sessions import members
-from flows.submission.domain import states
+from flows.submission.domain import adoption, states
 from flows.submission.domain.verdict import Verdict
 from flows.submission.models import AttemptState, Step, SubmissionAttempt
 from flows.submission.tasks import common
@@ -58,6 +58,7 @@ def look_up(attempt: SubmissionAttempt) -> SubmissionAttempt:
             f"PanDA has it: {survivor}",
             state=AttemptState.CREATED,
             jedi_task_id=survivor,
+            reason=None,
         )
     until = attempt.sending_until or now()
     if (left := (until - now()).total_seconds()) > 0:
@@ -96,10 +97,30 @@ def confirm(attempt: SubmissionAttempt) -> SubmissionAttempt:
         if time.monotonic() > give_up:
             raise RunPutOff(f"PanDA has not settled on one task named {attempt.panda_name} yet")
         time.sleep(_CONFIRM_POLL_SECONDS)
-    if settled == attempt.jedi_task_id:
-        return attempt
-    text = f"PanDA ended {attempt.jedi_task_id} as a duplicate; {settled} survives"
-    return common.write(attempt, Step.CONFIRM, text, jedi_task_id=settled)
+    values = _identity(attempt, settled)
+    text = f"{settled} is the one task of the name"
+    if settled != attempt.jedi_task_id:
+        text = f"PanDA ended {attempt.jedi_task_id} as a duplicate; {settled} survives"
+    if values["differs"]:
+        text = f"{text}. It is adopted, and differs: {values['differs']}"
+    return common.write(attempt, Step.CONFIRM, text, jedi_task_id=settled, reason=None, **values)
+
+
+def _identity(attempt: SubmissionAttempt, settled: int) -> dict[str, Any]:
+    """Whose the task is, at which PanDA, and what differs where the attempt did not make it."""
+    here = common.here()
+    values: dict[str, Any] = {"panda_server": here.server, "panda_user": here.user, "differs": ""}
+    if attempt.outcome == Verdict.CREATED and settled == attempt.jedi_task_id:
+        return values
+    task = common.panda().find(settled)
+    was_there = attempt.outcome == Verdict.EXISTS and attempt.sends == 1
+    found = [
+        *adoption.circumstances(task, here.user, attempt.first_sent_at, was_there=was_there),
+        *adoption.differences(attempt.arguments, common.panda().parameters(settled)),
+    ]
+    if task is not None and task.user_name not in {None, here.user}:
+        values["panda_user"] = None  # it is followed as somebody else's
+    return {**values, "differs": "; ".join(found)}
 
 
 def _settled(attempt: SubmissionAttempt) -> int | None:

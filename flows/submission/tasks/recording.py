@@ -8,19 +8,26 @@ from typing import Any, Final
 from prefect import get_run_logger
 from sqlalchemy.orm import Session
 
-from blocks.pcs_service import PcsConflict, PcsRefused, RouteMissing, TaskUnknown
+from blocks.errors import ProdOpsError
+from blocks.pcs_service import NotAllowed, PcsConflict, PcsRefused, RouteMissing, TaskUnknown
 from flows.common import requests, run
 from flows.common.database import now
 from flows.common.flow import task
 from flows.common.models import RequestState
 from flows.common.run import Announce, Ending, RunPutOff
-from flows.submission import messages, repository
+from flows.submission import messages
 from flows.submission.models import AttemptState, Step, SubmissionAttempt
+from flows.submission.repository import attempts
 from flows.submission.schemas import SubmitTask
 from flows.submission.tasks import common
 
 _MAX_CHECK_SECONDS: Final = 600.0
 _MAX_REASON: Final = 5000
+_FIRST_REFUSAL: Final = 400  # below is a redirect: at that address is no PCS
+
+
+class IdRefused(ProdOpsError):
+    """PanDA has the task, and PCS will not take its id: an operator decides."""
 
 
 # ------------------------------------------------------------------ at PCS
@@ -31,7 +38,8 @@ def record(attempt: SubmissionAttempt) -> None:
     """Record the id at PCS, as the task's owner; the same id again changes nothing.
 
     Raises:
-        RunPutOff: PCS refuses it.
+        IdRefused: PCS refuses it, and will refuse it again.
+        RunPutOff: PCS refuses who asks, or is not at this address: both may be put right.
     """
     common.write(attempt, Step.RECORD, f"recording {attempt.jedi_task_id} at PCS")
     assert attempt.jedi_task_id is not None  # noqa: S101 - the state says so
@@ -42,9 +50,21 @@ def record(attempt: SubmissionAttempt) -> None:
             panda_tasks_id=attempt.panda_tasks_id,
             panda_task_name=attempt.panda_name,
             owner=_nameable(attempt.owner),
+            replaces=_former(),
+            remark=attempt.differs,
         )
     except PcsRefused as error:
-        raise RunPutOff(f"PCS refuses the id {attempt.jedi_task_id}: {error}") from error
+        reason = f"PCS refuses the id {attempt.jedi_task_id}: {error}"
+        may_pass = isinstance(error, NotAllowed | RouteMissing) or error.status < _FIRST_REFUSAL
+        if may_pass and not run.current().is_cancelled():
+            raise RunPutOff(reason) from error
+        raise IdRefused(reason) from error
+
+
+def _former() -> int | None:
+    """The number that PCS has until now, where an operator decided that it gives way."""
+    decided = common.resolution()
+    return decided.former_jedi_task_id if decided is not None else None
 
 
 @task("record the failure at PCS")
@@ -84,6 +104,7 @@ def _record_failure(
         reason=" ".join((reason or "").split())[:_MAX_REASON],
         owner=_nameable(of.owner) if isinstance(of, SubmissionAttempt) else "",
         is_superseded=is_superseded,
+        gives_up=_former(),
     )
 
 
@@ -99,26 +120,58 @@ def _nameable(owner: str) -> str:
 def close(attempt: SubmissionAttempt) -> SubmissionAttempt:
     """End attempt and request with the one final event; PCS has the record already."""
     present = run.current()
+    decided = common.resolution()
 
     def end(session: Session, announce: Announce) -> Ending:
         if attempt.state == AttemptState.CREATED and attempt.jedi_task_id is not None:
             values: dict[str, Any] = {"state": AttemptState.RECORDED, "reason": None}
             result = {"jedi_task_id": attempt.jedi_task_id, "panda_task_name": attempt.panda_name}
             ending = Ending(result=result)
-            event = messages.submitted(attempt.task_name, attempt.jedi_task_id, present.claim)
+            event = messages.submitted(
+                attempt.task_name, attempt.jedi_task_id, present.claim, differs=attempt.differs
+            )
         else:
             values = {"state": AttemptState.FAILED}
             reason = attempt.reason or "no reason was recorded"
             wish = requests.cancellation_of(session, present.claim.request_id)
             state = RequestState.FAILED if wish is None else RequestState.CANCELLED
             ending = Ending(state=state, error=reason)
+            if decided is not None:  # what was asked for is done
+                ending = Ending(result={"jedi_task_id": None, "outcome": decided.outcome})
             event = messages.failed(attempt.task_name, reason, present.claim)
-        repository.write(session, attempt.id, {**values, "step": Step.CLOSE.value})
+        attempts.write(session, attempt.id, {**values, "step": Step.CLOSE.value})
         announce(event)
         return ending
 
     present.finish(end)
-    return present.read(lambda session: repository.get(session, attempt.id))
+    return present.read(lambda session: attempts.get(session, attempt.id))
+
+
+@task("leave it to an operator")
+def leave_unresolved(attempt: SubmissionAttempt, refusal: str) -> str:
+    """End the request, and not the attempt: PanDA has a task that PCS does not take.
+
+    Returns:
+        What an operator is told.
+    """
+    present = run.current()
+    jedi_task_id = attempt.jedi_task_id or 0
+    reason = (
+        f"PanDA has {attempt.panda_name} as {jedi_task_id} at {attempt.panda_server}; {refusal}. "
+        "Which task, and which PanDA, is it? It is not submitted again until an operator settles "
+        f"it: prodops task resolve {attempt.task_name}"
+    )
+
+    def end(session: Session, announce: Announce) -> Ending:
+        values = {"state": AttemptState.UNRESOLVED, "reason": reason, "step": Step.RECORD.value}
+        attempts.write(session, attempt.id, values)
+        announce(messages.unrecorded(attempt.task_name, jedi_task_id, reason, None, present.claim))
+        wish = requests.cancellation_of(session, present.claim.request_id)
+        state = RequestState.FAILED if wish is None else RequestState.CANCELLED
+        return Ending(state=state, error=reason)
+
+    present.finish(end)
+    return reason
 
 
 def close_refused(form: SubmitTask, reason: str) -> None:
@@ -137,12 +190,12 @@ def put_off(attempt: SubmissionAttempt, reason: str) -> None:
     """End the run, not the request: a later run goes on, after a time that grows."""
     present = run.current()
     # What a step wrote before it failed is in the row, and not in the caller's attempt.
-    row = present.read(lambda session: repository.get(session, attempt.id))
+    row = present.read(lambda session: attempts.get(session, attempt.id))
     delay = _delay_seconds(row)
     is_unknown = row.state != AttemptState.CLAIMED or row.sends > 0
 
     def note(session: Session, announce: Announce) -> None:
-        repository.write(session, row.id, {"checks": row.checks + 1})
+        attempts.write(session, row.id, {"checks": row.checks + 1})
         when, name, made = now() + timedelta(seconds=delay), row.task_name, row.jedi_task_id
         if row.state == AttemptState.CREATED and made is not None:
             announce(messages.unrecorded(name, made, reason, when, present.claim))

@@ -7,20 +7,28 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from prefect import get_run_logger
+from sqlalchemy.orm import Session
 
-from blocks.panda_server import PandaTask
+from blocks.panda_server import PandaRefused, PandaTask
 from blocks.pcs_service import PcsRefused, ProdTask
 from flows.common import run
 from flows.common.database import now
 from flows.common.flow import task
-from flows.submission import repository
-from flows.submission.domain.states import News, StatusNews, Succession, unsettled
-from flows.submission.tasks import common
+from flows.common.run import Announce
+from flows.submission import messages
+from flows.submission.domain import comparison, identity
+from flows.submission.domain.comparison import Look
+from flows.submission.domain.identity import Recorded
+from flows.submission.domain.remarks import Remark
+from flows.submission.domain.states import News, StatusNews, Succession, in_turn, unsettled
+from flows.submission.repository import attempts, operations, resolutions, syncs
+from flows.submission.tasks import associating, common
 
 _OVERLAP: Final = timedelta(minutes=15)
 _FIRST: Final = timedelta(days=30)
 _AT_ONCE: Final = 2000
 _SINGLY: Final = 200
+_TURN_SECONDS: Final = 300
 
 
 @task("read the tasks at PCS")
@@ -31,59 +39,124 @@ def read_tasks() -> list[ProdTask]:
 
 @task("read what is being submitted")
 def names_in_work() -> set[str]:
-    """The names at PanDA that a submission is still working on."""
-    return run.current().read(repository.open_names)
+    """The names at PanDA that a submission is still working on, or that an operator settles."""
+    return run.current().read(attempts.open_names)
 
 
 @task("find the last sync")
 def last_sync() -> datetime | None:
     """When the last sync that came through began."""
-    return run.current().read(repository.last_sync)
+    return run.current().read(syncs.last_sync)
 
 
 @task("ask PanDA for the states")
-def ask_panda(tasks: Sequence[ProdTask], since: datetime | None) -> list[PandaTask]:
-    """The tasks that changed since the last sync; one that the answer left out is asked for."""
+def ask_panda(tasks: Sequence[ProdTask], since: datetime | None) -> Look:
+    """Our user's tasks that changed since the last sync; a known id that is not there, by its id.
+
+    PanDA lists the tasks of one user: who else submitted a task, and who has our number now, shows
+    only where the number itself is asked for.
+    """
     panda, user_name = common.panda(), common.user_name()
     begin = since - _OVERLAP if since is not None else now() - _FIRST
     seen = panda.modified_since(begin, user_name=user_name, limit=_AT_ONCE)
     shown = {each.id for each in seen}
-    is_whole = len(seen) < _AT_ONCE
-    left_out = [
-        id_
-        for id_, status in unsettled(tasks)
-        if id_ not in shown and not (is_whole and status and since is not None)
-    ]
-    if len(left_out) > _SINGLY:
-        get_run_logger().warning("%d tasks wait for the next sync", len(left_out) - _SINGLY)
-    for id_ in left_out[:_SINGLY]:
-        found = panda.task(id_, user_name=user_name)
-        seen.extend([found] if found is not None else [])
-    return seen
+    left_out = [id_ for id_, _ in unsettled(tasks) if id_ not in shown]
+    turn = int(now().timestamp() // _TURN_SECONDS)
+    asked = in_turn(left_out, _SINGLY, turn)
+    if len(asked) < len(left_out):
+        get_run_logger().warning("%d tasks wait for their turn", len(left_out) - len(asked))
+    found = {id_: each for id_ in asked for each in _asked_singly(id_)}
+    absent = {id_ for id_, each in found.items() if each is None}
+    return Look([*seen, *(each for each in found.values() if each is not None)], absent)
+
+
+def _asked_singly(jedi_task_id: int) -> list[PandaTask | None]:
+    """The task, or None where there is none; nothing where PanDA refuses to say it."""
+    try:
+        return [common.panda().find(jedi_task_id)]
+    except PandaRefused as refusal:
+        get_run_logger().error("PanDA does not say what %d is: %s", jedi_task_id, refusal)
+        return []
+
+
+@task("compare with what is recorded")
+def compare(tasks: Sequence[ProdTask], look: Look) -> list[Remark]:
+    """What PanDA shows that does not fit what is recorded, noted and announced once.
+
+    Returns:
+        All of it, also what was said before.
+    """
+    present = run.current()
+    records = present.read(lambda session: _recorded(session, tasks))
+    retried = present.read(lambda session: operations.retried(session, _changed_at(tasks)))
+    current = comparison.remarks(records, look, common.here(), retried=retried)
+    numbers = {record.jedi_task_id for record in records}
+
+    def note(session: Session, announce: Announce) -> None:
+        syncs.clear_remarks(session, lambda each: comparison.is_over(each, current, look, numbers))
+        for remark in syncs.note_remarks(session, current):
+            announce(messages.remarked(remark, present.claim))
+
+    present.write(note)
+    return current
+
+
+def _recorded(session: Session, tasks: Sequence[ProdTask]) -> list[Recorded]:
+    """The numbers that PCS has, with where the ops side had them from."""
+    records = [record for each in tasks for record in identity.recorded(each)]
+    origins = resolutions.origins(session, [record.jedi_task_id for record in records])
+    return [record.of(origins.get((record.name, record.jedi_task_id))) for record in records]
+
+
+def _changed_at(tasks: Sequence[ProdTask]) -> dict[int, datetime | None]:
+    """When PCS last learned something of each number."""
+    return {
+        each.jedi_task_id: each.updated_at
+        for task in tasks
+        for each in task.panda_tasks
+        if each.jedi_task_id is not None
+    }
 
 
 @task("record at PCS")
 def record(item: News) -> str:
     """Record one piece of news at PCS; gives its kind, or `refused`."""
-    pcs = common.pcs()
     try:
         if isinstance(item, StatusNews):
-            pcs.record_status(
-                item.task.name, item.jedi_task_id, item.status, owner=item.task.created_by
-            )
-            return "states"
+            return _record_status(item)
         if isinstance(item, Succession):
-            pcs.record_submission(
-                item.task.name,
-                item.survivor_id,
-                panda_tasks_id=item.attempt.id,
-                panda_task_name=item.attempt.task_name,
-                owner=item.task.created_by,
-                replaces=item.attempt.jedi_task_id,
-            )
-            return "successions"
-        known = pcs.associate(item.panda_name, item.jedi_task_id, item.status)
+            return _record_survivor(item)
+        return associating.associate(item)
     except PcsRefused as refusal:
         get_run_logger().error("PCS refuses %s: %s", item, refusal)
         return "refused"
-    return "associated" if known is not None else "unassociated"
+
+
+def _record_status(item: StatusNews) -> str:
+    common.pcs().record_status(
+        item.task.name,
+        item.jedi_task_id,
+        item.status,
+        owner=item.task.created_by,
+        inputs=item.inputs,
+        inputs_failed=item.inputs_failed,
+    )
+    return "states"
+
+
+def _record_survivor(item: Succession) -> str:
+    """Let the task that PanDA kept take its duplicate's place, where it bears the name."""
+    survivor = common.panda().find(item.survivor_id)
+    if survivor is None or survivor.name != item.attempt.task_name:
+        found = "no such task" if survivor is None else f"named {survivor.name}"
+        get_run_logger().error("%s is not the survivor of %s: %s", item.survivor_id, item, found)
+        return "refused"
+    common.pcs().record_submission(
+        item.task.name,
+        item.survivor_id,
+        panda_tasks_id=item.attempt.id,
+        panda_task_name=item.attempt.task_name,
+        owner=item.task.created_by,
+        replaces=item.attempt.jedi_task_id,
+    )
+    return "successions"

@@ -257,7 +257,7 @@ def test_a_record_that_pcs_does_not_take_is_told_and_taken_later(production):
 
 
 @pytest.mark.slow
-def test_an_id_that_pcs_refuses_is_told_and_kept_until_the_operator_has_settled_it(production):
+def test_an_id_that_pcs_refuses_for_good_ends_in_words_and_an_operator_settles_it(production):
     name = production.task()
     production.fault("slow", when="after", name=name, seconds=2)
     request_id = production.submit(name)
@@ -265,14 +265,18 @@ def test_an_id_that_pcs_refuses_is_told_and_kept_until_the_operator_has_settled_
     attempt_id = production.show(name)["panda_tasks"][0]["id"]
     record = {"jedi_task_id": 999_999, "panda_tasks_id": attempt_id}
     assert production.record(name, record).status_code == 200
-    wait_until(lambda: "prodtask_submit_unrecorded" in production.said(request_id))
-    assert production.site.state(request_id) in {"unknown", "queued", "claimed", "running"}
-    assert production.finals(request_id) == []
-    composed = production.show(name)["composed_name"]
-    (made,) = production.live(composed)
-    settled = {"jedi_task_id": made, "panda_tasks_id": attempt_id, "replaces": 999_999}
-    assert production.record(name, settled).status_code == 200
-    assert assert_submitted_once(production, name, request_id) == made
+    request = production.site.ended(request_id)
+    assert request.state == "failed"
+    assert "prodops task resolve" in request.error
+    assert production.said(request_id) == ["prodtask_submit_unrecorded"]
+    (made,) = production.live(production.show(name)["composed_name"])
+    decided = production.site.cli(
+        *("task", "resolve", name, "--adopt", str(made), "--reason", "the other was a mistake"),
+        *("--url", production.site.stack.api_url, "--token", production.site.token),
+    )
+    assert (decided.returncode, decided.stderr) == (0, "")
+    shown = production.show(name)
+    assert (shown["status"], shown["panda_task_id"]) == ("submitted", made)
 
 
 def test_an_ended_task_that_panda_runs_again_is_an_alarm_and_no_success(production):

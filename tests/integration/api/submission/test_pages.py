@@ -22,8 +22,10 @@ from flows.submission.models import (
     AttemptState,
     OperationStatus,
     PandaOperation,
+    PandaRemark,
     Step,
     SubmissionAttempt,
+    SubmissionResolution,
 )
 from tests.pcs_client import COMPOSED, CONFIG, Pcs
 
@@ -301,8 +303,8 @@ def tell_steps(session, *steps: str) -> None:
     )
 
 
-def page_of(reader) -> str:
-    return reader.get(f"/pcs/tasks/{COMPOSED}/").text
+def page_of(reader, name: str = COMPOSED) -> str:
+    return str(reader.get(f"/pcs/tasks/{name}/").text)
 
 
 def phase_of(page: str) -> str:
@@ -485,3 +487,81 @@ def test_a_filter_is_said_again_by_its_own_query():
     again = Filter.of(dict(httpx.QueryParams(wanted.query())))
     assert again == wanted
     assert Filter().query() == ""
+
+
+# ------------------------------------------------------------------ what differs at PanDA
+
+
+def test_a_task_that_ended_in_part_says_so_with_how_many_inputs_failed(pcs, reader):
+    pcs.make_ready("t1", sample="")
+    pcs.record("t1", jedi_task_id=4711)
+    seen = {"jedi_task_id": 4711, "panda_status": "finished", "inputs": 100, "inputs_failed": 4}
+    pcs.good("POST", "prod-tasks/record-status/", seen, name="t1")
+    page = page_of(reader)
+    assert 'data-state="partly completed"' in page
+    assert "4 of 100 inputs failed for good" in page
+    assert 'data-state="partly completed"' in reader.get("/pcs/tasks/").text
+
+
+def test_what_a_sync_noticed_is_said_and_an_operator_may_settle_it(pcs, reader, database):
+    pcs.make_ready("t1", sample="")
+    pcs.record("t1", jedi_task_id=4711)
+    with transaction(database.ops_engine) as session:
+        common = {"task_name": "t1", "panda_name": COMPOSED, "jedi_task_id": 4711}
+        session.add(PandaRemark(kind="foreign", text="it is <b>elm</b>", **common))
+        session.add(PandaRemark(kind="run_again", text="over", cleared_at=now(), **common))
+    page = page_of(reader)
+    assert 'data-remark="foreign">it is &lt;b&gt;elm&lt;/b&gt;' in page
+    assert 'data-remark="run_again"' not in page
+    assert 'id="do-adopt"' in page
+
+
+def test_an_unresolved_submission_says_why_and_offers_no_button_but_to_settle_it(
+    asked, reader, database
+):
+    with transaction(database.ops_engine) as session:
+        session.execute(update(Request).values(state=RequestState.FAILED, finished_at=now()))
+        session.add(
+            SubmissionAttempt(
+                task_name="t1", panda_name=COMPOSED, owner="tester", request_id=1,
+                state=AttemptState.UNRESOLVED, jedi_task_id=4, reason="id 4 is elm's",
+            )
+        )  # fmt: skip
+    page = page_of(reader)
+    assert 'data-phase="unresolved"' in page
+    assert "id 4 is elm&#39;s" in page
+    assert re.search(r'id="do-submit"[^>]* disabled', page)
+    assert "An earlier submission is unresolved" in page
+    assert re.search(r'id="adopt"[^>]*value="4"', page)
+
+
+def test_a_decision_is_shown_with_who_when_and_why(pcs, reader, database):
+    pcs.make_ready("t1", sample="")
+    with transaction(database.ops_engine) as session:
+        session.add(
+            SubmissionResolution(
+                request_id=1, task_name="t1", panda_name=COMPOSED, outcome="adopted",
+                jedi_task_id=9, former_jedi_task_id=4, reason="seen there", resolved_by="ann",
+                differs="--nJobs 1, ours 5",
+            )
+        )  # fmt: skip
+    page = page_of(reader)
+    assert "ann resolved" in page
+    assert "it is jediTaskID 9 instead of 4" in page
+    assert "Why: seen there" in page
+    assert "It differs: --nJobs 1, ours 5" in page
+    assert 'id="do-adopt"' not in page
+
+
+def test_what_differs_of_an_adopted_task_is_shown(asked, reader, database):
+    with transaction(database.ops_engine) as session:
+        session.add(
+            SubmissionAttempt(
+                task_name="t1", panda_name=COMPOSED, owner="tester", request_id=1,
+                state=AttemptState.RECORDED, jedi_task_id=4711, differs="--nJobs 1, ours 5",
+            )
+        )  # fmt: skip
+        session.execute(update(Request).values(state=RequestState.COMPLETED, finished_at=now()))
+    key = asked.task("t1")["panda_tasks"][0]["id"]
+    asked.record("t1", jedi_task_id=4711, panda_tasks_id=key)
+    assert "It was adopted, and differs: --nJobs 1, ours 5." in page_of(reader)

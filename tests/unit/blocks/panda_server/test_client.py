@@ -120,6 +120,47 @@ def test_an_unknown_task_has_neither_status_nor_parameters():
     assert panda.parameters(41) is None
 
 
+def finding(
+    parameters: dict[str, Any] | None, rows: dict[str, list[dict[str, Any]]]
+) -> PandaServer:
+    """A server that knows a task's parameters, and lists the tasks of each user."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        method = request.url.path.rpartition("/")[2]
+        if method == "get_status":
+            return httpx.Response(200, json={"success": True, "data": "ready"})
+        if method == "get_task_parameters":
+            found = {"success": True, "data": parameters}
+            absent = {"success": False, "message": "Task not found"}
+            return httpx.Response(200, json=absent if parameters is None else found)
+        user = json.loads(request.url.params["filters"])["userName"]
+        return httpx.Response(200, json={"success": True, "data": rows.get(user, [])})
+
+    return served(answer)
+
+
+def test_a_task_is_found_by_its_number_whoever_submitted_it():
+    theirs = row(41, NAME, userName="Some Body", status="finished", nFiles=100, nFilesFailed=4)
+    panda = finding({"taskName": NAME + "/", "userName": "Some Body"}, {"Some Body": [theirs]})
+    found = panda.find(41)
+    assert found is not None
+    assert (found.name, found.user_name, found.status) == (NAME, "Some Body", "finished")
+    assert (found.inputs, found.inputs_failed) == (100, 4)
+
+
+def test_a_task_that_jedi_does_not_list_has_the_name_and_user_of_its_parameters():
+    found = finding({"taskName": NAME + "/", "userName": "Some Body"}, {}).find(41)
+    assert found is not None
+    assert (found.id, found.name, found.user_name, found.status) == (41, NAME, "Some Body", "ready")
+    nobody_s = finding({"taskName": NAME}, {}).find(41)
+    assert nobody_s is not None
+    assert nobody_s.user_name is None
+
+
+def test_an_unknown_number_is_no_task():
+    assert finding(None, {}).find(41) is None
+
+
 def test_a_refused_look_up_is_never_taken_for_an_unknown_task():
     with pytest.raises(PandaRefused, match="Database error"):
         saying(success=False, message="Database error").status(41)
@@ -171,6 +212,41 @@ def test_an_operation_says_what_panda_said_or_why_it_refused():
     with pytest.raises(PandaRefused, match="irrelevant") as caught:
         saying(success=False, message="irrelevant status", data=4).resume(41)
     assert (caught.value.code, caught.value.message) == (4, "irrelevant status")
+
+
+@pytest.mark.parametrize("act", ["retry", "pause", "resume"])
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"message": "Command rejected: not accepted in pending status", "data": 4},
+        {"message": "", "data": [4, "Command rejected: not accepted in pending status"]},
+    ],
+)
+def test_an_operation_s_code_decides_whatever_success_says(act: str, parts: dict[str, Any]):
+    with pytest.raises(PandaRefused, match="not accepted in pending status") as caught:
+        getattr(saying(success=True, **parts), act)(41)
+    assert caught.value.code == 4
+
+
+def test_more_attempts_that_panda_rejects_are_refused_in_its_own_words():
+    panda = saying(success=True, message="command rejected since status=done", data=2)
+    with pytest.raises(PandaRefused, match="rejected since status=done"):
+        panda.increase_attempts(41, 1)
+    assert (
+        saying(data=[0, "increased attemptNr for 2 inputs"])
+        .increase_attempts(41, 1)
+        .endswith("2 inputs")
+    )
+
+
+@pytest.mark.parametrize(("success", "is_taken"), [(True, True), (False, False)])
+def test_an_operation_s_answer_without_a_code_is_judged_by_its_success(success, is_taken):
+    panda = saying(success=success, message="so be it", data=None)
+    if is_taken:
+        assert panda.pause(41) == "so be it"
+    else:
+        with pytest.raises(PandaRefused, match="so be it"):
+            panda.pause(41)
 
 
 def test_code_3_refuses_a_plain_retry_and_accepts_one_with_new_parameters():

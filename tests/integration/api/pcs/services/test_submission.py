@@ -454,3 +454,49 @@ def test_a_task_that_is_not_official_is_not_ready(pcs):
     config = CONFIG | {"data": {"exec_command": DATA["exec_command"]}}
     task = pcs.make_task(NAME, config=config)
     assert "official" in task["readiness"][0]
+
+
+# ------------------------------------------------------------------ partial success, given-up ids
+
+
+def test_a_task_that_ended_in_part_is_shown_as_that_and_peers_read_completed(pcs, submitted):
+    seen = {"jedi_task_id": 4711, "panda_status": "finished", "inputs": 100, "inputs_failed": 4}
+    task = pcs.good("POST", "prod-tasks/record-status/", seen, name=NAME)
+    assert (task["status"], task["shown_status"]) == ("completed", "partly completed")
+    counts = task["panda_tasks"][0]["metadata"]
+    assert (counts["inputs"], counts["inputs_failed"]) == (100, 4)
+
+
+@pytest.mark.parametrize(
+    ("panda_status", "shown"),
+    [("done", "completed"), ("failed", "failed"), ("running", "submitted")],
+)
+def test_what_did_not_end_in_part_is_shown_as_its_status(pcs, submitted, panda_status, shown):
+    seen = {"jedi_task_id": 4711, "panda_status": panda_status}
+    task = pcs.good("POST", "prod-tasks/record-status/", seen, name=NAME)
+    assert task["shown_status"] == task["status"] == shown
+
+
+def test_a_task_that_ended_in_part_and_is_run_again_is_in_part_no_longer(pcs, submitted):
+    for status in ("finished", "running"):
+        seen = {"jedi_task_id": 4711, "panda_status": status, "inputs_failed": 4}
+        task = pcs.good("POST", "prod-tasks/record-status/", seen, name=NAME)
+    assert (task["status"], task["shown_status"]) == ("submitted", "submitted")
+
+
+def test_an_id_that_is_given_up_leaves_the_task_ready_and_is_kept_on_record(pcs, submitted):
+    key = submitted["panda_tasks"][0]["id"]
+    body = {"panda_tasks_id": key, "reason": "a stranger's", "gives_up": 4711}
+    task = pcs.good("POST", "prod-tasks/record-submission-failure/", body, name=NAME)
+    assert (task["status"], task["panda_task_id"]) == ("ready", None)
+    [attempt] = task["panda_tasks"]
+    assert attempt["jedi_task_id"] is None
+    assert attempt["metadata"]["replaced_jedi_task_ids"] == [4711]
+
+
+def test_another_id_than_the_recorded_one_is_not_given_up(pcs, submitted):
+    key = submitted["panda_tasks"][0]["id"]
+    body = {"panda_tasks_id": key, "reason": "a stranger's", "gives_up": 4712}
+    answer = pcs.send("POST", "prod-tasks/record-submission-failure/", body, name=NAME)
+    assert answer.status_code == 409
+    assert pcs.task(NAME)["panda_task_id"] == 4711

@@ -250,3 +250,21 @@ def test_many_are_drawn_in_a_dozen_lines_and_their_numbers():
     lines = display.drawn_lines(many)
     assert len(lines) == 13
     assert lines[-1] == "1 submitted, 19 under way"
+
+
+def test_what_was_unknown_is_no_longer_once_panda_has_named_the_task():
+    found = begun()
+    found.take(event(Event.UNKNOWN, reason="lost", next_check_at="x"))
+    found.take(event(Event.PROGRESS, step="reconcile", step_number=7, text="asking PanDA"))
+    assert display.stage(found).startswith("unknown: ")
+    confirmed = {"step": "confirm", "step_number": 8, "text": "PanDA named 7"}
+    found.take(event(Event.PROGRESS, **confirmed, jedi_task_id="7"))
+    assert display.stage(found) == "8/10 confirm: PanDA named 7"
+    assert (found.jedi_task_id, found.reason, found.next_check_at) == (7, "", "")
+
+
+def test_an_id_that_pcs_refuses_for_good_ends_it_as_unresolved():
+    found = begun()
+    found.take(event(Event.UNRECORDED, jedi_task_id="7", reason="id 7 is elm's", is_final=True))
+    assert (found.outcome, found.is_open, found.jedi_task_id) == (Outcome.UNRESOLVED, False, 7)
+    assert EXIT_CODES[found.outcome] == 6

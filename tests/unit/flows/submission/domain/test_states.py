@@ -5,6 +5,7 @@ from flows.submission.domain.states import (
     StatusNews,
     Succession,
     UnrecordedTask,
+    in_turn,
     news,
     survivor,
     unsettled,
@@ -54,12 +55,28 @@ def test_a_survivor_takes_the_place_of_an_ended_duplicate():
 
 def test_a_task_of_our_name_that_pcs_lost_is_found_unless_it_is_being_submitted():
     ours = task("ready", None, [attempt(1)])
-    assert news([ours], [at_panda(41)]) == [UnrecordedTask(NAME, 41, "running")]
+    assert news([ours], [at_panda(41)]) == [UnrecordedTask(ours, NAME, 41, "running")]
     assert news([ours], [at_panda(41)], in_work={NAME}) == []
-    assert news([task("draft")], [at_panda(41)]) == [UnrecordedTask(NAME, 41, "running")]
+    draft = task("draft")
+    assert news([draft], [at_panda(41)]) == [UnrecordedTask(draft, NAME, 41, "running")]
     assert news([ours], [at_panda(41, name="group.EIC.other")]) == []
 
 
 def test_only_the_present_attempt_of_a_submitted_task_is_unsettled():
     ours = task("submitted", 42, [attempt(1, 41, "failed"), attempt(2, 42, "running")])
     assert unsettled([ours, task("completed", 40, [attempt(3, 40)])]) == [(42, "running")]
+
+
+def test_a_count_of_failed_inputs_that_pcs_does_not_have_is_news():
+    finished = PandaTask.from_row(
+        {"jeditaskid": 41, "taskname": NAME, "status": "finished", "nfiles": 100, "nfilesfailed": 4}
+    )
+    ours = task("completed", 41, [attempt(1, 41, "finished")])
+    assert news([ours], [finished]) == [StatusNews(ours, 41, "finished", 100, 4)]
+
+
+def test_what_is_asked_for_singly_takes_turns():
+    numbers = list(range(5))
+    turns = [in_turn(numbers, 2, turn) for turn in range(3)]
+    assert turns == [[0, 1], [2, 3], [4, 0]]
+    assert in_turn(numbers, 5, 7) == numbers

@@ -1,11 +1,10 @@
-"""The SQL of attempts and of operations. A run fences what it writes; nothing commits here."""
+"""Attempts at PanDA, and who the tasks are that they became."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import column, select, table, update
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -13,12 +12,9 @@ from blocks.errors import ProdOpsError
 from flows.common import claims
 from flows.common.claims import Claim
 from flows.common.database import now
-from flows.common.models import Request, RequestState
 from flows.submission.models import (
     OPEN_ATTEMPTS,
     AttemptState,
-    OperationStatus,
-    PandaOperation,
     SubmissionAttempt,
 )
 
@@ -31,14 +27,14 @@ _UNSENT: Final[dict[str, Any]] = {
     "first_sent_at": None,
     "sending_until": None,
     "jedi_task_id": None,
+    "panda_user": None,
+    "panda_server": None,
+    "differs": "",
     "outcome": None,
     "reason": None,
     "ended_at": None,
 }
 _ENDED: Final = (AttemptState.RECORDED, AttemptState.FAILED)
-# The embedded PCS's; where another is in use they are empty, and no task has a known owner.
-_PCS_TASK: Final = table("pcs_prod_task", column("id"), column("name"), column("created_by"))
-_PCS_ATTEMPT: Final = table("pcs_panda_tasks", column("prod_task_id"), column("jedi_task_id"))
 
 
 class AttemptOpen(ProdOpsError):
@@ -49,28 +45,18 @@ class AttemptOpen(ProdOpsError):
         super().__init__(f"{task_name} is already being submitted by request {request_id}")
 
 
+class Unresolved(ProdOpsError):
+    """An earlier attempt of the task waits for an operator's word."""
+
+    def __init__(self, attempt: SubmissionAttempt) -> None:
+        super().__init__(
+            f"The submission of {attempt.panda_name} is unresolved ({attempt.reason}); an operator "
+            f"settles it: prodops task resolve {attempt.task_name}"
+        )
+
+
 class NameUsed(ProdOpsError):
     """The name at PanDA belongs to an earlier attempt, and is never used again."""
-
-
-# ------------------------------------------------------------------ owners
-
-
-def task_owner(session: Session, task_name: str) -> str | None:
-    """Who owns the production task of that stored name; None where it is not known here."""
-    named = select(_PCS_TASK.c.created_by).where(_PCS_TASK.c.name == task_name)
-    return session.scalar(named)
-
-
-def jedi_task_owner(session: Session, jedi_task_id: int) -> str | None:
-    """Who owns the production task that PanDA's task is an attempt of; None: not known here."""
-    attempts = select(_PCS_ATTEMPT.c.prod_task_id).where(
-        _PCS_ATTEMPT.c.jedi_task_id == jedi_task_id
-    )
-    return session.scalar(select(_PCS_TASK.c.created_by).where(_PCS_TASK.c.id.in_(attempts)))
-
-
-# ------------------------------------------------------------------ attempts
 
 
 def get(session: Session, attempt_id: int) -> SubmissionAttempt:
@@ -109,6 +95,37 @@ def open_names(session: Session) -> set[str]:
     return set(session.scalars(names.where(SubmissionAttempt.state.in_(OPEN_ATTEMPTS))))
 
 
+def open_of(session: Session, task_name: str) -> SubmissionAttempt | None:
+    """The open attempt of a task, of which there is at most one."""
+    return session.scalar(
+        select(SubmissionAttempt).where(
+            SubmissionAttempt.task_name == task_name,
+            SubmissionAttempt.state.in_(OPEN_ATTEMPTS),
+        )
+    )
+
+
+def named(session: Session, panda_name: str) -> SubmissionAttempt | None:
+    """The attempt of that name at PanDA."""
+    of_name = select(SubmissionAttempt).where(SubmissionAttempt.panda_name == panda_name)
+    return session.scalar(of_name)
+
+
+def take_over(
+    session: Session, request_id: int, panda_name: str, values: dict[str, Any]
+) -> SubmissionAttempt:
+    """The attempt of that name as the request's, with `values`; made where there was none."""
+    of_name = select(SubmissionAttempt).where(SubmissionAttempt.panda_name == panda_name)
+    attempt = session.scalar(of_name.with_for_update())
+    if attempt is None:
+        attempt = SubmissionAttempt(panda_name=panda_name)
+        session.add(attempt)
+    for name, value in {**values, "request_id": request_id, "ended_at": None}.items():
+        setattr(attempt, name, value)
+    session.flush()
+    return attempt
+
+
 def claim(session: Session, claim: Claim, values: dict[str, Any]) -> SubmissionAttempt:
     """Claim the attempt of `values`, as the only open one of its task.
 
@@ -117,14 +134,11 @@ def claim(session: Session, claim: Claim, values: dict[str, Any]) -> SubmissionA
 
     Raises:
         AttemptOpen: Another request has an open attempt for the task.
+        Unresolved: An earlier one waits for an operator's word.
         NameUsed: The name belongs to an earlier attempt.
         ClaimLost: Attempts open and end too fast to claim one.
     """
     of_name = select(SubmissionAttempt).where(SubmissionAttempt.panda_name == values["panda_name"])
-    open_of_task = select(SubmissionAttempt).where(
-        SubmissionAttempt.task_name == values["task_name"],
-        SubmissionAttempt.state.in_(OPEN_ATTEMPTS),
-    )
     # A rival may end between the statements: then it is the insert's turn again.
     for _ in range(_CLAIM_TRIES):
         session.execute(
@@ -134,7 +148,9 @@ def claim(session: Session, claim: Claim, values: dict[str, Any]) -> SubmissionA
         )
         if (mine := of_request(session, claim.request_id)) is not None:
             return mine
-        if (rival := session.scalar(open_of_task)) is not None:
+        if (rival := open_of(session, values["task_name"])) is not None:
+            if rival.state == AttemptState.UNRESOLVED:
+                raise Unresolved(rival)
             raise AttemptOpen(values["task_name"], rival.request_id)
         if (former := session.scalar(of_name.with_for_update())) is not None:
             return _take_up(session, claim, former, values)
@@ -178,50 +194,3 @@ def write(session: Session, attempt_id: int, values: dict[str, Any]) -> Submissi
         .returning(SubmissionAttempt)
         .execution_options(populate_existing=True)
     ).one()
-
-
-# ------------------------------------------------------------------ operations on live tasks
-
-
-def begin_operation(session: Session, request_id: int, values: dict[str, Any]) -> PandaOperation:
-    """The record of the request's operation: an earlier run's, or a new one of `values`."""
-    asked_at = select(Request.created_at).where(Request.id == request_id).scalar_subquery()
-    asked_by = select(Request.requested_by).where(Request.id == request_id).scalar_subquery()
-    session.execute(
-        insert(PandaOperation)
-        .values(
-            request_id=request_id,
-            status=OperationStatus.RUNNING,
-            requested_at=asked_at,
-            requested_by=asked_by,
-            **values,
-        )
-        .on_conflict_do_nothing()
-    )
-    return session.scalars(
-        select(PandaOperation).where(PandaOperation.request_id == request_id)
-    ).one()
-
-
-def write_operation(session: Session, request_id: int, values: dict[str, Any]) -> PandaOperation:
-    """Write `values` to the record of the request's operation."""
-    return session.scalars(
-        update(PandaOperation)
-        .where(PandaOperation.request_id == request_id)
-        .values(**values)
-        .returning(PandaOperation)
-        .execution_options(populate_existing=True)
-    ).one()
-
-
-# ------------------------------------------------------------------ syncs
-
-
-def last_sync(session: Session) -> datetime | None:
-    """When the last sync that came through began."""
-    return session.scalar(
-        select(Request.claimed_at)
-        .where(Request.action == "sync_task_states", Request.state == RequestState.COMPLETED)
-        .order_by(Request.id.desc())
-        .limit(1)
-    )
