@@ -209,7 +209,7 @@ async def _routes(app: FastAPI, described: Mapping[str, Any]) -> list[tuple[str,
         setattr(app.state.gatekeeper, right, refusing(right))
     transport = httpx.ASGITransport(app=app)
     found = []
-    async with httpx.AsyncClient(transport=transport, base_url="http://reference") as client:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         for path, methods in described["paths"].items():
             for method in (each for each in _METHODS if each in methods):
                 asked = ""

@@ -31,6 +31,8 @@ from sqlalchemy import text
 import flows
 from api.http.app import create_app
 from deployments import catalogue, local_run
+from deployments.access import publish_access
+from flows.common.callers import on_ops_side
 from flows.common.database import database_url, make_engine, migrate, transaction
 from flows.common.settings import settings
 
@@ -41,7 +43,7 @@ async def ask():
     app = create_app(settings())
     headers = {"Authorization": f"Token {token}"}
     transport = httpx.ASGITransport(app=app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://x", headers=headers) as http:
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=headers) as http:
         listed = (await http.get("/api/actions/")).json()
         told["actions"] = [each["name"] for each in listed]
         bad = await http.post("/api/actions/check_file/", json={"path": "relative"})
@@ -52,9 +54,11 @@ async def ask():
     app.state.engine.dispose()
 
 migrate(database_url().render_as_string(hide_password=False), settings().database.passfile)
+engine = make_engine(pool_size=2)
+with transaction(engine) as session:
+    publish_access(session)
 asyncio.run(ask())
 told["deployments"] = list(yaml.safe_load(catalogue.prefect_yaml())["deployments"])
-engine = make_engine(pool_size=2)
 parameters = {"path": path, "expected_adler32": expected}
 ended = local_run.run(engine, "check_file", parameters, caller=on_ops_side("a test"))
 told["state"], told["result"] = ended.state, ended.result
@@ -133,7 +137,7 @@ def test_the_capability_is_discovered_and_runs(tree, database, prefect_environme
     (tree / "driver.py").write_text(DRIVER)
 
     told = told_by(run(
-        tree, "driver.py", str(file), ADLER32, database.create_token(),
+        tree, "driver.py", str(file), ADLER32, database.create_token("tester", Scope.OPERATE),
         HOME=str(tmp_path), PREFECT_HOME=str(tmp_path / "prefect"), **prefect_environment,
     ))  # fmt: skip
 
