@@ -155,6 +155,12 @@ def override_problems(overrides: Mapping[str, Any]) -> dict[str, str]:
     return problems | {f"data.{key}": why for key, why in data_problems(data).items()}
 
 
+def input_dids(overrides: Mapping[str, Any]) -> list[str]:
+    """The input datasets that a task's overrides name, one or several."""
+    one = overrides.get("input_dataset_did")
+    return [one] if one else list(overrides.get("input_dataset_dids") or [])
+
+
 def did_problem(value: object) -> str | None:
     """Why the value is no DID; None where it is."""
     return None if _is_did(value) else f"is not a DID (scope:name): {forms.shown(value)}"

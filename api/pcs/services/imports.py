@@ -38,10 +38,10 @@ from api.pcs.services import production, tags
 from api.pcs.services.access import Actor
 from blocks.errors import Invalid
 from flows.common.database import now
+from flows.submission.domain import prun_rules
 
 _SCOPE: Final = "group.EIC"
 _Row = TypeVar("_Row", Dataset, ProdRequest)
-_ROOM_FOR_TRIES: Final = len(".try999")
 _CONFIG: Final = "catalog_import"
 _LOCK: Final = 0x70637363  # "pcsc": one import at a time
 _MAX_SOURCE_BYTES: Final = 32 * 1024 * 1024
@@ -252,7 +252,9 @@ class _Rows:
         def composed(sample: str) -> str:
             return names.composed(_SCOPE, *detector, labels, sample)
 
-        room = min(120, names.MAX_OUT_DS - _ROOM_FOR_TRIES - len(composed("x")) + 1)
+        longest = names.attempt_name(composed("x"), names.MOST_TRIES)
+        reserved = prun_rules.longest_ending(str((self._config.data or {}).get("outputs") or ""))
+        room = min(120, prun_rules.MAX_DATASET - reserved - len(longest) + 1)
         if room < len("s_01234567"):
             raise RowRefused(f"{composed('')} leaves no room for a sample's name")
         sample = sample_name(path, row.import_name, longest=room)
