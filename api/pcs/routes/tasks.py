@@ -288,7 +288,7 @@ def command(
             text = plans.prun_command(task, attempt_id=panda_tasks_id)
             return Response(text, media_type="text/plain")
         if fmt == "jedi":
-            return _json(plans.jedi_parameters(task, attempt_id=panda_tasks_id))
+            return _json(plans.jedi_parameters(session, task, attempt_id=panda_tasks_id))
         return _json(plans.dump(task))
 
 

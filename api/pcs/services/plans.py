@@ -11,7 +11,7 @@ from api.pcs.domain import effective, jedi, lifecycle, names, prun
 from api.pcs.domain.effective import EffectiveConfig
 from api.pcs.errors import AttemptNotFound
 from api.pcs.models import Attempt, ProdConfig, ProdTask
-from api.pcs.queries.tasks import sharing_names
+from api.pcs.queries.tasks import input_location, sharing_names
 
 FORMATS: Final = ("panda", "jedi", "dump")
 _TASK_FIELDS: Final = (
@@ -73,14 +73,21 @@ def prun_command(task: ProdTask, *, attempt_id: int | None = None) -> str:
     return prun.compose(config_of(task), _out_ds(task, attempt_id))
 
 
-def jedi_parameters(task: ProdTask, *, attempt_id: int | None = None) -> dict[str, Any]:
+def jedi_parameters(
+    session: Session, task: ProdTask, *, attempt_id: int | None = None
+) -> dict[str, Any]:
     """The task's parameters for JEDI.
 
     Raises:
         AttemptNotFound: The task has no such attempt.
         ConfigNotOfForm: A value may not stand in them.
     """
-    return jedi.task_parameters(task, _out_ds(task, attempt_id), config_of(task))
+    return jedi.task_parameters(
+        task,
+        _out_ds(task, attempt_id),
+        config_of(task),
+        input_location=input_location(session, task),
+    )
 
 
 def dump(task: ProdTask) -> dict[str, Any]:

@@ -365,6 +365,22 @@ def test_jedi_and_dump_are_json(pcs):
     assert dump["effective_config"]["panda_site"] == CONFIG["panda_site"]
 
 
+def jobs_environment(pcs: Pcs) -> str:
+    made = pcs.good("GET", "prod-tasks/command/", name="dis-10x100", fmt="jedi")
+    return str(made["jobParameters"][0]["value"])
+
+
+def test_jobs_read_the_list_of_the_linked_dataset_else_of_the_task(pcs):
+    pcs.make_task()
+    assert "CSV_FILE" not in jobs_environment(pcs)
+    pcs.good("PATCH", "prod-tasks/dis-10x100/", {"csv_file": "own.csv"})
+    assert "CSV_FILE=own.csv" in jobs_environment(pcs)
+    source = pcs.send("POST", "datasets/intake/", {"source_location": "EVGEN/x.csv"}).json()
+    for did, location in (("epic:unknown", "own.csv"), (source["did"], "EVGEN/x.csv")):
+        pcs.good("POST", "prod-tasks/dis-10x100/link-input/", {"did": did})
+        assert f"CSV_FILE={location}" in jobs_environment(pcs)
+
+
 # ------------------------------------------------------------------ intake of catalog rows
 
 
