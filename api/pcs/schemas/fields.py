@@ -64,6 +64,8 @@ ReadOnly = Annotated[
     None, BeforeValidator(_never), WithJsonSchema({"readOnly": True, "type": "null"})
 ]
 Line = Annotated[str, _only(str, "Not a valid string."), AfterValidator(_keepable)]
+Sheet = Annotated[str, _only(str, "Not a valid string.")]
+"""The text of a table, whose rows are judged one by one."""
 Line100 = Annotated[Line, Field(max_length=100)]
 Line300 = Annotated[Line, Field(max_length=300)]
 Line500 = Annotated[Line, Field(max_length=500)]

@@ -22,6 +22,7 @@ from api.pcs.schemas.fields import (
     ReadOnly,
     RowId,
     Segment,
+    Sheet,
     TaskName,
     Whole,
     of_form,
@@ -113,7 +114,7 @@ class CatalogForm(BaseModel):
     source: Annotated[Line, of_form(value_forms.FILE, may_be_empty=False)] | None = Field(
         None, description="Name of a source that is published here."
     )
-    csv_text: Line | None = Field(None, description="The rows themselves, in a datasets.csv.")
+    csv_text: Sheet | None = Field(None, description="The rows themselves, in a datasets.csv.")
     campaign: Key | None = Field(None, description="Campaign of the tasks; unset: the current.")
     detector_config: Annotated[Segment, Field(max_length=100)] = "epic_craterlake"
     prod_config: Key | None = Field(
