@@ -51,11 +51,11 @@ class Imported:
     """What an import did. Each refused row has the line where it begins, and the reason."""
 
     status: str
-    separated_by: str
     created: int
     updated: int
     unchanged: int
     refused: list[BadRow]
+    separated_by: str
 
 
 def published(tmp_dir: Path, source: str) -> str:
@@ -88,11 +88,11 @@ def import_catalog(session: Session, text: str, wanted: CatalogForm, actor: Acto
         raise Invalid({"csv_text": [str(error)]}) from None
     done = Imported(
         status="done",
-        separated_by=catalog.separated_by,
         created=0,
         updated=0,
         unchanged=0,
         refused=[],
+        separated_by=catalog.separated_by,
     )
     rows = _Rows(
         session,
