@@ -15,6 +15,13 @@ class TaskNotFound(NotFound):
         super().__init__(f"No task '{name}'")
 
 
+class NoTaskNamed(TaskNotFound):
+    """There is no task of the name that the query has; peers compare the text."""
+
+    def __init__(self, name: str) -> None:
+        NotFound.__init__(self, f"No task named '{name}'")
+
+
 class AttemptNotFound(NotFound):
     """The task has no such attempt."""
 
@@ -32,6 +39,13 @@ class NotOwner(Forbidden):
 
     def __init__(self) -> None:
         super().__init__("You do not have permission to perform this action.")
+
+
+class NotCreator(Forbidden):
+    """Only who made the tag may delete it."""
+
+    def __init__(self, created_by: str) -> None:
+        super().__init__(f"Only the creator ({created_by}) can delete this tag.")
 
 
 class AlreadySubmitted(Refused):

@@ -61,7 +61,8 @@ DATA_FORMS: Final[dict[str, forms.AnyForm]] = {
 }
 """The keys of `data` that the artifacts are made from; others are stored, and mean nothing here."""
 
-_LISTS: Final = ("input_dataset_dids", "output_dataset_dids", "intermediate_dataset_dids")
+LINKED_DIDS: Final = ("output_dataset_dids", "intermediate_dataset_dids")
+_LISTS: Final = ("input_dataset_dids", *LINKED_DIDS)
 _PUBLIC_CATALOG: Final = (
     "repo",
     "issue",

@@ -21,6 +21,9 @@ _BY_HAND: Final = {
 }
 """What `set-status` may do; `submitted` is reached by a recorded submission only."""
 
+SETTABLE: Final = {str(each): each for each in TaskStatus if each is not TaskStatus.PAST_OUTPUT}
+"""The statuses that a request may name; the others are an import's."""
+
 SUCCEEDED: Final = frozenset({"done", "finished"})
 FAILED: Final = frozenset({"failed", "broken", "aborted"})
 _MOST_NAMED: Final = 5
@@ -56,7 +59,12 @@ _USER: Final = "user."
 
 def is_allowed(current: TaskStatus, wanted: TaskStatus) -> bool:
     """Whether a user may set the status so; the same again is no change, and allowed."""
-    return wanted == current or wanted in _BY_HAND.get(current, set())
+    return wanted == current or wanted in following(current)
+
+
+def following(current: TaskStatus) -> set[TaskStatus]:
+    """The statuses that a user may set next."""
+    return _BY_HAND.get(current, set())
 
 
 def status_after(current: TaskStatus, panda_status: str) -> TaskStatus:

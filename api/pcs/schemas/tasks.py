@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, WithJsonSchema
 
 from api.http.fields import JsonObject, Time
 from api.pcs.domain import value_forms
+from api.pcs.domain.lifecycle import SETTABLE
 from api.pcs.schemas.fields import (
     Did,
     Flag,
@@ -50,10 +51,8 @@ class TaskForm(BaseModel):
     new_request: Flag = False
     csv_file: Line500 = ""
     overrides: JsonObject | None = Field(None, description="Overrides of the configuration.")
-    status: ReadOnly = None
-    panda_task_id: ReadOnly = None
-    panda_tasks: ReadOnly = None
-    created_by: ReadOnly = None
+    status: ReadOnly = Field(None, description="As it is: it is not written here.")
+    panda_task_id: ReadOnly = Field(None, description="As it is: it is not written here.")
 
 
 class TaskIntakeForm(BaseModel):
@@ -77,7 +76,7 @@ class TaskIntakeForm(BaseModel):
 class StatusForm(BaseModel):
     """The new status of a task."""
 
-    status: Annotated[Line, Field(min_length=1, max_length=50)]
+    status: Annotated[Any, WithJsonSchema({"type": "string", "enum": [*SETTABLE]})] = None
 
 
 class InputForm(BaseModel):

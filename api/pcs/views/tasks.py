@@ -33,6 +33,7 @@ class AttemptView(RowView):
     association_source: str
     match_reason: str
     metadata: dict[str, Any] = Field(validation_alias="meta")
+    current: bool
     created_at: UtcTime
     updated_at: UtcTime
 

@@ -124,13 +124,14 @@ def test_a_text_that_is_no_catalog_is_refused(pcs):
         ({"csv_text": TEXT, "prod_config": "nope"}, "prod_config"),
     ):  # fmt: skip
         answer = pcs.send("POST", "prod-tasks/catalog-import/", body)
-        assert (answer.status_code, list(answer.json())) == (400, [field]), body
+        assert answer.status_code == 400, body
+        assert answer.json()["detail"].startswith(field), body
 
 
 def test_without_a_current_campaign_one_has_to_be_named(api):
     pcs = Pcs(api)
     answer = pcs.send("POST", "prod-tasks/catalog-import/", {"csv_text": TEXT})
-    assert list(answer.json()) == ["campaign"]
+    assert answer.json() == {"detail": "campaign: No campaign is current; name one."}
     pcs.add("campaigns", name="26.06.0")
     assert counts(bring_in(pcs, campaign="26.06.0")) == (5, 0, 0)
 
