@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.routing import APIRoute
 from fastapi.types import DecoratedCallable
-from pydantic import BaseModel
+from pydantic import BaseModel, BeforeValidator, WithJsonSchema
 
 from api.http.access import gatekeeper
 from api.http.errors import Problem, Rejection, writing
@@ -18,6 +18,7 @@ from api.http.forms import body
 from api.http.sessions import settings_of
 from api.pcs.domain.refusals import in_one_text
 from api.pcs.errors import NoTaskNamed, TaskNotFound
+from api.pcs.queries.rows import key_of
 from api.pcs.services.access import Actor
 from blocks.errors import Invalid
 
@@ -92,7 +93,13 @@ async def _writer(request: Request) -> Actor:
 
 
 Writer = Annotated[Actor, Depends(_writer)]
-RowKey = Annotated[int, Path(ge=1, le=MAX_INTEGER)]
+# What is no key names no record: it is not found, as in the original, and not malformed.
+RowKey = Annotated[
+    int,
+    BeforeValidator(lambda text: key_of(text) or 0),
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_INTEGER}),
+    Path(),
+]
 Name = Annotated[str, Path(max_length=5000)]
 
 
@@ -123,6 +130,6 @@ async def by_number(number: RowKey) -> int:
     return number
 
 
-async def by_digit(digit: Annotated[int, Path(ge=1, le=9)]) -> int:
+async def by_digit(digit: RowKey) -> int:
     """The digit `{digit}`."""
     return digit
