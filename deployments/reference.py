@@ -299,7 +299,16 @@ def _type(described: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
     found = (
         definitions[each["$ref"].split("/")[-1]] if "$ref" in each else each for each in choices
     )
-    return " or ".join(str(each["type"]) for each in found)
+    return " or ".join(_one_type(each) for each in found)
+
+
+def _one_type(schema: Mapping[str, Any]) -> str:
+    """The type's name, with the values or the fields that are possible."""
+    if values := schema.get("enum"):
+        return f"{schema['type']}: {', '.join(f'`{each}`' for each in values)}"
+    if fields := schema.get("properties"):
+        return f"object of {', '.join(f'`{each}`' for each in fields)}"
+    return str(schema["type"])
 
 
 # ------------------------------------------------------------------ form

@@ -26,6 +26,7 @@ from api.http.fields import (
     Text64,
     Time,
     UtcTime,
+    WholeNumber,
     Word64,
     choice,
     shown,
@@ -41,7 +42,7 @@ _CONFLICT: Final = "The sampler made it, or a file below it."
 class RunForm(BaseModel):
     """The fields of a run."""
 
-    run_number: Count = Field(description="The run's number, unique.")
+    run_number: WholeNumber = Field(description="The run's number, unique.")
     start_time: Time = Field(description="When it began.")
     end_time: Time | None = Field(None, description="When it ended.")
     run_conditions: JsonObject | None = Field(None, description="Conditions it was taken under.")

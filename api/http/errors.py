@@ -25,6 +25,7 @@ _STATUS: Final[dict[type[ProdOpsError], int]] = {
 }
 """Status of each kind of error; the nearest class of an error counts."""
 RETRY_SECONDS: Final = "2"
+_NOT_ALLOWED: Final = 405
 
 
 class Problem(BaseModel):
@@ -77,8 +78,11 @@ def install(app: FastAPI) -> None:
         return JSONResponse({"detail": f"a value cannot be stored: {reason}"}, 400)
 
     @app.exception_handler(HTTPException)
-    def http(_request: Request, error: HTTPException) -> JSONResponse:
-        return JSONResponse({"detail": error.detail}, error.status_code, error.headers)
+    def http(request: Request, error: HTTPException) -> JSONResponse:
+        text = error.detail
+        if error.status_code == _NOT_ALLOWED:
+            text = f'Method "{request.method}" not allowed.'  # as Django REST framework says it
+        return JSONResponse({"detail": text}, error.status_code, error.headers)
 
 
 def _of_kind(status: int, _request: Request, error: Exception) -> JSONResponse:

@@ -144,6 +144,7 @@ Text64 = Annotated[str, _text(64), AfterValidator(_kept)]
 Text30 = Annotated[str, _text(30), AfterValidator(_kept)]
 Text20 = Annotated[str, _text(20), AfterValidator(_kept)]
 Count = Annotated[int, Field(ge=0, le=MAX_INTEGER), BeforeValidator(_no_bool)]
+WholeNumber = Annotated[int, Field(ge=-MAX_INTEGER - 1, le=MAX_INTEGER), BeforeValidator(_no_bool)]
 SizeBytes = Annotated[int, Field(ge=0, le=MAX_BIG_INTEGER), BeforeValidator(_no_bool)]
 Time = Annotated[
     datetime, PlainValidator(_utc), WithJsonSchema({"type": "string", "format": "date-time"})

@@ -42,15 +42,17 @@ class Page(BaseModel, Generic[View]):
 def answer(request: Request, collection: Collection, view: type[BaseModel]) -> Response:
     """The list that the request asks for: a page where it says `limit`, else all as a bare array.
 
+    A `limit` that is no number above 0 asks for no page, as in Django REST framework; an `offset`
+    that is none is 0.
+
     Raises:
-        Rejection: 400, naming the query parameter that cannot be read.
+        Rejection: 400, naming the filter that cannot be read.
     """
     engine: Engine = request.app.state.engine
     wanted = _filters(request, collection)
-    offset = _whole_number(request, "offset", 0, fields.MAX_BIG_INTEGER) or 0
-    limit = _whole_number(request, "limit", 1, fields.MAX_BIG_INTEGER)
-    if limit is not None:
-        page = _page(engine, collection, wanted, request.url, min(limit, _MAX_LIMIT), offset)
+    if limit := _positive(request, "limit", _MAX_LIMIT):
+        offset = _positive(request, "offset", fields.MAX_BIG_INTEGER)
+        page = _page(engine, collection, wanted, request.url, limit, offset)
         return Response(Page[view].model_validate(page).model_dump_json(), media_type=_JSON)  # type: ignore[valid-type]
     return _whole(engine, collection, wanted, view)
 
@@ -84,12 +86,12 @@ def _filters(request: Request, collection: Collection) -> Values:
     return wanted
 
 
-def _integer(name: str, text: str, least: int = 0, most: int = fields.MAX_INTEGER) -> int:
-    digits = text if text.isascii() and text.isdecimal() else ""
+def _integer(name: str, text: str) -> int:
+    digits, most = text if text.isascii() and text.isdecimal() else "", fields.MAX_INTEGER
     if not digits:
         raise Rejection(400, {name: ["Enter a number."]})
-    if len(digits) > len(str(most)) or not least <= int(digits) <= most:
-        raise Rejection(400, {name: [f"Ensure this value is between {least} and {most}."]})
+    if len(digits) > len(str(most)) or int(digits) > most:
+        raise Rejection(400, {name: [f"Ensure this value is between 0 and {most}."]})
     return int(digits)
 
 
@@ -106,9 +108,12 @@ def _text(name: str, text: str) -> str:
     return text
 
 
-def _whole_number(request: Request, name: str, least: int, most: int) -> int | None:
-    text = request.query_params.get(name)
-    return _integer(name, text, least, most) if text is not None else None
+def _positive(request: Request, name: str, most: int) -> int:
+    """The number that the query has, at most `most`; 0 where it has none."""
+    text = request.query_params.get(name, "")
+    if not (text.isascii() and text.isdecimal()):
+        return 0
+    return most if len(text.lstrip("0")) > len(str(most)) else min(int(text), most)
 
 
 _KINDS: Final[dict[type, tuple[Callable[[str, str], Any], dict[str, Any]]]] = {

@@ -16,6 +16,13 @@ class TaskNotFound(NotFound):
         super().__init__(f"No task '{name}'")
 
 
+class NoTaskNamed(TaskNotFound):
+    """There is no task of the name that the query has; peers compare the text."""
+
+    def __init__(self, name: str) -> None:
+        NotFound.__init__(self, f"No task named '{name}'")
+
+
 class AttemptNotFound(NotFound):
     """The task has no such attempt."""
 
@@ -35,6 +42,13 @@ class NotOwner(Forbidden):
         missing = ScopeMissing(caller, Scope.OPERATE, f"It is {owner}'s: that")
         self.details = missing.details
         super().__init__(f"You do not have permission to perform this action. {missing}")
+
+
+class NotCreator(Forbidden):
+    """Only who made the tag may delete it."""
+
+    def __init__(self, created_by: str) -> None:
+        super().__init__(f"Only the creator ({created_by}) can delete this tag.")
 
 
 class AlreadySubmitted(Refused):

@@ -145,6 +145,10 @@ class Campaign(Changeable, Base):
     data: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict, server_default=_NO_OBJECT)
 
 
+SOURCE_KINDS: Final = ("csv_manifest", "path", "url", "rucio_did", "file_list")
+"""What a dataset can be taken in from."""
+
+
 class Dataset(Owned, Base):
     """A block of a dataset; one that lacks a tag was taken in from outside and names nothing."""
 
@@ -195,6 +199,22 @@ class Dataset(Owned, Base):
     background_tag_label: AssociationProxy[str | None] = association_proxy(
         "background_tag", "tag_label"
     )
+
+    @property
+    def stage(self) -> str:
+        """The stage of production that its metadata name; empty where they name none."""
+        return str((self.meta or {}).get("stage") or "")
+
+    @property
+    def validation_status(self) -> str:
+        """The status of its validation; empty where it has none."""
+        validation = (self.meta or {}).get("validation")
+        return str(validation.get("status") or "") if isinstance(validation, dict) else ""
+
+    @property
+    def external(self) -> bool:
+        """Whether it was taken in from outside."""
+        return self.source_kind in SOURCE_KINDS
 
     @property
     def tags(self) -> dict[TagKind, Tag]:
@@ -258,6 +278,11 @@ class ProdConfig(Changeable, Base):
     rucio_rse: Mapped[str] = mapped_column(String(200), default="")
     rucio_replication_rules: Mapped[Any | None] = mapped_column(JSONB)
     data: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+
+    @property
+    def workflow_mode(self) -> str:
+        """Where its tasks' events come from; files that are there already, unless set otherwise."""
+        return str((self.data or {}).get("workflow_mode") or "external_evgen")
 
 
 class Wanted(Changeable):
@@ -393,3 +418,8 @@ class Attempt(Base):
             return ""
         of = f" of {total}" if total else ""
         return f"{failed}{of} {'input' if total == 1 else 'inputs'} failed for good"
+
+    @property
+    def current(self) -> bool:
+        """Whether the task points to it."""
+        return self.jedi_task_id is not None and self.jedi_task_id == self.task.panda_task_id

@@ -5,10 +5,8 @@ Columns: ops contract section 2.4 and the public request table of ePIC's product
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
@@ -16,6 +14,7 @@ from typing import Final
 from api.pcs.domain.names import short_hash
 from api.pcs.domain.value_forms import TASK_NAME, shown
 from blocks.errors import ProdOpsError
+from flows.common.spreadsheet import BadRow, Row, read_table
 
 PATH: Final = "Dataset Path"
 _PREFIX: Final = "/volatile/eic/EPIC/"
@@ -25,20 +24,8 @@ _POWERS: Final = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
 _MAX_TEXT: Final = 20_000
 
 
-class CatalogUnreadable(ProdOpsError):
-    """The text is no catalog of requests."""
-
-
 class RowRefused(ProdOpsError):
     """A row cannot be imported, for the reason given."""
-
-
-@dataclass(frozen=True)
-class RefusedRow:
-    """A row that was not imported: where it begins, and why."""
-
-    line: int
-    reason: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,54 +59,50 @@ class CatalogRow:
         return self.path.removeprefix(_PREFIX).rstrip("/")
 
 
-def read_catalog(text: str) -> Iterator[CatalogRow | RefusedRow]:
-    """Each row of the catalog, good or refused.
+@dataclass(frozen=True)
+class Catalog:
+    """What separates the fields of a catalog, as a word, and its rows."""
+
+    separated_by: str
+    rows: Iterator[CatalogRow | BadRow]
+
+
+def read_catalog(text: str) -> Catalog:
+    """The catalog, with each of its rows good or refused.
 
     Raises:
-        CatalogUnreadable: It has no header with the path's column.
+        TableUnreadable: It has no header with the path's column.
     """
-    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
-    try:
-        header = [name.strip() for name in next(reader, [])]
-    except csv.Error as error:
-        raise CatalogUnreadable(f"the header cannot be read: {error}") from None
-    if PATH not in header:
-        raise CatalogUnreadable(f"has no column {PATH!r}")
+    table = read_table(text, needed=(PATH,))
+    return Catalog(table.separated_by, _read_rows(table.rows))
+
+
+def _read_rows(rows: Iterable[Row | BadRow]) -> Iterator[CatalogRow | BadRow]:
     seen: dict[str, int] = {}
-    while True:
-        line = reader.line_num + 1
+    for each in rows:
+        if isinstance(each, BadRow):
+            yield each
+            continue
         try:
-            fields = next(reader, None)
-        except csv.Error as error:
-            yield RefusedRow(line, f"this row and what follows cannot be read: {error}")
-            return
-        if fields is None:
-            return
-        if any(field.strip() for field in fields):
-            yield _read_row(line, header, fields, seen)
+            row = _row(each)
+        except RowRefused as error:
+            yield BadRow(each.line, str(error))
+            continue
+        first = seen.setdefault(row.import_name, row.line)
+        yield row if first == row.line else BadRow(row.line, f"says the same as line {first}")
 
 
-def _read_row(
-    line: int, header: list[str], fields: list[str], seen: dict[str, int]
-) -> CatalogRow | RefusedRow:
-    try:
-        row = _row(line, header, fields)
-    except RowRefused as error:
-        return RefusedRow(line, str(error))
-    if (first := seen.setdefault(row.import_name, line)) != line:
-        return RefusedRow(line, f"says the same as line {first}")
-    return row
-
-
-def _row(line: int, header: list[str], fields: list[str]) -> CatalogRow:
-    if len(fields) != len(header):
-        raise RowRefused(f"has {len(fields)} fields, the header {len(header)}")
-    raw = {name: field.strip() for name, field in zip(header, fields, strict=True) if name}
+def _row(row: Row) -> CatalogRow:
+    # Whoever sends a file's text may have read it with other line ends: they make no difference.
+    raw = {
+        name: field.strip().replace("\r\n", "\n").replace("\r", "\n")
+        for name, field in row.fields.items()
+    }
     for name, field in raw.items():
         if len(field) > _MAX_TEXT:
             raise RowRefused(f"{name}: is longer than {_MAX_TEXT} characters")
     return CatalogRow(
-        line=line,
+        line=row.line,
         raw=raw,
         path=_path(raw),
         gen_version=_short(raw, "Generator/Dataset Version", 1000),

@@ -61,7 +61,8 @@ DATA_FORMS: Final[dict[str, forms.AnyForm]] = {
 }
 """The keys of `data` that the artifacts are made from; others are stored, and mean nothing here."""
 
-_LISTS: Final = ("input_dataset_dids", "output_dataset_dids", "intermediate_dataset_dids")
+LINKED_DIDS: Final = ("output_dataset_dids", "intermediate_dataset_dids")
+_LISTS: Final = ("input_dataset_dids", *LINKED_DIDS)
 _PUBLIC_CATALOG: Final = (
     "repo",
     "issue",
@@ -153,6 +154,12 @@ def override_problems(overrides: Mapping[str, Any]) -> dict[str, str]:
     if not isinstance(data, dict):
         return problems | {"data": "must be an object"}
     return problems | {f"data.{key}": why for key, why in data_problems(data).items()}
+
+
+def input_dids(overrides: Mapping[str, Any]) -> list[str]:
+    """The input datasets that a task's overrides name, one or several."""
+    one = overrides.get("input_dataset_did")
+    return [one] if one else list(overrides.get("input_dataset_dids") or [])
 
 
 def did_problem(value: object) -> str | None:

@@ -1,6 +1,6 @@
-"""A task's parameters for JEDI, and all that is known of it (`fmt=jedi`, `fmt=dump`). Pure.
+"""A task's parameters for JEDI (`fmt=jedi`). Pure.
 
-Source: ops contract section 2.8.
+Source: ops contract section 2.8; what the real JEDI needs beside it was measured with 1.0.4.
 """
 
 from __future__ import annotations
@@ -8,44 +8,46 @@ from __future__ import annotations
 import shlex
 from typing import Any, Final
 
+from api.pcs.domain import widths
 from api.pcs.domain.effective import ConfigNotOfForm, EffectiveConfig
+from api.pcs.domain.payload import environment
 from api.pcs.models import Dataset, ProdTask
 
 _TRANSFORMATION: Final = "https://pandaserver-doma.cern.ch/trf/user/runGen-00-00-02"
 _SECONDS_PER_HOUR: Final = 3600
-_SWITCHES: Final = {
-    "COPYRECO": "copy_reco",
-    "COPYFULL": "copy_full",
-    "COPYLOG": "copy_log",
-    "USERUCIO": "use_rucio",
-}
+# JEDI ends a task as broken that lacks one of these keys; the container has the software.
+_NO_SOFTWARE: Final = {"transUses": "", "transHome": "", "architecture": ""}
 
 
-def task_parameters(task: ProdTask, name: str, config: EffectiveConfig) -> dict[str, Any]:
+def task_parameters(
+    task: ProdTask, name: str, config: EffectiveConfig, *, input_location: str = ""
+) -> dict[str, Any]:
     """The task's parameters, as `insertTaskParams` takes them.
 
     Args:
         task: The task, with its dataset and its tags.
         name: Its name at PanDA.
         config: Its effective configuration.
+        input_location: Where the list of its input files is.
 
     Raises:
         ConfigNotOfForm: A value may not stand in them.
     """
-    if problems := config.problems():
+    if problems := config.problems() or widths.map_problems(config):
         raise ConfigNotOfForm(problems)
     data, dataset = config.data, task.dataset
     return {
         "taskName": name,
         "userName": task.created_by,
         "vo": data.get("vo") or "eic",
-        "workingGroup": config.text("panda_working_group").partition(".")[0] or "EIC",
+        "workingGroup": widths.working_group(config) or "EIC",
         "campaign": dataset.detector_version,
         "prodSourceLabel": data.get("prod_source_label") or "test",
         "taskType": data.get("task_type") or "production",
         "processingType": data.get("processing_type") or "epicproduction",
         "taskPriority": data.get("task_priority", 900),
         "transPath": data.get("transformation") or _TRANSFORMATION,
+        **_NO_SOFTWARE,
         "container_name": config.text("container_image"),
         "noInput": True,
         "nFilesPerJob": data.get("files_per_job", 1),
@@ -53,22 +55,22 @@ def task_parameters(task: ProdTask, name: str, config: EffectiveConfig) -> dict[
         "ramCount": data.get("ram_count", 2000),
         "ramUnit": "MBPerCore",
         "site": config.text("panda_site"),
-        "cloud": data.get("cloud") or config.text("panda_working_group"),
+        "cloud": widths.cloud(config),
         **_optional(config),
         "log": _log(dataset, name),
-        "jobParameters": _job_parameters(dataset, name, config),
+        "jobParameters": _job_parameters(task, name, config, input_location),
     }
 
 
 def _optional(config: EffectiveConfig) -> dict[str, Any]:
     data = config.data
     events = config.fields.get("events_per_task")
-    walltime = data.get("walltime_hours")
+    hours = config.fields.get("target_hours_per_job")
     optional = {
         "nFiles": data.get("n_jobs"),
         "nEventsPerJob": data.get("events_per_job"),
         "nEvents": events,
-        "walltime": int(walltime * _SECONDS_PER_HOUR) if walltime else None,
+        "walltime": int(hours * _SECONDS_PER_HOUR) if hours else None,
         "skipScout": data.get("skip_scout") or None,
         "disableAutoRetry": data.get("disable_auto_retry") or None,
         "useRucio": config.fields.get("use_rucio") or None,
@@ -87,14 +89,12 @@ def _log(dataset: Dataset, name: str) -> dict[str, Any]:
     }
 
 
-def _job_parameters(dataset: Dataset, name: str, config: EffectiveConfig) -> list[dict[str, Any]]:
-    environment = {
-        variable: "true" if config.fields.get(field) else "false"
-        for variable, field in _SWITCHES.items()
-    }
-    environment["DETECTOR_VERSION"] = dataset.detector_version
-    environment["DETECTOR_CONFIG"] = dataset.detector_config
-    settings = " ".join(f"{key}={shlex.quote(text)}" for key, text in environment.items())
+def _job_parameters(
+    task: ProdTask, name: str, config: EffectiveConfig, input_location: str
+) -> list[dict[str, Any]]:
+    dataset = task.dataset
+    variables = environment(dataset, config, input_location=input_location)
+    settings = " ".join(f"{key}={shlex.quote(text)}" for key, text in variables.items())
     command = config.data.get("exec_command") or "./run.sh"
     return [
         {"type": "constant", "value": f"{settings} {command}".strip()},

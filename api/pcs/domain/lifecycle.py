@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from api.pcs.domain import names, widths
 from api.pcs.domain.effective import EffectiveConfig
-from api.pcs.domain.names import MAX_OUT_DS
 from api.pcs.domain.value_forms import OUT_DS, some
 from api.pcs.models import ProdTask, TagKind, TagStatus, TaskStatus
+from flows.submission.domain import prun_rules
 
 _BY_HAND: Final = {
     TaskStatus.DRAFT: {TaskStatus.READY},
@@ -19,6 +20,9 @@ _BY_HAND: Final = {
     TaskStatus.SUBMITTED: {TaskStatus.COMPLETED, TaskStatus.FAILED},
 }
 """What `set-status` may do; `submitted` is reached by a recorded submission only."""
+
+SETTABLE: Final = {str(each): each for each in TaskStatus if each is not TaskStatus.PAST_OUTPUT}
+"""The statuses that a request may name; the others are an import's."""
 
 SUCCEEDED: Final = frozenset({"done", "finished"})
 FAILED: Final = frozenset({"failed", "broken", "aborted"})
@@ -55,7 +59,12 @@ _USER: Final = "user."
 
 def is_allowed(current: TaskStatus, wanted: TaskStatus) -> bool:
     """Whether a user may set the status so; the same again is no change, and allowed."""
-    return wanted == current or wanted in _BY_HAND.get(current, set())
+    return wanted == current or wanted in following(current)
+
+
+def following(current: TaskStatus) -> set[TaskStatus]:
+    """The statuses that a user may set next."""
+    return _BY_HAND.get(current, set())
 
 
 def status_after(current: TaskStatus, panda_status: str) -> TaskStatus:
@@ -92,6 +101,7 @@ def reasons_against(
     return [
         *_about_tags(task, is_relaxed=is_relaxed),
         *_about_name(next_name, is_official=bool(config.data.get("official"))),
+        *_about_prun(task, config, next_name),
         *_about_sharing(task, sharing),
         *_about_config(task, config),
         *_about_beam(task),
@@ -109,14 +119,24 @@ def _about_tags(task: ProdTask, *, is_relaxed: bool) -> Iterator[str]:
 
 
 def _about_name(name: str, *, is_official: bool) -> Iterator[str]:
-    if len(name) > MAX_OUT_DS:
-        yield f"--outDS {name} is longer than the {MAX_OUT_DS} characters that prun takes"
-    elif why := OUT_DS.problem(name):
+    if why := OUT_DS.problem(name):
         yield f"--outDS {why}"
     if is_official and not name.startswith(_OFFICIAL):
         yield f"--outDS {name} does not start with {_OFFICIAL}, as an official task's must"
     if not is_official and not name.startswith(_USER):
         yield f"data.official is not set, and prun takes {name} for an official task only"
+
+
+def _about_prun(task: ProdTask, config: EffectiveConfig, next_name: str) -> Iterator[str]:
+    """What prun would refuse, of this attempt or of a later one, whose name is longer."""
+    data = config.data
+    later = names.attempt_name(task.dataset.composed_name, names.MOST_TRIES)
+    yield from prun_rules.objections(
+        max(next_name, later, key=len),
+        outputs=str(data.get("outputs") or ""),
+        cores=str(data.get("corecount") or ""),
+        command=str(data.get("exec_command") or ""),
+    )
 
 
 def _about_sharing(task: ProdTask, sharing: Sequence[str]) -> Iterator[str]:
@@ -128,7 +148,7 @@ def _about_sharing(task: ProdTask, sharing: Sequence[str]) -> Iterator[str]:
 
 def _about_config(task: ProdTask, config: EffectiveConfig) -> Iterator[str]:
     fields = config.fields
-    for name, why in config.problems().items():
+    for name, why in (widths.problems(config) | config.problems()).items():
         yield f"{name} {why}"
     if not config.data.get("exec_command"):
         yield "data.exec_command is not set, and prun needs one"

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from typing import Final
 
 MAX_NAME: Final = 255
-MAX_OUT_DS: Final = 131
-"""Longest `--outDS` that prun takes (it wants fewer than 132 characters)."""
+MOST_TRIES: Final = 999
+"""A name leaves room for so many attempts of its task."""
 
 _BLOCK: Final = re.compile(r"\.b[1-9][0-9]*$", re.ASCII)
 _TRY: Final = re.compile(r"\.try([1-9][0-9]*)$", re.ASCII)

@@ -123,7 +123,11 @@ IMAGE: Final = Form(
     r"(?:[a-z][a-z0-9+.]*://)?/?[A-Za-z0-9][A-Za-z0-9._+-]*(?:[/:@][A-Za-z0-9._+-]+)*",
     500,
 )
-OUTPUTS: Final = Form("file names, with a comma between", rf"{_WORD}(?:[,:]{_WORD})*", 1000)
+OUTPUTS: Final = Form(
+    "file names, with a comma between, each alone or as suffix:name",
+    rf"(?:{_WORD}:)?{_WORD}(?:,(?:{_WORD}:)?{_WORD})*",
+    1000,
+)
 URL: Final = Form("a web address", r"https?://[A-Za-z0-9][A-Za-z0-9._~/:+-]*", 500)
 OUT_DS: Final = Form("a name that prun takes (letters, digits, . _ + -)", _WORD, 255)
 FILE: Final = Form("a file name without a path", _WORD, 200)

@@ -97,7 +97,7 @@ def tag(session: Session, number: int, *, kind: TagKind, is_locked: bool = False
     query = select(Tag).where(Tag.kind == kind, Tag.tag_number == number)
     found = session.scalar(query.with_for_update() if is_locked else query)
     if found is None:
-        raise NotFound(f"No {kind.word} tag {number}.")
+        raise NotFound(f"No {kind.word.capitalize()}Tag matches the given query.")
     return found
 
 

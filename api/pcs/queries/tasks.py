@@ -10,6 +10,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
+from api.pcs.domain.effective import input_dids
 from api.pcs.errors import AmbiguousIdentity, TaskNotFound
 from api.pcs.models import Dataset, ProdTask
 from api.pcs.queries.catalogue import TAG_FIELDS
@@ -112,6 +113,16 @@ def load(session: Session, key: int, *, is_locked: bool = False) -> ProdTask:
     if found is None:
         raise TaskNotFound(str(key))
     return found
+
+
+def input_location(session: Session, task: ProdTask) -> str:
+    """Where a task's input files are listed: its first linked dataset's source, else its CSV."""
+    dids = input_dids(task.overrides or {})
+    linked = {
+        each.did: each for each in session.scalars(select(Dataset).where(Dataset.did.in_(dids)))
+    }
+    first = next((linked[did] for did in dids if did in linked), None)
+    return task.csv_file if first is None else first.source_location or ""
 
 
 def sharing_names(session: Session, tasks: Sequence[ProdTask]) -> dict[int, tuple[str, ...]]:

@@ -2,21 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi.routing import APIRoute
 from fastapi.types import DecoratedCallable
-from pydantic import BaseModel
+from pydantic import BaseModel, BeforeValidator, WithJsonSchema
 
 from api.http.access import Requester
-from api.http.errors import writing
+from api.http.errors import Problem, Rejection, writing
 from api.http.fields import MAX_INTEGER
 from api.http.forms import body
 from api.http.sessions import settings_of
+from api.pcs.domain.refusals import in_one_text
+from api.pcs.errors import NoTaskNamed, TaskNotFound
+from api.pcs.queries.rows import key_of
 from api.pcs.services.access import Actor
+from blocks.errors import Invalid
 
 PREFIX: Final = "/pcs/api"
+_BAD: Final = 400
+_IN_ONE_TEXT: Final = {"model": Problem, "description": "What is wrong."}
+
+
+class _Action(APIRoute):
+    """A step of a record, which says in one text what is wrong; records say it by field.
+
+    So does the original, whose steps are services and whose records are serializers.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handler = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except Invalid as error:
+                raise Rejection(_BAD, {"detail": in_one_text(error.fields)}) from None
+            except Rejection as error:
+                if error.status != _BAD or "detail" in error.body:
+                    raise
+                raise Rejection(_BAD, {"detail": in_one_text(error.body)}) from None
+
+        return handle
 
 
 class PcsRouter(APIRouter):
@@ -40,10 +70,17 @@ class PcsRouter(APIRouter):
         example: dict[str, Any] | None = None,
         **options: Any,
     ) -> Callable[[DecoratedCallable], DecoratedCallable]:
-        """Decorate a POST that writes, and describe the body that its form reads."""
+        """Decorate a POST that is a step of a record, and describe the body that its form reads."""
         extra = body(form, example) if form is not None else None
-        described = {"summary": summary, "responses": writing(), "openapi_extra": extra}
-        return self.post(path, **described | options)
+        options.setdefault("responses", writing())
+        options["responses"] = options["responses"] | {_BAD: _IN_ONE_TEXT}
+        described = {"summary": summary, "openapi_extra": extra, "methods": ["POST"]}
+
+        def decorate(endpoint: DecoratedCallable) -> DecoratedCallable:
+            self.add_api_route(path, endpoint, route_class_override=_Action, **described | options)
+            return endpoint
+
+        return decorate
 
 
 async def _writer(request: Request, caller: Requester) -> Actor:
@@ -51,8 +88,23 @@ async def _writer(request: Request, caller: Requester) -> Actor:
 
 
 Writer = Annotated[Actor, Depends(_writer)]
-RowKey = Annotated[int, Path(ge=1, le=MAX_INTEGER)]
+# What is no key names no record: it is not found, as in the original, and not malformed.
+RowKey = Annotated[
+    int,
+    BeforeValidator(lambda text: key_of(text) or 0),
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_INTEGER}),
+    Path(),
+]
 Name = Annotated[str, Path(max_length=5000)]
+
+
+@contextmanager
+def named_in_query(name: str) -> Iterator[None]:
+    """Say of a task that the query names, and that is not there, what the original says."""
+    try:
+        yield
+    except TaskNotFound:
+        raise NoTaskNamed(name) from None
 
 
 # ------------------------------------------------------------------ keys in paths
@@ -73,6 +125,6 @@ async def by_number(number: RowKey) -> int:
     return number
 
 
-async def by_digit(digit: Annotated[int, Path(ge=1, le=9)]) -> int:
+async def by_digit(digit: RowKey) -> int:
     """The digit `{digit}`."""
     return digit

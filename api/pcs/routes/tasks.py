@@ -20,7 +20,7 @@ from api.http.forms import Sent
 from api.http.sessions import session_of, settings_of
 from api.pcs.models import ProdTask, TaskStatus
 from api.pcs.queries import tasks as queries
-from api.pcs.routes.common import PREFIX, Name, PcsRouter, Writer, by_name
+from api.pcs.routes.common import PREFIX, Name, PcsRouter, Writer, by_name, named_in_query
 from api.pcs.routes.records import Records, add_routes
 from api.pcs.schemas import tasks as forms
 from api.pcs.services import imports, plans, recording, submission, tasks
@@ -76,9 +76,10 @@ def record_submission(
     """The same id again changes nothing; another one for the same attempt is 409."""
     form = sent.parse(forms.SubmissionForm)
     named = required(name or form.name)
-    return changed(
-        request, lambda session: recording.record_submission(session, named, form, actor)
-    )
+    with named_in_query(named):
+        return changed(
+            request, lambda session: recording.record_submission(session, named, form, actor)
+        )
 
 
 @router.writes(
@@ -93,7 +94,10 @@ def record_failure(
     """The task itself stays as it is; its next attempt has another name."""
     form = sent.parse(forms.FailureForm)
     named = required(name or form.name)
-    return changed(request, lambda session: recording.record_failure(session, named, form, actor))
+    with named_in_query(named):
+        return changed(
+            request, lambda session: recording.record_failure(session, named, form, actor)
+        )
 
 
 @router.writes(
@@ -108,7 +112,10 @@ def record_status(
     """Done and finished complete the task; failed, broken and aborted fail it."""
     form = sent.parse(forms.ObservationForm)
     named = required(name or form.name)
-    return changed(request, lambda session: recording.record_status(session, named, form, actor))
+    with named_in_query(named):
+        return changed(
+            request, lambda session: recording.record_status(session, named, form, actor)
+        )
 
 
 @router.writes(
@@ -176,9 +183,11 @@ def lock(name: Name, request: Request, actor: Writer) -> TaskView:
 def link_input(name: Name, request: Request, actor: Writer, sent: Sent) -> TaskView:
     """One DID, or several."""
     form = sent.parse(forms.InputForm)
+    if form.did and form.dids:
+        raise Rejection(400, {"detail": "Provide one of did or dids, not both"})
     dids = form.dids or ([form.did] if form.did else [])
     if not dids:
-        raise Rejection(400, {"did": ["This field is required."]})
+        raise Rejection(400, {"detail": "did or dids is required"})
     return changed(request, lambda session: tasks.link_input(session, name, dids, actor))
 
 
@@ -294,15 +303,16 @@ def command(
 ) -> Response:
     """`fmt=panda` is the prun command as text; `jedi` and `dump` are JSON. Nothing is written."""
     named = required(name)
+    fmt = fmt.lower()
     if fmt not in plans.FORMATS:
         raise Rejection(400, {"detail": f"fmt must be one of: {', '.join(plans.FORMATS)}"})
-    with session_of(request) as session:
+    with named_in_query(named), session_of(request) as session:
         task = queries.resolve(session, named, attempt_id=panda_tasks_id)
         if fmt == "panda":
             text = plans.prun_command(task, attempt_id=panda_tasks_id)
             return Response(text, media_type="text/plain")
         if fmt == "jedi":
-            return _json(plans.jedi_parameters(task, attempt_id=panda_tasks_id))
+            return _json(plans.jedi_parameters(session, task, attempt_id=panda_tasks_id))
         return _json(plans.dump(task))
 
 

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from api.http.fields import MAX_BIG_INTEGER, MAX_INTEGER, JsonObject, refuse
 from api.pcs.domain import effective, value_forms
-from api.pcs.models import Lifecycle
+from api.pcs.models import SOURCE_KINDS, Lifecycle
 from api.pcs.schemas.fields import (
     Anything,
     Flag,
@@ -37,7 +37,6 @@ class CategoryForm(BaseModel):
     digit: Annotated[Whole, Field(ge=1, le=9)] = Field(description="Begins its tags' numbers.")
     name: Annotated[Line, Field(min_length=1, max_length=100)] = Field(description="Its name.")
     description: Long = Field("", description="Description for people.")
-    created_by: ReadOnly = None
 
 
 class TagForm(BaseModel):
@@ -45,10 +44,7 @@ class TagForm(BaseModel):
 
     description: Long = Field("", description="Description for people.")
     parameters: JsonObject = Field(default_factory=dict, description="Its parameters.")
-    status: ReadOnly = None
-    tag_number: ReadOnly = None
-    tag_label: ReadOnly = None
-    created_by: ReadOnly = None
+    status: ReadOnly = Field(None, description="Changed by lock/ only.")
 
 
 class PhysicsTagForm(TagForm):
@@ -69,18 +65,24 @@ class CampaignForm(BaseModel):
     end_date: date | None = Field(None, description="Its last day.")
     clone_of: Key | None = Field(None, description="The campaign it was copied from.")
     data: JsonObject = Field(default_factory=dict, description="Other information.")
-    created_by: ReadOnly = None
 
 
 def _no_external(value: dict[str, Any]) -> dict[str, Any]:
     if "external" in value:
-        raise refuse("external: is not kept here; link the dataset itself.")
-    source = value.get("source", {})
+        raise refuse(
+            "metadata.external is obsolete; external status is derived from metadata.source.kind."
+        )
+    source = value.get("source")
+    if source is None:
+        return value
     if not isinstance(source, dict) or not all(isinstance(each, str) for each in source.values()):
-        raise refuse("source: must be an object of texts.")
+        raise refuse("metadata.source must be a JSON object of texts.")
+    for name in ("kind", "location"):
+        if not source.get(name):
+            raise refuse(f"external datasets require metadata.source.{name}.")
     for name, longest in (("kind", 20), ("location", 1000)):
         if len(source.get(name, "")) > longest:
-            raise refuse(f"source.{name}: is longer than {longest} characters.")
+            raise refuse(f"metadata.source.{name}: is longer than {longest} characters.")
     return value
 
 
@@ -107,7 +109,6 @@ class DatasetForm(BaseModel):
     metadata: Annotated[JsonObject, AfterValidator(_no_external)] | None = Field(
         None, description="Where it comes from, and anything else about it."
     )
-    created_by: ReadOnly = None
 
 
 class DatasetIntakeForm(BaseModel):
@@ -116,8 +117,8 @@ class DatasetIntakeForm(BaseModel):
     source_location: Annotated[Line, Field(min_length=1, max_length=1000)] = Field(
         description="Where it is: a path, address, DID or list."
     )
-    source_kind: Annotated[Line, Field(pattern="^(csv_manifest|path|url|rucio_did|file_list)$")] = (
-        Field("csv_manifest", description="What the location is.")
+    source_kind: Annotated[Line, Field(pattern=f"^({'|'.join(SOURCE_KINDS)})$")] = Field(
+        "csv_manifest", description="What the location is."
     )
     scope: Segment = Field("group.EIC.evgen", description="Its scope.")
     stage: Segment = Field("evgen", description="Its stage of production.")
@@ -159,7 +160,6 @@ class ProdConfigForm(BaseModel):
     rucio_rse: Word = ""
     rucio_replication_rules: Anything = None
     data: JsonObject | None = Field(None, description="exec_command, n_jobs, outputs and so on.")
-    created_by: ReadOnly = None
 
 
 class ProdRequestForm(BaseModel):
@@ -183,4 +183,3 @@ class ProdRequestForm(BaseModel):
     rucio_source: Line300 = ""
     validation_status: Line100 = ""
     data: JsonObject = Field(default_factory=dict)
-    created_by: ReadOnly = None

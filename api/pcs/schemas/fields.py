@@ -12,12 +12,7 @@ from api.http.fields import MAX_BIG_INTEGER, MAX_INTEGER, NO_NUL, NO_SURROGATES,
 from api.pcs.domain import effective, names, value_forms
 from flows.common.text import HALF, NUL, unkeepable
 
-_READ_ONLY: Final = "This field is set by PCS itself and cannot be written."
 _TEXTS: Final = {NUL: NO_NUL, HALF: NO_SURROGATES}
-
-
-def _never(_value: object) -> object:
-    raise refuse(_READ_ONLY)
 
 
 def _keepable(value: Any) -> Any:
@@ -60,10 +55,11 @@ def of_form(form: value_forms.AnyForm, *, may_be_empty: bool = True) -> AfterVal
     return _without(form.problem, may_be_empty=may_be_empty)
 
 
-ReadOnly = Annotated[
-    None, BeforeValidator(_never), WithJsonSchema({"readOnly": True, "type": "null"})
-]
+ReadOnly = Annotated[Any, WithJsonSchema({"readOnly": True})]
+"""What may come back as it was read, and is refused where it is another value."""
 Line = Annotated[str, _only(str, "Not a valid string."), AfterValidator(_keepable)]
+Sheet = Annotated[str, _only(str, "Not a valid string.")]
+"""The text of a table, whose rows are judged one by one."""
 Line100 = Annotated[Line, Field(max_length=100)]
 Line300 = Annotated[Line, Field(max_length=300)]
 Line500 = Annotated[Line, Field(max_length=500)]

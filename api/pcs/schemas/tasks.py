@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, WithJsonSchema
 
 from api.http.fields import JsonObject, Time
 from api.pcs.domain import value_forms
+from api.pcs.domain.lifecycle import SETTABLE
 from api.pcs.schemas.fields import (
     Count,
     Did,
@@ -23,6 +24,7 @@ from api.pcs.schemas.fields import (
     ReadOnly,
     RowId,
     Segment,
+    Sheet,
     TaskName,
     Whole,
     of_form,
@@ -50,10 +52,8 @@ class TaskForm(BaseModel):
     new_request: Flag = False
     csv_file: Line500 = ""
     overrides: JsonObject | None = Field(None, description="Overrides of the configuration.")
-    status: ReadOnly = None
-    panda_task_id: ReadOnly = None
-    panda_tasks: ReadOnly = None
-    created_by: ReadOnly = None
+    status: ReadOnly = Field(None, description="As it is: it is not written here.")
+    panda_task_id: ReadOnly = Field(None, description="As it is: it is not written here.")
 
 
 class TaskIntakeForm(BaseModel):
@@ -77,7 +77,7 @@ class TaskIntakeForm(BaseModel):
 class StatusForm(BaseModel):
     """The new status of a task."""
 
-    status: Annotated[Line, Field(min_length=1, max_length=50)]
+    status: Annotated[Any, WithJsonSchema({"type": "string", "enum": [*SETTABLE]})] = None
 
 
 class InputForm(BaseModel):
@@ -122,7 +122,7 @@ class CatalogForm(BaseModel):
     source: Annotated[Line, of_form(value_forms.FILE, may_be_empty=False)] | None = Field(
         None, description="Name of a source that is published here."
     )
-    csv_text: Line | None = Field(None, description="The rows themselves, in a datasets.csv.")
+    csv_text: Sheet | None = Field(None, description="The rows themselves, in a datasets.csv.")
     campaign: Key | None = Field(None, description="Campaign of the tasks; unset: the current.")
     detector_config: Annotated[Segment, Field(max_length=100)] = "epic_craterlake"
     prod_config: Key | None = Field(

@@ -14,8 +14,6 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from api.pcs.domain import names
 from api.pcs.domain.catalog_rows import (
     CatalogRow,
-    CatalogUnreadable,
-    RefusedRow,
     RowRefused,
     read_catalog,
 )
@@ -38,10 +36,11 @@ from api.pcs.services import production, tags
 from api.pcs.services.access import Actor
 from blocks.errors import Invalid
 from flows.common.database import now
+from flows.common.spreadsheet import BadRow, TableUnreadable, decoded
+from flows.submission.domain import prun_rules
 
 _SCOPE: Final = "group.EIC"
 _Row = TypeVar("_Row", Dataset, ProdRequest)
-_ROOM_FOR_TRIES: Final = len(".try999")
 _CONFIG: Final = "catalog_import"
 _LOCK: Final = 0x70637363  # "pcsc": one import at a time
 _MAX_SOURCE_BYTES: Final = 32 * 1024 * 1024
@@ -49,13 +48,14 @@ _MAX_SOURCE_BYTES: Final = 32 * 1024 * 1024
 
 @dataclass
 class Imported:
-    """What an import did."""
+    """What an import did. Each refused row has the line where it begins, and the reason."""
 
     status: str
     created: int
     updated: int
     unchanged: int
-    refused: list[RefusedRow]
+    refused: list[BadRow]
+    separated_by: str
 
 
 def published(tmp_dir: Path, source: str) -> str:
@@ -68,10 +68,10 @@ def published(tmp_dir: Path, source: str) -> str:
     try:
         if path.stat().st_size > _MAX_SOURCE_BYTES:
             raise Invalid({"source": [f"{path} is too large."]})
-        return path.read_text(encoding="utf-8").replace("\x00", "")
+        return decoded(path.read_bytes())
     except FileNotFoundError:
         raise Invalid({"source": [f"There is no source {source!r}: {path}."]}) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, TableUnreadable) as error:
         raise Invalid({"source": [f"{path} cannot be read: {error}"]}) from None
 
 
@@ -82,7 +82,18 @@ def import_catalog(session: Session, text: str, wanted: CatalogForm, actor: Acto
         Invalid: It is no catalog, or the campaign or configuration is unknown.
     """
     session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
-    done = Imported(status="done", created=0, updated=0, unchanged=0, refused=[])
+    try:
+        catalog = read_catalog(text)
+    except TableUnreadable as error:
+        raise Invalid({"csv_text": [str(error)]}) from None
+    done = Imported(
+        status="done",
+        created=0,
+        updated=0,
+        unchanged=0,
+        refused=[],
+        separated_by=catalog.separated_by,
+    )
     rows = _Rows(
         session,
         actor,
@@ -90,19 +101,16 @@ def import_catalog(session: Session, text: str, wanted: CatalogForm, actor: Acto
         config=_config(session, wanted.prod_config, actor),
         detector_config=wanted.detector_config,
     )
-    try:
-        for row in read_catalog(text):
-            if isinstance(row, RefusedRow):
-                done.refused.append(row)
-                continue
-            try:
-                outcome = rows.take(row)
-            except RowRefused as error:
-                done.refused.append(RefusedRow(row.line, str(error)))
-            else:
-                setattr(done, outcome, getattr(done, outcome) + 1)
-    except CatalogUnreadable as error:
-        raise Invalid({"csv_text": [str(error)]}) from None
+    for row in catalog.rows:
+        if isinstance(row, BadRow):
+            done.refused.append(row)
+            continue
+        try:
+            outcome = rows.take(row)
+        except RowRefused as error:
+            done.refused.append(BadRow(row.line, str(error)))
+        else:
+            setattr(done, outcome, getattr(done, outcome) + 1)
     session.flush()
     return done
 
@@ -252,7 +260,9 @@ class _Rows:
         def composed(sample: str) -> str:
             return names.composed(_SCOPE, *detector, labels, sample)
 
-        room = min(120, names.MAX_OUT_DS - _ROOM_FOR_TRIES - len(composed("x")) + 1)
+        longest = names.attempt_name(composed("x"), names.MOST_TRIES)
+        reserved = prun_rules.longest_ending(str((self._config.data or {}).get("outputs") or ""))
+        room = min(120, prun_rules.MAX_DATASET - reserved - len(longest) + 1)
         if room < len("s_01234567"):
             raise RowRefused(f"{composed('')} leaves no room for a sample's name")
         sample = sample_name(path, row.import_name, longest=room)

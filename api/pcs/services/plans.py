@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy.orm import Session
@@ -11,16 +12,20 @@ from api.pcs.domain import effective, jedi, lifecycle, names, prun
 from api.pcs.domain.effective import EffectiveConfig
 from api.pcs.errors import AttemptNotFound
 from api.pcs.models import Attempt, ProdConfig, ProdTask
-from api.pcs.queries.tasks import sharing_names
+from api.pcs.queries.tasks import input_location, sharing_names
 
 FORMATS: Final = ("panda", "jedi", "dump")
 _TASK_FIELDS: Final = (
-    "id", "name", "status", "description", "csv_file", "overrides", "created_by"
+    "id", "name", "description", "status", "csv_file", "created_by", "created_at", "updated_at",
 )  # fmt: skip
 _DATASET_FIELDS: Final = (
-    "id", "dataset_name", "composed_name", "did", "scope", "detector_version", "detector_config",
-    "sample_name",
+    "id", "composed_name", "dataset_name", "did", "scope", "detector_version", "detector_config",
+    "sample_name", "blocks", "description", "created_by", "created_at",
 )  # fmt: skip
+_TAG_FIELDS: Final = (
+    "tag_label", "tag_number", "status", "description", "parameters", "created_by", "created_at",
+)  # fmt: skip
+_CONFIG_FIELDS: Final = ("name", "description", "created_by", "created_at", "updated_at")
 
 
 def config_of(task: ProdTask) -> EffectiveConfig:
@@ -73,32 +78,52 @@ def prun_command(task: ProdTask, *, attempt_id: int | None = None) -> str:
     return prun.compose(config_of(task), _out_ds(task, attempt_id))
 
 
-def jedi_parameters(task: ProdTask, *, attempt_id: int | None = None) -> dict[str, Any]:
+def jedi_parameters(
+    session: Session, task: ProdTask, *, attempt_id: int | None = None
+) -> dict[str, Any]:
     """The task's parameters for JEDI.
 
     Raises:
         AttemptNotFound: The task has no such attempt.
         ConfigNotOfForm: A value may not stand in them.
     """
-    return jedi.task_parameters(task, _out_ds(task, attempt_id), config_of(task))
+    return jedi.task_parameters(
+        task,
+        _out_ds(task, attempt_id),
+        config_of(task),
+        input_location=input_location(session, task),
+    )
 
 
 def dump(task: ProdTask) -> dict[str, Any]:
     """All that is known of the task: itself, its dataset, tags and configuration."""
-    dataset = task.dataset
+    dataset, config = task.dataset, task.prod_config
+    overrides = task.overrides or {}
+    tags = {kind.word: None for kind in lifecycle.REQUIRED_TAGS} | {
+        kind.word: _shown(tag, _TAG_FIELDS) for kind, tag in dataset.tags.items()
+    }
+    named = _shown(config, _CONFIG_FIELDS)
     return {
-        "task": {name: getattr(task, name) for name in _TASK_FIELDS},
-        "dataset": {name: getattr(dataset, name) for name in _DATASET_FIELDS}
-        | {"metadata": dataset.meta},
-        "tags": {
-            kind.word: {"label": tag.tag_label, "parameters": tag.parameters}
-            for kind, tag in dataset.tags.items()
+        "task": _shown(task, _TASK_FIELDS)
+        | {"composed_name": dataset.composed_name, "overrides": overrides}
+        | {"input_dataset_dids": effective.input_dids(overrides)}
+        | {name: overrides.get(name) or [] for name in effective.LINKED_DIDS},
+        "dataset": _shown(dataset, _DATASET_FIELDS) | {"metadata": dataset.meta},
+        "tags": tags,
+        "prod_config": named | effective.effective(_fields(config), None).as_json(),
+        "effective_config": {
+            **{name: named[name] for name in ("name", "description", "created_by")},
+            **config_of(task).as_json(),
         },
-        "prod_config": {
-            "name": task.prod_config.name,
-            **effective.effective(_fields(task.prod_config), None).as_json(),
-        },
-        "effective_config": config_of(task).as_json(),
+    }
+
+
+def _shown(row: Any, fields: Sequence[str]) -> dict[str, Any]:
+    """A row's fields as JSON has them."""
+    values = {name: getattr(row, name) for name in fields}
+    return {
+        name: value.isoformat() if isinstance(value, datetime) else value
+        for name, value in values.items()
     }
 
 

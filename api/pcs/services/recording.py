@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 
 from api.pcs.domain import lifecycle, names
 from api.pcs.errors import (
-    AlreadySubmitted,
     AmbiguousIdentity,
     AttemptNotFound,
     BadTransition,
@@ -63,14 +62,14 @@ def record_submission(session: Session, name: str, sent: SubmissionForm, actor: 
     if attempt is None and attempts.by_jedi_id(task, sent.jedi_task_id) is not None:
         return task
     if attempt is None:
-        _require_first(task, actor)
+        _require_first(task, sent, actor)
         attempt = attempts.insert_named(session, task, _name_of(task, sent))
     elif attempt.jedi_task_id == sent.jedi_task_id:
         return attempts.point(session, task, attempt)
     elif sent.panda_tasks_id is not None:
         _require_status(task, actor, _LOCKED, "locked")
     elif sent.replaces is None:
-        _require_first(task, actor)
+        _require_first(task, sent, actor)
     _require_same_name(attempt, sent.panda_task_name or sent.task_name)
     attempts.set_jedi_id(session, attempt, sent.jedi_task_id, replaces=sent.replaces)
     if sent.remark:
@@ -93,9 +92,12 @@ def _name_of(task: ProdTask, sent: SubmissionForm) -> str:
     return names.panda_name(sent.panda_task_name or sent.task_name or task.dataset.composed_name)
 
 
-def _require_first(task: ProdTask, actor: Actor) -> None:
+def _require_first(task: ProdTask, sent: SubmissionForm, actor: Actor) -> None:
     if task.panda_task_id is not None:
-        raise AlreadySubmitted(task.panda_task_id)
+        raise Refused(
+            f"Task already records panda_task_id={task.panda_task_id}, "
+            f"cannot overwrite with {sent.jedi_task_id}."
+        )
     _require_status(task, actor, {TaskStatus.READY}, "ready")
 
 

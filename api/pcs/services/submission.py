@@ -14,7 +14,7 @@ from api.pcs.models import ProdConfig, ProdTask, TaskStatus
 from api.pcs.queries.tasks import load, open_request, unresolved_among
 from api.pcs.services import attempts, plans, tasks
 from api.pcs.services.access import Actor
-from blocks.errors import Invalid, Refused
+from blocks.errors import Refused
 from flows.common import requests
 from flows.submission.actions import OPERATE_TASK, RESOLVE_SUBMISSION, SUBMIT_TASK
 from flows.submission.domain import gate
@@ -23,7 +23,7 @@ from flows.submission.schemas import SubmitTask
 # ------------------------------------------------------------------ statuses
 
 
-def set_status(session: Session, name: str, wanted: str, actor: Actor) -> ProdTask:
+def set_status(session: Session, name: str, wanted: object, actor: Actor) -> ProdTask:
     """Set a task's status, where a user may.
 
     Raises:
@@ -49,17 +49,23 @@ def set_status(session: Session, name: str, wanted: str, actor: Actor) -> ProdTa
     return tasks.saved(session, task)
 
 
-def _status(wanted: str) -> TaskStatus:
+def _status(wanted: object) -> TaskStatus:
     try:
-        return TaskStatus(wanted)
-    except ValueError:
-        raise Invalid({"status": [f'"{wanted[:50]}" is not a valid choice.']}) from None
+        return lifecycle.SETTABLE[str(wanted)]
+    except KeyError:
+        choices = ", ".join(sorted(lifecycle.SETTABLE))
+        raise BadTransition(f"Invalid status. Choose from: {choices}") from None
 
 
 def _no_way(current: TaskStatus, target: TaskStatus) -> str:
+    allowed = sorted(str(each) for each in lifecycle.following(current))
+    text = (
+        f"Cannot transition from '{current}' to '{target}'. "
+        f"Allowed from '{current}': {allowed or '(terminal)'}"
+    )
     if target is TaskStatus.SUBMITTED:
-        return "A task becomes submitted by a recorded submission only."
-    return f"A task that is {current} cannot become {target}."
+        text += ". A task becomes submitted by a recorded submission only."
+    return text
 
 
 # ------------------------------------------------------------------ submitting

@@ -9,10 +9,10 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session
 
 from api.pcs.domain import tag_rules
-from api.pcs.errors import BadTransition, NotOwner
+from api.pcs.errors import BadTransition, NotCreator
 from api.pcs.models import PhysicsCategory, Tag, TagCounter, TagKind, TagStatus
 from api.pcs.queries.catalogue import tag
-from api.pcs.queries.rows import by_key, require_free, unknown
+from api.pcs.queries.rows import by_key, require_free
 from api.pcs.services import records
 from api.pcs.services.access import Actor
 from blocks.errors import Invalid
@@ -85,7 +85,9 @@ def change_tag(
         BadTransition: It is locked.
         Invalid: A required parameter is missing, or its category is to change.
     """
-    found = _draft(session, kind, number)
+    found = _draft(session, kind, number, "Tag {} is locked and cannot be modified.")
+    if "status" in values:
+        raise BadTransition("Use the /lock/ endpoint to change status.")
     columns = dict(values)
     if columns.pop("category", found.category_digit) != found.category_digit:
         raise Invalid({"category": ["A tag's category is in its number, and cannot change."]})
@@ -112,19 +114,17 @@ def delete_tag(session: Session, number: int, actor: Actor, *, kind: TagKind) ->
     Raises:
         NotFound: There is none of that number.
         BadTransition: It is locked.
-        NotOwner: Somebody else made it.
+        NotCreator: Somebody else made it.
         IntegrityError: A dataset has it.
     """
-    found = _draft(session, kind, number)
+    found = _draft(session, kind, number, "Tag {} is locked and cannot be deleted.")
     if found.created_by != actor.name and not actor.caller.may(Scope.OPERATE):
-        raise NotOwner(actor.caller, found.created_by)  # under the relaxed rules too
+        raise NotCreator(found.created_by)  # under the relaxed rules too
     records.remove(session, found)
     return found
 
 
-def _draft(
-    session: Session, kind: TagKind, number: int, text: str = "Tag {} is locked; it cannot change."
-) -> Tag:
+def _draft(session: Session, kind: TagKind, number: int, text: str) -> Tag:
     found = tag(session, number, kind=kind, is_locked=True)
     if found.status == TagStatus.LOCKED:
         raise BadTransition(text.format(found.tag_label))
@@ -139,7 +139,7 @@ def _check_parameters(kind: TagKind, parameters: dict[str, Any]) -> None:
 def _category_of(session: Session, values: Mapping[str, Any]) -> int:
     digit: int = values["category"]
     if session.get(PhysicsCategory, digit) is None:
-        raise unknown("category", digit)
+        raise Invalid({"category": [f"Category {digit} does not exist."]})
     return digit
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import Session
 
 from api.pcs.domain import effective
+from api.pcs.domain.refusals import whole
 from api.pcs.errors import AmbiguousIdentity, BadTransition, SubmissionOpen
 from api.pcs.models import Dataset, ProdRequest, ProdTask, TaskStatus
 from api.pcs.queries import tasks
@@ -20,6 +21,8 @@ from blocks.errors import Invalid, Refused
 from flows.common.database import now
 
 _NEEDED: Final = ("name", "dataset", "prod_config")
+_SET_ELSEWHERE: Final = {"status": TaskStatus.DRAFT, "panda_task_id": None}
+"""What a record that is sent back holds, and only steps of the task change."""
 _LOCK: Final = 0x70637369  # "pcsi": two intakes of one row find each other
 
 
@@ -137,6 +140,10 @@ def _columns(
     session: Session, values: Mapping[str, Any], of: ProdTask | None = None
 ) -> dict[str, Any]:
     columns = dict(values)
+    for name, new in _SET_ELSEWHERE.items():
+        present = new if of is None else getattr(of, name)
+        if columns.pop(name, present) != present:
+            raise Invalid({name: ["This field is set by PCS itself and cannot be written."]})
     if "dataset" in columns:
         columns["dataset_id"] = dataset_key(session, columns.pop("dataset"))
     if "prod_config" in columns:
@@ -177,7 +184,7 @@ def take_in(session: Session, values: Mapping[str, Any], actor: Actor) -> tuple[
     }
     if not found:
         if missing := [name for name in _NEEDED if not values.get(name)]:
-            raise Invalid({name: ["This field is required."] for name in missing})
+            raise Invalid(whole(f"Creating a new task requires: {', '.join(missing)}"))
         columns = {name: values[name] for name in _NEEDED}
         columns |= {"description": values.get("description") or "", "overrides": overrides}
         return add(session, columns, actor), True
@@ -201,6 +208,10 @@ def _row(values: Mapping[str, Any]) -> ColumnElement[bool]:
     if values.get("public_catalog_issue") in {None, ""}:
         keys = ["public_catalog_csv_path", "public_catalog_row_key"]
         if not all(values.get(key) for key in keys):
-            text = "This field is required, or public_catalog_csv_path and public_catalog_row_key."
-            raise Invalid({"public_catalog_issue": [text]})
+            raise Invalid(
+                whole(
+                    "Idempotency key required: public_catalog_issue or "
+                    "(public_catalog_csv_path, public_catalog_row_key)"
+                )
+            )
     return and_(*(ProdTask.overrides[key].astext == str(values[key]) for key in keys))

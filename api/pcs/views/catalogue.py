@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import AliasPath, BaseModel, ConfigDict, Field
+from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field
 from sqlalchemy.orm import Session
 
 from api.http.fields import UtcTime
@@ -18,6 +18,10 @@ from api.pcs.models import (
 from api.pcs.queries import provenance
 from api.pcs.queries.catalogue import tag_counts
 from flows.common.settings import Settings
+
+Count = Annotated[int, BeforeValidator(lambda value: value or 0)]
+"""A number as the original shows it: 0 where it is not known."""
+Word = Annotated[str, BeforeValidator(lambda value: value or "")]
 
 
 class RowView(BaseModel):
@@ -103,8 +107,13 @@ class DatasetView(RowView):
     block_num: int
     blocks: int
     did: str
-    file_count: int | None
-    data_size: int | None
+    file_count: Count
+    data_size: Count
+    stage: str
+    external: bool
+    source_kind: Word
+    source_location: Word
+    validation_status: str
     description: str
     metadata: Any = Field(validation_alias="meta")
     created_by: str
@@ -136,6 +145,7 @@ class ProdConfigView(RowView):
     rucio_rse: str
     rucio_replication_rules: Any
     data: Any
+    workflow_mode: str
     created_by: str
     created_at: UtcTime
     updated_at: UtcTime

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
 from api.http.fields import UtcTime
+from api.pcs.domain.effective import input_dids
 from api.pcs.models import ProdTask
 from api.pcs.queries.tasks import open_requests
 from api.pcs.services import plans
@@ -32,6 +33,7 @@ class AttemptView(RowView):
     association_source: str
     match_reason: str
     metadata: dict[str, Any] = Field(validation_alias="meta")
+    current: bool
     created_at: UtcTime
     updated_at: UtcTime
 
@@ -125,7 +127,6 @@ def task_views(session: Session, tasks: Sequence[ProdTask], settings: Settings) 
 
 def _task_fields(task: ProdTask) -> dict[str, Any]:
     overrides = task.overrides or {}
-    one = overrides.get("input_dataset_did")
     outputs = [output.did for output in task.outputs]
     return columns(task) | {
         "composed_name": task.dataset.composed_name,
@@ -138,7 +139,7 @@ def _task_fields(task: ProdTask) -> dict[str, Any]:
         "prod_config_name": task.prod_config.name,
         "prod_request": task.request_id,
         "overrides": _overrides(task),
-        "input_dataset_dids": [one] if one else overrides.get("input_dataset_dids", []),
+        "input_dataset_dids": input_dids(overrides),
         "output_dataset_dids": overrides.get("output_dataset_dids") or outputs,
         "intermediate_dataset_dids": overrides.get("intermediate_dataset_dids", []),
         "panda_tasks": task.attempts,

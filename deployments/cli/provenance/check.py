@@ -60,6 +60,7 @@ def check(
     """Mark the requests that were produced in a campaign, in check_campaign.py's table format.
 
     Asks Rucio now, with the ops side's identity. Where it does not answer, nothing is written.
+    Rows that cannot be read are named and left out, and the exit code is then 1.
     """
     from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415
 
@@ -78,6 +79,8 @@ def check(
         found = marks_of(catalog, settings().provenance.scope, campaign, table.paths)
     _write(output, written(table, campaign, found))
     _summarize(table, campaign, output, found)
+    if table.refused:
+        raise typer.Exit(1)
 
 
 def marks_of(
@@ -107,11 +110,14 @@ def marks_of(
 
 
 def _of_file(path: Path) -> RequestTable:
+    from flows.common.spreadsheet import TableUnreadable, decoded  # noqa: PLC0415
     from flows.provenance.domain.marks import read_requests  # noqa: PLC0415
 
     try:
-        return read_requests(path.read_bytes().decode("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
+        return read_requests(decoded(path.read_bytes()))
+    except TableUnreadable as error:
+        raise RequestsNotRead(f"{path} {error}") from error
+    except OSError as error:
         raise RequestsNotRead(f"{path} cannot be read: {error}") from error
 
 
@@ -166,4 +172,6 @@ def _summarize(
             "`prodops provenance sweep` does",
             err=True,
         )
+    for row in table.refused:
+        typer.echo(f"line {row.line} is left out: {row.reason}", err=True)
     typer.echo(f"{len(found)} of {len(table.rows)} requests are in {campaign}: {output}")

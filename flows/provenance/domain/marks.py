@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from blocks.errors import ProdOpsError
+from flows.common.spreadsheet import BadRow, Row, read_table
 
 PATH: Final = "Dataset Path"
 BEFORE: Final = "Priority"
@@ -26,16 +26,14 @@ _RECONSTRUCTED: Final = ".eicrecon.edm4eic.root"
 _MARK: Final = "X"
 
 
-class RequestsUnreadable(ProdOpsError):
-    """The table of requests lacks a column, or is no CSV."""
-
-
 @dataclass(frozen=True)
 class RequestTable:
-    """The requests, as their CSV has them."""
+    """The requests, as their CSV has them, and the rows of it that cannot be used."""
 
     columns: tuple[str, ...]
     rows: tuple[dict[str, str], ...]
+    refused: tuple[BadRow, ...] = ()
+    separator: str = ","
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -47,22 +45,16 @@ def read_requests(text: str) -> RequestTable:
     """Read the table of requests.
 
     Raises:
-        RequestsUnreadable: It has no column for paths or priorities, or a row has other columns.
+        TableUnreadable: It has no column for paths or priorities.
     """
-    reader = csv.DictReader(io.StringIO(text, newline=""), restval="")
-    columns = tuple(reader.fieldnames or ())
-    for wanted in (PATH, BEFORE):
-        if wanted not in columns:
-            raise RequestsUnreadable(f"the table of requests has no column {wanted!r}")
-    rows = []
-    try:
-        for row in reader:
-            if None in row:
-                raise RequestsUnreadable(f"line {reader.line_num} has more fields than the header")
-            rows.append(row)
-    except csv.Error as error:
-        raise RequestsUnreadable(f"line {reader.line_num}: {error}") from None
-    return RequestTable(columns, tuple(rows))
+    table = read_table(text, needed=(PATH, BEFORE))
+    read = list(table.rows)
+    return RequestTable(
+        columns=table.columns,
+        rows=tuple(row.fields for row in read if isinstance(row, Row)),
+        refused=tuple(row for row in read if isinstance(row, BadRow)),
+        separator=table.separator,
+    )
 
 
 def written(table: RequestTable, campaign: str, marked: Iterable[str]) -> str:
@@ -71,7 +63,7 @@ def written(table: RequestTable, campaign: str, marked: Iterable[str]) -> str:
     at = table.columns.index(BEFORE) + 1
     out = io.StringIO(newline="")
     columns = [*table.columns[:at], column, *table.columns[at:]]
-    writer = csv.DictWriter(out, fieldnames=columns)
+    writer = csv.DictWriter(out, fieldnames=columns, delimiter=table.separator)
     writer.writeheader()
     writer.writerows({**row, column: _MARK if row[PATH] in found else ""} for row in table.rows)
     return out.getvalue()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from blocks.errors import ProdOpsError
+from flows.submission.domain import prun_rules
 
 _NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._+-]*"
 _FORMS: Final = {
@@ -42,7 +43,6 @@ _REFUSED: Final = {
     "--allowTaskDuplication": "it would let PanDA take the same task twice",
     "--resourceType": "prun 2.2.0 does not know it; take panda_resource_type out of the config",
 }
-_MAX_NAME: Final = 131
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -59,12 +59,18 @@ class PrunCommand:
     @property
     def name(self) -> str:
         """The task's name at PanDA, without the slash that prun appends."""
-        return self.arguments[self.arguments.index("--outDS") + 1]
+        return self.value("--outDS")
 
     @property
     def is_official(self) -> bool:
         """Whether the task is the collaboration's, not a user's."""
         return "--official" in self.arguments
+
+    def value(self, option: str) -> str:
+        """An option's value; empty where the option is not there."""
+        if option not in self.arguments:
+            return ""
+        return self.arguments[self.arguments.index(option) + 1]
 
 
 def parse(text: str) -> PrunCommand:
@@ -84,8 +90,14 @@ def parse(text: str) -> PrunCommand:
         if name not in options:
             raise CommandRefused(f"{name} is missing")
     command = PrunCommand(tuple(arguments))
-    if len(command.name) > _MAX_NAME:
-        raise CommandRefused(f"--outDS is longer than {_MAX_NAME} characters: {command.name}")
+    refusals = prun_rules.objections(
+        command.name,
+        outputs=command.value("--outputs"),
+        cores=command.value("--nCore"),
+        command=command.value("--exec"),
+    )
+    for why in refusals:
+        raise CommandRefused(why)
     return command
 
 

@@ -111,6 +111,34 @@ def test_every_action_is_listed(generated):
     assert [name for name in actions.all_actions() if f"## `{name}`" not in page] == []
 
 
+def parameters_of(page: str, action: str) -> dict[str, tuple[str, str]]:
+    """Type and default of each parameter of an action, as the page shows them."""
+    section = page.split(f"## `{action}`\n")[1].split("\n## ", maxsplit=1)[0]
+    table = section.partition("| Parameter | Type | Default | Meaning |\n")[2]
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines()[1:] if line]
+    return {name.strip("`"): (kind, default) for name, kind, default, _meaning in rows}
+
+
+@pytest.mark.parametrize("action", actions.all_actions())
+def test_each_parameter_has_a_type_and_is_required_where_the_form_wants_it(generated, action):
+    fields = actions.all_actions()[action].parameters.model_fields
+    shown = parameters_of(generated["docs/reference/actions.md"], action)
+
+    assert list(shown) == list(fields)
+    assert {kind.partition(":")[0].partition(" ")[0] for kind, _default in shown.values()} <= {
+        "string", "integer", "boolean", "array", "object",
+    }  # fmt: skip
+    required = [name for name, (_kind, default) in shown.items() if default == "required"]
+    assert required == [name for name, field in fields.items() if field.is_required()]
+
+
+def test_what_may_be_done_to_a_task_is_listed_with_its_values_and_fields(generated):
+    shown = parameters_of(generated["docs/reference/actions.md"], "panda_task_operation")
+
+    assert shown["operation"][0].startswith("string: `increase_attempts`, `retry_failures`")
+    assert shown["new_parameters"][0].startswith("object of `")
+
+
 def test_the_example_uncommented_is_the_defaults(tmp_path: Path, monkeypatch, generated):
     defaults = load()
     lines = generated[".env.example"].replace("#PRODOPS_", "PRODOPS_").splitlines()

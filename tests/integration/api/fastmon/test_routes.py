@@ -384,10 +384,6 @@ UNREADABLE = [
     "stf-files/?workflow_id=x",
     "stf-files/?status=%00",
     "fastmon-files/?run_id=x",
-    "fastmon-files/?limit=x",
-    "fastmon-files/?limit=0",
-    "fastmon-files/?offset=-1",
-    "fastmon-files/?offset=99999999999999999999",
 ]
 
 
@@ -406,6 +402,37 @@ def test_a_list_with_a_limit_comes_in_pages_that_link_to_each_other(api, two_run
     assert first["results"] + second["results"] == api.get(f"/api/{path}/").json()
     assert api.get(second["previous"]).json() == first
     assert "offset" not in second["previous"]
+
+
+@pytest.mark.parametrize("limit", ["x", "0", "-1", "", "²", "1.5"])
+def test_a_limit_that_is_no_number_above_0_asks_for_no_page(api, two_runs, limit):
+    for path in COLLECTIONS:
+        assert (
+            api.get(f"/api/{path}/", params={"limit": limit}).json()
+            == api.get(f"/api/{path}/").json()
+        )
+
+
+@pytest.mark.parametrize("offset", ["x", "-1", "0", "", "²"])
+def test_an_offset_that_is_no_number_is_0(api, two_runs, offset):
+    query = {"limit": "1", "offset": offset}
+    found = api.get("/api/runs/", params=query).json()["results"]
+    assert found == api.get("/api/runs/?limit=1").json()["results"]
+
+
+@pytest.mark.parametrize("limit", [10**30, 2**63, 10_001])
+def test_a_page_is_never_larger_than_the_largest(api, two_runs, limit):
+    query = {"limit": str(limit), "offset": str(10**30)}
+    assert api.get("/api/runs/", params=query).json()["results"] == []
+    assert len(api.get("/api/runs/", params={"limit": str(limit)}).json()["results"]) == 2
+
+
+def test_a_run_may_have_any_number_that_the_column_holds(add, send):
+    for number in (-1, 0, -(2**31), 2**31 - 1):
+        assert add("runs", run_number=number, start_time=START)["run_number"] == number
+    for number in (-(2**31) - 1, 2**31, True, "x", 1.5, None):
+        answer = send("POST", "runs/", {"run_number": number, "start_time": START})
+        assert (answer.status_code, list(answer.json())) == (400, ["run_number"])
 
 
 def test_a_page_past_the_end_is_empty(api, two_runs):

@@ -36,7 +36,12 @@ REFUSED = [
     ("run", "run_number", "ten", "A valid integer is required."),
     ("run", "run_number", 1.5, "A valid integer is required."),
     ("run", "run_number", [1], "A valid integer is required."),
-    ("run", "run_number", -1, "Ensure this value is greater than or equal to 0."),
+    (
+        "run",
+        "run_number",
+        -(2**31) - 1,
+        "Ensure this value is greater than or equal to -2147483648.",
+    ),
     ("run", "run_number", 2**31, "Ensure this value is less than or equal to 2147483647."),
     ("run", "start_time", "0001-01-01T00:00:00Z", "Ensure the year is between 2 and 9998."),
     ("run", "run_conditions", [1], 'Expected a dictionary of items but got type "list".'),

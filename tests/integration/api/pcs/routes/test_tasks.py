@@ -196,14 +196,20 @@ def test_nobody_may_write_and_anybody_may_read(pcs, served_api):
 
 def test_no_write_sets_what_pcs_sets_itself(pcs):
     task = pcs.make_task()
-    own = ("status", "panda_task_id", "panda_tasks", "created_by")
     whole = {name: task[name] for name in ("name", "dataset", "prod_config")}
     ways = (("PATCH", "dis-10x100/"), ("PUT", "dis-10x100/"), ("POST", ""))
-    for field, value, way in itertools.product(own, (None, 1, "submitted"), ways):
-        method, path = way
+    values = (("status", None), ("status", "submitted"), ("status", 1), ("panda_task_id", 1))
+    for (field, value), (method, path) in itertools.product(values, ways):
         answer = pcs.send(method, f"prod-tasks/{path}", whole | {field: value})
         assert fields_of(answer) == [field]
     assert pcs.task() == task
+
+
+def test_a_task_that_is_sent_back_as_it_was_read_stays_as_it_is(pcs):
+    task = pcs.make_task(description="d")
+    for method in ("PUT", "PATCH"):
+        again = pcs.good(method, "prod-tasks/dis-10x100/", task | {"created_by": "somebody"})
+        assert again | {"updated_at": None} == task | {"updated_at": None}
 
 
 @pytest.mark.parametrize(
@@ -329,6 +335,7 @@ def test_the_command_wants_a_name_and_a_known_format(pcs):
     assert pcs.send("GET", "prod-tasks/command/").json() == {"detail": "Missing ?name="}
     answer = pcs.send("GET", "prod-tasks/command/", name="dis-10x100", fmt="x")
     assert answer.json() == {"detail": "fmt must be one of: panda, jedi, dump"}
+    assert pcs.send("GET", "prod-tasks/command/", name="dis-10x100", fmt="DUMP").json()["task"]
     answer = pcs.send("GET", "prod-tasks/command/", name="dis-10x100", panda_tasks_id=99)
     assert answer.status_code == 404
 
@@ -363,6 +370,27 @@ def test_jedi_and_dump_are_json(pcs):
     assert set(dump) == {"task", "dataset", "tags", "prod_config", "effective_config"}
     assert dump["effective_config"]["data"] == DATA
     assert dump["effective_config"]["panda_site"] == CONFIG["panda_site"]
+    assert dump["tags"]["evgen"]["tag_label"] == "e1"
+    assert dump["prod_config"]["name"] == dump["effective_config"]["name"] == "config of dis-10x100"
+    assert (dump["task"]["composed_name"], dump["task"]["overrides"]) == (
+        task["composed_name"], {}
+    )  # fmt: skip
+
+
+def jobs_environment(pcs: Pcs) -> str:
+    made = pcs.good("GET", "prod-tasks/command/", name="dis-10x100", fmt="jedi")
+    return str(made["jobParameters"][0]["value"])
+
+
+def test_jobs_read_the_list_of_the_linked_dataset_else_of_the_task(pcs):
+    pcs.make_task()
+    assert "CSV_FILE" not in jobs_environment(pcs)
+    pcs.good("PATCH", "prod-tasks/dis-10x100/", {"csv_file": "own.csv"})
+    assert "CSV_FILE=own.csv" in jobs_environment(pcs)
+    source = pcs.send("POST", "datasets/intake/", {"source_location": "EVGEN/x.csv"}).json()
+    for did, location in (("epic:unknown", "own.csv"), (source["did"], "EVGEN/x.csv")):
+        pcs.good("POST", "prod-tasks/dis-10x100/link-input/", {"did": did})
+        assert f"CSV_FILE={location}" in jobs_environment(pcs)
 
 
 # ------------------------------------------------------------------ intake of catalog rows
@@ -372,9 +400,6 @@ def test_a_row_of_the_public_catalog_is_taken_in_once(pcs):
     task = pcs.make_task("t")
     row = {"public_catalog_issue": 123, "public_catalog_repo": "eic/x"}
     body = row | {"name": "n", "dataset": task["dataset"], "prod_config": task["prod_config"]}
-    assert fields_of(pcs.send("POST", "prod-tasks/intake/", row)) == [
-        "name", "dataset", "prod_config"
-    ]  # fmt: skip
     made = pcs.send("POST", "prod-tasks/intake/", body)
     assert (made.status_code, made.json()["overrides"]) == (201, row)
     again = pcs.send("POST", "prod-tasks/intake/", {"public_catalog_issue": "123"})
@@ -390,4 +415,4 @@ def test_a_row_is_known_by_its_file_and_key_too(pcs):
     assert pcs.send("POST", "prod-tasks/intake/", body).status_code == 201
     assert pcs.send("POST", "prod-tasks/intake/", row).status_code == 200
     answer = pcs.send("POST", "prod-tasks/intake/", {"public_catalog_csv_path": "a.csv"})
-    assert fields_of(answer) == ["public_catalog_issue"]
+    assert fields_of(answer) == ["detail"]

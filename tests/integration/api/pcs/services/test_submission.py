@@ -198,7 +198,9 @@ def test_a_submission_by_hand_is_recorded_without_an_attempt(pcs, ready):
     assert attempt["association_source"] == "record_submission"
     answer = pcs.record(jedi_task_id=10)
     assert answer.status_code == 409
-    assert answer.json() == {"detail": "Already submitted as jediTaskID 9."}
+    assert answer.json() == {
+        "detail": "Task already records panda_task_id=9, cannot overwrite with 10."
+    }
 
 
 def test_a_submission_by_hand_takes_up_the_attempt_that_failed_under_its_name(pcs, ready, database):
@@ -446,7 +448,7 @@ def test_relaxed_a_value_that_is_not_of_its_form_is_still_refused(relaxed, datab
 
 def test_a_name_that_is_too_long_for_prun_is_not_ready(pcs):
     task = pcs.make_task(NAME, sample="x" * 90)
-    assert "longer than the 131" in task["readiness"][0]
+    assert "--outDS is too long by 25 characters" in task["readiness"][0]
     assert pcs.send("POST", f"{TASK}/lock/").status_code == 400
 
 

@@ -138,6 +138,19 @@ def test_a_rucio_that_is_away_marks_nothing_and_leaves_the_old_table(
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
+def test_rows_that_cannot_be_read_are_named_and_left_out(runs, rucio, campaign, tmp_path):
+    seed(rucio, [listed(f"/RECO/{campaign}/epic_craterlake/DIS/NC")])
+    given, output = tmp_path / "excel.csv", tmp_path / "out.csv"
+    text = f"\ufeffPriority;Dataset Path;Note\n1;{ROOT}/DIS/NC;\n2;{ROOT}/DIS/CC;a;b\n3;{ROOT}/x\n"
+    given.write_bytes(text.encode())
+    ended = run("--campaign", campaign, "--output", str(output), "--input", str(given))
+    assert ended.exit_code == 1, ended.output
+    assert "line 3 is left out: has 4 fields, the header 3" in ended.output
+    assert output.read_bytes().decode() == (
+        f"Priority;In {campaign}?;Dataset Path;Note\r\n1;X;{ROOT}/DIS/NC;\r\n3;;{ROOT}/x;\r\n"
+    )
+
+
 def test_a_table_without_paths_is_refused(runs, rucio, tmp_path):
     bad = tmp_path / "bad.csv"
     bad.write_text("a,b\n1,2\n")

@@ -107,11 +107,38 @@ def test_what_prun_would_refuse_is_named():
     assert "panda_site" in overridden(panda_site="a b")
 
 
+def named(length: int) -> str:
+    """What is said of a task whose name at PanDA has that many characters."""
+    dataset = tagged()
+    dataset.composed_name = "group.EIC." + "x" * (length - len("group.EIC."))
+    return reasons(dataset=dataset, next_name=dataset.composed_name)
+
+
 def test_a_name_that_prun_would_refuse_is_named():
-    assert reasons(next_name="group.EIC." + "x" * 121) == ""
-    assert "longer than the 131" in reasons(next_name="group.EIC." + "x" * 122)
     assert "does not start with group.EIC." in reasons(next_name="user.me.x")
     assert "is not a name" in reasons(next_name="group.EIC.a b")
+
+
+def test_a_name_leaves_room_for_its_outputs_and_its_later_attempts():
+    longest = 131 - len(".try999") - len("_myout.txt")
+    assert named(longest) == ""
+    assert ".try999_myout.txt" in named(longest + 1)
+    assert "too long by 1 characters" in named(longest + 1)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ({"outputs": "a" * 100}, "--outDS is too long"),
+        ({"outputs": ",".join(f"f{each}" for each in range(11))}, "names 11 files"),
+        ({"outputs": "a:b:c"}, "data.outputs"),
+        ({"corecount": 4}, "--nCore is 4"),
+        ({"exec_command": "./run.sh %DB:x"}, "database release"),
+        ({"vo": "x" * 33}, "data.vo is longer than the 32 characters that PanDA keeps"),
+    ],
+)
+def test_values_that_prun_or_panda_would_refuse_are_named(data, words):
+    assert words in overridden(data=data)
 
 
 def test_a_name_that_two_tasks_have_is_named():

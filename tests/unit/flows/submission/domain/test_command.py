@@ -51,7 +51,9 @@ def test_a_composed_command_becomes_its_argument_vector():
         ("prun --exec 'x\ny' --outDS n", "line of its own"),
         ("prun --exec x --outDS n\n--official", "line of its own"),
         ("prun --exec 'x --outDS n", "No closing quotation"),
-        (f"prun --exec x --outDS {'n' * 132}", "longer than 131"),
+        (f"prun --exec x --outDS {'n' * 128}", "too long by 1 characters"),
+        (f"prun --exec x --outDS {'n' * 122} --outputs myout.txt", "n_myout.txt"),
+        ("prun --exec x --outDS n --nCore 4", "only 1 or 8"),
     ],
 )
 def test_anything_else_is_refused_and_named(text, complaint):
