@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import tarfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
@@ -58,18 +58,23 @@ class LogResponse(StreamingResponse):
 # ------------------------------------------------------------------ the whole
 
 
-def text_answer(log: OpenLog) -> LogResponse:
-    """All members in one text, each under its name (ops contract section 1.4.4)."""
-    return LogResponse(_text(log), close=log.close)
+def text_answer(log: OpenLog, remarks: Sequence[str] = ()) -> LogResponse:
+    """All members in one text, each under its name (ops contract section 1.4.4), then remarks."""
+    return LogResponse(_text(log, remarks), close=log.close)
 
 
-def _text(log: OpenLog) -> Iterator[bytes]:
+def _text(log: OpenLog, remarks: Sequence[str]) -> Iterator[bytes]:
     for member in log.members:
         yield f"===== {member.name} =====\n".encode()
-        yield from as_utf8(member.chunks())
+        if member.is_text:
+            yield from as_utf8(member.chunks())
+        else:
+            yield f"(a zip of {member.size_bytes} bytes: download it)".encode()
         yield b"\n"
     if log.size_bytes == 0:
         yield EMPTY
+    if remarks:
+        yield "\n".join(["===== about this log =====", *remarks, ""]).encode()
 
 
 def archive_answer(log: OpenLog, name: str) -> LogResponse:

@@ -13,11 +13,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from flows.common.settings import Settings
 from flows.payload_logs import cache
-from flows.payload_logs.cache import DONE
+from flows.payload_logs.cache import OVERSIZED
 from flows.payload_logs.models import PayloadLog
 
 FIRST: Final = ("payload.stdout", "payload.stderr", "pilotlog.txt", "pandatracerlog.txt")
@@ -35,6 +35,11 @@ class Member:
     size_bytes: int
     modified_at: int
     file: io.FileIO
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it can be read as text; the pilot's zip can only be downloaded."""
+        return not self.name.startswith(OVERSIZED)
 
     def chunks(self, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
         """Its bytes from `start` up to `stop`, by default all."""
@@ -83,60 +88,72 @@ class OpenLog:
 def open_of(row: PayloadLog | None, settings: Settings) -> OpenLog | None:
     """Open the log of a row; None where it is not in the cache. Whoever takes it closes it."""
     directory = cache.directory_for(row, settings)
-    return open_log(directory) if directory is not None else None
+    return open_log(directory, row) if directory is not None else None
 
 
-def open_log(directory: Path) -> OpenLog | None:
-    """Open the log of `directory`; None where there is none.
+def open_log(directory: Path, row: PayloadLog | None = None) -> OpenLog | None:
+    """Open the log of `directory`; None where there is none, or not all that was published.
 
     Where a newer fetch takes its place meanwhile, it is the newer one, or the older one, whole.
     """
-    for attempt in range(_TRIES):
+    for _ in range(_TRIES):
         try:
             opened = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         except OSError:
             return None
         try:
-            log, is_whole = _open_in(opened)
+            log, is_whole = _open_in(opened, row)
         except OSError:  # no `.done`: nothing is there, or what was there has just been replaced
             if _is_still(directory, opened):
                 return None
             continue
         finally:
             os.close(opened)
-        # A member that is gone for good, not replaced, shows by its absence.
-        if is_whole or attempt == _TRIES - 1:
+        if is_whole:
             return log
-        log.close()
+        log.close()  # the newer fetch has just removed a member, or it is gone for good
     return None
 
 
-def _open_in(opened: int) -> tuple[OpenLog, bool]:
-    done = os.open(DONE, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=opened)
-    with io.FileIO(done) as file:
-        mark = os.fstat(done)
-        names = file.readall().decode(errors="replace").strip().split(",")
-    wanted = sorted({each for each in names if _is_plain(each)}, key=_rank)
-    found = tuple(each for name in wanted if (each := _open_member(opened, name)) is not None)
+def _open_in(opened: int, row: PayloadLog | None) -> tuple[OpenLog, bool]:
+    with _open_file(opened, cache.DONE) as file:
+        mark = os.fstat(file.fileno())
+        names = cache.names_in(file.readall().decode(errors="replace"))
+    found = tuple(each for name in sorted(names, key=_rank) if (each := _open_member(opened, name)))
+    sizes = {each.name: each.size_bytes for each in found}
     version = f"{mark.st_ino:x}-{mark.st_mtime_ns:x}"
-    return OpenLog(found, version), len(found) == len(wanted)
+    return OpenLog(found, version), cache.is_published(names, sizes, _origin_in(opened), row)
+
+
+def _origin_in(opened: int) -> dict[str, Any]:
+    try:
+        with _open_file(opened, cache.ORIGIN) as file:
+            return cache.origin_in(file.readall())
+    except OSError:
+        return {}
+
+
+def _open_file(opened: int, name: str) -> io.FileIO:
+    """Open a regular file of the directory.
+
+    Raises:
+        OSError: There is none.
+    """
+    # A FIFO would block, a link would lead elsewhere: neither is a member.
+    number = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=opened)
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise FileNotFoundError(name)
+    return io.FileIO(number)
 
 
 def _open_member(opened: int, name: str) -> Member | None:
     try:
-        # A FIFO would block, a link would lead elsewhere: neither is a member.
-        number = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=opened)
+        file = _open_file(opened, name)
     except OSError:
         return None
-    file, facts = io.FileIO(number), os.fstat(number)
-    if not stat.S_ISREG(facts.st_mode):
-        file.close()
-        return None
+    facts = os.fstat(file.fileno())
     return Member(name, facts.st_size, int(facts.st_mtime), file)
-
-
-def _is_plain(name: str) -> bool:
-    return bool(name) and not name.startswith(".") and "/" not in name and "\0" not in name
 
 
 def _rank(name: str) -> tuple[int, str]:

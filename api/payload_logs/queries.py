@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, Self
 
@@ -24,7 +24,7 @@ from flows.common.models import OPEN, Request, RequestState
 from flows.common.settings import Settings
 from flows.payload_logs import cache
 from flows.payload_logs.actions import FETCH_PAYLOAD_LOG, FetchPayloadLog
-from flows.payload_logs.models import LogState, PayloadLog
+from flows.payload_logs.models import LocatedBy, LogState, PayloadLog
 
 NO_LOG_TEXT: Final = "no Rucio log dataset registered (job may not be complete yet)"
 _AGAIN: Final = timedelta(seconds=60)
@@ -142,7 +142,7 @@ def look(
     row = session.get(PayloadLog, pandaid)
     # After the row: a fetch that ends meanwhile has filled the cache before.
     path = cache.directory_for(row, settings)
-    is_cached = path is not None and cache.is_done(path)
+    is_cached = path is not None and cache.is_whole(path, row)
     if request_id is None:
         request = _open_request(session, pandaid)
         phase = _phase(row, request, is_cached=is_cached)
@@ -232,16 +232,27 @@ def _latest(session: Session, request_id: int, pandaid: int) -> Request:
 
 def is_worth_asking(standing: Standing, max_attempts: int) -> bool:
     """Whether somebody who wants the log, and does not insist, has it fetched."""
+    row = standing.row
     match standing.phase:
-        case Phase.READY | Phase.WAITING:
+        case Phase.READY:
+            return row is not None and not standing.is_open and _is_doubtful(row)
+        case Phase.WAITING:
             return False
         case Phase.NO_JOB | Phase.NO_LOG:
-            looked_at = standing.row.looked_up_at if standing.row is not None else None
-            return looked_at is None or now() - looked_at > _AGAIN
+            return row is None or row.looked_up_at is None or _is_old(row.looked_up_at)
         case Phase.FAILED:
             return standing.attempts < max_attempts
         case _:
             return True
+
+
+def _is_doubtful(row: PayloadLog) -> bool:
+    """Whether PanDA did not say which log it is, and may be asked again."""
+    return row.located_by != LocatedBy.PANDA and _is_old(row.updated_at)
+
+
+def _is_old(moment: datetime) -> bool:
+    return now() - moment > _AGAIN
 
 
 def look_and_ask(

@@ -10,7 +10,8 @@ from api.payload_logs.files import OpenLog
 from flows.common.models import RequestState
 from flows.common.requests import Accepted
 from flows.common.settings import Settings
-from flows.payload_logs.models import LogState, PayloadLog, Step
+from flows.payload_logs.domain import words
+from flows.payload_logs.models import LocatedBy, LogState, PayloadLog, Step
 
 
 class LogRequested(BaseModel):
@@ -33,8 +34,19 @@ class MemberView(BaseModel):
     url: str
 
 
+class UnshownView(BaseModel):
+    """Something in the archive that is not shown; the reason, where its name is a known one."""
+
+    path: str
+    size_bytes: int
+    reason: str
+
+
 class LogView(BaseModel):
-    """What is known of a job's log; `members` is what can be read now, whatever the state."""
+    """What is known of a job's log; `members` is what can be read now, whatever the state.
+
+    `binaries` are those of them that are no text, such as a zip of the pilot's.
+    """
 
     pandaid: int
     jeditaskid: int | None
@@ -56,9 +68,14 @@ class LogView(BaseModel):
     looked_up_at: datetime | None
     fetched_at: datetime | None
     updated_at: datetime
+    located_by: LocatedBy
+    unshown: list[UnshownView]
+    unshown_count: int
+    remarks: list[str]
     is_cached: bool
     version: str | None
     members: list[MemberView]
+    binaries: list[str]
     archive_url: str | None
     page_url: str
 
@@ -84,6 +101,8 @@ def log(row: PayloadLog, opened: OpenLog | None, settings: Settings) -> LogView:
     known["members"] = _members(row, opened, base) if opened is not None else []
     return LogView(
         **known,
+        binaries=[each.name for each in opened.members if not each.is_text] if opened else [],
+        remarks=words.remarks_of(row),
         step_number=Step(row.step).number if row.step in set(Step) else 0,
         steps=len(Step),
         max_attempts=settings.payload_logs.max_attempts,

@@ -42,6 +42,8 @@ class PayloadLogState(BaseModel):
     is_cached: bool = False
     version: str | None = None
     members: tuple[LogMember, ...] = ()
+    binaries: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 class PayloadLogApi(ActionApi):

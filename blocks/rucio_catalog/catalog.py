@@ -74,7 +74,7 @@ class RucioCatalog(Closing):
         return found[name]
 
     def replicas(self, scope: str, name: str) -> FileReplicas:
-        """Where a file is, replicas of every state included.
+        """Where a file is, replicas of every state included, and those without a way to them.
 
         Raises:
             DidNotFound: Rucio does not know the file.
@@ -85,7 +85,7 @@ class RucioCatalog(Closing):
             wanted = [{"scope": scope, "name": name}]
             answered = _list_replicas(session, wanted)
             found = [each for each in read(file_replicas, answered) if each.name == name]
-            if found and found[0].replicas:
+            if found and found[0].states:
                 return found[0]
             # Of a file this gives the file itself, and unlike others it takes any name.
             is_known = any(True for _ in session.bulk_list_files(wanted))

@@ -12,14 +12,13 @@ from requests.adapters import HTTPAdapter
 from urllib3.util.ssl_ import create_urllib3_context
 
 from blocks.rucio_catalog.access import RucioAccess
-from blocks.rucio_catalog.answers import BROKEN, RucioAnswer, reason_of
+from blocks.rucio_catalog.answers import BROKEN, RucioAnswer
+from blocks.rucio_catalog.certificates import failure_of
 from blocks.rucio_catalog.deadline import Deadline
-from blocks.rucio_catalog.errors import RucioUnauthorized, RucioUnavailable
 from blocks.rucio_catalog.tokens import TOKEN_HEADER, Tokens
 from blocks.tls import without_strict_form
 
 _UNAUTHORIZED = 401
-_CLIENT_ALERTS = ("certificate expired", "certificate revoked", "bad certificate", "unknown ca")
 
 
 class RucioConnection:
@@ -98,13 +97,7 @@ class RucioConnection:
                     raise
                 return session.request(method, url, **wanted)
         except BROKEN as error:
-            raise self._failure(error) from error
-
-    def _failure(self, error: BaseException) -> RucioUnauthorized | RucioUnavailable:
-        reason = reason_of(error)
-        if any(f"alert {alert}" in reason.lower() for alert in _CLIENT_ALERTS):
-            return RucioUnauthorized(f"the server refuses the x509 proxy: {reason}")
-        return RucioUnavailable(f"no answer from {self.origin}: {reason}")
+            raise failure_of(error, self.origin, wanted.get("cert")) from error
 
 
 class _Adapter(HTTPAdapter):

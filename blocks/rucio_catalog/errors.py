@@ -13,6 +13,10 @@ class RucioUnavailable(OutsideUnavailable):
     """Rucio did not answer, broke its answer off, or gave something that is no answer."""
 
 
+class RucioUntrusted(RucioUnavailable):
+    """The server's own certificate is not good, or is not known here; nothing was said to it."""
+
+
 class RucioRefused(ProdOpsError):
     """Rucio answered, and will answer the same again.
 

@@ -40,13 +40,19 @@ class Replica:
 
 @dataclass(frozen=True)
 class FileReplicas:
-    """A file, and where it is; replicas of every state, in the order of RSE and priority."""
+    """A file, and where it is; replicas of every state, in the order of RSE and priority.
+
+    Attributes:
+        states: of each RSE that Rucio names, those to which it gives no way included; empty text
+            where it gives no state.
+    """
 
     scope: str
     name: str
     size_bytes: int | None
     adler32: str | None
     replicas: tuple[Replica, ...]
+    states: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,11 +59,17 @@ def file_replicas(row: Mapping[str, Any]) -> FileReplicas:
             rse_type=way.get("type") or "",
             priority=way.get("priority") or 0,
         )
-        for pfn, way in row["pfns"].items()
+        for pfn, way in (row.get("pfns") or {}).items()
     ]
     found.sort(key=lambda replica: (replica.rse, replica.priority, replica.pfn))
+    named = sorted({*states, *(row.get("rses") or ()), *(each.rse for each in found)})
     return FileReplicas(
-        row["scope"], row["name"], row.get("bytes"), row.get("adler32"), tuple(found)
+        row["scope"],
+        row["name"],
+        row.get("bytes"),
+        row.get("adler32"),
+        tuple(found),
+        {rse: states.get(rse) or "" for rse in named},
     )
 
 

@@ -36,7 +36,8 @@ class XrootdAccess:
         parts = urlsplit(url)
         is_placed = bool(parts.hostname) if parts.scheme != LOCAL_SCHEME else bool(parts.path)
         if parts.scheme not in self.schemes or not is_placed or not url.isprintable():
-            raise UnsupportedScheme(url, f"read are {', '.join(self.schemes)}")
+            scheme = f"{parts.scheme}, and " if parts.scheme else ""
+            raise UnsupportedScheme(url, f"it is {scheme}read are {', '.join(self.schemes)}")
         return parts.scheme
 
     def environment(self) -> Mapping[str, str]:

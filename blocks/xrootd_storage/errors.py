@@ -85,6 +85,12 @@ class ChecksumMismatch(StorageError):
     fact = "has a wrong checksum"
 
 
+class EmptyFile(StorageError):
+    """The file at the door has no bytes, as the catalogue says or for want of its word."""
+
+    fact = "is empty"
+
+
 class DestinationFailed(StorageError):
     """The copy could not be written here, as on a full disk."""
 

@@ -50,19 +50,19 @@ OptionalId = Annotated[int | None, BeforeValidator(_unset)]
 
 
 class FetchPayloadLog(BaseModel):
-    """Which job's log to fetch; what the caller does not know is looked up at PanDA."""
+    """Which job's log to fetch; PanDA says which file that is, the caller only while it cannot."""
 
     model_config = ConfigDict(extra="forbid")
 
     pandaid: int = Field(ge=1, le=_MAX_ID, description="The job at PanDA.")
-    jeditaskid: OptionalId = Field(None, ge=1, le=_MAX_ID, description="The job's task.")
+    jeditaskid: OptionalId = Field(None, ge=1, le=_MAX_ID, description="The job's task, likewise.")
     scope: Annotated[RucioScope | None, BeforeValidator(_unset)] = Field(
-        None, description="Rucio scope of the log."
+        None, description="Rucio scope of the log, for when PanDA cannot be asked."
     )
     lfn: Annotated[Lfn | None, BeforeValidator(_unset)] = Field(
-        None, description="Name of the log in Rucio."
+        None, description="Name of the log in Rucio, likewise."
     )
-    force: bool = Field(False, description="Fetch it again, even if it is cached.")
+    force: bool = Field(False, description="Look it up and fetch it again, even if it is cached.")
 
 
 def _fetch_ended(session: Session, request: Request) -> Sequence[NewEvent]:

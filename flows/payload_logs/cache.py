@@ -1,7 +1,7 @@
 """The cache of payload logs: $SWF_TMP_DIR/panda-logs/<jeditaskid>/<pandaid>/, world-readable.
 
-Source: ops contract section 1.4.2. The mark `.done` alone says that a log is there; `.origin` is
-ours, and says where it came from.
+Source: ops contract section 1.4.2. The mark `.done` names the members of a log that is there;
+`.origin` is ours, and says where it came from and what was published.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +24,8 @@ from flows.payload_logs.models import PayloadLog
 DONE: Final = ".done"
 ERROR: Final = ".error"
 ORIGIN: Final = ".origin"
+OVERSIZED: Final = "oversized_files.zip"
+"""The base name of the zip into which the pilot puts logs that are too large."""
 LEFT: Final = ".left-"
 """What the names of directories begin with that nobody reads."""
 PUBLIC: Final = 0o755
@@ -57,26 +59,72 @@ def left_of(pandaid: int) -> str:
     return f"{LEFT}{pandaid}."
 
 
-def is_done(directory: Path) -> bool:
-    """Whether a log is there: its `.done` alone says so."""
-    return os.path.isfile(directory / DONE)  # noqa: PTH113 - False whatever keeps it from us
+def is_whole(directory: Path, log: PayloadLog | None = None) -> bool:
+    """Whether a log is there, all of it as it was published; see :func:`is_published`."""
+    try:
+        names = names_in((directory / DONE).read_text(errors="replace"))
+    except OSError:
+        return False
+    found = {name: size for name in names if (size := _size(directory / name)) is not None}
+    return is_published(names, found, origin_of(directory), log)
+
+
+def names_in(mark: str) -> list[str]:
+    """The members that the text of a `.done` names."""
+    names = {each for each in mark.strip().split(",") if each[:1] not in {"", "."}}
+    return sorted(each for each in names if "/" not in each and "\0" not in each)
+
+
+def is_published(
+    names: Sequence[str],
+    found: Mapping[str, int],
+    origin: Mapping[str, Any],
+    log: PayloadLog | None,
+) -> bool:
+    """Whether what is in a directory is what was published there, and the log that a row is of.
+
+    Single files are lost in many ways: something sweeps /tmp, a backup is restored in part, a disk
+    was full.
+
+    Args:
+        names: The members that `.done` names.
+        found: Those that are there, with their sizes.
+        origin: What `.origin` says; the original agent leaves none, and then the row's word counts.
+        log: The row, where one is known.
+    """
+    if not names or any(name not in found for name in names):
+        return False
+    if log is not None and log.lfn and origin.get("lfn") not in {None, log.lfn}:
+        return False  # another log was taken for this one
+    members = origin.get("members") or (log.members if log is not None else ())
+    published = {each["name"]: each["size_bytes"] for each in members}
+    return not published or published == {name: found[name] for name in names}
 
 
 def members_in(directory: Path, order: Sequence[str]) -> list[dict[str, Any]]:
-    """The members that are there, in the order they are shown: name, path, size_bytes."""
-    found = [each for each in directory.iterdir() if each.is_file() and each.name[0] != "."]
+    """The members that `.done` names, in the order they are shown: name, path, size_bytes."""
+    names = names_in((directory / DONE).read_text(errors="replace"))
     rank = {name: number for number, name in enumerate(order)}
-    found.sort(key=lambda each: (rank.get(_base(each.name, order), len(rank)), each.name))
+    names.sort(key=lambda name: (rank.get(_base(name, order), len(rank)), len(name), name))
     return [
-        {"name": each.name, "path": each.name, "size_bytes": each.stat().st_size} for each in found
+        {"name": name, "path": name, "size_bytes": (directory / name).stat().st_size}
+        for name in names
     ]
 
 
 def origin_of(directory: Path) -> dict[str, Any]:
     """Where the log that is there came from; empty where that is not known."""
     try:
-        origin = json.loads((directory / ORIGIN).read_text())
-    except (OSError, ValueError):
+        return origin_in((directory / ORIGIN).read_bytes())
+    except OSError:
+        return {}
+
+
+def origin_in(content: bytes) -> dict[str, Any]:
+    """What the content of an `.origin` says; empty where it is damaged."""
+    try:
+        origin = json.loads(content)
+    except ValueError:
         return {}
     return origin if isinstance(origin, dict) else {}
 
@@ -101,12 +149,12 @@ def publish(private: Path, directory: Path, names: Sequence[str], origin: dict[s
 
 
 def note_failure(directory: Path, attempts: int, reason: str) -> None:
-    """Write the mark of a failed fetch beside what is there.
+    """Write the mark of a failed fetch beside what is there; peers know no fewer attempts than one.
 
     Raises:
         CacheUnwritable: It cannot be written.
     """
-    mark = {"attempts": attempts, "last_error": reason, "ts": now().isoformat()}
+    mark = {"attempts": max(1, attempts), "last_error": reason, "ts": now().isoformat()}
     try:
         directories.make_directories(directory.parent, PUBLIC)
         directories.make_directories(directory, _SHARED)
@@ -142,7 +190,7 @@ def take_away(directory: Path) -> None:
 
 
 def _base(name: str, order: Sequence[str]) -> str:
-    """The known name that a member's is made of: `payload.stdout.2` is one of payload.stdout."""
+    """The known name that a member's is made of: `payload.stdout.1` is one of payload.stdout."""
     if name in order:
         return name
     base, _, number = name.rpartition(".")
@@ -155,6 +203,15 @@ def _numbered(parent: Path) -> list[Path]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     return [each for each in found if stat.S_ISDIR(each.lstat().st_mode)]
+
+
+def _size(path: Path) -> int | None:
+    """Bytes of a regular file; None where there is none."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
 
 
 def _modified(path: Path) -> float | None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from blocks.errors import ProdOpsError
+
+_MOST_NAMED: Final = 20
 
 
 class FetchFailed(ProdOpsError):
@@ -40,18 +43,22 @@ class OutageLasts(ProdOpsError):
 
 
 class NoReplicaAvailable(ProdOpsError):
-    """Rucio knows replicas, and none that can be read now."""
+    """Rucio knows replicas, and none that can be read here now."""
 
-    def __init__(self, did: str, states: Mapping[str, str]) -> None:
-        known = ", ".join(f"{rse} is {state}" for rse, state in states.items())
-        super().__init__(f"{did} has no available replica: {known}")
+    def __init__(self, did: str, places: str) -> None:
+        super().__init__(f"{did} has no available replica that can be read here: {places}")
 
 
 class ReplicasFailed(ProdOpsError):
-    """Every available replica was tried."""
+    """Every available replica was tried.
 
-    def __init__(self, reasons: Sequence[str]) -> None:
+    Attributes:
+        causes: What each ended with.
+    """
+
+    def __init__(self, reasons: Sequence[str], causes: Sequence[ProdOpsError]) -> None:
         super().__init__("; ".join(reasons))
+        self.causes = tuple(causes)
 
 
 class ArchiveTooLarge(ProdOpsError):
@@ -63,11 +70,18 @@ class ArchiveBroken(ProdOpsError):
 
 
 class NoKnownMember(ProdOpsError):
-    """The archive holds none of the members that are kept."""
+    """The archive holds none of the members that are kept; says what it holds.
 
-    def __init__(self, refused: Sequence[str]) -> None:
-        names = f" (refused: {', '.join(refused)})" if refused else ""
-        super().__init__(f"tarball contained none of the expected log members{names}")
+    Args:
+        unshown: What it holds, those with a known name and the reason first.
+        count: How much there is of it.
+    """
+
+    def __init__(self, unshown: Sequence[object], count: int) -> None:
+        shown = [str(each) for each in unshown[:_MOST_NAMED]]
+        more = [f"and {count - len(shown)} more"] if count > len(shown) else []
+        held = f"; it holds {', '.join(shown + more)}" if shown else ""
+        super().__init__(f"tarball contained none of the expected log members{held}")
 
 
 class CacheUnwritable(ProdOpsError):

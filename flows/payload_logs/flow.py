@@ -18,6 +18,7 @@ from flows.common.flow import flow
 from flows.common.run import Announce, Ending
 from flows.payload_logs import cache, messages, repository
 from flows.payload_logs.actions import FETCH_PAYLOAD_LOG, PRUNE_PAYLOAD_LOGS, FetchPayloadLog
+from flows.payload_logs.domain import failures
 from flows.payload_logs.errors import (
     AttemptsExhausted,
     CacheUnwritable,
@@ -33,6 +34,7 @@ from flows.payload_logs.tasks.finding import Cached, Located, find_log
 
 _PREFIX: Final = "fetch."
 _PRIVATE: Final = 0o700
+_MOST_REFUSED: Final = 20
 
 
 @flow(FETCH_PAYLOAD_LOG)
@@ -78,8 +80,7 @@ def _fetch(located: Located) -> dict[str, Any]:
             origin = publish_log(archive)
     except OSError as error:
         raise CacheUnwritable(directory, error) from error
-    values = _values_of(origin, archive.log)
-    return _end_ready(archive.log, archive.rse, refused=origin["refused"], **values)
+    return _end_ready(archive.log, archive.rse, **_values_of(origin, archive.log))
 
 
 def _take(hit: Cached) -> dict[str, Any]:
@@ -88,8 +89,7 @@ def _take(hit: Cached) -> dict[str, Any]:
     order = run.current().settings.payload_logs.members
     members = cache.members_in(hit.directory, order)
     values: dict[str, Any] = {"members": members, "fetched_at": cache.fetched_at(hit.directory)}
-    origin = cache.origin_of(hit.directory)
-    if [each["name"] for each in origin.get("members", ())] == [each["name"] for each in members]:
+    if origin := cache.origin_of(hit.directory):
         values = _values_of(origin, hit.log)
     return _end_ready(hit.log, "cache", **values)
 
@@ -97,6 +97,9 @@ def _take(hit: Cached) -> dict[str, Any]:
 def _values_of(origin: dict[str, Any], log: PayloadLog) -> dict[str, Any]:
     """What the row of a log gets from its origin; a success of this request ends its failures."""
     values = {name: origin[name] for name in ("members", "rse", "size_bytes", "adler32")}
+    # Those that were cached before do not say it.
+    values["unshown"] = origin.get("unshown", [])
+    values["unshown_count"] = origin.get("unshown_count", 0)
     values["fetched_at"] = datetime.fromisoformat(origin["fetched_at"])
     if origin["request_id"] == log.request_id:
         values |= {"attempts": 0, "last_error": None}
@@ -108,14 +111,15 @@ def _end_ready(
     source: str,
     *,
     members: list[dict[str, Any]],
-    refused: Sequence[str] = (),
+    unshown: Sequence[dict[str, Any]] = (),
     **values: Any,
 ) -> dict[str, Any]:
     """End row and request with the log in the cache; gives the request's result."""
     result: dict[str, Any] = {"members": [each["name"] for each in members], "source": source}
-    if refused:
-        result["refused"] = list(refused)
+    if refused := [f"{each['path']} {each['reason']}" for each in unshown if each["reason"]]:
+        result["refused"] = refused[:_MOST_REFUSED]
     values |= {"state": LogState.READY, "step": "", "step_text": "", "members": members}
+    values["unshown"] = list(unshown)
 
     def end(session: Session, announce: Announce) -> Ending:
         repository.write(session, log.pandaid, **values)
@@ -127,7 +131,10 @@ def _end_ready(
 
 
 def _fail(pandaid: int, failure: ProdOpsError) -> str:
-    """End row and request without a log, and announce why; gives the reason."""
+    """End row and request without a log, and announce why; gives the reason.
+
+    Only what is the log's own counts as an attempt: see :func:`failures.is_of_the_log`.
+    """
     present, reason = run.current(), str(failure)
     log = present.read(lambda session: repository.get(session, pandaid))
     state, attempts, last_error = LogState.FAILED, log.attempts, log.last_error
@@ -135,7 +142,7 @@ def _fail(pandaid: int, failure: ProdOpsError) -> str:
         state = LogState.NO_JOB if isinstance(failure, JobUnknown) else LogState.NO_LOG
         last_error = reason
     elif not isinstance(failure, AttemptsExhausted):  # then nothing was tried
-        attempts += 1
+        attempts += failures.is_of_the_log(failure, log.step)
         reason += _mark_failure(log, attempts, reason)
         last_error = reason
 

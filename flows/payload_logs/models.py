@@ -46,6 +46,16 @@ class Step(StrEnum):
         return list(Step).index(self) + 1
 
 
+class LocatedBy(StrEnum):
+    """Whose word it is which log the job's is."""
+
+    PANDA = "panda"
+    CALLER = "caller"
+    """PanDA could not be asked: whoever wanted the log named it."""
+    UNKNOWN = ""
+    """Nobody's yet, or noted before this was."""
+
+
 class PayloadLog(Base):
     """The log of one PanDA job."""
 
@@ -59,6 +69,7 @@ class PayloadLog(Base):
     jeditaskid: Mapped[int | None] = mapped_column(BigInteger)
     scope: Mapped[str | None] = mapped_column(String(25))
     lfn: Mapped[str | None] = mapped_column(String(250))
+    located_by: Mapped[LocatedBy] = mapped_column(String(10), server_default="")
     state: Mapped[LogState] = mapped_column(String(20))
     step: Mapped[str] = mapped_column(String(20), server_default="")
     step_text: Mapped[str] = mapped_column(Text, server_default="")
@@ -71,6 +82,9 @@ class PayloadLog(Base):
     adler32: Mapped[str | None] = mapped_column(String(8))
     # [{"name": file in the cache, "path": in the archive, "size_bytes": n}], in the order shown.
     members: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'::jsonb"))
+    # [{"path": in the archive, "size_bytes": n, "reason": of a known name}]: the first of them.
+    unshown: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'::jsonb"))
+    unshown_count: Mapped[int] = mapped_column(server_default=text("0"))
     looked_up_at: Mapped[datetime | None] = mapped_column(AwareTime)
     fetched_at: Mapped[datetime | None] = mapped_column(AwareTime)
     updated_at: Mapped[datetime] = mapped_column(AwareTime, default=now, onupdate=now)

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from flows.common.database import now
-from flows.common.models import Request, RequestState
+from flows.common.models import Request
 from flows.payload_logs.models import LogState, PayloadLog
 
 
@@ -28,13 +28,15 @@ def get(session: Session, pandaid: int) -> PayloadLog:
 
 
 def give_up(session: Session, request: Request) -> int:
-    """End what a request wanted whose flow could not; gives the failures since the last success."""
+    """End what a request wanted whose flow could not; gives the failures since the last success.
+
+    A run that was lost, or was called off, says nothing of the log: it does not count.
+    """
     log = session.get(PayloadLog, request.parameters["pandaid"], with_for_update=True)
     if log is None:
         return 0
     if log.request_id == request.id and log.state == LogState.WANTED:
         log.state, log.last_error = LogState.FAILED, request.error or str(request.state)
-        log.attempts += request.state == RequestState.FAILED
     return log.attempts
 
 

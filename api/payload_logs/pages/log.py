@@ -19,6 +19,7 @@ from api.payload_logs import files, queries, routes, views
 from api.payload_logs.queries import Asked, NotAJobId, NotItsRequest, Phase, Standing, job_id
 from flows.common import events
 from flows.common.callers import Caller
+from flows.payload_logs.domain import words
 from flows.payload_logs.models import Step
 
 router = APIRouter(route_class=pages.PageRoute, prefix="/panda/jobs", include_in_schema=False)
@@ -72,11 +73,15 @@ def _read(request: Request, pandaid: int, viewer: Caller, asked: Asked) -> dict[
         row = standing.row
         task_name = queries.task_name(session, row)
     with files.open_of(row, settings) or nullcontext() as log:
+        members = views.log(row, log, settings).members if row is not None else []
+        binaries = {each.name for each in log.members if not each.is_text} if log else set()
         return {
             "last_event_id": last_event_id,
             "standing": standing,
             "task_name": task_name,
-            "tabs": views.log(row, log, settings).members if row is not None else [],
+            "tabs": [each for each in members if each.name not in binaries],
+            "downloads": [each for each in members if each.name in binaries],
+            "remarks": words.remarks_of(row) if row is not None and log is not None else [],
             "log_version": log.version if log is not None else "",
             "step": step_of(standing),
         }

@@ -28,6 +28,7 @@ from api.payload_logs.queries import (
 from blocks.errors import OutsideUnavailable
 from flows.common import events
 from flows.common.callers import Caller
+from flows.payload_logs.domain import words
 from flows.payload_logs.models import Step
 
 router = APIRouter(route_class=pages.PageRoute, prefix="/panda/jobs", include_in_schema=False)
@@ -65,7 +66,8 @@ def _answer(request: Request, pandaid: int, viewer: Caller, asked: Asked) -> Res
         if standing.phase is not Phase.READY:
             break
         if (log := files.open_of(standing.row, settings)) is not None:
-            return text_answer(log)
+            row = standing.row
+            return text_answer(log, words.remarks_of(row) if row is not None else ())
         # The cache lost it between the look and the opening: look again.
     most = settings.payload_logs.max_attempts
     return _without(request, standing, viewer, most, last_event_id=last_event_id)
@@ -97,7 +99,7 @@ def _without(
 
 def failure_text(standing: Standing, most: int) -> str:
     """What happened, how often, and what to do."""
-    tried = f"attempt {standing.attempts} of {most}" if standing.attempts else "not attempted"
+    tried = f"attempt {standing.attempts} of {most}" if standing.attempts else "no attempt counts"
     if standing.attempts >= most:
         tried = f"{standing.attempts} attempts failed, and no more than {most} are made"
     return (

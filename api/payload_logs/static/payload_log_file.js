@@ -1,4 +1,7 @@
 // A file of a log, read in parts: whole where it is small, else its two ends, and more on demand.
+// Its lines are held as they are shown.
+
+import { asShown } from "./payload_log_text.js";
 
 const WHOLE = 24e6; // bytes up to which a file is read to its end
 const PART = 8e6;
@@ -96,7 +99,7 @@ export class LogFile {
 
   #add(where, lines, isBefore = false) {
     if (!lines.length) return;
-    const clean = lines.map((line) => (line.endsWith("\r") ? line.slice(0, -1) : line));
+    const clean = lines.map(asShown);
     if (isBefore) this[where] = clean.concat(this[where]);
     else for (const line of clean) this[where].push(line);
     this.onLines(where, lines.length, isBefore);

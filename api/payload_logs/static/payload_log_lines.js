@@ -5,8 +5,6 @@ import { count, volume } from "./words.js";
 const BLOCK = 200; // lines
 const LINE_HEIGHT = 19; // pixels, as the style says
 const LONGEST = 5000; // characters of a line that are shown
-const ANSI = /\x1b\[[0-9;?]*[A-Za-z]/g;
-const CONTROL = /[\x00-\x08\x0b-\x1f\x7f]/g;
 
 export class Lines {
   /**
@@ -143,7 +141,7 @@ export class Lines {
     const { bad, current, pattern } = this.marks(text, at);
     line.className = `line${bad ? " bad" : ""}${current ? " current" : ""}`;
     line.dataset.n = this.number(at);
-    const shown = readable(text.slice(0, LONGEST));
+    const shown = text.slice(0, LONGEST);
     if (pattern) line.append(...marked(shown, pattern));
     else line.textContent = shown;
     if (text.length > LONGEST) {
@@ -153,11 +151,6 @@ export class Lines {
     }
     return line;
   }
-}
-
-/** Text without what would only steer a terminal. */
-export function readable(text) {
-  return text.replace(ANSI, "").replace(CONTROL, "\ufffd");
 }
 
 function* marked(text, pattern) {

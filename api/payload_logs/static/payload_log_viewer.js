@@ -2,7 +2,7 @@
 
 import { looksBad } from "./payload_log_errors.js";
 import { LogFile, Outdated } from "./payload_log_file.js";
-import { Lines, readable } from "./payload_log_lines.js";
+import { Lines } from "./payload_log_lines.js";
 import { count, volume } from "./words.js";
 
 const LISTED = 200; // errors in the list
@@ -197,7 +197,7 @@ export class Viewer {
     const item = document.createElement("li");
     const button = Object.assign(document.createElement("button"), { type: "button", className: "plain" });
     const number = Object.assign(document.createElement("b"), { textContent: this.lines.number(at) });
-    button.append(number, readable(this.file[at.where][at.index].trim().slice(0, 300)));
+    button.append(number, this.file[at.where][at.index].trim().slice(0, 300));
     button.addEventListener("click", () => {
       this.errors.current = this.errors.at.findIndex(({ where, index }) => where === at.where && index === at.index);
       this.#go(at);

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import codecs
 import json
-import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Final
@@ -21,13 +19,13 @@ from blocks.monitor_api.payload_logs import PayloadLogApi, PayloadLogState
 from deployments.cli.events import reading
 from deployments.cli.monitor_access import INTERRUPTED, Token, Url, any_token, monitor_url
 from deployments.cli.payload_logs import waiting
+from deployments.cli.payload_logs.terminal import harmless
 from deployments.cli.payload_logs.waiting import EXIT_CODES, FetchEvent, Outcome, Result
 from deployments.cli.text import tell
 from flows.common.settings import BadSetting
 
 _WAIT_SECONDS: Final = 200.0  # a fetch may take 180 s
 _MAX_ID: Final = 2**63 - 1
-_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _EMPTY: Final = b"(log cached but empty)\n"
 
 
@@ -149,6 +147,9 @@ def _hand_over(
             typer.echo(str(path), err=as_json)
     elif not as_json:
         _print(api, log, chosen, has_headers=not wanted)
+    if not as_json:
+        for remark in log.remarks:
+            tell(f"job {log.pandaid}: {remark}")
     return result
 
 
@@ -158,24 +159,21 @@ def _print(
     """As the text page does; a terminal gets no control sequences of the payload."""
     out = typer.get_binary_stream("stdout")
     is_terminal = sys.stdout.isatty()
+    zips = {each.name: each.size_bytes for each in log.members if each.name in log.binaries}
     for name in names:
         if has_headers:
             out.write(f"===== {name} =====\n".encode())
+        if name in zips and (has_headers or is_terminal):
+            out.write(f"(a zip of {zips[name]} bytes: --output writes it)\n".encode())
+            continue
         chunks = api.member(log, name)
-        for chunk in _harmless(chunks) if is_terminal else chunks:
+        for chunk in harmless(chunks) if is_terminal else chunks:
             out.write(chunk)
         if has_headers:
             out.write(b"\n")
     if has_headers and sum(each.size_bytes for each in log.members) == 0:
         out.write(_EMPTY)
     out.flush()
-
-
-def _harmless(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-    for chunk in chunks:
-        yield _CONTROLS.sub("", decoder.decode(chunk)).encode()
-    yield _CONTROLS.sub("", decoder.decode(b"", final=True)).encode()
 
 
 def _write(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ from flows.common.directories import private_directory, remove_dead
 from flows.common.flow import task
 from flows.common.run import Announce
 from flows.payload_logs import cache, repository
-from flows.payload_logs.archive import Member, unpack
+from flows.payload_logs.archive import unpack
 from flows.payload_logs.errors import CacheUnwritable
 from flows.payload_logs.models import LogState, Step
 from flows.payload_logs.tasks.copying import Archive
@@ -55,7 +55,7 @@ def _fill_and_publish(archive: Archive, private: Path, directory: Path) -> dict[
     present = run.current()
     limits = present.settings.payload_logs
     unpacked = unpack(archive.path, private, limits, tick=present.remaining)
-    members = [asdict(each) for each in _in_order(unpacked.members, limits.members)]
+    members = [asdict(each) for each in unpacked.members]
     names = [each["name"] for each in members]
     note(archive.log.pandaid, Step.PUBLISH, f"publishing {', '.join(names)[:200]}")
     origin = {
@@ -67,16 +67,11 @@ def _fill_and_publish(archive: Archive, private: Path, directory: Path) -> dict[
         "adler32": archive.adler32,
         "fetched_at": now().isoformat(),
         "members": members,
-        "refused": unpacked.refused,
+        "unshown": [asdict(each) for each in unpacked.unshown],
+        "unshown_count": unpacked.unshown_count,
     }
     cache.publish(private, directory, names, origin)
     return origin
-
-
-def _in_order(members: Sequence[Member], names: tuple[str, ...]) -> list[Member]:
-    """As they are shown: by the known names, those of one name as they came."""
-    rank = {name: number for number, name in enumerate(names)}
-    return sorted(members, key=lambda each: rank[each.path.rpartition("/")[2]])
 
 
 # ------------------------------------------------------------------ pruning

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Final
 
 from blocks import xrootd_storage as storage
+from blocks.errors import ProdOpsError
 from blocks.rucio_catalog import FileReplicas, Replica
 from flows.common import adapters, run
 from flows.common.flow import task
-from flows.payload_logs import domain
+from flows.payload_logs.domain import failures, words
 from flows.payload_logs.errors import ArchiveTooLarge, FetchTimedOut, ReplicasFailed
 from flows.payload_logs.models import PayloadLog, Step
 from flows.payload_logs.tasks.finding import Located
@@ -41,21 +42,46 @@ def copy_log(located: Located, directory: Path) -> Archive:
         ArchiveTooLarge: It is larger than what is fetched, and the catalogue did not say so.
         FetchTimedOut: The time of the whole fetch is over.
     """
-    reasons: list[str] = []
+    failed = _Failures()
     destination = directory / "log.tgz"
     for replica in located.replicas:
         try:
-            archive = _copy_from(replica, located, destination, reasons)
+            archive = _copy_from(replica, located, destination, failed.reasons)
         except storage.DestinationFailed as error:
             # Another door would not help.
-            raise ReplicasFailed([*reasons, domain.reason_of(replica.rse, error)]) from error
+            failed.add(replica.rse, error)
+            raise failed.all() from error
         except storage.StorageError as error:
-            reasons.append(domain.reason_of(replica.rse, error))
-            _check_time(reasons)
+            failed.add(replica.rse, error)
+            failed.check_time()
         else:
             note(archive.log.pandaid, Step.VERIFY, _agreement(archive, located.file))
             return archive
-    raise ReplicasFailed(reasons)
+    raise failed.all()
+
+
+class _Failures:
+    """Why each replica that was tried did not give the log."""
+
+    def __init__(self) -> None:
+        self.reasons: list[str] = []
+        self._causes: list[ProdOpsError] = []
+
+    def add(self, rse: str, error: storage.StorageError) -> None:
+        self.reasons.append(failures.reason_of(rse, error))
+        self._causes.append(error)
+
+    def check_time(self) -> None:
+        """End with what was tried, where the time of the whole fetch is over."""
+        try:
+            run.current().remaining()
+        except FetchTimedOut as end:
+            self.reasons.append(str(end))
+            self._causes.append(end)
+            raise self.all() from end
+
+    def all(self) -> ReplicasFailed:
+        return ReplicasFailed(self.reasons, self._causes)
 
 
 def _copy_from(
@@ -74,7 +100,7 @@ def _copy_from(
     )
     if copied.size_bytes == 0:
         destination.unlink()
-        raise storage.TransferBroken(replica.pfn, "the file is empty")
+        raise storage.EmptyFile(replica.pfn)
     return Archive(log, destination, replica.rse, copied.size_bytes, copied.adler32)
 
 
@@ -84,7 +110,7 @@ class _Progress:
     def __init__(self, located: Located, rse: str, reasons: list[str]) -> None:
         size = located.file.size_bytes
         self._pandaid = located.log.pandaid
-        self._whole = domain.in_words(size) if size is not None else "the log"
+        self._whole = words.in_words(size) if size is not None else "the log"
         self._source = f"from {rse}" + (f" (after {reasons[-1]})" if reasons else "")
         self._most = run.current().settings.payload_logs.max_archive_bytes
         self._note(f"copying {self._whole}")
@@ -95,22 +121,15 @@ class _Progress:
                 f"the archive has more than the {self._most} bytes that are fetched"
             )
         if time.monotonic() - self._noted_at > _NOTE_SECONDS:
-            self._note(f"copying {domain.in_words(size_bytes)} of {self._whole}")
+            self._note(f"copying {words.in_words(size_bytes)} of {self._whole}")
 
     def _note(self, text: str) -> None:
         note(self._pandaid, Step.COPY, f"{text} {self._source}")
         self._noted_at = time.monotonic()
 
 
-def _check_time(reasons: list[str]) -> None:
-    try:
-        run.current().remaining()
-    except FetchTimedOut as end:
-        raise ReplicasFailed([*reasons, str(end)]) from end
-
-
 def _agreement(archive: Archive, file: FileReplicas) -> str:
     figures = {"size": file.size_bytes, "checksum": file.adler32}
     known = " and ".join(name for name, value in figures.items() if value is not None)
     text = f"{known} are the catalogue's" if known else "the catalogue has no figures"
-    return f"{domain.in_words(archive.size_bytes)} from {archive.rse}: {text}"
+    return f"{words.in_words(archive.size_bytes)} from {archive.rse}: {text}"

@@ -5,34 +5,31 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from blocks import did_names
 from blocks.errors import OutsideUnavailable
-from blocks.panda_server import PandaServer
 from blocks.rucio_catalog import FileReplicas, Replica, RucioCatalog
 from blocks.x509_proxy import good_proxy
 from flows.common import adapters, run
-from flows.common.database import DatabaseUnavailable, now
+from flows.common.database import DatabaseUnavailable
 from flows.common.flow import task
 from flows.common.run import Run
 from flows.common.settings import BadSetting
-from flows.payload_logs import cache, domain
+from flows.payload_logs import cache
 from flows.payload_logs.actions import FetchPayloadLog
+from flows.payload_logs.domain import failures, replicas
 from flows.payload_logs.errors import (
     ArchiveTooLarge,
     AttemptsExhausted,
-    JobUnknown,
-    LogAbsent,
     NoReplicaAvailable,
     OutageLasts,
 )
-from flows.payload_logs.models import PayloadLog, Step
+from flows.payload_logs.models import LocatedBy, PayloadLog, Step
+from flows.payload_logs.tasks.locating import locate_log
 from flows.payload_logs.tasks.progress import note
 
 _DELAYS: Final = (0.5, 2.0)  # a reader waits: a longer outage is shown, and may be tried again
 _PATIENCE_SECONDS: Final = 20.0
-_TOKEN_MARGIN_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True)
@@ -76,49 +73,31 @@ def find_log(order: FetchPayloadLog) -> Located | Cached:
 
 
 def _find(order: FetchPayloadLog) -> Located | Cached:
-    given = order.model_dump(include={"jeditaskid", "scope", "lfn"}, exclude_none=True)
-    log = note(order.pandaid, Step.LOOK_UP, "looking up the job's log", **given)
-    if not order.force:
-        if hit := _in_cache(log):
-            return hit
-        if log.attempts >= run.current().settings.payload_logs.max_attempts:
-            raise AttemptsExhausted(log.attempts, log.last_error)
-    if None in (log.jeditaskid, log.scope, log.lfn):
-        log = _look_up(log)
-        if not order.force and (hit := _in_cache(log)):
-            return hit
-    hit = _in_cache(log)
-    if hit and cache.origin_of(hit.directory).get("request_id") == run.current().claim.request_id:
-        return hit  # a lost run of this request published it
-    return _locate(log)
+    log = note(order.pandaid, Step.LOOK_UP, "looking up the job's log")
+    is_certain = log.located_by == LocatedBy.PANDA and not order.force
+    if is_certain and (hit := _in_cache(log)):
+        return hit
+    log = locate_log(log, order)
+    if (hit := _in_cache(log)) and (not order.force or _is_ours(hit)):
+        return hit
+    if not order.force and log.attempts >= run.current().settings.payload_logs.max_attempts:
+        raise AttemptsExhausted(log.attempts, log.last_error)
+    return _find_replicas(log)
 
 
 def _in_cache(log: PayloadLog) -> Cached | None:
     directory = cache.directory_for(log, run.current().settings)
-    return Cached(log, directory) if directory and cache.is_done(directory) else None
+    is_whole = directory is not None and cache.is_whole(directory, log)
+    return Cached(log, directory) if directory and is_whole else None
 
 
-def _look_up(log: PayloadLog) -> PayloadLog:
-    """The row with what PanDA says; what the caller gave counts more."""
-    job = run.current().adapter(_panda).job(log.pandaid)
-    if job is None:
-        note(log.pandaid, Step.LOOK_UP, "PanDA knows no such job", looked_up_at=now())
-        raise JobUnknown(f"job {log.pandaid}: PanDA knows no such job")
-    task_id = log.jeditaskid or job.jedi_task_id
-    found: dict[str, Any] = {"jeditaskid": task_id, "looked_up_at": now()}
-    if job.log is None and None in (log.scope, log.lfn):
-        note(log.pandaid, Step.LOOK_UP, f"the job is {job.status}, without a log", **found)
-        raise LogAbsent("no Rucio log dataset registered (job may not be complete yet)")
-    if job.log is not None:
-        found["scope"] = log.scope or did_names.check_scope(job.log.scope)
-        found["lfn"] = log.lfn or did_names.check_name(
-            job.log.lfn, has_slash=job.log.lfn.startswith("/")
-        )
-    text = f"PanDA: the job is {job.status}, of task {task_id}"
-    return note(log.pandaid, Step.LOOK_UP, text, **found)
+def _is_ours(hit: Cached) -> bool:
+    """Whether a lost run of this request published it."""
+    origin = cache.origin_of(hit.directory)
+    return origin.get("request_id") == run.current().claim.request_id
 
 
-def _locate(log: PayloadLog) -> Located:
+def _find_replicas(log: PayloadLog) -> Located:
     present = run.current()
     did = f"{log.scope}:{log.lfn}"
     catalog = present.adapter(_catalog)
@@ -127,23 +106,15 @@ def _locate(log: PayloadLog) -> Located:
     assert log.lfn is not None  # noqa: S101
     file = catalog.replicas(log.scope, log.lfn)
     configured = present.settings.xrootd
-    replicas = domain.in_order(
+    readable = replicas.in_order(
         file.replicas, local_rses=configured.local_rses, schemes=configured.schemes
     )
-    if not replicas:
-        raise NoReplicaAvailable(did, domain.states_of(file.replicas))
+    if not readable:
+        raise NoReplicaAvailable(did, failures.places_of(file, configured.schemes))
     most = present.settings.payload_logs.max_archive_bytes
     if file.size_bytes is not None and file.size_bytes > most:
         raise ArchiveTooLarge(f"the archive has {file.size_bytes} bytes; {most} are fetched")
-    return Located(log, file, replicas)
-
-
-def _panda(present: Run) -> AbstractContextManager[PandaServer]:
-    configured = present.settings.panda
-    tokens = adapters.token_source(configured, margin_seconds=_TOKEN_MARGIN_SECONDS)
-    return adapters.panda_server(
-        configured, lambda: tokens.identity().token, timeout_seconds=present.remaining()
-    )
+    return Located(log, file, readable)
 
 
 def _catalog(present: Run) -> AbstractContextManager[RucioCatalog]:

@@ -14,6 +14,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from deployments.reference import ROOT
+from flows.common.callers import Scope
 
 pytestmark = pytest.mark.integration
 

@@ -15,7 +15,9 @@ from cryptography.x509.oid import NameOID
 
 from blocks.x509_proxy import (
     ProxyExpired,
+    ProxyIncomplete,
     ProxyMissing,
+    ProxyNotYetValid,
     ProxyUnreadable,
     good_proxy,
     read_proxy,
@@ -23,14 +25,35 @@ from blocks.x509_proxy import (
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 Write = Callable[..., Path]
+Key = ec.EllipticCurvePrivateKey
 
 
 def certificate(key: ec.EllipticCurvePrivateKey, name: str, ends_at: datetime) -> bytes:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     builder = x509.CertificateBuilder(
-        subject, subject, key.public_key(), 1, ends_at - timedelta(days=2), ends_at
+        subject, subject, key.public_key(), 1, min(ends_at, NOW) - timedelta(days=2), ends_at
     )
     return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
+
+
+def issued(
+    name: str, key: Key, *, by: tuple[str, Key], starts_at: datetime = NOW - timedelta(days=1),
+    ends_at: datetime = NOW + timedelta(days=1), is_proxy: bool = True,
+) -> bytes:  # fmt: skip
+    """A certificate that another has made, as a proxy is by the user's."""
+    issuer, maker = by
+    builder = x509.CertificateBuilder(
+        name_of(issuer), name_of(f"{issuer}/{name}"), key.public_key(), 2, starts_at, ends_at
+    )
+    if is_proxy:
+        info = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.5.5.7.1.14"), b"0")
+        builder = builder.add_extension(info, critical=True)
+    return builder.sign(maker, hashes.SHA256()).public_bytes(Encoding.PEM)
+
+
+def name_of(text: str) -> x509.Name:
+    parts = [x509.NameAttribute(NameOID.COMMON_NAME, part) for part in text.split("/")]
+    return x509.Name(parts)
 
 
 def private(key: ec.EllipticCurvePrivateKey) -> bytes:
@@ -67,6 +90,53 @@ def test_an_expired_proxy_is_read_and_not_used(write, key):
     with pytest.raises(ProxyExpired, match="renew") as raised:
         good_proxy(path)
     assert raised.value.at == ended
+
+
+def test_a_proxy_that_is_good_only_later_says_from_when(write, key):
+    later = NOW + timedelta(days=1)
+    user = certificate(key, "user", NOW + timedelta(days=1))
+    early = issued("1", key, by=("user", key), starts_at=later, ends_at=later + timedelta(1))
+    path = write(early + private(key) + user)
+    with pytest.raises(ProxyNotYetValid, match=f"not valid before {later:%Y-%m-%d}") as raised:
+        good_proxy(path)
+    assert raised.value.at == later
+    assert read_proxy(path).valid_from == later
+
+
+def test_whose_certificate_of_the_chain_has_expired_is_said(write, key):
+    proxy = issued("1", key, by=("user", key))
+    with pytest.raises(ProxyExpired, match="by its certificate of CN=user; renew"):
+        good_proxy(write(proxy + private(key) + certificate(key, "user", NOW)))
+
+
+@pytest.mark.parametrize("name", ["proxy", "limited proxy", "1"])
+def test_a_proxy_without_the_certificate_that_made_it_is_incomplete(write, key, name):
+    user = certificate(key, "user", NOW + timedelta(days=1))
+    proxy = issued(name, key, by=("user", key), is_proxy=name == "1")
+    good_proxy(write(proxy + private(key) + user))
+    with pytest.raises(ProxyIncomplete, match="lacks the certificate of CN=user"):
+        good_proxy(write(proxy + private(key)))
+
+
+def test_a_proxy_of_a_proxy_wants_both_of_their_makers(write, key):
+    user = certificate(key, "user", NOW + timedelta(days=1))
+    first, second = (issued("1", key, by=("user", key)), issued("2", key, by=("user/1", key)))
+    good_proxy(write(second + private(key) + first + user))
+    good_proxy(write(second + private(key) + user + first))
+    with pytest.raises(ProxyIncomplete, match="lacks the certificate of CN=user, which"):
+        good_proxy(write(second + private(key) + first))
+
+
+def test_one_of_the_same_name_that_did_not_make_it_is_not_taken_for_its_maker(write, key):
+    other = ec.generate_private_key(ec.SECP256R1())
+    stranger = certificate(other, "user", NOW + timedelta(days=1))
+    with pytest.raises(ProxyIncomplete):
+        good_proxy(write(issued("1", key, by=("user", key)) + private(key) + stranger))
+
+
+def test_a_user_s_own_certificate_needs_nothing_beside_it(write, key):
+    user = issued("user", key, by=("authority", key), is_proxy=False)
+    assert good_proxy(write(user + private(key))).subject.endswith("CN=authority")
 
 
 def test_a_proxy_that_is_not_there_is_missing(tmp_path):

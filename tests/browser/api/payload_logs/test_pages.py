@@ -236,6 +236,62 @@ def test_markup_and_control_characters_of_a_payload_are_only_text(visit, logs):
     expect(lines.nth(2)).to_contain_text("4\u202f000 more characters")
 
 
+COLOURED = (
+    b"all is well\n\x1b[31mERR\x1b[1mOR\x1b[0m in red\n"
+    b"10 %\r50 %\r\x1b[KFATAL: it stopped\r\n\x1b]0;a title\x07E\bER\bRR\bROR struck twice\n"
+)
+
+
+def test_errors_and_search_are_of_the_text_as_it_is_shown(visit, logs):
+    page = visit.page
+    logs.put({"payload.stdout": COLOURED})
+    visit.open(PAGE)
+    expect(page.locator("#errors")).to_have_text("3 lines look like errors")
+    expect(page.locator(".line.bad")).to_have_text(
+        ["ERROR in red", "FATAL: it stopped", "ERROR struck twice"]
+    )
+    page.fill("#find", "error in")
+    expect(page.locator("#found")).to_have_text("1 line")
+    expect(page.locator("mark")).to_have_text("ERROR in")
+    page.fill("#find", "50 %")
+    expect(page.locator("#found")).to_have_text("nothing")
+
+
+SHOWN = [
+    ["plain \u00e9\t", "plain \u00e9\t"],
+    ["\x1b[38;2;1;2;3mE\x1b[0mR", "ER"],
+    ["\x9b31mred", "red"],
+    ["\x1b]8;;http://x/\x1b\\link\x1b]8;;\x07 end", "link end"],
+    ["\x1b]0;a title without an end ERROR", "0;a title without an end ERROR"],
+    ["\x1bP1$r\x1b\\a\x1b(Bb\x1b=c", "abc"],
+    ["\x1b[ERROR", "RROR"],
+    ["one\rtwo three\rONE", "ONE three"],
+    ["10 %\r\x1b[2KDone\x1b[1GD", "Done"],
+    ["abc\x1b[1Gx\x1b[K", "x"],
+    ["\b\ba\bb", "b"],
+    ["\x00\x07a\x7f", "\ufffd\ufffda\ufffd"],
+    ["text\r\r", "text"],
+    ["\r", ""],
+    ["\U0001f600\rab", "ab"],
+    ["\x1b", "\ufffd"],
+]  # fmt: skip
+
+
+def test_a_line_is_shown_as_a_terminal_would(visit, logs):
+    logs.put({"payload.stdout": b""})
+    visit.open(PAGE)
+    page_module = visit.page.locator("script[src*='payload_log']").get_attribute("src")
+    module = page_module.replace("payload_log.js", "payload_log_text.js")
+    found = visit.page.evaluate(
+        """async ([module, raws]) => {
+            const { asShown } = await import(module);
+            return raws.map(asShown);
+        }""",
+        [module, [raw for raw, _ in SHOWN]],
+    )
+    assert found == [shown for _, shown in SHOWN]
+
+
 def test_the_files_are_downloaded_one_or_all(visit, logs):
     page = visit.page
     logs.put(MEMBERS)

@@ -81,8 +81,71 @@ def test_the_text_has_the_members_in_their_order_each_under_its_name(visitor, lo
 def test_an_empty_log_says_so(visitor, logs):
     logs.put({"payload.stdout": b"", "payload.stderr": b""})
     assert visitor.get(TEXT).text.endswith("(log cached but empty)")
-    (logs.directory() / ".done").write_text("\n")
-    assert visitor.get(TEXT).text == "(log cached but empty)"
+
+
+@pytest.mark.parametrize("name", ["payload.stdout", "payload.stderr", ".done"])
+def test_a_log_that_lost_a_file_is_fetched_anew_by_looking(visitor, logs, name):
+    logs.put(MEMBERS)
+    (logs.directory() / name).unlink()
+    assert waited_for(visitor.get(TEXT)) == logs.open_request().id
+    assert logs.open_request().parameters["force"] is False
+
+
+@pytest.mark.parametrize("mark", ["", "\n", "payload.stdout\n"])
+def test_a_damaged_list_of_what_is_there_is_no_log(visitor, logs, mark):
+    logs.put(MEMBERS)
+    (logs.directory() / ".done").write_text(mark)
+    waited_for(visitor.get(TEXT))
+
+
+def test_a_log_that_panda_did_not_name_is_shown_so_and_asked_about_again_later(visitor, logs):
+    logs.put(MEMBERS)
+    logs.row(located_by="caller")
+    text = visitor.get(TEXT)
+    assert (text.status_code, logs.requests()) == (200, [])
+    for said in (text.text, visitor.get(PAGE).text):
+        assert "PanDA could not be asked which log it is" in said
+    logs.row(updated_at=now() - timedelta(seconds=61))
+    waited_for(visitor.get(TEXT))
+    assert visitor.get(TEXT).status_code == 200  # readable while it is asked
+    logs.row(located_by="panda")
+    assert "could not be asked" not in visitor.get(TEXT).text
+
+
+UNSHOWN = [
+    {"path": "payload.stderr", "size_bytes": 0, "reason": "is a link out of the archive, to /x"},
+    {"path": "core.<b>1", "size_bytes": 1200, "reason": ""},
+]
+
+
+def test_what_of_the_archive_is_not_shown_is_said_by_page_and_text(visitor, logs):
+    logs.put({"payload.stdout": b"out\n"})
+    logs.row(unshown=UNSHOWN, unshown_count=7)
+    text = visitor.get(TEXT).text
+    assert text.startswith("===== payload.stdout =====\nout\n\n===== about this log =====\n")
+    assert "payload.stderr is a link out of the archive, to /x\n" in text
+    assert "not shown: core.<b>1 (1.2 kB), and 5 more\n" in text
+    page = visitor.get(PAGE).text
+    assert "payload.stderr is a link out of the archive, to /x" in page
+    assert "core.&lt;b&gt;1 (1.2 kB), and 5 more" in page
+
+
+def test_a_log_out_of_the_pilot_s_zip_says_so_and_a_zip_is_offered_and_not_printed(visitor, logs):
+    logs.put({"payload.stdout": b"out\n", "oversized_files.zip": b"PK\0\1"})
+    inner = "tarball/oversized_files.zip/payload.stdout"
+    members = [
+        {"name": "payload.stdout", "path": inner, "size_bytes": 4},
+        {"name": "oversized_files.zip", "path": "oversized_files.zip", "size_bytes": 4},
+    ]
+    logs.row(members=members)
+    text = visitor.get(TEXT).text
+    assert "PK" not in text
+    assert "===== oversized_files.zip =====\n(a zip of 4 bytes: download it)\n" in text
+    assert f"payload.stdout is taken out of {inner}\n" in text
+    page = visitor.get(PAGE).text
+    assert f'href="/panda/jobs/{JOB}/log/members/oversized_files.zip?download=1"' in page
+    assert page.count('role="tab"') == 1
+    assert inner in page
 
 
 def test_bytes_that_are_no_text_break_nothing(visitor, logs):

@@ -7,6 +7,7 @@ import io
 import os
 import tarfile
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -185,19 +186,33 @@ def test_a_log_that_left_the_cache_is_404(api, logs):
 # ------------------------------------------------------------------ the cache
 
 
+def cut(path: Path) -> None:
+    path.write_bytes(b"line 1\n")
+
+
+@pytest.mark.parametrize("lose", [Path.unlink, cut])
+def test_a_log_that_lost_a_part_is_not_cached_and_none_of_it_is_given_as_all(api, logs, lose):
+    logs.put(MEMBERS)
+    assert api.get(f"/api/payload-logs/{JOB}/").json()["is_cached"] is True
+    lose(logs.directory() / "payload.stdout")
+    known = api.get(f"/api/payload-logs/{JOB}/").json()
+    assert (known["is_cached"], known["members"]) == (False, [])
+    for rest in ("members/payload.stdout", "members/pilotlog.txt", "archive/"):
+        assert api.get(f"/api/payload-logs/{JOB}/{rest}").status_code == 404
+
+
 def test_a_fifo_or_a_device_in_the_cache_is_no_member_and_blocks_nobody(logs):
     logs.put(MEMBERS)
     os.mkfifo(logs.directory() / "payload.log")
     (logs.directory() / ".done").write_text("payload.log,payload.stdout\n")
-    with files.open_log(logs.directory()) as log:
-        assert [each.name for each in log.members] == ["payload.stdout"]
+    assert files.open_log(logs.directory()) is None
 
 
 def test_without_done_there_is_no_log(logs):
     logs.put(MEMBERS)
     (logs.directory() / ".done").unlink()
     assert files.open_log(logs.directory()) is None
-    assert cache.is_done(logs.directory()) is False
+    assert cache.is_whole(logs.directory()) is False
 
 
 def test_a_reader_has_the_old_or_the_new_fetch_whole_while_they_change_places(logs):

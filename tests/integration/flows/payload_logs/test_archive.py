@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.payload_logs.archive import Unshown
 from tests.support.payload_logs import fetches as payload_log_fetches
 from tests.support.payload_logs.archives import STDOUT, archive, bomb, packed, with_tricks
 from tests.support.payload_logs.fetches import Fetches
@@ -45,12 +46,13 @@ def test_a_zip_bomb_ends_within_its_bounds(fetches: Fetches, monkeypatch):
     assert "the member payload.stdout has 15000000 bytes" in fetches.fail(**order)
 
 
-def test_path_tricks_links_and_devices_are_refused_and_named(fetches: Fetches):
+def test_links_out_of_the_archive_and_devices_are_refused_and_named(fetches: Fetches):
     order = fetches.job(content=with_tricks())
     result = fetches.run(**order)
     assert fetches.files(order) == {"payload.stdout": STDOUT}
-    assert len(result["refused"]) == 8
-    assert "../payload.stdout climbs out of the archive" in result["refused"]
+    assert len(result["refused"]) == fetches.row(order).unshown_count == 5
+    assert "payload.stdout is a link out of the archive, to /etc/passwd" in result["refused"]
+    assert [str(Unshown(**each)) for each in fetches.row(order).unshown] == result["refused"]
     outside = [fetches.tmp_dir, fetches.tmp_dir / "panda-logs", fetches.directory(order).parent]
     names = [each.name for directory in outside for each in directory.iterdir()]
     assert names == ["panda-logs", "4711", str(order["pandaid"])]
@@ -60,10 +62,10 @@ def test_members_of_one_name_are_both_kept_and_told_apart(fetches: Fetches):
     order = fetches.job({"a/payload.stdout": b"1", "pilotlog.txt": b"3", "b/payload.stdout": b"2"})
     fetches.run(**order)
     assert fetches.files(order) == {
-        "payload.stdout": b"1", "payload.stdout.2": b"2", "pilotlog.txt": b"3"
+        "payload.stdout": b"2", "payload.stdout.1": b"1", "pilotlog.txt": b"3"
     }  # fmt: skip
     assert [(each["name"], each["path"]) for each in fetches.row(order).members] == [
-        ("payload.stdout", "a/payload.stdout"), ("payload.stdout.2", "b/payload.stdout"),
+        ("payload.stdout", "b/payload.stdout"), ("payload.stdout.1", "a/payload.stdout"),
         ("pilotlog.txt", "pilotlog.txt"),
     ]  # fmt: skip
 

@@ -110,6 +110,21 @@ def test_replicas_come_in_the_order_of_rse_and_priority_with_the_state_of_their_
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("row", "states"),
+    [
+        ({"states": {"A": "AVAILABLE"}, "pfns": {}}, {"A": "AVAILABLE"}),
+        ({"pfns": {"root://a/1": {"rse": "A"}}}, {"A": ""}),
+        ({"states": None, "rses": {"B": []}, "pfns": {}}, {"B": ""}),
+        ({"states": {"B": "BAD"}, "pfns": {"root://a/1": {"rse": "A"}}}, {"A": "", "B": "BAD"}),
+        ({}, {}),
+    ],
+)
+def test_every_rse_that_rucio_names_is_known_with_its_state(row, states):
+    found = file_replicas({"scope": "s", "name": "n", **row})
+    assert found.states == states
+
+
 def test_a_row_of_another_form_is_no_answer():
     with pytest.raises(RucioUnavailable, match="another row"):
         list(read(DidMetadata.of, [{"scope": "epic"}]))

@@ -20,6 +20,7 @@ from blocks.monitor_api import StreamEvent
 from blocks.monitor_api.actions import ActionState
 from blocks.monitor_api.payload_logs import PayloadLogState
 from deployments.cli.payload_logs import command, waiting
+from deployments.cli.payload_logs.terminal import harmless
 from deployments.cli.payload_logs.waiting import FetchEvent, Outcome, result_of
 from flows.payload_logs import messages
 from flows.payload_logs.models import Step
@@ -180,9 +181,36 @@ def test_an_empty_log_says_so(monitor):
     assert run(monitor).stdout == "(log cached but empty)\n"
 
 
-def test_a_terminal_gets_no_control_sequences_of_a_payload():
-    chunks = [b"a\x1b[2J", b"\xc3", b"\xa9\tb\n\xff"]
-    assert b"".join(command._harmless(chunks)).decode() == "a[2Jé\tb\n\ufffd"
+@pytest.mark.parametrize(
+    ("chunks", "shown"),
+    [
+        ([b"a\x1b[2J", b"\xc3", b"\xa9\tb\n\xff"], "aé\tb\n\ufffd"),
+        ([b"\x1b[3", b"1mERR\x1b[0mOR\n"], "ERROR\n"),
+        ([b"\x1b]0;title\x07a\x1b]8;;x\x1b\\b"], "ab"),
+        ([b"\x1b]0;no end ERROR\nnext\x07"], "0;no end ERROR\nnext"),
+        ([b"10 %\r20 %\rdone\r\n"], "10 %\n20 %\ndone\n"),
+        ([b"x" * 2_000_000, b"\x1b[1my"], "x" * 2_000_000 + "y"),
+    ],
+)
+def test_a_terminal_gets_the_words_of_a_payload_and_nothing_that_steers_it(chunks, shown):
+    assert b"".join(harmless(chunks)).decode() == shown
+
+
+def test_what_is_not_shown_is_said_on_stderr_and_a_zip_is_not_printed(monitor):
+    monitor.put(
+        binaries=["oversized_files.zip"],
+        remarks=["payload.stderr is a link out of the archive, to /x", "not shown: core.1"],
+    )
+    monitor.log["members"].append({"name": "oversized_files.zip", "size_bytes": 2})
+    monitor.bodies["oversized_files.zip"] = b"PK"
+    result = run(monitor)
+    assert result.exit_code == 0
+    assert b"PK" not in result.stdout_bytes
+    assert b"(a zip of 2 bytes: --output writes it)" in result.stdout_bytes
+    assert f"job {JOB}: payload.stderr is a link out of the archive" in result.stderr
+    assert f"job {JOB}: not shown: core.1" in result.stderr
+    one = run(monitor, "--member", "oversized_files.zip")
+    assert one.stdout_bytes == b"PK"
 
 
 def test_output_writes_each_member_and_prints_its_path(monitor, tmp_path):

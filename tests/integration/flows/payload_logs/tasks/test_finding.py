@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,13 +39,87 @@ def test_a_log_is_found_by_the_panda_id_alone(panda, fetches):
     assert row.looked_up_at is not None
 
 
-def test_what_was_looked_up_is_not_asked_again(panda, fetches):
+def known_to(panda: PandaSandbox, order: dict[str, Any], **more: Any) -> None:
+    log = (SCOPE, order["lfn"])
+    panda.add_job(panda_id=order["pandaid"], **{"jedi_task_id": TASK, "log": log} | more)
+
+
+def asked(panda: PandaSandbox) -> int:
+    return sum(each["endpoint"].startswith("job/") for each in panda.journal())
+
+
+def is_silent(panda: PandaSandbox) -> None:
+    for path in ("job/get_description_incl_archive", "job/get_description"):
+        panda.fault(path, "502", times=10)
+
+
+def test_force_looks_up_anew_and_a_cached_log_needs_no_look(panda, fetches):
     order = fetches.job()
-    panda.add_job(panda_id=order["pandaid"], jedi_task_id=TASK, log=(SCOPE, order["lfn"]))
-    for _ in range(2):
-        fetches.run(pandaid=order["pandaid"], force=True)
-    asked = [each["endpoint"] for each in panda.journal() if each["endpoint"].startswith("job/")]
-    assert len(asked) == 1
+    known_to(panda, order)
+    fetches.run(pandaid=order["pandaid"])
+    fetches.run(pandaid=order["pandaid"])
+    assert asked(panda) == 1
+    other = fetches.job({"payload.stdout": b"of a PanDA that was installed anew\n"})
+    known_to(panda, {**order, "lfn": other["lfn"]})
+    fetches.run(pandaid=order["pandaid"], force=True)
+    assert asked(panda) == 2
+    assert fetches.files(order)["payload.stdout"].startswith(b"of a PanDA")
+    assert fetches.row(order).lfn == other["lfn"]
+
+
+def test_panda_s_word_wins_over_a_caller_s_who_names_another_job_s_log(panda, fetches):
+    order, other = fetches.job(), fetches.job({"payload.stdout": b"another's\n"})
+    known_to(panda, order)
+    fetches.run(**{**order, "lfn": other["lfn"], "jeditaskid": 17})
+    assert fetches.files(order)["payload.stdout"] == STDOUT
+    row = fetches.row(order)
+    assert (row.lfn, row.jeditaskid, row.located_by) == (order["lfn"], TASK, "panda")
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_caller_s_word_is_marked_and_gives_way_once_panda_can_be_asked(panda, fetches, force):
+    order, other = fetches.job(), fetches.job({"payload.stdout": b"another's\n"})
+    known_to(panda, order)
+    is_silent(panda)
+    fetches.run(**{**order, "lfn": other["lfn"]})
+    assert (fetches.row(order).lfn, fetches.row(order).located_by) == (other["lfn"], "caller")
+    panda.faults.clear()
+    fetches.run(pandaid=order["pandaid"], force=force)
+    assert fetches.files(order)["payload.stdout"] == STDOUT
+    assert (fetches.row(order).lfn, fetches.row(order).located_by) == (order["lfn"], "panda")
+
+
+def test_a_caller_s_word_that_panda_confirms_costs_no_transfer(panda, fetches):
+    order = fetches.job()
+    known_to(panda, order)
+    is_silent(panda)
+    assert fetches.run(**order)["source"] == "BNL-XRD"
+    panda.faults.clear()
+    assert fetches.run(pandaid=order["pandaid"])["source"] == "cache"
+    assert fetches.row(order).located_by == "panda"
+
+
+def test_what_panda_said_before_holds_while_it_is_silent_whatever_a_caller_says(panda, fetches):
+    order, other = fetches.job(), fetches.job()
+    known_to(panda, order)
+    fetches.run(pandaid=order["pandaid"])
+    is_silent(panda)
+    fetches.run(**{**order, "lfn": other["lfn"]}, force=True)
+    assert (fetches.row(order).lfn, fetches.row(order).located_by) == (order["lfn"], "panda")
+
+
+def test_failures_of_a_log_that_was_named_wrongly_do_not_count_against_the_right_one(
+    panda, fetches
+):
+    order, other = fetches.job(), fetches.job(is_stored=False)
+    known_to(panda, order)
+    is_silent(panda)
+    for _ in range(3):
+        fetches.fail(**{**order, "lfn": other["lfn"]})
+    assert fetches.row(order).attempts == 3
+    panda.faults.clear()
+    fetches.run(pandaid=order["pandaid"])
+    assert fetches.row(order).attempts == 0
 
 
 def test_a_job_that_panda_does_not_know_is_no_failed_fetch(panda, fetches):
@@ -75,7 +150,7 @@ def test_a_panda_that_is_down_is_a_failure_and_no_verdict_on_the_job(panda, fetc
     panda.fault("job/get_description", "502", times=10)
     assert "PanDA" in fetches.fail(pandaid=17)
     row = fetches.row({"pandaid": 17})
-    assert (row.state, row.attempts, row.looked_up_at) == ("failed", 1, None)
+    assert (row.state, row.attempts, row.looked_up_at) == ("failed", 0, None)
 
 
 def test_a_panda_that_is_not_set_is_said_by_the_setting_s_name(fetches):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import random
+import shutil
 import tarfile
 import tracemalloc
 from contextlib import suppress
@@ -22,7 +23,16 @@ from flows.payload_logs.errors import (
     FetchTimedOut,
     NoKnownMember,
 )
-from tests.support.payload_logs.archives import STDOUT, archive, bomb, entry, packed, with_tricks
+from tests.support.payload_logs.archives import (
+    STDOUT,
+    archive,
+    bomb,
+    entry,
+    gnu_sparse,
+    packed,
+    pax_sparse,
+    with_tricks,
+)
 
 LIMITS = PayloadLogsSettings(
     members=("payload.stdout", "payload.stderr", "pilotlog.txt"),
@@ -34,18 +44,31 @@ LIMITS = PayloadLogsSettings(
 
 @pytest.fixture
 def unpacked(tmp_path):
-    (tmp_path / "out").mkdir()
+    out = tmp_path / "out"
 
-    def run(content: bytes, tick=lambda: None) -> Unpacked:
+    def run(content: bytes, tick=lambda: None, limits=LIMITS) -> Unpacked:
+        shutil.rmtree(out, ignore_errors=True)
+        out.mkdir()
         (tmp_path / "log.tgz").write_bytes(content)
-        return unpack(tmp_path / "log.tgz", tmp_path / "out", LIMITS, tick=tick)
+        run.found = unpack(tmp_path / "log.tgz", out, limits, tick=tick)
+        return run.found
 
-    run.directory = tmp_path / "out"
+    run.directory = out
     return run
 
 
 def names(found: Unpacked) -> list[str]:
     return [each.name for each in found.members]
+
+
+def texts(unpacked, content: bytes) -> dict[str, bytes]:
+    """Every file that is in the directory afterwards."""
+    unpacked(content)
+    return {each.name: each.read_bytes() for each in unpacked.directory.iterdir()}
+
+
+def reasons(found: Unpacked) -> dict[str, str]:
+    return {each.path: each.reason for each in found.unshown}
 
 
 def test_known_members_are_kept_by_base_name_and_readable_by_all(unpacked):
@@ -62,28 +85,56 @@ def test_known_members_are_kept_by_base_name_and_readable_by_all(unpacked):
     assert (unpacked.directory / "payload.stdout").stat().st_mode & 0o777 == 0o644
 
 
-def test_members_of_one_name_are_all_kept(unpacked):
+def test_of_members_of_one_name_the_last_has_it_and_the_earlier_ones_are_kept_apart(unpacked):
     content = {"a/payload.stdout": b"1", "b/payload.stdout": b"2", "payload.stdout": b"3"}
-    assert names(unpacked(archive(content))) == [
-        "payload.stdout", "payload.stdout.2", "payload.stdout.3"
-    ]  # fmt: skip
-    assert (unpacked.directory / "payload.stdout.2").read_bytes() == b"2"
+    assert texts(unpacked, archive(content)) == {
+        "payload.stdout": b"3", "payload.stdout.1": b"1", "payload.stdout.2": b"2"
+    }  # fmt: skip
+    assert names(unpacked.found) == ["payload.stdout", "payload.stdout.1", "payload.stdout.2"]
 
 
-def test_path_tricks_links_and_devices_are_refused_by_name_and_the_rest_is_kept(unpacked):
+@pytest.mark.parametrize(
+    "path",
+    ["/etc/payload.stdout", "../payload.stdout", "a/../../payload.stdout", "//payload.stdout"],
+)
+def test_a_name_that_is_absolute_or_climbs_is_taken_by_its_base_name(unpacked, path):
+    assert texts(unpacked, archive({path: STDOUT})) == {"payload.stdout": STDOUT}
+    (member,) = unpacked.found.members
+    assert member.path == path
+    assert [each.name for each in unpacked.directory.parent.iterdir()] == ["out", "log.tgz"]
+
+
+def test_devices_directories_and_links_out_of_the_archive_are_refused_by_name(unpacked):
     found = unpacked(with_tricks())
-    assert [(e.name, e.path) for e in found.members] == [("payload.stdout", "job/payload.stdout")]
+    assert reasons(found) == {
+        "payload.stdout": "is a link out of the archive, to /etc/passwd",
+        "x/payload.stdout": "is a link to nothing, which is not in the archive",
+        "dev/payload.stdout": "is no regular file",
+        "fifo/pilotlog.txt": "is no regular file",
+        "dir/pilotlog.txt": "is no regular file",
+    }
     assert (unpacked.directory / "payload.stdout").read_bytes() == STDOUT
-    assert len(found.refused) == 8
-    assert "../payload.stdout climbs out of the archive" in found.refused
-    assert "dev/payload.stdout is no regular file" in found.refused
 
 
-def test_an_archive_without_known_members_says_what_was_refused(unpacked):
-    with pytest.raises(NoKnownMember, match=r"none of the expected log members$"):
+def test_an_archive_without_known_members_says_what_it_holds(unpacked):
+    with pytest.raises(NoKnownMember, match=r"expected log members; it holds job\.json$"):
         unpacked(archive({"job.json": b"{}"}))
-    with pytest.raises(NoKnownMember, match=r"\(refused: /payload\.stdout is an absolute path\)"):
-        unpacked(archive({"/payload.stdout": b"x"}))
+    with pytest.raises(NoKnownMember, match=r"expected log members$"):
+        unpacked(packed())
+    dangling = entry("payload.stdout", type=tarfile.SYMTYPE, linkname="gone")
+    with pytest.raises(NoKnownMember, match=r"payload\.stdout is a link to gone, which is not in"):
+        unpacked(packed(entry("job.json"), dangling))
+
+
+def test_what_is_not_shown_is_listed_and_of_much_its_number(unpacked):
+    found = unpacked(archive({"payload.stdout": b"", "job.json": b"{}", "core.1": b"x" * 9}))
+    assert [(each.path, each.size_bytes) for each in found.unshown] == [
+        ("job.json", 2), ("core.1", 9)
+    ]  # fmt: skip
+    limits = LIMITS.model_copy(update={"max_members": 1000})
+    many = {"payload.stdout": b""} | {f"x{number}": b"" for number in range(300)}
+    found = unpacked(archive(many), limits=limits)
+    assert (len(found.unshown), found.unshown_count) == (100, 300)
 
 
 @pytest.mark.parametrize(
@@ -149,21 +200,64 @@ def test_headers_do_not_fill_the_memory(unpacked, kind):
     assert peak < 3_000_000
 
 
+def test_many_long_names_do_not_fill_the_memory(unpacked):
+    name = entry("x", b"y" * 100_000, type=tarfile.GNUTYPE_LONGNAME)
+    content = packed(*([name + entry("x")] * 200), entry("payload.stdout", STDOUT))
+    limits = LIMITS.model_copy(update={"max_members": 1000, "max_total_bytes": 30_000_000})
+    tracemalloc.start()
+    found = unpacked(content, limits=limits)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (names(found), found.unshown_count) == (["payload.stdout"], 200)
+    assert peak < 6_000_000
+
+
 def test_headers_of_headers_end(unpacked):
     nested = entry("x", b"payload.stdout\0", type=tarfile.GNUTYPE_LONGNAME) * 20_000
     with pytest.raises(ArchiveBroken):
         unpacked(packed(nested, entry("payload.stdout", STDOUT)))
 
 
+# ------------------------------------------------------------------ what is written counts
+
+
 def test_a_sparse_member_counts_with_all_its_zeros(unpacked):
-    sparse = tarfile.TarInfo("payload.stdout")
-    buffer = bytearray(sparse.tobuf(tarfile.GNU_FORMAT))
-    buffer[156:157] = tarfile.GNUTYPE_SPARSE
-    buffer[483:495] = b"%011o\0" % 10**9  # its size with the holes
-    buffer[148:156] = b" " * 8
-    buffer[148:156] = b"%06o\0 " % sum(buffer)
     with pytest.raises(ArchiveTooLarge, match=r"payload\.stdout has 1000000000 bytes"):
-        unpacked(packed(bytes(buffer)))
+        unpacked(packed(gnu_sparse("payload.stdout", 10**9)))
+
+
+@pytest.mark.parametrize("make", [gnu_sparse, pax_sparse])
+def test_holes_count_as_the_bytes_that_are_written(unpacked, make):
+    content = packed(*(make(f"{number}/payload.stdout", 1_000_000) for number in range(15)))
+    with pytest.raises(ArchiveTooLarge, match="unpacks to more than 10000000 bytes"):
+        unpacked(content)
+    written = sum(each.stat().st_size for each in unpacked.directory.iterdir())
+    assert written <= LIMITS.max_total_bytes
+    assert texts(unpacked, packed(make("payload.stdout", 1000))) == {"payload.stdout": bytes(1000)}
+
+
+@pytest.mark.parametrize("make", [gnu_sparse, pax_sparse])
+def test_the_time_is_looked_at_while_holes_are_written(unpacked, make):
+    ticks = iter(range(25))
+
+    def over() -> None:
+        if next(ticks, None) is None:
+            raise FetchTimedOut(180)
+
+    with pytest.raises(FetchTimedOut):
+        unpacked(packed(*(make(f"{n}/payload.stdout", 1_000_000) for n in range(9))), tick=over)
+
+
+def test_a_file_that_several_names_stand_for_counts_for_each(unpacked):
+    link = {"type": tarfile.LNKTYPE, "linkname": "payload.stdout"}
+    content = packed(
+        entry("payload.stdout", bytes(5000)), entry("payload.stderr", **link),
+        entry("pilotlog.txt", **link),
+    )  # fmt: skip
+    with pytest.raises(ArchiveTooLarge):
+        unpacked(content, limits=LIMITS.model_copy(update={"max_total_bytes": 14_999}))
+    found = unpacked(content, limits=LIMITS.model_copy(update={"max_total_bytes": 15_000}))
+    assert [each.size_bytes for each in found.members] == [5000, 5000, 5000]
 
 
 def test_a_name_is_kept_as_text_whatever_its_bytes_are(unpacked):

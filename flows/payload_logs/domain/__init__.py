@@ -1,0 +1,1 @@
+"""What is thought about payload logs, without any I/O."""
