@@ -44,7 +44,8 @@ async def ask():
     app = create_app(settings())
     headers = {"Authorization": f"Token {token}"}
     transport = httpx.ASGITransport(app=app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=headers) as http:
+    base_url = "http://localhost"
+    async with httpx.AsyncClient(transport=transport, base_url=base_url, headers=headers) as http:
         listed = (await http.get("/api/actions/")).json()
         told["actions"] = [each["name"] for each in listed]
         bad = await http.post("/api/actions/check_file/", json={"path": "relative"})
