@@ -17,10 +17,12 @@ from filelock import FileLock, Timeout
 
 from blocks.errors import OutsideUnavailable, ProdOpsError
 from deployments import signals
+from deployments.heartbeat import Heartbeat
 from deployments.prefect_access import await_server, configure_client
 from deployments.stack.layout import Layout
 from flows.common import requests
 from flows.common.database import listen_dsn, make_engine
+from flows.common.models import PartKind
 from flows.common.settings import Settings
 
 _TICK_SECONDS: Final = 0.1
@@ -38,8 +40,9 @@ def run(settings: Settings) -> int:
     """Run the worker until SIGTERM; gives the process's exit code."""
     configure_client(settings)
     with _only_one(settings):
-        await_server(settings)
-        return asyncio.run(_Service(settings).run())
+        service = _Service(settings)
+        await_server(settings, meanwhile=service.heartbeat.waiting)
+        return asyncio.run(service.run())
 
 
 @contextmanager
@@ -71,7 +74,9 @@ class _Service:
         self.configured = settings.worker
         # Leases and leftovers are distinguished by this name: one worker of it on one machine.
         self.name = f"{settings.worker.name}@{socket.gethostname()}"
-        self.store = RequestStore(make_engine(pool_size=5), settings.worker, self.name)
+        engine = make_engine(pool_size=5)
+        self.store = RequestStore(engine, settings.worker, self.name)
+        self.heartbeat = Heartbeat(settings, engine, PartKind.WORKER, self.name)
         self.notified = asyncio.Event()
         self.stopping = asyncio.Event()
 
@@ -161,6 +166,7 @@ class _Service:
         return [
             asyncio.create_task(self._listen()),
             asyncio.create_task(self._serve(worker)),
+            asyncio.create_task(self.heartbeat.run()),
             *[asyncio.create_task(_repeat(seconds, chore)) for seconds, chore in every],
         ]
 

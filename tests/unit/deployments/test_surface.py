@@ -21,8 +21,13 @@ from flows.common.settings import GROUPS, names_of
 RECORD = Path(__file__).with_name("surface.json")
 WORDS = {"description", "summary", "title", "examples", "operationId"}
 CHANGED: dict[str, set[str]] = {
-    # `new_parameters` is an object of named fields.
-    "operations": {"POST /pcs/api/prod-tasks/{name}/panda-retry-failures/"},
+    "operations": {
+        # `new_parameters` is an object of named fields.
+        "POST /pcs/api/prod-tasks/{name}/panda-retry-failures/",
+        # New: how the ops side stands; and `is_unknown`, of a run of which nothing was heard.
+        "GET /api/health/operations/",
+        "GET /fastmon/snapshot.json",
+    },
     "settings": set(),
     "commands": set(),
 }
