@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from typing import Final
 
 import httpx
@@ -58,8 +59,13 @@ def join_prefect() -> None:
     await_server(settings(), seconds=10)
 
 
-def await_server(configured: Settings, seconds: float = _WAIT_SECONDS) -> None:
-    """Wait until the Prefect server answers.
+def await_server(
+    configured: Settings,
+    seconds: float = _WAIT_SECONDS,
+    *,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> None:
+    """Wait until the Prefect server answers; `meanwhile` is called while it does not.
 
     Raises:
         PrefectUnavailable: It did not, in that time.
@@ -75,4 +81,5 @@ def await_server(configured: Settings, seconds: float = _WAIT_SECONDS) -> None:
             reason = str(error)
         if time.monotonic() > deadline:
             raise PrefectUnavailable(f"Prefect at {address} is unavailable: {reason}")
+        meanwhile()
         time.sleep(0.2)

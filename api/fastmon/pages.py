@@ -13,6 +13,8 @@ from starlette.concurrency import run_in_threadpool
 
 from api.fastmon import views
 from api.fastmon.queries import live
+from api.fastmon.queries.files import FILES_SHOWN
+from api.fastmon.queries.heard import RUNS_SHOWN
 from api.fastmon.views import Snapshot, Wanted
 from api.http import pages
 from api.http.access import gatekeeper
@@ -87,7 +89,7 @@ async def live_page(
         request,
         "fastmon.html",
         viewer,
-        status=400 if problem else 200,
+        status=400 if problem else 404 if found.snapshot.is_unknown else 200,
         shot=found.snapshot,
         problem=problem,
         asked={"namespace": namespace, "run": run},
@@ -96,7 +98,8 @@ async def live_page(
         words={
             "quiet_seconds": views.QUIET_SECONDS,
             "rate_seconds": views.RATE_SECONDS,
-            "files_shown": live.FILES_SHOWN,
+            "files_shown": FILES_SHOWN,
+            "runs_shown": RUNS_SHOWN,
         },
     )
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, computed_field
 
 QUIET_SECONDS: Final = 30
 """A run that has not ended is idle after so long without a file."""
@@ -142,6 +142,12 @@ class Snapshot(_View):
     files: tuple[TfView, ...]
     inbox: InboxView
 
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def is_unknown(self) -> bool:
+        """Whether a run is asked for of which nothing was ever heard."""
+        return self.wanted.run is not None and not self.runs
+
     @property
     def current(self) -> LiveRun | None:
         """The run of which something was heard last."""
@@ -160,3 +166,13 @@ def state_of(run: LiveRun, at: datetime) -> RunState:
     heard = run.active_at
     is_quiet = heard is None or at - heard > timedelta(seconds=QUIET_SECONDS)
     return RunState.IDLE if is_quiet else RunState.TAKING_DATA
+
+
+def place_of(run: LiveRun) -> tuple[bool, float, str]:
+    """Where the run stands in the list: those that take data, then the others, last heard first.
+
+    Those that take data stand by number, so that they keep their places as data come.
+    """
+    is_taking = run.state is RunState.TAKING_DATA
+    heard = run.active_at.timestamp() if run.active_at else 0.0
+    return not is_taking, -run.run_number if is_taking else -heard, run.namespace

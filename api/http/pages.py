@@ -21,6 +21,7 @@ from api.http.access import SESSION_COOKIE, VISITOR_COOKIE, gatekeeper
 from api.http.assets import asset_path
 from api.http.errors import RETRY_SECONDS, Rejection
 from api.http.sessions import settings_of
+from api.http.standing import standing_of
 from blocks.errors import OutsideUnavailable, ProdOpsError
 from flows.common.callers import NOBODY, Caller, Scope, in_order
 from flows.common.database import now
@@ -53,7 +54,8 @@ def render(
             viewer=viewer.name,
             now=now(),
             version=version("epic-prodops"),
-            **values,
+            beat=settings_of(request).stream.heartbeat_seconds,
+            **{"ops_side": None, **values},
         )
     )
     return HTMLResponse(text, status, _HEADERS)
@@ -64,7 +66,11 @@ async def show(request: Request, template: str, viewer: Caller, **values: Any) -
 
     The visitor's cookie lets the page's EventSource follow the stream.
     """
-    response = render(request, template, viewer=viewer, **values)
+    try:
+        ops_side = await standing_of(request)
+    except OutsideUnavailable:
+        ops_side = None  # the page itself needs no database, else it would not be here
+    response = render(request, template, viewer=viewer, ops_side=ops_side, **values)
     admit(request, response, viewer)
     return response
 

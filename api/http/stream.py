@@ -23,7 +23,7 @@ from sse_starlette.event import ServerSentEvent
 
 from flows.common import events
 from flows.common.callers import Proof
-from flows.common.database import listen_dsn
+from flows.common.database import DatabaseUnavailable, listen_dsn
 from flows.common.settings import StreamSettings
 
 _READ_LIMIT: Final = 2000
@@ -31,6 +31,10 @@ _LOOK_SECONDS: Final = 2.0  # how often the table is looked at without a notific
 _REPLAYS_AT_ONCE: Final = 4
 _RECONNECT_SECONDS: Final = 0.5
 _PROOF_SECONDS: Final = 2.0  # how often it is looked whether clients' tokens are still good
+_REACH_SECONDS: Final = 5.0
+_ID_DIGITS: Final = 18
+_SHOWN_ID: Final = 40  # characters of an id that is repeated to whoever sent it
+POSITION_UNKNOWN: Final = "position_unknown"
 
 _SELECT: Final = """
     SELECT id, msg_type, namespace, run_id, processed_by, subject, payload::text
@@ -105,6 +109,34 @@ def heartbeat() -> bytes:
     return encode("heartbeat", json.dumps({"timestamp": time.time()}))
 
 
+_LARGEST_ID: Final = 2**63 - 1
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a client's stream begins.
+
+    Attributes:
+        after: The last event that it has; None: it begins with what is new.
+        notice: The control frame that says why it cannot begin where it wanted to.
+    """
+
+    after: int | None = None
+    notice: bytes | None = None
+
+
+def position_unknown(asked: str, newest: int) -> bytes:
+    """The frame for who has got to an event that is not known here: what follows it is new.
+
+    It has no id, as no control frame has one (docs/decisions/0009).
+    """
+    reason = (
+        f"event {asked} is not known here, where the newest is {newest}: the database was set "
+        "back, or that is no event's id. What follows is new; what was before is in the lists."
+    )
+    return encode(POSITION_UNKNOWN, json.dumps({"reason": reason, "last_event_id": newest}))
+
+
 @dataclass(eq=False)
 class Client:
     """One listener: what waits for it, and how far it has got."""
@@ -161,6 +193,7 @@ class Feed:
         self._recent: deque[Frame] = deque(maxlen=settings.recent_events)
         self._replays = asyncio.Semaphore(_REPLAYS_AT_ONCE)
         self._is_ready = asyncio.Event()
+        self._moved = asyncio.Event()
         self.last_id = 0
 
     @property
@@ -170,18 +203,52 @@ class Feed:
 
     # -------------------------------------------------------------- clients
 
+    async def start(self, asked: str | None) -> Start:
+        """Where the stream of a client begins that names the last event that it has.
+
+        Raises:
+            DatabaseUnavailable: It cannot be looked up.
+        """
+        if not asked:
+            return Start()
+        number = _event_id(asked)
+        if number is not None and await self._is_known(number):
+            return Start(number)
+        return Start(notice=position_unknown(asked[:_SHOWN_ID], self.last_id))
+
+    async def _is_known(self, number: int) -> bool:
+        """Whether there is such an event, or was; it is read before this returns.
+
+        Another API process may have been faster: the table knows, not this process's feed.
+        """
+        if number <= self.last_id:
+            return True
+        if number > await _newest_id():
+            return False
+        try:
+            async with asyncio.timeout(_REACH_SECONDS):
+                while self.last_id < number:
+                    self._moved.clear()
+                    await self._moved.wait()
+        except TimeoutError:
+            raise DatabaseUnavailable("the event table cannot be read; try again") from None
+        return True
+
     async def listen(
-        self, wanted: Wanted, after: int | None, *, proof: Proof | None = None
+        self, wanted: Wanted, start: Start, *, proof: Proof | None = None
     ) -> AsyncIterator[bytes]:
-        """The stream of one client: `connected`, what it missed since `after`, then what comes.
+        """The stream of one client: `connected`, what it missed, then what comes.
 
         It ends when `proof` is no longer good.
         """
+        after = start.after
         client = Client(wanted, self._settings.client_buffer_bytes, proof)
         until = self.last_id
         self._groups.setdefault(wanted, set()).add(client)
         try:
             yield encode("connected", json.dumps({"client_id": client.id, "status": "connected"}))
+            if start.notice is not None:
+                yield start.notice
             if after is not None and after < until:
                 async for chunk in self._missed(wanted, after, until):
                     yield chunk
@@ -255,29 +322,58 @@ class Feed:
     async def _follow(self, connection: psycopg.AsyncConnection[Any]) -> None:
         await connection.execute(f"LISTEN {events.CHANNEL}")
         if not self._is_ready.is_set():
-            row = await (
-                await connection.execute("SELECT coalesce(max(id), 0) FROM event")
-            ).fetchone()
-            self.last_id = row[0] if row else 0
+            self.last_id = await _last_id(connection)
             self._is_ready.set()
         while True:
-            await self._read_new(connection)
+            if not await self._read_new(connection):
+                self._check(await _last_id(connection))
             async for _ in connection.notifies(timeout=_LOOK_SECONDS, stop_after=1):
                 pass
 
-    async def _read_new(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        while frames := await _read(connection, self.last_id, _FAR):
+    def _check(self, newest: int) -> None:
+        """Follow a table that was set back (a restored backup): its ids begin again lower."""
+        if newest >= self.last_id:
+            return
+        _log.warning("the event table was set back", last_id=self.last_id, newest=newest)
+        notice = position_unknown(str(self.last_id), newest)
+        self.last_id = newest
+        self._recent.clear()
+        for client in self.clients:
+            client.put(notice)
+
+    async def _read_new(self, connection: psycopg.AsyncConnection[Any]) -> bool:
+        """Hand on what is new; gives whether there was anything."""
+        is_any = False
+        while frames := await _read(connection, self.last_id, _LARGEST_ID):
+            is_any = True
             self._recent.extend(frames)
             self.last_id = frames[-1].id
+            self._moved.set()
             for wanted, group in self._groups.items():
                 if chunk := _join(wanted, frames):
                     for client in group:
                         client.put(chunk)
             if len(frames) < _READ_LIMIT:
-                return
+                break
+        return is_any
 
 
-_FAR: Final = 2**63 - 1
+def _event_id(text: str) -> int | None:
+    is_number = text.isascii() and text.isdecimal() and len(text) <= _ID_DIGITS
+    return int(text) if is_number else None
+
+
+async def _newest_id() -> int:
+    try:
+        async with await _connect() as connection:
+            return await _last_id(connection)
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        raise DatabaseUnavailable(f"the event table cannot be read: {error}") from None
+
+
+async def _last_id(connection: psycopg.AsyncConnection[Any]) -> int:
+    row = await (await connection.execute("SELECT coalesce(max(id), 0) FROM event")).fetchone()
+    return int(row[0]) if row else 0
 
 
 async def _read(connection: psycopg.AsyncConnection[Any], after: int, until: int) -> list[Frame]:

@@ -35,7 +35,8 @@ _SEND_TIMEOUT: Final = 60.0
 _FEED_SECONDS: Final = 10.0
 _STREAM_HEADERS: Final = {
     "Content-Type": "text/event-stream",
-    "Cache-Control": "no-cache",
+    # A proxy that packs or collects what it passes on would hold events back.
+    "Cache-Control": "no-cache, no-transform",
     "X-Accel-Buffering": "no",
     "Access-Control-Allow-Origin": "*",
 }
@@ -134,18 +135,19 @@ async def stream(
 ) -> EventSourceResponse:
     """Server-sent events: `connected`, then each event with its id, a heartbeat every 30 s.
 
-    With `Last-Event-ID` (or `after`) it begins with the events after that one.
+    With `Last-Event-ID` (or `after`) it begins with the events after that one. Where there is no
+    such event, `position_unknown` says so, and what is new follows.
     """
     feed: Feed = request.app.state.feed
-    position = _position(last_event_id or asked.after)
     if not await feed.ready(_FEED_SECONDS):
         raise Rejection(503, {"detail": "the event table cannot be read; try again"})
     if len(feed.clients) >= request.app.state.settings.stream.max_clients:
         raise Rejection(503, {"detail": "too many clients follow the stream; try again later"})
     wanted = Wanted.of(asked.model_dump(exclude={"after"}))
+    start = await feed.start(last_event_id or asked.after)
     return EventSourceResponse(
-        feed.listen(wanted, position, proof=caller.proof),
-        headers={**_STREAM_HEADERS, "X-Last-Event-Id": str(feed.last_id)},
+        feed.listen(wanted, start, proof=caller.proof),
+        headers={**_STREAM_HEADERS, "X-Last-Event-Id": str(max(feed.last_id, start.after or 0))},
         ping=0,
         sep="\n",
         send_timeout=_SEND_TIMEOUT,
@@ -175,8 +177,3 @@ async def stream_status(request: Request) -> StreamStatus:
         client_filters={client.id: client.wanted.as_dict() for client in clients},
         last_event_id=feed.last_id,
     )
-
-
-def _position(text: str | None) -> int | None:
-    """The id in `text`; one that is no number asks for nothing that was missed."""
-    return int(text) if text and text.isdecimal() and len(text) < 19 else None  # noqa: PLR2004

@@ -5,10 +5,12 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 from sqlalchemy import text
 
+from api.http.access import Reader
+from api.http.standing import OpsStanding, standing_of
 from flows.common.database import transaction
 
 router = APIRouter(prefix="/api/health", tags=["health"])
@@ -30,3 +32,13 @@ def health(request: Request) -> Health:
     return Health(
         status="ok", version=version("epic-prodops"), last_event_id=request.app.state.feed.last_id
     )
+
+
+@router.get("/operations/", summary="How the ops side stands")
+async def operations(request: Request, response: Response, _reader: Reader) -> OpsStanding:
+    """Whether a worker and the relay are heard, whether Prefect answers, and what waits since when.
+
+    `text` says it in a sentence; it is at most two seconds old.
+    """
+    response.headers["Cache-Control"] = "no-store"
+    return await standing_of(request)

@@ -19,7 +19,8 @@ from httpx_sse import EventSource, ServerSentEvent
 from blocks.monitor_api.back_off import BackOff
 from blocks.monitor_api.errors import MonitorUnavailable, RequestRefused, TokenRefused, check_answer
 
-CONTROL_EVENTS = frozenset({"connected", "heartbeat"})
+POSITION_UNKNOWN = "position_unknown"
+CONTROL_EVENTS = frozenset({"connected", "heartbeat", POSITION_UNKNOWN})
 _CONNECT_SECONDS = 10.0
 _EVENT_NUMBER = re.compile(r"[0-9]{1,19}")
 _MEDIA_TYPE = "text/event-stream"
@@ -57,8 +58,9 @@ class StreamFilter:
 class EventStream:
     """Iterates over a monitor's events for ever, until :meth:`close` or a refusal.
 
-    Numbered events come once and in order. Of breaks and of frames that hold no JSON object,
-    ``report`` gets one line each; they are not the end.
+    Numbered events come once and in order. Of breaks, of frames that hold no JSON object, and of
+    numbers that went back (the monitor has another database), ``report`` gets one line each; they
+    are not the end, and what comes after them is given out.
 
     Raises (while iterating):
         TokenRefused: 401 or 403, at any connection.
@@ -74,7 +76,6 @@ class EventStream:
     silence_seconds: float = 75.0
     _is_closed: bool = field(default=False, init=False)
     _was_connected: bool = field(default=False, init=False)
-    _is_repeat_reported: bool = field(default=False, init=False)
     _failures: int = field(default=0, init=False)
     _socket: socket.socket | None = field(default=None, init=False)
     # Held until close(): a bare lock, since a signal handler may run close() inside a wait for it.
@@ -94,6 +95,9 @@ class EventStream:
                 if not self._was_connected:
                     raise
                 reason = str(error)  # a proxy says 404 while the monitor behind it restarts
+            except httpx.ReadTimeout:
+                seconds = f"{self.silence_seconds:g} s"
+                reason = f"silent for {seconds}, without a heartbeat: the connection is dead"
             except (MonitorUnavailable, httpx.RequestError) as error:
                 reason = str(error) or type(error).__name__
             self._pause(reason)
@@ -171,19 +175,21 @@ class EventStream:
         return StreamEvent(number, frame.event, data)
 
     def _is_new(self, event: StreamEvent) -> bool:
+        if event.event == POSITION_UNKNOWN:
+            self._begin_anew(event.data)
+            return False
         if event.id is None:
             return True
-        if self.last_id is not None and event.id <= self.last_id:
-            self._report_repeat(event.id)
+        if event.id == self.last_id:
             return False
+        if self.last_id is not None and event.id < self.last_id:
+            self.report(f"event {event.id} comes after {self.last_id}: the monitor numbers anew")
         self.last_id = event.id
         return True
 
-    def _report_repeat(self, number: int) -> None:
-        if not self._is_repeat_reported:  # a monitor with a new database sends many of them
-            self._is_repeat_reported = True
-            line = f"event {number} comes after {self.last_id}"
-            self.report(f"{line}: passed over, as are all up to that number")
+    def _begin_anew(self, said: dict[str, Any]) -> None:
+        self.last_id = _number(str(said.get("last_event_id")))
+        self.report(f"the monitor says: {said.get('reason', 'it does not know the last event')}")
 
 
 def frames_of(response: httpx.Response) -> Iterator[ServerSentEvent]:

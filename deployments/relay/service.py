@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import uuid
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -17,11 +18,13 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 
 from blocks.errors import OutsideUnavailable
+from deployments.heartbeat import Heartbeat
 from deployments.isolation import is_outage, isolated
 from deployments.prefect_access import await_server, configure_client
 from deployments.relay.repository import Belonging, RunState, StateRepository
 from deployments.stack.layout import Layout
 from flows.common.database import make_engine, now
+from flows.common.models import PartKind
 from flows.common.settings import Settings
 
 _SETTLE_SECONDS: Final = 6.0  # Prefect writes events in up to 5 s (measured)
@@ -39,8 +42,9 @@ _log = structlog.get_logger("relay")
 def run(settings: Settings) -> int:
     """Run the relay until SIGTERM; gives the process's exit code."""
     configure_client(settings)
-    await_server(settings)
-    return asyncio.run(_Service(settings).run())
+    service = _Service(settings)
+    await_server(settings, meanwhile=service.heartbeat.waiting)
+    return asyncio.run(service.run())
 
 
 class _Service:
@@ -48,7 +52,9 @@ class _Service:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._repository = StateRepository(make_engine(pool_size=2))
+        engine = make_engine(pool_size=2)
+        self._repository = StateRepository(engine)
+        self.heartbeat = Heartbeat(settings, engine, PartKind.RELAY, socket.gethostname())
         self._queue: asyncio.Queue[RunState] = asyncio.Queue()
         self._owners: dict[uuid.UUID, Belonging | None] = {}
         self._looked_at: datetime | None = None
@@ -66,6 +72,7 @@ class _Service:
                 asyncio.create_task(self._follow()),
                 asyncio.create_task(self._write(client)),
                 asyncio.create_task(self._look(client)),
+                asyncio.create_task(self.heartbeat.run()),
             ]
             stopped = asyncio.create_task(stopping.wait())
             done, _ = await asyncio.wait([stopped, *work], return_when=asyncio.FIRST_COMPLETED)

@@ -16,12 +16,14 @@ import structlog
 from filelock import FileLock, Timeout
 
 from deployments import signals
+from deployments.heartbeat import Heartbeat
 from deployments.isolation import isolated
 from deployments.prefect_access import await_server, configure_client
 from deployments.stack.layout import Layout
 from deployments.worker.identity import Identity, WorkerRuns
 from flows.common import requests
 from flows.common.database import listen_dsn, make_engine
+from flows.common.models import PartKind
 from flows.common.settings import Settings
 
 _TICK_SECONDS: Final = 0.1
@@ -37,8 +39,9 @@ def run(settings: Settings) -> int:
     """Run the worker until SIGTERM; gives the process's exit code."""
     configure_client(settings)
     with _only_one(settings), Identity(name_of(settings)) as identity:
-        await_server(settings)
-        return asyncio.run(_Service(settings, identity).run())
+        service = _Service(settings, identity)
+        await_server(settings, meanwhile=service.heartbeat.waiting)
+        return asyncio.run(service.run())
 
 
 def name_of(settings: Settings) -> str:
@@ -75,7 +78,9 @@ class _Service:
         self.configured = settings.worker
         self.identity = identity
         self.name = name_of(settings)
-        self.store = RequestStore(make_engine(pool_size=5), settings.worker, self.name)
+        engine = make_engine(pool_size=5)
+        self.store = RequestStore(engine, settings.worker, self.name)
+        self.heartbeat = Heartbeat(settings, engine, PartKind.WORKER, self.name)
         self.notified = asyncio.Event()
         self.stopping = asyncio.Event()
 
@@ -172,6 +177,7 @@ class _Service:
             asyncio.create_task(self._keep_name()),
             asyncio.create_task(self._listen()),
             asyncio.create_task(self._serve(worker)),
+            asyncio.create_task(self.heartbeat.run()),
             *[asyncio.create_task(_repeat(seconds, chore)) for seconds, chore in every],
         ]
 

@@ -44,6 +44,7 @@ OPEN: Final = (*LIVE, RequestState.UNKNOWN)
 HELD: Final = (RequestState.CLAIMED, RequestState.RUNNING)
 """States in which a worker holds a request by a lease."""
 
+_LIFECYCLE_SQL = "msg_type IN ('run_imminent', 'start_run', 'pause_run', 'resume_run', 'end_run')"
 _OPEN_SQL = "state IN ('queued', 'claimed', 'running', 'unknown')"
 
 
@@ -112,13 +113,8 @@ class Event(Base):
     __table_args__ = (
         Index("event_at_idx", "at"),
         Index("event_request_idx", "request_id"),
-        Index(
-            "event_lifecycle_idx",
-            "id",
-            postgresql_where=text(
-                "msg_type IN ('run_imminent', 'start_run', 'pause_run', 'resume_run', 'end_run')"
-            ),
-        ),
+        Index("event_lifecycle_at_idx", "at", postgresql_where=text(_LIFECYCLE_SQL)),
+        Index("event_lifecycle_run_idx", "run_id", "id", postgresql_where=text(_LIFECYCLE_SQL)),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
@@ -132,6 +128,24 @@ class Event(Base):
     payload: Mapped[dict[str, Any]] = mapped_column(JSON)
     request_id: Mapped[int | None] = mapped_column(BigInteger)
     flow_run_id: Mapped[uuid.UUID | None] = mapped_column(Uuid)
+
+
+class PartKind(StrEnum):
+    """The parts of the ops side without which nothing that was asked for is done, or seen."""
+
+    WORKER = "worker"
+    RELAY = "relay"
+
+
+class OpsPart(Base):
+    """A part of the ops side: when it was last heard, and since when Prefect does not answer it."""
+
+    __tablename__ = "ops_part"
+
+    kind: Mapped[PartKind] = mapped_column(String(20), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), primary_key=True)
+    heard_at: Mapped[datetime] = mapped_column(AwareTime)
+    prefect_away_since: Mapped[datetime | None] = mapped_column(AwareTime)
 
 
 class RelayedState(Base):

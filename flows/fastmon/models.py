@@ -55,7 +55,7 @@ class InboxStf(Base):
             postgresql_where=text("state = 'waiting'"),
         ),
         Index("fastmon_inbox_stf_filename_idx", "stf_filename"),
-        Index("fastmon_inbox_run_idx", "namespace", "run_number"),
+        Index("fastmon_inbox_run_idx", "namespace", "run_number", "received_at"),
         Index("fastmon_inbox_aside_idx", "id", postgresql_where=text("state = 'set_aside'")),
     )
 
@@ -129,7 +129,7 @@ class StfFile(Base):
     __tablename__ = "swf_stf_files"
     __table_args__ = (
         Index("swf_stf_files_created_at_idx", "created_at"),
-        Index("swf_stf_files_run_id_idx", "run_id"),
+        Index("swf_stf_files_run_id_idx", "run_id", "created_at"),
     )
 
     file_id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True, default=uuid.uuid4)

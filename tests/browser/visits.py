@@ -46,6 +46,10 @@ class Visit:
     def open(self, path: str) -> None:
         self.page.goto(self.url + path)
 
+    def follow_alone(self) -> None:
+        """Let the page have a stream of its own: what a SharedWorker asks is not seen here."""
+        self.page.add_init_script("delete window.SharedWorker; delete window.BroadcastChannel")
+
     def hold(self, pattern: str) -> Callable[[], Route]:
         """Hold the next question of that address; what is given waits for it."""
         held: list[Route] = []

@@ -15,6 +15,14 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from api.fastmon import views
+from api.fastmon.queries import files
+from api.fastmon.queries.heard import (
+    KEYS,
+    LIFECYCLE_TYPES,
+    WINDOW_SECONDS,
+    columns,
+    heard_last,
+)
 from api.fastmon.views import (
     RATE_SECONDS,
     Bin,
@@ -26,20 +34,15 @@ from api.fastmon.views import (
     Second,
     Series,
     Snapshot,
-    TfView,
     Wanted,
 )
 from flows.common import events
 from flows.common.database import now
-from flows.common.models import Request
+from flows.common.models import OPEN, Request
 from flows.fastmon.actions import SAMPLE_STFS
 
-RUNS_SHOWN: Final = 50
-FILES_SHOWN: Final = 50
 SAMPLING_SHOWN: Final = 15
 REASONS_SHOWN: Final = 12
-WINDOW_SECONDS: Final = 900
-"""How far the plot looks back where no single run is asked for."""
 _BINS: Final = 180
 _STEPS: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 86400)
 
@@ -56,45 +59,34 @@ def take(session: Session, wanted: Wanted) -> Snapshot:
         namespaces=_namespaces(session),
         runs=runs,
         series=_series(session, runs, _since(runs, wanted, at), at),
-        files=_files(session, [run.key for run in runs]),
+        files=files.read(session, wanted, [run.key for run in runs]),
         inbox=_inbox(session, wanted.namespace),
     )
 
 
 def sampling_runs(session: Session, namespace: str | None) -> list[Request]:
-    """The newest sampling requests; each is a flow run in Prefect."""
+    """The sampling requests, those that are open first; each is a flow run in Prefect."""
     query = select(Request).where(Request.action == SAMPLE_STFS.name)
     if namespace is not None:
         query = query.where(Request.parameters["namespace"].astext == namespace)
-    return list(session.scalars(query.order_by(Request.id.desc()).limit(SAMPLING_SHOWN)))
+    query = query.order_by(Request.id.desc()).limit(SAMPLING_SHOWN)
+    going = session.scalars(query.where(Request.state.in_(OPEN))).all()
+    ended = session.scalars(query.where(Request.state.not_in(OPEN))).all()
+    return [*going, *ended][:SAMPLING_SHOWN]
 
 
 # ------------------------------------------------------------------ runs
 
-_LISTED = text("""
-    SELECT namespace, run_number FROM fastmon_first_stf
-    WHERE (cast(:namespace AS text) IS NULL OR namespace = :namespace)
-      AND (cast(:run AS int) IS NULL OR run_number = :run)
-    ORDER BY run_number DESC, namespace LIMIT :limit
-""")
-
-# Literal types, so that a partial index on them can be used.
-_LIFECYCLE = text("""
-    SELECT DISTINCT ON (namespace, run_id) coalesce(namespace, '') AS namespace, run_id,
-           msg_type AS lifecycle, at AS lifecycle_at
-    FROM (
-        SELECT id, namespace, run_id, msg_type, at FROM event
-        WHERE msg_type IN ('run_imminent', 'start_run', 'pause_run', 'resume_run', 'end_run')
-        ORDER BY id DESC LIMIT 1000) AS newest
-    WHERE run_id ~ '^[0-9]{1,9}$'
+_LIFECYCLE = text(f"""
+    SELECT DISTINCT ON (namespace, run_id) coalesce(namespace, '') AS namespace,
+           cast(run_id AS int) AS run_number, msg_type AS lifecycle, at AS lifecycle_at
+    FROM event
+    WHERE msg_type IN {LIFECYCLE_TYPES} AND run_id = ANY(cast(:runs AS text[]))
     ORDER BY namespace, run_id, id DESC
-""")
+""")  # noqa: S608 - constants
 
-_KEYS = """
-    unnest(cast(:namespaces AS text[]), cast(:numbers AS int[])) AS listed (namespace, run_number)
-"""
 _OWN_TFS = f"""
-    FROM {_KEYS}
+    FROM {KEYS}
     JOIN fastmon_inbox AS inbox USING (namespace, run_number)
     JOIN swf_stf_files AS stf USING (stf_filename)
     JOIN swf_fastmon_files AS tf ON tf.stf_file_id = stf.file_id
@@ -105,7 +97,7 @@ _STFS = text(f"""
     SELECT namespace, run_number, count(*) AS announced,
            count(*) FILTER (WHERE inbox.state = 'sampled') AS sampled,
            min(received_at) AS first_seen, max(received_at) AS last_seen
-    FROM {_KEYS} JOIN fastmon_inbox AS inbox USING (namespace, run_number)
+    FROM {KEYS} JOIN fastmon_inbox AS inbox USING (namespace, run_number)
     GROUP BY namespace, run_number
 """)  # noqa: S608 - constants
 _TFS = text(f"""
@@ -114,21 +106,18 @@ _TFS = text(f"""
     {_OWN_TFS} GROUP BY listed.namespace, listed.run_number
 """)
 
-# Runs that agents registered over REST: no message announced their STFs.
-_REGISTERED = text("""
+_ONLY_REGISTERED = text("""
     SELECT '' AS namespace, run.run_number, count(DISTINCT stf.file_id) AS announced,
            count(DISTINCT tf.stf_file_id) AS sampled, count(tf.tf_file_id) AS tfs,
            coalesce(sum(tf.file_size_bytes), 0) AS volume_bytes,
            min(stf.created_at) AS first_seen,
            greatest(max(stf.created_at), max(tf.created_at)) AS last_seen
-    FROM (
-        SELECT run_id, run_number FROM swf_runs
-        WHERE (cast(:run AS int) IS NULL OR run_number = :run)
-          AND NOT EXISTS (SELECT FROM fastmon_first_stf AS first
-                          WHERE first.run_number = swf_runs.run_number)
-        ORDER BY run_id DESC LIMIT :limit) AS run
+    FROM swf_runs AS run
     LEFT JOIN swf_stf_files AS stf USING (run_id)
     LEFT JOIN swf_fastmon_files AS tf ON tf.stf_file_id = stf.file_id
+    WHERE run_number = ANY(cast(:numbers AS int[]))
+      AND NOT EXISTS (SELECT FROM fastmon_first_stf AS first
+                      WHERE first.run_number = run.run_number)
     GROUP BY run.run_number
 """)
 
@@ -139,45 +128,23 @@ _ENDED = text("""
 
 
 def _runs(session: Session, wanted: Wanted, at: datetime) -> tuple[LiveRun, ...]:
-    asked = {"namespace": wanted.namespace, "run": wanted.run, "limit": RUNS_SHOWN}
-    numbers: dict[Key, dict[str, Any]] = {
-        (row.namespace, row.run_number): {} for row in session.execute(_LISTED, asked)
-    }
-    if not wanted.namespace:
-        _merge(numbers, session.execute(_REGISTERED, asked).mappings(), is_open=True)
-    lifecycle = _lifecycle(session, wanted, since=at - timedelta(seconds=WINDOW_SECONDS))
-    for key, last in lifecycle.items():
-        if key in numbers or last["is_news"]:
-            numbers.setdefault(key, {}).update(last)
-    newest = sorted(numbers, key=lambda key: (-key[1], key[0]))[:RUNS_SHOWN]
-    numbers = {key: numbers[key] for key in newest}
-    _merge(numbers, session.execute(_STFS, _columns(newest)).mappings())
-    _merge(numbers, session.execute(_TFS, _columns(newest)).mappings())
+    keys = heard_last(session, wanted, at)
+    numbers: dict[Key, dict[str, Any]] = {key: {} for key in keys}
+    for query in (_ONLY_REGISTERED, _STFS, _TFS):
+        _merge(numbers, session.execute(query, columns(keys)).mappings())
+    runs = {"runs": [str(run) for _, run in keys]}
+    _merge(numbers, session.execute(_LIFECYCLE, runs).mappings())
     _end(session, numbers)
-    recent = _recent(session, newest, at)
-    return tuple(_run(key, found, recent.get(key, ()), at) for key, found in numbers.items())
+    recent = _recent(session, keys, at)
+    runs_found = (_run(key, found, recent.get(key, ()), at) for key, found in numbers.items())
+    return tuple(sorted(runs_found, key=views.place_of))
 
 
-def _merge(
-    numbers: dict[Key, dict[str, Any]], rows: Iterable[Any], *, is_open: bool = False
-) -> None:
+def _merge(numbers: dict[Key, dict[str, Any]], rows: Iterable[Any]) -> None:
     for row in rows:
         key = (row["namespace"], row["run_number"])
-        if is_open or key in numbers:
-            numbers.setdefault(key, {}).update(row)
-
-
-def _lifecycle(session: Session, wanted: Wanted, since: datetime) -> dict[Key, dict[str, Any]]:
-    """The last lifecycle message of each run; `is_news` where it alone is worth a row."""
-    return {
-        (row["namespace"], int(row["run_id"])): {
-            "lifecycle": row["lifecycle"],
-            "lifecycle_at": row["lifecycle_at"],
-            "is_news": row["lifecycle_at"] >= since,
-        }
-        for row in session.execute(_LIFECYCLE).mappings()
-        if wanted.namespace in {None, row["namespace"]} and wanted.run in {None, int(row["run_id"])}
-    }
+        if key in numbers:
+            numbers[key].update(row)
 
 
 def _end(session: Session, numbers: dict[Key, dict[str, Any]]) -> None:
@@ -202,7 +169,7 @@ _STF_STEPS = text(f"""
     SELECT listed.namespace, listed.run_number,
            cast(floor(extract(epoch FROM received_at) / :step) * :step AS bigint) AS at,
            count(*) AS stfs
-    FROM {_KEYS} JOIN fastmon_inbox AS inbox USING (namespace, run_number)
+    FROM {KEYS} JOIN fastmon_inbox AS inbox USING (namespace, run_number)
     WHERE received_at >= :since GROUP BY 1, 2, 3
 """)  # noqa: S608 - constants
 _TF_STEPS = text(f"""
@@ -255,7 +222,7 @@ def _steps(
 ) -> dict[tuple[str, int, int], dict[str, int]]:
     """What each step brought each run."""
     found: dict[tuple[str, int, int], dict[str, int]] = {}
-    asked = {**_columns(keys), "since": since, "step": step}
+    asked = {**columns(keys), "since": since, "step": step}
     for query in (_STF_STEPS, _TF_STEPS):
         for row in session.execute(query, asked).mappings():
             counts = {
@@ -265,21 +232,7 @@ def _steps(
     return found
 
 
-# ------------------------------------------------------------------ files and the inbox
-
-_FILES = text(f"""
-    SELECT tf.tf_filename, stf.stf_filename, coalesce(inbox.namespace, '') AS namespace,
-           run.run_number, tf.tf_first, tf.tf_last, tf.file_size_bytes, tf.created_at
-    FROM (SELECT * FROM swf_fastmon_files ORDER BY created_at DESC LIMIT :deep) AS tf
-    JOIN swf_stf_files AS stf ON stf.file_id = tf.stf_file_id
-    JOIN swf_runs AS run USING (run_id)
-    LEFT JOIN fastmon_inbox AS inbox
-      ON inbox.stf_filename = stf.stf_filename AND inbox.state <> 'set_aside'
-    WHERE (coalesce(inbox.namespace, ''), run.run_number) IN (
-        SELECT namespace, run_number FROM {_KEYS})
-    ORDER BY tf.created_at DESC, tf.tf_filename DESC LIMIT :limit
-""")  # noqa: S608 - constants
-_LOOKED_THROUGH: Final = 5_000  # newest TF files among which a namespace's or run's are sought
+# ------------------------------------------------------------------ the inbox
 
 _WAITING = text("""
     SELECT count(*) FROM fastmon_inbox
@@ -293,13 +246,6 @@ _SET_ASIDE = text("""
     WHERE state = 'set_aside' AND (cast(:namespace AS text) IS NULL OR namespace = :namespace)
     GROUP BY fastmon_inbox.reason ORDER BY last_at DESC
 """)
-
-
-def _files(session: Session, keys: Sequence[Key]) -> tuple[TfView, ...]:
-    asked = {**_columns(keys), "limit": FILES_SHOWN, "deep": _LOOKED_THROUGH}
-    return tuple(
-        TfView.model_validate(dict(row)) for row in session.execute(_FILES, asked).mappings()
-    )
 
 
 def _inbox(session: Session, namespace: str | None) -> InboxView:
@@ -318,7 +264,3 @@ def _namespaces(session: Session) -> tuple[str, ...]:
     return tuple(
         session.scalars(text("SELECT DISTINCT namespace FROM fastmon_first_stf ORDER BY 1"))
     )
-
-
-def _columns(keys: Sequence[Key]) -> dict[str, list[Any]]:
-    return {"namespaces": [key[0] for key in keys], "numbers": [key[1] for key in keys]}

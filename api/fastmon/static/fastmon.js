@@ -1,6 +1,6 @@
 // The live page of fast monitoring: the server's snapshot, then the stream, drawn once per frame.
 
-import { Live } from "./follow.js";
+import { Follower } from "./follow.js";
 import { fetchPage, Once, replacePart } from "./live.js";
 import { Model, TYPES } from "./fastmon_model.js";
 import { Plot } from "./fastmon_plot.js";
@@ -18,7 +18,7 @@ const plot = new Plot(model);
 async function refresh() {
   model.hold();
   try {
-    const fresh = await fetchPage(model.lastId);
+    const fresh = await fetchPage(model.lastId, "snapshot");
     model.restore(parsed(fresh, "snapshot"));
     replacePart("slow", fresh);
     plot.touch();
@@ -28,7 +28,7 @@ async function refresh() {
   }
 }
 
-const resync = new Once(() => refresh().catch(() => {}), { delay: 300, rest: 2000 });
+const resync = new Once(refresh, { delay: 300, rest: 2000 });
 let frame = 0;
 let quiet = 0;
 
@@ -39,10 +39,10 @@ function draw() {
   document.title = title(model);
 }
 
-new Live({
+new Follower({
   types: TYPES,
   lastId: () => model.lastId,
-  refresh,
+  refresh: () => resync.ask(0),
   onEvent(type, payload, id) {
     if (model.take(type, payload, id) || model.bins.size > MOST_STEPS) resync.ask();
     plot.touch();

@@ -78,9 +78,11 @@ export class Model {
     return type === "tf_file_registered" ? this.#file(run, payload, at, id) : this.#announce(run, payload, at, id);
   }
 
-  /** The runs, newest first. */
+  /** The runs in the order of the server's `place_of`: those that take data, then the last heard. */
   listed() {
-    return [...this.runs.values()].sort((a, b) => b.run_number - a.run_number || (a.namespace < b.namespace ? -1 : 1));
+    const placed = [...this.runs.values()].map((run) => ({ run, isTaking: this.stateOf(run) === "taking data" }));
+    placed.sort((a, b) => b.isTaking - a.isTaking || (a.isTaking ? byNumber(a.run, b.run) : activeAt(b.run) - activeAt(a.run)));
+    return placed.slice(0, this.words.runs_shown).map(({ run }) => run);
   }
 
   /** The run of which something was heard last. */
@@ -164,6 +166,7 @@ export class Model {
 }
 
 export const keyOf = (namespace, number) => `${namespace}|${number}`;
+const byNumber = (a, b) => b.run_number - a.run_number || (a.namespace < b.namespace ? -1 : 1);
 export const activeAt = (run) => Math.max(run.last_seen, run.lifecycle_at);
 
 function seen(run, at) {

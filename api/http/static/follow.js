@@ -1,210 +1,187 @@
-// The server's event stream: what opens, resumes and closes it, for every page.
-// `Live` follows it as long as the page is open, `Follower` until the end of one piece of work.
+// A page follows the stream for as long as it is open; its badge says how that stands.
 
-import { SignedOut } from "./live.js";
+import { fetchPage, Once, replacePart, SignedOut } from "./live.js";
+import { join, watch } from "./stream.js";
 import { clock } from "./words.js";
 
-const STREAM = document.body.dataset.stream;
+const POLL = 10000;
+const MOST_POLLS = 30;
+const LONG_BREAK = 60000; // after which a fresh page costs less than what was missed
+const SETTLING = 1500; // a request's row may be written a little after its flow run's event
+
 const badge = document.getElementById("connection");
 const badgeWords = document.getElementById("connection-words");
 const again = document.getElementById("connection-again");
+const time = (at) => clock(at).slice(11);
 
-function say(state, text) {
+function say(state, text, why = "") {
   if (!badge) return;
   badge.dataset.state = state;
+  badge.title = why;
   if (badgeWords.textContent !== text) badgeWords.textContent = text;
+  again.hidden = state !== "refused";
 }
 
-/** One EventSource, closed with the page; `turned(isLive)` is called at each change. */
-class Source {
-  open(after) {
-    this.close();
-    const asked = new URL(this.address ?? STREAM, location.href);
-    asked.searchParams.set("msg_types", this.types.join(","));
-    if (after !== undefined) asked.searchParams.set("after", after);
-    const source = new EventSource(String(asked).replaceAll("%2C", ","));
-    const present = (listener) => (event) => source === this.source && listener(event);
-    this.source = source;
-    source.addEventListener("connected", present(() => this.turned(true)));
-    source.addEventListener("error", present(() => this.turned(false)));
-    for (const type of this.types) {
-      const hear = ({ data, lastEventId }) => this.onEvent(type, JSON.parse(data), Number(lastEventId));
-      source.addEventListener(type, present(hear));
-    }
-  }
-
-  close() {
-    this.source?.close();
-    this.source = undefined;
-  }
-}
-
-// ------------------------------------------------------------------ as long as the page is open
-
-const LONGEST_WAIT = 15000;
-const LONG_BREAK = 60000; // after which a fresh snapshot costs less than what was missed
-
-export class Live extends Source {
+/** Every event of some types after the one that the page shows, and the page's badge. */
+export class Follower {
   /**
    * @param types message types to follow
-   * @param lastId where to begin: a function that gives the id of the last event that is known
+   * @param lastId gives the id of the event that the page shows
    * @param onEvent called with (type, payload, id)
    * @param refresh brings the page up to date from the server, throws SignedOut or another error
+   * @param isOpen whether the page shows something that has not ended: its end may come without an
+   *   event, or while there is no stream, so the server is asked every 10 s, for five minutes
+   * @param poll called to ask it, where that is not to refresh
    */
-  constructor({ types, lastId, onEvent, refresh }) {
-    super();
-    Object.assign(this, { types, lastId, onEvent, refresh, brokenSince: 0, wait: 1000 });
-    again.addEventListener("click", () => this.#recover());
-    addEventListener("pagehide", () => this.close());
-    addEventListener("pageshow", (event) => event.persisted && this.#recover());
-    this.open(lastId());
+  constructor({ types, lastId, onEvent, refresh, isOpen = () => false, poll = refresh }) {
+    Object.assign(this, { onEvent, refresh, isOpen, poll, state: "connecting", since: 0, polls: 0 });
+    this.tryAgain = join({ types, after: lastId() }, (message) => this.#hear(message));
+    again?.addEventListener("click", () => this.#recover());
+    addEventListener("pageshow", (event) => event.persisted && this.#refreshQuietly());
+    setInterval(() => this.#tick(), POLL);
+    say("connecting", "Connecting");
   }
 
-  turned(isLive) {
-    if (!isLive) return this.#broken(this.source.readyState === EventSource.CLOSED);
-    const was = this.brokenSince;
-    this.brokenSince = 0;
-    this.wait = 1000;
-    say("live", "Live");
-    if (was && Date.now() - was > LONG_BREAK) this.#recover();
-  }
-
-  /** The browser reconnects by itself after a break, but not after an answer other than 200. */
-  #broken(isClosed) {
-    this.brokenSince ||= Date.now();
-    say("connecting", `Reconnecting since ${clock(this.brokenSince).slice(11)}`);
-    if (isClosed) setTimeout(() => this.#recover(), this.wait);
-  }
-
-  /** Catch up by a snapshot, which also renews a visitor's cookie, and follow on from there. */
-  async #recover() {
-    again.hidden = true;
-    this.close();
-    try {
-      await this.refresh();
-      const answer = await fetch(`${STREAM}status/`, { cache: "no-store" });
-      if (answer.status === 403) return this.#refused("Not live: the stream is for those who sign in");
-      if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
-      this.open(this.lastId());
-    } catch (error) {
-      if (error instanceof SignedOut) return this.#refused("Not live: sign in again");
-      this.wait = Math.min(2 * this.wait, LONGEST_WAIT);
-      this.#broken(true);
-    }
-  }
-
-  #refused(why) {
-    say("refused", why);
-    again.hidden = false;
-  }
-}
-
-// ------------------------------------------------------------------ until the end of some work
-// Rules: ops contract section 4.3. Where the stream is silent, a few questions by the clock help.
-
-const CONNECTING = 3000;
-const POLL = 10000;
-const MOST_POLLS = 30;
-const WORDS = { live: "Live", connecting: "Connecting", refused: "No live stream: looked at every 10 s" };
-const following = new Set();
-let stillWords = badgeWords?.textContent;
-const over = new Set(); // whose time ran out; they go on when the user wants it
-
-function sayTogether() {
-  const states = [...following].map((each) => each.state);
-  const state = Object.keys(WORDS).find((each) => states.includes(each)) ?? "still";
-  say(state, WORDS[state] ?? stillWords);
-  if (again) again.hidden = following.size > 0 || !over.size;
-}
-
-export class Follower extends Source {
-  /**
-   * @param types message types to follow
-   * @param seconds how long, from `begin` or the last `touch`
-   * @param onEvent called with (type, payload, id)
-   * @param check asks the server how things stand
-   * @param resume called when the user wants to go on after the time was over
-   * @param address the stream, where it is not that of all events
-   * @param onTimeOut called when the time is over
-   */
-  constructor({ types, seconds, onEvent, check, resume, address, onTimeOut }) {
-    super();
-    Object.assign(this, { types, seconds, onEvent, check, resume, address, onTimeOut });
-    Object.assign(this, { state: "connecting", polls: 0 });
-    again?.addEventListener("click", () => this.#goOn());
-    addEventListener("pagehide", () => this.close());
-  }
-
-  get isOpen() {
-    return following.has(this);
-  }
-
-  /** Whether its time ran out. */
-  get isOver() {
-    return over.has(this);
-  }
-
-  /** Open the stream, from the event `after` on; resolves when it is open, refused, or late. */
-  open(after) {
-    super.open(after);
-    following.add(this);
-    sayTogether();
-    return new Promise((resolve) => {
-      this.opened = resolve;
-      setTimeout(resolve, CONNECTING);
-    });
-  }
-
-  /** Ask at once, then every 10 s; the time that remains begins now. */
-  begin() {
-    if (!this.isOpen) return; // closed while the stream was being opened
-    clearInterval(this.timer);
-    this.touch();
-    this.check();
-    this.timer = setInterval(() => this.#tick(), POLL);
-  }
-
-  /** There is news: the time that remains begins again. */
+  /** There is news, or something was asked for: the time of asking by the clock begins again. */
   touch() {
     this.polls = 0;
-    clearTimeout(this.end);
-    this.end = setTimeout(() => this.#timeOut(), 1000 * this.seconds);
+    this.show();
   }
 
-  close() {
-    clearInterval(this.timer);
-    clearTimeout(this.end);
-    super.close();
-    this.timer = undefined;
-    this.state = "connecting";
-    if (following.delete(this) || over.delete(this)) {
-      stillWords = `As of ${clock(Date.now())}`;
-      sayTogether();
+  #hear({ kind, state, since, events, reason }) {
+    if (kind === "state") this.#turn(state, since);
+    else if (kind === "anew") this.#beginAnew(reason);
+    else if (kind === "events") {
+      for (const { type, data, id } of events) this.onEvent(type, JSON.parse(data), id);
     }
   }
 
-  turned(isLive) {
-    const isBack = isLive && this.state === "refused" && this.timer;
-    this.state = isLive ? "live" : "refused";
-    sayTogether();
-    this.opened();
-    if (isBack) this.check(); // what a proxy let us miss
+  #turn(state, since) {
+    const was = this.since;
+    Object.assign(this, { state, since });
+    if (state === "live") {
+      this.isRefused = false;
+      if (was && Date.now() - was > LONG_BREAK) this.#refreshQuietly();
+    } else if (state === "refused" && !this.isRefused) {
+      this.isRefused = true;
+      this.#recover(); // a fresh page renews a visitor's cookie
+    }
+    this.show();
+  }
+
+  #beginAnew(reason) {
+    this.anew = { at: Date.now(), reason };
+    this.#refreshQuietly();
+    this.show();
+  }
+
+  /** Say how the page stands with the server. */
+  show() {
+    const asks = this.isOpen() && this.polls < MOST_POLLS ? ": looked at every 10 s" : "";
+    if (this.state === "live" && this.anew) say("live", `Live, begun anew at ${time(this.anew.at)}`, this.anew.reason);
+    else if (this.state === "live") say("live", "Live");
+    else if (this.state === "refused") say("refused", this.words ?? `Not live, the stream is for those who sign in${asks}`);
+    else if (!this.since) say("connecting", "Connecting");
+    else say("connecting", asks ? `No live stream${asks}` : `Reconnecting since ${time(this.since)}`);
+  }
+
+  async #recover() {
+    this.words = undefined;
+    try {
+      await this.refresh();
+    } catch (error) {
+      if (error instanceof SignedOut) this.words = "Not live: sign in again";
+    }
+    this.show();
+    this.tryAgain();
+  }
+
+  #refreshQuietly() {
+    return this.refresh().catch(() => {}); // the badge tells of a lost server
   }
 
   #tick() {
-    this.polls += 1;
-    if (this.polls <= MOST_POLLS) this.check();
+    if (this.isOpen() && this.polls < MOST_POLLS) {
+      this.polls += 1;
+      this.poll();
+    }
+    this.show();
+  }
+}
+
+/** A page whose parts are fetched anew, once for many events, when one of them concerns it. */
+export class LivePage {
+  /**
+   * @param parts ids of the parts; the first names the event that they show
+   * @param types message types to follow
+   * @param concerns whether the page may look different after an event of (type, payload)
+   * @param isOpen, poll as the Follower's
+   * @param hear called with each event that concerns the page, before it is fetched
+   * @param renew called with the fetched page instead of replacing the parts, and with whether its
+   *   fetching began before something was asked for, of which it then tells nothing
+   * @param waits whether what waits for the ops side is shown: that is no event
+   */
+  constructor({ parts, types, concerns = () => true, isOpen, poll, hear = () => {}, renew, waits = false }) {
+    Object.assign(this, { parts, concerns, hear, asked: 0, renewParts: renew ?? ((fresh) => this.replace(fresh)) });
+    this.renewal = new Once(() => this.#renew(), { delay: 300, rest: 2000 });
+    this.settled = new Once(() => this.#renew(), { delay: SETTLING, rest: 2000 });
+    this.follower = new Follower({
+      types, isOpen, poll,
+      lastId: () => this.lastId,
+      onEvent: (type, payload, id) => this.#hear(type, payload, id),
+      refresh: () => this.renewal.ask(0),
+    });
+    if (waits) this.#followQueue();
+    document.addEventListener("visibilitychange", () => this.isBehind && this.renewal.ask(0));
   }
 
-  #timeOut() {
-    this.close();
-    over.add(this);
-    stillWords = "Not followed any more";
-    sayTogether();
-    this.onTimeOut?.();
+  get lastId() {
+    return Number(document.getElementById(this.parts[0]).dataset.eventId);
   }
 
-  #goOn() {
-    if (this.isOver) this.resume();
+  /** Fetch the page anew; resolves when that was done. */
+  ask() {
+    return this.renewal.ask(0);
+  }
+
+  /** Something was asked for: what comes of it is in answers to later questions only. */
+  noteAsked() {
+    this.asked += 1;
+    this.follower.touch();
+    return this.ask();
+  }
+
+  replace(fresh) {
+    for (const id of this.parts) replacePart(id, fresh);
+  }
+
+  #hear(type, payload, id) {
+    if (!this.concerns(type, payload)) return;
+    this.follower.touch();
+    this.hear(type, payload, id);
+    if (id > this.lastId) this.#renewSoon();
+    if (type === "flow_run_state" && !document.hidden) this.settled.ask();
+  }
+
+  #renewSoon() {
+    if (document.hidden) this.isBehind = true; // nobody sees it: once, when it is looked at
+    else this.renewal.ask();
+  }
+
+  async #renew() {
+    this.isBehind = false;
+    const before = this.asked;
+    const fresh = await fetchPage(this.lastId, this.parts[0]);
+    this.renewParts(fresh, before !== this.asked);
+    this.follower.show();
+  }
+
+  #followQueue() {
+    let before = document.getElementById("strip")?.dataset.queue;
+    watch(({ standing }) => {
+      const queue = standing ? `${standing.newest_request} ${standing.waiting}` : before;
+      if (before !== queue) this.#renewSoon();
+      before = queue;
+    });
   }
 }

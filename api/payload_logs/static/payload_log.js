@@ -1,18 +1,15 @@
 // The page of a payload log: waits for it, shows it when it comes, has it fetched again.
 
-import { replacePart } from "./live.js";
 import { Follower } from "./follow.js";
+import { Once, replacePart, SignedOut } from "./live.js";
 import { Viewer } from "./payload_log_viewer.js";
 
-const FETCH = {
-  types: ["payload_log_progress", "payload_log_ready", "payload_log_failed"],
-  seconds: 310,
-};
+const TYPES = ["payload_log_progress", "payload_log_ready", "payload_log_failed"];
 const part = () => document.getElementById("live");
 const byId = (id) => document.getElementById(id);
 
 let viewer = null;
-let refreshing = null;
+let asked = 0; // how many times, to tell an answer from before
 
 // ------------------------------------------------------------------ showing
 
@@ -21,6 +18,7 @@ async function fetchPage(search) {
   const address = new URL(location.href);
   address.search = search;
   const answer = await fetch(address, { cache: "no-store" });
+  if (answer.status === 401) throw new SignedOut();
   if (!answer.ok && answer.status !== 404) throw new Error(`the server answered ${answer.status}`);
   return new DOMParser().parseFromString(await answer.text(), "text/html");
 }
@@ -39,34 +37,19 @@ function take(fresh) {
 }
 
 /** Look again at the request that is waited for: this never asks for another. */
-function refresh() {
-  refreshing ??= (async () => {
-    try {
-      take(await fetchPage(location.search));
-      return true;
-    } catch {
-      return false; // the next look, or the user, tries again
-    } finally {
-      refreshing = null;
-    }
-  })();
-  return refreshing;
-}
-
-/** What the stream said is in the page only after a look that began later. */
-async function news() {
-  await refreshing;
-  for (let wait = 500; !(await refresh()); wait = Math.min(2 * wait, 8000)) {
-    await new Promise((resolve) => setTimeout(resolve, wait));
-  }
-}
+const looking = new Once(async () => {
+  const before = asked;
+  const fresh = await fetchPage(location.search);
+  if (before !== asked) throw new Error("this was before what was asked for");
+  take(fresh);
+}, { delay: 300, rest: 500 });
+const news = () => looking.ask(0);
 
 function setUp() {
   const { request, phase } = part().dataset;
   // The address says what is waited for, so that a reload asks for nothing.
   const search = request ? `?request=${request}` : phase === "ready" ? "" : location.search.replace(/\bforce=[^&]*&?/, "");
   history.replaceState(null, "", `${location.pathname}${search.length > 1 ? search : ""}${location.hash}`);
-  if (!request) follower.close();
   if (!viewer && document.querySelector("[role=tab]")) viewer = new Viewer({ onOutdated: news });
 }
 
@@ -87,31 +70,30 @@ function showProgress({ step, text }) {
 
 // ------------------------------------------------------------------ following
 
-const follower = new Follower({ ...FETCH, onEvent: heard, check: refresh, resume: follow });
+const follower = new Follower({
+  types: TYPES,
+  lastId: () => Number(part().dataset.eventId),
+  onEvent: heard,
+  refresh: news,
+  isOpen: () => Boolean(part().dataset.request),
+});
 
 function heard(type, payload) {
   if (payload.pandaid !== part().dataset.pandaid) return;
-  if (type === "payload_log_progress") {
-    follower.touch();
-    return showProgress(payload);
-  }
+  follower.touch();
+  if (type === "payload_log_progress") return showProgress(payload);
   byId("said").textContent = type === "payload_log_ready" ? "The log is here" : `The fetch failed: ${payload.reason}`;
   news();
-}
-
-async function follow() {
-  await follower.open(part().dataset.eventId);
-  if (part().dataset.request) follower.begin();
-  else follower.close();
 }
 
 /** Have it fetched anew, once, and wait for that request. */
 async function fetchAgain(link) {
   link.ariaBusy = "true";
   try {
-    take(await fetchPage("?force=1"));
+    const fresh = await fetchPage("?force=1");
+    asked += 1;
+    take(fresh);
     byId("said").textContent = "The log is being fetched";
-    if (part().dataset.request) await follow();
   } catch {
     link.ariaBusy = "false";
     byId("said").textContent = "The server does not answer; try again.";
@@ -134,4 +116,3 @@ addEventListener("pagehide", () => viewer?.close());
 addEventListener("pageshow", (event) => event.persisted && location.reload());
 
 setUp();
-if (part().dataset.request) follow();

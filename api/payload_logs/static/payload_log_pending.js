@@ -1,8 +1,9 @@
 // The page that waits for one request: asks for its outcome, and for nothing else.
 
 import { Follower } from "./follow.js";
+import { Once } from "./live.js";
 
-const { eventId, request, steps, stream } = document.getElementById("pending").dataset;
+const { eventId, pandaid, request, steps } = document.getElementById("pending").dataset;
 const stepText = document.getElementById("step-text");
 const address = new URL(location.href);
 address.search = `?request=${request}`;
@@ -24,26 +25,23 @@ async function isOver() {
 }
 
 async function check() {
-  if (!(await isOver())) return;
-  follower.close();
-  location.replace(address);
+  if (await isOver()) location.replace(address);
 }
+
+const looking = new Once(check, { delay: 0, rest: 1000 });
 
 function say(text) {
   if (stepText.textContent !== text) stepText.textContent = text;
 }
 
-const follower = new Follower({
+new Follower({
   types: ["payload_log_ready", "payload_log_failed", "payload_log_progress"],
-  address: stream,
-  seconds: 310,
-  check,
-  onEvent(type, { step_number: number, text }) {
+  lastId: () => Number(eventId), // what came since the page was made comes first
+  onEvent(type, { pandaid: job, step_number: number, text }) {
+    if (job !== pandaid) return;
     if (type === "payload_log_progress") say(`It will appear shortly — step ${number} of ${steps}: ${text}`);
-    else check();
+    else looking.ask(0);
   },
-  onTimeOut: () => say("It has not come yet, and is not waited for any more: reload this page to look again."),
+  refresh: () => looking.ask(0),
+  isOpen: () => true,
 });
-
-await follower.open(Number(eventId)); // what came since the page was made comes first
-follower.begin();

@@ -1,70 +1,69 @@
-// One piece of work that the ops side does for a page: asked for, followed, and its end shown.
+// A page that shows what a piece of work of the ops side makes: the work is asked for and followed here,
+// and whatever it changes is shown, whoever asked for it.
 
-import { Follower } from "./follow.js";
-import { fetchPage, replacePart } from "./live.js";
+import { LivePage } from "./follow.js";
 import { mayWrite, post } from "./tasks_write.js";
 import { count } from "./words.js";
 
-const SECONDS = 900;
+const PROGRESS = "provenance_progress";
 const byId = (id) => document.getElementById(id);
 
 export class Work {
   /**
    * @param button starts it
    * @param caller who the page's reader is
-   * @param path where it is asked for by POST; `body` what is sent
-   * @param types message types about it: of progress first, then of its end
-   * @param isOurs whether an event's payload is of this work
+   * @param path where it is asked for by POST
+   * @param type message type of its end
+   * @param others message types of other work that changes the page
+   * @param isOurs whether an event's payload is of this kind of work, whoever asked for it
    * @param ended gives the words for its end's payload
-   * @param parts ids of what is fetched anew when it ended; `standing` tells whether it goes on
+   * @param parts ids of what is fetched anew; the first, `standing`, tells whether it goes on
+   * @param onNew called when the parts are new
    */
-  constructor({ button, caller, path, body, types, isOurs, ended, parts, onNew }) {
-    Object.assign(this, { button, caller, path, body, types, isOurs, ended, parts, onNew });
-    Object.assign(this, { isAsked: false, asked: 0 });
-    const resume = () => this.#follow();
-    this.follower = new Follower({
-      types, seconds: SECONDS, resume,
-      onEvent: (type, payload, id) => this.#hear(type, payload, id),
-      check: () => this.#check(),
-    });
+  constructor({ button, caller, path, type, others = [], isOurs, ended, parts, onNew = () => {} }) {
+    Object.assign(this, { button, caller, path, type, isOurs, ended, onNew, isAsked: false, request: "" });
     button.addEventListener("click", () => this.#ask());
     byId("work-close").addEventListener("click", () => (byId("work").hidden = true));
-    if (this.standing.dataset.request) this.#follow();
-  }
-
-  get standing() {
-    return byId("standing");
-  }
-
-  get lastId() {
-    return Math.max(this.known ?? 0, Number(this.standing.dataset.eventId));
+    this.page = new LivePage({
+      parts,
+      types: [PROGRESS, type, ...others],
+      concerns: (heard, payload) => this.#concerns(heard, payload),
+      isOpen: () => this.isAsked,
+      hear: (heard, payload) => this.#hear(heard, payload),
+      renew: (fresh, isOlder) => this.#show(fresh, isOlder),
+    });
+    if (byId("standing").dataset.request) this.#follow();
   }
 
   async #ask() {
     if (!(await mayWrite(this.caller))) return;
     this.#begin("Asking…");
-    await this.follower.open(this.lastId); // before the request, so that a fast end is not missed
-    const answer = await post(this.path, this.body);
+    const answer = await post(this.path);
     if (!answer.isGood) return this.#end("bad", `It was not accepted: ${answer.reason}`);
     this.isAsked = true;
-    this.asked += 1;
     this.#say("Queued.");
-    this.follower.begin();
+    this.page.noteAsked(); // its end may have come before the answer
   }
 
-  async #follow() {
+  #follow() {
     this.#begin("Under way.");
-    this.isAsked = true;
-    await this.follower.open(this.lastId);
-    this.follower.begin();
+    Object.assign(this, { isAsked: true, request: byId("standing").dataset.request });
   }
 
-  #hear(type, payload, id) {
-    this.known = Math.max(this.known ?? 0, id);
-    if (!this.isAsked || !this.isOurs(payload)) return; // an earlier one's end is not ours
-    this.follower.touch();
-    if (type === this.types[0]) this.#progress(payload);
-    else this.#finish(payload);
+  #concerns(type, payload) {
+    if (type === PROGRESS) return this.#isThisOne(payload);
+    return type !== this.type || this.isOurs(payload);
+  }
+
+  /** Whether the event is of the work that is followed; the page names its request a little later. */
+  #isThisOne(payload) {
+    return this.isAsked && this.isOurs(payload) && (!this.request || String(payload.request_id) === this.request);
+  }
+
+  #hear(type, payload) {
+    if (!this.#isThisOne(payload)) return; // another's, or an earlier one's
+    if (type === PROGRESS) this.#progress(payload);
+    else if (type === this.type) this.#end(payload.ok ? "good" : "bad", this.ended(payload));
   }
 
   #progress({ done, total, text }) {
@@ -75,31 +74,15 @@ export class Work {
     this.#say(`${text ?? "Working."}${number}`);
   }
 
-  async #finish(payload) {
-    this.#end(payload.ok ? "good" : "bad", this.ended(payload));
-    await this.#renew();
-  }
-
-  /** Ask the page itself: an end without an event is seen there. */
-  async #check() {
-    if (!this.isAsked) return;
-    const before = this.asked;
-    const fresh = await fetchPage(this.lastId).catch(() => null);
-    const now = fresh?.getElementById("standing");
-    if (!now || now.dataset.request || !this.isAsked || before !== this.asked) return;
-    const hasFailed = now.dataset.state === "failed";
-    this.#end(hasFailed ? "bad" : "good", hasFailed ? "It failed; see above." : "Done.");
-    this.#show(fresh);
-  }
-
-  async #renew() {
-    const fresh = await fetchPage(this.lastId).catch(() => null);
-    if (fresh) this.#show(fresh);
-  }
-
-  #show(fresh) {
-    for (const id of this.parts) replacePart(id, fresh);
-    this.onNew?.();
+  /** Show the parts as the server has them; an end without an event is seen there. */
+  #show(fresh, isOlder) {
+    this.page.replace(fresh);
+    this.onNew();
+    if (!this.isAsked || isOlder) return;
+    const { request, state } = byId("standing").dataset;
+    this.request ||= request;
+    if (request) return;
+    this.#end(state === "failed" ? "bad" : "good", state === "failed" ? "It failed; see above." : "Done.");
   }
 
   #begin(words) {
@@ -113,8 +96,7 @@ export class Work {
   }
 
   #end(how, words) {
-    this.isAsked = false;
-    this.follower.close();
+    Object.assign(this, { isAsked: false, request: "" });
     byId("work").dataset.end = how;
     byId("work-bar").hidden = true;
     byId("work-end").hidden = false;

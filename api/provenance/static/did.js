@@ -1,38 +1,20 @@
-// The page of a DID: opening it made the server ask Rucio; the answer is shown when it comes.
+// The page of a DID: opening it made the server ask Rucio; the answer is shown when it comes, and so
+// is what anybody's later question or a sweep finds.
 
-import { Follower } from "./follow.js";
-import { fetchDid } from "./did_page.js";
-import { replacePart } from "./live.js";
+import { LivePage } from "./follow.js";
 
-const SECONDS = 150;
 const did = JSON.parse(document.getElementById("did").textContent);
 const part = () => document.getElementById("live");
+const SWEEPS = ["campaign_provenance_ready", "evgen_rucio_ready", "rucio_arrivals", "evgen_registered"];
 
-let lastId = Number(part().dataset.eventId);
-
-async function renew() {
-  const fresh = await fetchDid(lastId).catch(() => null);
-  if (!fresh) return;
-  replacePart("live", fresh);
-  lastId = Math.max(lastId, Number(part().dataset.eventId));
-  if (part().dataset.request) return;
-  follower.close();
-  document.getElementById("said").textContent = "Rucio was read.";
-}
-
-const follower = new Follower({
-  types: ["rucio_did_ready"],
-  seconds: SECONDS,
-  onEvent(_type, payload) {
-    if (payload.scope === did.scope && payload.name === did.name) renew();
+const page = new LivePage({
+  parts: ["live"],
+  types: ["rucio_did_ready", ...SWEEPS],
+  concerns: (type, { scope, name }) => type !== "rucio_did_ready" || (scope === did.scope && name === did.name),
+  isOpen: () => Boolean(part().dataset.request),
+  renew: (fresh) => {
+    const wasAsked = part().dataset.request;
+    page.replace(fresh);
+    if (wasAsked && !part().dataset.request) document.getElementById("said").textContent = "Rucio was read.";
   },
-  check: renew,
-  resume: follow,
 });
-
-async function follow() {
-  await follower.open(lastId);
-  follower.begin();
-}
-
-if (part().dataset.request) follow();

@@ -1,7 +1,8 @@
 // The list of production tasks: many at once, each row's outcome live.
 
+import { LivePage } from "./follow.js";
 import { Batch } from "./tasks_batch.js";
-import { fetchPage, replacePart } from "./live.js";
+import { isOfTasks, TASK_TYPES } from "./tasks_events.js";
 import { mayWrite, read } from "./tasks_write.js";
 import { count } from "./words.js";
 
@@ -112,22 +113,34 @@ function reasonItem({ key, reason, labels }, all) {
   return item;
 }
 
-// ------------------------------------------------------------------ doing
+// ------------------------------------------------------------------ doing and following
 
-async function refresh() {
-  try {
+const batch = new Batch(page, {
+  onEnd: () => list.ask(),
+  onChange: showSelection,
+  onAsked: () => list.follower.touch(),
+});
+
+const isAnyOpen = () => document.querySelector("#tasks tr[data-request]:not([data-request=''])") !== null;
+
+const list = new LivePage({
+  parts: ["list", "chips"],
+  types: TASK_TYPES,
+  concerns: (type, payload) => type !== "flow_run_state" || isOfTasks(payload),
+  isOpen: () => batch.isBusy || isAnyOpen(),
+  poll: () => {
+    batch.check();
+    list.ask();
+  },
+  hear: (type, payload) => batch.hear(type, payload),
+  renew: (fresh) => {
     const chosen = new Set(picked().map((each) => each.value));
-    const fresh = await fetchPage(byId("list").dataset.eventId);
-    replacePart("list", fresh);
-    replacePart("chips", fresh);
-    for (const each of picks()) each.checked = chosen.has(each.value);
-  } catch {
-    // the rows stay as they were
-  }
-  showSelection();
-}
-
-const batch = new Batch(page, { onEnd: refresh, onChange: showSelection });
+    list.replace(fresh);
+    for (const each of picks()) each.checked = isAll || chosen.has(each.value);
+    showSelection();
+  },
+  waits: true,
+});
 
 document.addEventListener("click", ({ target }) => {
   if (target.dataset?.operation) ask(target.dataset.operation);
@@ -138,4 +151,3 @@ document.addEventListener("click", ({ target }) => {
 });
 
 showSelection();
-batch.resume(document.querySelectorAll("#tasks tr[data-request]:not([data-request=''])"));

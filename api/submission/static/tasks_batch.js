@@ -1,6 +1,5 @@
 // An operation on many tasks: asked for a few at a time, and each followed to its end.
 
-import { Follower } from "./follow.js";
 import { SUBMISSION } from "./tasks_events.js";
 import { post } from "./tasks_write.js";
 import { count } from "./words.js";
@@ -23,15 +22,10 @@ export class Batch {
    * @param page the page's addresses
    * @param onEnd called when all have ended
    * @param onChange called when the batch begins or ends
+   * @param onAsked called when one was asked for
    */
-  constructor(page, { onEnd, onChange }) {
-    Object.assign(this, { page, onEnd, onChange, entries: new Map(), isBusy: false });
-    this.follower = new Follower({
-      ...SUBMISSION,
-      onEvent: (type, payload) => this.#heard(type, payload),
-      check: () => this.#check(),
-      resume: () => this.#follow(),
-    });
+  constructor(page, { onEnd, onChange, onAsked }) {
+    Object.assign(this, { page, onEnd, onChange, onAsked, entries: new Map(), isBusy: false });
     addEventListener("beforeunload", (event) => this.#isUnasked() && event.preventDefault());
     byId("batch-close").addEventListener("click", () => (byId("batch").hidden = true));
   }
@@ -44,25 +38,17 @@ export class Batch {
     byId("batch").focus();
     byId("batch-rows").tBodies[0].replaceChildren(...[...this.entries.values()].map((each) => (each.row = this.#newRow(each))));
     this.#showCounts();
-    if (operation === "submit") await this.follower.open();
     const waiting = [...this.entries.values()];
     const { path, body } = PATHS[operation];
     const asker = async () => {
       for (let entry = waiting.shift(); entry; entry = waiting.shift()) {
         const answer = await post(`${this.page.api}${entry.reference}/${path}`, body);
-        this.follower.source && this.follower.touch();
         this.#answered(entry, operation, answer);
+        this.onAsked();
       }
     };
     await Promise.all(Array.from({ length: AT_A_TIME }, asker));
-    if (this.isBusy && operation === "submit") this.follower.begin();
-  }
-
-  /** Follow what was asked for before the page was opened. */
-  resume(rows) {
-    if (!rows.length) return;
-    this.#begin([...rows].map(({ dataset }) => ({ id: Number(dataset.id), name: dataset.name, state: "waiting", text: "" })));
-    this.#follow();
+    if (this.isBusy && operation === "submit") this.check(); // an end may have come before its answer
   }
 
   /** Say something in the place of a batch. */
@@ -80,31 +66,26 @@ export class Batch {
     this.onChange();
   }
 
-  async #follow() {
-    await this.follower.open(byId("list").dataset.eventId);
-    this.follower.begin();
-  }
-
   #answered(entry, operation, answer) {
     if (!answer.isGood) this.#turn(entry, "not done", answer.reason);
-    else if (operation !== "submit") this.#turn(entry, "done", `now ${answer.body.status}`, answer.body.status);
+    else if (operation !== "submit") this.#turn(entry, "done", `now ${answer.body.status}`);
     else if (entry.state === "to do") this.#turn(entry, "waiting", `request ${answer.body.request?.id ?? ""}`);
   }
 
-  #heard(type, payload) {
+  /** An event of the stream. */
+  hear(type, payload) {
     const entry = this.entries.get(payload.task_name);
-    if (!entry || OVER.has(entry.state)) return;
-    this.follower.touch();
+    if (!entry || OVER.has(entry.state) || !SUBMISSION.includes(type)) return;
     const { jedi_task_id: key, reason } = payload;
     if (type === "prodtask_submit_progress") this.#turn(entry, "submitting", `${payload.step_number} of 10: ${payload.text}`);
-    else if (type === "prodtask_submitted") this.#turn(entry, "submitted", key, "submitted");
+    else if (type === "prodtask_submitted") this.#turn(entry, "submitted", key);
     else if (type === "prodtask_submit_failed") this.#turn(entry, "failed", reason);
     else if (type === "prodtask_submit_unrecorded") this.#turn(entry, "unrecorded", `PanDA has it as ${key}; do not submit it again. ${reason}`);
     else this.#turn(entry, "unknown", reason);
   }
 
   /** Ask how those stand that have not ended. */
-  async #check() {
+  async check() {
     const { entries } = this;
     const open = [...entries.values()].filter((each) => !OVER.has(each.state) && each.state !== "to do");
     for (let start = 0; start < open.length; start += ASKED_AT_ONCE) {
@@ -121,21 +102,20 @@ export class Batch {
     }
   }
 
-  #found({ name, status, phase, reason, jedi_task_id: key }) {
+  #found({ name, phase, reason, jedi_task_id: key }) {
     const entry = this.entries.get(name);
     if (!entry || OVER.has(entry.state)) return;
-    if (phase === "submitted") this.#turn(entry, phase, String(key), status);
+    if (phase === "submitted") this.#turn(entry, phase, String(key));
     else if (phase === "failed" || phase === "unknown") this.#turn(entry, phase, reason);
     else if (phase === "unrecorded") this.#turn(entry, phase, `PanDA has it as ${key}; do not submit it again. ${reason}`);
     else if (phase === "waiting" && entry.state === "waiting") this.#turn(entry, phase, "for the ops side");
     else if (phase === "running" && entry.state === "waiting") this.#turn(entry, "submitting", "");
   }
 
-  #turn(entry, state, text, status) {
+  #turn(entry, state, text) {
     Object.assign(entry, { state, text });
     const shown = state === "submitted" ? this.#link(text) : document.createTextNode(text);
     entry.row?.lastElementChild.replaceChildren(stateOf(state), " ", shown);
-    this.#showInList(entry, status);
     this.timer ??= setTimeout(() => this.#settle(), SETTLING);
   }
 
@@ -153,7 +133,6 @@ export class Batch {
 
   #end() {
     this.isBusy = false;
-    this.follower.close();
     this.onChange();
     this.onEnd();
   }
@@ -167,19 +146,6 @@ export class Batch {
     state.append(stateOf(entry.state));
     row.append(name, state);
     return row;
-  }
-
-  #showInList({ id, state, text }, status) {
-    const row = document.querySelector(`#tasks tr[data-id="${id}"]`);
-    if (!row) return;
-    const put = (field, content) => {
-      const cell = row.querySelector(`[data-f=${field}]`);
-      cell.replaceChildren(content);
-      cell.classList.remove("none");
-    };
-    put("panda", stateOf(state, text));
-    if (state === "submitted") put("jedi", this.#link(text));
-    if (status) put("status", stateOf(status));
   }
 
   #showCounts() {
@@ -203,12 +169,11 @@ export class Batch {
   }
 }
 
-/** A state as the server's templates show it, with more of it where one points at it. */
-function stateOf(word, more = "") {
+/** A state as the server's templates show it. */
+function stateOf(word) {
   const [state, dot] = [document.createElement("span"), document.createElement("span")];
   state.className = "state";
   state.dataset.state = word;
-  if (more) state.title = more;
   dot.className = "dot";
   dot.ariaHidden = "true";
   state.append(dot, word);

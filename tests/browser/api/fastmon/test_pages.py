@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from api.fastmon.queries import live
+from api.fastmon.queries.files import FILES_SHOWN
 from api.fastmon.views import Wanted
 from api.http import wording
 from flows.common import events
@@ -127,6 +128,7 @@ def test_a_refused_stream_is_told_and_the_numbers_stay(chromium, monkeypatch, re
     served_api = request.getfixturevalue("served_api")
     take_in(database.ops_engine, messages_of(100123, 2))
     visit = begin_visit(chromium, served_api.url)
+    visit.follow_alone()
     visit.page.route(re.compile("/fastmon/"), name_user)
     visit.open("/fastmon/")
     expect(visit.page.locator("#connection-words")).to_contain_text("Not live", timeout=10_000)
@@ -156,7 +158,7 @@ def test_a_heavy_stream_leaves_the_page_responsive(visit, database):
     visit.page.locator("input[name=run]").fill("100123")
     feeder.join()
     visit.expect_numbers(tfs="5\u202f600", sampled="800", announced="800")
-    expect(visit.page.locator("#files tbody tr")).to_have_count(live.FILES_SHOWN)
+    expect(visit.page.locator("#files tbody tr")).to_have_count(FILES_SHOWN)
     assert layouts(browser) - before < 6400 / 8
 
 
@@ -225,7 +227,7 @@ def tell_flow_run(engine):
 
 def test_the_browser_words_numbers_as_the_server_does(visit):
     visit.open("/fastmon/")
-    script = visit.page.locator("script[type=module]").get_attribute("src")
+    script = visit.page.locator('script[src*="fastmon.js"]').get_attribute("src")
     words = script.replace("fastmon.js", "words.js")
     told = visit.page.evaluate(
         """async ([words, values]) => {

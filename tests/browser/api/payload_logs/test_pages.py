@@ -346,6 +346,7 @@ def test_a_step_between_the_page_and_its_stream_is_shown(visit, logs):
         logs.progress(Step.RESOLVE, "asking Rucio")
         route.continue_()
 
+    visit.follow_alone()
     visit.page.route(re.compile("/api/messages/stream/"), step_first, times=1)
     visit.open(f"{TEXT}?force=1")
     expect(visit.page.locator("#step-text")).to_contain_text("step 2 of 6: asking Rucio")

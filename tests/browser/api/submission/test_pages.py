@@ -53,7 +53,7 @@ def expect_phase(page: Page, phase: str) -> None:
 
 
 def expect_submitted(visit: Visit, production: Production, name: str) -> None:
-    """The id that PCS has, on the page that was never loaded again; and the stream closed."""
+    """The id that PCS has, on the page that was never loaded again."""
     expect_phase(visit.page, "submitted")
     key = str(production.show(name)["panda_task_id"])
     expect(visit.page.locator("#standing a")).to_have_text(key)
@@ -61,7 +61,6 @@ def expect_submitted(visit: Visit, production: Production, name: str) -> None:
         "href", f"{production.panda_url}/task/{key}/"
     )
     expect(visit.page.locator("#said")).to_have_text(f"Submitted as jediTaskID {key}")
-    expect(visit.page.locator("#connection")).to_have_attribute("data-state", "still")
     expect(submit_button(visit.page)).to_be_disabled()
 
 
@@ -89,8 +88,6 @@ def test_a_press_of_the_button_shows_the_id_live(visit, production):
     expect(submit_button(visit.page)).to_be_disabled()
     expect_submitted(visit, production, name)
     assert is_same(visit.page)
-    order = [path.split("?")[0].rsplit("/", 2)[-2] for path in visit.asked]
-    assert order.index("stream") < order.index("submit")
 
 
 def test_a_refusal_tells_why_and_the_next_press_makes_a_new_attempt(visit, production):
@@ -186,6 +183,7 @@ def test_what_is_unrecorded_is_not_to_be_submitted_again(visit, production):
 
 def test_a_page_without_a_stream_still_learns_the_outcome(visit, production):
     name = production.task()
+    visit.follow_alone()
     visit.page.route(re.compile("/api/messages/stream/"), lambda route: route.fulfill(status=503))
     visit.page.clock.install()
     open_task(visit, production, name)
@@ -198,21 +196,21 @@ def test_a_page_without_a_stream_still_learns_the_outcome(visit, production):
 
 
 @pytest.mark.slow
-def test_the_stream_is_closed_after_its_time_and_opened_again_by_hand(visit, production):
+def test_the_asking_by_the_clock_ends_and_the_stream_goes_on(visit, production):
     name = production.task()
     production.site.stack.stop_part("worker")
     visit.page.clock.install()
     open_task(visit, production, name)
     submit_button(visit.page).click()
     expect_phase(visit.page, "waiting")
-    visit.page.clock.run_for(320_000)
-    words = visit.page.locator("#connection-words")
-    expect(words).to_have_text("Not followed any more")
-    looks = [path for path in visit.asked if path.startswith("/pcs/api/prod-tasks/")]
-    assert len(looks) <= 33
-    visit.page.get_by_role("button", name="Try again").click()
-    expect(words).to_have_text("Live")
+    visit.page.clock.run_for(330_000)
+    looks = len([path for path in visit.asked if "?after=" in path])
+    assert looks <= 36
+    visit.page.clock.run_for(60_000)
+    assert len([path for path in visit.asked if "?after=" in path]) <= looks + 1
+    expect(visit.page.locator("#connection-words")).to_have_text("Live")
     production.site.stack.start_part("worker")
+    visit.page.clock.resume()
     expect_phase(visit.page, "submitted")
 
 
@@ -348,7 +346,6 @@ def test_what_is_refused_does_not_end_the_following_of_what_goes_on(visit, produ
     expect(visit.page.locator("#operate-refused")).to_have_text("Not now.")
     production.site.stack.start_part("worker")
     expect(row).to_contain_text("verified", timeout=PATIENCE)
-    expect(visit.page.locator("#connection")).to_have_attribute("data-state", "still")
 
 
 # ------------------------------------------------------------------ who asks

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from api.fastmon.queries import live
+from api.fastmon.queries.files import FILES_SHOWN
 from api.fastmon.views import RunState, Wanted
 from flows.common import events
 from flows.common.database import now, transaction
@@ -51,7 +52,7 @@ def test_a_run_counts_what_was_announced_sampled_and_registered(database):
     assert run.volume_bytes == total
     assert sum(each.volume_bytes for each in snapshot.series.bins) == total
     assert sum(each.stfs for each in snapshot.series.bins) == 20
-    assert len(snapshot.files) == min(tally.tfs, live.FILES_SHOWN)
+    assert len(snapshot.files) == min(tally.tfs, FILES_SHOWN)
 
 
 def test_a_message_that_comes_again_is_not_counted_again(database):
@@ -116,6 +117,144 @@ def test_an_empty_database_has_an_empty_page(client):
     assert page.status_code == 200
     assert "No run yet" in page.text
     assert told(page.text)["last_event_id"] == 0
+
+
+# ------------------------------------------------------------------ heard last, whatever the number
+
+_NUMBERS = "generate_series(cast(:first AS int), cast(:last AS int)) AS n"
+_EARLIER_RUNS = text(f"""
+    WITH first AS (
+        INSERT INTO fastmon_first_stf (namespace, run_number, stf_filename)
+        SELECT 'epic', n, 'swf.' || n || '.stf' FROM {_NUMBERS}
+        RETURNING *)
+    INSERT INTO fastmon_inbox (namespace, stf_filename, run_number, state, received_at)
+    SELECT namespace, stf_filename, run_number, 'passed', now() - interval '1 hour' FROM first
+""")
+_EARLIER_CALLS = text(f"""
+    INSERT INTO event (at, msg_type, namespace, run_id, payload)
+    SELECT now() - interval '1 hour', 'end_run', 'epic', n::text, '{{}}'
+    FROM {_NUMBERS}
+""")
+_REGISTERED_RUNS = text(f"""
+    INSERT INTO swf_runs (run_number, start_time)
+    SELECT n, now() - interval '1 day' FROM {_NUMBERS}
+""")
+_REGISTERED_STF = text("""
+    INSERT INTO swf_stf_files (file_id, run_id, machine_state, stf_filename, created_at, status)
+    SELECT gen_random_uuid(), run_id, 'physics', 'rest.stf', now(), 'registered'
+    FROM swf_runs WHERE run_number = :run
+""")
+_MANY_FILES = text("""
+    WITH run AS (INSERT INTO swf_runs (run_number, start_time) VALUES (999, now())
+                 RETURNING run_id),
+         stf AS (INSERT INTO swf_stf_files (file_id, run_id, machine_state, stf_filename,
+                                            created_at, status)
+                 SELECT gen_random_uuid(), run_id, 'physics', 'many.stf', now(), 'done' FROM run
+                 RETURNING file_id)
+    INSERT INTO swf_fastmon_files (tf_file_id, stf_file_id, tf_filename, file_size_bytes, status,
+                                   created_at, updated_at)
+    SELECT gen_random_uuid(), file_id, 'many_' || n, 1, 'registered', now() + interval '1 s', now()
+    FROM stf, generate_series(1, 5100) AS n
+""")
+
+
+def do(database, statement, **values):
+    with transaction(database.ops_engine) as session:
+        session.execute(statement, values)
+
+
+def going(run, stfs):
+    return [each for each in messages_of(run, stfs) if each["msg_type"] != "end_run"]
+
+
+def test_a_run_that_takes_data_is_listed_first_whatever_its_number(database):
+    do(database, _EARLIER_RUNS, first=1000, last=1059)
+    take_in(database.ops_engine, going(106, 3))
+    first, *others = snapshot_of(database.web_engine).runs
+    assert (first.run_number, first.announced, first.state) == (106, 3, RunState.TAKING_DATA)
+    assert len(others) == 49
+
+
+def test_a_run_that_only_began_is_listed_though_many_have_higher_numbers(database):
+    do(database, _EARLIER_RUNS, first=1000, last=1059)
+    take_in(database.ops_engine, messages_of(106, 1)[:1])
+    [expected] = [
+        run for run in snapshot_of(database.web_engine).runs if run.state is RunState.EXPECTED
+    ]
+    assert expected.run_number == 106
+
+
+def test_a_run_whose_stfs_waited_is_listed_while_they_are_sampled(database):
+    take_in(database.ops_engine, going(106, 2))
+    do(database, text("UPDATE fastmon_inbox SET received_at = now() - interval '2 days'"))
+    do(database, text("UPDATE event SET at = now() - interval '2 days'"))
+    do(database, _EARLIER_RUNS, first=1000, last=1059)
+    assert 106 not in {run.run_number for run in snapshot_of(database.web_engine).runs}
+    sample(database.ops_engine)
+    assert snapshot_of(database.web_engine).runs[0].run_number == 106
+
+
+def test_a_registered_run_is_listed_by_its_last_file_not_by_its_key(database):
+    do(database, _REGISTERED_RUNS, first=1000, last=1060)
+    do(database, _REGISTERED_STF, run=1000)
+    first, *others = snapshot_of(database.web_engine).runs
+    assert (first.run_number, first.announced) == (1000, 1)
+    assert len(others) == 49
+
+
+def test_an_old_run_is_looked_up_by_its_number_with_its_end(database):
+    take_in(database.ops_engine, messages_of(106, 2))
+    do(database, text("UPDATE fastmon_inbox SET received_at = now() - interval '2 days'"))
+    do(database, text("UPDATE event SET at = now() - interval '2 days'"))
+    do(database, _EARLIER_RUNS, first=1000, last=1059)
+    do(database, _EARLIER_CALLS, first=1000, last=2100)
+    for wanted in ({"run": 106}, {"run": 106, "namespace": "epic"}):
+        [run] = snapshot_of(database.web_engine, **wanted).runs
+        assert (run.run_number, run.announced, run.state) == (106, 2, RunState.ENDED)
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("run=999", "Run 999 is unknown here</b>: nothing was ever heard of it."),
+        ("run=106&namespace=other", "nothing was ever heard of it in namespace other."),
+        ("run=106&namespace=-", "nothing was ever heard of it in namespace (none)."),
+    ],
+)
+def test_an_unknown_run_is_said_to_be_unknown(client, database, query, words):
+    take_in(database.ops_engine, messages_of(106, 2))
+    page = client.get(f"/fastmon/?{query}")
+    assert page.status_code == 404
+    assert words in page.text
+    assert client.get(f"/fastmon/snapshot.json?{query}").json()["is_unknown"] is True
+    assert client.get("/fastmon/snapshot.json?run=106").json()["is_unknown"] is False
+
+
+def test_the_files_of_a_run_are_found_however_many_are_newer(database):
+    take_in(database.ops_engine, messages_of(106, 2))
+    sample(database.ops_engine)
+    do(database, _MANY_FILES)
+    assert {file.run_number for file in snapshot_of(database.web_engine).files} == {999}
+    for wanted in ({"run": 106}, {"namespace": "epic"}):
+        found = snapshot_of(database.web_engine, **wanted).files
+        assert {file.run_number for file in found} == {106}
+        assert len(found) == 14
+    assert len(snapshot_of(database.web_engine, run=999).files) == FILES_SHOWN
+
+
+def test_an_open_sampling_run_is_listed_though_many_are_newer(database):
+    take_in(database.ops_engine, messages_of(106, 1))
+    do(
+        database,
+        text("""
+            INSERT INTO request (action, parameters, requested_by, source, state, created_at)
+            SELECT 'sample_stfs', '{"namespace": "epic"}', 'x', 'rest', 'completed', now()
+            FROM generate_series(1, 30)"""),
+    )
+    with transaction(database.web_engine) as session:
+        first, *others = live.sampling_runs(session, None)
+    assert first.state == "queued"
+    assert len(others) == 14
 
 
 # ------------------------------------------------------------------ states

@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from flows.common import events
 from flows.common.database import transaction
@@ -80,11 +82,11 @@ def test_frames_are_the_originals_with_an_id(served_api: ServedApi, database: Da
     assert rest == [b"", b""]
 
 
-def test_headers_are_the_originals(served_api: ServedApi) -> None:
+def test_headers_are_the_originals_and_forbid_to_pack(served_api: ServedApi) -> None:
     with listening(served_api) as stream:
         headers = stream.response.headers
         assert headers["content-type"] == "text/event-stream"
-        assert headers["cache-control"] == "no-cache"
+        assert headers["cache-control"] == "no-cache, no-transform"
         assert headers["x-accel-buffering"] == "no"
         assert headers["access-control-allow-origin"] == "*"
 
@@ -157,6 +159,57 @@ def test_replay_is_filtered_and_reaches_into_the_table_and_into_memory(
         assert stream.numbers(3012) == [*range(1, 3001), 3012]
     with listening(served_api, query=f"after={ids[-1]}") as stream:
         assert stream.numbers(3012) == [3011, 3012]
+
+
+_UNKNOWN = rb"event: position_unknown\ndata: (\{.*\})\n\n"
+
+
+@pytest.mark.parametrize("how", ["header", "query"])
+@pytest.mark.parametrize("position", ["99999999", "9" * 30, "-5", "1e3", "abc", "1.5", "\u0663"])
+def test_a_position_that_is_no_event_of_ours_is_said_and_the_newest_followed(
+    served_api: ServedApi, database: Database, how: str, position: str
+) -> None:
+    newest = emit(database, *numbered(1, 3))[-1]
+    headers = {"Last-Event-ID": position.encode()} if how == "header" else {}
+    query = urlencode({"after": position}) if how == "query" else ""
+    with listening(served_api, query=query, headers=headers) as stream:
+        text = stream.until(_UNKNOWN)
+        emit(database, *numbered(4, 4))
+        assert stream.numbers(4) == [4]
+    assert b"id:" not in text
+    said = json.loads(re.search(_UNKNOWN, text)[1])  # type: ignore[index]
+    assert said["last_event_id"] == newest
+    assert "is not known here" in said["reason"]
+
+
+def test_a_table_that_is_set_back_is_said_to_who_follows_and_followed(
+    served_api: ServedApi, database: Database
+) -> None:
+    emit(database, *numbered(1, 50))
+    with listening(served_api) as stream:
+        emit(database, *numbered(51, 51))
+        assert stream.numbers(51) == [51]
+        with database.ops_engine.begin() as connection:
+            connection.execute(text("TRUNCATE event RESTART IDENTITY"))
+        stream.until(_UNKNOWN)
+        emit(database, *numbered(52, 53))
+        assert stream.numbers(53) == [51, 52, 53]
+
+
+def test_a_faster_process_s_event_is_no_unknown_one_and_comes_once(
+    served_api: ServedApi, database: Database
+) -> None:
+    """The position is asked for while the feed may not have read its event yet."""
+    with served_api.client() as client:
+        for _ in range(5):
+            (number,) = emit(database, *numbered(1, 1))
+            with client.stream(
+                "GET", "/api/messages/stream/", headers={"Last-Event-ID": str(number)}
+            ) as response:
+                stream = Listener(response)
+                emit(database, *numbered(2, 2))
+                assert stream.numbers(2) == [2]
+                assert b"position_unknown" not in stream.seen
 
 
 @pytest.mark.parametrize(

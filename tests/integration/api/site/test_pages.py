@@ -175,9 +175,13 @@ def test_a_cookie_is_secure_over_https(database):
 
 
 async def _over_https(path):
-    app = httpx.ASGITransport(create_app(settings()))
-    async with httpx.AsyncClient(transport=app, base_url="https://localhost") as browser:
-        return await browser.get(path)
+    app = create_app(settings())
+    transport = httpx.ASGITransport(app)
+    try:
+        async with httpx.AsyncClient(transport=transport, base_url="https://localhost") as browser:
+            return await browser.get(path)
+    finally:
+        app.state.engine.dispose()
 
 
 def test_a_proxy_s_user_needs_no_cookie(closed):

@@ -104,14 +104,26 @@ def test_after_a_cut_in_a_frame_it_resumes_with_the_last_number_and_doubles_noth
     assert monitor.connections[1].headers["last-event-id"] == "2"
 
 
-def test_a_monitor_whose_numbers_went_back_is_told_about_once():
+def test_a_monitor_whose_numbers_went_back_is_told_about_once_and_followed():
     told: list[str] = []
     streams = (Stream([tf_frame(9)]), Stream([tf_frame(1), tf_frame(2), tf_frame(10)]))
     with fake_monitor(*streams) as monitor, api_of(monitor) as api:
-        assert first_ids(api.follow(report=told.append, back_off=SOON), 2) == [9, 10]
-    assert [line for line in told if "event 1 " in line or "event 2 " in line] == [
-        "event 1 comes after 9: passed over, as are all up to that number"
+        assert first_ids(api.follow(report=told.append, back_off=SOON), 4) == [9, 1, 2, 10]
+    assert [line for line in told if line.startswith("event")] == [
+        "event 1 comes after 9: the monitor numbers anew"
     ]
+
+
+def test_where_the_monitor_does_not_know_the_last_event_its_words_are_reported():
+    told: list[str] = []
+    data = {"reason": "event 99 is not known here", "last_event_id": 4}
+    notice = frame("position_unknown", data)
+    streams = (Stream([CONNECTED, notice, tf_frame(5)]), Stream([tf_frame(6)]))
+    with fake_monitor(*streams) as monitor, api_of(monitor) as api:
+        stream = api.follow(after=99, report=told.append, back_off=SOON)
+        assert first_ids(stream, 2) == [5, 6]
+    assert told[0] == "the monitor says: event 99 is not known here"
+    assert monitor.connections[1].headers["last-event-id"] == "5"
 
 
 def test_filters_and_the_beginning_are_asked_for():
@@ -154,7 +166,7 @@ def test_a_silent_stream_is_taken_for_dead():
     with fake_monitor(silent, Stream([tf_frame(2)])) as monitor, api_of(monitor) as api:
         stream = api.follow(report=told.append, back_off=SOON, silence_seconds=0.05)
         assert first_ids(stream, 2) == [1, 2]
-    assert "timed out" in told[0]
+    assert "silent for 0.05 s, without a heartbeat" in told[0]
 
 
 @pytest.mark.parametrize("chunks", [[tf_frame(1)], []])

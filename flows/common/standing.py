@@ -1,0 +1,90 @@
+"""How the ops side stands: which of its parts are heard, whether Prefect answers, and what waits.
+
+The parts say it here, for the web tier, which reaches nothing but the database. All times are the
+database's: the clocks of the machines need not agree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from flows.common.models import PartKind
+
+BEAT_SECONDS: Final = 5.0
+"""How often a part says that it is there."""
+AWAY_SECONDS: Final = 20
+"""A part that was not heard for so long is away."""
+MOST_COUNTED: Final = 1000
+"""So many waiting requests are counted; what is more is said to be more."""
+
+_BEAT = text("""
+    INSERT INTO ops_part AS part (kind, name, heard_at, prefect_away_since)
+    VALUES (:kind, :name, now(), CASE WHEN :answers THEN NULL ELSE now() END)
+    ON CONFLICT (kind, name) DO UPDATE SET
+        heard_at = now(),
+        prefect_away_since =
+            CASE WHEN :answers THEN NULL ELSE coalesce(part.prefect_away_since, now()) END
+""")
+# The newest of a kind stays: since when it is away is what people ask.
+_FORGET = text("""
+    DELETE FROM ops_part
+    WHERE kind = :kind AND name <> :name AND heard_at < now() - interval '1 day'
+""")
+_PARTS = text("""
+    SELECT max(heard_at) FILTER (WHERE kind = 'worker') AS worker_heard_at,
+           max(heard_at) FILTER (WHERE kind = 'relay') AS relay_heard_at,
+           min(prefect_away_since) FILTER (WHERE heard_at >= edge) AS prefect_away_since,
+           coalesce(bool_or(kind = 'worker' AND heard_at >= edge), false) AS is_worker_heard,
+           coalesce(bool_or(kind = 'relay' AND heard_at >= edge), false) AS is_relay_heard
+    FROM ops_part, (SELECT now() - make_interval(secs => :away) AS edge) AS line
+""")
+_QUEUE = text("""
+    SELECT count(*) AS waiting, min(created_at) AS waiting_since,
+           coalesce(extract(epoch FROM now() - min(created_at)), 0)::float AS waiting_seconds,
+           coalesce((SELECT max(id) FROM request), 0) AS newest_request
+    FROM (SELECT created_at FROM request
+          WHERE state = 'queued' AND (not_before IS NULL OR not_before <= now())
+          ORDER BY id LIMIT :most) AS queued
+""")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """How the ops side stands.
+
+    Attributes:
+        worker_heard_at: When a worker was last heard; None: never.
+        prefect_away_since: Since when Prefect does not answer a part that is heard.
+        waiting: How many requests wait that could run; one more than `MOST_COUNTED` means more.
+        waiting_since: When the oldest of them was asked for.
+        newest_request: The id of the newest request.
+    """
+
+    worker_heard_at: datetime | None
+    relay_heard_at: datetime | None
+    is_worker_heard: bool
+    is_relay_heard: bool
+    prefect_away_since: datetime | None
+    waiting: int
+    waiting_since: datetime | None
+    waiting_seconds: float
+    newest_request: int
+
+
+def beat(session: Session, kind: PartKind, name: str, *, prefect_answers: bool) -> None:
+    """Say that a part is there."""
+    values = {"kind": kind.value, "name": name}
+    session.execute(_BEAT, {**values, "answers": prefect_answers})
+    session.execute(_FORGET, values)
+
+
+def read(session: Session) -> Standing:
+    """How the ops side stands now; cheap, however much waits."""
+    parts = session.execute(_PARTS, {"away": AWAY_SECONDS}).mappings().one()
+    queue = session.execute(_QUEUE, {"most": MOST_COUNTED + 1}).mappings().one()
+    return Standing(**parts, **queue)

@@ -1,0 +1,91 @@
+"""A part of the ops side says that it is there, and whether Prefect answers it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from deployments.heartbeat import Heartbeat
+from flows.common import standing
+from flows.common.database import DatabaseUnavailable, transaction
+from flows.common.models import PartKind
+from flows.common.settings import settings
+from tests.databases import Database
+
+pytestmark = pytest.mark.integration
+
+
+class _Healthy(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def prefect_port() -> Iterator[int]:
+    """The port of a Prefect that answers."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Healthy) as server:
+        serving = threading.Thread(target=server.serve_forever, args=(0.02,))
+        serving.start()
+        yield server.server_port
+        server.shutdown()
+        serving.join()
+
+
+@pytest.fixture
+def heartbeat(database: Database, free_port: int, monkeypatch: pytest.MonkeyPatch) -> Heartbeat:
+    """Of a worker whose Prefect is not there."""
+    return of_worker(database, free_port, monkeypatch)
+
+
+def of_worker(database: Database, port: int, monkeypatch: pytest.MonkeyPatch) -> Heartbeat:
+    monkeypatch.setenv("PRODOPS_PREFECT_API_URL", f"http://127.0.0.1:{port}/api")
+    settings.cache_clear()
+    return Heartbeat(settings(), database.ops_engine, PartKind.WORKER, "here")
+
+
+def read(database: Database) -> standing.Standing:
+    with transaction(database.web_engine) as session:
+        return standing.read(session)
+
+
+def test_a_part_is_heard_and_prefect_away_while_it_does_not_answer(
+    heartbeat: Heartbeat, database: Database
+) -> None:
+    heartbeat.beat()
+    found = read(database)
+    assert found.is_worker_heard
+    assert found.prefect_away_since is not None
+
+
+def test_prefect_that_answers_is_not_away(
+    database: Database, prefect_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_worker(database, prefect_port, monkeypatch).beat()
+    assert read(database).prefect_away_since is None
+
+
+def test_while_it_waits_for_prefect_it_says_so_as_often_as_is_due(
+    heartbeat: Heartbeat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beats: list[bool] = []
+    monkeypatch.setattr(Heartbeat, "beat", lambda _self: beats.append(True))
+    for _ in range(50):
+        heartbeat.waiting()
+    assert len(beats) == 1
+
+
+def test_a_database_that_is_away_does_not_end_the_part(
+    heartbeat: Heartbeat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object, **__: object) -> None:
+        raise DatabaseUnavailable("it restarts")
+
+    monkeypatch.setattr(standing, "beat", away)
+    heartbeat.beat()
