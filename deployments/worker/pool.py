@@ -52,6 +52,7 @@ from flows.common.settings import WorkerSettings
 _SNAPSHOT_SECONDS: Final = 5.0
 _ASK_AGAIN_SECONDS: Final = 1.0
 _OUTAGE_SECONDS: Final = 300.0
+_MOST_READ: Final = 200  # flow runs that Prefect gives at once
 
 _T = TypeVar("_T")
 
@@ -443,8 +444,9 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
             is_gone = works[run.id].is_parked and run.state_type is StateType.CANCELLED
             if run.state_type is StateType.CANCELLING or is_gone:
                 await self._cancel(works[run.id])
-        for deleted in works.keys() - {run.id for run in runs}:
-            await self._end_parked(works[deleted])  # no poll would bring it back
+        if len(works) <= _MOST_READ:
+            for deleted in works.keys() - {run.id for run in runs}:
+                await self._end_parked(works[deleted])  # no poll would bring it back
 
     async def drop(self, request_ids: list[int]) -> None:
         """Stop the runs of requests that another attempt has by now."""
