@@ -69,13 +69,17 @@ export class Batch {
   #answered(entry, operation, answer) {
     if (!answer.isGood) this.#turn(entry, "not done", answer.reason);
     else if (operation !== "submit") this.#turn(entry, "done", `now ${answer.body.status}`);
-    else if (entry.state === "to do") this.#turn(entry, "waiting", `request ${answer.body.request?.id ?? ""}`);
+    else {
+      entry.request = answer.body.request?.id;
+      if (entry.state === "to do") this.#turn(entry, "waiting", `request ${entry.request ?? ""}`);
+    }
   }
 
   /** An event of the stream. */
   hear(type, payload) {
     const entry = this.entries.get(payload.task_name);
     if (!entry || OVER.has(entry.state) || !SUBMISSION.includes(type)) return;
+    if (entry.request && payload.request_id !== entry.request) return; // an earlier one's
     const { jedi_task_id: key, reason } = payload;
     if (type === "prodtask_submit_progress") this.#turn(entry, "submitting", `${payload.step_number} of 10: ${payload.text}`);
     else if (type === "prodtask_submitted") this.#turn(entry, "submitted", key);

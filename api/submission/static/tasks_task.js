@@ -90,38 +90,37 @@ const DO = {
 async function act(button) {
   const { path, body, isSubmission } = DO[button.dataset.do];
   if (button.dataset.confirm && !confirm(button.dataset.confirm)) return;
-  const isGood = await ask(button, "refused", () => post(task.api + path, body));
-  if (isGood && isSubmission) byId("standing").focus();
+  const write = () => post(task.api + path, body);
+  await ask(button, "refused", write, () => isSubmission && byId("standing").focus());
 }
 
 async function operate(button) {
   const body = { reason: byId("reason").value.trim() };
   if (button.id === "op-raise") body.increase = Number(byId("increase").value);
-  const isGood = await ask(button, "operate-refused", () => post(`${task.api}${button.dataset.operate}/`, body));
-  if (isGood) byId("reason").value = "";
+  const write = () => post(`${task.api}${button.dataset.operate}/`, body);
+  await ask(button, "operate-refused", write, () => (byId("reason").value = ""));
 }
 
 async function resolve(button) {
   const body = { reason: byId("resolve-reason").value.trim() };
   if (button.dataset.resolve === "adopt") body.adopt = Number(byId("adopt").value);
   else body.failed = true;
-  const isGood = await ask(button, "resolve-refused", () => post(`${task.api}resolve/`, body));
-  if (isGood && byId("resolve-reason")) byId("resolve-reason").value = "";
+  await ask(button, "resolve-refused", () => post(`${task.api}resolve/`, body), () => (byId("resolve-reason").value = ""));
 }
 
-/** Ask for something, and show what comes of it; gives whether it was accepted. */
-async function ask(button, complaints, write) {
+/** Ask for something, and show what comes of it; `accepted` is called when it was. */
+async function ask(button, complaints, write, accepted) {
   complain(complaints, "");
-  if (isAsking || !(await mayWrite(task.caller))) return false;
+  if (isAsking || !(await mayWrite(task.caller))) return;
   isAsking = true;
   setBusy(button, true);
   const answer = await write();
   setBusy(button, false);
-  if (!answer.isGood) complain(complaints, answer.reason);
+  if (answer.isGood) accepted();
+  else complain(complaints, answer.reason);
   isAsking = false;
   await page.noteAsked();
   if (document.activeElement === document.body) byId(button.id)?.focus();
-  return answer.isGood;
 }
 
 function setBusy(button, isBusy) {
