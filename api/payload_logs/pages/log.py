@@ -76,6 +76,7 @@ def _read(request: Request, pandaid: int, viewer: Caller, asked: Asked) -> dict[
             "last_event_id": last_event_id,
             "standing": standing,
             "task_name": task_name,
+            "mistaken": queries.mistaken(session, row),
             "tabs": views.log(row, log, settings).members if row is not None else [],
             "log_version": log.version if log is not None else "",
             "step": step_of(standing),

@@ -492,10 +492,6 @@ def test_a_filter_is_said_again_by_its_own_query():
 # ------------------------------------------------------------------ what differs at PanDA
 
 
-def page_of(reader, name: str = COMPOSED) -> str:
-    return str(reader.get(f"/pcs/tasks/{name}/").text)
-
-
 def test_a_task_that_ended_in_part_says_so_with_how_many_inputs_failed(pcs, reader):
     pcs.make_ready("t1", sample="")
     pcs.record("t1", jedi_task_id=4711)
