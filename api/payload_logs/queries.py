@@ -25,6 +25,7 @@ from flows.common.settings import Settings
 from flows.payload_logs import cache
 from flows.payload_logs.actions import FETCH_PAYLOAD_LOG, FetchPayloadLog
 from flows.payload_logs.models import LocatedBy, LogState, PayloadLog
+from flows.submission.models import PandaRemark, RemarkKind
 
 NO_LOG_TEXT: Final = "no Rucio log dataset registered (job may not be complete yet)"
 _AGAIN: Final = timedelta(seconds=60)
@@ -195,13 +196,31 @@ def reason_of(row: PayloadLog | None, pandaid: int) -> str:
 
 
 def task_name(session: Session, row: PayloadLog | None) -> str | None:
-    """The production task whose task at PanDA the job is of, if one is known."""
-    if row is None or row.jeditaskid is None:
+    """The production task whose task at PanDA the job is of, if one is known.
+
+    None where PanDA shows another task under the number: a number alone names nothing.
+    """
+    if row is None or row.jeditaskid is None or mistaken(session, row) is not None:
         return None
     return session.scalar(
         select(ProdTask.name)
         .join(Attempt, Attempt.prod_task_id == ProdTask.id)
         .where(Attempt.jedi_task_id == row.jeditaskid)
+    )
+
+
+def mistaken(session: Session, row: PayloadLog | None) -> str | None:
+    """That the number of the job's task is recorded for a task that PanDA has not under it."""
+    if row is None or row.jeditaskid is None:
+        return None
+    return session.scalar(
+        select(PandaRemark.text)
+        .where(
+            PandaRemark.jedi_task_id == row.jeditaskid,
+            PandaRemark.kind == RemarkKind.FOREIGN,
+            PandaRemark.cleared_at.is_(None),
+        )
+        .limit(1)
     )
 
 

@@ -212,6 +212,16 @@ class Submissions:
             return session.scalars(newest.order_by(SubmissionAttempt.id.desc()).limit(1)).one()
 
 
+def command_line(name: str, jobs: int) -> str:
+    """What prun would note of a task of `Submissions.ready`, with so many jobs."""
+    return (
+        f"prun --exec ./my_script.sh --outDS {name} --official --containerImage "
+        "docker://eicweb/jug_xl:26.02.0-stable --site BNL_PanDA_1 --workingGroup EIC.production "
+        f"--prodSourceLabel test --vo wlcg --nJobs {jobs} --noBuild --expertOnly_skipScout "
+        "--outputs myout.txt"
+    )
+
+
 def _not_allowed(*_args: object, **_more: object) -> None:
     raise NotAllowed(401, "Invalid token.")
 

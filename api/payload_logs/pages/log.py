@@ -79,6 +79,7 @@ def _read(request: Request, pandaid: int, viewer: Caller, asked: Asked) -> dict[
             "last_event_id": last_event_id,
             "standing": standing,
             "task_name": task_name,
+            "mistaken": queries.mistaken(session, row),
             "tabs": [each for each in members if each.name not in binaries],
             "downloads": [each for each in members if each.name in binaries],
             "remarks": words.remarks_of(row) if row is not None and log is not None else [],

@@ -168,7 +168,11 @@ def _operations(session: Session, task: ProdTask) -> list[PandaOperation]:
     return list(
         session.scalars(
             select(PandaOperation)
-            .where(PandaOperation.jedi_task_id.in_(keys))
+            # The number may have been another task's, at another PanDA.
+            .where(
+                PandaOperation.jedi_task_id.in_(keys),
+                PandaOperation.task_name.in_([task.name, ""]),
+            )
             .order_by(PandaOperation.requested_at.desc())
             .limit(_OPERATIONS_SHOWN)
         )

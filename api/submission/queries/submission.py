@@ -15,11 +15,12 @@ from api.pcs.services.attempts import SUBMIT_FAILED, SUPERSEDED
 from api.submission.domain import OPEN, RESOLVABLE, Phase
 from flows.common.models import Event, Request, RequestState
 from flows.submission import messages
-from flows.submission.models import AttemptState, SubmissionAttempt
+from flows.submission.models import AttemptState, Step, SubmissionAttempt
 
 _NEVER_SENT: Final = "Its request has ended, and nothing was sent."
 _MOST_EVENTS: Final = 200
 _SENT: Final = frozenset({AttemptState.SENDING, AttemptState.UNKNOWN})
+_FINDING_OUT: Final = frozenset({Step.RECONCILE, Step.CONFIRM})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,9 +106,11 @@ def _open(session: Session, task: ProdTask, request: Request) -> Submission:
 
 
 def _phase(state: RequestState, attempt: SubmissionAttempt | None) -> Phase:
-    is_put_off = state in {RequestState.UNKNOWN, RequestState.QUEUED}
-    if is_put_off and attempt is not None and attempt.state == AttemptState.CREATED:
-        return Phase.UNRECORDED
+    if attempt is not None and attempt.state == AttemptState.CREATED:
+        is_put_off = state in {RequestState.UNKNOWN, RequestState.QUEUED}
+        # What was unknown and is being confirmed was not refused by PCS yet.
+        if is_put_off or (attempt.checks > 0 and attempt.step not in _FINDING_OUT):
+            return Phase.UNRECORDED
     is_sent = attempt is not None and attempt.state in _SENT
     if state is RequestState.UNKNOWN or (is_sent and attempt is not None and attempt.checks > 0):
         return Phase.UNKNOWN

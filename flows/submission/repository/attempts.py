@@ -81,10 +81,11 @@ def may_be_sent(session: Session, request_id: int) -> bool:
 
 
 def maker_of(session: Session, jedi_task_id: int) -> int | None:
-    """The request whose attempt became that task."""
+    """The request whose attempt became that task; the newest, where a number came twice."""
     return session.scalar(
         select(SubmissionAttempt.request_id)
         .where(SubmissionAttempt.jedi_task_id == jedi_task_id)
+        .order_by(SubmissionAttempt.id.desc())
         .limit(1)
     )
 

@@ -16,6 +16,7 @@ from api.pcs.models import Association, Attempt, ProdTask
 from flows.common.database import DatabaseUnavailable, now, transaction
 from flows.common.settings import settings
 from flows.payload_logs.models import LogState, Step
+from flows.submission.models import PandaRemark
 from tests.nginx_proxy import proxied, require_nginx
 from tests.pcs_client import Pcs
 from tests.support.payload_logs.ready import JOB, NO_LOG, TASK, Logs
@@ -311,7 +312,9 @@ def test_an_old_log_is_shown_with_the_failure_of_the_newest_fetch(visitor, logs)
     assert logs.requests() == []
 
 
-def test_the_page_leads_to_the_production_task_of_the_job(logs, served_api, visitor):
+def test_the_page_leads_to_the_production_task_of_the_job_unless_its_number_is_another_s(
+    logs, served_api, visitor
+):
     with served_api.client() as api:
         task = Pcs(api).make_ready("t1", sample="")
     with transaction(logs.database.ops_engine) as session:
@@ -324,6 +327,12 @@ def test_the_page_leads_to_the_production_task_of_the_job(logs, served_api, visi
         name = session.get(ProdTask, task["id"]).name
     logs.put(MEMBERS)
     assert f'id="task" href="/pcs/tasks/{name}/"' in visitor.get(PAGE).text
+    with transaction(logs.database.ops_engine) as session:
+        mistaken = {"task_name": name, "panda_name": "at-panda", "jedi_task_id": TASK}
+        session.add(PandaRemark(kind="foreign", text="at PanDA it is another's", **mistaken))
+    page = visitor.get(PAGE).text
+    assert 'id="task"' not in page
+    assert "at PanDA it is another&#39;s" in page
 
 
 # ------------------------------------------------------------------ behind the proxy

@@ -565,3 +565,12 @@ def test_what_differs_of_an_adopted_task_is_shown(asked, reader, database):
     key = asked.task("t1")["panda_tasks"][0]["id"]
     asked.record("t1", jedi_task_id=4711, panda_tasks_id=key)
     assert "It was adopted, and differs: --nJobs 1, ours 5." in page_of(reader)
+
+
+def test_what_was_unknown_and_is_being_confirmed_is_running_again(asked, reader, database):
+    with transaction(database.ops_engine) as session:
+        stand(session, RequestState.RUNNING, error="unknown: prun was killed")
+        begin(session, state=AttemptState.CREATED, jedi_task_id=815, checks=1, step=Step.CONFIRM)
+    page = page_of(reader)
+    assert phase_of(page) == "running"
+    assert "unknown: prun" not in page
