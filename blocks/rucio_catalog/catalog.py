@@ -99,6 +99,10 @@ class RucioCatalog(Closing):
         """Names of the datasets that match, as they come; ``*`` stands for any text."""
         return self._search(scope, pattern, "dataset")
 
+    def list_collections(self, scope: str, pattern: str) -> Iterator[str]:
+        """As :meth:`list_datasets`, and containers."""
+        return self._search(scope, pattern, "collection")
+
     def list_files_created_after(
         self, scope: str, pattern: str, *, since: datetime
     ) -> Iterator[str]:
