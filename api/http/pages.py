@@ -23,6 +23,7 @@ from api.http.errors import RETRY_SECONDS, Rejection
 from api.http.sessions import settings_of
 from blocks.errors import OutsideUnavailable, ProdOpsError
 from flows.common.database import now
+from flows.common.percent import percent
 
 _HEADERS: Final = {
     # Plotly sets styles of its elements; scripts come from our own files only.
@@ -167,6 +168,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters["percent"] = percent
     for name in ("count", "volume", "share", "rate", "clock", "lasted"):
         made.filters[name] = getattr(wording, name)
     made.filters["iso"] = datetime.isoformat

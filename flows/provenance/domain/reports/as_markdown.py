@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from flows.common.percent import in_words
 from flows.provenance.domain.reports import changes
 
 _KILO: Final = 1000
@@ -183,7 +184,7 @@ def _rse(replica: _Row) -> str:
 
 
 def _percent(value: float | None) -> str:
-    return "" if value is None else f"{value} %"
+    return "" if value is None else f"{in_words(value)} %"
 
 
 def _size(size_bytes: int) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from flows.common.percent import percent
 from flows.provenance.domain.names import RECO
 from flows.provenance.domain.reports.changes import Changed, changes
 from flows.provenance.domain.reports.evidence import Evidence, available, finding_of
@@ -42,9 +43,9 @@ def make_body(
         "evidence": trust,
         "counts": counts,
         "percent": {
-            "found": _percent(counts["found"], counts["requested"]),
-            "complete": _percent(counts["complete"], counts["requested"]),
-            "files": _percent(counts["files"], counts["total_files"]),
+            "found": percent(counts["found"], counts["requested"]),
+            "complete": percent(counts["complete"], counts["requested"]),
+            "files": percent(counts["files"], counts["total_files"]),
         },
         "by_detector_config": _by_detector_config(evidence, paths),
         "by_rse": _by_rse(evidence),
@@ -120,11 +121,6 @@ def _counts(evidence: Evidence, paths: Sequence[Mapping[str, Any]]) -> dict[str,
         "total_files": sum(each.file_count for each in produced),
         "size_bytes": sum(each.file_bytes for each in produced),
     }
-
-
-def _percent(part: int, whole: int) -> float | None:
-    """Of a hundred, rounded down to a tenth: 100 means all."""
-    return part * 1000 // whole / 10 if whole else None
 
 
 def _by_detector_config(
