@@ -13,7 +13,7 @@ from api.http.errors import Rejection, reading, writing
 from api.http.sessions import session_of, settings_of
 from api.provenance import schemas, services, views
 from api.provenance.queries import campaigns, counts, dids, reports, rows
-from api.provenance.queries.selection import LARGEST_PAGE, Selection
+from api.provenance.queries.selection import COMPLETENESS, LARGEST_PAGE, Selection
 from api.requests.views import Triggered, triggered
 from flows.common.database import now
 from flows.common.text import Text
@@ -35,7 +35,7 @@ class PathFilters(BaseModel):
 
     q: Text = Field("", description="Words that the path or DID contains.")
     finding: Text = Field("", description="found, missing or unknown")
-    completeness: Text = Field("", description="complete or incomplete")
+    completeness: Text = Field("", description=f"one of {', '.join(COMPLETENESS)}")
     rse: Text = ""
     requestor: Text = ""
     priority: Text = ""

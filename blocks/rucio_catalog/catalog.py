@@ -21,7 +21,7 @@ from blocks.rucio_catalog.records import (
     FileReplicas,
     Rule,
 )
-from blocks.rucio_catalog.rows import file_of, file_replicas, read, rule, text
+from blocks.rucio_catalog.rows import file_of, file_replicas, read, rse_type, rule, text
 from blocks.rucio_catalog.session import RucioSession
 
 _MOST_METADATA = 1000
@@ -167,6 +167,11 @@ class RucioCatalog(Closing):
         missing = self.metadata(scope, empty).missing if empty else ()
         known = {name: records for name, records in found.items() if name not in {*missing}}
         return Answers(known, missing)
+
+    def rse_types(self) -> dict[str, str]:
+        """``DISK`` or ``TAPE`` of each RSE, as Rucio has it; by the RSE's name."""
+        with self._sessions.session() as session:
+            return dict(read(rse_type, session.list_rses()))
 
     def _search(self, scope: str, pattern: str, did_type: str, **more: Any) -> Iterator[str]:
         check_pattern(scope, pattern)

@@ -16,7 +16,7 @@ from api.http.access import Caller, Kind, gatekeeper
 from api.http.sessions import read, settings_of
 from api.provenance import export
 from api.provenance.queries import campaigns, counts, rows
-from api.provenance.queries.selection import NO_REQUESTOR, Selection
+from api.provenance.queries.selection import COMPLETENESS, NO_REQUESTOR, Selection
 from api.provenance.routes import stale_before
 from blocks.errors import NotFound
 from flows.common import events
@@ -44,6 +44,7 @@ async def catalog_page(request: Request) -> Response:
         request, "catalog.html", viewer, **found, **shared(request, viewer),
         page_size=rows.PAGE_SIZE, no_requestor=NO_REQUESTOR, evgen=EVGEN,
         findings=[each.value for each in Finding], rules=list(Rule)[:3],
+        completeness=COMPLETENESS,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload
 
 from api.pcs.models import ProdTask
-from flows.provenance.models import EVGEN, CampaignSweep, PathMatch, ProducedDataset
+from flows.provenance.models import EVGEN, CampaignSweep, PathMatch, ProducedDataset, RequestedPath
 
 _MOST_DERIVED: Final = 50
 _RECO: Final = "RECO"
@@ -32,6 +32,7 @@ class Lineage:
     Attributes:
         matches: The requested paths that it counts for, by their rule.
         task: PCS's task that owns it.
+        requested_by: Where none does, the tasks that ask for its path.
         inputs: What it was made from.
         outputs: What was made from it.
     """
@@ -41,6 +42,7 @@ class Lineage:
     inputs: list[Input]
     outputs: list[ProducedDataset]
     more_outputs: int = 0
+    requested_by: Sequence[str] = ()
 
 
 def dataset_named(session: Session, scope: str, name: str) -> ProducedDataset | None:
@@ -61,7 +63,16 @@ def lineage_of(session: Session, dataset: ProducedDataset | None) -> Lineage:
     )
     outputs, more = _outputs(session, dataset)
     inputs = _inputs(session, dataset)
-    return Lineage(list(matches), _task(session, dataset.owner_task), inputs, outputs, more)
+    task = _task(session, dataset.owner_task)
+    asking = _requested_by(session, dataset) if dataset.owner_task is None else ()
+    return Lineage(list(matches), task, inputs, outputs, more, asking)
+
+
+def _requested_by(session: Session, dataset: ProducedDataset) -> Sequence[str]:
+    """The tasks, of other campaigns, that ask for the path that the dataset counts for."""
+    asked = select(RequestedPath.tasks).where(RequestedPath.path == dataset.owner_path)
+    found = session.scalars(asked.where(RequestedPath.campaign == dataset.campaign))
+    return sorted({task for tasks in found for task in tasks})
 
 
 def _task(session: Session, name: str | None) -> ProdTask | None:

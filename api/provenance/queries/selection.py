@@ -8,7 +8,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from flows.common.text import unkeepable
-from flows.provenance.models import Finding, Rule
+from flows.provenance.models import Availability, Finding, Rule
 
 SUGGESTING: Final = (Rule.VERSION, Rule.TOKENS)
 """Rules that find nothing: what they match is only suggested."""
@@ -19,7 +19,10 @@ _MAX_TEXT: Final = 300
 _MAX_PRIORITY: Final = 9
 _IN_ADDRESS: Final = {"text": "q", "is_stale": "stale"}
 """What an address calls what is called otherwise here."""
-_COMPLETENESS: Final = frozenset({"complete", "incomplete"})
+COMPLETENESS: Final = {str(each): (each,) for each in Availability} | {
+    "available": (Availability.COMPLETE, Availability.REPLICATING)
+}
+"""What a dataset's availability may be asked for as; `available`: all its files are at a disk."""
 SORTS: Final = (
     "path", "finding", "rule", "detector", "completeness", "files", "bytes", "priority",
     "requestor", "arrived", "checked",
@@ -34,7 +37,7 @@ class Selection:
     Attributes:
         campaign: Its name; empty: the one that is shown by itself.
         text: Words that the requested path or the produced name holds, in any case.
-        completeness: `complete` or `incomplete`.
+        completeness: One of `COMPLETENESS`.
         is_stale: Only what was not swept lately, or not since Rucio failed to answer.
     """
 
@@ -61,7 +64,7 @@ class Selection:
             campaign=known.get("campaign", "").strip()[:_MAX_TEXT],
             text=known.get("q", "").strip()[:_MAX_TEXT],
             finding=_one_of(known.get("finding", ""), frozenset(Finding)),
-            completeness=_one_of(known.get("completeness", ""), _COMPLETENESS),
+            completeness=_one_of(known.get("completeness", ""), frozenset(COMPLETENESS)),
             rse=known.get("rse", ""),
             requestor=known.get("requestor", ""),
             priority=str(_number(known.get("priority", ""), _MAX_PRIORITY) or ""),

@@ -156,6 +156,6 @@ def _lines() -> Show:
 
 
 def _counted(counts: Any) -> str:
-    wanted = ("requested", "found", "complete", "incomplete", "missing", "unmatched", "datasets",
-              "files")  # fmt: skip
+    wanted = ("requested", "found", "complete", "replicating", "tape", "incomplete", "missing",
+              "unmatched", "datasets", "contradictory", "files")  # fmt: skip
     return ", ".join(f"{name} {counts.get(name)}" for name in wanted if isinstance(counts, dict))

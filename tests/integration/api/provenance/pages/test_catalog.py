@@ -70,8 +70,11 @@ FOUND = {
     "finding=found": 4,
     "finding=missing": 2,
     "finding=unknown": 0,
-    "completeness=complete": 2,
-    "completeness=incomplete": 2,
+    "completeness=complete": 1,
+    "completeness=replicating": 2,
+    "completeness=tape": 0,
+    "completeness=incomplete": 1,
+    "completeness=available": 3,
     "rse=NEW-XRD": 2,
     "rse=BNL-XRD": 4,
     "rse=NO-XRD": 0,
@@ -121,10 +124,39 @@ def test_a_row_tells_rules_sites_suggestions_and_reasons(campaign, reader):
 def test_what_is_counted_is_what_the_rows_show(campaign, reader):
     page = show(reader)
     tiles = dict(re.findall(r"<dt>([^<]*)</dt><dd>([^ <]*)", page))
-    told = {name: tiles[name] for name in ("Requested paths", "Found", "Complete", "Incomplete",
-                                          "Missing", "Datasets")}  # fmt: skip
-    assert told == {"Requested paths": "5", "Found": "3", "Complete": "2", "Incomplete": "1",
-                    "Missing": "2", "Datasets": "6"}  # fmt: skip
+    told = {name: tiles[name] for name in ("Requested paths", "Found", "Complete", "Replicating",
+                                          "Incomplete", "Missing", "Datasets")}  # fmt: skip
+    assert told == {"Requested paths": "5", "Found": "3", "Complete": "1", "Replicating": "1",
+                    "Incomplete": "1", "Missing": "2", "Datasets": "6"}  # fmt: skip
+
+
+def test_counts_that_contradict_are_shown_as_that_and_nothing_short_of_all_is_100(campaign, reader):
+    words = "BNL-XRD: its summary counts 30 files, and 1013 files are listed"
+    campaign.path(
+        "DDIS/5x41", configs=[CONFIG], files={"BNL-XRD": (1012, 1013)},
+        dataset={"contradictions": [words]},
+    )  # fmt: skip
+    campaign.path(
+        "DDIS/10x100", configs=[CONFIG], files={"BNL-XRD": (0, 517), "JLAB-TAPE-SE": (517, 517)}
+    )
+    page = show(reader, "q=DDIS")
+    assert words in page
+    assert "99.9\u202f%" in page
+    assert "100" not in re.findall(r'bar-words">([^<]*)<', page)
+    assert "on tape only" in page
+    assert re.search(r"<dt>Contradictory counts</dt><dd>1", page)
+
+
+def test_a_task_of_another_campaign_is_shown_as_one_that_requested_it(campaign, reader):
+    campaign.path("DDIS/a", configs=[CONFIG], tasks=["draft", "own"], campaign_tasks=["own"])
+    campaign.path("DDIS/b", configs=[CONFIG], tasks=["draft", "other"], campaign_tasks=[])
+    page = show(reader, "q=DDIS")
+    assert page.count("requested by") == 1
+    assert re.search(
+        r"requested by</span> <a [^>]*>draft</a> <span class=\"hint\">and 1 more", page
+    )
+    rows = {row["suffix"]: (row["tasks"], row["requested_by"]) for row in table(reader, "q=DDIS")}
+    assert rows == {"DDIS/a": ("own", "draft"), "DDIS/b": ("", "draft other")}
 
 
 def test_a_failed_sweep_is_told_with_the_age_of_what_stands(campaign, reader):
@@ -233,13 +265,15 @@ def test_a_selection_is_given_as_csv(campaign, reader):
     first = table(reader, f"detector={OTHER}")[0]
     assert first["did"] == f"epic:/RECO/{NAME}/{OTHER}/{SUFFIX}"
     assert first["rses"] == "BNL-XRD 34/34; NEW-XRD 5/34"
-    assert (first["files_available"], first["files_total"], first["complete"]) == ("39", "68", "no")
+    assert (first["files_available"], first["files_total"]) == ("34", "34")
+    assert (first["complete"], first["availability"]) == ("no", "replicating")
 
 
 def test_csv_holds_no_formula(campaign, reader):
     campaign.path("=cmd|x", requestor="=HYPERLINK(1)", reason="@x", tasks=["-1+1"])
     row = table(reader, "q=cmd")[0]
-    assert (row["requestor"], row["reason"], row["tasks"]) == ("'=HYPERLINK(1)", "'@x", "'-1+1")
+    assert (row["requestor"], row["reason"]) == ("'=HYPERLINK(1)", "'@x")
+    assert (row["tasks"], row["requested_by"]) == ("", "'-1+1")
 
 
 def test_a_selection_is_given_as_json(campaign, reader):

@@ -12,12 +12,21 @@ from flows.common.database import now, transaction
 from flows.common.models import Request
 from flows.provenance.models import (
     EVGEN,
+    Availability,
     CompletionReport,
     LiveDid,
     ProducedDataset,
 )
 from tests.pcs_client import Pcs
-from tests.produced import CONFIG, DATASET, NAME, ROOT, SUFFIX, SweptCampaign, campaign_of_each_kind
+from tests.produced import (
+    CONFIG,
+    DATASET,
+    NAME,
+    ROOT,
+    SUFFIX,
+    SweptCampaign,
+    campaign_of_each_kind,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -72,10 +81,18 @@ def test_a_did_shows_files_and_lineage(campaign, reader, api, database):
     assert names[0] not in second
 
 
+def test_a_task_that_only_asked_for_the_path_is_not_the_datasets_task(campaign, reader):
+    campaign.path("DDIS/5x41", configs=[CONFIG], tasks=["draft"], campaign_tasks=[])
+    page = did_page(reader, f"epic:/RECO/{NAME}/{CONFIG}/DDIS/5x41").text
+    assert 'requested by</span> <a href="/pcs/tasks/draft/">draft</a>' in page
+    assert '<span class="hint">task</span>' not in page
+
+
 def evgen_dataset() -> ProducedDataset:
     return ProducedDataset(
         scope="epic", name=f"/EVGEN/{SUFFIX}", campaign=EVGEN, stage=EVGEN, detector_config="",
-        suffix=SUFFIX, file_count=7, file_bytes=7, rses=[], is_complete=True, checked_at=now(),
+        suffix=SUFFIX, file_count=7, file_bytes=7, counted_files=7, counted_bytes=7, rses=[],
+        availability=Availability.COMPLETE, contradictions=[], checked_at=now(),
     )  # fmt: skip
 
 
@@ -144,6 +161,18 @@ def test_a_file_is_shown_with_the_dataset_that_holds_it(campaign, reader):
     name = campaign.files(DATASET, 1)[0]
     answer = did_page(reader, f"epic:{name}")
     assert (answer.status_code, "A file of" in answer.text) == (200, True)
+
+
+def test_what_contradicts_is_said_of_the_sweep_and_of_the_live_reading(campaign, reader, database):
+    words = ["BNL-XRD: its summary counts 30 files, and 34 files are listed",
+             "BNL-XRD: its summary has 34 files available, and 33 files are there"]  # fmt: skip
+    with transaction(database.ops_engine) as session:
+        session.query(ProducedDataset).filter_by(name=DATASET).one().contradictions = words[:1]
+    body = {"metadata": {"length": 34}, "contradictions": words[1:], "rses": [
+        {"rse": "BNL-XRD", "files": 34, "total": 34, "complete": False}]}  # fmt: skip
+    looked(database, DATASET, is_there=True, body=body)
+    page = did_page(reader, f"epic:{DATASET}").text
+    assert all(each in page for each in words)
 
 
 BAD = ("", "epic", "epic:", "ep ic:/x", "epic:x", "epic:/a/../b", "epic:/" + "x" * 300, "%00:/x",
