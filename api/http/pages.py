@@ -20,6 +20,7 @@ from api.http import folders, wording
 from api.http.access import COOKIE, NOBODY, VISITOR, Caller, gatekeeper
 from api.http.assets import asset_path
 from api.http.errors import RETRY_SECONDS, Rejection
+from api.http.search import BadQuery
 from api.http.sessions import settings_of
 from blocks.errors import OutsideUnavailable, ProdOpsError
 from flows.common.database import now
@@ -98,6 +99,8 @@ class PageRoute(APIRoute):
             except LoginNeeded:
                 target = str(request.url.replace(scheme="", netloc="", fragment=""))
                 return login_page(request, status=401, target=target)
+            except BadQuery as error:
+                return render(request, "bad_query.html", status=400, problem=str(error))
             except OutsideUnavailable as error:
                 page = render(request, "unavailable.html", status=503, reason=str(error))
                 page.headers["Retry-After"] = RETRY_SECONDS

@@ -87,23 +87,31 @@ def _task(session: Session, name: str | None) -> ProdTask | None:
 def _inputs(session: Session, dataset: ProducedDataset) -> list[Input]:
     if dataset.campaign == EVGEN:
         return []
-    name = f"/EVGEN/{dataset.suffix.strip('/')}"
-    registered = dataset_named(session, dataset.scope, name)
-    sweep = session.get(CampaignSweep, EVGEN)
-    is_known = sweep is not None and sweep.checked_at is not None
     found = [
-        Input(
-            f"{dataset.scope}:{name}",
-            is_registered=registered is not None if is_known or registered is not None else None,
-            file_count=registered.file_count if registered is not None else None,
-        )
-    ]
+        Input(each.did, is_registered=True, file_count=each.file_count)
+        for each in _registered(session, dataset)
+    ] or [_unregistered(session, dataset)]
     if dataset.stage == _RECO:
         found += [
             Input(each.did, is_registered=True, file_count=each.file_count)
             for each in _siblings(session, dataset)
         ]
     return found
+
+
+def _registered(session: Session, dataset: ProducedDataset) -> Sequence[ProducedDataset]:
+    """The inputs of the dataset's path, whatever slashes their names have besides."""
+    is_input = (ProducedDataset.campaign == EVGEN) & (ProducedDataset.scope == dataset.scope)
+    wanted = select(ProducedDataset).where(is_input, ProducedDataset.suffix == dataset.suffix)
+    return session.scalars(wanted.order_by(ProducedDataset.name)).all()
+
+
+def _unregistered(session: Session, dataset: ProducedDataset) -> Input:
+    """The input that is to be expected, where none is known."""
+    sweep = session.get(CampaignSweep, EVGEN)
+    is_known = sweep is not None and sweep.checked_at is not None
+    did = f"{dataset.scope}:/EVGEN/{dataset.suffix}"
+    return Input(did, is_registered=False if is_known else None, file_count=None)
 
 
 def _outputs(session: Session, dataset: ProducedDataset) -> tuple[list[ProducedDataset], int]:

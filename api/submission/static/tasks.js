@@ -1,5 +1,6 @@
 // The list of production tasks: many at once, each row's outcome live.
 
+import "./search.js";
 import { Batch } from "./tasks_batch.js";
 import { fetchPage, replacePart } from "./live.js";
 import { mayWrite, read } from "./tasks_write.js";

@@ -216,16 +216,76 @@ def test_a_family_shows_what_all_its_editions_hold(database, reader):
     assert f"did=epic:/RECO/26.07.1/{CONFIG}/x/y" in page
 
 
-ODD = (
-    "q=%00", "q=%ed%a0%80", "finding=x", "sort=drop", "page=0", "page=99999999999999", "rse=%00",
-    "priority=x", "priority=99999999999", "detector=%00", "q=" + "x" * 5000, "rule=version",
-    "requestor=%00", "campaign=%00", "stale=%00",
-)  # fmt: skip
+ODD = ("sort=drop", "page=0", "page=99999999999999", "stale=%00", "q=%ed%a0%80", "rse=no-such")
 
 
-def test_an_address_that_makes_no_sense_is_answered(campaign, reader):
+def test_an_order_or_page_that_makes_no_sense_is_the_first(campaign, reader):
     told = {query: reader.get(f"/pcs/catalog/?{query}").status_code for query in ODD}
     assert set(told.values()) == {200}, told
+
+
+# A + that was not written %2B arrives as a blank.
+REFUSED = {
+    "q=SINGLE/e%2B+": "q: ", "q=SINGLE/e+": "write + as %2B", "q=+e": "q: ", "q=e++p": "q: ",
+    "q=" + "x" * 501: "longer than 500", "q=%00": "NUL", "rse=%00": "rse: ",
+    "detector=%00": "detector: ", "requestor=%00": "requestor: ", "campaign=%00": "campaign: ",
+    "finding=x": "found, missing, unknown", "finding=found+": "finding: 'found '",
+    "completeness=all": "completeness: ", "rule=version": "rule: ", "priority=x": "priority: ",
+    "priority=1+": "priority: ", "priority=99999999999": "priority: ",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("query", REFUSED)
+def test_a_filter_that_cannot_be_meant_is_refused_in_words_and_never_left_out(
+    campaign, reader, query
+):
+    answers = [
+        reader.get(f"/pcs/catalog{form}?campaign={NAME}&{query}") for form in ("/", ".csv", ".json")
+    ]
+    if not query.startswith("campaign"):
+        answers.append(reader.get(f"/api/provenance/campaigns/{NAME}/paths/?{query}"))
+    assert [each.status_code for each in answers] == [400] * len(answers)
+    assert all(REFUSED[query] in html.unescape(each.text) for each in answers[:3])
+
+
+def test_a_name_is_taken_exactly(campaign, reader):
+    campaign.path("SINGLE/e+/1GeV", configs=[CONFIG])
+    campaign.path("SINGLE/e-/1GeV", configs=[CONFIG])
+    assert [suffix for suffix, _ in rows_of(show(reader, "q=SINGLE/e%2B"))] == ["SINGLE/e+/1GeV"]
+    for query in ("detector=epic_craterlake+", "rse=BNL-XRD+", "stage=reco", "requestor=edt+"):
+        assert rows_of(show(reader, query)) == [], query
+    for campaign_asked in (f"{NAME}+", f"+{NAME}", f"{NAME}/"):
+        assert reader.get(f"/pcs/catalog/?campaign={campaign_asked}").status_code == 404
+
+
+def test_twins_have_each_their_own_name_and_numbers(campaign, reader):
+    twins = {
+        f"/RECO/{NAME}/{CONFIG}/SINGLE/e-/1GeV": 3,
+        f"/RECO/{NAME}/{CONFIG}/SINGLE/e-/1GeV/": 5,
+        f"/RECO/{NAME}/{CONFIG}//SINGLE/e-/1GeV": 7,
+    }
+    with transaction(campaign.engine) as session:
+        for name, number in twins.items():
+            session.add(
+                produced(name, files={"BNL-XRD": (number, number)}, suffix="SINGLE/e-/1GeV")
+            )
+    page = show(reader).replace("<wbr>", "")
+    assert page.count(">unreachable</span>") == 2
+    for name, number in twins.items():
+        link = f"/pcs/did/?did=epic:{name}"
+        assert f'href="{link}"' in page
+        shown = reader.get(link)
+        assert shown.status_code == 200
+        assert f"<dt>Files</dt><dd>{number}</dd>" in shown.text
+        told = reader.get(f"/api/provenance/dids/?did=epic:{name}").json()
+        assert (told["dataset"]["did"], told["dataset"]["file_count"]) == (f"epic:{name}", number)
+
+
+def test_a_name_of_signs_that_no_page_is_for_is_shown_without_a_link(campaign, reader):
+    campaign.unmatched("odd name")
+    page = show(reader).replace("<wbr>", "")
+    assert "odd name" in page
+    assert "did=epic:/RECO/26.05.0/epic_craterlake/odd" not in page
 
 
 def test_the_page_never_reads_the_files(campaign, reader, database):

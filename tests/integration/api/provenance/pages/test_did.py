@@ -6,7 +6,7 @@ import html
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from flows.common.database import now, transaction
 from flows.common.models import Request
@@ -26,6 +26,7 @@ from tests.produced import (
     SUFFIX,
     SweptCampaign,
     campaign_of_each_kind,
+    produced,
 )
 
 pytestmark = pytest.mark.integration
@@ -110,9 +111,12 @@ def test_an_input_is_not_said_to_lack_before_the_inputs_were_swept(campaign, rea
 
 
 def test_the_path_form_of_the_address_works_with_one_slash_or_two(campaign, reader):
-    for name in (DATASET, f"/{DATASET}", f"{DATASET}/"):
+    for name in (DATASET, f"/{DATASET}", f"{DATASET}/"):  # the last slash is the address's
         answer = reader.get(f"/pcs/did/epic{name}")
         assert (answer.status_code, f"epic:{DATASET}" in html.unescape(answer.text)) == (200, True)
+    for name in (f"{DATASET}//", f"//{DATASET}", DATASET.replace("DIS", "/DIS")):
+        answer = reader.get(f"/pcs/did/epic{name}")
+        assert (answer.status_code, "cannot be asked for" in answer.text) == (400, True)
 
 
 def test_opening_a_did_asks_rucio_once(campaign, reader, database):
@@ -161,6 +165,68 @@ def test_a_file_is_shown_with_the_dataset_that_holds_it(campaign, reader):
     name = campaign.files(DATASET, 1)[0]
     answer = did_page(reader, f"epic:{name}")
     assert (answer.status_code, "A file of" in answer.text) == (200, True)
+
+
+# A + that was not written %2B arrives as a blank.
+@pytest.mark.parametrize("did", ["/x/SINGLE/e+", "/x/SINGLE/e%20", "+/x", "/x/e+/1GeV", "/x%09"])
+def test_a_blank_in_a_did_is_refused_with_what_to_write(campaign, reader, api, database, did):
+    answer = did_page(reader, f"epic:{did}")
+    assert (answer.status_code, "%2B" in answer.text) == (400, True)
+    for told in (api.get, api.post):
+        answer = told(f"/api/provenance/dids/?did=epic:{did}")
+        assert (answer.status_code, "did: name" in answer.json()["detail"]) == (400, True)
+    assert asked_for(database) == []
+
+
+def test_a_plus_is_a_plus(campaign, reader):
+    campaign.path("SINGLE/e", configs=[CONFIG])
+    campaign.path("SINGLE/e+", configs=[CONFIG], files={"BNL-XRD": (8, 8)})
+    page = did_page(reader, f"epic:/RECO/{NAME}/{CONFIG}/SINGLE/e%2B").text
+    assert "<dt>Files</dt><dd>8</dd>" in page
+
+
+@pytest.mark.parametrize("name", ["/RECO/x/", "/RECO//x", "//RECO/x", "/RECO/./x", "/RECO/../x"])
+def test_a_name_that_rucio_cannot_be_asked_for_is_said_to_be_one(reader, api, database, name):
+    answer = did_page(reader, f"epic:{name}")
+    assert (answer.status_code, "cannot be asked for it" in answer.text) == (400, True)
+    for told in (api.get, api.post):
+        answer = told(f"/api/provenance/dids/?did=epic:{name}")
+        assert (answer.status_code, "cannot be asked" in answer.json()["detail"]) == (400, True)
+    assert asked_for(database) == []
+
+
+def test_a_dataset_with_an_unreachable_name_is_shown_as_swept_and_not_asked_for(
+    campaign, reader, api, database
+):
+    with transaction(database.ops_engine) as session:
+        session.add(produced(f"{DATASET}/", files={"BNL-XRD": (8, 8)}, suffix=SUFFIX))
+    name = campaign.files(f"{DATASET}/", 1)[0].replace("//", "/")
+    page = did_page(reader, f"epic:{DATASET}/").text
+    assert "Rucio lists it, and cannot be asked for it" in page
+    assert "<dt>Files</dt><dd>8</dd>" in page
+    assert "Live from Rucio" not in page
+    assert asked_for(database) == []
+    with transaction(database.ops_engine) as session:
+        session.execute(text("UPDATE provenance_file SET name = :name"), {"name": name})
+    assert f"{DATASET}/".replace("=", "%3D") in did_page(reader, f"epic:{name}").text
+
+
+def test_a_dataset_is_made_from_the_input_of_its_path_by_its_exact_name(campaign, reader, database):
+    with transaction(database.ops_engine) as session:
+        row = evgen_dataset()
+        row.name = f"/EVGEN/{SUFFIX}/"
+        session.add(row)
+    SweptCampaign(database.ops_engine, EVGEN).swept()
+    page = html.unescape(did_page(reader, f"epic:{DATASET}").text).replace("=1", "%3D1")
+    assert f'href="/pcs/did/?did=epic:/EVGEN/{SUFFIX}/"'.replace("=1", "%3D1") in page
+    assert "not registered" not in page
+
+
+def test_an_input_that_is_not_registered_has_no_link(campaign, reader, database):
+    SweptCampaign(database.ops_engine, EVGEN).swept()
+    page = did_page(reader, f"epic:{DATASET}").text
+    assert "not registered, as of the last sweep" in page
+    assert "did=epic:/EVGEN" not in page
 
 
 def test_what_contradicts_is_said_of_the_sweep_and_of_the_live_reading(campaign, reader, database):
