@@ -33,17 +33,26 @@ def check_scope(scope: str) -> str:
 
 
 def check_name(name: str, *, has_slash: bool = True) -> str:
-    """The name of a dataset or file, where Rucio takes it.
+    """The name of a dataset or file, where Rucio takes it and can be asked for it.
 
     Args:
         name: Of at most 250 signs.
         has_slash: Whether it is a path (``/RECO/...``); PanDA's log names are not.
 
-    A name with an empty, ``.`` or ``..`` segment, or with a slash at its end, cannot be asked
-    for: web servers merge its slashes.
+    Raises:
+        BadDidName: It has other signs, is too long, or is unreachable.
+    """
+    check_signs(name, has_slash=has_slash)
+    if (reason := unreachable(name)) is not None:
+        raise BadDidName(f"name {name[:60]!r} {reason}")
+    return name
+
+
+def check_signs(name: str, *, has_slash: bool = True) -> str:
+    """The name, where it has only signs that names have; a catalogue may hold it.
 
     Raises:
-        BadDidName: It has other signs, is too long, or has such a segment.
+        BadDidName: It has others, or is too long.
     """
     form = _NAME if has_slash else _PLAIN_NAME
     if len(name) > MAX_NAME or not form.fullmatch(name):
@@ -52,6 +61,16 @@ def check_name(name: str, *, has_slash: bool = True) -> str:
             f"name {name[:60]!r} is not {begin}letters, digits, . - _ + / = : "
             f"(at most {MAX_NAME} signs)"
         )
-    if not {"", ".", ".."}.isdisjoint(name.removeprefix("/").split("/")):
-        raise BadDidName(f"name {name[:60]!r} has a segment that is empty, . or ..")
     return name
+
+
+def unreachable(name: str) -> str | None:
+    """Why Rucio cannot be asked for the name, though it may list it; None where it can.
+
+    Rucio's bulk calls register any name. In an address, web servers merge slashes and resolve
+    dots: who asks for ``/a//b`` or ``/a/b/`` is told of ``/a/b``.
+    """
+    parts = name.removeprefix("/").split("/")
+    if parts[-1] == "":
+        return "has a slash at its end"
+    return None if {"", ".", ".."}.isdisjoint(parts) else "has a segment that is empty, . or .."

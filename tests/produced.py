@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from flows.common.database import now, transaction
 from flows.provenance.models import (
+    Availability,
     CampaignSweep,
     Finding,
     PathMatch,
@@ -53,6 +54,7 @@ def produced(
     rses = [
         {
             "rse": rse,
+            "type": "TAPE" if "TAPE" in rse else "DISK",
             "files": have,
             "total": total,
             "bytes": have * 10**9,
@@ -67,10 +69,20 @@ def produced(
         "background": behind[1] if behind else "", "length": count, "is_open": False,
         "size_bytes": size_bytes, "file_count": count,
         "file_bytes": count * 10**9 if size_bytes is None else size_bytes, "rses": rses,
-        "is_complete": bool(rses) and all(each["complete"] for each in rses),
+        "counted_files": count, "availability": availability(rses), "contradictions": [],
         "arrived_at": now() - timedelta(days=3), "checked_at": now(),
     }  # fmt: skip
-    return ProducedDataset(**columns | more)
+    given = columns | more
+    return ProducedDataset(**{"counted_bytes": given["file_bytes"], **given})
+
+
+def availability(rses: Sequence[Mapping[str, Any]]) -> Availability:
+    """Where all files are, of RSEs whose counts do not contradict."""
+    having = [each for each in rses if each["complete"]]
+    if not any(each["type"] == "DISK" for each in having):
+        return Availability.TAPE if having else Availability.INCOMPLETE
+    is_all = len(having) == len(rses)
+    return Availability.COMPLETE if is_all else Availability.REPLICATING
 
 
 @dataclass
@@ -161,7 +173,10 @@ def campaign_of_each_kind(engine: Engine) -> SweptCampaign:
     swept.path(SUFFIX, configs=[CONFIG, OTHER], files={"BNL-XRD": (34, 34), "NEW-XRD": (5, 34)})
     swept.path("SIDIS/5x41", configs=[CONFIG], priority=3, requestor="sidis")
     swept.path("DIS/CC/5x41", reason="Rucio has nothing of that path", requestor="")
-    swept.path("SINGLE/e-/10GeV", configs=[CONFIG], rule=Rule.BACKGROUND, background=BACKGROUND)
+    swept.path(
+        "SINGLE/e-/10GeV", configs=[CONFIG], rule=Rule.BACKGROUND, background=BACKGROUND,
+        files={"BNL-XRD": (2, 3)},
+    )  # fmt: skip
     swept.path("DIS/pythia8.316-1.1/10x100", configs=["epic_old"], rule=Rule.VERSION)
     swept.unmatched(f"{CONFIG}/DIS/extra")
     return swept

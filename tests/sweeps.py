@@ -148,7 +148,7 @@ class Sweeps:
         matches = self.rows(PathMatch, campaign=campaign)
         return (
             {
-                name: (d.file_count, d.rses, d.is_complete, d.owner_path)
+                name: (d.file_count, d.rses, d.availability, d.owner_path)
                 for name, d in found.items()
             },
             {(ids[row.dataset_id], row.name, row.size_bytes, row.adler32) for row in files},

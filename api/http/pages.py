@@ -20,11 +20,13 @@ from api.http import folders, wording
 from api.http.access import SESSION_COOKIE, VISITOR_COOKIE, gatekeeper
 from api.http.assets import asset_path
 from api.http.errors import RETRY_SECONDS, Rejection
+from api.http.search import BadQuery
 from api.http.sessions import settings_of
 from api.http.standing import standing_of
 from blocks.errors import OutsideUnavailable, ProdOpsError
 from flows.common.callers import NOBODY, Caller, Scope, in_order
 from flows.common.database import now
+from flows.common.percent import percent
 
 _HEADERS: Final = {
     # Plotly sets styles of its elements; scripts come from our own files only.
@@ -104,6 +106,8 @@ class PageRoute(APIRoute):
             except LoginNeeded:
                 target = str(request.url.replace(scheme="", netloc="", fragment=""))
                 return login_page(request, status=401, target=target)
+            except BadQuery as error:
+                return render(request, "bad_query.html", status=400, problem=str(error))
             except OutsideUnavailable as error:
                 page = render(request, "unavailable.html", status=503, reason=str(error))
                 page.headers["Retry-After"] = RETRY_SECONDS
@@ -188,6 +192,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters["percent"] = percent
     for name in ("count", "volume", "share", "rate", "clock", "lasted"):
         made.filters[name] = getattr(wording, name)
     made.filters["iso"] = datetime.isoformat

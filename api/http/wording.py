@@ -6,6 +6,8 @@ import json
 from datetime import datetime
 from typing import Final
 
+from flows.common.percent import in_words, percent
+
 ABSENT: Final = "–"  # noqa: RUF001 - what a table shows where there is nothing
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 _STEP: Final = 1000
@@ -29,7 +31,8 @@ def volume(size_bytes: int | None) -> str:
 
 def share(part: int, whole: int) -> str:
     """A part in per cent of the whole."""
-    return f"{_short(100 * part / whole)}\u202f%" if whole else ABSENT
+    value = percent(part, whole)
+    return f"{in_words(value)}\u202f%" if value is not None else ABSENT
 
 
 def rate(per_second: float) -> str:

@@ -21,9 +21,9 @@ from flows.common.spreadsheet import cell
 
 COLUMNS: Final = (
     "campaign", "requested_path", "suffix", "finding", "rule", "detector_config", "stage", "did",
-    "complete", "files_available", "files_total", "files", "bytes", "rses", "is_open",
-    "owner_path", "owner_task", "tasks", "priority", "requestor", "arrived_at", "checked_at",
-    "reason", "suggestions",
+    "complete", "availability", "files_available", "files_total", "files", "bytes", "rses",
+    "contradictions", "is_open", "owner_path", "owner_task", "tasks", "requested_by", "priority",
+    "requestor", "arrived_at", "checked_at", "reason", "suggestions",
 )  # fmt: skip
 _CHUNK: Final = 200
 
@@ -70,10 +70,10 @@ def _cells(row: rows.Row, suggested: list[str]) -> list[str]:
         cell(value)
         for value in (
             row.campaign, row.path, row.suffix, row.finding, row.rule, row.detector_config,
-            row.stage, row.did, row.is_complete, row.available if has_dataset else None,
-            row.wanted if has_dataset else None, row.files, row.size_bytes, "; ".join(rses),
-            row.is_open, row.owner_path, row.owner_task, row.tasks, row.priority,
-            row.requestor, row.arrived_at, row.checked_at, row.reason,
-            suggested,
+            row.stage, row.did, row.is_complete, row.availability,
+            row.files_on_disk if has_dataset else None, row.file_count, row.files, row.size_bytes,
+            "; ".join(rses), "; ".join(row.contradictions or ()), row.is_open, row.owner_path,
+            row.owner_task, row.campaign_tasks, row.other_tasks, row.priority, row.requestor,
+            row.arrived_at, row.checked_at, row.reason, suggested,
         )
     ]  # fmt: skip

@@ -13,7 +13,7 @@ from api.http.errors import Rejection, reading, writing
 from api.http.sessions import session_of, settings_of
 from api.provenance import schemas, services, views
 from api.provenance.queries import campaigns, counts, dids, reports, rows
-from api.provenance.queries.selection import LARGEST_PAGE, Selection
+from api.provenance.queries.selection import COMPLETENESS, LARGEST_PAGE, Selection
 from api.requests.views import Triggered, triggered
 from flows.common.database import now
 from flows.common.text import Text
@@ -33,9 +33,9 @@ CampaignName = Annotated[
 class PathFilters(BaseModel):
     """Which of a campaign's paths are wanted, as its page's address says it."""
 
-    q: Text = Field("", description="Words that the path or DID contains.")
+    q: Text = Field("", description="Words that the path or DID contains; + is %2B.")
     finding: Text = Field("", description="found, missing or unknown")
-    completeness: Text = Field("", description="complete or incomplete")
+    completeness: Text = Field("", description=f"one of {', '.join(COMPLETENESS)}")
     rse: Text = ""
     requestor: Text = ""
     priority: Text = ""
@@ -145,7 +145,7 @@ DidText = Annotated[
     Query(
         max_length=5000,
         examples=["epic:/RECO/26.05.0/epic_craterlake/DIS/NC/10x100/minQ2=1"],
-        description="scope:/name",
+        description="scope:/name, exactly; in an address, + is written %2B.",
     ),
 ]
 
@@ -161,6 +161,7 @@ def get_did(
     wanted = dids.parse(did)
     with session_of(request) as session:
         found = dids.read(session, wanted, page=page)
+        dids.require_known(found)
         if found.knowledge is not dids.Knowledge.KNOWN:
             raise Rejection(404, {"detail": f"Nothing is known of {wanted}", **_live(found)})
         return views.did(found)
@@ -170,6 +171,7 @@ def get_did(
 def read_did(request: Request, caller: Requester, did: DidText) -> Triggered:
     """The event `rucio_did_ready` announces the end; then GET has the answer under `live`."""
     wanted = dids.parse(did)
+    dids.require_reachable(wanted)
     with session_of(request) as session:
         accepted = services.read_did(session, wanted.scope, wanted.name, by=caller, source=_SOURCE)
     return triggered(accepted, settings_of(request))

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from flows.provenance.models import Finding, Rule
+from flows.provenance.models import Availability, Finding, Rule
 
 
 class _View(BaseModel):
@@ -15,9 +15,14 @@ class _View(BaseModel):
 
 
 class RseView(BaseModel):
-    """Files of a dataset at an RSE: available, and in all."""
+    """Files of a dataset at an RSE, by Rucio's summary: available, and in all.
+
+    `type`: DISK, TAPE, or empty where Rucio does not say. `complete`: the summary counts all
+    files that the dataset lists, and all are available.
+    """
 
     rse: str
+    type: str = ""
     files: int | None
     total: int | None
     bytes: int | None = None
@@ -25,7 +30,12 @@ class RseView(BaseModel):
 
 
 class ProducedView(_View):
-    """A produced dataset. `length` and `bytes` are null while Rucio has it open."""
+    """A produced dataset; `length`, Rucio's own count, is null while it is open.
+
+    `file_count`: the files that Rucio lists; `counted_files`: of these, what totals count here;
+    `files_on_disk`: at the disk that has most of them. `complete`: all files are wherever they are
+    to be; `contradictions`: where Rucio's counts contradict each other.
+    """
 
     did: str
     stage: str
@@ -34,10 +44,14 @@ class ProducedView(_View):
     background: str
     rses: list[RseView]
     file_count: int
+    counted_files: int
+    files_on_disk: int
     bytes: int = Field(validation_alias="file_bytes")
     length: int | None
     is_open: bool | None
     complete: bool = Field(validation_alias="is_complete")
+    availability: Availability
+    contradictions: list[str]
     arrived_at: datetime | None
     checked_at: datetime
     owner_path: str | None
@@ -45,7 +59,10 @@ class ProducedView(_View):
 
 
 class MatchView(_View):
-    """A produced dataset that counts for a path; `file_count`: its files that are the path's."""
+    """A produced dataset that counts for a path; `file_count`: its files that are the path's.
+
+    The others as in `ProducedView`.
+    """
 
     did: str
     rule: Rule
@@ -54,9 +71,13 @@ class MatchView(_View):
     background: str
     rses: list[RseView]
     file_count: int = Field(validation_alias="files")
+    counted_files: int
+    files_on_disk: int
     bytes: int = Field(validation_alias="size_bytes")
     is_open: bool | None
     complete: bool = Field(validation_alias="is_complete")
+    availability: Availability
+    contradictions: list[str]
     arrived_at: datetime | None
     checked_at: datetime = Field(validation_alias="seen_at")
     owner_path: str | None
@@ -94,16 +115,24 @@ class PathsView(BaseModel):
 
 
 class CountsView(_View):
-    """A campaign's counts: paths, then datasets, files and bytes."""
+    """A campaign's counts: paths, then datasets, files and bytes; a file counts once.
+
+    The paths that are found are `complete` (all files wherever they are to be), `replicating` (all
+    at a disk, and other copies under way), `tape` (all on tape only) or `incomplete`.
+    `contradictory`: datasets whose counts at Rucio contradict each other.
+    """
 
     requested: int
     found: int
     missing: int
     unknown: int
     complete: int
+    replicating: int
+    tape: int
     incomplete: int
     datasets: int
     unmatched: int
+    contradictory: int
     files: int
     size_bytes: int
 

@@ -21,7 +21,7 @@ from blocks.rucio_catalog.records import (
     FileReplicas,
     Rule,
 )
-from blocks.rucio_catalog.rows import file_of, file_replicas, read, rule, text
+from blocks.rucio_catalog.rows import file_of, file_replicas, read, rse_type, rule, text
 from blocks.rucio_catalog.session import RucioSession
 
 _MOST_METADATA = 1000
@@ -99,6 +99,10 @@ class RucioCatalog(Closing):
         """Names of the datasets that match, as they come; ``*`` stands for any text."""
         return self._search(scope, pattern, "dataset")
 
+    def list_collections(self, scope: str, pattern: str) -> Iterator[str]:
+        """As :meth:`list_datasets`, and containers."""
+        return self._search(scope, pattern, "collection")
+
     def list_files_created_after(
         self, scope: str, pattern: str, *, since: datetime
     ) -> Iterator[str]:
@@ -163,6 +167,11 @@ class RucioCatalog(Closing):
         missing = self.metadata(scope, empty).missing if empty else ()
         known = {name: records for name, records in found.items() if name not in {*missing}}
         return Answers(known, missing)
+
+    def rse_types(self) -> dict[str, str]:
+        """``DISK`` or ``TAPE`` of each RSE, as Rucio has it; by the RSE's name."""
+        with self._sessions.session() as session:
+            return dict(read(rse_type, session.list_rses()))
 
     def _search(self, scope: str, pattern: str, did_type: str, **more: Any) -> Iterator[str]:
         check_pattern(scope, pattern)

@@ -76,3 +76,8 @@ def file_replicas(row: Mapping[str, Any]) -> FileReplicas:
 def rule(row: Mapping[str, Any]) -> Rule:
     """A replication rule."""
     return Rule(str(row["id"]), row["rse_expression"], str(row["state"]))
+
+
+def rse_type(row: Mapping[str, Any]) -> tuple[str, str]:
+    """An RSE's name and its type."""
+    return row["rse"], str(row.get("rse_type") or "")

@@ -11,6 +11,7 @@ from typing import Any
 
 from rucio.client.didclient import DIDClient
 from rucio.client.replicaclient import ReplicaClient
+from rucio.client.rseclient import RSEClient
 from rucio.client.ruleclient import RuleClient
 from rucio.common.constants import HTTPMethod
 
@@ -21,7 +22,7 @@ from blocks.rucio_catalog.errors import RucioUnavailable
 from blocks.rucio_catalog.tokens import Tokens
 
 
-class RucioSession(DIDClient, ReplicaClient, RuleClient):  # type: ignore[misc]
+class RucioSession(DIDClient, ReplicaClient, RSEClient, RuleClient):  # type: ignore[misc]
     """Every call raises the errors of this block, as :meth:`RucioConnection.exchange` does."""
 
     def __init__(self, access: RucioAccess, tokens: Tokens) -> None:

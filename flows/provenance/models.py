@@ -5,6 +5,7 @@ The ops side writes them, a campaign at a time, in one transaction; everybody re
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -29,6 +30,10 @@ _EMPTY_OBJECT = text("'{}'::jsonb")
 
 EVGEN: Final = "EVGEN"
 """Stands for the campaign of the registered inputs (``/EVGEN/...``), which have none."""
+
+
+TAPE: Final = "TAPE"
+"""Rucio's type of an RSE whose files must be staged before they can be read."""
 
 
 class SweepState(StrEnum):
@@ -65,6 +70,29 @@ class Rule(StrEnum):
     suggestion, which finds nothing (ops contract section 1.10)."""
 
 
+class Availability(StrEnum):
+    """Where all files of a dataset are, by Rucio's counts and its list of files; the best first."""
+
+    COMPLETE = "complete"
+    """All at every RSE that is to have them, one of them a disk."""
+    REPLICATING = "replicating"
+    """All at a disk; another RSE still lacks some."""
+    TAPE = "tape"
+    """All on tape, and not all at any disk."""
+    INCOMPLETE = "incomplete"
+    """Not all at any one RSE, or the dataset's own counts contradict each other."""
+
+
+def most_on_disk(rses: Iterable[Mapping[str, Any]], listed: int) -> int:
+    """The files at the disk that has most of them; never more than are listed.
+
+    An RSE whose type Rucio does not say is taken for a disk. What several disks have of a dataset
+    together is not known from Rucio's counts.
+    """
+    on_disk = (each["files"] or 0 for each in rses if each.get("type") != TAPE)
+    return min(listed, max(on_disk, default=0))
+
+
 class CampaignSweep(Base):
     """The last sweep of a campaign, and what it counted. `checked_at`: of what stands here."""
 
@@ -77,7 +105,7 @@ class CampaignSweep(Base):
     checked_at: Mapped[datetime | None] = mapped_column(AwareTime)
     request_id: Mapped[int | None] = mapped_column(BigInteger)
     seconds: Mapped[float] = mapped_column(server_default=text("0"))
-    # requested, found, complete, incomplete, missing, datasets, unmatched, files, size_bytes
+    # As `domain.figures.counts` gives them.
     counts: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=_EMPTY_OBJECT)
 
 
@@ -104,12 +132,17 @@ class ProducedDataset(Base):
     length: Mapped[int | None]
     size_bytes: Mapped[int | None] = mapped_column(BigInteger)
     is_open: Mapped[bool | None]
-    # What its files add up to.
+    # What its files, as Rucio lists them, add up to.
     file_count: Mapped[int]
     file_bytes: Mapped[int] = mapped_column(BigInteger)
-    # [{"rse", "files": available, "total", "bytes", "complete"}], by name.
+    # Of these, what totals count here: a file of several datasets is counted with the first.
+    counted_files: Mapped[int]
+    counted_bytes: Mapped[int] = mapped_column(BigInteger)
+    # [{"rse", "type", "files": available, "total", "bytes", "complete"}], by name.
     rses: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=_EMPTY_LIST)
-    is_complete: Mapped[bool]
+    availability: Mapped[Availability] = mapped_column(String(12))
+    # Where Rucio's counts contradict each other, in words.
+    contradictions: Mapped[list[str]] = mapped_column(JSONB, server_default=_EMPTY_LIST)
     # Earliest creation of a replica at an RSE.
     arrived_at: Mapped[datetime | None] = mapped_column(AwareTime)
     checked_at: Mapped[datetime] = mapped_column(AwareTime)
@@ -120,6 +153,16 @@ class ProducedDataset(Base):
     def did(self) -> str:
         """Scope and name, as Rucio's commands take them."""
         return f"{self.scope}:{self.name}"
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all its files are wherever they are to be."""
+        return self.availability == Availability.COMPLETE
+
+    @property
+    def files_on_disk(self) -> int:
+        """Its files at the disk that has most of them."""
+        return most_on_disk(self.rses, self.file_count)
 
 
 class ProducedFile(Base):
@@ -152,6 +195,11 @@ class RequestedPath(Base):
     # Names of PCS's tasks of this path: all, and which of them are of this campaign.
     tasks: Mapped[list[str]] = mapped_column(JSONB, server_default=_EMPTY_LIST)
     campaign_tasks: Mapped[list[str]] = mapped_column(JSONB, server_default=_EMPTY_LIST)
+
+    @property
+    def other_tasks(self) -> list[str]:
+        """The tasks of other campaigns: they asked for the path, and did not produce this."""
+        return [each for each in self.tasks if each not in self.campaign_tasks]
 
 
 class PathMatch(Base):

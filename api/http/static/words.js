@@ -19,8 +19,12 @@ export function volume(bytes) {
   return `${unit ? short(bytes) : bytes.toFixed(0)}${THIN}${UNITS[unit]}`;
 }
 
+/** A part in per cent, rounded as flows/common/percent.py does: only all is 100, only nothing is 0. */
 export function share(part, whole) {
-  return whole ? `${short((100 * part) / whole)}${THIN}%` : "–";
+  if (!whole) return "–";
+  const tenths = Math.floor((1000 * part) / whole);
+  const shown = (part > whole ? Math.max(tenths, 1001) : part ? Math.max(tenths, 1) : 0) / 10;
+  return `${shown.toFixed(shown === 0 || shown === 100 ? 0 : 1)}${THIN}%`;
 }
 
 export function rate(perSecond) {

@@ -13,11 +13,13 @@ from sqlalchemy.orm import Session
 
 from api.http import pages, wording
 from api.http.access import gatekeeper
+from api.http.search import BadQuery
 from api.http.sessions import read, settings_of
 from api.provenance import export
-from api.provenance.queries import campaigns, counts, rows
-from api.provenance.queries.selection import NO_REQUESTOR, Selection
+from api.provenance.queries import campaigns, counts, dids, rows
+from api.provenance.queries.selection import COMPLETENESS, NO_REQUESTOR, Selection
 from api.provenance.routes import stale_before
+from blocks import did_names
 from blocks.errors import NotFound
 from flows.common import events
 from flows.common.callers import Caller
@@ -45,6 +47,7 @@ async def catalog_page(request: Request) -> Response:
         request, "catalog.html", viewer, **found, **shared(request, viewer),
         page_size=rows.PAGE_SIZE, no_requestor=NO_REQUESTOR, evgen=EVGEN,
         findings=[each.value for each in Finding], rules=list(Rule)[:3],
+        completeness=COMPLETENESS,
     )  # fmt: skip
 
 
@@ -63,9 +66,11 @@ async def catalog_json(request: Request) -> Response:
 async def _export(request: Request, form: export.Format, suffix: str, media_type: str) -> Response:
     """The rows as a file, named for their campaign; 404 as text where there is none."""
     await gatekeeper(request).reader(request)
-    wanted = Selection.of(dict(request.query_params))
     try:
+        wanted = Selection.of(dict(request.query_params))
         named = await read(request, lambda session: _named(session, wanted))
+    except BadQuery as error:
+        return Response(f"{error}\n", 400, media_type="text/plain")
     except NotFound as error:
         return Response(f"{error}\n", 404, media_type="text/plain")
     if named is None:
@@ -128,7 +133,8 @@ def shared(request: Request, viewer: Caller) -> dict[str, Any]:
     return {
         "known": pages.known(viewer),
         "has_tasks": settings.pcs.url is None,
-        "did_path": lambda did: f"{prefix}/pcs/did/?did={quote(did, safe=':/')}",
+        "did_path": lambda did: _did_path(prefix, did),
+        "unreachable": lambda did: did_names.unreachable(did.partition(":")[2]),
         "task_path": lambda name: f"{prefix}/pcs/tasks/{quote(name, safe='')}/",
         "monitor": lambda key: monitor.replace("{id}", str(key)) if monitor else "",
         "pcs_api": f"{prefix}/pcs/api/",
@@ -136,3 +142,12 @@ def shared(request: Request, viewer: Caller) -> dict[str, Any]:
         "wording": wording,
         "time_now": now(),
     }
+
+
+def _did_path(prefix: str, did: str) -> str | None:
+    """Where the DID's page is; None where its name has signs that no page is for."""
+    try:
+        found = dids.parse(did)
+    except dids.BadDid:
+        return None
+    return f"{prefix}/pcs/did/?did={quote(str(found), safe=':/')}"

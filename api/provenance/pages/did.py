@@ -44,8 +44,12 @@ async def did_page(request: Request, did: str = "", files: str = "", after: str 
 async def did_at_path(
     request: Request, scope: str, name: str, files: str = "", after: str = ""
 ) -> Response:
-    """The same by path: `/pcs/did/epic/RECO/...`, with one slash or two before the name."""
-    wanted = partial(dids.checked, scope, f"/{name.strip('/')}")
+    """The same by path: `/pcs/did/epic/RECO/...`, with one slash or two before the name.
+
+    One slash at the end is the address's: a name that has one is reached with `?did=`.
+    """
+    exact = name.removesuffix("/")
+    wanted = partial(dids.checked, scope, exact if exact.startswith("/") else f"/{exact}")
     return await _shown(request, wanted, files=files, is_again=bool(after))
 
 
@@ -55,12 +59,13 @@ async def _shown(
     viewer = await pages.viewer_of(request)
     try:
         did = wanted()
+        if not is_again and viewer.may(Scope.REQUEST):
+            await run_in_threadpool(_ask, request, did, viewer)
+        found = await read(request, lambda session: _found(session, did, _number(files)))
+        detail: Detail = found["detail"]
+        dids.require_known(detail)
     except BadDid as error:
         return await pages.show(request, "did_bad.html", viewer, status=400, problem=str(error))
-    if not is_again and viewer.may(Scope.REQUEST):
-        await run_in_threadpool(_ask, request, did, viewer)
-    found = await read(request, lambda session: _found(session, did, _number(files)))
-    detail: Detail = found["detail"]
     return await pages.show(
         request,
         "did.html",

@@ -7,12 +7,11 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.orm import Session
 
-from api.http import pages
+from api.http import pages, search
 from api.http.sessions import read
 from api.provenance.pages.catalog import shared
 from api.provenance.queries import campaigns, reports
 from flows.common import events
-from flows.common.text import unkeepable
 from flows.provenance.models import EVGEN, CompletionReport
 
 router = APIRouter(route_class=pages.PageRoute, prefix="/pcs/reports", include_in_schema=False)
@@ -35,7 +34,7 @@ async def list_page(
 ) -> Response:
     """The newest reports, of one campaign or of all."""
     viewer = await pages.viewer_of(request)
-    wanted = "" if any(unkeepable(campaign)) else campaign.strip()[:100]
+    wanted = search.exact("campaign", campaign)
     found = await read(request, lambda session: _listed(session, wanted))
     return await pages.show(
         request, "reports.html", viewer, **found, **shared(request, viewer), campaign=wanted

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Integer, case, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, case, func, literal_column, or_, select
 from sqlalchemy.orm import Session
 
 from api.provenance.queries.selection import SUGGESTING
 from api.provenance.schemas import ArrivalView, CountsView
-from flows.provenance.models import EVGEN, Finding, PathMatch, ProducedDataset, RequestedPath
+from flows.provenance.models import (
+    EVGEN,
+    Availability,
+    Finding,
+    PathMatch,
+    ProducedDataset,
+    RequestedPath,
+)
 
 BIN_HOURS: Final = 12
 _BIN: Final[ColumnElement[Any]] = literal_column(f"interval '{BIN_HOURS} hours'")
 _MIDNIGHT: Final[ColumnElement[Any]] = literal_column("timestamptz '2000-01-01 00:00:00+00'")
 _FINDING_STAGES: Final = ("RECO", EVGEN)
+_BEST_FIRST: Final = tuple(Availability)
 
 
 @dataclass(frozen=True)
@@ -40,23 +49,19 @@ def of_campaign(name: str) -> ColumnElement[bool]:
 
 def summary(session: Session, name: str) -> CountsView:
     """What is counted of the campaign, from the same tables as its rows."""
-    findings = {
-        str(finding): (int(count), int(complete))
-        for finding, count, complete in session.execute(_findings(name))
-    }
-    datasets, unmatched_ones, files, size = session.execute(_totals(name)).one()
-    found, complete = findings.get(Finding.FOUND, (0, 0))
+    paths: Counter[str] = Counter()
+    found: Counter[str] = Counter()
+    for finding, worst, count in session.execute(_findings(name)):
+        paths[str(finding)] += count
+        if finding == Finding.FOUND:
+            found[_BEST_FIRST[worst] if worst is not None else Availability.INCOMPLETE] += count
     return CountsView(
-        requested=sum(count for count, _ in findings.values()),
-        found=found,
-        missing=findings.get(Finding.MISSING, (0, 0))[0],
-        unknown=findings.get(Finding.UNKNOWN, (0, 0))[0],
-        complete=complete,
-        incomplete=found - complete,
-        datasets=datasets,
-        unmatched=unmatched_ones,
-        files=files,
-        size_bytes=size,
+        requested=paths.total(),
+        found=paths[Finding.FOUND],
+        missing=paths[Finding.MISSING],
+        unknown=paths[Finding.UNKNOWN],
+        **{str(each): found[each] for each in _BEST_FIRST},
+        **session.execute(_totals(name)).one()._asdict(),
     )
 
 
@@ -70,8 +75,8 @@ def arrivals(session: Session, name: str) -> list[ArrivalView]:
     """What arrived of the campaign, in bins of 12 h aligned to UTC midnight."""
     begin = func.date_bin(_BIN, ProducedDataset.arrived_at, _MIDNIGHT).label("at")
     query = (
-        select(begin, ProducedDataset.stage, func.count(), func.sum(ProducedDataset.file_count),
-               func.sum(ProducedDataset.file_bytes))
+        select(begin, ProducedDataset.stage, func.count(), func.sum(ProducedDataset.counted_files),
+               func.sum(ProducedDataset.counted_bytes))
         .where(of_campaign(name), ProducedDataset.arrived_at.is_not(None))
         .group_by(begin, ProducedDataset.stage)
         .order_by(begin, ProducedDataset.stage)
@@ -104,9 +109,13 @@ def _distinct(session: Session, what: ColumnElement[Any] | Any, where: Any) -> l
 
 
 def _findings(name: str) -> Any:
+    """Numbers of paths by finding, and by how their worst dataset is."""
+    rank = case(
+        {each.value: place for place, each in enumerate(_BEST_FIRST)},
+        value=ProducedDataset.availability,
+    )
     of_path = (
-        select(RequestedPath.path, RequestedPath.finding,
-               func.coalesce(func.bool_and(ProducedDataset.is_complete), False).label("complete"))
+        select(RequestedPath.path, RequestedPath.finding, func.max(rank).label("worst"))
         .outerjoin(PathMatch, (PathMatch.campaign == RequestedPath.campaign)
                    & (PathMatch.path == RequestedPath.path) & PathMatch.rule.not_in(SUGGESTING))
         .outerjoin(ProducedDataset, (ProducedDataset.id == PathMatch.dataset_id)
@@ -115,17 +124,21 @@ def _findings(name: str) -> Any:
         .group_by(RequestedPath.path, RequestedPath.finding)
         .subquery()
     )  # fmt: skip
-    complete = func.sum(of_path.c.complete.cast(Integer))
-    return select(of_path.c.finding, func.count(), complete).group_by(of_path.c.finding)
+    return select(of_path.c.finding, of_path.c.worst, func.count()).group_by(
+        of_path.c.finding, of_path.c.worst
+    )
 
 
 def _totals(name: str) -> Any:
-    lone = case((_counts_for_a_path(name), 0), else_=1)
+    def number(condition: ColumnElement[bool]) -> ColumnElement[int]:
+        return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
+
     return select(
-        func.count(),
-        func.coalesce(func.sum(lone), 0),
-        func.coalesce(func.sum(ProducedDataset.file_count), 0),
-        func.coalesce(func.sum(ProducedDataset.file_bytes), 0),
+        func.count().label("datasets"),
+        number(~_counts_for_a_path(name)).label("unmatched"),
+        number(func.jsonb_array_length(ProducedDataset.contradictions) > 0).label("contradictory"),
+        func.coalesce(func.sum(ProducedDataset.counted_files), 0).label("files"),
+        func.coalesce(func.sum(ProducedDataset.counted_bytes), 0).label("size_bytes"),
     ).where(of_campaign(name))
 
 

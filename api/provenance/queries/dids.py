@@ -40,10 +40,15 @@ class Knowledge(StrEnum):
 
 @dataclass(frozen=True)
 class Did:
-    """A scope and a name that Rucio would take."""
+    """A scope and a name, exactly; a catalogue may hold it."""
 
     scope: str
     name: str
+
+    @property
+    def unreachable(self) -> str | None:
+        """Why Rucio cannot be asked for it; None where it can."""
+        return did_names.unreachable(self.name)
 
     def __str__(self) -> str:
         return f"{self.scope}:{self.name}"
@@ -107,27 +112,48 @@ class Detail:
 
 
 def parse(text: str) -> Did:
-    """The DID that `scope:/name` says, with or without a slash at its end.
+    """The DID that `scope:/name` says, exactly: a blank, or a slash at its end, is never dropped.
 
     Raises:
-        BadDid: It says none that Rucio would take.
+        BadDid: It says none that a catalogue may hold.
     """
-    scope, colon, name = text.strip().partition(":")
+    scope, colon, name = text.partition(":")
     if not colon:
         raise BadDid(f"did: {text[:60]!r} is not of the form scope:/name")
-    return checked(scope, name.rstrip("/"))
+    return checked(scope, name)
 
 
 def checked(scope: str, name: str) -> Did:
-    """The DID, where Rucio would take it.
+    """The DID, where a catalogue may hold it.
 
     Raises:
-        BadDid: It would not.
+        BadDid: None may.
     """
     try:
-        return Did(did_names.check_scope(scope), did_names.check_name(name))
+        return Did(did_names.check_scope(scope), did_names.check_signs(name))
     except did_names.BadDidName as error:
-        raise BadDid(f"did: {error}") from None
+        lost = "; in an address, write + as %2B" if " " in name else ""
+        raise BadDid(f"did: {error}{lost}") from None
+
+
+def require_reachable(did: Did) -> None:
+    """Make sure that Rucio can be asked for the DID.
+
+    Raises:
+        BadDid: It cannot.
+    """
+    if (reason := did.unreachable) is not None:
+        raise BadDid(f"did: name {did.name[:60]!r} {reason}: Rucio cannot be asked for it")
+
+
+def require_known(detail: Detail) -> None:
+    """Make sure that the last sweep has a DID that Rucio cannot be asked for.
+
+    Raises:
+        BadDid: It has not: nobody can tell whether there is one.
+    """
+    if detail.dataset is None:
+        require_reachable(detail.did)
 
 
 def read(session: Session, did: Did, *, page: int = 1) -> Detail:
@@ -153,17 +179,21 @@ def read(session: Session, did: Did, *, page: int = 1) -> Detail:
 
 def is_due(detail: Detail, at: datetime | None = None) -> bool:
     """Whether Rucio should be asked, now that somebody opens its page."""
-    if detail.request is not None:
+    if detail.request is not None or detail.did.unreachable is not None:
         return False
     live = detail.live
     return live is None or (at or now()) - live.attempted_at > _FRESH
 
 
 def _file(session: Session, did: Did) -> tuple[ProducedDataset | None, ProducedFile | None]:
-    """The file of that name in the dataset that its directory names."""
-    dataset = dataset_named(session, did.scope, did.name.rpartition("/")[0])
-    file = session.get(ProducedFile, (dataset.id, did.name)) if dataset is not None else None
-    return (dataset, file) if file is not None else (None, None)
+    """The file of that name in a dataset that its directory names, with or without a slash."""
+    directory = did.name.rpartition("/")[0]
+    for name in (directory, f"{directory}/"):
+        dataset = dataset_named(session, did.scope, name)
+        file = session.get(ProducedFile, (dataset.id, did.name)) if dataset is not None else None
+        if file is not None:
+            return dataset, file
+    return None, None
 
 
 def _files(session: Session, dataset: ProducedDataset, page: int) -> list[ProducedFile]:

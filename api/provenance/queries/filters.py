@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Integer, case, cast, exists, func, or_, select, type_coerce
 from sqlalchemy.dialects.postgresql import JSONB
 
-from api.provenance.queries.selection import NO_REQUESTOR, Selection
+from api.provenance.queries.selection import COMPLETENESS, NO_REQUESTOR, Selection
 from flows.provenance.models import (
+    TAPE,
     CampaignSweep,
     Finding,
     PathMatch,
@@ -28,7 +29,7 @@ def conditions(
     if wanted.finding and not is_any_finding:
         found.append(RequestedPath.finding == wanted.finding)
     if wanted.completeness:
-        found.append(ProducedDataset.is_complete.is_(wanted.completeness == "complete"))
+        found.append(ProducedDataset.availability.in_(COMPLETENESS[wanted.completeness]))
     if wanted.rse:
         at_rse = type_coerce([{"rse": wanted.rse}], JSONB)
         found.append(ProducedDataset.rses.op("@>")(at_rse))
@@ -64,12 +65,14 @@ def _is_stale(before: datetime) -> ColumnElement[bool]:
 
 
 def _share() -> ColumnElement[Any]:
+    """The part of the listed files that is at the disk that has most of them."""
     each = func.jsonb_array_elements(ProducedDataset.rses).table_valued("value")
-    part, whole = (
-        func.sum(cast(type_coerce(each.c.value, JSONB)[name].astext, Integer))
-        for name in ("files", "total")
-    )
-    return select(part * 1.0 / func.nullif(whole, 0)).select_from(each).scalar_subquery()
+    rse = type_coerce(each.c.value, JSONB)
+    is_disk = func.coalesce(rse["type"].astext, "") != TAPE
+    most = select(func.max(cast(rse["files"].astext, Integer))).select_from(each).where(is_disk)
+    listed = ProducedDataset.file_count
+    on_disk = func.least(func.coalesce(most.scalar_subquery(), 0), listed)
+    return on_disk * 1.0 / func.nullif(listed, 0)
 
 
 def order(sort: str) -> list[ColumnElement[Any]]:

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload
 
 from api.pcs.models import ProdTask
-from flows.provenance.models import EVGEN, CampaignSweep, PathMatch, ProducedDataset
+from flows.provenance.models import EVGEN, CampaignSweep, PathMatch, ProducedDataset, RequestedPath
 
 _MOST_DERIVED: Final = 50
 _RECO: Final = "RECO"
@@ -32,6 +32,7 @@ class Lineage:
     Attributes:
         matches: The requested paths that it counts for, by their rule.
         task: PCS's task that owns it.
+        requested_by: Where none does, the tasks that ask for its path.
         inputs: What it was made from.
         outputs: What was made from it.
     """
@@ -41,6 +42,7 @@ class Lineage:
     inputs: list[Input]
     outputs: list[ProducedDataset]
     more_outputs: int = 0
+    requested_by: Sequence[str] = ()
 
 
 def dataset_named(session: Session, scope: str, name: str) -> ProducedDataset | None:
@@ -61,7 +63,16 @@ def lineage_of(session: Session, dataset: ProducedDataset | None) -> Lineage:
     )
     outputs, more = _outputs(session, dataset)
     inputs = _inputs(session, dataset)
-    return Lineage(list(matches), _task(session, dataset.owner_task), inputs, outputs, more)
+    task = _task(session, dataset.owner_task)
+    asking = _requested_by(session, dataset) if dataset.owner_task is None else ()
+    return Lineage(list(matches), task, inputs, outputs, more, asking)
+
+
+def _requested_by(session: Session, dataset: ProducedDataset) -> Sequence[str]:
+    """The tasks, of other campaigns, that ask for the path that the dataset counts for."""
+    asked = select(RequestedPath.tasks).where(RequestedPath.path == dataset.owner_path)
+    found = session.scalars(asked.where(RequestedPath.campaign == dataset.campaign))
+    return sorted({task for tasks in found for task in tasks})
 
 
 def _task(session: Session, name: str | None) -> ProdTask | None:
@@ -76,23 +87,31 @@ def _task(session: Session, name: str | None) -> ProdTask | None:
 def _inputs(session: Session, dataset: ProducedDataset) -> list[Input]:
     if dataset.campaign == EVGEN:
         return []
-    name = f"/EVGEN/{dataset.suffix.strip('/')}"
-    registered = dataset_named(session, dataset.scope, name)
-    sweep = session.get(CampaignSweep, EVGEN)
-    is_known = sweep is not None and sweep.checked_at is not None
     found = [
-        Input(
-            f"{dataset.scope}:{name}",
-            is_registered=registered is not None if is_known or registered is not None else None,
-            file_count=registered.file_count if registered is not None else None,
-        )
-    ]
+        Input(each.did, is_registered=True, file_count=each.file_count)
+        for each in _registered(session, dataset)
+    ] or [_unregistered(session, dataset)]
     if dataset.stage == _RECO:
         found += [
             Input(each.did, is_registered=True, file_count=each.file_count)
             for each in _siblings(session, dataset)
         ]
     return found
+
+
+def _registered(session: Session, dataset: ProducedDataset) -> Sequence[ProducedDataset]:
+    """The inputs of the dataset's path, whatever slashes their names have besides."""
+    is_input = (ProducedDataset.campaign == EVGEN) & (ProducedDataset.scope == dataset.scope)
+    wanted = select(ProducedDataset).where(is_input, ProducedDataset.suffix == dataset.suffix)
+    return session.scalars(wanted.order_by(ProducedDataset.name)).all()
+
+
+def _unregistered(session: Session, dataset: ProducedDataset) -> Input:
+    """The input that is to be expected, where none is known."""
+    sweep = session.get(CampaignSweep, EVGEN)
+    is_known = sweep is not None and sweep.checked_at is not None
+    did = f"{dataset.scope}:/EVGEN/{dataset.suffix}"
+    return Input(did, is_registered=False if is_known else None, file_count=None)
 
 
 def _outputs(session: Session, dataset: ProducedDataset) -> tuple[list[ProducedDataset], int]:

@@ -15,7 +15,15 @@ from sqlalchemy.orm import Session
 
 from api.provenance.queries.filters import conditions, order
 from api.provenance.queries.selection import SUGGESTING, Selection
-from flows.provenance.models import Finding, PathMatch, ProducedDataset, RequestedPath, Rule
+from flows.provenance.models import (
+    Availability,
+    Finding,
+    PathMatch,
+    ProducedDataset,
+    RequestedPath,
+    Rule,
+    most_on_disk,
+)
 
 PAGE_SIZE: Final = 100
 _CHUNK: Final = 500
@@ -27,7 +35,8 @@ class Row:
 
     Attributes:
         files: Files of the dataset that are of this path.
-        rses: `{"rse", "files": available, "total", "bytes", "complete"}` each.
+        rses: `{"rse", "type", "files": available, "total", "bytes", "complete"}` each.
+        contradictions: Where Rucio's counts of the dataset contradict each other, in words.
         tasks: PCS's tasks of the path; `campaign_tasks` those of this campaign.
     """
 
@@ -50,9 +59,11 @@ class Row:
     detector_config: str | None
     background: str | None
     file_count: int | None
+    counted_files: int | None
     size_bytes: int | None
     rses: list[dict[str, Any]] | None
-    is_complete: bool | None
+    availability: Availability | None
+    contradictions: list[str] | None
     is_open: bool | None
     arrived_at: datetime | None
     owner_path: str | None
@@ -70,14 +81,20 @@ class Row:
         return self.file_count if self.matched_files is None else self.matched_files
 
     @property
-    def available(self) -> int:
-        """Available files, summed over the RSEs."""
-        return sum(each["files"] or 0 for each in self.rses or ())
+    def files_on_disk(self) -> int:
+        """Files of the dataset at the disk that has most of them."""
+        return most_on_disk(self.rses or (), self.file_count or 0)
 
     @property
-    def wanted(self) -> int:
-        """Files that the RSEs should have, summed."""
-        return sum(each["total"] or 0 for each in self.rses or ())
+    def is_complete(self) -> bool | None:
+        """Whether all files are wherever they are to be; None where there is no dataset."""
+        has_dataset = self.availability is not None
+        return self.availability == Availability.COMPLETE if has_dataset else None
+
+    @property
+    def other_tasks(self) -> list[str]:
+        """The tasks of other campaigns that ask for the path."""
+        return [each for each in self.tasks if each not in self.campaign_tasks]
 
     @property
     def is_shared(self) -> bool:
@@ -114,8 +131,10 @@ _COLUMNS: Final[tuple[Any, ...]] = (
     ProducedDataset.scope, ProducedDataset.name,
     ProducedDataset.campaign.label("version"), ProducedDataset.stage,
     ProducedDataset.detector_config, ProducedDataset.background, ProducedDataset.file_count,
+    ProducedDataset.counted_files,
     ProducedDataset.file_bytes.label("size_bytes"), ProducedDataset.rses,
-    ProducedDataset.is_complete, ProducedDataset.is_open, ProducedDataset.arrived_at,
+    ProducedDataset.availability, ProducedDataset.contradictions, ProducedDataset.is_open,
+    ProducedDataset.arrived_at,
     ProducedDataset.owner_path, ProducedDataset.owner_task,
     ProducedDataset.checked_at.label("seen_at"),
 )  # fmt: skip

@@ -7,19 +7,23 @@ from dataclasses import dataclass, fields
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from flows.common.text import unkeepable
-from flows.provenance.models import Finding, Rule
+from api.http import search
+from flows.provenance.models import Availability, Finding, Rule
 
 SUGGESTING: Final = (Rule.VERSION, Rule.TOKENS)
 """Rules that find nothing: what they match is only suggested."""
 LARGEST_PAGE: Final = 1_000_000
 NO_REQUESTOR: Final = "-"
 """What stands in an address for paths that nobody asked for by name; an empty one means all."""
-_MAX_TEXT: Final = 300
-_MAX_PRIORITY: Final = 9
+_EXACT: Final = ("campaign", "rse", "requestor", "detector", "stage")
+_FINDING_RULES: Final = tuple(each for each in Rule if each not in SUGGESTING)
+_PRIORITY_DIGITS: Final = 9
 _IN_ADDRESS: Final = {"text": "q", "is_stale": "stale"}
 """What an address calls what is called otherwise here."""
-_COMPLETENESS: Final = frozenset({"complete", "incomplete"})
+COMPLETENESS: Final = {str(each): (each,) for each in Availability} | {
+    "available": (Availability.COMPLETE, Availability.REPLICATING)
+}
+"""What a dataset's availability may be asked for as; `available`: all its files are at a disk."""
 SORTS: Final = (
     "path", "finding", "rule", "detector", "completeness", "files", "bytes", "priority",
     "requestor", "arrived", "checked",
@@ -34,7 +38,7 @@ class Selection:
     Attributes:
         campaign: Its name; empty: the one that is shown by itself.
         text: Words that the requested path or the produced name holds, in any case.
-        completeness: `complete` or `incomplete`.
+        completeness: One of `COMPLETENESS`.
         is_stale: Only what was not swept lately, or not since Rucio failed to answer.
     """
 
@@ -54,23 +58,24 @@ class Selection:
 
     @classmethod
     def of(cls, asked: Mapping[str, str]) -> Selection:
-        """The selection of an address's query; what cannot be meant is left out."""
-        known = {name: value for name, value in asked.items() if not any(unkeepable(value))}
-        sort = known.get("sort", "")
+        """The selection of an address's query; an order or a page that is none is the first.
+
+        Raises:
+            BadQuery: A filter, name or text cannot be meant as it stands: without it, other rows
+                would be shown for those that are asked for.
+        """
+        given = {name: search.exact(name, asked.get(name, "")) for name in _EXACT}
+        sort = asked.get("sort", "")
         return cls(
-            campaign=known.get("campaign", "").strip()[:_MAX_TEXT],
-            text=known.get("q", "").strip()[:_MAX_TEXT],
-            finding=_one_of(known.get("finding", ""), frozenset(Finding)),
-            completeness=_one_of(known.get("completeness", ""), _COMPLETENESS),
-            rse=known.get("rse", ""),
-            requestor=known.get("requestor", ""),
-            priority=str(_number(known.get("priority", ""), _MAX_PRIORITY) or ""),
-            detector=known.get("detector", ""),
-            rule=_one_of(known.get("rule", ""), frozenset(Rule) - {*SUGGESTING}),
-            stage=known.get("stage", ""),
-            is_stale=known.get("stale", "") not in {"", "0"},
+            **given,
+            text=search.words("q", asked.get("q", "")),
+            finding=search.one_of("finding", asked.get("finding", ""), list(Finding)),
+            completeness=search.one_of("completeness", asked.get("completeness", ""), COMPLETENESS),
+            rule=search.one_of("rule", asked.get("rule", ""), _FINDING_RULES),
+            priority=_priority(asked.get("priority", "")),
+            is_stale=asked.get("stale", "") not in {"", "0"},
             sort=sort if sort.removeprefix("-") in SORTS else cls.sort,
-            page=_number(known.get("page", ""), len(str(LARGEST_PAGE)) - 1) or 1,
+            page=_number(asked.get("page", ""), len(str(LARGEST_PAGE)) - 1) or 1,
         )
 
     @property
@@ -91,8 +96,10 @@ class Selection:
         return urlencode({name: value for name, value in parts.items() if value})
 
 
-def _one_of(value: str, choices: frozenset[str]) -> str:
-    return value if value in choices else ""
+def _priority(text: str) -> str:
+    if text and _number(text, _PRIORITY_DIGITS) is None:
+        raise search.BadQuery(f"priority: {text[:60]!r} is no number")
+    return text
 
 
 def _number(text: str, digits: int) -> int | None:

@@ -1,5 +1,6 @@
 // The catalog of a campaign: its arrivals drawn, and a sweep asked for and followed.
 
+import "./search.js";
 import { Plot } from "./catalog_plot.js";
 import { Work } from "./catalog_work.js";
 import { count } from "./words.js";

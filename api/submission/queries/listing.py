@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from sqlalchemy import ColumnElement, Select, String, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, contains_eager, selectinload
 
+from api.http import search
 from api.pcs.models import Attempt, Campaign, Dataset, ProdTask, TaskStatus
 from api.pcs.queries import tasks
 from flows.common.models import Request
@@ -19,7 +20,6 @@ PAGE_SIZE: Final = 100
 NO_CAMPAIGN: Final = "-"
 """What stands in the page's address for tasks without a campaign; an empty one means all."""
 LARGEST_PAGE: Final = 1_000_000
-_MAX_TEXT: Final = 300
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,13 +36,17 @@ class Filter:
 
     @classmethod
     def of(cls, asked: dict[str, str]) -> Filter:
-        """The filter of an address's query; what cannot be meant is left out."""
+        """The filter of an address's query; what else cannot be meant is left out.
+
+        Raises:
+            BadQuery: The text that is searched for cannot be meant as it stands.
+        """
         known = {name: value for name, value in asked.items() if not any(unkeepable(value))}
         sort = known.get("sort", "")
         page = known.get("page", "")
         is_page = page.isascii() and page.isdecimal() and len(page) < len(str(LARGEST_PAGE))
         return cls(
-            text=known.get("q", "").strip()[:_MAX_TEXT],
+            text=search.words("q", asked.get("q", "")),
             status=known.get("status", "") if known.get("status") in _STATUSES else "",
             campaign=known.get("campaign", ""),
             owner=known.get("owner", ""),

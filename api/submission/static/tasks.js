@@ -1,6 +1,7 @@
 // The list of production tasks: many at once, each row's outcome live.
 
 import { LivePage } from "./follow.js";
+import "./search.js";
 import { Batch } from "./tasks_batch.js";
 import { isOfTasks, TASK_TYPES } from "./tasks_events.js";
 import { mayWrite, read } from "./tasks_write.js";

@@ -15,7 +15,8 @@ from flows.common.database import transaction
 
 _DATASETS: Final = text("""
     SELECT d.name, d.file_count AS files, d.file_bytes AS size_bytes, d.length,
-           d.size_bytes AS rucio_bytes, d.is_complete, d.rses, coalesce(f.digest, '') AS digest
+           d.size_bytes AS rucio_bytes, d.availability = 'complete' AS is_complete, d.rses,
+           coalesce(f.digest, '') AS digest
     FROM provenance_dataset d
     CROSS JOIN LATERAL (
         SELECT md5(string_agg(name || ' ' || size_bytes || ' ' || adler32, ','

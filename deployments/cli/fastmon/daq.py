@@ -83,9 +83,17 @@ def _progress(plan: daq.RunPlan) -> Iterator[Callable[[daq.Message], None]]:
         yield _lines(plan)
         return
     from rich.console import Console  # noqa: PLC0415 - slow to import, and only for terminals
-    from rich.progress import MofNCompleteColumn, Progress  # noqa: PLC0415
+    from rich.progress import (  # noqa: PLC0415
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
-    columns = (*Progress.get_default_columns(), MofNCompleteColumn())
+    # Rich's own percentage is rounded: 1012 of 1013 would be 100 %.
+    words = TextColumn("{task.description}")
+    columns = (words, BarColumn(), TimeRemainingColumn(), MofNCompleteColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(f"run {plan.run_id}", total=plan.stfs)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from blocks import did_names
 from blocks.errors import ProdOpsError
 from deployments.cli.monitor_access import Token, Url, any_token, monitor_url
 from flows.common.settings import settings
@@ -99,14 +100,17 @@ def marks_of(
 
     Raises:
         RucioUnavailable: It did not answer, or not whole: no path is known to be missing.
-        IncompleteAnswer: A dataset went while it was read.
+        DidNotFound: A collection went while it was read.
     """
-    from flows.provenance.domain.marks import file_datasets, marked, pattern_of  # noqa: PLC0415
+    from flows.provenance.domain import marks  # noqa: PLC0415
 
-    names = set(catalog.list_datasets(scope, pattern_of(campaign)))
-    holders = file_datasets(campaign, sorted(names))
-    files = sorted({each.name for each in catalog.files_of(scope, holders)})
-    return marked(campaign, paths, names, files)
+    names = set(catalog.list_collections(scope, marks.pattern_of(campaign)))
+    holders: set[str] = set()
+    if any(map(marks.names_a_file, paths)):
+        holders.update(catalog.list_collections(scope, marks.pattern_of_files(campaign)))
+    reachable = sorted(each for each in holders if did_names.unreachable(each) is None)
+    files = sorted({child.name for each in reachable for child in catalog.content(scope, each)})
+    return marks.marked(campaign, paths, names, files)
 
 
 def _of_file(path: Path) -> RequestTable:

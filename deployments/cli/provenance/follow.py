@@ -127,13 +127,15 @@ def _number(value: Any) -> int:
 def _display() -> Iterator[Show]:
     """A progress bar on stderr at a terminal, else a line now and then."""
     from rich.console import Console  # noqa: PLC0415 - slow to import
-    from rich.progress import Progress  # noqa: PLC0415
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn  # noqa: PLC0415
 
     console = Console(stderr=True)
     if not console.is_terminal:
         yield _lines()
         return
-    with Progress(console=console, transient=True) as bar:
+    # Rich's own percentage is rounded: 1012 of 1013 would be 100 %.
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("waiting for the worker", total=None)
 
         def show(text: str, done: int, total: int) -> None:
@@ -154,6 +156,6 @@ def _lines() -> Show:
 
 
 def _counted(counts: Any) -> str:
-    wanted = ("requested", "found", "complete", "incomplete", "missing", "unmatched", "datasets",
-              "files")  # fmt: skip
+    wanted = ("requested", "found", "complete", "replicating", "tape", "incomplete", "missing",
+              "unmatched", "datasets", "contradictory", "files")  # fmt: skip
     return ", ".join(f"{name} {counts.get(name)}" for name in wanted if isinstance(counts, dict))

@@ -47,7 +47,7 @@ def join_inputs(
             if found
             else Outcome(Finding.MISSING, registered.reason(each, suggested))
         )
-    return Joined(tuple(sorted(matches)), _owners(requested, matches), outcomes)
+    return Joined(tuple(sorted(matches)), _owners(matches), outcomes)
 
 
 def asked_for_files(requested: Iterable[Requested]) -> set[str]:
@@ -115,14 +115,12 @@ class _Registered:
         return [Match(path, self._names[each], rule) for each in first]
 
 
-def _owners(requested: Iterable[Requested], matches: Iterable[Match]) -> dict[str, Owner]:
-    """The path of each dataset, and its first task; one that several files are asked of has one."""
-    tasks = {each.path: min(each.tasks, default=None) for each in requested}
+def _owners(matches: Iterable[Match]) -> dict[str, Owner]:
+    """The path of each dataset; no task: an input is of no campaign, and no task's output."""
     owners: dict[str, Owner] = {}
     for match in sorted(matches, key=lambda each: (each.rule is not Rule.EXACT, each.path)):
         if match.rule in {Rule.EXACT, Rule.FILE} and match.name not in owners:
-            task = tasks[match.path]
-            owners[match.name] = Owner(match.path, task.name if task is not None else None)
+            owners[match.name] = Owner(match.path, None)
     return owners
 
 

@@ -20,6 +20,7 @@ COUNTED: Final = (Rule.EXACT, Rule.BACKGROUND, Rule.FILE)
 """The rules that find and own, the strongest first; others only suggest."""
 
 _MOST_SHOWN: Final = 3
+_UNRELATED: Final = 2
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -69,7 +70,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The one path of a dataset, and its task where PCS has one."""
+    """The one path of a dataset, and its task, where PCS has one of the dataset's campaign."""
 
     path: str
     task: str | None
@@ -248,12 +249,16 @@ def _owners(
 
 
 def _nearest(tasks: Iterable[TaskOf], campaign: str) -> tuple[int, str | None]:
-    """The task that is nearest to the campaign, the lowest name first."""
+    """The task that is nearest to the campaign, the lowest name first.
+
+    One of another campaign only asked for the path too: it did not make this.
+    """
     ranked = sorted((_distance(task.campaign, campaign), task.name) for task in tasks)
-    return ranked[0] if ranked else (_distance("", campaign), None)
+    distance, task = ranked[0] if ranked else (_UNRELATED, None)
+    return distance, task if distance < _UNRELATED else None
 
 
 def _distance(campaign: str, of: str) -> int:
     if campaign == of:
         return 0
-    return 1 if campaign and names.are_related(campaign, of) else 2
+    return 1 if campaign and names.are_related(campaign, of) else _UNRELATED

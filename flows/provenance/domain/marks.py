@@ -2,15 +2,17 @@
 
 It asks Rucio for ``/RECO*<campaign>*/<suffix>``, one request at a time (ops contract section 3.6).
 Here the same marks come of one list of names. Differs from the sweep on purpose: a path that ends
-in a slash is found by nothing, and ``26.04`` is any campaign with that in its name.
+in a slash is found by nothing, ``26.04`` is any campaign with that in its name, containers count
+as datasets do, and ``*`` in a path stands for any text.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,6 +26,7 @@ _FILES_OF: Final = "/EXCLUSIVE/UPSILON_ABCONV"
 _EVENTS: Final = ".hepmc3.tree.root"
 _RECONSTRUCTED: Final = ".eicrecon.edm4eic.root"
 _MARK: Final = "X"
+_WILD: Final = "*%"
 
 
 @dataclass(frozen=True)
@@ -74,9 +77,14 @@ def pattern_of(campaign: str) -> str:
     return f"/RECO*{campaign}*"
 
 
-def file_datasets(campaign: str, names: Iterable[str]) -> list[str]:
-    """The datasets whose files are listed, for the requests that name a file."""
-    return [name for name in names if name.endswith(_FILES_OF) and _has(campaign, name, _FILES_OF)]
+def pattern_of_files(campaign: str) -> str:
+    """What the collections match whose content is listed, for the requests that name a file."""
+    return f"*{campaign}*{_FILES_OF}"
+
+
+def names_a_file(path: str) -> bool:
+    """Whether the script looks for the requested path among the content of those collections."""
+    return f"{_FILES_OF}/" in path
 
 
 def marked(
@@ -87,11 +95,12 @@ def marked(
     Args:
         campaign: Part of the campaign's name.
         paths: Requested paths.
-        names: Datasets that match :func:`pattern_of`.
-        files: Files of the :func:`file_datasets`.
+        names: Collections that match :func:`pattern_of`.
+        files: What those that match :func:`pattern_of_files` hold.
     """
     reconstructed = [each for each in files if each.endswith(_RECONSTRUCTED)]
-    by_suffix = _by_suffix(campaign, names, {_suffix(path) for path in paths})
+    listed = sorted(names)
+    by_suffix = _by_suffix(campaign, listed, {_suffix(path) for path in paths})
     found = {path: _hits(path, by_suffix, reconstructed) for path in paths}
     return {path: hits for path, hits in found.items() if hits}
 
@@ -100,7 +109,7 @@ def _hits(path: str, by_suffix: dict[str, list[str]], files: Sequence[str]) -> l
     suffix = _suffix(path)
     if not suffix:
         return []
-    if f"{_FILES_OF}/" not in path:
+    if not names_a_file(path):
         return by_suffix.get(suffix, [])
     file = path.rpartition("/")[2]
     if not file.endswith(_EVENTS):
@@ -109,14 +118,26 @@ def _hits(path: str, by_suffix: dict[str, list[str]], files: Sequence[str]) -> l
     return [each for each in files if base in each]
 
 
-def _by_suffix(campaign: str, names: Iterable[str], wanted: set[str]) -> dict[str, list[str]]:
+def _by_suffix(
+    campaign: str, names: Sequence[str], wanted: Collection[str]
+) -> dict[str, list[str]]:
     found: dict[str, list[str]] = defaultdict(list)
-    for name in sorted(names):
+    for name in names:
         for at, sign in enumerate(name):
             tail = name[at + 1 :]
             if sign == "/" and tail in wanted and _has(campaign, name, f"/{tail}"):
                 found[tail].append(name)
+    for suffix in wanted:
+        if any(sign in suffix for sign in _WILD):
+            like = _like(f"{_PRODUCED[:-1]}*{campaign}*/{suffix}")
+            matching = [name for name in names if like.fullmatch(name)]
+            found[suffix] = [name for name in matching if name.startswith(_PRODUCED)]
     return found
+
+
+def _like(pattern: str) -> re.Pattern[str]:
+    """The pattern as Rucio reads it: ``*`` and ``%`` stand for any text."""
+    return re.compile("".join(".*" if sign in _WILD else re.escape(sign) for sign in pattern))
 
 
 def _has(campaign: str, name: str, tail: str) -> bool:

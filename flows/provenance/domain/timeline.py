@@ -49,8 +49,8 @@ def _cumulated(
     for each, at in arrived:
         index = min((at - bins[0]) // _BIN, len(bins) - 1)
         datasets[index] += 1
-        files[index] += each.files
-        sizes[index] += each.size_bytes if each.size_bytes is not None else each.file_bytes
+        files[index] += each.counted.files
+        sizes[index] += each.counted.size_bytes
     return {
         "cum_datasets": list(accumulate(datasets)),
         "cum_files": list(accumulate(files)),

@@ -6,6 +6,7 @@ gone when it closes, however that comes about.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 
 from blocks.rucio_catalog import DatasetFile
 from flows.common.database import DatabaseUnavailable, is_unavailable
-from flows.provenance.domain.figures import Sum
+from flows.provenance.domain.figures import Content, Sum
 from flows.provenance.domain.names import family_of
 
 _LOCK_SPACE: Final = 0x70726F76  # "prov": the locks of those who sweep a family of campaigns
@@ -29,11 +30,20 @@ _MAKE = text("""
 _COPY: Final = "COPY staged_file (dataset, name, size_bytes, adler32) FROM STDIN"
 
 
+# A file that several datasets hold is counted with the first of them.
+_COUNTED: Final = text("""
+    SELECT dataset, count(*), coalesce(sum(size_bytes), 0) FROM (
+        SELECT min(dataset) AS dataset, max(size_bytes) AS size_bytes FROM staged_file
+        GROUP BY name) AS file
+    GROUP BY dataset
+""")
+
+
 @dataclass
 class Staged:
-    """What was staged: sums by dataset, and the names of the files that were asked for."""
+    """What was staged: the content by dataset, and the names of the files that were asked for."""
 
-    sums: list[Sum]
+    contents: list[Content]
     names: dict[str, list[str]] = field(default_factory=dict)
 
 
@@ -79,7 +89,7 @@ def stage(
         wanted: the datasets whose files' names are to be given.
         report: Called with the number of datasets that were begun.
     """
-    staged = Staged([Sum()] * len(names))
+    sums, wanted_names = [Sum()] * len(names), defaultdict[str, list[str]](list)
     number = {name: index for index, name in enumerate(names)}
     begun = 0
     with _outages(), connection.begin():
@@ -89,19 +99,22 @@ def stage(
             for each in files:
                 index = number[each.dataset]
                 copy.write_row((index, each.name, each.size_bytes, each.adler32))
-                if not staged.sums[index].files:
+                if not sums[index].files:
                     begun += 1
                     report(begun)
-                _add(staged, index, each, is_wanted=each.dataset in wanted)
+                sums[index] = _plus(sums[index], each)
+                if each.dataset in wanted:
+                    wanted_names[each.dataset].append(each.name)
         connection.execute(text("ANALYZE staged_file"))
-    return staged
+        counted = {
+            index: Sum(files, int(size)) for index, files, size in connection.execute(_COUNTED)
+        }
+    contents = [Content(each, counted.get(index, Sum())) for index, each in enumerate(sums)]
+    return Staged(contents, dict(wanted_names))
 
 
-def _add(staged: Staged, index: int, file: DatasetFile, *, is_wanted: bool) -> None:
-    before = staged.sums[index]
-    staged.sums[index] = Sum(before.files + 1, before.size_bytes + (file.size_bytes or 0))
-    if is_wanted:
-        staged.names.setdefault(file.dataset, []).append(file.name)
+def _plus(before: Sum, file: DatasetFile) -> Sum:
+    return Sum(before.files + 1, before.size_bytes + (file.size_bytes or 0))
 
 
 @contextmanager

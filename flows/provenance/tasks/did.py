@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from blocks.errors import ProdOpsError
 from blocks.rucio_catalog import DatasetFile, DidMetadata, DidNotFound, NoReplicas, Replica
 from flows.common.database import now
 from flows.provenance.actions import READ_DID
-from flows.provenance.domain import figures
+from flows.provenance.domain.availability import assess, by_replicas
 from flows.provenance.repository import sweeps
 from flows.provenance.tasks import access
 from flows.provenance.tasks.common import conclude, task
@@ -57,14 +58,28 @@ def _dataset(metadata: DidMetadata) -> dict[str, Any]:
     catalog, scope, name = access.catalog(), metadata.scope, metadata.name
     at_rses = catalog.dataset_replicas(scope, [name]).found.get(name, ())
     listed = sorted(catalog.files_of(scope, [name]), key=lambda file: file.name)
+    assessed = assess(metadata, at_rses, len(listed), rse_types=catalog.rse_types())
     files = listed[:_MOST_FILES]
     found = catalog.replicas_of(scope, [file.name for file in files]).found
     replicas = {name: each.replicas for name, each in found.items()}
+    contradictions = list(assessed.contradictions)
+    if len(files) == len(listed):  # else the others' replicas are not known
+        there = _available(replicas.values())
+        contradictions += by_replicas(at_rses, there, is_open=metadata.is_open)
     return {
-        "rses": [figures.at_rse(each) for each in sorted(at_rses, key=lambda each: each.rse)],
+        "rses": [dict(each) for each in assessed.rses],
+        "availability": assessed.availability,
+        "contradictions": contradictions,
         "files": [_file(each, replicas.get(each.name, ())) for each in files],
         "file_count": len(listed),
     }
+
+
+def _available(replicas: Iterable[Sequence[Replica]]) -> Counter[str]:
+    """How many files have an available replica, by RSE, which may give several ways to a file."""
+    return Counter(
+        rse for each in replicas for rse in {way.rse for way in each if way.is_available}
+    )
 
 
 def _file_itself(metadata: DidMetadata) -> dict[str, Any]:

@@ -18,7 +18,6 @@ from flows.provenance import messages
 from flows.provenance.actions import REGISTER_EVGEN
 from flows.provenance.domain.inputs import asked_for_files, join_inputs
 from flows.provenance.domain.join import Requested
-from flows.provenance.domain.names import trimmed
 from flows.provenance.domain.registration import (
     AtRucio,
     PlannedDataset,
@@ -75,8 +74,8 @@ def _chosen(paths: Sequence[str]) -> list[Requested]:
     """The requested paths to plan for: those that are named, else those that are not registered."""
     requested = {each.path: each for each in read_requested() if each.suffix}
     if paths:
-        asked = dict.fromkeys(trimmed(each) for each in paths)
-        if unknown := [each for each in asked if each not in requested]:
+        asked = dict.fromkeys(each.rstrip("/") for each in paths)
+        if unknown := [repr(each) for each in asked if each not in requested]:
             raise PathNotRequested(f"no task of PCS asks for {', '.join(unknown[:5])}")
         return [requested[each] for each in asked]
     names = list_inputs()

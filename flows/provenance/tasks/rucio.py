@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection
 
+from blocks.did_names import unreachable
 from blocks.errors import ProdOpsError
 from blocks.rucio_catalog import RucioCatalog
 from flows.common import run
@@ -81,7 +82,9 @@ def list_names(
         for pattern in names.patterns(stages, campaign)
         for name in catalog.list_datasets(scope, pattern)
     }
-    parsed = [names.parse(name) for name in sorted(listed)]
+    # A file of several datasets is counted with the first: one that Rucio can be asked for.
+    in_order = sorted(listed, key=lambda name: (unreachable(name) is not None, name))
+    parsed = [names.parse(name) for name in in_order]
     # `*` stands for any text, and other signs may, too.
     return [p for p in parsed if p.stage in stages and names.is_edition(p.campaign, campaign)]
 
@@ -129,10 +132,11 @@ def read_datasets(
     metadata = catalog.metadata(scope, full).complete()
     deadline.check()
     replicas = catalog.dataset_replicas(scope, full).complete()
+    types = catalog.rse_types()
     files = deadline.watch(catalog.files_of(scope, full))
     staged = staging.stage(connection, full, files, wanted=set(wanted), report=count)
     datasets = tuple(
-        figures.dataset(name, metadata[name.name], replicas[name.name], content)
-        for name, content in zip(listed, staged.sums, strict=True)
+        figures.dataset(name, metadata[name.name], replicas[name.name], content, rse_types=types)
+        for name, content in zip(listed, staged.contents, strict=True)
     )
     return Produced(deadline.began_at, datasets, staged.names)

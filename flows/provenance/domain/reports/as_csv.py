@@ -13,6 +13,7 @@ _COLUMNS: Final = (
     "path",
     "finding",
     "is_complete",
+    "availability",
     "detector_configs",
     "rules",
     "files",
@@ -24,6 +25,7 @@ _COLUMNS: Final = (
     "priority",
     "requestor",
     "tasks",
+    "requested_by",
 )
 
 
@@ -34,6 +36,6 @@ def table(body: Mapping[str, Any]) -> str:
     writer.writerow(["campaign", *_COLUMNS, "checked_at"])
     checked = cell(body["evidence"]["checked_at"])
     for path in body["paths"]:
-        cells = [cell(path[column]) for column in _COLUMNS]
+        cells = [cell(path.get(column)) for column in _COLUMNS]
         writer.writerow([cell(body["campaign"]), *cells, checked])
     return out.getvalue()

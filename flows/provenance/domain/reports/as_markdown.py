@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from flows.common.percent import in_words
 from flows.provenance.domain.reports import changes
 
 _KILO: Final = 1000
@@ -17,6 +18,7 @@ _NAMED: Final = (
     ("newly_requested", "Newly requested"),
     ("no_longer_requested", "No longer requested"),
 )
+_NOT_COMPLETE: Final = {"replicating": "available, replicating", "tape": "on tape only"}
 _Row = Mapping[str, Any]
 
 
@@ -30,6 +32,7 @@ def headline(body: _Row) -> str:
     counts = body["counts"]
     numbers = (
         f"{counts['found']} of {counts['requested']} found, {counts['complete']} complete, "
+        f"{counts.get('replicating', 0)} replicating, {counts.get('tape', 0)} on tape, "
         f"{counts['incomplete']} incomplete, {counts['missing']} missing"
     )
     unknown = f", {counts['unknown']} unknown" if counts["unknown"] else ""
@@ -44,6 +47,7 @@ def _blocks(body: _Row) -> Iterator[str]:
     yield from _changes(body["changes"])
     yield from _groups(body)
     yield from _incomplete(body["incomplete"])
+    yield from _contradictory(body.get("contradictory", ()))
     yield from _unmatched(body["unmatched"])
     yield from _paths(body["paths"])
 
@@ -62,12 +66,15 @@ def _summary(counts: _Row, percent: _Row) -> str:
         ("Requested", counts["requested"], ""),
         ("Found", counts["found"], _percent(percent["found"])),
         ("Complete", counts["complete"], _percent(percent["complete"])),
+        ("Replicating: all files at a disk", counts.get("replicating", 0), ""),
+        ("On tape only", counts.get("tape", 0), ""),
         ("Incomplete", counts["incomplete"], ""),
         ("Missing", counts["missing"], ""),
         ("Unknown", counts["unknown"], ""),
         ("Datasets produced", counts["datasets"], ""),
         ("Datasets that nobody requested", counts["unmatched"], ""),
-        ("Files", f"{counts['files']}/{counts['total_files']}", _percent(percent["files"])),
+        ("Datasets whose counts contradict", counts.get("contradictory", 0), ""),
+        ("Files on disk", f"{counts['files']}/{counts['total_files']}", _percent(percent["files"])),
         ("Size", _size(counts["size_bytes"]), ""),
     ]
     return _table(("", "Number", "Part"), rows)
@@ -109,13 +116,26 @@ def _incomplete(datasets: Sequence[_Row]) -> Iterator[str]:
         (
             _code(each["did"]),
             ", ".join(_rse(replica) for replica in each["rses"]) or "no replicas",
-            "open" if each["is_open"] else "",
+            _marks(each),
             _code(each["path"]) if each["path"] else "nobody requested it",
         )
         for each in datasets
     ]
-    title = f"Incomplete datasets ({len(datasets)})"
+    title = f"Datasets that are not complete ({len(datasets)})"
     yield from _section(title, ("DID", "Files at", "", "Requested path"), rows)
+
+
+def _marks(dataset: _Row) -> str:
+    """What is to be known of a dataset that is not complete."""
+    how = dataset.get("availability", "incomplete")
+    return ", ".join(filter(None, (_NOT_COMPLETE.get(how, how), "open" * bool(dataset["is_open"]))))
+
+
+def _contradictory(datasets: Sequence[_Row]) -> Iterator[str]:
+    if datasets:
+        rows = [(_code(each["did"]), "; ".join(each["contradictions"])) for each in datasets]
+        title = f"Datasets whose counts at Rucio contradict each other ({len(datasets)})"
+        yield from _section(title, ("DID", "What contradicts"), rows)
 
 
 def _unmatched(datasets: Sequence[_Row]) -> Iterator[str]:
@@ -145,7 +165,8 @@ def _paths(paths: Sequence[_Row]) -> Iterator[str]:
 def _state(path: _Row) -> str:
     if path["is_complete"]:
         return "complete"
-    return "incomplete" if path["dids"] else str(path["finding"])
+    how = path.get("availability") or "incomplete"
+    return _NOT_COMPLETE.get(how, how) if path["dids"] else str(path["finding"])
 
 
 def _section(title: str, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
@@ -183,7 +204,7 @@ def _rse(replica: _Row) -> str:
 
 
 def _percent(value: float | None) -> str:
-    return "" if value is None else f"{value} %"
+    return "" if value is None else f"{in_words(value)} %"
 
 
 def _size(size_bytes: int) -> str:

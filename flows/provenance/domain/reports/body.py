@@ -5,15 +5,18 @@ Source: ops contract sections 3.7 and 3.8. Sizes in bytes, times in ISO 8601.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from flows.common.percent import percent
+from flows.provenance.domain.figures import worst
 from flows.provenance.domain.names import RECO
 from flows.provenance.domain.reports.changes import Changed, changes
-from flows.provenance.domain.reports.evidence import Evidence, available, finding_of
+from flows.provenance.domain.reports.evidence import Evidence, finding_of
 from flows.provenance.models import (
+    Availability,
     CampaignSweep,
     Finding,
     ProducedDataset,
@@ -42,9 +45,9 @@ def make_body(
         "evidence": trust,
         "counts": counts,
         "percent": {
-            "found": _percent(counts["found"], counts["requested"]),
-            "complete": _percent(counts["complete"], counts["requested"]),
-            "files": _percent(counts["files"], counts["total_files"]),
+            "found": percent(counts["found"], counts["requested"]),
+            "complete": percent(counts["complete"], counts["requested"]),
+            "files": percent(counts["files"], counts["total_files"]),
         },
         "by_detector_config": _by_detector_config(evidence, paths),
         "by_rse": _by_rse(evidence),
@@ -53,6 +56,11 @@ def make_body(
             _incomplete(evidence, each)
             for each in sorted(evidence.datasets.values(), key=lambda each: each.name)
             if each.stage == RECO and not each.is_complete
+        ],
+        "contradictory": [
+            {"did": each.did, "contradictions": list(each.contradictions)}
+            for each in sorted(evidence.datasets.values(), key=lambda each: each.name)
+            if each.contradictions
         ],
         "unmatched": [_unmatched(each) for each in evidence.unmatched()],
         "changes": changes(paths, before),
@@ -86,14 +94,17 @@ def _trust(sweep: CampaignSweep, made_at: datetime, stale_after: timedelta) -> d
 def _path(evidence: Evidence, path: RequestedPath) -> dict[str, Any]:
     outputs = evidence.outputs(path.path)
     finding = finding_of(path, outputs)
+    availability = worst(Availability(each.dataset.availability) for each in outputs)
     return {
         "path": path.path,
         "finding": finding,
         "reason": path.reason,
         "priority": path.priority,
         "requestor": path.requestor,
-        "tasks": list(path.campaign_tasks or path.tasks),
-        "is_complete": bool(outputs) and all(each.dataset.is_complete for each in outputs),
+        "tasks": list(path.campaign_tasks),
+        "requested_by": path.other_tasks,
+        "availability": availability,
+        "is_complete": availability is Availability.COMPLETE,
         "detector_configs": sorted({each.dataset.detector_config for each in outputs}),
         "rules": sorted({str(each.rule) for each in outputs}),
         "files": sum(each.files for each in outputs),
@@ -107,24 +118,20 @@ def _path(evidence: Evidence, path: RequestedPath) -> dict[str, Any]:
 def _counts(evidence: Evidence, paths: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     produced = list(evidence.datasets.values())
     found = [each for each in paths if each["finding"] == Finding.FOUND]
+    how = Counter(each["availability"] for each in found)
     return {
         "requested": len(paths),
         "found": len(found),
-        "complete": sum(each["is_complete"] for each in found),
-        "incomplete": sum(not each["is_complete"] for each in found),
+        **{str(each): how[each] for each in Availability},
         "missing": sum(each["finding"] == Finding.MISSING for each in paths),
         "unknown": sum(each["finding"] == Finding.UNKNOWN for each in paths),
         "datasets": len(produced),
         "unmatched": len(evidence.unmatched()),
-        "files": sum(min(each.file_count, available(each)) for each in produced),
-        "total_files": sum(each.file_count for each in produced),
-        "size_bytes": sum(each.file_bytes for each in produced),
+        "contradictory": sum(bool(each.contradictions) for each in produced),
+        "files": sum(min(each.counted_files, each.files_on_disk) for each in produced),
+        "total_files": sum(each.counted_files for each in produced),
+        "size_bytes": sum(each.counted_bytes for each in produced),
     }
-
-
-def _percent(part: int, whole: int) -> float | None:
-    """Of a hundred, rounded down to a tenth: 100 means all."""
-    return part * 1000 // whole / 10 if whole else None
 
 
 def _by_detector_config(
@@ -141,31 +148,43 @@ def _by_detector_config(
             "datasets": len(datasets),
             "complete": sum(each.is_complete for each in datasets),
             "incomplete": sum(not each.is_complete for each in datasets),
-            "files": sum(each.file_count for each in datasets),
-            "size_bytes": sum(each.file_bytes for each in datasets),
+            "files": sum(each.counted_files for each in datasets),
+            "size_bytes": sum(each.counted_bytes for each in datasets),
         }
         for (config, stage), datasets in sorted(groups.items())
     ]
 
 
 def _by_rse(evidence: Evidence) -> list[dict[str, Any]]:
-    held: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
+    held: dict[tuple[str, str], list[tuple[ProducedDataset, Mapping[str, Any]]]] = defaultdict(list)
     for dataset in evidence.datasets.values():
         for replica in dataset.rses:
-            held[replica["rse"], dataset.stage].append(replica)
+            held[replica["rse"], dataset.stage].append((dataset, replica))
+
+    def total(found: Iterable[tuple[ProducedDataset, Mapping[str, Any]]], key: str) -> int:
+        return sum(_counted(dataset, int(replica[key] or 0)) for dataset, replica in found)
+
     return [
         {
             "rse": rse,
+            "type": found[0][1].get("type", ""),
             "stage": stage,
-            "datasets": len(replicas),
-            "complete": sum(bool(each["complete"]) for each in replicas),
-            "incomplete": sum(not each["complete"] for each in replicas),
-            "files": sum(int(each["files"]) for each in replicas),
-            "total": sum(int(each["total"]) for each in replicas),
-            "size_bytes": sum(int(each["bytes"] or 0) for each in replicas),
+            "datasets": len(found),
+            "complete": sum(bool(replica["complete"]) for _, replica in found),
+            "incomplete": sum(not replica["complete"] for _, replica in found),
+            "files": total(found, "files"),
+            "total": total(found, "total"),
+            "size_bytes": total(found, "bytes"),
         }
-        for (rse, stage), replicas in sorted(held.items())
+        for (rse, stage), found in sorted(held.items())
     ]
+
+
+def _counted(dataset: ProducedDataset, number: int) -> int:
+    """What totals count of a number that is about all files of the dataset, in proportion."""
+    if dataset.counted_files == dataset.file_count:
+        return number
+    return number * dataset.counted_files // dataset.file_count
 
 
 def _incomplete(evidence: Evidence, dataset: ProducedDataset) -> dict[str, Any]:
@@ -174,6 +193,9 @@ def _incomplete(evidence: Evidence, dataset: ProducedDataset) -> dict[str, Any]:
         "path": evidence.path_of.get(dataset.id),
         "detector_config": dataset.detector_config,
         "is_open": dataset.is_open,
+        "availability": dataset.availability,
+        "files": dataset.files_on_disk,
+        "total_files": dataset.file_count,
         "rses": list(dataset.rses),
     }
 

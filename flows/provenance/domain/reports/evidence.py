@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,8 +29,8 @@ class Output:
 
     @property
     def files(self) -> int:
-        """The files at the RSE that has most of them."""
-        return min(self.total_files, available(self.dataset))
+        """The files at the disk that has most of them."""
+        return min(self.total_files, self.dataset.files_on_disk)
 
     @property
     def size_bytes(self) -> int:
@@ -58,10 +58,15 @@ class Evidence:
 
     def outputs(self, path: str) -> list[Output]:
         """What was produced for the path, by name."""
-        counted = [
-            Output(dataset, Rule(match.rule), match.file_count or dataset.file_count)
+        matched = [
+            (match, dataset)
             for match, dataset in self._of(path)
             if match.rule in COUNTED and dataset.stage == RECO
+        ]
+        twins = Counter(_twin_of(dataset) for _, dataset in matched)
+        counted = [
+            Output(dataset, Rule(match.rule), _files_of(match, dataset, twins))
+            for match, dataset in matched
         ]
         return sorted(counted, key=lambda each: each.dataset.name)
 
@@ -100,9 +105,17 @@ def is_suggested(match: PathMatch) -> bool:
     return match.rule not in COUNTED
 
 
-def available(dataset: ProducedDataset) -> int:
-    """Files of a dataset at the RSE that has most of them."""
-    return max((int(each["files"]) for each in dataset.rses), default=0)
+def _twin_of(dataset: ProducedDataset) -> tuple[str, ...]:
+    """What datasets share whose names differ by slashes only."""
+    return (dataset.campaign, dataset.detector_config, dataset.background, dataset.suffix)
+
+
+def _files_of(
+    match: PathMatch, dataset: ProducedDataset, twins: Mapping[tuple[str, ...], int]
+) -> int:
+    """The dataset's files that are of the path; a file that twins hold is of the first."""
+    is_twin = twins[_twin_of(dataset)] > 1
+    return match.file_count or (dataset.counted_files if is_twin else dataset.file_count)
 
 
 def finding_of(path: RequestedPath, outputs: Sequence[Output]) -> Finding:

@@ -87,6 +87,17 @@ def words(page: Page):
     return page.locator("#work-words")
 
 
+def test_what_is_typed_into_the_search_is_taken_without_blanks_and_with_its_plus(visit, campaign):
+    campaign.path("SINGLE/e+/1GeV", configs=[CONFIG])
+    campaign.path("SINGLE/e-/1GeV", configs=[CONFIG])
+    visit.open("/pcs/catalog/")
+    search = visit.page.get_by_role("searchbox")
+    search.fill("  SINGLE/e+   1GeV ")
+    search.press("Enter")
+    expect(visit.page.locator("#paths tbody tr")).to_have_count(1)
+    expect(visit.page.get_by_role("searchbox")).to_have_value("SINGLE/e+ 1GeV")
+
+
 def test_a_sweep_is_followed_from_the_button_to_its_end(visit, campaign, database):
     ops = OpsSide(database, SWEEP)
     visit.open("/pcs/catalog/")

@@ -71,8 +71,9 @@ def test_campaigns_tell_how_their_last_look_ended(campaign, pcs):
 def test_a_campaign_is_counted(campaign, api):
     told = api.get(f"{BASE}/campaigns/{NAME}/").json()
     assert told["counts"] == {
-        "requested": 3, "found": 1, "missing": 2, "unknown": 0, "complete": 0, "incomplete": 1,
-        "datasets": 4, "unmatched": 2, "files": 34 * 2 + 3 + 2, "size_bytes": 73 * 10**9,
+        "requested": 3, "found": 1, "missing": 2, "unknown": 0, "complete": 0,
+        "replicating": 1, "tape": 0, "incomplete": 0, "datasets": 4, "unmatched": 2,
+        "contradictory": 0, "files": 34 * 2 + 3 + 2, "size_bytes": 73 * 10**9,
     }  # fmt: skip
     assert told["rses"] == ["BNL-XRD", "NEW-XRD"]
 

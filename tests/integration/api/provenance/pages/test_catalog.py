@@ -70,8 +70,11 @@ FOUND = {
     "finding=found": 4,
     "finding=missing": 2,
     "finding=unknown": 0,
-    "completeness=complete": 2,
-    "completeness=incomplete": 2,
+    "completeness=complete": 1,
+    "completeness=replicating": 2,
+    "completeness=tape": 0,
+    "completeness=incomplete": 1,
+    "completeness=available": 3,
     "rse=NEW-XRD": 2,
     "rse=BNL-XRD": 4,
     "rse=NO-XRD": 0,
@@ -121,10 +124,39 @@ def test_a_row_tells_rules_sites_suggestions_and_reasons(campaign, reader):
 def test_what_is_counted_is_what_the_rows_show(campaign, reader):
     page = show(reader)
     tiles = dict(re.findall(r"<dt>([^<]*)</dt><dd>([^ <]*)", page))
-    told = {name: tiles[name] for name in ("Requested paths", "Found", "Complete", "Incomplete",
-                                          "Missing", "Datasets")}  # fmt: skip
-    assert told == {"Requested paths": "5", "Found": "3", "Complete": "2", "Incomplete": "1",
-                    "Missing": "2", "Datasets": "6"}  # fmt: skip
+    told = {name: tiles[name] for name in ("Requested paths", "Found", "Complete", "Replicating",
+                                          "Incomplete", "Missing", "Datasets")}  # fmt: skip
+    assert told == {"Requested paths": "5", "Found": "3", "Complete": "1", "Replicating": "1",
+                    "Incomplete": "1", "Missing": "2", "Datasets": "6"}  # fmt: skip
+
+
+def test_counts_that_contradict_are_shown_as_that_and_nothing_short_of_all_is_100(campaign, reader):
+    words = "BNL-XRD: its summary counts 30 files, and 1013 files are listed"
+    campaign.path(
+        "DDIS/5x41", configs=[CONFIG], files={"BNL-XRD": (1012, 1013)},
+        dataset={"contradictions": [words]},
+    )  # fmt: skip
+    campaign.path(
+        "DDIS/10x100", configs=[CONFIG], files={"BNL-XRD": (0, 517), "JLAB-TAPE-SE": (517, 517)}
+    )
+    page = show(reader, "q=DDIS")
+    assert words in page
+    assert "99.9\u202f%" in page
+    assert "100" not in re.findall(r'bar-words">([^<]*)<', page)
+    assert "on tape only" in page
+    assert re.search(r"<dt>Contradictory counts</dt><dd>1", page)
+
+
+def test_a_task_of_another_campaign_is_shown_as_one_that_requested_it(campaign, reader):
+    campaign.path("DDIS/a", configs=[CONFIG], tasks=["draft", "own"], campaign_tasks=["own"])
+    campaign.path("DDIS/b", configs=[CONFIG], tasks=["draft", "other"], campaign_tasks=[])
+    page = show(reader, "q=DDIS")
+    assert page.count("requested by") == 1
+    assert re.search(
+        r"requested by</span> <a [^>]*>draft</a> <span class=\"hint\">and 1 more", page
+    )
+    rows = {row["suffix"]: (row["tasks"], row["requested_by"]) for row in table(reader, "q=DDIS")}
+    assert rows == {"DDIS/a": ("own", "draft"), "DDIS/b": ("", "draft other")}
 
 
 def test_a_failed_sweep_is_told_with_the_age_of_what_stands(campaign, reader):
@@ -184,16 +216,76 @@ def test_a_family_shows_what_all_its_editions_hold(database, reader):
     assert f"did=epic:/RECO/26.07.1/{CONFIG}/x/y" in page
 
 
-ODD = (
-    "q=%00", "q=%ed%a0%80", "finding=x", "sort=drop", "page=0", "page=99999999999999", "rse=%00",
-    "priority=x", "priority=99999999999", "detector=%00", "q=" + "x" * 5000, "rule=version",
-    "requestor=%00", "campaign=%00", "stale=%00",
-)  # fmt: skip
+ODD = ("sort=drop", "page=0", "page=99999999999999", "stale=%00", "q=%ed%a0%80", "rse=no-such")
 
 
-def test_an_address_that_makes_no_sense_is_answered(campaign, reader):
+def test_an_order_or_page_that_makes_no_sense_is_the_first(campaign, reader):
     told = {query: reader.get(f"/pcs/catalog/?{query}").status_code for query in ODD}
     assert set(told.values()) == {200}, told
+
+
+# A + that was not written %2B arrives as a blank.
+REFUSED = {
+    "q=SINGLE/e%2B+": "q: ", "q=SINGLE/e+": "write + as %2B", "q=+e": "q: ", "q=e++p": "q: ",
+    "q=" + "x" * 501: "longer than 500", "q=%00": "NUL", "rse=%00": "rse: ",
+    "detector=%00": "detector: ", "requestor=%00": "requestor: ", "campaign=%00": "campaign: ",
+    "finding=x": "found, missing, unknown", "finding=found+": "finding: 'found '",
+    "completeness=all": "completeness: ", "rule=version": "rule: ", "priority=x": "priority: ",
+    "priority=1+": "priority: ", "priority=99999999999": "priority: ",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("query", REFUSED)
+def test_a_filter_that_cannot_be_meant_is_refused_in_words_and_never_left_out(
+    campaign, reader, query
+):
+    answers = [
+        reader.get(f"/pcs/catalog{form}?campaign={NAME}&{query}") for form in ("/", ".csv", ".json")
+    ]
+    if not query.startswith("campaign"):
+        answers.append(reader.get(f"/api/provenance/campaigns/{NAME}/paths/?{query}"))
+    assert [each.status_code for each in answers] == [400] * len(answers)
+    assert all(REFUSED[query] in html.unescape(each.text) for each in answers[:3])
+
+
+def test_a_name_is_taken_exactly(campaign, reader):
+    campaign.path("SINGLE/e+/1GeV", configs=[CONFIG])
+    campaign.path("SINGLE/e-/1GeV", configs=[CONFIG])
+    assert [suffix for suffix, _ in rows_of(show(reader, "q=SINGLE/e%2B"))] == ["SINGLE/e+/1GeV"]
+    for query in ("detector=epic_craterlake+", "rse=BNL-XRD+", "stage=reco", "requestor=edt+"):
+        assert rows_of(show(reader, query)) == [], query
+    for campaign_asked in (f"{NAME}+", f"+{NAME}", f"{NAME}/"):
+        assert reader.get(f"/pcs/catalog/?campaign={campaign_asked}").status_code == 404
+
+
+def test_twins_have_each_their_own_name_and_numbers(campaign, reader):
+    twins = {
+        f"/RECO/{NAME}/{CONFIG}/SINGLE/e-/1GeV": 3,
+        f"/RECO/{NAME}/{CONFIG}/SINGLE/e-/1GeV/": 5,
+        f"/RECO/{NAME}/{CONFIG}//SINGLE/e-/1GeV": 7,
+    }
+    with transaction(campaign.engine) as session:
+        for name, number in twins.items():
+            session.add(
+                produced(name, files={"BNL-XRD": (number, number)}, suffix="SINGLE/e-/1GeV")
+            )
+    page = show(reader).replace("<wbr>", "")
+    assert page.count(">unreachable</span>") == 2
+    for name, number in twins.items():
+        link = f"/pcs/did/?did=epic:{name}"
+        assert f'href="{link}"' in page
+        shown = reader.get(link)
+        assert shown.status_code == 200
+        assert f"<dt>Files</dt><dd>{number}</dd>" in shown.text
+        told = reader.get(f"/api/provenance/dids/?did=epic:{name}").json()
+        assert (told["dataset"]["did"], told["dataset"]["file_count"]) == (f"epic:{name}", number)
+
+
+def test_a_name_of_signs_that_no_page_is_for_is_shown_without_a_link(campaign, reader):
+    campaign.unmatched("odd name")
+    page = show(reader).replace("<wbr>", "")
+    assert "odd name" in page
+    assert "did=epic:/RECO/26.05.0/epic_craterlake/odd" not in page
 
 
 def test_the_page_never_reads_the_files(campaign, reader, database):
@@ -233,13 +325,15 @@ def test_a_selection_is_given_as_csv(campaign, reader):
     first = table(reader, f"detector={OTHER}")[0]
     assert first["did"] == f"epic:/RECO/{NAME}/{OTHER}/{SUFFIX}"
     assert first["rses"] == "BNL-XRD 34/34; NEW-XRD 5/34"
-    assert (first["files_available"], first["files_total"], first["complete"]) == ("39", "68", "no")
+    assert (first["files_available"], first["files_total"]) == ("34", "34")
+    assert (first["complete"], first["availability"]) == ("no", "replicating")
 
 
 def test_csv_holds_no_formula(campaign, reader):
     campaign.path("=cmd|x", requestor="=HYPERLINK(1)", reason="@x", tasks=["-1+1"])
     row = table(reader, "q=cmd")[0]
-    assert (row["requestor"], row["reason"], row["tasks"]) == ("'=HYPERLINK(1)", "'@x", "'-1+1")
+    assert (row["requestor"], row["reason"]) == ("'=HYPERLINK(1)", "'@x")
+    assert (row["tasks"], row["requested_by"]) == ("", "'-1+1")
 
 
 def test_a_selection_is_given_as_json(campaign, reader):

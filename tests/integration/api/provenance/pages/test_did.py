@@ -6,18 +6,28 @@ import html
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from flows.common.database import now, transaction
 from flows.common.models import Request
 from flows.provenance.models import (
     EVGEN,
+    Availability,
     CompletionReport,
     LiveDid,
     ProducedDataset,
 )
 from tests.pcs_client import Pcs
-from tests.produced import CONFIG, DATASET, NAME, ROOT, SUFFIX, SweptCampaign, campaign_of_each_kind
+from tests.produced import (
+    CONFIG,
+    DATASET,
+    NAME,
+    ROOT,
+    SUFFIX,
+    SweptCampaign,
+    campaign_of_each_kind,
+    produced,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -72,10 +82,18 @@ def test_a_did_shows_files_and_lineage(campaign, reader, api, database):
     assert names[0] not in second
 
 
+def test_a_task_that_only_asked_for_the_path_is_not_the_datasets_task(campaign, reader):
+    campaign.path("DDIS/5x41", configs=[CONFIG], tasks=["draft"], campaign_tasks=[])
+    page = did_page(reader, f"epic:/RECO/{NAME}/{CONFIG}/DDIS/5x41").text
+    assert 'requested by</span> <a href="/pcs/tasks/draft/">draft</a>' in page
+    assert '<span class="hint">task</span>' not in page
+
+
 def evgen_dataset() -> ProducedDataset:
     return ProducedDataset(
         scope="epic", name=f"/EVGEN/{SUFFIX}", campaign=EVGEN, stage=EVGEN, detector_config="",
-        suffix=SUFFIX, file_count=7, file_bytes=7, rses=[], is_complete=True, checked_at=now(),
+        suffix=SUFFIX, file_count=7, file_bytes=7, counted_files=7, counted_bytes=7, rses=[],
+        availability=Availability.COMPLETE, contradictions=[], checked_at=now(),
     )  # fmt: skip
 
 
@@ -93,9 +111,12 @@ def test_an_input_is_not_said_to_lack_before_the_inputs_were_swept(campaign, rea
 
 
 def test_the_path_form_of_the_address_works_with_one_slash_or_two(campaign, reader):
-    for name in (DATASET, f"/{DATASET}", f"{DATASET}/"):
+    for name in (DATASET, f"/{DATASET}", f"{DATASET}/"):  # the last slash is the address's
         answer = reader.get(f"/pcs/did/epic{name}")
         assert (answer.status_code, f"epic:{DATASET}" in html.unescape(answer.text)) == (200, True)
+    for name in (f"{DATASET}//", f"//{DATASET}", DATASET.replace("DIS", "/DIS")):
+        answer = reader.get(f"/pcs/did/epic{name}")
+        assert (answer.status_code, "cannot be asked for" in answer.text) == (400, True)
 
 
 def test_opening_a_did_asks_rucio_once(campaign, reader, database):
@@ -144,6 +165,80 @@ def test_a_file_is_shown_with_the_dataset_that_holds_it(campaign, reader):
     name = campaign.files(DATASET, 1)[0]
     answer = did_page(reader, f"epic:{name}")
     assert (answer.status_code, "A file of" in answer.text) == (200, True)
+
+
+# A + that was not written %2B arrives as a blank.
+@pytest.mark.parametrize("did", ["/x/SINGLE/e+", "/x/SINGLE/e%20", "+/x", "/x/e+/1GeV", "/x%09"])
+def test_a_blank_in_a_did_is_refused_with_what_to_write(campaign, reader, api, database, did):
+    answer = did_page(reader, f"epic:{did}")
+    assert (answer.status_code, "%2B" in answer.text) == (400, True)
+    for told in (api.get, api.post):
+        answer = told(f"/api/provenance/dids/?did=epic:{did}")
+        assert (answer.status_code, "did: name" in answer.json()["detail"]) == (400, True)
+    assert asked_for(database) == []
+
+
+def test_a_plus_is_a_plus(campaign, reader):
+    campaign.path("SINGLE/e", configs=[CONFIG])
+    campaign.path("SINGLE/e+", configs=[CONFIG], files={"BNL-XRD": (8, 8)})
+    page = did_page(reader, f"epic:/RECO/{NAME}/{CONFIG}/SINGLE/e%2B").text
+    assert "<dt>Files</dt><dd>8</dd>" in page
+
+
+@pytest.mark.parametrize("name", ["/RECO/x/", "/RECO//x", "//RECO/x", "/RECO/./x", "/RECO/../x"])
+def test_a_name_that_rucio_cannot_be_asked_for_is_said_to_be_one(reader, api, database, name):
+    answer = did_page(reader, f"epic:{name}")
+    assert (answer.status_code, "cannot be asked for it" in answer.text) == (400, True)
+    for told in (api.get, api.post):
+        answer = told(f"/api/provenance/dids/?did=epic:{name}")
+        assert (answer.status_code, "cannot be asked" in answer.json()["detail"]) == (400, True)
+    assert asked_for(database) == []
+
+
+def test_a_dataset_with_an_unreachable_name_is_shown_as_swept_and_not_asked_for(
+    campaign, reader, api, database
+):
+    with transaction(database.ops_engine) as session:
+        session.add(produced(f"{DATASET}/", files={"BNL-XRD": (8, 8)}, suffix=SUFFIX))
+    name = campaign.files(f"{DATASET}/", 1)[0].replace("//", "/")
+    page = did_page(reader, f"epic:{DATASET}/").text
+    assert "Rucio lists it, and cannot be asked for it" in page
+    assert "<dt>Files</dt><dd>8</dd>" in page
+    assert "Live from Rucio" not in page
+    assert asked_for(database) == []
+    with transaction(database.ops_engine) as session:
+        session.execute(text("UPDATE provenance_file SET name = :name"), {"name": name})
+    assert f"{DATASET}/".replace("=", "%3D") in did_page(reader, f"epic:{name}").text
+
+
+def test_a_dataset_is_made_from_the_input_of_its_path_by_its_exact_name(campaign, reader, database):
+    with transaction(database.ops_engine) as session:
+        row = evgen_dataset()
+        row.name = f"/EVGEN/{SUFFIX}/"
+        session.add(row)
+    SweptCampaign(database.ops_engine, EVGEN).swept()
+    page = html.unescape(did_page(reader, f"epic:{DATASET}").text).replace("=1", "%3D1")
+    assert f'href="/pcs/did/?did=epic:/EVGEN/{SUFFIX}/"'.replace("=1", "%3D1") in page
+    assert "not registered" not in page
+
+
+def test_an_input_that_is_not_registered_has_no_link(campaign, reader, database):
+    SweptCampaign(database.ops_engine, EVGEN).swept()
+    page = did_page(reader, f"epic:{DATASET}").text
+    assert "not registered, as of the last sweep" in page
+    assert "did=epic:/EVGEN" not in page
+
+
+def test_what_contradicts_is_said_of_the_sweep_and_of_the_live_reading(campaign, reader, database):
+    words = ["BNL-XRD: its summary counts 30 files, and 34 files are listed",
+             "BNL-XRD: its summary has 34 files available, and 33 files are there"]  # fmt: skip
+    with transaction(database.ops_engine) as session:
+        session.query(ProducedDataset).filter_by(name=DATASET).one().contradictions = words[:1]
+    body = {"metadata": {"length": 34}, "contradictions": words[1:], "rses": [
+        {"rse": "BNL-XRD", "files": 34, "total": 34, "complete": False}]}  # fmt: skip
+    looked(database, DATASET, is_there=True, body=body)
+    page = did_page(reader, f"epic:{DATASET}").text
+    assert all(each in page for each in words)
 
 
 BAD = ("", "epic", "epic:", "ep ic:/x", "epic:x", "epic:/a/../b", "epic:/" + "x" * 300, "%00:/x",

@@ -110,6 +110,27 @@ def test_marks_keep_the_hand_scripts_rules(runs, rucio, campaign):
     assert f"{ROOT}/{held}" in found
 
 
+def test_containers_and_wildcards_mark_as_they_do_for_the_hand_script(runs, rucio, campaign):
+    at = f"/RECO/{campaign}/epic_craterlake"
+    held = f"{at}/{UPSILON}/UPSILON_ABCONV"
+    seed(rucio, [listed(f"{at}/DIS/NC/10x100/minQ2=1"), listed(f"{at}/DIS/5x41/q_x"), listed(held)])
+    with rucio.api() as api:
+        for name, child in ((f"{at}/SIDIS/all", f"{at}/DIS/5x41/q_x"), (f"{at}/{UPSILON}", held)):
+            api.post("dids", "epic", name, body={"type": "CONTAINER"})
+            children = {"dids": [{"scope": "epic", "name": child}]}
+            api.post("dids", "epic", name, "dids", body=children)
+    suffixes = [
+        "SIDIS/all", "DIS/*/minQ2=1", "DIS/NC/*", "*", "DIS/*/minQ2=2", "DIS/5x41/q?x",
+        "DIS/5x41/q[_]x", "DIS/5x41/*_x", f"{UPSILON}/UPSILON_ABCONV.hepmc3.tree.root",
+        f"{UPSILON}/*.hepmc3.tree.root",
+    ]  # fmt: skip
+    paths = [f"{ROOT}/{each}" for each in suffixes]
+    found = marks(campaign, paths)
+    assert found == one_query_each(rucio, campaign, paths)
+    marked = {path.removeprefix(f"{ROOT}/") for path in found}
+    assert marked == {"SIDIS/all", "DIS/*/minQ2=1", "DIS/NC/*", "*", "DIS/5x41/*_x"}
+
+
 def test_the_table_has_one_more_column_and_is_otherwise_the_same(runs, rucio, campaign, tmp_path):
     seed(rucio, [listed(f"/RECO/{campaign}/epic_craterlake/DIS/NC")])
     told = f'edt,1,{ROOT}/DIS/NC,"of two\r\nlines, and ""quotes"""'

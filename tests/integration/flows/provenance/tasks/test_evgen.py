@@ -107,7 +107,8 @@ def test_registered_inputs_that_nobody_asks_for_have_no_owner_and_trials_are_lef
     runs.requested = [asking("my-task", f"{top}/mine")]
     runs.run(UPDATE)
     rows = {row.name: row for row in runs.rows(ProducedDataset, campaign=EVGEN)}
-    assert rows[f"/EVGEN/{top}/mine"].owner_task == "my-task"
+    mine = rows[f"/EVGEN/{top}/mine"]
+    assert (mine.owner_path, mine.owner_task) == (f"{ROOT}/{top}/mine", None)
     assert rows[f"/EVGEN/{top}/nobodys"].owner_path is None
     assert not [name for name in rows if name.endswith("/test")]
     assert {row.stage for row in rows.values()} == {EVGEN}

@@ -191,7 +191,7 @@ def test_a_closed_door_fails_the_plan_and_registers_nothing(asked, rucio, suffix
 
 def test_a_path_that_nobody_requested_is_refused_by_name(asked):
     error = asked.fail(REGISTER, paths=[f"{ROOT}/nobody/asked"])
-    assert error == f"no task of PCS asks for {ROOT}/nobody/asked"
+    assert error == f"no task of PCS asks for '{ROOT}/nobody/asked'"
 
 
 def test_without_a_storage_it_is_refused_and_names_the_setting(asked, monkeypatch):

@@ -189,6 +189,27 @@ def test_a_file_is_read_with_its_places(sweeps: Sweeps, campaign: str):
     assert shown["replicas"][0]["rse"] == "BNL-XRD"
 
 
+def test_a_summary_that_the_replicas_contradict_is_said_of_a_live_reading(
+    sweeps: Sweeps, campaign: str
+):
+    name = name_of(campaign, "DIS/NC")
+    sweeps.produce(listed(name, files=3, BNL_XRD=3, EIC_XRD=3))
+    with sweeps.grid.connect() as connection:
+        connection.execute(
+            "UPDATE replicas SET state = 'U' WHERE name = %s AND rse_id = "
+            "(SELECT id FROM rses WHERE rse = 'EIC-XRD')",
+            (f"{name}/NC.0001.eicrecon.edm4eic.root",),
+        )
+        connection.execute("UPDATE dids SET length = 4 WHERE name = %s AND did_type = 'D'", (name,))
+    sweeps.run("read_did", scope="epic", name=name)
+    (row,) = sweeps.rows(LiveDid, name=name)
+    assert row.body["availability"] == "incomplete"
+    assert row.body["contradictions"] == [
+        "the dataset's length is 4, and 3 files are listed",
+        "EIC-XRD: its summary has 3 files available, and 2 files are there",
+    ]
+
+
 def test_a_did_that_is_not_there_is_told_as_that(sweeps: Sweeps, campaign: str):
     ended = sweeps.run("read_did", scope="epic", name=name_of(campaign, "none"))
     assert ended.state == RequestState.COMPLETED

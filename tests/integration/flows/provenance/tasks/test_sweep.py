@@ -34,14 +34,16 @@ def test_a_sweep_counts_what_was_seeded(sweeps: Sweeps, campaign: str):
     )
     sweeps.campaigns = [known(campaign)]
     sweeps.requested = [
-        asking("one", "DIS/NC/", campaign), asking("two", "DIS/CC"), asking("three", "SIDIS"),
+        asking("one", "DIS/NC/", campaign), asking("two", "DIS/CC", campaign),
+        asking("three", "SIDIS"),
     ]  # fmt: skip
     ended = sweeps.sweep(campaign)
     assert ended.state == RequestState.COMPLETED, ended.error
     counts = sweeps.campaign(campaign).counts
     assert counts == {
-        "requested": 3, "found": 2, "complete": 1, "incomplete": 1, "missing": 1, "unknown": 0,
-        "datasets": 3, "unmatched": 1, "files": 15, "size_bytes": 15_000,
+        "requested": 3, "found": 2, "complete": 1, "replicating": 1, "tape": 0, "incomplete": 0,
+        "missing": 1, "unknown": 0, "datasets": 3, "unmatched": 1, "contradictory": 0, "files": 15,
+        "size_bytes": 15_000,
     }  # fmt: skip
     partly = sweeps.datasets(campaign)[at(campaign, "DIS/CC")]
     assert [(e["rse"], e["files"], e["total"], e["complete"]) for e in partly.rses] == [
@@ -49,8 +51,79 @@ def test_a_sweep_counts_what_was_seeded(sweeps: Sweeps, campaign: str):
         ("NEW-XRD", 9, 9, True),
     ]
     assert (partly.length, partly.size_bytes, partly.file_count) == (9, 9000, 9)
-    assert (partly.is_complete, partly.owner_task, partly.is_open) == (False, "two", False)
+    assert (partly.availability, partly.owner_task, partly.is_open) == ("replicating", "two", False)
+    types = {
+        each["rse"]: each["type"] for row in sweeps.datasets(campaign).values() for each in row.rses
+    }
+    assert types == {"BNL-XRD": "DISK", "JLAB-TAPE-SE": "TAPE", "NEW-XRD": "DISK"}
     assert partly.arrived_at is not None
+
+
+def test_a_summary_that_contradicts_the_list_of_files_is_never_complete(
+    sweeps: Sweeps, campaign: str
+):
+    less, more, none = (at(campaign, f"DIS/{each}") for each in ("less", "more", "none"))
+    sweeps.produce(*(listed(name, files=34, BNL_XRD=34) for name in (less, more, none)))
+    with sweeps.grid.connect() as connection:
+        for name, available, length in ((less, 30, 30), (more, 36, 34), (none, 0, 0)):
+            connection.execute(
+                "UPDATE collection_replicas SET available_replicas_cnt = %s, length = %s "
+                "WHERE name = %s",
+                (available, length, name),
+            )
+    sweeps.campaigns = [known(campaign)]
+    assert sweeps.sweep(campaign).state == RequestState.COMPLETED
+    rows = sweeps.datasets(campaign)
+    assert {row.availability for row in rows.values()} == {"incomplete"}
+    assert {name: row.contradictions for name, row in rows.items()} == {
+        less: ["BNL-XRD: its summary counts 30 files, and 34 files are listed"],
+        more: ["BNL-XRD: its summary has 36 of 34 files available"],
+        none: ["BNL-XRD: its summary counts 0 files, and 34 files are listed"],
+    }
+    assert sweeps.campaign(campaign).counts["contradictory"] == 3
+
+
+def test_twins_are_swept_by_their_exact_names_and_their_files_count_once(
+    sweeps: Sweeps, campaign: str
+):
+    name = at(campaign, "SINGLE/e-/1GeV")
+    twins = [f"{name}/", name.replace("/SINGLE", "//SINGLE")]
+    sweeps.produce(listed(name, files=3), listed(at(campaign, "SINGLE/e+/1GeV"), files=2))
+    with sweeps.grid.api() as api:
+        files = [
+            {"scope": "epic", "name": row["name"]} for row in api.get("dids", "epic", name, "files")
+        ]
+        dids = [{"scope": "epic", "name": twin, "type": "DATASET"} for twin in twins]
+        api.post("dids", body=dids)
+        held = [
+            {"scope": "epic", "name": twin, "dids": files[: number + 1]}
+            for number, twin in enumerate(twins)
+        ]
+        api.post("dids", "attachments", body={"attachments": held, "ignore_duplicate": False})
+    sweeps.campaigns = [known(campaign)]
+    sweeps.requested = [asking("one", "SINGLE/e-/1GeV", campaign)]
+    assert sweeps.sweep(campaign).state == RequestState.COMPLETED
+    rows = sweeps.datasets(campaign)
+    assert [rows[each].file_count for each in (name, *twins)] == [3, 1, 2]
+    assert {rows[each].suffix for each in (name, *twins)} == {"SINGLE/e-/1GeV"}
+    assert [rows[each].counted_files for each in (name, *twins)] == [3, 0, 0]
+    counts = sweeps.campaign(campaign).counts
+    assert (counts["datasets"], counts["files"], counts["size_bytes"]) == (4, 5, 5000)
+    assert sweeps.paths(campaign)["SINGLE/e-/1GeV"].finding == Finding.FOUND
+
+
+def test_a_task_of_another_campaign_owns_nothing_here(sweeps: Sweeps, campaign: str):
+    sweeps.produce(listed(at(campaign, "DIS/NC")), listed(at(campaign, "DIS/CC")))
+    sweeps.campaigns = [known(campaign)]
+    sweeps.requested = [
+        asking("draft", "DIS/NC", "26.04.0"), asking("a-draft", "DIS/CC", "26.04.0"),
+        asking("own", "DIS/CC", campaign),
+    ]  # fmt: skip
+    sweeps.sweep(campaign)
+    rows = {row.suffix: row.owner_task for row in sweeps.datasets(campaign).values()}
+    assert rows == {"DIS/NC": None, "DIS/CC": "own"}
+    path = sweeps.paths(campaign)["DIS/NC"]
+    assert (path.finding, path.campaign_tasks, path.other_tasks) == (Finding.FOUND, [], ["draft"])
 
 
 def test_the_end_is_told_with_its_summary(sweeps: Sweeps, campaign: str):
@@ -139,7 +212,7 @@ def test_an_open_dataset_and_one_without_replicas_are_incomplete(sweeps: Sweeps,
     assert sweeps.datasets(campaign)[nowhere].is_open is False
     row = sweeps.datasets(campaign)[still_open]
     assert (row.length, row.size_bytes, row.is_open) == (None, None, True)
-    assert (row.rses, row.is_complete, row.file_count) == ([], False, 0)
+    assert (row.rses, row.availability, row.file_count) == ([], "incomplete", 0)
     assert row.arrived_at is None
 
 

@@ -22,9 +22,11 @@ FOUND = {
     "requested_path": "/volatile/eic/EPIC/EVGEN/DIS", "detector_config": "epic", "finding": "found",
     "dids": [{
         "did": "epic:/RECO/26.05.0/epic/DIS", "rule": "exact", "complete": False, "file_count": 9,
-        "rses": [{"rse": "A", "files": 5, "total": 9}, {"rse": "B", "files": 9, "total": 9}],
+        "counted_files": 9, "files_on_disk": 8, "availability": "incomplete",
+        "contradictions": ["A: its summary counts 8 files, and 9 files are listed"],
+        "rses": [{"rse": "A", "files": 8, "total": 8}, {"rse": "B", "files": 9, "total": 9}],
     }],
-    "tasks": ["one", "two"],
+    "tasks": ["one", "two"], "campaign_tasks": ["two"],
 }  # fmt: skip
 MISSING = {
     "requested_path": "=SUM(A1)", "finding": "missing", "dids": [], "reason": "no dataset",
@@ -48,9 +50,16 @@ def show(*words: str) -> Any:
 def test_the_csv_has_a_line_for_each_row_and_no_formula(answers: None):
     rows = list(csv.DictReader(io.StringIO(show("--csv").stdout)))
     assert [row["finding"] for row in rows] == ["found", "missing"]
-    assert (rows[0]["rses"], rows[0]["files"], rows[0]["total"]) == ("A 5/9, B 9/9", "9", "9")
+    assert (rows[0]["rses"], rows[0]["files"], rows[0]["total"]) == ("A 8/8, B 9/9", "8", "9")
     assert (rows[0]["complete"], rows[1]["complete"]) == ("False", "")
+    assert rows[0]["contradictions"] == "A: its summary counts 8 files, and 9 files are listed"
+    assert (rows[0]["availability"], rows[1]["availability"]) == ("incomplete", "")
     assert rows[1]["requested_path"] == "'=SUM(A1)"
+
+
+def test_tasks_of_other_campaigns_only_asked_for_it(answers: None):
+    (row, _) = csv.DictReader(io.StringIO(show("--csv").stdout))
+    assert (row["tasks"], row["requested_by"]) == ("two", "one")
 
 
 def test_the_json_is_what_the_api_says(answers: None):
@@ -61,7 +70,10 @@ def test_the_json_is_what_the_api_says(answers: None):
 
 def test_the_summary_is_for_people_and_not_in_the_pipe(answers: None):
     shown = show()
-    assert "26.05.0: 2 requested, 1 found, 0 complete" in shown.stderr
+    assert (
+        "26.05.0: 2 requested, 1 found, 0 complete, 0 replicating, 0 tape, 1 incomplete"
+        in shown.stderr
+    )
     assert "requested," not in shown.stdout
 
 

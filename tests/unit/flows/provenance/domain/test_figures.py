@@ -8,9 +8,10 @@ from typing import Any
 from blocks.rucio_catalog import DatasetReplica, DidMetadata
 from flows.common.axes import read_axes
 from flows.provenance.domain import figures, names
-from flows.provenance.domain.figures import Dataset, Sum
+from flows.provenance.domain.figures import Content, Dataset, Sum
 from flows.provenance.domain.join import Requested, join
 from flows.provenance.domain.timeline import timeline
+from flows.provenance.models import Availability
 from flows.provenance.schemas import output_entry
 from tests.produced import produced
 
@@ -28,31 +29,46 @@ def replica(rse: str, available: int | None, total: int | None, **more: Any) -> 
     return DatasetReplica(rse, total, available, 10, 10, "AVAILABLE", **given)
 
 
-def dataset(*replicas: DatasetReplica, rest: str = "DIS/NC", length: int | None = 2) -> Dataset:
+def content(files: int, counted: int | None = None) -> Content:
+    own = files if counted is None else counted
+    return Content(Sum(files, 10 * files), Sum(own, 10 * own))
+
+
+def dataset(
+    *replicas: DatasetReplica,
+    rest: str = "DIS/NC",
+    length: int | None = 2,
+    holding: Content | None = None,
+) -> Dataset:
     name = names.parse(f"/RECO/26.05.0/epic_craterlake/{rest}")
-    return figures.dataset(name, metadata(name.name, length), replicas, Sum(2, 20))
+    held = content(2) if holding is None else holding
+    types = {"TAPE-SE": "TAPE"}
+    return figures.dataset(name, metadata(name.name, length), replicas, held, rse_types=types)
 
 
 def test_all_files_at_each_rse_is_complete():
     whole = dataset(replica("BNL-XRD", 2, 2), replica("ASGC-XRD", 2, 2))
-    assert whole.is_complete
+    assert whole.availability is Availability.COMPLETE
     assert [each["rse"] for each in whole.rses] == ["ASGC-XRD", "BNL-XRD"]
 
 
-def test_one_rse_that_lacks_a_file_makes_it_incomplete():
-    assert not dataset(replica("BNL-XRD", 2, 2), replica("ASGC-XRD", 1, 2)).is_complete
+def test_another_rse_that_lacks_a_file_is_replicating():
+    partly = dataset(replica("BNL-XRD", 2, 2), replica("ASGC-XRD", 1, 2))
+    assert partly.availability is Availability.REPLICATING
 
 
 def test_a_dataset_that_is_nowhere_is_incomplete_and_has_not_arrived():
     nowhere = dataset()
-    assert (nowhere.is_complete, nowhere.arrived_at, nowhere.rses) == (False, None, ())
+    assert (nowhere.availability, nowhere.arrived_at, nowhere.rses) == (
+        Availability.INCOMPLETE, None, (),
+    )  # fmt: skip
 
 
 def test_an_open_dataset_has_no_length_and_counts_what_is_listed():
     still_open = dataset(replica("BNL-XRD", None, None), length=None)
     assert (still_open.length, still_open.size_bytes, still_open.is_open) == (None, None, True)
-    assert still_open.files == 2
-    assert not still_open.is_complete
+    assert still_open.content.files == 2
+    assert still_open.availability is Availability.INCOMPLETE
 
 
 def test_it_arrived_with_its_first_replica():
@@ -61,12 +77,35 @@ def test_it_arrived_with_its_first_replica():
 
 
 def test_a_path_is_complete_where_all_that_was_found_of_it_is():
-    found = [dataset(replica("A", 2, 2)), dataset(replica("A", 1, 2), rest="DIS/CC")]
-    requested = [Requested(each, each) for each in ("DIS/NC", "DIS/CC", "SIDIS")]
+    found = [
+        dataset(replica("A", 2, 2)),
+        dataset(replica("A", 1, 2), rest="DIS/CC"),
+        dataset(replica("A", 2, 2), replica("B", 0, 2), rest="SIDIS"),
+        dataset(replica("A", 0, 2), replica("TAPE-SE", 2, 2), rest="DDIS"),
+    ]
+    requested = [Requested(each, each) for each in ("DIS/NC", "DIS/CC", "SIDIS", "DDIS", "none")]
     counts = figures.counts(join(requested, [each.name for each in found]), found)
-    assert (counts["requested"], counts["found"], counts["missing"]) == (3, 2, 1)
-    assert (counts["complete"], counts["incomplete"], counts["unmatched"]) == (1, 1, 0)
-    assert (counts["datasets"], counts["files"], counts["size_bytes"]) == (2, 4, 40)
+    assert (counts["requested"], counts["found"], counts["missing"]) == (5, 4, 1)
+    assert [counts[each] for each in Availability] == [1, 1, 1, 1]
+    assert (counts["datasets"], counts["files"], counts["size_bytes"]) == (4, 8, 80)
+
+
+def test_a_path_is_as_its_worst_dataset():
+    found = [dataset(replica("A", 2, 2)), dataset(replica("A", 1, 2), rest="Bkg_1/DIS/NC")]
+    joined = join([Requested("DIS/NC", "DIS/NC")], [each.name for each in found])
+    counts = figures.counts(joined, found)
+    assert (counts["found"], counts["complete"], counts["incomplete"]) == (1, 0, 1)
+
+
+def test_a_file_of_two_datasets_counts_once():
+    twins = [
+        dataset(replica("A", 2, 2), holding=content(2)),
+        dataset(replica("A", 2, 2), rest="DIS/NC/", holding=content(2, counted=0)),
+    ]
+    counts = figures.counts(join([], [each.name for each in twins]), twins)
+    assert (counts["datasets"], counts["files"], counts["size_bytes"]) == (2, 2, 20)
+    told = timeline(twins, until=NOON)
+    assert (told["reco"]["cum_datasets"], told["reco"]["cum_files"]) == ([2], [2])
 
 
 def test_a_dataset_that_nobody_asked_for_is_unmatched():
@@ -108,13 +147,13 @@ def test_the_axes_are_what_the_name_tells():
 
 
 def test_of_what_was_closed_without_files_nothing_lacks_and_of_what_is_open_nobody_knows():
-    name = names.parse("/RECO/26.05.0/epic_craterlake/DIS/NC")
     at = [replica("BNL-XRD", 0, 0), replica("ASGC-XRD", 0, 0)]
-    closed = figures.dataset(name, metadata(name.name, 0), at, Sum())
-    counted_late = figures.dataset(name, metadata(name.name, None), at, Sum(3, 30))
-    still_open = figures.dataset(name, metadata(name.name, None), at, Sum())
-    told = [each.is_complete for each in (closed, counted_late, still_open)]
-    assert told == [True, False, False]
+    closed = dataset(*at, length=0, holding=content(0))
+    counted_late = dataset(*at, length=None, holding=content(3))
+    still_open = dataset(*at, length=None, holding=content(0))
+    told = (closed, counted_late, still_open)
+    assert [str(each.availability) for each in told] == ["complete", "incomplete", "incomplete"]
+    assert [each.contradictions for each in told] == [(), (), ()]
 
 
 def test_to_peers_only_what_has_files_is_complete():

@@ -111,13 +111,16 @@ def test_a_path_outside_the_root_is_missing_and_says_so():
     assert joined.matches == ()
 
 
-def test_the_owner_is_the_task_of_the_campaign_then_the_lowest_name():
+def test_the_owner_is_the_task_of_the_campaign_then_of_its_family_and_no_other():
     request = asked("DIS/NC", TaskOf("a", "26.04.0"), TaskOf("c", "26.05.0"), TaskOf("b", "26.05"))
     (owner,) = join([request], named("DIS/NC")).owners.values()
     assert owner.task == "c"
-    request = asked("DIS/NC", TaskOf("z", "26.04.0"), TaskOf("y", "26.03.0"))
+    request = asked("DIS/NC", TaskOf("z", "26.04.0"), TaskOf("y", "26.05"), TaskOf("x", "26.05"))
     (owner,) = join([request], named("DIS/NC")).owners.values()
-    assert owner.task == "y"
+    assert owner.task == "x"
+    request = asked("DIS/NC", TaskOf("z", "26.04.0"), TaskOf("y"), TaskOf("x", "26.050"))
+    (owner,) = join([request], named("DIS/NC")).owners.values()
+    assert (owner.path, owner.task) == (request.path, None)
 
 
 def test_exact_owns_before_background():

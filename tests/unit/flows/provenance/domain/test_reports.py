@@ -11,6 +11,7 @@ from flows.provenance.domain.reports.body import make_body
 from flows.provenance.domain.reports.changes import Changed
 from flows.provenance.domain.reports.evidence import Evidence
 from flows.provenance.models import (
+    Availability,
     CampaignSweep,
     Finding,
     PathMatch,
@@ -64,6 +65,58 @@ def test_a_path_is_complete_where_all_that_was_produced_of_it_is():
     )
     assert [each["is_complete"] for each in told["paths"]] == [False, True]
     assert (told["counts"]["complete"], told["counts"]["incomplete"]) == (1, 1)
+
+
+def test_what_is_found_is_complete_replicating_on_tape_or_incomplete():
+    at = {
+        "a": {"BNL-XRD": (3, 3)},
+        "b": {"BNL-XRD": (3, 3), "EIC-XRD": (0, 3)},
+        "c": {"BNL-XRD": (0, 3), "JLAB-TAPE-SE": (3, 3)},
+        "d": {"BNL-XRD": (2, 3)},
+    }
+    datasets = [
+        produced(f"{AT}/{suffix}", files=files, id=number)
+        for number, (suffix, files) in enumerate(at.items())
+    ]
+    told = body(
+        [path(suffix) for suffix in at],
+        [match(suffix, number) for number, suffix in enumerate(at)],
+        datasets,
+    )
+    assert [each["availability"] for each in told["paths"]] == [
+        "complete", "replicating", "tape", "incomplete",
+    ]  # fmt: skip
+    assert [each["files"] for each in told["paths"]] == [3, 3, 0, 2]
+    counts = told["counts"]
+    assert [counts[each] for each in Availability] == [1, 1, 1, 1]
+    assert (counts["files"], counts["total_files"]) == (8, 12)
+    text = as_markdown.text(told)
+    for words in ("available, replicating", "on tape only", "| 8/12 | 66.6 % |"):
+        assert words in text
+
+
+def test_the_files_of_twins_count_once():
+    own = {"counted_files": 1, "counted_bytes": 5}
+    twin = produced(f"{AT}/a/", files={"BNL-XRD": (3, 3)}, id=2, suffix="a", **own)
+    twins = [dataset(1, "a"), twin]
+    told = body([path("a")], [match("a", 1), match("a", 2)], twins)
+    assert told["paths"][0]["total_files"] == told["counts"]["total_files"] == 4
+    assert told["by_rse"][0]["files"] == told["by_detector_config"][0]["files"] == 4
+
+
+def test_counts_that_contradict_are_named():
+    words = "BNL-XRD: its summary counts 3 files, and 4 files are listed"
+    told = body([], [], [dataset(1, "a", contradictions=[words]), dataset(2, "b")])
+    assert told["contradictory"] == [{"did": f"epic:{AT}/a", "contradictions": [words]}]
+    assert told["counts"]["contradictory"] == 1
+    assert words in as_markdown.text(told)
+
+
+def test_tasks_of_other_campaigns_only_requested_the_path():
+    asked = path("a")
+    asked.tasks, asked.campaign_tasks = ["draft", "own"], ["own"]
+    (row,) = csv.DictReader(io.StringIO(as_csv.table(body([asked])), newline=""))
+    assert (row["tasks"], row["requested_by"]) == ("own", "draft")
 
 
 def test_a_suggestion_finds_nothing_and_leaves_its_dataset_unmatched():
