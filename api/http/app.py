@@ -12,7 +12,8 @@ from starlette.datastructures import State
 from api.http import assets, errors, folders, pages
 from api.http.access import Gatekeeper, read_cookie_key
 from api.http.background import running
-from api.http.bodies import BodyLimit, SlashTolerant
+from api.http.bodies import BodyLimit
+from api.http.methods import Methods, SlashTolerant
 from api.http.stream import Feed
 from flows.common.database import make_engine
 from flows.common.settings import Settings
@@ -49,6 +50,7 @@ def routed(prefix: str) -> FastAPI:
         if hasattr(module, "router"):
             app.include_router(module.router, prefix=prefix)
     app.add_middleware(BodyLimit)
+    app.add_middleware(Methods)
     app.add_middleware(SlashTolerant)
     return app
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Body, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.http.access import Reader, TokenWriter
+from api.http.links import page_link
 from api.http.lists import Page
 from api.http.sessions import session_of, settings_of
 from api.requests import queries
@@ -92,10 +93,11 @@ def list_requests(
     with session_of(request) as session:
         count, rows = queries.page(session, wanted, limit, offset)
         views = [view(row, settings_of(request)) for row in rows]
+    after = offset + limit
     return RequestPage(
         count=count,
-        next=_link(request, limit, offset + limit) if offset + limit < count else None,
-        previous=_link(request, limit, max(0, offset - limit)) if offset else None,
+        next=page_link(request, limit=limit, offset=after) if after < count else None,
+        previous=page_link(request, limit=limit, offset=offset - limit) if offset else None,
         results=views,
     )
 
@@ -117,7 +119,3 @@ def cancel_request(
             session, request_id, requested_by=caller.name, reason=form.reason if form else ""
         )
         return view(row, settings_of(request))
-
-
-def _link(request: Request, limit: int, offset: int) -> str:
-    return str(request.url.include_query_params(limit=limit, offset=offset))

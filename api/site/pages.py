@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, Request, Response
 from starlette.datastructures import Headers
 
-from api.http import pages
+from api.http import links, pages
 from api.http.access import NOBODY, VISITOR, Caller, gatekeeper
 from api.http.errors import Rejection
 
@@ -20,6 +20,7 @@ _LONGEST_FORM: Final = 4096
 
 
 @router.get("/")
+@router.get("/pcs/")  # where the site's external proxy begins
 async def home(request: Request) -> Response:
     """Links to the pages and to the API's documentation."""
     return await pages.show(request, "home.html", await pages.viewer_of(request))
@@ -50,7 +51,7 @@ async def login(request: Request) -> Response:
         problem = _WRONG if token else _NO_TOKEN
         return pages.login_page(request, status=403, problem=problem, target=target)
     response = pages.render(
-        request, "welcome.html", viewer=caller, target=pages.local_path(request, target)
+        request, "welcome.html", viewer=caller, target=links.local_path(request, target)
     )
     pages.set_cookie(request, response, caller.name)
     return response

@@ -84,7 +84,8 @@ export class Live extends Source {
       await this.refresh();
       const answer = await fetch(`${STREAM}status/`, { cache: "no-store" });
       if (answer.status === 403) return this.#refused("Not live: the stream is for those who sign in");
-      if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
+      // The external proxy has the stream only, and no path for its status.
+      if (!answer.ok && answer.status !== 404) throw new Error(`the server answered ${answer.status}`);
       this.open(this.lastId());
     } catch (error) {
       if (error instanceof SignedOut) return this.#refused("Not live: sign in again");

@@ -49,6 +49,7 @@ function askForToken(problem) {
 }
 
 function ask(problem) {
+  if (!dialog) return Promise.resolve(false); // came by a proxy that passes no token on
   const input = dialog.querySelector("input");
   const shown = document.getElementById("token-problem");
   shown.textContent = problem;

@@ -124,6 +124,11 @@ class ApiSettings(BaseSettings):
         description="Peers (addresses or networks, comma-separated) whose X-Remote-User counts; "
         "the embedded stack trusts loopback while it listens there only.",
     )
+    external_paths: NameList = Field(
+        ("/pcs/", "/panda/", "/static/", "/api/panda/", "/api/messages/stream/"),
+        description="Paths below the prefix that the site's external proxy passes on "
+        "(comma-separated); pages that are seen through it link to no others.",
+    )
     cookie_key_file: Path | None = Field(
         None,
         description="File (mode 0600) with the key that signs reading cookies; unset: one that "
@@ -147,12 +152,20 @@ class ApiSettings(BaseSettings):
     @property
     def is_loopback(self) -> bool:
         """Whether only this machine reaches the API."""
-        return self.host in {"127.0.0.1", "::1", "localhost"}
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
 
     @property
     def has_open_reads(self) -> bool:
         """Whether anyone who reaches the API may read."""
         return self.is_loopback if self.open_reads is None else self.open_reads
+
+    @field_validator("host")
+    @classmethod
+    def _without_brackets(cls, value: str) -> str:
+        return value.removeprefix("[").removesuffix("]")
 
     @field_validator("trusted_proxies")
     @classmethod
