@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import sys
 import time
@@ -12,6 +11,7 @@ import typer
 
 from blocks.errors import ProdOpsError
 from deployments.cli import tables
+from deployments.os_user import user_name
 
 app = typer.Typer(no_args_is_help=True, help="List, show, watch and cancel requests.")
 
@@ -82,9 +82,7 @@ def cancel(
     from flows.common.models import OPEN  # noqa: PLC0415
 
     with ops_session() as session:
-        row = requests.ask_to_cancel(
-            session, request_id, requested_by=getpass.getuser(), reason=reason
-        )
+        row = requests.ask_to_cancel(session, request_id, requested_by=user_name(), reason=reason)
         state = row.state
     if state in OPEN:
         typer.echo(f"request {request_id} will be cancelled; `prodops request watch {request_id}`")
@@ -123,7 +121,7 @@ def _run_local(action: str, values: dict[str, Any], *, as_json: bool) -> None:
     join_prefect()
     from deployments import local_run  # noqa: PLC0415 - imports prefect: environment first
 
-    row = _row(local_run.run(ops_engine(), action, values, requested_by=getpass.getuser()))
+    row = _row(local_run.run(ops_engine(), action, values, requested_by=user_name()))
     typer.echo(json.dumps(row, default=str) if as_json else f"{row['state']}: {row['result']}")
 
 
@@ -134,9 +132,7 @@ def _request(action: str, values: dict[str, Any]) -> int:
     wanted = actions.get(action)
     form = wanted.parse(values)
     with ops_session() as session:
-        accepted = requests.accept(
-            session, wanted, form, requested_by=getpass.getuser(), source="cli"
-        )
+        accepted = requests.accept(session, wanted, form, requested_by=user_name(), source="cli")
     if not accepted.is_new:
         typer.echo(f"an equal request is open: {accepted.id}", file=sys.stderr)
     return accepted.id

@@ -147,7 +147,7 @@ def main() -> int:
             know_ops_token(configured)
     except ProdOpsError as error:
         sys.stderr.write(f"{error}\n")
-        return 1
+        return getattr(error, "exit_code", 1)
     return 0
 
 

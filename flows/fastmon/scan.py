@@ -19,7 +19,7 @@ from sqlalchemy import Engine
 
 from blocks.errors import Invalid, ProdOpsError
 from flows.common.database import now, transaction
-from flows.common.settings import FastmonSettings
+from flows.common.settings import FastmonSettings, absolute
 from flows.fastmon import intake, repository, schemas
 from flows.fastmon.intake import Incoming
 from flows.fastmon.models import WatchedFile
@@ -68,7 +68,10 @@ def scan(engine: Engine, configured: FastmonSettings) -> ScanReport:
 def look(configured: FastmonSettings) -> Iterator[Sighting]:
     """The files in the watched directories whose names are of a pattern, each once."""
     for name in configured.watch_dirs:
-        directory = Path(name).expanduser()
+        try:
+            directory = absolute(Path(name))
+        except ValueError as error:
+            raise UnreadableDirectory(f"watched directory {name}: {error}") from error
         try:
             paths = sorted(directory.iterdir())
         except OSError as error:
