@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from functools import lru_cache
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from deployments.os_user import user_name
 from flows.common import access, actions
 from flows.common.callers import Caller, on_ops_side
 from flows.common.database import make_engine, transaction
@@ -53,7 +53,7 @@ def publish_access(session: Session) -> None:
 
 def os_user() -> Caller:
     """The user of this machine who gives the command: on the ops side, whoever may run it may."""
-    return on_ops_side(getpass.getuser())
+    return on_ops_side(user_name())
 
 
 def join_stack() -> None:

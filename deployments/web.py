@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import socket
 import time
 from typing import Final
 
@@ -11,6 +12,7 @@ import uvicorn
 from sqlalchemy import text
 
 from api.http.app import create_app
+from deployments.stack.ports import Port, check_free
 from flows.common.database import DatabaseUnavailable, make_engine, transaction
 from flows.common.settings import Settings
 
@@ -28,8 +30,6 @@ def run(settings: Settings) -> int:
     server = uvicorn.Server(
         uvicorn.Config(
             create_app(settings),
-            host=settings.api.host,
-            port=settings.api.port,
             # Whom to trust for X-Remote-User is judged by the true peer.
             proxy_headers=False,
             access_log=False,
@@ -39,8 +39,26 @@ def run(settings: Settings) -> int:
             server_header=False,
         )
     )
-    server.run()
+    with listening_socket(settings.api.host, settings.api.port) as listener:
+        server.run([listener])
     return 0 if server.started else 1
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """The socket that the API listens on; that of `::` takes IPv4 too, as elsewhere.
+
+    Raises:
+        PortInUse: Another process listens there.
+        BadSetting: The address is none of this machine's.
+    """
+    check_free([Port("api", host, port, "PRODOPS_API_PORT")])
+    kind = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(kind)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if kind == socket.AF_INET6:
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(host != "::"))
+    listener.bind((host, port))
+    return listener
 
 
 def _allow_many_clients() -> None:

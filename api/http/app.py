@@ -12,8 +12,9 @@ from starlette.datastructures import State
 from api.http import assets, errors, folders, pages
 from api.http.access import Gatekeeper, read_cookie_key
 from api.http.background import running
-from api.http.bodies import BodyLimit, SlashTolerant
+from api.http.bodies import BodyLimit
 from api.http.hosts import HostCheck
+from api.http.methods import Methods, SlashTolerant
 from api.http.stream import Feed
 from flows.common.database import make_engine
 from flows.common.settings import Settings
@@ -50,6 +51,7 @@ def routed(prefix: str) -> FastAPI:
         if hasattr(module, "router"):
             app.include_router(module.router, prefix=prefix)
     app.add_middleware(BodyLimit)
+    app.add_middleware(Methods)
     app.add_middleware(SlashTolerant)
     app.add_middleware(HostCheck)
     return app

@@ -15,17 +15,19 @@ from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, TypeAdapter
 from sqlalchemy import Engine
-from starlette.datastructures import URL
 
 from api.http import fields
 from api.http.collections import store
 from api.http.collections.store import Collection, Record, Values
 from api.http.errors import Rejection
+from api.http.links import page_link
 from flows.common.database import transaction
 
 _CHUNK_ROWS: Final = 1000
 _MAX_LIMIT: Final = 10_000
 _JSON: Final = "application/json"
+# Peers send filters that the original ignores. One that is to keep testbeds apart must not be.
+_NEVER_IGNORED: Final = frozenset({"namespace"})
 
 View = TypeVar("View", bound=BaseModel)
 
@@ -52,7 +54,7 @@ def answer(request: Request, collection: Collection, view: type[BaseModel]) -> R
     wanted = _filters(request, collection)
     if limit := _positive(request, "limit", _MAX_LIMIT):
         offset = _positive(request, "offset", fields.MAX_BIG_INTEGER)
-        page = _page(engine, collection, wanted, request.url, limit, offset)
+        page = _page(request, collection, wanted, limit, offset)
         return Response(Page[view].model_validate(page).model_dump_json(), media_type=_JSON)  # type: ignore[valid-type]
     return _whole(engine, collection, wanted, view)
 
@@ -78,6 +80,9 @@ def parameters(collection: Collection) -> list[dict[str, Any]]:
 
 
 def _filters(request: Request, collection: Collection) -> Values:
+    for name in _NEVER_IGNORED - collection.filters.keys():
+        if request.query_params.get(name):
+            raise Rejection(400, {name: [f"There is no filter by {name} here."]})
     wanted = {}
     for name, each in collection.filters.items():
         if text := request.query_params.get(name):
@@ -127,24 +132,18 @@ _KINDS: Final[dict[type, tuple[Callable[[str, str], Any], dict[str, Any]]]] = {
 
 
 def _page(
-    engine: Engine, collection: Collection, wanted: Values, url: URL, limit: int, offset: int
+    request: Request, collection: Collection, wanted: Values, limit: int, offset: int
 ) -> dict[str, Any]:
-    with transaction(engine) as session:
+    with transaction(request.app.state.engine) as session:
         count = store.count(session, collection, wanted)
         rows = store.page(session, collection, wanted, limit=limit, offset=offset)
+    after = offset + limit
     return {
         "count": count,
-        "next": _link(url, limit, offset + limit) if offset + limit < count else None,
-        "previous": _link(url, limit, offset - limit) if offset else None,
+        "next": page_link(request, limit=limit, offset=after) if after < count else None,
+        "previous": page_link(request, limit=limit, offset=offset - limit) if offset else None,
         "results": rows,
     }
-
-
-def _link(url: URL, limit: int, offset: int) -> str:
-    placed = url.include_query_params(limit=limit)
-    if offset <= 0:
-        return str(placed.remove_query_params("offset"))
-    return str(placed.include_query_params(offset=offset))
 
 
 def _whole(

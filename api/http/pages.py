@@ -14,9 +14,10 @@ from typing import Any, Final
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
-from api.http import folders, wording
+from api.http import folders, links, proxies, wording
 from api.http.access import SESSION_COOKIE, VISITOR_COOKIE, gatekeeper
 from api.http.assets import asset_path
 from api.http.errors import RETRY_SECONDS, Rejection
@@ -45,14 +46,26 @@ def render(
     request: Request, template: str, *, status: int = 200, viewer: Caller = NOBODY, **values: Any
 ) -> Response:
     """The page made of a template, with the headers that every page has."""
-    prefix = prefix_of(request)
+    prefix = links.prefix_of(request)
+
+    def link(path: str, label: object, **attributes: str) -> Markup:
+        """A link below the prefix; its label alone where the caller could not follow it."""
+        if not proxies.serves(request, path):
+            return escape(label)
+        more = Markup("").join(Markup(' {}="{}"').format(*each) for each in attributes.items())
+        return Markup('<a{} href="{}">{}</a>').format(more, f"{prefix}{path}", label)
+
     text = (
         environment()
         .get_template(template)
         .render(
             url=lambda path: f"{prefix}{path}",
             asset=lambda name: f"{prefix}{asset_path(name)}",
-            here=request.url.path,
+            link=link,
+            serves=lambda path: proxies.serves(request, path),
+            is_external=proxies.is_external(request),
+            here=links.here(request),
+            came_to=links.here_with_query(request),
             viewer=viewer.name,
             now=now(),
             version=version("epic-prodops"),
@@ -104,8 +117,7 @@ class PageRoute(APIRoute):
             try:
                 return await handler(request)
             except LoginNeeded:
-                target = str(request.url.replace(scheme="", netloc="", fragment=""))
-                return login_page(request, status=401, target=target)
+                return login_page(request, status=401, target=links.here_with_query(request))
             except BadQuery as error:
                 return render(request, "bad_query.html", status=400, problem=str(error))
             except OutsideUnavailable as error:
@@ -119,7 +131,11 @@ class PageRoute(APIRoute):
 def login_page(request: Request, *, status: int, problem: str = "", target: str = "") -> Response:
     """The form that asks for a token."""
     return render(
-        request, "login.html", status=status, problem=problem, target=local_path(request, target)
+        request,
+        "login.html",
+        status=status,
+        problem=problem,
+        target=links.local_path(request, target),
     )
 
 
@@ -156,24 +172,12 @@ def _set_cookie(request: Request, response: Response, name: str, value: str) -> 
     response.set_cookie(name, value, max_age=seconds, **_cookie_scope(request))
 
 
-def prefix_of(request: Request) -> str:
-    """The path that everything is mounted under; empty at a server's root."""
-    return settings_of(request).stack.root_path
-
-
-def local_path(request: Request, target: str) -> str:
-    """`target` where it is a path of ours, else the start page: no link leads away from here."""
-    home = f"{prefix_of(request)}/"
-    is_ours = target.startswith(home) and not target.startswith("//") and "\\" not in target
-    return target if is_ours else home
-
-
 def _cookie_scope(request: Request) -> dict[str, Any]:
     return {
-        "path": prefix_of(request) or "/",
+        "path": links.prefix_of(request) or "/",
         "httponly": True,
         "samesite": "lax",
-        "secure": request.url.scheme == "https",
+        "secure": proxies.is_secure(request),
     }
 
 

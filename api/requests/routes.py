@@ -8,6 +8,7 @@ from fastapi import APIRouter, Body, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.http.access import Asker, Reader, TokenRequester
+from api.http.links import page_link
 from api.http.lists import Page
 from api.http.sessions import session_of, settings_of
 from api.requests import queries
@@ -96,10 +97,11 @@ def list_requests(
     with session_of(request) as session:
         count, rows = queries.page(session, wanted, limit, offset)
         views = [view(row, settings_of(request)) for row in rows]
+    after = offset + limit
     return RequestPage(
         count=count,
-        next=_link(request, limit, offset + limit) if offset + limit < count else None,
-        previous=_link(request, limit, max(0, offset - limit)) if offset else None,
+        next=page_link(request, limit=limit, offset=after) if after < count else None,
+        previous=page_link(request, limit=limit, offset=offset - limit) if offset else None,
         results=views,
     )
 
@@ -139,7 +141,3 @@ def speaker(caller: Caller, parameters: dict[str, Any]) -> tuple[Caller, dict[st
         if name := parameters.get(key):
             caller = caller.speaking_for(str(name))
     return caller, rest
-
-
-def _link(request: Request, limit: int, offset: int) -> str:
-    return str(request.url.include_query_params(limit=limit, offset=offset))

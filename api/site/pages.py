@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 from fastapi import APIRouter, Request, Response
 from starlette.responses import JSONResponse
 
-from api.http import pages
+from api.http import links, pages
 from api.http.access import JSON, gatekeeper
 from flows.common.callers import Caller, in_order
 
@@ -22,6 +22,7 @@ _LONGEST_FORM: Final = 4096
 
 
 @router.get("/")
+@router.get("/pcs/")  # where the site's external proxy begins
 async def home(request: Request) -> Response:
     """Links to the pages and to the API's documentation."""
     return await pages.show(request, "home.html", await pages.viewer_of(request))
@@ -77,7 +78,7 @@ def _welcome(request: Request, caller: Caller, target: str, *, is_json: bool) ->
     if is_json:
         return JSONResponse({"name": caller.name, "scopes": in_order(caller.scopes)})
     return pages.render(
-        request, "welcome.html", viewer=caller, target=pages.local_path(request, target)
+        request, "welcome.html", viewer=caller, target=links.local_path(request, target)
     )
 
 

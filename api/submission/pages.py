@@ -8,7 +8,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.orm import Session
 
-from api.http import pages, wording
+from api.http import links, pages, wording
 from api.http.sessions import read, settings_of
 from api.pcs.errors import AmbiguousIdentity, TaskNotFound
 from api.pcs.queries import tasks
@@ -78,7 +78,7 @@ async def task_page(request: Request, name: str) -> Response:
 
 
 def _shared(request: Request, viewer: Caller) -> dict[str, Any]:
-    settings, prefix = settings_of(request), pages.prefix_of(request)
+    settings, prefix = settings_of(request), links.prefix_of(request)
     monitor = settings.pcs.panda_monitor_url
     return {
         "known": pages.known(viewer),

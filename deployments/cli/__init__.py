@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.metadata import version as installed_version
 from typing import NoReturn
@@ -18,7 +19,7 @@ from deployments.cli.provenance import app as provenance_app
 from deployments.cli.sandbox import sandbox_app
 from deployments.cli.stack import app as stack_app
 from deployments.cli.submission.commands import app as task_app
-from flows.common.settings import BadSetting
+from flows.common.http_proxies import keep_loopback_direct
 
 app = typer.Typer(
     name="prodops",
@@ -40,8 +41,6 @@ app.add_typer(daq_app, name="daq")
 app.add_typer(bench_app, name="bench")
 app.add_typer(sandbox_app, name="sandbox")
 
-_BAD_SETTING = 2
-
 
 @fastmon_app.command("version", help="Show the version of prodops.")
 @app.command()
@@ -52,9 +51,11 @@ def version() -> None:
 
 def main() -> NoReturn:
     """Run the command; an error of ours is one line, with exit 2 for a bad setting, else 1."""
+    os.environ["PGTZ"] = "UTC"  # whatever the database server's time zone is
     try:
+        keep_loopback_direct(os.environ)
         app()
     except ProdOpsError as error:
         typer.echo(f"prodops: {error}", err=True)
-        sys.exit(_BAD_SETTING if isinstance(error, BadSetting) else getattr(error, "exit_code", 1))
+        sys.exit(getattr(error, "exit_code", 1))
     sys.exit(0)

@@ -9,6 +9,7 @@ import json
 import sys
 import time
 from contextlib import ExitStack
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -136,7 +137,7 @@ def print_parts(seen: Overview) -> None:
 
     table = Table("part", "state", "pid", "since", "version", "last error", box=None)
     for row in seen.rows:
-        since = row.since.astimezone().strftime("%Y-%m-%d %H:%M:%S") if row.since else "-"
+        since = row.since.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") if row.since else "-"
         style = "green" if row.state == "running" else "red"
         cells = (row.part, Text(row.state, style), str(row.pid or "-"), since, row.version)
         table.add_row(*cells, Text(row.last_error or "-"))

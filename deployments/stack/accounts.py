@@ -87,7 +87,7 @@ def database_account(configured: str | None) -> Account:
         PostgresUnusable: The configured user does not exist or is root, or there is none to take.
     """
     if os.geteuid() != 0:
-        return _account(pwd.getpwuid(os.geteuid()))
+        return _own_account()
     for name in (configured,) if configured else _DEFAULTS:
         try:
             entry = pwd.getpwnam(name)
@@ -100,6 +100,16 @@ def database_account(configured: str | None) -> Account:
         f"PostgreSQL does not run as root, and there is no unprivileged user {wanted}; "
         "name one in PRODOPS_DATABASE_OS_USER"
     )
+
+
+def _own_account() -> Account:
+    try:
+        return _account(pwd.getpwuid(os.geteuid()))
+    except KeyError:
+        raise PostgresUnusable(
+            f"user id {os.geteuid()} has no entry in the system's user database, and PostgreSQL "
+            "does not run without: add one, or set PRODOPS_DATABASE_URL to another server"
+        ) from None
 
 
 def own_directory(account: Account) -> Path:

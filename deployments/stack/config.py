@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
 import math
 import os
 import sys
 from collections.abc import Iterable
 
+from deployments.os_user import user_name
 from deployments.stack.layout import Layout
 from deployments.stack.parts import Part
 
@@ -28,7 +28,7 @@ def supervisor_config(layout: Layout, parts: Iterable[Part]) -> str:
 
 def _supervisord(layout: Layout) -> str:
     # supervisord warns at every start when it runs as root and is not told to
-    user = f"user = {getpass.getuser()}\n" if os.geteuid() == 0 else ""
+    user = f"user = {user_name()}\n" if os.geteuid() == 0 else ""
     is_beside = layout.socket.parent == layout.state_dir
     socket = f"%(here)s/{layout.socket.name}" if is_beside else layout.socket
     return f"""\

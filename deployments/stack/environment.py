@@ -12,12 +12,11 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from dotenv import dotenv_values
-
 from deployments.sandbox.grid.access import grid_environment
 from deployments.stack.credentials import OPS_ROLE, WEB_ROLE, Credentials
 from deployments.stack.layout import Layout
-from flows.common.settings import BadSetting, Settings, known_names
+from flows.common.http_proxies import proxy_environment
+from flows.common.settings import BadSetting, Settings, env_file, known_names
 
 
 class Zone(StrEnum):
@@ -32,6 +31,7 @@ _INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR
 _FIXED = {
     "PYTHONUNBUFFERED": "1",
     "PYTHONSAFEPATH": "1",  # the parts' directory holds data, not modules
+    "PGTZ": "UTC",  # whatever an external server's time zone is
     "MALLOC_ARENA_MAX": "2",  # a part with threads is 6 % smaller
 }
 _GROUPS = {
@@ -53,10 +53,9 @@ _CLIENTS_OWN = {("api", "token")}
 
 def given_settings(directory: Path | None = None) -> dict[str, str]:
     """The settings that the user gave, by the names used: from ``.env``, then the environment."""
-    from_file = dotenv_values((directory or Path.cwd()) / ".env")
-    given = {name: value for name, value in from_file.items() if value is not None}
+    given = env_file(directory) | os.environ
     known = known_names()
-    return {name: value for name, value in (given | os.environ).items() if name in known}
+    return {name: value for name, value in given.items() if name in known}
 
 
 def environment_of(zone: Zone, settings: Settings, given: Mapping[str, str]) -> dict[str, str]:
@@ -66,7 +65,10 @@ def environment_of(zone: Zone, settings: Settings, given: Mapping[str, str]) -> 
         BadSetting: The database's URL holds a password, which every process would be shown.
     """
     environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    environment.setdefault("HOME", _home(settings))
     environment |= _FIXED | _passed_on(zone, settings, given)
+    if zone is not Zone.WEB:  # which calls nobody, and would see the proxy's password
+        environment |= proxy_environment(os.environ)
     environment["PRODOPS_STATE_DIR"] = os.fspath(settings.stack.state_dir)
     environment |= _database(zone, settings)
     own = Credentials(Layout(settings.stack.state_dir).secrets)
@@ -90,6 +92,14 @@ def environment_of(zone: Zone, settings: Settings, given: Mapping[str, str]) -> 
     return environment
 
 
+def _home(settings: Settings) -> str:
+    """The home that the system knows of this user, else the state directory: defaults need one."""
+    try:
+        return os.fspath(Path.home())
+    except RuntimeError:
+        return os.fspath(settings.stack.state_dir)
+
+
 def prefect_api_url(settings: Settings) -> str:
     """The API of the Prefect server that the stack uses."""
     return settings.prefect.api_url or f"http://127.0.0.1:{settings.prefect.port}/api"
@@ -104,7 +114,7 @@ def api_url(settings: Settings) -> str:
     """Where this machine reaches the web tier, with its prefix."""
     host = settings.api.host
     if host in {"0.0.0.0", "::", ""}:  # noqa: S104 - listening everywhere includes here
-        host = "127.0.0.1"
+        host = "127.0.0.1"  # `::` takes both kinds of addresses: deployments/web.py
     literal = f"[{host}]" if ":" in host else host
     return f"http://{literal}:{settings.api.port}{settings.stack.root_path}"
 

@@ -6,6 +6,10 @@ from blocks.errors import ProdOpsError
 from flows.common.settings import BadSetting
 
 
+class StateUnusable(BadSetting):
+    """The state directory cannot be read or written."""
+
+
 class PortInUse(BadSetting):
     """A port that a part is to listen on belongs to another process."""
 
@@ -26,6 +30,12 @@ class PartFailed(ProdOpsError):
 
     def __init__(self, part: str, reason: str) -> None:
         super().__init__(f"{part} did not start: {reason}")
+
+
+def failed_to_start(part: str, status: int, said: str) -> ProdOpsError:
+    """The error of a part whose preparation ended with `status`: a setting's, where that was it."""
+    failed = PartFailed(part, said.strip().rpartition("\n")[2])
+    return BadSetting(str(failed)) if status == BadSetting.exit_code else failed
 
 
 class SupervisorLost(ProdOpsError):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 from deployments.sandbox.grid.access import rucio_ca, rucio_url
 from deployments.sandbox.grid.server_environment import is_installed
-from deployments.stack.errors import PartFailed
+from deployments.stack.errors import failed_to_start
 from deployments.stack.ports import ports_of
 from deployments.stack.readiness import answers, listens
 from deployments.stack.watch import Happening, Kind, Listener
@@ -38,7 +38,7 @@ def prepare(settings: Settings, environment: Mapping[str, str], listener: Listen
         check=False,
     )
     if done.returncode != 0:
-        raise PartFailed("rucio", done.stderr.strip().rpartition("\n")[2])
+        raise failed_to_start("rucio", done.returncode, done.stderr)
 
 
 def readiness(settings: Settings, part: str) -> Callable[[], bool]:

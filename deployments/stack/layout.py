@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from blocks.errors import ProdOpsError
+from deployments.stack.errors import StateUnusable
 
 _SOCKET_LIMIT_BYTES = 100
 """A Unix socket's path may have 107 bytes, and supervisor binds one with a suffix of its pid."""
@@ -85,6 +88,22 @@ class Layout:
             private_directory(directory)
         if self.socket.parent != self.state_dir:
             private_directory(self.socket.parent)
+
+    @contextmanager
+    def used(self) -> Iterator[None]:
+        """Do what needs the state directory.
+
+        Raises:
+            StateUnusable: It is not there, closed, read-only, full, or no directory.
+        """
+        try:
+            yield
+        except OSError as error:
+            at = f": {error.filename}" if error.filename not in {None, str(self.state_dir)} else ""
+            raise StateUnusable(
+                f"the state directory {self.state_dir} cannot be used ({error.strerror}{at}); "
+                "set PRODOPS_STATE_DIR to another one"
+            ) from error
 
     def remove_socket_directory(self) -> None:
         """Remove the directory of the socket, where that is outside the state directory."""

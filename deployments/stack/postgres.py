@@ -99,9 +99,10 @@ def run(settings: Settings) -> NoReturn:
         PostgresUnusable: It cannot be prepared.
     """
     layout = Layout(settings.stack.state_dir)
-    layout.create()
     credentials = Credentials(layout.secrets)
-    credentials.create()
+    with layout.used():
+        layout.create()
+        credentials.create()
     instance = instance_of(settings)
     instance.account.fork(lambda: claim(instance.base, instance.account)).wait()
     binaries = reachable_by(instance.account, instance.binaries, instance.base)

@@ -15,6 +15,7 @@ from blocks.errors import OutsideUnavailable
 from deployments.stack.binaries import package_directory
 from deployments.stack.credentials import PREFECT_ROLE, Credentials
 from deployments.stack.layout import Layout
+from deployments.stack.ports import check_free, ports_of
 from flows.common.settings import BadSetting, Settings
 
 ANSWER_SECONDS = 90.0
@@ -51,9 +52,11 @@ def run(settings: Settings) -> None:
         OutsideUnavailable: The database did not answer in time.
     """
     layout = Layout(settings.stack.state_dir)
-    layout.create()
     credentials = Credentials(layout.secrets)
-    credentials.create()
+    with layout.used():
+        layout.create()
+        credentials.create()
+    check_free(ports_of(settings, ["prefect"]))
     os.environ.update(environment(settings, _password(settings)))
     asyncio.run(_wait_for_database(database_url(settings)))
     import uvicorn  # noqa: PLC0415 - see the module's first lines

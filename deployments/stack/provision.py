@@ -152,7 +152,7 @@ def main() -> int:
             prepare_access(configured)
     except ProdOpsError as error:
         sys.stderr.write(f"{error}\n")
-        return 1
+        return getattr(error, "exit_code", 1)
     return 0
 
 

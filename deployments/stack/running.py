@@ -85,9 +85,11 @@ def run_detached(settings: Settings, *arguments: str) -> None:
     Exits with its status and last words when it ended instead.
     """
     layout = Layout(settings.stack.state_dir)
-    layout.create()
+    with layout.used():
+        layout.create()
+        output = layout.log("up").open("ab")
     reader, writer = os.pipe()
-    with layout.log("up").open("ab") as log:
+    with output as log:
         start = log.tell()
         process = subprocess.Popen(
             [*command(*(arguments or ("up",))), "--ready-fd", str(writer)],
@@ -118,7 +120,8 @@ def end(settings: Settings) -> None:
     """
     layout = Layout(settings.stack.state_dir)
     lock = UpLock(layout)
-    pid = lock.holder()
+    with layout.used():
+        pid = lock.holder()
     if pid is None:
         raise StackDown(f"no stack runs with its state in {layout.state_dir}")
     os.kill(pid, signal.SIGTERM)

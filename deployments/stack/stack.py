@@ -16,7 +16,7 @@ from deployments.stack import environment, grid, postgres
 from deployments.stack.control import PartState
 from deployments.stack.credentials import Credentials
 from deployments.stack.environment import Zone
-from deployments.stack.errors import PartFailed, StackDown
+from deployments.stack.errors import PartFailed, StackDown, failed_to_start
 from deployments.stack.layout import Layout
 from deployments.stack.lock import UpLock
 from deployments.stack.logs import last_error, last_words
@@ -74,7 +74,8 @@ class Stack:
         self._lock = UpLock(self.layout)
         self._supervisor = Supervisor(self.layout, settings, self._parts)
         self._control = self._supervisor.control
-        self._watch = Watch(self.layout, self._control, listener)
+        with self.layout.used():
+            self._watch = Watch(self.layout, self._control, listener)
 
     @classmethod
     @contextmanager
@@ -178,17 +179,20 @@ class Stack:
             PostgresUnusable: The embedded database has no programs, or no user to run it.
             PartFailed: A part did not come up.
         """
-        self.layout.create()
-        self._lock.take()
+        with self.layout.used():
+            self.layout.create()
+            self._lock.take()
         if "postgres" in self.part_names:
             postgres.instance_of(self.settings)  # says now what would stop it later
-        Credentials(self.layout.secrets).create()
+        with self.layout.used():
+            Credentials(self.layout.secrets).create()
         was_killed = self.layout.supervisor_pid.exists()
         patience = _ENDING_SECONDS if was_killed else 0.0
         check_free(ports_of(self.settings, self.part_names), patience_seconds=patience)
         if "rucio" in self.part_names:
             grid.prepare(self.settings, self.environment("server"), self._listener)
-        self._supervisor.start()
+        with self.layout.used():
+            self._supervisor.start()
         for group in self._order():
             started = time.monotonic()
             for name in group:
@@ -297,7 +301,7 @@ class Stack:
                 process.kill()
             complaint = process.communicate()[1].strip()
             if process.returncode != 0:
-                raise PartFailed("postgres", complaint.rpartition("\n")[2])
+                raise failed_to_start("postgres", process.returncode, complaint)
 
     def _wait(self, part: str, is_ready: Callable[[], bool]) -> None:
         deadline = time.monotonic() + READY_SECONDS

@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from blocks.errors import OutsideUnavailable
-from flows.common.settings import settings
+from flows.common.settings import BadSetting, settings
 
 AwareTime: Final = DateTime(timezone=True)
 
@@ -170,9 +170,14 @@ def json_row(columns: Mapping[str, object], **texts: str) -> str:
 
 
 def migrate(url: str, passfile: Path | None = None) -> None:
-    """Bring the schema at `url` to the newest revision."""
+    """Bring the schema at `url` to the newest revision.
+
+    Raises:
+        BadSetting: It is of a newer version than this one.
+    """
     from alembic import command  # noqa: PLC0415 - Alembic is slow to import and rarely needed
     from alembic.config import Config  # noqa: PLC0415
+    from alembic.util import CommandError  # noqa: PLC0415
 
     config = Config()
     config.set_main_option("script_location", "deployments:migrations")
@@ -181,5 +186,9 @@ def migrate(url: str, passfile: Path | None = None) -> None:
         with engine.begin() as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+    except CommandError as error:
+        raise BadSetting(
+            f"the database's schema cannot be migrated by this version: {error}"
+        ) from error
     finally:
         engine.dispose()

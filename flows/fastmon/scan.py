@@ -24,7 +24,7 @@ from blocks.errors import Invalid, ProdOpsError
 from flows.common import text
 from flows.common.callers import Means, on_ops_side
 from flows.common.database import now, transaction
-from flows.common.settings import FastmonSettings
+from flows.common.settings import FastmonSettings, absolute
 from flows.fastmon import intake, repository, schemas
 from flows.fastmon.intake import Incoming
 from flows.fastmon.models import WatchedFile
@@ -99,7 +99,10 @@ def look(configured: FastmonSettings) -> Found:
     """The files in the watched directories whose names are of a pattern, each once."""
     found = Found()
     for name in configured.watch_dirs:
-        directory = Path(name).expanduser()
+        try:
+            directory = absolute(Path(name))
+        except ValueError as error:
+            raise UnreadableDirectory(f"watched directory {name}: {error}") from error
         try:
             paths = sorted(directory.iterdir())
         except OSError as error:

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from api.http import pages
+from api.http import links, pages
 from api.http.sessions import session_of, settings_of
 from api.payload_logs import files, queries, routes, views
 from api.payload_logs.queries import Asked, NotAJobId, NotItsRequest, Phase, Standing, job_id
@@ -90,7 +90,7 @@ def _read(request: Request, pandaid: int, viewer: Caller, asked: Asked) -> dict[
 
 def _shared(request: Request, pandaid: int) -> dict[str, Any]:
     settings = settings_of(request)
-    prefix = pages.prefix_of(request)
+    prefix = links.prefix_of(request)
     monitor = settings.pcs.panda_monitor_url
     base = f"{prefix}/panda/jobs/{pandaid}"
     return {

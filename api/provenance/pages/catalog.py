@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 from sqlalchemy.orm import Session
 
-from api.http import pages, wording
+from api.http import links, pages, wording
 from api.http.access import gatekeeper
 from api.http.search import BadQuery
 from api.http.sessions import read, settings_of
@@ -127,7 +127,7 @@ def _offered(session: Session, name: str) -> list[str]:
 
 def shared(request: Request, viewer: Caller) -> dict[str, Any]:
     """What the templates of provenance share: the viewer, and links."""
-    prefix = pages.prefix_of(request)
+    prefix = links.prefix_of(request)
     settings = settings_of(request)
     monitor = settings.pcs.panda_monitor_url
     return {

@@ -14,6 +14,7 @@ function signIn() {
 }
 
 async function ask() {
+  if (!dialog) return false; // came by a proxy that passes no cookie on
   let problem = "";
   for (;;) {
     const token = await entered(problem);

@@ -27,4 +27,5 @@ if __name__ == "__main__":
     try:
         main(sys.argv[1])
     except ProdOpsError as error:
-        sys.exit(str(error))
+        sys.stderr.write(f"{error}\n")
+        sys.exit(getattr(error, "exit_code", 1))

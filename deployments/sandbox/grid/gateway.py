@@ -1,7 +1,7 @@
 """The external proxy's double: nginx that strips cookies and headers, and refuses redirects.
 
-It passes on only the path, the query, the body and its type, and names the user itself; any 3xx
-becomes a 502, and any method but the usual five a 405.
+It has a few paths only, passes on the query, the body and its type, and names the user itself; any
+3xx becomes a 502, and any method but the usual five a 405 (ops contract section 4.4).
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ http {{
   upstream app {{ server {upstream}; keepalive 8; }}
   server {{
     listen 127.0.0.1:{port};
-    location {prefix}/ {{
+    location = {prefix}/ {{ rewrite ^ {prefix}/pcs/ last; }}
+    location ~ ^{prefix}/(?:(?:pcs|panda|static|api/panda)/|api/messages/stream/$) {{
       if ($request_method !~ ^(GET|POST|PUT|PATCH|DELETE)$) {{ return 405; }}
       proxy_pass http://app;
       proxy_http_version 1.1;

@@ -18,6 +18,7 @@ from filelock import FileLock
 
 from blocks.errors import OutsideUnavailable
 from deployments.sandbox.grid.programs import REQUIREMENTS
+from flows.common.settings import BadSetting, absolute
 
 _SYSTEM_CERTIFICATES = "--system-certs"  # where a proxy signs for the registries
 
@@ -31,7 +32,10 @@ def server_directory() -> Path:
 
     Of the Python, the whole version: some requirements depend on the micro version too.
     """
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    try:
+        cache = absolute(Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache"))
+    except ValueError as error:
+        raise BadSetting(f"setting XDG_CACHE_HOME: {error}") from None
     python = f"{sys.implementation.name}:{platform.python_version()}:{sys.base_prefix}".encode()
     digest = hashlib.sha256(REQUIREMENTS.read_bytes() + python).hexdigest()[:12]
     return cache / "prodops" / f"rucio-server-{digest}"
@@ -50,7 +54,12 @@ def server_python() -> Path:
     """
     target = server_directory()
     if not target.exists():
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise BadSetting(
+                f"setting XDG_CACHE_HOME: {target.parent} cannot be made: {error.strerror}"
+            ) from None
         with FileLock(target.with_suffix(".lock")):
             if not target.exists():
                 _make(target)

@@ -7,9 +7,9 @@ import threading
 
 import structlog
 
-from blocks.errors import ProdOpsError
 from deployments.sandbox.panda.sandbox import PandaSandbox
 from deployments.stack.layout import Layout
+from deployments.stack.ports import check_free, ports_of
 from flows.common.settings import Settings
 
 _log = structlog.get_logger("sandbox-panda")
@@ -19,20 +19,18 @@ def serve(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT; gives the process's exit code.
 
     Raises:
-        ProdOpsError: The port is taken.
+        BadSetting: The port is taken, or the state directory cannot be used.
     """
     sandbox = settings.sandbox
-    try:
+    layout = Layout(settings.stack.state_dir)
+    check_free(ports_of(settings, ["panda"]))
+    with layout.used():
         panda = PandaSandbox(
-            Layout(settings.stack.state_dir).sandbox("panda"),
+            layout.sandbox("panda"),
             port=sandbox.panda_port,
             token_seconds=sandbox.panda_token_seconds,
             refine_seconds=sandbox.panda_refine_seconds,
         )
-    except OSError as error:
-        raise ProdOpsError(
-            f"setting PRODOPS_SANDBOX_PANDA_PORT={sandbox.panda_port}: {error.strerror}"
-        ) from error
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())

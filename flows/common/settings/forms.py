@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +17,13 @@ ENV_FILE = ".env"
 
 
 class BadSetting(ProdOpsError):
-    """A setting has a value that cannot be used; the message names it in one line."""
+    """A setting has a value that cannot be used; the message names it in one line.
+
+    Attributes:
+        exit_code: Status of a process that ends by it: a restart would not help.
+    """
+
+    exit_code = 2
 
 
 def group(name: str) -> SettingsConfigDict:
@@ -53,7 +60,25 @@ ScopeList = Annotated[
 ]
 """What somebody may do; commas between in the environment."""
 
-AbsolutePath = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
+
+def absolute(path: Path) -> Path:
+    """The path from the root on, with ``~`` for the home.
+
+    Raises:
+        ValueError: There is no home, or no working directory, that it could begin at.
+    """
+    home = os.environ.get("HOME", "/")
+    if path.parts[:1] == ("~",) and not home.startswith("/"):
+        raise ValueError("HOME is no absolute path: set it, or give one here")
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError:
+        raise ValueError("this user has no home: set HOME, or give an absolute path") from None
+    except FileNotFoundError:
+        raise ValueError("the working directory is gone: give an absolute path") from None
+
+
+AbsolutePath = Annotated[Path, AfterValidator(absolute)]
 """A path that holds wherever the process works; ``~`` is the home."""
 
 Port = Annotated[int, Field(ge=1, le=65535)]

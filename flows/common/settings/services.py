@@ -151,6 +151,11 @@ class ApiSettings(BaseSettings):
         description="What a proxied user may do at most, whatever `prodops user` says: a web tier "
         "that was taken over can name anyone. Read by the ops side.",
     )
+    external_paths: NameList = Field(
+        ("/pcs/", "/panda/", "/static/", "/api/panda/", "/api/messages/stream/"),
+        description="Paths below the prefix that the site's external proxy passes on "
+        "(comma-separated); pages that are seen through it link to no others.",
+    )
     cookie_key_file: Path | None = Field(
         None,
         description="File (mode 0600) with the key that signs visitors' cookies; unset: one that "
@@ -176,17 +181,26 @@ class ApiSettings(BaseSettings):
         """The host names by which the API is reached, in lower case; None: any."""
         if self.allowed_hosts is not None:
             return frozenset(name.lower() for name in self.allowed_hosts)
-        return _LOCAL_HOSTS | {socket.gethostname().lower()} if self.is_loopback else None
+        local = _LOCAL_HOSTS | {socket.gethostname().lower(), self.host.lower()}
+        return local if self.is_loopback else None
 
     @property
     def is_loopback(self) -> bool:
         """Whether only this machine reaches the API."""
-        return self.host in {"127.0.0.1", "::1", "localhost"}
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
 
     @property
     def has_open_reads(self) -> bool:
         """Whether anyone who reaches the API may read."""
         return self.is_loopback if self.open_reads is None else self.open_reads
+
+    @field_validator("host")
+    @classmethod
+    def _without_brackets(cls, value: str) -> str:
+        return value.removeprefix("[").removesuffix("]")
 
     @field_validator("trusted_proxies")
     @classmethod

@@ -7,12 +7,12 @@ import os
 from functools import lru_cache
 from typing import Any
 
-from dotenv import dotenv_values
 from pydantic import AliasChoices, BaseModel, ConfigDict, ValidationError
 from pydantic_settings import BaseSettings
 
+from flows.common.settings.env_file import env_file
 from flows.common.settings.fastmon import FastmonSettings
-from flows.common.settings.forms import ENV_FILE, PREFIX, BadSetting
+from flows.common.settings.forms import PREFIX, BadSetting
 from flows.common.settings.production import PandaSettings, PcsSettings, SubmissionSettings
 from flows.common.settings.sandbox import SandboxSettings
 from flows.common.settings.services import (
@@ -118,13 +118,13 @@ def _describe(group: type[BaseSettings], error: Any) -> str:
 
 def _name_in_use(group: type[BaseSettings], field: str) -> str:
     names = names_of(group, field)
-    given = {*os.environ, *dotenv_values(ENV_FILE)}
+    given = {*os.environ, *env_file()}
     return next((name for name in names if name in given), names[0])
 
 
 def _refuse_unknown_names() -> None:
     known = known_names()
-    for name in (*os.environ, *dotenv_values(ENV_FILE)):
+    for name in (*os.environ, *env_file()):
         if name.startswith(PREFIX) and name not in known:
             close = difflib.get_close_matches(name, known, n=1)
             hint = f"; did you mean {close[0]}?" if close else ""

@@ -15,6 +15,7 @@ from blocks.panda_server import prun_environment, run_prun
 from flows.common import adapters, run
 from flows.common.database import now
 from flows.common.flow import task
+from flows.common.http_proxies import proxy_environment
 from flows.common.sessions import MARKER
 from flows.submission.domain import verdict
 from flows.submission.domain.verdict import Outcome, Verdict
@@ -64,7 +65,10 @@ def _run_prun(attempt: SubmissionAttempt, directory: Path, token: str) -> Outcom
         auth_vo=settings.panda.auth_vo,
         token=token,
         ca_dir=settings.panda.ca_dir,
-        keep={name: os.environ[name] for name in (MARKER,) if name in os.environ},
+        keep={
+            **{name: os.environ[name] for name in (MARKER,) if name in os.environ},
+            **proxy_environment(os.environ),
+        },
     )
     ended = run_prun(
         attempt.arguments,

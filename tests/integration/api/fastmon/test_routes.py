@@ -435,6 +435,19 @@ def test_a_run_may_have_any_number_that_the_column_holds(add, send):
         assert (answer.status_code, list(answer.json())) == (400, ["run_number"])
 
 
+@pytest.mark.parametrize("path", COLLECTIONS)
+def test_a_filter_by_namespace_is_not_ignored(api, two_runs, path):
+    answer = api.get(f"/api/{path}/?namespace=other")
+    assert (answer.status_code, list(answer.json())) == (400, ["namespace"])
+
+
+@pytest.mark.parametrize("path", COLLECTIONS)
+def test_links_between_pages_name_no_host(api, two_runs, path):
+    for host in ("localhost:8443", "127.0.0.1", "pandaserver02.sdcc.bnl.gov"):
+        first = api.get(f"/api/{path}/?limit=1", headers={"Host": host}).json()
+        assert first["next"] == f"/api/{path}/?limit=1&offset=1"
+
+
 def test_a_page_past_the_end_is_empty(api, two_runs):
     page = api.get("/api/stf-files/?limit=5&offset=100&status=done").json()
     assert (page["count"], page["next"], page["results"]) == (1, None, [])

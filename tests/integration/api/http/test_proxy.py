@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 import threading
+from html import unescape
+from urllib.parse import urljoin
 
 import httpx
 import pytest
 
-from flows.common import access, actions, callers, events
+from flows.common import access, actions, callers, events, requests
 from flows.common.database import now, transaction
 from tests.nginx_proxy import proxied, require_nginx
 from tests.pcs_client import COMPOSED, Pcs
@@ -17,7 +19,7 @@ from tests.writes import writes
 
 pytestmark = pytest.mark.integration
 
-ASSET = re.compile(r'(?:href|src)="(/prod/static/[^"]*)"')
+LINK = re.compile(r'(?:href|src|action|data-stream|data-script|data-address)="([^"]*)"')
 
 
 @pytest.fixture
@@ -70,19 +72,65 @@ def test_a_redirect_would_not_get_through(tmp_path, free_port):
     server = HTTPServer(("127.0.0.1", free_port), Redirecting)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     with proxied(f"http://127.0.0.1:{free_port}/prod", tmp_path, user="anna") as url:
-        found = {code: httpx.get(f"{url}/{code}").status_code for code in (301, 302, 304, 307, 308)}
+        found = {
+            code: httpx.get(f"{url}/pcs/{code}").status_code for code in (301, 302, 304, 307, 308)
+        }
     server.shutdown()
     server.server_close()
     assert set(found.values()) == {502}
 
 
-def test_every_page_loads_with_all_its_assets(outside, pcs):
+def links_of(page: httpx.Response) -> set[str]:
+    """Where a page leads, as addresses below the proxy's; the stream apart, which does not end."""
+    found = {urljoin(str(page.url), unescape(each)) for each in LINK.findall(page.text)}
+    return {each.partition("#")[0] for each in found if "/api/messages/stream/" not in each}
+
+
+def test_no_link_of_any_page_is_dead(outside, pcs, database):
+    """From the proxy's first page on, whatever is linked is served, and nothing leads outside."""
     pcs.make_ready("t1", sample="")
-    for path in ("/pcs/tasks/", f"/pcs/tasks/{COMPOSED}/", "/", "/fastmon/", "/requests/"):
-        page = outside.get(path)
-        assets = ASSET.findall(page.text)
-        assert (page.status_code, bool(assets)) == (200, True)
-        assert {outside.get(each.removeprefix("/prod")).status_code for each in assets} == {200}
+    pcs.submit("t1")
+    with transaction(database.ops_engine) as session:
+        job = requests.accept(
+            session, actions.get("fetch_payload_log"),
+            actions.get("fetch_payload_log").parse({"scope": "s", "lfn": "l.tgz", "pandaid": "7"}),
+            requested_by="anna", source="rest",
+        )  # fmt: skip
+    base = str(outside.base_url)
+    seen, open_links = set(), {base, f"{base}pcs/", f"{base}panda/jobs/7/log/?request={job.id}"}
+    answers = {}
+    while open_links:
+        link = open_links.pop()
+        seen.add(link)
+        answers[link] = outside.get(link)
+        if "text/html" in answers[link].headers["content-type"]:
+            open_links |= links_of(answers[link]) - seen
+    dead = {link: each.status_code for link, each in answers.items() if each.status_code >= 300}
+    assert dead == {}
+    assert all(link.startswith(base) for link in seen)
+    assert {f"{base}pcs/tasks/", f"{base}pcs/catalog/", f"{base}pcs/reports/"} <= seen
+    assert len(seen) > 20
+
+
+def test_pages_offer_no_sign_in_and_ask_for_no_token(outside, pcs):
+    pcs.make_ready("t1", sample="")
+    for path in ("/", "/pcs/", "/pcs/tasks/", f"/pcs/tasks/{COMPOSED}/", "/pcs/catalog/"):
+        text = outside.get(path).text
+        assert re.search(r'<div class="nav-auth">\s*<span class="who">anna</span>\s*</div>', text)
+        assert not re.search(r"Sign (?:in|out)|token-dialog|127\.0\.0\.1", text)
+
+
+def test_a_browser_that_comes_directly_has_every_link(closed):
+    browser = {"Accept": "text/html,*/*;q=0.8", "Accept-Language": "en", "X-Remote-User": "anna"}
+    text = httpx.get(f"{closed.url}/pcs/", headers=browser).text
+    for path in ("/requests/", "/fastmon/", "/docs", "/logout/", ""):
+        assert f'"/prod{path or "/"}"' in text
+
+
+def test_the_style_that_the_proxy_s_own_pages_ask_for_is_served(outside):
+    answer = outside.get("/static/css/state-colors.css")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "text/css; charset=utf-8")
+    assert ".running_fill" in answer.text
 
 
 def test_no_path_of_pcs_redirects_with_or_without_its_slash(closed, outside, pcs):
@@ -92,7 +140,7 @@ def test_no_path_of_pcs_redirects_with_or_without_its_slash(closed, outside, pcs
         "/pcs/tasks/compose", "/pcs/tasks/nosuch", "/pcs/tasks/a.b", "/pcs/tasks/a//b",
         "/pcs/tasks/states.json", "/pcs/tasks/plan.json", "/pcs/nosuch", "/pcs",
     ]  # fmt: skip
-    described = outside.get("/openapi.json").json()["paths"]
+    described = httpx.get(f"{closed.url}/openapi.json").json()["paths"]
     paths += [
         re.sub(r"{.*?}", COMPOSED, each.removeprefix("/prod")).rstrip("/")
         for each in described

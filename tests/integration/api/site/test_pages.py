@@ -164,10 +164,29 @@ def test_a_wrong_token_is_refused_in_words(closed, token):
     assert "set-cookie" not in answer.headers
 
 
-@pytest.mark.parametrize("target", ["https://evil.example/", "//evil.example", "/\\evil.example"])
+@pytest.mark.parametrize(
+    "target",
+    ["https://evil.ex/", "//evil.ex", "/\\evil.ex", "/\t/evil.ex", "/\n/evil.ex", "/\r//evil.ex"],
+)  # fmt: skip
 def test_signing_in_leads_nowhere_else(served_api, target):
     form = {"token": served_api.token, "target": target}
     assert "evil" not in httpx.post(f"{served_api.url}/login/", data=form).text
+    assert "evil" not in httpx.get(f"{served_api.url}/login/", params={"target": target}).text
+
+
+def test_a_host_that_a_caller_makes_up_is_on_no_page(closed):
+    for host in ("evil.example", "evil.example/x?", "a@evil.example:80"):
+        assert "evil" not in httpx.get(f"{closed.url}/fastmon/?run=5", headers={"Host": host}).text
+
+
+def test_a_cookie_is_secure_behind_a_trusted_proxy_that_serves_tls(client):
+    assert "Secure" in client.get("/", headers={"X-Forwarded-Proto": "https"}).headers["set-cookie"]
+
+
+@pytest.mark.parametrize("path", ["/", "/api/health/", "/fastmon/", "/api/runs/", "/api/requests/"])
+def test_head_is_answered_on_every_kind_of_route(client, path):
+    head = client.head(path)
+    assert (head.status_code, head.content) == (200, b"")
 
 
 def test_a_cookie_is_secure_over_https(database):

@@ -34,6 +34,24 @@ def test_the_web_tier_knows_its_own_role_and_no_way_into_prefect():
     }
 
 
+@pytest.mark.parametrize("zone", [Zone.OPS, Zone.SERVER])
+def test_parts_that_call_the_outside_know_its_proxies_and_keep_loopback_direct(monkeypatch, zone):
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:secret@proxy:3128")
+    found = environment(zone)
+    assert found["https_proxy"] == found["HTTPS_PROXY"] == "http://me:secret@proxy:3128"
+    assert found["NO_PROXY"] == "localhost,127.0.0.1,::1"
+
+
+def test_the_web_tier_calls_nobody_and_sees_no_proxy_s_password(monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:secret@proxy:3128")
+    assert "me:secret" not in str(environment(Zone.WEB))
+
+
+def test_no_part_has_another_time_zone_at_the_database(monkeypatch):
+    monkeypatch.setenv("PGTZ", "Asia/Kathmandu")
+    assert {environment(zone)["PGTZ"] for zone in Zone} == {"UTC"}
+
+
 def test_nobody_is_trusted_unasked_where_others_reach_the_api():
     assert "PRODOPS_API_TRUSTED_PROXIES" not in ours(Zone.WEB, PRODOPS_API_HOST="0.0.0.0")
 
