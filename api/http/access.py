@@ -8,7 +8,6 @@ of another site cannot send, and which a proxy that drops all other headers lets
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import secrets
 import time
 from pathlib import Path
@@ -20,6 +19,7 @@ from sqlalchemy import Engine
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
+from api.http import proxies
 from api.http.errors import Rejection
 from blocks.errors import OutsideUnavailable
 from flows.common import access
@@ -52,7 +52,6 @@ class Gatekeeper:
         self._known: dict[str, tuple[float, Caller | None]] = {}
         self._settings = settings
         self._signer = URLSafeTimedSerializer(cookie_key, salt="prodops-reader")
-        self._proxies = [ipaddress.ip_network(name) for name in settings.trusted_proxies]
 
     async def caller(self, connection: HTTPConnection) -> Caller:
         """Who calls.
@@ -67,7 +66,7 @@ class Gatekeeper:
             if found is None:
                 raise Rejection(403, {"detail": INVALID})
             return found.speaking_for(user) if found.service else found
-        if user and self._is_trusted(connection):
+        if user and proxies.is_trusted(connection, self._settings.trusted_proxies):
             return await self._look_up(Proof(means=Means.PROXY, value=user)) or NOBODY
         return await self._browser(connection)
 
@@ -199,15 +198,6 @@ class Gatekeeper:
     def _ask(self, proof: Proof) -> Caller | None:
         with transaction(self._engine) as session:
             return access.caller_of(session, proof)
-
-    def _is_trusted(self, connection: HTTPConnection) -> bool:
-        if connection.client is None:
-            return False
-        try:
-            peer = ipaddress.ip_address(connection.client.host)
-        except ValueError:
-            return False
-        return any(peer in network for network in self._proxies)
 
 
 def read_cookie_key(path: Path | None) -> str:
