@@ -19,9 +19,9 @@ from starlette.responses import HTMLResponse
 from api.http import folders, wording
 from api.http.access import COOKIE, NOBODY, VISITOR, Caller, gatekeeper
 from api.http.assets import asset_path
-from api.http.errors import RETRY_SECONDS, Rejection
+from api.http.errors import PASSING, RETRY_SECONDS, Rejection, note
 from api.http.sessions import settings_of
-from blocks.errors import OutsideUnavailable, ProdOpsError
+from blocks.errors import ProdOpsError
 from flows.common.database import now
 
 _HEADERS: Final = {
@@ -97,7 +97,8 @@ class PageRoute(APIRoute):
             except LoginNeeded:
                 target = str(request.url.replace(scheme="", netloc="", fragment=""))
                 return login_page(request, status=401, target=target)
-            except OutsideUnavailable as error:
+            except PASSING as error:
+                note(request, error)
                 page = render(request, "unavailable.html", status=503, reason=str(error))
                 page.headers["Retry-After"] = RETRY_SECONDS
                 return page

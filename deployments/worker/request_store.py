@@ -15,7 +15,7 @@ from blocks.errors import ProdOpsError
 from flows.common import actions, events, requests
 from flows.common.actions import Action, OnLost
 from flows.common.claims import Claim, ClaimLost
-from flows.common.database import transaction
+from flows.common.database import among, transaction
 from flows.common.models import HELD, OPEN, Request, RequestState
 from flows.common.settings import WorkerSettings
 
@@ -204,7 +204,7 @@ class RequestStore:
         with transaction(self.engine) as session:
             rows = session.scalars(
                 select(Request.flow_run_id).where(
-                    Request.flow_run_id.in_(ids), Request.state.in_(HELD)
+                    among(Request.flow_run_id, ids), Request.state.in_(HELD)
                 )
             )
             return {row for row in rows if row is not None}

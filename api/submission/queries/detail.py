@@ -18,6 +18,7 @@ from api.requests.views import RequestView, view
 from api.submission.domain import Operation, Standing, refusals
 from api.submission.queries import listing
 from api.submission.queries.submission import Submission, attempts_of, submission_of
+from flows.common.database import among
 from flows.common.models import OPEN, Request
 from flows.common.settings import Settings
 from flows.submission.models import PandaOperation, SubmissionAttempt
@@ -133,7 +134,7 @@ def _tries(
 ) -> list[Try]:
     records = attempts_of(session, task)
     keys = {record.request_id for record in records.values()}
-    found = session.scalars(select(Request).where(Request.id.in_(keys)))
+    found = session.scalars(select(Request).where(among(Request.id, keys)))
     requests = {request.id: view(request, settings) for request in found}
     tries = []
     for row in reversed(task.attempts):
@@ -150,7 +151,7 @@ def _operations(session: Session, task: ProdTask) -> list[PandaOperation]:
     return list(
         session.scalars(
             select(PandaOperation)
-            .where(PandaOperation.jedi_task_id.in_(keys))
+            .where(among(PandaOperation.jedi_task_id, keys))
             .order_by(PandaOperation.requested_at.desc())
             .limit(_OPERATIONS_SHOWN)
         )

@@ -13,7 +13,8 @@ from blocks.panda_server import PandaServer
 from blocks.rucio_catalog import FileReplicas, Replica, RucioCatalog
 from blocks.x509_proxy import good_proxy
 from flows.common import adapters, run
-from flows.common.database import DatabaseUnavailable, now
+from flows.common.database import now
+from flows.common.database_errors import DatabaseUnavailable
 from flows.common.flow import task
 from flows.common.run import Run
 from flows.common.settings import BadSetting

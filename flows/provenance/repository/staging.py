@@ -12,12 +12,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from zlib import crc32
 
-import psycopg
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import DBAPIError
 
 from blocks.rucio_catalog import DatasetFile
-from flows.common.database import DatabaseUnavailable, is_unavailable
+from flows.common.database_errors import translated
 from flows.provenance.domain.figures import Sum
 from flows.provenance.domain.names import family_of
 
@@ -46,7 +44,7 @@ def sweep_connection(
     Raises:
         DatabaseUnavailable: The database is away, or another sweep took longer than the patience.
     """
-    with _outages(), engine.connect() as connection:
+    with translated(), engine.connect() as connection:
         connection.detach()  # closed at the end, and not given to anybody else
         connection.execute(
             text("SELECT set_config('lock_timeout', :patience, false)"),
@@ -82,7 +80,7 @@ def stage(
     staged = Staged([Sum()] * len(names))
     number = {name: index for index, name in enumerate(names)}
     begun = 0
-    with _outages(), connection.begin():
+    with translated(), connection.begin():
         connection.execute(text("TRUNCATE staged_file"))
         driver: Any = connection.connection.dbapi_connection
         with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
@@ -102,16 +100,3 @@ def _add(staged: Staged, index: int, file: DatasetFile, *, is_wanted: bool) -> N
     staged.sums[index] = Sum(before.files + 1, before.size_bytes + (file.size_bytes or 0))
     if is_wanted:
         staged.names.setdefault(file.dataset, []).append(file.name)
-
-
-@contextmanager
-def _outages() -> Iterator[None]:
-    """Give the driver's own errors, too, as :class:`DatabaseUnavailable`."""
-    try:
-        yield
-    except DBAPIError as error:
-        if is_unavailable(error):
-            raise DatabaseUnavailable(f"the database is unavailable: {error.orig}") from error
-        raise
-    except psycopg.OperationalError as error:
-        raise DatabaseUnavailable(f"the database is unavailable: {error}") from error
