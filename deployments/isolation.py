@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 
 from blocks.errors import OutsideUnavailable
-from flows.common.database import is_unavailable
+from flows.common.database_errors import state_of
 
 _MOST_REMEMBERED: Final = 10_000
 _said: set[tuple[object, ...]] = set()
@@ -24,7 +24,7 @@ def is_outage(error: BaseException) -> bool:
     if isinstance(error, httpx.HTTPStatusError):
         return error.response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR
     if isinstance(error, DBAPIError):
-        return is_unavailable(error)
+        return state_of(error) is not None
     return isinstance(error, httpx.TransportError | OutsideUnavailable | OSError)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from typing import Final
+from importlib import import_module
+from typing import Any, Final
 
 import httpx
 
@@ -15,14 +16,21 @@ from deployments.stack.environment import prefect_api_url
 from flows.common.settings import BadSetting, Settings, settings
 
 _WAIT_SECONDS: Final = 120.0
+_RUN_RETRIES: Final = 150  # a run lives through an outage of five minutes
+_SERVICE_RETRIES: Final = 1  # a service has loops of its own, that look around meanwhile
+_MOST_SECONDS: Final = 2.0  # between two tries
 
 
 class PrefectUnavailable(OutsideUnavailable):
     """The Prefect server did not answer."""
 
 
-def configure_client(configured: Settings) -> None:
+def configure_client(configured: Settings, *, is_service: bool = False) -> None:
     """Set the environment that Prefect reads when it is first imported.
+
+    Args:
+        configured: The settings.
+        is_service: Whether the process is a service, and no run: its client gives up soon.
 
     Raises:
         BadSetting: The file with the API's `user:password` cannot be read.
@@ -34,7 +42,7 @@ def configure_client(configured: Settings) -> None:
             "DO_NOT_TRACK": "1",
             # A database restart answers 500 for a moment: a run must live through it (measured).
             "PREFECT_CLIENT_RETRY_EXTRA_CODES": "500",
-            "PREFECT_CLIENT_MAX_RETRIES": "10",
+            "PREFECT_CLIENT_MAX_RETRIES": str(_SERVICE_RETRIES if is_service else _RUN_RETRIES),
             "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false",
             "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "false",
             "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
@@ -46,6 +54,25 @@ def configure_client(configured: Settings) -> None:
             os.environ["PREFECT_API_AUTH_STRING"] = path.read_text().strip()
         except OSError as error:
             raise BadSetting(f"setting PRODOPS_PREFECT_PASSWORD_FILE: {error}") from error
+
+
+def for_runs() -> dict[str, str]:
+    """What differs in the environment of a service's runs."""
+    return {"PREFECT_CLIENT_MAX_RETRIES": str(_RUN_RETRIES)}
+
+
+def bound_retries() -> None:
+    """Have Prefect's client try again within seconds, however long an outage lasts.
+
+    It doubles its waits without a bound: after an outage of three minutes it sleeps for two more.
+    """
+    base: Any = import_module("prefect.client.base")  # not before the environment is set
+    drawn = base.clamped_poisson_interval
+
+    def bounded(average: float, factor: float) -> float:
+        return float(drawn(min(average, _MOST_SECONDS), factor))
+
+    base.clamped_poisson_interval = bounded
 
 
 def join_prefect() -> None:

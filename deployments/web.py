@@ -13,7 +13,8 @@ from sqlalchemy import text
 
 from api.http.app import create_app
 from deployments.stack.ports import Port, check_free
-from flows.common.database import DatabaseUnavailable, make_engine, transaction
+from flows.common.database import make_engine, transaction
+from flows.common.database_errors import DatabaseUnavailable
 from flows.common.settings import Settings
 
 _WAIT_SECONDS: Final = 60.0

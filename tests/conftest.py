@@ -20,7 +20,7 @@ from sqlalchemy import URL, Engine
 
 from api.http.app import equip, routed
 from deployments.stack.credentials import Credentials
-from flows.common.database import make_engine
+from flows.common.database import Limits, make_engine
 from flows.common.settings import known_names, settings
 from tests.databases import Database, Pool, Server
 from tests.e2e.production import production, shared_production
@@ -181,9 +181,9 @@ def free_port() -> int:
 
 
 @functools.cache
-def _kept_engine(url: URL, passfile: Path, pool_size: int) -> Engine:
+def _kept_engine(url: URL, passfile: Path, *, pool_size: int, limits: Limits) -> Engine:
     """One for all tests with that database: it keeps the statements that it has compiled."""
-    return make_engine(url, passfile=passfile, pool_size=pool_size)
+    return make_engine(url, passfile=passfile, pool_size=pool_size, limits=limits)
 
 
 @pytest.fixture
@@ -192,7 +192,8 @@ def served_api(
 ) -> Iterator[ServedApi]:
     token = database.create_token()
     kept = functools.partial(_kept_engine, database.web_url, database.web_passfile)
-    monkeypatch.setattr("api.http.app.make_engine", kept)
+    for module in ("app", "sessions"):
+        monkeypatch.setattr(f"api.http.{module}.make_engine", kept)
     monkeypatch.setenv("PRODOPS_API_TRUSTED_PROXIES", "127.0.0.1")
     monkeypatch.setenv("PRODOPS_DATABASE_URL", str(database.web_url))
     monkeypatch.setenv("PRODOPS_DATABASE_PASSFILE", str(database.web_passfile))

@@ -15,6 +15,7 @@ from api.http.background import running
 from api.http.bodies import BodyLimit
 from api.http.hosts import HostCheck
 from api.http.methods import Methods, SlashTolerant
+from api.http.sessions import Reserve, limits_of
 from api.http.stream import Feed
 from flows.common.database import make_engine
 from flows.common.settings import Settings
@@ -61,9 +62,13 @@ def equip(app: FastAPI, settings: Settings) -> None:
     """Give the application what its routes work with; its prefix is that of the settings."""
     # A new state: nothing that was kept for others is left.
     app.state = State({"settings": settings, "hosts": settings.api.hosts})
-    app.state.engine = make_engine(pool_size=settings.database.pool_size)
+    app.state.last_unavailable = None
+    app.state.engine = make_engine(
+        pool_size=settings.database.pool_size, limits=limits_of(settings)
+    )
+    app.state.reserve = Reserve(settings)
     app.state.gatekeeper = Gatekeeper(
-        app.state.engine,
+        app.state.reserve.engine,  # readers must not keep a sender from being known
         settings.api,
         read_cookie_key(settings.api.cookie_key_file),
     )
@@ -79,3 +84,4 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             yield
     finally:
         app.state.engine.dispose()
+        app.state.reserve.engine.dispose()

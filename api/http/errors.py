@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
@@ -9,10 +11,11 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
-from sqlalchemy.exc import DataError
+from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
 from blocks.errors import Forbidden, Invalid, NotFound, OutsideUnavailable, ProdOpsError, Refused
+from flows.common.database_errors import StatementTooSlow, is_of_value
 
 Errors = dict[str, list[str]]
 """What is wrong, by field."""
@@ -24,6 +27,8 @@ _STATUS: Final[dict[type[ProdOpsError], int]] = {
     Refused: 409,
 }
 """Status of each kind of error; the nearest class of an error counts."""
+PASSING: Final = (OutsideUnavailable, StatementTooSlow)
+"""The errors that are answered 503: the same again may succeed."""
 RETRY_SECONDS: Final = "2"
 _NOT_ALLOWED: Final = 405
 
@@ -32,6 +37,14 @@ class Problem(BaseModel):
     """Why a request was refused."""
 
     detail: str
+
+
+@dataclass(frozen=True)
+class Unavailable:
+    """What was answered 503 last, and when."""
+
+    error: ProdOpsError
+    at: float = field(default_factory=time.monotonic)
 
 
 class Rejection(ProdOpsError):
@@ -59,9 +72,8 @@ def install(app: FastAPI) -> None:
     def fields(_request: Request, error: Invalid) -> JSONResponse:
         return JSONResponse(error.fields, 400)
 
-    @app.exception_handler(OutsideUnavailable)
-    def unavailable(_request: Request, error: OutsideUnavailable) -> JSONResponse:
-        return JSONResponse({"detail": str(error)}, 503, {"Retry-After": RETRY_SECONDS})
+    for passing in PASSING:
+        app.add_exception_handler(passing, _unavailable)
 
     @app.exception_handler(RequestValidationError)
     def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
@@ -71,11 +83,7 @@ def install(app: FastAPI) -> None:
             found.setdefault(name, []).append(str(item["msg"]).removeprefix("Value error, "))
         return JSONResponse(found, 400)
 
-    @app.exception_handler(DataError)
-    def unstorable(_request: Request, error: DataError) -> JSONResponse:
-        """A value that PostgreSQL cannot hold, where no field's own check named it."""
-        reason = str(error.orig).strip().split("\n", maxsplit=1)[0]
-        return JSONResponse({"detail": f"a value cannot be stored: {reason}"}, 400)
+    app.add_exception_handler(DBAPIError, _unstorable)
 
     @app.exception_handler(HTTPException)
     def http(request: Request, error: HTTPException) -> JSONResponse:
@@ -83,6 +91,29 @@ def install(app: FastAPI) -> None:
         if error.status_code == _NOT_ALLOWED:
             text = f'Method "{request.method}" not allowed.'  # as Django REST framework says it
         return JSONResponse({"detail": text}, error.status_code, error.headers)
+
+
+def _unstorable(_request: Request, error: Exception) -> JSONResponse:
+    """A value that PostgreSQL cannot hold, where no field's own check named it."""
+    assert isinstance(error, DBAPIError)  # noqa: S101 - what the handler is registered for
+    if not is_of_value(error):
+        raise error
+    reason = str(error.orig).strip().split("\n", maxsplit=1)[0]
+    return JSONResponse({"detail": f"a value cannot be stored: {reason}"}, 400)
+
+
+def _unavailable(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ProdOpsError)  # noqa: S101 - what the handler is registered for
+    note(request, error)
+    body = {"detail": str(error), **error.details}
+    return JSONResponse(body, 503, {"Retry-After": RETRY_SECONDS})
+
+
+def note(request: Request, error: ProdOpsError) -> None:
+    """Keep what was answered 503, for the health of this process to tell."""
+    last: Unavailable | None = request.app.state.last_unavailable
+    if last is None or last.error is not error:  # health says the last one again
+        request.app.state.last_unavailable = Unavailable(error)
 
 
 def _of_kind(status: int, _request: Request, error: Exception) -> JSONResponse:
@@ -99,7 +130,7 @@ _REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
     404: {"model": Problem, "description": "Not found."},
     409: {"model": Problem, "description": "It contradicts what is recorded, or is ambiguous."},
     415: {"model": Problem, "description": "The body is not sent as application/json."},
-    503: {"model": Problem, "description": "The database is not reachable; try again."},
+    503: {"model": Problem, "description": "The database does not do it now; try again."},
 }
 
 

@@ -20,7 +20,7 @@ from starlette.responses import HTMLResponse
 from api.http import folders, links, proxies, wording
 from api.http.access import SESSION_COOKIE, VISITOR_COOKIE, gatekeeper
 from api.http.assets import asset_path
-from api.http.errors import RETRY_SECONDS, Rejection
+from api.http.errors import PASSING, RETRY_SECONDS, Rejection, note
 from api.http.search import BadQuery
 from api.http.sessions import settings_of
 from api.http.standing import standing_of
@@ -120,7 +120,8 @@ class PageRoute(APIRoute):
                 return login_page(request, status=401, target=links.here_with_query(request))
             except BadQuery as error:
                 return render(request, "bad_query.html", status=400, problem=str(error))
-            except OutsideUnavailable as error:
+            except PASSING as error:
+                note(request, error)
                 page = render(request, "unavailable.html", status=503, reason=str(error))
                 page.headers["Retry-After"] = RETRY_SECONDS
                 return page

@@ -6,16 +6,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, TypeVar
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import Request
+from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from blocks.errors import Refused
-from flows.common.database import transaction
+from flows.common.database import Limits, make_engine, transaction
 from flows.common.settings import Settings
 
 T = TypeVar("T")
+_RESERVED: Final = 4  # twice, with the pool's overflow
 _TAKEN: Final = "23505"  # PostgreSQL: unique_violation
 
 
@@ -25,6 +28,30 @@ def settings_of(request: Request) -> Settings:
     return settings
 
 
+class Reserve:
+    """Connections and threads for what peers send: whoever reads, cannot take them.
+
+    Attributes:
+        engine: With a pool of its own.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.engine = make_engine(pool_size=_RESERVED, limits=limits_of(settings))
+        self._threads = CapacityLimiter(2 * _RESERVED)
+
+    async def run(self, work: Callable[[Engine], T]) -> T:
+        """Do some work with the engine, in one of the threads."""
+        return await to_thread.run_sync(work, self.engine, limiter=self._threads)
+
+
+def limits_of(settings: Settings) -> Limits:
+    """How long the web tier's statements and transactions may last."""
+    return Limits(
+        statement_seconds=settings.api.statement_seconds,
+        idle_seconds=settings.api.idle_transaction_seconds,
+    )
+
+
 @contextmanager
 def session_of(request: Request) -> Iterator[Session]:
     """One transaction of the request.
@@ -32,11 +59,23 @@ def session_of(request: Request) -> Iterator[Session]:
     Raises:
         Refused: What is written was taken or used by another meanwhile.
     """
-    try:
-        with transaction(request.app.state.engine) as session:
-            yield session
-    except IntegrityError as error:
-        raise Refused(_reason(error)) from None
+    with _session(request.app.state.engine) as session:
+        yield session
+
+
+async def take_in(request: Request, work: Callable[[Session], T]) -> T:
+    """Do in one transaction what a peer sends, with what is reserved for that.
+
+    Raises:
+        Refused: As for :func:`session_of`.
+    """
+
+    def in_transaction(engine: Engine) -> T:
+        with _session(engine) as session:
+            return work(session)
+
+    reserve: Reserve = request.app.state.reserve
+    return await reserve.run(in_transaction)
 
 
 async def read(request: Request, work: Callable[[Session], T]) -> T:
@@ -47,6 +86,15 @@ async def read(request: Request, work: Callable[[Session], T]) -> T:
             return work(session)
 
     return await run_in_threadpool(in_transaction)
+
+
+@contextmanager
+def _session(engine: Engine) -> Iterator[Session]:
+    try:
+        with transaction(engine) as session:
+            yield session
+    except IntegrityError as error:
+        raise Refused(_reason(error)) from None
 
 
 def _reason(error: IntegrityError) -> str:

@@ -12,10 +12,18 @@ import time
 import uuid
 from bisect import bisect_right
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Sequence,
+)
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
-from typing import Any, Final
+from itertools import accumulate, takewhile
+from typing import Any, Final, cast
 
 import psycopg
 import structlog
@@ -23,10 +31,12 @@ from sse_starlette.event import ServerSentEvent
 
 from flows.common import events
 from flows.common.callers import Proof
-from flows.common.database import DatabaseUnavailable, listen_dsn
+from flows.common.database_errors import DatabaseUnavailable, translated
+from flows.common.notifications import listen_dsn
 from flows.common.settings import StreamSettings
 
 _READ_LIMIT: Final = 2000
+_READ_BYTES: Final = 1 << 20  # of one reading, and of what a client is sent at once of a replay
 _LOOK_SECONDS: Final = 2.0  # how often the table is looked at without a notification
 _REPLAYS_AT_ONCE: Final = 4
 _RECONNECT_SECONDS: Final = 0.5
@@ -184,13 +194,50 @@ class Client:
                 yield chunk
 
 
+class Recent:
+    """The newest events, as many as their number and their bytes allow; the newest one always."""
+
+    def __init__(self, most: int, most_bytes: int) -> None:
+        self._most = most
+        self._most_bytes = most_bytes
+        self._frames: deque[Frame] = deque()
+        self._bytes = 0
+
+    def extend(self, frames: Iterable[Frame]) -> None:
+        """Add events that follow; what is too old goes."""
+        for frame in frames:
+            self._frames.append(frame)
+            self._bytes += len(frame.data)
+            while len(self._frames) > 1 and self._is_full():
+                self._bytes -= len(self._frames.popleft().data)
+
+    def between(self, after: int, until: int) -> list[Frame] | None:
+        """The first of the events after one id up to another; None where the first may be gone."""
+        if not self._frames or self._frames[0].id > after + 1:
+            return None
+        frames = list(self._frames)
+        start = bisect_right(frames, after, key=lambda frame: frame.id)
+        stop = bisect_right(frames, until, key=lambda frame: frame.id)
+        ends = accumulate(len(frame.data) for frame in frames[start:stop])
+        count = sum(1 for _ in takewhile(lambda size: size <= _READ_BYTES, ends))
+        return frames[start : min(stop, start + max(1, count))]
+
+    def clear(self) -> None:
+        """Forget them all."""
+        self._frames.clear()
+        self._bytes = 0
+
+    def _is_full(self) -> bool:
+        return len(self._frames) > self._most or self._bytes > self._most_bytes
+
+
 class Feed:
     """Reads the event table as it grows and hands each event to the clients that want it."""
 
     def __init__(self, settings: StreamSettings) -> None:
         self._settings = settings
         self._groups: dict[Wanted, set[Client]] = {}
-        self._recent: deque[Frame] = deque(maxlen=settings.recent_events)
+        self._recent = Recent(settings.recent_events, settings.recent_bytes)
         self._replays = asyncio.Semaphore(_REPLAYS_AT_ONCE)
         self._is_ready = asyncio.Event()
         self._moved = asyncio.Event()
@@ -254,6 +301,8 @@ class Feed:
                     yield chunk
             async for chunk in client.chunks():
                 yield chunk
+        except DatabaseUnavailable as error:  # the client comes back with its last id
+            _log.warning("a replay lost the database", reason=str(error))
         finally:
             self._forget(client)
 
@@ -272,16 +321,13 @@ class Feed:
 
     async def _missed(self, wanted: Wanted, after: int, until: int) -> AsyncIterator[bytes]:
         """The events after one id up to another, from memory or else from the table."""
-        if self._recent and self._recent[0].id <= after + 1:
-            frames: Sequence[Frame] = list(self._recent)
-            start = bisect_right(frames, after, key=lambda frame: frame.id)
-            stop = bisect_right(frames, until, key=lambda frame: frame.id)
-            if chunk := _join(wanted, frames[start:stop]):
-                yield chunk
-            return
         while after < until:
-            async with self._replays, await _connect() as connection:
-                frames = await _read(connection, after, until)
+            frames: Sequence[Frame] | None = self._recent.between(after, until)
+            if frames is None:
+                async with self._replays:
+                    with translated():
+                        async with await _connect() as connection:
+                            frames = await _read(connection, after, until)
             if chunk := _join(wanted, frames):
                 yield chunk
             after = frames[-1].id if frames else until
@@ -292,9 +338,10 @@ class Feed:
         """Follow the table until cancelled, through any restart of the database."""
         while True:
             try:
-                async with await _connect() as connection:
-                    await self._follow(connection)
-            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+                with translated():
+                    async with await _connect() as connection:
+                        await self._follow(connection)
+            except DatabaseUnavailable as error:
                 _log.warning("the event feed lost the database", reason=str(error).strip())
                 await asyncio.sleep(_RECONNECT_SECONDS)
 
@@ -353,7 +400,7 @@ class Feed:
                 if chunk := _join(wanted, frames):
                     for client in group:
                         client.put(chunk)
-            if len(frames) < _READ_LIMIT:
+            if len(frames) < _READ_LIMIT and _size_of(frames) <= _READ_BYTES:
                 break
         return is_any
 
@@ -364,11 +411,9 @@ def _event_id(text: str) -> int | None:
 
 
 async def _newest_id() -> int:
-    try:
+    with translated():
         async with await _connect() as connection:
             return await _last_id(connection)
-    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-        raise DatabaseUnavailable(f"the event table cannot be read: {error}") from None
 
 
 async def _last_id(connection: psycopg.AsyncConnection[Any]) -> int:
@@ -377,10 +422,24 @@ async def _last_id(connection: psycopg.AsyncConnection[Any]) -> int:
 
 
 async def _read(connection: psycopg.AsyncConnection[Any], after: int, until: int) -> list[Frame]:
-    cursor = await connection.execute(
-        _SELECT, {"after": after, "until": until, "limit": _READ_LIMIT}
-    )
-    return [_frame(row) async for row in cursor]
+    """The first events after one id up to another, as many as a reading's bytes allow."""
+    frames: list[Frame] = []
+    size_bytes = 0
+    wanted = {"after": after, "until": until, "limit": _READ_LIMIT}
+    async with connection.cursor() as cursor:
+        # Not fetched at once: 2,000 events may be 2 GB.
+        rows = cast("AsyncGenerator[Any, None]", cursor.stream(_SELECT, wanted))
+        async with aclosing(rows):
+            async for row in rows:
+                frames.append(_frame(row))
+                size_bytes += len(frames[-1].data)
+                if size_bytes > _READ_BYTES:
+                    break
+    return frames
+
+
+def _size_of(frames: Iterable[Frame]) -> int:
+    return sum(len(frame.data) for frame in frames)
 
 
 def _frame(row: Any) -> Frame:

@@ -6,20 +6,18 @@ A lone message pays nothing for it; a burst costs one transaction, not one each.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import Engine
-from starlette.concurrency import run_in_threadpool
-
+from api.http.sessions import Reserve
 from blocks.errors import OutsideUnavailable
-from flows.common.callers import Caller
 from flows.fastmon import intake
 from flows.fastmon.intake import Incoming, Verdict
-from flows.fastmon.schemas import Message
 
 _BATCH: Final = 200
-_WAITING: Final = 5_000
+_BATCH_BYTES: Final = 4 << 20
+_OVERHEAD_BYTES: Final = 2_000  # what a message that waits takes besides its body
 
 Outcome = tuple[int, Verdict]
 """The id of a message's event, and what was done with the message."""
@@ -28,6 +26,7 @@ Outcome = tuple[int, Verdict]
 @dataclass
 class _Waiting:
     incoming: Incoming
+    size_bytes: int
     answer: asyncio.Future[Outcome] = field(default_factory=asyncio.Future)
 
 
@@ -38,36 +37,54 @@ class IntakeOverloaded(OutsideUnavailable):
 class Intake:
     """Takes messages in for one API process."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._queue: asyncio.Queue[_Waiting] = asyncio.Queue(_WAITING)
+    def __init__(self, reserve: Reserve, *, most_bytes: int) -> None:
+        self._reserve = reserve
+        self._most_bytes = most_bytes
+        self._waiting: deque[_Waiting] = deque()
+        self._waiting_bytes = 0
+        self._is_asked = asyncio.Event()
 
-    async def take(self, body: dict[str, Any], message: Message, caller: Caller) -> Outcome:
-        """Take a message in; it is stored when this returns.
+    async def take(self, incoming: Incoming, *, size_bytes: int) -> Outcome:
+        """Take a message in, of a body of that size; it is stored when this returns.
 
         Raises:
             DatabaseUnavailable: It is not stored.
             IntakeOverloaded: It is not stored; too many wait.
         """
-        waiting = _Waiting(Incoming(body, message, caller))
-        try:
-            self._queue.put_nowait(waiting)
-        except asyncio.QueueFull:
-            raise IntakeOverloaded("too many messages wait to be stored; send it again") from None
+        if self._waiting and self._waiting_bytes + size_bytes > self._most_bytes:
+            raise IntakeOverloaded("too many messages wait to be stored; send it again")
+        waiting = _Waiting(incoming, size_bytes + _OVERHEAD_BYTES)
+        self._waiting.append(waiting)
+        self._waiting_bytes += waiting.size_bytes
+        self._is_asked.set()
         return await waiting.answer
 
     async def run(self) -> None:
         """Store what waits, batch by batch, until cancelled."""
         while True:
-            batch = [await self._queue.get()]
-            while len(batch) < _BATCH and not self._queue.empty():
-                batch.append(self._queue.get_nowait())
-            await self._store(batch)
+            await self._is_asked.wait()
+            self._is_asked.clear()
+            while self._waiting:
+                await self._store(self._next_batch())
+
+    def _next_batch(self) -> list[_Waiting]:
+        """The oldest that wait, bounded in number and size."""
+        batch: list[_Waiting] = []
+        size_bytes = 0
+        while self._waiting and len(batch) < _BATCH:
+            size_bytes += self._waiting[0].size_bytes
+            if batch and size_bytes > _BATCH_BYTES:
+                break
+            batch.append(self._waiting.popleft())
+            self._waiting_bytes -= batch[-1].size_bytes
+        return batch
 
     async def _store(self, batch: list[_Waiting]) -> None:
         try:
-            outcomes = await run_in_threadpool(
-                intake.take_in, self._engine, [each.incoming for each in batch], source="message"
+            outcomes = await self._reserve.run(
+                lambda engine: intake.take_in(
+                    engine, [each.incoming for each in batch], source="message"
+                )
             )
         except OutsideUnavailable as error:
             _fail(batch, error)

@@ -19,12 +19,13 @@ from api.messages.intake import Intake
 from flows.common.callers import Caller
 from flows.common.database import now
 from flows.fastmon import schemas
-from flows.fastmon.intake import Taken
+from flows.fastmon.intake import Incoming, Taken
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    app.state.intake = Intake(app.state.engine)
+    most_bytes = app.state.settings.stream.intake_bytes
+    app.state.intake = Intake(app.state.reserve, most_bytes=most_bytes)
     async with running(app.state.intake.run()):
         yield
 
@@ -85,10 +86,12 @@ async def send_message(request: Request, caller: Sender) -> StoredMessage:
 
     Takes any JSON object with a `msg_type`. After 201 the message is stored durably.
     """
-    body = schemas.decode(await request.body())
+    sent = await request.body()
+    body = schemas.decode(sent)
     message = schemas.parse(body)
     intake: Intake = request.app.state.intake
-    event_id, verdict = await intake.take(body, message, caller)
+    incoming = Incoming(body, message, caller)
+    event_id, verdict = await intake.take(incoming, size_bytes=len(sent))
     return StoredMessage(
         message_id=event_id,
         message_type=message.msg_type,

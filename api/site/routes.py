@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import time
 from importlib.metadata import version
-from typing import Literal
+from typing import Final, Literal
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 from sqlalchemy import text
 
 from api.http.access import Reader
+from api.http.errors import Unavailable, refusals
+from api.http.sessions import take_in
 from api.http.standing import OpsStanding, standing_of
-from flows.common.database import transaction
+from api.http.stream import Feed
+from flows.common.database_errors import DatabaseState, DatabaseUnavailable
 
 router = APIRouter(prefix="/api/health", tags=["health"])
+
+_IS_READ_ONLY: Final = text(
+    "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean"
+)
+_RECENT_SECONDS: Final = 15.0
+_HIDDEN: Final = {DatabaseState.FULL, DatabaseState.BUSY}
 
 
 class Health(BaseModel):
@@ -24,14 +34,26 @@ class Health(BaseModel):
     last_event_id: int
 
 
-@router.get("/", summary="Health")
-def health(request: Request) -> Health:
-    """200 when the database answers, else 503."""
-    with transaction(request.app.state.engine) as session:
-        session.execute(text("SELECT 1"))
-    return Health(
-        status="ok", version=version("epic-prodops"), last_event_id=request.app.state.feed.last_id
-    )
+@router.get("/", summary="Health", responses=refusals())
+async def health(request: Request) -> Health:
+    """200 when the database takes reads and writes, else 503; then `database` says in what state.
+
+    `away`, `read_only`, `full`, `busy` (all connections are in use) or `conflict`.
+    """
+    if await take_in(request, lambda session: session.scalar(_IS_READ_ONLY)):
+        raise DatabaseUnavailable("the database is read-only for now", DatabaseState.READ_ONLY)
+    _raise_recent(request)
+    feed: Feed = request.app.state.feed
+    return Health(status="ok", version=version("epic-prodops"), last_event_id=feed.last_id)
+
+
+def _raise_recent(request: Request) -> None:
+    """Say again what was answered just now, where a look at the database does not show it."""
+    last: Unavailable | None = request.app.state.last_unavailable
+    if last is None or time.monotonic() - last.at > _RECENT_SECONDS:
+        return
+    if isinstance(last.error, DatabaseUnavailable) and last.error.state in _HIDDEN:
+        raise last.error
 
 
 @router.get("/operations/", summary="How the ops side stands")

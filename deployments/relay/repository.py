@@ -11,7 +11,7 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from flows.common import events
-from flows.common.database import now, transaction
+from flows.common.database import among, now, transaction
 from flows.common.models import RelayedState, Request
 
 
@@ -56,7 +56,7 @@ class StateRepository:
         """The states among these that are not relayed yet."""
         with transaction(self.engine) as session:
             relayed = session.scalars(
-                select(RelayedState.state_id).where(RelayedState.state_id.in_(state_ids))
+                select(RelayedState.state_id).where(among(RelayedState.state_id, state_ids))
             )
             return set(state_ids) - set(relayed)
 
@@ -72,9 +72,9 @@ class StateRepository:
             {"state_id": state.state_id, "flow_run_id": state.flow_run_id, "at": now()}
             for state, _ in sorted(states, key=lambda pair: pair[0].state_id)
         ]
-        written = insert(RelayedState).values(rows).on_conflict_do_nothing()
+        written = insert(RelayedState).on_conflict_do_nothing()
         with transaction(self.engine) as session:
-            new = set(session.scalars(written.returning(RelayedState.state_id)))
+            new = set(session.scalars(written.returning(RelayedState.state_id), rows))
             fresh = [_event(state, owner) for state, owner in ordered if state.state_id in new]
             events.commit(session, fresh)
         return len(fresh)

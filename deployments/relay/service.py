@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from blocks.errors import OutsideUnavailable
 from deployments.heartbeat import Heartbeat
 from deployments.isolation import is_outage, isolated
-from deployments.prefect_access import await_server, configure_client
+from deployments.prefect_access import await_server, bound_retries, configure_client
 from deployments.relay.repository import Belonging, RunState, StateRepository
 from deployments.stack.layout import Layout
 from flows.common.database import make_engine, now
@@ -29,6 +29,7 @@ from flows.common.settings import Settings
 
 _SETTLE_SECONDS: Final = 6.0  # Prefect writes events in up to 5 s (measured)
 _RECONNECT_SECONDS: Final = 1.0
+_OUTAGE_SECONDS: Final = 3.0  # how soon REST is asked again where it could not be
 _COMMIT_SECONDS: Final = 2.0  # Prefect announces a run's first state before it commits the run
 _COMMIT_POLL: Final = 0.05
 _REMEMBERED: Final = 5_000
@@ -41,7 +42,7 @@ _log = structlog.get_logger("relay")
 
 def run(settings: Settings) -> int:
     """Run the relay until SIGTERM; gives the process's exit code."""
-    configure_client(settings)
+    configure_client(settings, is_service=True)
     service = _Service(settings)
     await_server(settings, meanwhile=service.heartbeat.waiting)
     return asyncio.run(service.run())
@@ -67,6 +68,7 @@ class _Service:
             asyncio.get_running_loop().add_signal_handler(number, stopping.set)
         from prefect.client.orchestration import get_client  # noqa: PLC0415 - environment first
 
+        bound_retries()
         async with get_client() as client:
             work = [
                 asyncio.create_task(self._follow()),
@@ -115,13 +117,17 @@ class _Service:
         is_settling = False
         while True:
             self._look_now.clear()
+            is_outage = True
             try:
                 await self._look_once(client)
+                is_outage = False
             except (OutsideUnavailable, OSError) as error:
                 _log.warning("a look waits for an outage to end", reason=str(error)[:200])
             except Exception as error:  # noqa: BLE001 - httpx and prefect errors; the clock retries
                 _log.warning("Prefect could not be asked", reason=str(error)[:200])
             patience = _SETTLE_SECONDS if is_settling else self._settings.relay.rest_seconds
+            if is_outage:
+                patience = min(patience, _OUTAGE_SECONDS)
             try:
                 async with asyncio.timeout(patience):
                     await self._look_now.wait()

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Final
 
 from blocks.errors import ProdOpsError
+from deployments.prefect_access import for_runs
 from deployments.worker import session
 from deployments.worker.protocol import (
     Ended,
@@ -62,7 +63,7 @@ class GuardianClient:
         process = subprocess.Popen(  # noqa: ASYNC220 - returns at once
             [sys.executable, "-m", "deployments.worker.guardian", str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
-            env={**os.environ, MARKER: name},
+            env={**os.environ, **for_runs(), MARKER: name},
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )

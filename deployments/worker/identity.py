@@ -14,8 +14,9 @@ import psycopg
 import structlog
 
 from blocks.errors import ProdOpsError
-from flows.common.database import DatabaseUnavailable, listen_dsn
+from flows.common.database_errors import DatabaseUnavailable
 from flows.common.models import HELD
+from flows.common.notifications import listen_dsn
 
 _LOCKS: Final = 0x776F726B  # "work": the advisory locks of workers' names
 _ENDING_SECONDS: Final = 5.0  # how long a dead worker's session may take to end

@@ -12,6 +12,7 @@ from contextlib import nullcontext
 from types import FrameType
 from typing import Final
 
+from deployments import prefect_access
 from deployments.worker.protocol import Intent, Start
 
 # Imported ahead, beside what every flow imports.
@@ -63,6 +64,7 @@ def run(order: Start) -> int:
 
     _listen_for_intents()
     _refuse_to_suspend()
+    prefect_access.bound_retries()
     # Prefect has read it; nothing that the flow starts shall inherit it.
     os.environ.pop("PREFECT_API_AUTH_STRING", None)
     flow_run = FlowRun.model_validate(order.flow_run)

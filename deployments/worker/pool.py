@@ -163,7 +163,7 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
             if (reason := _reason_against(request, work.action)) is not None:
                 await self._reject(work, reason)
                 return
-            is_admitted = await self._admit(request, work)
+            is_admitted = await self._patiently(lambda: self._admit(request, work))
             if is_admitted:
                 await self._execute(work)
         except Exception as error:  # noqa: BLE001 - whatever it is, the request gets an end
@@ -345,12 +345,28 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
                 timeout_seconds=work.action.timeout_seconds,
                 grace_seconds=self.configured.stop_grace_seconds,
             )
-            noted = asyncio.to_thread(self.store.note, work.claim, RequestState.RUNNING)
-            end, _ = await asyncio.gather(self.guard.run(order), noted)
+            end = await self._run_noted(work, order)
             await self._conclude(work, await self._patiently(lambda: self._ending(work, end)))
         finally:
             if self._cancelling_observer is not None:
                 self._cancelling_observer.remove_in_flight_flow_run_id(flow_run.id)
+
+    async def _run_noted(self, work: _Work, order: Start) -> Ended:
+        """Run it and note meanwhile that it runs; where that cannot be, its process ends first.
+
+        Else it would go on unseen, beside its successor.
+        """
+        running = asyncio.ensure_future(self.guard.run(order))
+        try:
+            await self._patiently(
+                lambda: asyncio.to_thread(self.store.note, work.claim, RequestState.RUNNING)
+            )
+        except Exception:
+            while not running.done():  # again and again: it may be just about to start
+                self.guard.stop(work.run, Intent.RESCHEDULE, order.grace_seconds)
+                await asyncio.wait([running], timeout=_ASK_AGAIN_SECONDS)
+            raise
+        return await running
 
     async def _ending(self, work: _Work, end: Ended) -> Ending:
         """How the run ended: Prefect's word, made final where its process left it open."""

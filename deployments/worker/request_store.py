@@ -21,7 +21,7 @@ from flows.common import actions, events, requests
 from flows.common.actions import Action, OnLost
 from flows.common.callers import Means, on_ops_side
 from flows.common.claims import Claim, ClaimLost
-from flows.common.database import transaction
+from flows.common.database import among, transaction
 from flows.common.events import NewEvent
 from flows.common.models import HELD, OPEN, Request, RequestState
 from flows.common.requests import Overdue
@@ -249,7 +249,7 @@ class RequestStore:
         with transaction(self.engine) as session:
             rows = session.scalars(
                 select(Request.flow_run_id).where(
-                    Request.flow_run_id.in_(ids), Request.state.in_(HELD)
+                    among(Request.flow_run_id, ids), Request.state.in_(HELD)
                 )
             )
             return {row for row in rows if row is not None}

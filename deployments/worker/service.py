@@ -18,12 +18,14 @@ from filelock import FileLock, Timeout
 from deployments import signals
 from deployments.heartbeat import Heartbeat
 from deployments.isolation import isolated
-from deployments.prefect_access import await_server, configure_client
+from deployments.prefect_access import await_server, bound_retries, configure_client
 from deployments.stack.layout import Layout
 from deployments.worker.identity import Identity, WorkerRuns
 from flows.common import requests
-from flows.common.database import listen_dsn, make_engine
+from flows.common.database import make_engine
+from flows.common.database_errors import DatabaseUnavailable, translated
 from flows.common.models import PartKind
+from flows.common.notifications import listen_dsn
 from flows.common.settings import Settings
 
 _TICK_SECONDS: Final = 0.1
@@ -37,7 +39,7 @@ _log = structlog.get_logger("worker")
 
 def run(settings: Settings) -> int:
     """Run the worker until SIGTERM; gives the process's exit code."""
-    configure_client(settings)
+    configure_client(settings, is_service=True)
     with _only_one(settings), Identity(name_of(settings)) as identity:
         service = _Service(settings, identity)
         await_server(settings, meanwhile=service.heartbeat.waiting)
@@ -95,6 +97,7 @@ class _Service:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stopping.set)
+        bound_retries()
         async with get_client() as client:
             await register(client, self.settings.prefect.pool)
         guard = await GuardianClient.start(f"{self.settings.stack.state_dir}:{self.name}")
@@ -207,14 +210,15 @@ class _Service:
         """Wake when the database says that a request waits."""
         while True:
             try:
-                async with await psycopg.AsyncConnection.connect(
-                    listen_dsn(), autocommit=True
-                ) as connection:
-                    await connection.execute(f"LISTEN {requests.CHANNEL}")
-                    self.notified.set()
-                    async for _ in connection.notifies():
+                with translated():
+                    async with await psycopg.AsyncConnection.connect(
+                        listen_dsn(), autocommit=True
+                    ) as connection:
+                        await connection.execute(f"LISTEN {requests.CHANNEL}")
                         self.notified.set()
-            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+                        async for _ in connection.notifies():
+                            self.notified.set()
+            except DatabaseUnavailable as error:
                 _log.warning("the worker lost the database", reason=str(error).strip())
                 await asyncio.sleep(1.0)
 

@@ -7,18 +7,38 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, cast
 
-import psycopg
-from sqlalchemy import URL, Connection, DateTime, Engine, MetaData, create_engine, make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy import (
+    URL,
+    ColumnElement,
+    Connection,
+    DateTime,
+    Engine,
+    MetaData,
+    any_,
+    create_engine,
+    event,
+    literal,
+    make_url,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.pool import ConnectionPoolEntry
 
-from blocks.errors import OutsideUnavailable
+from flows.common.database_errors import (
+    DatabaseState,
+    DatabaseUnavailable,
+    state_of,
+    translated,
+)
 from flows.common.settings import BadSetting, settings
 
 AwareTime: Final = DateTime(timezone=True)
@@ -31,6 +51,11 @@ _NAMES = {
     "pk": "%(table_name)s_pkey",
 }
 _encode: Final = json.JSONEncoder(default=str).encode
+_POOL_SECONDS: Final = 10.0  # how long somebody waits for a connection of the pool
+_MADE_AT: Final = "prodops_made_at"
+_READ_ONLY_SECONDS: Final = 1.0  # how often a connection of a read-only database is made anew
+_USELESS: Final = {DatabaseState.AWAY, DatabaseState.READ_ONLY, DatabaseState.FULL}
+"""States after whose error no connection of the pool is used again."""
 
 
 class Base(DeclarativeBase):
@@ -39,8 +64,19 @@ class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=_NAMES)
 
 
-class DatabaseUnavailable(OutsideUnavailable):
-    """PostgreSQL did not answer; what was accepted before is kept."""
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """How long a role's statement may take, and its transaction may stand idle, in seconds."""
+
+    statement_seconds: float
+    idle_seconds: float
+
+    def as_options(self) -> str:
+        """Options of a connection, as libpq takes them."""
+        statement, idle = (
+            round(1000 * each) for each in (self.statement_seconds, self.idle_seconds)
+        )
+        return f"-c statement_timeout={statement} -c idle_in_transaction_session_timeout={idle}"
 
 
 def now() -> datetime:
@@ -64,6 +100,8 @@ def connect_arguments(passfile: Path | None) -> dict[str, Any]:
         "connect_timeout": 5,
         "keepalives_idle": 30,
         "keepalives_interval": 10,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 30_000,  # ms: that the server vanished is noticed in the middle, too
         "application_name": "prodops",
     }
     if passfile is not None:
@@ -72,66 +110,54 @@ def connect_arguments(passfile: Path | None) -> dict[str, Any]:
 
 
 def make_engine(
-    url: URL | None = None, *, passfile: Path | None = None, pool_size: int | None = None
+    url: URL | None = None,
+    *,
+    passfile: Path | None = None,
+    pool_size: int | None = None,
+    limits: Limits | None = None,
 ) -> Engine:
     """An engine for `url`, by default the one of the settings.
 
-    Stale connections are found before use, so that a database restart costs no error.
+    Stale connections are found before use, so that a database restart costs no error; one that
+    was made while the database was read-only is made anew.
     """
     configured = settings().database
-    return create_engine(
+    arguments = connect_arguments(passfile or configured.passfile)
+    engine = create_engine(
         url or database_url(),
-        connect_args=connect_arguments(passfile or configured.passfile),
+        connect_args=arguments | ({} if limits is None else {"options": limits.as_options()}),
         pool_size=pool_size or configured.pool_size,
         max_overflow=pool_size or configured.pool_size,
         pool_pre_ping=True,
-        pool_timeout=10,
+        pool_timeout=_POOL_SECONDS,
         use_native_hstore=False,  # one question less at a process's first connection
     )
+    event.listen(engine, "handle_error", _throw_away)
+    event.listen(engine, "connect", _note_age)
+    event.listen(engine, "checkout", _renew_if_read_only)
+    return engine
 
 
-def listen_dsn() -> str:
-    """The connection string of a bare psycopg connection, as LISTEN needs one."""
-    configured = settings().database
-    plain = database_url().set(drivername="postgresql").render_as_string(hide_password=False)
-    arguments = {key: str(value) for key, value in connect_arguments(configured.passfile).items()}
-    return psycopg.conninfo.make_conninfo(plain, **arguments)
+def _throw_away(context: ExceptionContext) -> None:
+    """Have the pool close its connections after an error that says that they are of no use."""
+    if state_of(context.original_exception) in _USELESS:
+        context.is_disconnect = True
 
 
-class NotificationListener:
-    """Waits for notifications on a channel; while the database is away, by the clock alone."""
+def _note_age(_connection: Any, record: ConnectionPoolEntry) -> None:
+    record.info[_MADE_AT] = time.monotonic()
 
-    def __init__(self, channel: str) -> None:
-        self._channel = channel
-        self._connection: psycopg.Connection[Any] | None = None
 
-    def __enter__(self) -> Self:
-        self._listen()
-        return self
+def _renew_if_read_only(connection: Any, record: ConnectionPoolEntry, _: Any) -> None:
+    """Make a read-only connection anew: the default that it began with may be gone by now.
 
-    def __exit__(self, *_: object) -> None:
-        if self._connection is not None:
-            self._connection.close()
-
-    def wait(self, seconds: float) -> None:
-        """Return at a notification, or after `seconds`."""
-        if self._connection is None or self._connection.closed:
-            self._listen()
-        if self._connection is None:
-            time.sleep(seconds)
-            return
-        try:
-            for _ in self._connection.notifies(timeout=seconds, stop_after=1):
-                return
-        except psycopg.OperationalError:
-            self._connection.close()
-
-    def _listen(self) -> None:
-        try:
-            self._connection = psycopg.connect(listen_dsn(), autocommit=True)
-            self._connection.execute(f"LISTEN {self._channel}")
-        except psycopg.OperationalError:
-            self._connection = None
+    PostgreSQL reports both parameters with the answer to the ping that came before.
+    """
+    says = connection.info.parameter_status
+    if "on" not in {says("default_transaction_read_only"), says("in_hot_standby")}:
+        return
+    if time.monotonic() - record.info[_MADE_AT] > _READ_ONLY_SECONDS:
+        raise DisconnectionError("the connection is read-only")
 
 
 @contextmanager
@@ -139,28 +165,19 @@ def transaction(bind: Engine | Connection) -> Iterator[Session]:
     """One transaction: committed at the end, rolled back on an error.
 
     Raises:
-        DatabaseUnavailable: PostgreSQL did not answer, or broke the connection.
+        DatabaseUnavailable, StatementTooSlow: As for :func:`translated`.
     """
-    with Session(bind, expire_on_commit=False) as session:
-        try:
-            yield session
-            session.commit()
-        except DBAPIError as error:
-            session.rollback()
-            if is_unavailable(error):
-                raise DatabaseUnavailable(
-                    f"the database is unavailable: {_first_line(error)}"
-                ) from error
-            raise
+    with translated(), Session(bind, expire_on_commit=False) as session:
+        yield session
+        session.commit()
 
 
-def is_unavailable(error: DBAPIError) -> bool:
-    """Whether the database is away, full or stopping, rather than the SQL bad."""
-    return isinstance(error, OperationalError) or error.connection_invalidated
+def among(column: Any, values: Iterable[Any]) -> ColumnElement[bool]:
+    """Whether the column has one of the values: one parameter, however many values there are.
 
-
-def _first_line(error: DBAPIError) -> str:
-    return str(error.orig).strip().split("\n", maxsplit=1)[0]
+    The protocol has room for 65,535 parameters, and `in_` takes one for each value.
+    """
+    return cast("ColumnElement[bool]", column == any_(literal(list(values), ARRAY(column.type))))
 
 
 def json_row(columns: Mapping[str, object], **texts: str) -> str:

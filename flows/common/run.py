@@ -21,7 +21,8 @@ from blocks.errors import ProdOpsError
 from flows.common import claims, events, requests
 from flows.common.actions import Action
 from flows.common.claims import Claim, ClaimLost
-from flows.common.database import DatabaseUnavailable, make_engine, transaction
+from flows.common.database import make_engine, transaction
+from flows.common.database_errors import DatabaseUnavailable
 from flows.common.events import NewEvent
 from flows.common.models import RequestState
 from flows.common.settings import Settings, settings

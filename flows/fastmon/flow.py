@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from flows.common import run
-from flows.common.database import NotificationListener
 from flows.common.flow import flow
+from flows.common.notifications import NotificationListener
 from flows.common.settings import FastmonSettings
 from flows.fastmon import repository
 from flows.fastmon.actions import SAMPLE_STFS, SampleStfs

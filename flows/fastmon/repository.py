@@ -12,15 +12,14 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Integer, Text, cast, func, select, text
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy import func, select, text
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from flows.common.claims import Claim
-from flows.common.database import json_row, now
+from flows.common.database import among, json_row, now
 from flows.fastmon.domain import TfFile, tf_file_id
 from flows.fastmon.models import (
-    FirstStf,
     InboxState,
     InboxStf,
     Run,
@@ -60,9 +59,16 @@ class Arrival:
 
 def known_names(session: Session, names: Sequence[str]) -> list[InboxStf]:
     """The inbox rows of these file names, whatever their namespace."""
-    return list(
-        session.scalars(select(InboxStf).where(InboxStf.stf_filename == _any_of(names, Text)))
-    )
+    return list(session.scalars(select(InboxStf).where(among(InboxStf.stf_filename, names))))
+
+
+_CLAIM_FIRST: Final = text("""
+    INSERT INTO fastmon_first_stf (namespace, run_number, stf_filename)
+    SELECT row ->> 0, cast(row ->> 1 AS int), row ->> 2
+    FROM json_array_elements(cast(:rows AS json)) AS row
+    ON CONFLICT DO NOTHING
+    RETURNING namespace, stf_filename
+""")
 
 
 def claim_first(session: Session, candidates: Sequence[Arrival]) -> set[tuple[str, str]]:
@@ -73,18 +79,9 @@ def claim_first(session: Session, candidates: Sequence[Arrival]) -> set[tuple[st
             first.setdefault((arrival.namespace, arrival.run_number), arrival.stf_filename)
     if not first:
         return set()
-    rows = session.execute(
-        insert(FirstStf)
-        # In key order, so that two transactions never wait for each other.
-        .values(
-            [
-                {"namespace": namespace, "run_number": run, "stf_filename": name}
-                for (namespace, run), name in sorted(first.items())
-            ]
-        )
-        .on_conflict_do_nothing()
-        .returning(FirstStf.namespace, FirstStf.stf_filename)
-    )
+    # In key order, so that two transactions never wait for each other.
+    new = [(*key, name) for key, name in sorted(first.items())]
+    rows = session.execute(_CLAIM_FIRST, {"rows": json.dumps(new)})
     return {(row.namespace, row.stf_filename) for row in rows}
 
 
@@ -207,18 +204,15 @@ def ensure_runs(session: Session, run_numbers: Sequence[int], at: datetime) -> d
     missing = [number for number in numbers if number not in known]
     if missing:
         session.execute(
-            insert(Run)
-            .values([{"run_number": number, "start_time": at} for number in missing])
-            .on_conflict_do_nothing()
+            insert(Run).on_conflict_do_nothing(),
+            [{"run_number": number, "start_time": at} for number in missing],
         )
         known = _runs(session, numbers)
     return known
 
 
 def _runs(session: Session, numbers: Sequence[int]) -> dict[int, int]:
-    rows = session.execute(
-        select(Run.run_number, Run.run_id).where(Run.run_number == _any_of(numbers, Integer))
-    )
+    rows = session.execute(select(Run.run_number, Run.run_id).where(among(Run.run_number, numbers)))
     return {row.run_number: row.run_id for row in rows}
 
 
@@ -260,7 +254,7 @@ def _stf_row(stf: InboxStf, run_id: int, at: datetime) -> dict[str, Any]:
 def _stfs(session: Session, names: Sequence[str]) -> dict[str, StfFile]:
     rows = session.scalars(
         select(StfFile)
-        .where(StfFile.stf_filename == _any_of(names, Text))
+        .where(among(StfFile.stf_filename, names))
         .order_by(StfFile.file_id)
         .with_for_update()
         .execution_options(populate_existing=True)
@@ -392,7 +386,7 @@ def decide(
 
 def watched_files(session: Session, paths: Sequence[str]) -> dict[str, WatchedFile]:
     """What is known of these files, by path."""
-    rows = session.scalars(select(WatchedFile).where(WatchedFile.path == _any_of(paths, Text)))
+    rows = session.scalars(select(WatchedFile).where(among(WatchedFile.path, paths)))
     return {row.path: row for row in rows}
 
 
@@ -446,11 +440,3 @@ def note_flaws(session: Session, flaws: Mapping[str, str], *, at: datetime) -> l
 
 def _columns(outcomes: Mapping[str, str]) -> dict[str, list[str]]:
     return {"path": list(outcomes), "outcome": list(outcomes.values())}
-
-
-# ------------------------------------------------------------------ many values, one parameter
-
-
-def _any_of(values: Sequence[Any], kind: type[Text | Integer]) -> Any:
-    """To compare with `=`: one array, since a statement has room for 65,535 parameters."""
-    return func.any(cast(list(values), ARRAY(kind)))

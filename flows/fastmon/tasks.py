@@ -17,7 +17,8 @@ from sqlalchemy.orm import Session
 
 from blocks.errors import ProdOpsError
 from flows.common import claims, requests, text
-from flows.common.database import DatabaseUnavailable, now
+from flows.common.database import now
+from flows.common.database_errors import DatabaseUnavailable
 from flows.common.events import NewEvent
 from flows.common.flow import task
 from flows.common.run import Announce, Ending, Run

@@ -12,7 +12,7 @@ from blocks.errors import ProdOpsError
 from flows.common import run
 from flows.common.actions import Nothing
 from flows.common.claims import ClaimLost
-from flows.common.database import DatabaseUnavailable
+from flows.common.database_errors import DatabaseUnavailable
 from flows.common.directories import private_directory, remove_dead
 from flows.common.flow import flow
 from flows.common.run import Announce, Ending

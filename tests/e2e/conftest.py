@@ -24,7 +24,8 @@ from sqlalchemy import Engine, make_url, select
 from api.http import access
 from deployments.stack.errors import StackDown
 from deployments.stack.stack import Stack
-from flows.common.database import DatabaseUnavailable, make_engine, transaction
+from flows.common.database import make_engine, transaction
+from flows.common.database_errors import DatabaseUnavailable
 from flows.common.models import HELD, Event, Request, RequestState
 from flows.fastmon.models import FastmonFile, InboxStf
 from tests.waiting import PATIENCE, wait_until

@@ -18,11 +18,11 @@ from sqlalchemy.orm import Session
 from api.http import fields, lists
 from api.http.access import AgentWriter, Reader
 from api.http.collections import store
-from api.http.collections.store import Collection, Key
+from api.http.collections.store import Collection, Key, Record
 from api.http.errors import Problem, refusals
 from api.http.forms import Body, Sent, partial
 from api.http.forms import body as _body
-from api.http.sessions import session_of
+from api.http.sessions import session_of, take_in
 
 _DETAIL: Final = "/{key}/"
 _MERGED: Final = ("metadata",)
@@ -125,13 +125,14 @@ def _add_writing(router: APIRouter, resource: Resource, removal: str, conflict: 
         responses=_refusals(400, 403, 415),
         openapi_extra=_body(resource.form, resource.example),
     )
-    def add_row(request: Request, _caller: AgentWriter, body: Sent) -> BaseModel:
+    async def add_row(request: Request, _caller: AgentWriter, body: Sent) -> BaseModel:
         """Unknown keys are ignored. Times without a zone are taken to be in UTC."""
         sent = body.read(resource.form)
-        with session_of(request) as session:
-            values = resource.columns_of(session, sent)
-            row = store.add(session, resource.collection, values)
-        return resource.view.model_validate(row)
+
+        def add(session: Session) -> Record:
+            return store.add(session, resource.collection, resource.columns_of(session, sent))
+
+        return resource.view.model_validate(await take_in(request, add))
 
     @router.put(
         _DETAIL,
@@ -140,9 +141,9 @@ def _add_writing(router: APIRouter, resource: Resource, removal: str, conflict: 
         responses=_refusals(400, 403, 404, 415, conflict=conflict),
         openapi_extra=_key_parameter(resource) | _body(resource.form, resource.example),
     )
-    def replace_row(request: Request, _caller: AgentWriter, body: Sent) -> BaseModel:
+    async def replace_row(request: Request, _caller: AgentWriter, body: Sent) -> BaseModel:
         """JSON objects are replaced. Optional fields that were not sent keep their values."""
-        return _write(request, resource, body, resource.form, merge=())
+        return await _write(request, resource, body, resource.form, merge=())
 
     @router.patch(
         _DETAIL,
@@ -152,9 +153,9 @@ def _add_writing(router: APIRouter, resource: Resource, removal: str, conflict: 
         openapi_extra=_key_parameter(resource)
         | _body(partial(resource.form), resource.changes_example),
     )
-    def change_row(request: Request, _caller: AgentWriter, body: Sent) -> BaseModel:
+    async def change_row(request: Request, _caller: AgentWriter, body: Sent) -> BaseModel:
         """Only fields that were sent change; a `metadata` object is merged into the stored one."""
-        return _write(request, resource, body, partial(resource.form), merge=_MERGED)
+        return await _write(request, resource, body, partial(resource.form), merge=_MERGED)
 
     @router.delete(
         _DETAIL,
@@ -164,20 +165,22 @@ def _add_writing(router: APIRouter, resource: Resource, removal: str, conflict: 
         responses=_refusals(403, 404, conflict=conflict),
         openapi_extra=_key_parameter(resource),
     )
-    def delete_row(request: Request, _caller: AgentWriter) -> None:
-        with session_of(request) as session:
-            resource.remove(session, resource.key(request))
+    async def delete_row(request: Request, _caller: AgentWriter) -> None:
+        key = resource.key(request)
+        await take_in(request, lambda session: resource.remove(session, key))
 
 
-def _write(
+async def _write(
     request: Request, resource: Resource, body: Body, form: type[BaseModel], *, merge: Sequence[str]
 ) -> BaseModel:
     key = resource.key(request)
-    with session_of(request) as session:
+
+    def write(session: Session) -> Record:
         store.get(session, resource.collection, key)
         values = resource.columns_of(session, body.read(form))
-        row = store.change(session, resource.collection, key, values, merge=merge)
-    return resource.view.model_validate(row)
+        return store.change(session, resource.collection, key, values, merge=merge)
+
+    return resource.view.model_validate(await take_in(request, write))
 
 
 # ------------------------------------------------------------------ OpenAPI

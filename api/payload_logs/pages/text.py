@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import PlainTextResponse
 
 from api.http import pages
+from api.http.errors import PASSING, RETRY_SECONDS
 from api.http.sessions import session_of, settings_of
 from api.payload_logs import files
 from api.payload_logs.bodies import text_answer
@@ -25,7 +26,6 @@ from api.payload_logs.queries import (
     job_id,
     look_and_ask,
 )
-from blocks.errors import OutsideUnavailable
 from flows.common import events
 from flows.common.callers import Caller
 from flows.payload_logs.domain import words
@@ -50,8 +50,10 @@ async def payload_log(request: Request, pandaid: str) -> Response:
         answer = await run_in_threadpool(_answer, request, number, viewer, asked)
     except (NotAJobId, NotItsRequest) as error:
         return _line(404, str(error))
-    except OutsideUnavailable as error:
-        return _line(502, f"job {pandaid}: its log could not be asked for: {error}; try again")
+    except PASSING as error:
+        answer = _line(503, f"job {pandaid}: its log could not be asked for: {error}; try again")
+        answer.headers["Retry-After"] = RETRY_SECONDS
+        return answer
     pages.admit(request, answer, viewer)
     return answer
 

@@ -15,6 +15,7 @@ from api.pcs.errors import AmbiguousIdentity, TaskNotFound
 from api.pcs.models import Dataset, ProdTask
 from api.pcs.queries.catalogue import TAG_FIELDS
 from api.pcs.queries.rows import equal, key_of
+from flows.common.database import among
 from flows.common.models import OPEN, Request
 from flows.common.text import Text, unkeepable
 from flows.submission.models import AttemptState, SubmissionAttempt
@@ -46,7 +47,7 @@ def tasks(session: Session, wanted: TaskFilter) -> list[ProdTask]:
         public_catalog_issue=ProdTask.overrides["public_catalog_issue"].astext,
     )
     if wanted.name is not None:
-        query = query.where(ProdTask.id.in_([each.id for each in matches(session, wanted.name)]))
+        query = query.where(among(ProdTask.id, [each.id for each in matches(session, wanted.name)]))
     if wanted.campaign is not None:
         query = query.where(ProdTask.campaign.has(name=wanted.campaign))
     if (part := wanted.name_contains) is not None:
@@ -131,7 +132,7 @@ def sharing_names(session: Session, tasks: Sequence[ProdTask]) -> dict[int, tupl
     rows = session.execute(
         select(Dataset.composed_name, ProdTask.id, ProdTask.name)
         .join(ProdTask.dataset)
-        .where(Dataset.composed_name.in_(composed))
+        .where(among(Dataset.composed_name, composed))
         .order_by(ProdTask.id)
     )
     same: dict[str, list[tuple[int, str]]] = defaultdict(list)
@@ -179,7 +180,7 @@ def open_requests(session: Session, names: Sequence[str]) -> dict[str, Request]:
     found = session.scalars(
         select(Request)
         .where(Request.action == SUBMIT, Request.state.in_(OPEN))
-        .where(Request.subject.in_(names))
+        .where(among(Request.subject, names))
         .order_by(Request.id)
     )
     return {str(request.subject): request for request in found}

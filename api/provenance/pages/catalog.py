@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from itertools import chain
 from typing import Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
 
 from api.http import links, pages, wording
 from api.http.access import gatekeeper
@@ -81,8 +83,10 @@ async def _export(request: Request, form: export.Format, suffix: str, media_type
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
     }
-    lines = form(request.app.state.engine, named, stale_before(request))
-    return StreamingResponse(lines, media_type=media_type, headers=headers)
+    pieces = form(request.app.state.engine, named, stale_before(request))
+    # Read before the answer begins, so that a database that is away is a 503.
+    first = await run_in_threadpool(next, pieces)
+    return StreamingResponse(chain([first], pieces), media_type=media_type, headers=headers)
 
 
 def _named(session: Session, wanted: Selection) -> Selection | None:

@@ -94,4 +94,4 @@ def order(sort: str) -> list[ColumnElement[Any]]:
     column = columns[sort.removeprefix("-")]
     main = column.desc() if sort.startswith("-") else column.asc()
     return [main.nulls_last(), RequestedPath.path, ProducedDataset.detector_config.nulls_first(),
-            ProducedDataset.name]  # fmt: skip
+            ProducedDataset.name, ProducedDataset.id]  # fmt: skip

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from api.provenance.queries.filters import conditions, order
 from api.provenance.queries.selection import SUGGESTING, Selection
+from flows.common.database import among
 from flows.provenance.models import (
     Availability,
     Finding,
@@ -143,8 +144,7 @@ _COLUMNS: Final[tuple[Any, ...]] = (
 def page(session: Session, wanted: Selection, *, stale_before: datetime) -> Page:
     """The page of rows that is wanted."""
     start = (wanted.page - 1) * PAGE_SIZE
-    found = _selected(wanted, stale_before).limit(PAGE_SIZE).offset(start)
-    rows = [Row(**each._asdict()) for each in session.execute(found)]
+    rows = piece(session, wanted, stale_before=stale_before, start=start, limit=PAGE_SIZE)
     count = _joined(select(func.count())).where(*conditions(wanted, stale_before))
     return Page(
         rows=rows,
@@ -160,6 +160,14 @@ def every(session: Session, wanted: Selection, *, stale_before: datetime) -> Ite
     return (Row(**each._asdict()) for each in session.execute(found))
 
 
+def piece(
+    session: Session, wanted: Selection, *, stale_before: datetime, start: int, limit: int
+) -> list[Row]:
+    """Some of a selection's rows, from the one with that number on."""
+    found = _selected(wanted, stale_before).limit(limit).offset(start)
+    return [Row(**each._asdict()) for each in session.execute(found)]
+
+
 def suggestions(
     session: Session, campaign: str, paths: Sequence[str] | None = None
 ) -> dict[str, list[str]]:
@@ -171,7 +179,7 @@ def suggestions(
         .order_by(PathMatch.path, ProducedDataset.name)
     )
     if paths is not None:
-        query = query.where(PathMatch.path.in_(set(paths)))
+        query = query.where(among(PathMatch.path, set(paths)))
     found: dict[str, list[str]] = {}
     for path, scope, name in session.execute(query):
         found.setdefault(path, []).append(f"{scope}:{name}")

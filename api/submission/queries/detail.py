@@ -18,6 +18,7 @@ from api.submission.domain import Operation, Standing, refusals
 from api.submission.queries import listing
 from api.submission.queries.submission import Submission, attempts_of, submission_of
 from flows.common.callers import Caller
+from flows.common.database import among
 from flows.common.models import OPEN, Request
 from flows.common.settings import Settings
 from flows.submission.models import (
@@ -151,7 +152,7 @@ def _tries(
 ) -> list[Try]:
     records = attempts_of(session, task)
     keys = {record.request_id for record in records.values()}
-    found = session.scalars(select(Request).where(Request.id.in_(keys)))
+    found = session.scalars(select(Request).where(among(Request.id, keys)))
     requests = {request.id: view(request, settings) for request in found}
     tries = []
     for row in reversed(task.attempts):
@@ -170,7 +171,7 @@ def _operations(session: Session, task: ProdTask) -> list[PandaOperation]:
             select(PandaOperation)
             # The number may have been another task's, at another PanDA.
             .where(
-                PandaOperation.jedi_task_id.in_(keys),
+                among(PandaOperation.jedi_task_id, keys),
                 PandaOperation.task_name.in_([task.name, ""]),
             )
             .order_by(PandaOperation.requested_at.desc())

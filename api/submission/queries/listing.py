@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, contains_eager, selectinload
 from api.http import search
 from api.pcs.models import Attempt, Campaign, Dataset, ProdTask, TaskStatus
 from api.pcs.queries import tasks
+from flows.common.database import among
 from flows.common.models import Request
 from flows.common.text import unkeepable
 
@@ -147,7 +148,7 @@ def keys(session: Session, wanted: Filter) -> list[int]:
 
 def tasks_of(session: Session, keys: Sequence[int]) -> list[ProdTask]:
     """The tasks of those keys, with all that belongs to them, in the keys' order."""
-    query = select(ProdTask).where(ProdTask.id.in_(keys)).options(*tasks.loaded())
+    query = select(ProdTask).where(among(ProdTask.id, keys)).options(*tasks.loaded())
     order = {key: number for number, key in enumerate(keys)}
     return sorted(session.scalars(query), key=lambda task: order[task.id])
 
@@ -159,7 +160,7 @@ def references(session: Session, tasks: Sequence[ProdTask]) -> dict[int, str]:
         session.scalars(
             select(Dataset.composed_name)
             .join(ProdTask, ProdTask.dataset_id == Dataset.id)
-            .where(Dataset.composed_name.in_(set(composed.values())))
+            .where(among(Dataset.composed_name, set(composed.values())))
             .group_by(Dataset.composed_name)
             .having(func.count() > 1)
         )

@@ -165,6 +165,12 @@ class ApiSettings(BaseSettings):
     max_body_bytes: int = Field(
         1024 * 1024, ge=1024, description="Largest request body that is accepted."
     )
+    statement_seconds: float = Field(
+        30.0, gt=0, description="How long a statement of the web tier may take in the database."
+    )
+    idle_transaction_seconds: float = Field(
+        30.0, gt=0, description="How long a transaction of the web tier may stand idle."
+    )
     monitor_url: str = Field(
         "http://localhost:8002",
         validation_alias=also("API_MONITOR_URL", "SWF_MONITOR_URL"),
@@ -225,6 +231,16 @@ class StreamSettings(BaseSettings):
     )
     recent_events: int = Field(
         20_000, ge=100, description="Newest events kept in memory to serve reconnects."
+    )
+    recent_bytes: int = Field(
+        32 * 1024 * 1024,
+        ge=65536,
+        description="Most bytes of these newest events; older ones are read from the database.",
+    )
+    intake_bytes: int = Field(
+        64 * 1024 * 1024,
+        ge=65536,
+        description="Most bytes of messages that wait to be stored; beyond that, senders get 503.",
     )
     max_clients: int = Field(5_000, ge=1, description="Clients that one API process serves.")
     event_days: float = Field(14.0, gt=0, description="Age at which events are deleted.")

@@ -11,7 +11,7 @@ from blocks.errors import OutsideUnavailable
 from blocks.rucio_catalog import FileReplicas, Replica, RucioCatalog
 from blocks.x509_proxy import good_proxy
 from flows.common import adapters, run
-from flows.common.database import DatabaseUnavailable
+from flows.common.database_errors import DatabaseUnavailable
 from flows.common.flow import task
 from flows.common.run import Run
 from flows.common.settings import BadSetting

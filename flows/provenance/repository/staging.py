@@ -13,12 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from zlib import crc32
 
-import psycopg
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import DBAPIError
 
 from blocks.rucio_catalog import DatasetFile
-from flows.common.database import DatabaseUnavailable, is_unavailable
+from flows.common.database_errors import translated
 from flows.provenance.domain.figures import Content, Sum
 from flows.provenance.domain.names import family_of
 
@@ -56,7 +54,7 @@ def sweep_connection(
     Raises:
         DatabaseUnavailable: The database is away, or another sweep took longer than the patience.
     """
-    with _outages(), engine.connect() as connection:
+    with translated(), engine.connect() as connection:
         connection.detach()  # closed at the end, and not given to anybody else
         connection.execute(
             text("SELECT set_config('lock_timeout', :patience, false)"),
@@ -92,7 +90,7 @@ def stage(
     sums, wanted_names = [Sum()] * len(names), defaultdict[str, list[str]](list)
     number = {name: index for index, name in enumerate(names)}
     begun = 0
-    with _outages(), connection.begin():
+    with translated(), connection.begin():
         connection.execute(text("TRUNCATE staged_file"))
         driver: Any = connection.connection.dbapi_connection
         with driver.cursor() as cursor, cursor.copy(_COPY) as copy:
@@ -115,16 +113,3 @@ def stage(
 
 def _plus(before: Sum, file: DatasetFile) -> Sum:
     return Sum(before.files + 1, before.size_bytes + (file.size_bytes or 0))
-
-
-@contextmanager
-def _outages() -> Iterator[None]:
-    """Give the driver's own errors, too, as :class:`DatabaseUnavailable`."""
-    try:
-        yield
-    except DBAPIError as error:
-        if is_unavailable(error):
-            raise DatabaseUnavailable(f"the database is unavailable: {error.orig}") from error
-        raise
-    except psycopg.OperationalError as error:
-        raise DatabaseUnavailable(f"the database is unavailable: {error}") from error

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, delete, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from flows.common.database import among
 from flows.provenance.domain.figures import Dataset
 from flows.provenance.domain.join import Joined, Requested
 from flows.provenance.domain.names import are_related, is_family
@@ -112,12 +113,12 @@ def note_failure(
         for each in requested
     ]
     if rows:
-        session.execute(insert(RequestedPath).values(rows).on_conflict_do_nothing())
+        session.execute(insert(RequestedPath).on_conflict_do_nothing(), rows)
 
 
 def outputs_of(session: Session, tasks: Sequence[str]) -> list[ProducedDataset]:
     """The datasets that belong to the tasks, of all campaigns, by name."""
-    owned = select(ProducedDataset).where(ProducedDataset.owner_task.in_(tasks))
+    owned = select(ProducedDataset).where(among(ProducedDataset.owner_task, tasks))
     return list(session.scalars(owned.order_by(ProducedDataset.name)))
 
 
@@ -132,7 +133,7 @@ def add_counts(session: Session, campaign: str, counts: Mapping[str, int]) -> No
 
 def replace_releases(session: Session, releases: Mapping[str, int], checked_at: datetime) -> None:
     """Make the detected releases what was found."""
-    session.execute(delete(DetectedRelease).where(DetectedRelease.version.not_in(releases)))
+    session.execute(delete(DetectedRelease).where(~among(DetectedRelease.version, releases)))
     rows = [
         {"version": version, "datasets": number, "checked_at": checked_at}
         for version, number in releases.items()
@@ -157,7 +158,7 @@ def _replace_datasets(session: Session, swept: Swept) -> list[int]:
         ).returning(ProducedDataset.name, ProducedDataset.id)
         keys = {row.name: row.id for row in session.execute(added, rows)}
     of_sweep = of_campaign(swept.campaign) & (ProducedDataset.scope == swept.scope)
-    gone = delete(ProducedDataset).where(of_sweep, ProducedDataset.id.not_in(list(keys.values())))
+    gone = delete(ProducedDataset).where(of_sweep, ~among(ProducedDataset.id, keys.values()))
     session.execute(gone)
     return [keys[each.name.name] for each in swept.datasets]
 
@@ -198,7 +199,7 @@ def _replace_paths(session: Session, swept: Swept) -> None:
     paths = [each.path for each in swept.requested]
     session.execute(
         delete(RequestedPath).where(
-            RequestedPath.campaign == swept.campaign, RequestedPath.path.not_in(paths)
+            RequestedPath.campaign == swept.campaign, ~among(RequestedPath.path, paths)
         )
     )
 

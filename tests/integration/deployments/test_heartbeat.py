@@ -10,7 +10,8 @@ import pytest
 
 from deployments.heartbeat import Heartbeat
 from flows.common import standing
-from flows.common.database import DatabaseUnavailable, transaction
+from flows.common.database import transaction
+from flows.common.database_errors import DatabaseUnavailable
 from flows.common.models import PartKind
 from flows.common.settings import settings
 from tests.databases import Database

@@ -20,7 +20,7 @@ from deployments.bench.submission.chaos.leaks import Secrets
 from deployments.bench.submission.chaos.schedule import PRUN_SECONDS, SERVER_LIMIT_SECONDS, draw
 from deployments.bench.submission.chaos.victims import Victims
 from deployments.stack.environment import sandbox_panda_url
-from flows.common.database import DatabaseUnavailable
+from flows.common.database_errors import DatabaseUnavailable
 
 RUNS: Final = 200
 AT_A_TIME: Final = 4

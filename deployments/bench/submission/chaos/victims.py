@@ -15,7 +15,8 @@ from deployments.bench.submission.chaos.schedule import SERVER_LIMIT_SECONDS, Vi
 from deployments.stack.errors import StackDown
 from deployments.stack.readiness import answers
 from flows.common import sessions
-from flows.common.database import DatabaseUnavailable, transaction
+from flows.common.database import transaction
+from flows.common.database_errors import DatabaseUnavailable
 from flows.common.models import Request
 from flows.submission.models import SubmissionAttempt
 

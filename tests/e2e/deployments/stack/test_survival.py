@@ -9,18 +9,21 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Self
 
 import httpx
 import psutil
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
+from deployments.stack.credentials import Credentials
 from deployments.stack.errors import StackDown
 from deployments.stack.stack import Stack
 from flows.common.database import transaction
 from flows.common.models import Event
+from tests.databases import Server
 from tests.e2e.conftest import (
     TFS_PER_STF,
     Feeder,
@@ -30,7 +33,7 @@ from tests.e2e.conftest import (
     stf_message,
 )
 from tests.stacks import running_stack
-from tests.waiting import wait_until
+from tests.waiting import stays, wait_until
 from tests.whole_stack import QUICK
 
 pytestmark = pytest.mark.e2e
@@ -44,6 +47,9 @@ SETTINGS = {
 NAMESPACES = ("alpha", "beta")
 VICTIMS = ("run", "guardian", "worker", "api", "relay", "prefect", "postgres")
 SEED = 20261122
+OUTAGE_SECONDS = 180  # Prefect's own client would sleep for two more minutes by then
+CLAIM_SECONDS = 15
+FAILOVER_SECONDS = 20
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +133,62 @@ def test_a_request_that_comes_while_prefect_is_away_runs_when_it_is_back(hard_si
     triggered = [hard_site.trigger("check_pipeline") for _ in range(3)]
     ends = [hard_site.ended(each) for each in triggered]
     assert {end.state for end in ends} == {"completed"}, [end.error for end in ends]
+
+
+@pytest.mark.slow
+def test_after_minutes_without_a_database_the_first_claim_comes_within_seconds(hard_site: Site):
+    before = {part: hard_site.stack.pid(part) for part in ("api", "worker", "relay", "prefect")}
+    hard_site.stack.stop_part("postgres")
+    assert stays(
+        lambda: hard_site.send(stf_message("outage", 3)).status_code == 503, OUTAGE_SECONDS
+    )
+    hard_site.stack.start_part("postgres")
+    back = time.monotonic()
+    wait_until(lambda: hard_site.send(stf_message("outage", 3)).status_code == 201)
+    triggered = hard_site.trigger("check_pipeline")
+    wait_until(lambda: hard_site.request(triggered).claimed_at is not None)
+    assert time.monotonic() - back < CLAIM_SECONDS
+    assert hard_site.ended(triggered).state == "completed"
+    assert {part: hard_site.stack.pid(part) for part in before} == before, "a part was restarted"
+
+
+@pytest.mark.slow
+def test_a_failover_is_told_and_no_part_or_run_is_lost(hard_site: Site):
+    before = {part: hard_site.stack.pid(part) for part in ("api", "worker", "relay", "prefect")}
+    assert hard_site.send(stf_message("failover", 1)).status_code == 201
+    wait_until(lambda: set(hard_site.inbox("failover").values()) == {"sampled"})
+    with read_only(hard_site.stack):
+        assert wait_until(lambda: hard_site.send(stf_message("failover", 2)).status_code == 503)
+        health = hard_site.api.get("/api/health/")
+        assert (health.status_code, health.json()["database"]) == (503, "read_only")
+        assert stays(lambda: hard_site.api.get("/fastmon/").status_code == 200, FAILOVER_SECONDS)
+    wait_until(lambda: hard_site.send(stf_message("failover", 2)).status_code == 201, 30)
+    hard_site.ended(hard_site.trigger("check_pipeline"))
+    wait_until(hard_site.is_quiet)
+    assert set(hard_site.inbox("failover").values()) == {"sampled"}
+    served = [
+        each for each in hard_site.requests(action="sample_stfs") if each.subject == "failover"
+    ]
+    assert {(each.state, each.attempts) for each in served} == {("completed", 1)}
+    assert {part: hard_site.stack.pid(part) for part in before} == before, "a part was restarted"
+
+
+@contextmanager
+def read_only(stack: Stack) -> Iterator[None]:
+    """Every session of the server refuses writes, as on a standby; also those that are there."""
+    admin = Server(stack.settings.database.port, Credentials(stack.state_dir / "secrets")).admin()
+
+    def switch(word: str) -> None:
+        with admin.connect() as connection:
+            connection.execute(text(f"ALTER SYSTEM SET default_transaction_read_only = {word}"))
+            connection.execute(text("SELECT pg_reload_conf()"))
+
+    switch("on")
+    try:
+        yield
+    finally:
+        switch("off")
+        admin.dispose()
 
 
 # ------------------------------------------------------------------ everything, at random

@@ -13,7 +13,8 @@ from sqlalchemy import insert
 from api.payload_logs import queries
 from api.payload_logs.pages.log import STEPS
 from api.pcs.models import Association, Attempt, ProdTask
-from flows.common.database import DatabaseUnavailable, now, transaction
+from flows.common.database import now, transaction
+from flows.common.database_errors import DatabaseUnavailable
 from flows.common.settings import settings
 from flows.payload_logs.models import LogState, Step
 from flows.submission.models import PandaRemark
@@ -240,13 +241,14 @@ def test_a_pruned_log_is_fetched_again_by_looking(visitor, logs):
     assert visitor.get(TEXT).status_code == 202
 
 
-def test_a_request_that_cannot_be_kept_is_502_with_the_reason(visitor, logs, monkeypatch):
+def test_a_request_that_cannot_be_kept_is_503_with_the_reason(visitor, logs, monkeypatch):
     def away(*_: object, **__: object) -> None:
         raise DatabaseUnavailable("the database is unavailable: no answer")
 
     monkeypatch.setattr(queries.requests, "accept", away)
     answer = visitor.get(TEXT)
-    assert (answer.status_code, "no answer" in answer.text) == (502, True)
+    assert (answer.status_code, "no answer" in answer.text) == (503, True)
+    assert answer.headers["retry-after"]
     assert answer.headers["content-type"].startswith("text/plain")
     assert visitor.get(PAGE).status_code == 503
 

@@ -12,7 +12,8 @@ from api.fastmon.queries import live
 from api.http.access import VISITOR_COOKIE
 from api.http.app import create_app
 from flows.common import events
-from flows.common.database import DatabaseUnavailable, now, transaction
+from flows.common.database import now, transaction
+from flows.common.database_errors import DatabaseUnavailable
 from flows.common.models import Request
 from flows.common.settings import settings
 from tests.sampled_run import messages_of, take_in

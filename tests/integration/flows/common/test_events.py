@@ -15,9 +15,10 @@ from sqlalchemy import Engine, func, select, text
 from sqlalchemy.exc import DataError
 
 from flows.common import events
-from flows.common.database import listen_dsn, make_engine, transaction
+from flows.common.database import make_engine, transaction
 from flows.common.events import NewEvent
 from flows.common.models import Event
+from flows.common.notifications import listen_dsn
 from tests.databases import Database
 
 pytestmark = pytest.mark.integration

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import select, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
 from blocks.errors import ProdOpsError
@@ -55,7 +55,8 @@ def lose_the_first_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     def commit(session: Session) -> None:
         committed(session)
         if next(tries) == 0:
-            raise OperationalError("COMMIT", {}, Exception("the connection broke"))
+            lost = Exception("the connection broke")
+            raise OperationalError("COMMIT", {}, lost, connection_invalidated=True)
 
     monkeypatch.setattr(Session, "commit", commit)
 
@@ -115,6 +116,32 @@ def test_an_end_on_a_connection_whose_answer_was_lost_is_found_too(present: Run,
     with present.engine.connect() as connection:
         assert present.finish(Ending(result={"found": 1}), connection=connection)
     assert request_of(present).result == {"found": 1}
+
+
+@pytest.mark.parametrize("code", ["40001", "40P01", "25006", "53100"])
+def test_what_passes_is_repeated_and_written_once(present: Run, code: str):
+    tries = itertools.count()
+
+    def meet_it_first(session: Session, announce: run.Announce) -> None:
+        announce(event("done"))
+        if next(tries) == 0:
+            session.execute(text(f"DO $$ BEGIN RAISE 'no' USING ERRCODE = '{code}'; END $$"))
+
+    present.write(meet_it_first)
+    assert (next(tries), kinds_of(present)) == (2, ["done"])
+
+
+@pytest.mark.parametrize("code", ["42501", "54000"])
+def test_a_statements_own_fault_is_raised_at_once(present: Run, code: str):
+    tries = itertools.count()
+
+    def fail(session: Session, _: run.Announce) -> None:
+        next(tries)
+        session.execute(text(f"DO $$ BEGIN RAISE 'no' USING ERRCODE = '{code}'; END $$"))
+
+    with pytest.raises(DBAPIError, match="ERRCODE"):
+        present.write(fail)
+    assert next(tries) == 1
 
 
 def test_an_end_by_another_hand_is_not_taken_for_ours(present: Run):

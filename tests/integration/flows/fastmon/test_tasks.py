@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 
 from flows.common import events, requests
 from flows.common.claims import ClaimLost
-from flows.common.database import DatabaseUnavailable, now, transaction
+from flows.common.database import now, transaction
+from flows.common.database_errors import DatabaseUnavailable
 from flows.common.models import Event, Request, RequestState
 from flows.common.settings import FastmonSettings
 from flows.fastmon import repository

@@ -60,7 +60,8 @@ JOB_S = [
     ReplicasFailed([], [storage.EmptyFile("p")]),
 ]  # fmt: skip
 OTHERS = [
-    ProxyExpired(Path("p"), datetime(2026, 1, 2, tzinfo=UTC)), RucioUnauthorized("x"), RucioUnavailable("x"),
+    ProxyExpired(Path("p"), datetime(2026, 1, 2, tzinfo=UTC)),
+    RucioUnauthorized("x"), RucioUnavailable("x"),
     CacheUnwritable("x", OSError(28, "No space left on device")), BadSetting("x"),
     PandaUnavailable("x"), NoReplicaAvailable("did", "A is UNAVAILABLE, by root"),
     ReplicasFailed([], [storage.DoorClosed("p")]),
