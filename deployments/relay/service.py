@@ -185,13 +185,25 @@ class _Service:
             while not self._queue.empty():
                 batch.append(self._queue.get_nowait())
             unique = {state.state_id: state for state in batch}
-            while True:
-                try:
-                    await self._relay(client, unique.values())
-                    break
-                except (OutsideUnavailable, httpx.HTTPError, OSError) as error:
-                    _log.warning("events wait for an outage to end", reason=str(error)[:200])
-                    await asyncio.sleep(_RECONNECT_SECONDS)
+            await self._relay_each(client, list(unique.values()))
+
+    async def _relay_each(self, client: Any, states: list[RunState]) -> None:
+        """Write states through an outage; one that cannot be written hinders no other."""
+        while True:
+            try:
+                await self._relay(client, states)
+            except (OutsideUnavailable, httpx.HTTPError, OSError) as error:
+                _log.warning("events wait for an outage to end", reason=str(error)[:200])
+                await asyncio.sleep(_RECONNECT_SECONDS)
+                continue
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is of one of them
+                if len(states) == 1:
+                    run = str(states[0].flow_run_id)
+                    _log.error("a state is not relayed", flow_run=run, reason=str(error)[:200])
+                    return
+                for each in states:
+                    await self._relay_each(client, [each])
+            return
 
     async def _relay(self, client: Any, states: Iterable[RunState]) -> None:
         owned = [(state, await self._owner(client, state)) for state in states]
