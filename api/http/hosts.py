@@ -25,7 +25,7 @@ class HostCheck:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102
         if scope["type"] == "http":
-            allowed: frozenset[str] | None = scope["app"].state.hosts
+            allowed: frozenset[str] | None = getattr(scope["app"].state, "hosts", None)
             name = host_name(Headers(scope=scope).get("host", ""))
             if allowed is not None and name not in allowed:
                 await JSONResponse(_refusal(name), _BAD_REQUEST)(scope, receive, send)

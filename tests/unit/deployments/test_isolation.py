@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import httpx
+import psycopg
 import pytest
 from sqlalchemy.exc import DataError, OperationalError
 
@@ -32,7 +33,7 @@ def test_a_fault_is_logged_once_for_each_thing_and_hinders_nothing(logged: list[
         (OutsideUnavailable("away"), True),
         (ConnectionRefusedError(), True),
         (httpx.ReadTimeout("slow"), True),
-        (OperationalError("SELECT", None, Exception("server closed the connection")), True),
+        (OperationalError("SELECT", None, psycopg.errors.AdminShutdown("it stops")), True),
         (DataError("SELECT", None, Exception("out of range")), False),
         (Invalid({"x": ["y"]}), False),
         (TypeError("x"), False),

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -191,6 +191,28 @@ def test_an_outage_of_prefect_delays_what_is_queued_and_drops_nothing(
 
     asyncio.run(work())
     assert told(database) == list(NAMES)
+
+
+def test_a_state_that_cannot_be_written_hinders_no_other(database, prefect, relay, repository):
+    states = states_of(prefect, prefect.run("Pending", *NAMES))
+    states[0] = replace(states[0], state_id="no uuid")
+    asyncio.run(relay._relay_each(prefect, states))
+    assert told(database) == list(NAMES)
+
+
+@pytest.mark.slow
+def test_more_states_at_once_than_a_statement_has_parameters_are_relayed(database, repository):
+    run = uuid.uuid4()
+    many = [
+        RunState(
+            state_id=uuid.uuid4(), flow_run_id=run, state_type="RUNNING", state_name="Running",
+            timestamp=BEGAN,
+        )
+        for _ in range(22_000)  # three columns each
+    ]  # fmt: skip
+    assert repository.relay([(each, None) for each in many]) == len(many)
+    ids = [each.state_id for each in many]
+    assert repository.unknown([*ids, uuid.uuid4()] * 3).isdisjoint(ids)
 
 
 def test_a_state_names_its_request_by_the_row_or_by_the_runs_key(

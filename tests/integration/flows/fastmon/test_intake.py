@@ -201,3 +201,22 @@ def begun(engine: Engine, request: Request) -> Sampler:
     sampler = sampler_of(engine, request)
     sampler.begin()
     return sampler
+
+
+@pytest.mark.slow
+def test_names_beyond_the_parameters_of_a_statement_are_looked_up_at_once(database):
+    many = [f"swf.{number}.stf" for number in range(70_000)]
+    with transaction(database.ops_engine) as session:
+        assert repository.known_names(session, many) == []
+        assert repository.watched_files(session, many) == {}
+        new = repository.claim_first(session, [_arrival_of(name, n) for n, name in enumerate(many)])
+        assert len(new) == len(many)
+        session.rollback()
+
+
+def _arrival_of(name: str, run_number: int) -> repository.Arrival:
+    return repository.Arrival(
+        namespace="many", stf_filename=name, run_number=run_number, is_first=True, size_bytes=None,
+        tf_count=None, checksum=None, daq_state=None, daq_substate=None, execution_id=None,
+        state=InboxState.WAITING,
+    )  # fmt: skip
