@@ -12,7 +12,7 @@ from fastapi.types import DecoratedCallable
 from pydantic import BaseModel, BeforeValidator, WithJsonSchema
 
 from api.http.access import Requester
-from api.http.errors import Problem, Rejection, writing
+from api.http.errors import Rejection, writing
 from api.http.fields import MAX_INTEGER
 from api.http.forms import body
 from api.http.sessions import settings_of
@@ -24,7 +24,6 @@ from blocks.errors import Invalid
 
 PREFIX: Final = "/pcs/api"
 _BAD: Final = 400
-_IN_ONE_TEXT: Final = {"model": Problem, "description": "What is wrong."}
 
 
 class _Action(APIRoute):
@@ -72,12 +71,16 @@ class PcsRouter(APIRouter):
     ) -> Callable[[DecoratedCallable], DecoratedCallable]:
         """Decorate a POST that is a step of a record, and describe the body that its form reads."""
         extra = body(form, example) if form is not None else None
-        options.setdefault("responses", writing())
-        options["responses"] = options["responses"] | {_BAD: _IN_ONE_TEXT}
-        described = {"summary": summary, "openapi_extra": extra, "methods": ["POST"]}
+        described = {"summary": summary, "responses": writing(), "openapi_extra": extra}
 
         def decorate(endpoint: DecoratedCallable) -> DecoratedCallable:
-            self.add_api_route(path, endpoint, route_class_override=_Action, **described | options)
+            self.add_api_route(
+                path,
+                endpoint,
+                methods=["POST"],
+                route_class_override=_Action,
+                **described | options,
+            )
             return endpoint
 
         return decorate
@@ -89,11 +92,12 @@ async def _writer(request: Request, caller: Requester) -> Actor:
 
 Writer = Annotated[Actor, Depends(_writer)]
 # What is no key names no record: it is not found, as in the original, and not malformed.
+_KEY: Final = BeforeValidator(lambda text: key_of(text) or 0)
 RowKey = Annotated[
-    int,
-    BeforeValidator(lambda text: key_of(text) or 0),
-    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_INTEGER}),
-    Path(),
+    int, _KEY, WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_INTEGER}), Path()
+]
+_Digit = Annotated[
+    int, _KEY, WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 9}), Path()
 ]
 Name = Annotated[str, Path(max_length=5000)]
 
@@ -125,6 +129,6 @@ async def by_number(number: RowKey) -> int:
     return number
 
 
-async def by_digit(digit: RowKey) -> int:
+async def by_digit(digit: _Digit) -> int:
     """The digit `{digit}`."""
     return digit

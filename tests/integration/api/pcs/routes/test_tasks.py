@@ -105,7 +105,8 @@ def test_a_name_that_several_tasks_have_is_told_and_none_is_picked(pcs):
 
 
 def test_an_awkward_name_means_no_task_and_breaks_nothing(pcs):
-    for name in AWKWARD:
+    # A client takes two dots for the directory above, which is PCS's root.
+    for name in (each for each in AWKWARD if each != ".."):
         path = f"prod-tasks/{quote(name, safe='')}"
         for method, body in (("GET", None), ("PATCH", {}), ("DELETE", None)):
             for ending in ("/", ""):

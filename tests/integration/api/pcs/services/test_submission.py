@@ -249,7 +249,8 @@ BAD_RECORDS = [
 def test_a_record_that_is_not_of_its_form_is_refused_by_its_field(pcs, ready):
     for body, field in BAD_RECORDS:
         answer = pcs.record(**body)
-        assert (answer.status_code, list(answer.json())) == (400, [field])
+        assert answer.status_code == 400
+        assert answer.json()["detail"].startswith(field)
 
 
 def test_an_attempt_of_no_task_is_404(pcs, ready):
@@ -335,7 +336,7 @@ def test_a_former_attempts_state_does_not_set_the_tasks_status(pcs, submitted, d
 
 def test_a_state_that_is_none_is_refused(pcs, submitted):
     for status in ("", "A", "a b", "x" * 51, None, 5):
-        assert list(seen(pcs, status).json()) == ["panda_status"]
+        assert seen(pcs, status).json()["detail"].startswith("panda_status")
 
 
 def test_an_id_that_the_task_does_not_have_is_404(pcs, submitted):
@@ -407,7 +408,8 @@ def test_an_operation_wants_an_id_of_the_task(pcs, ready, database):
 def test_an_operation_that_is_not_of_its_form_is_refused(pcs, submitted):
     for increase in (0, 101, "x", None, True, 1.5):
         answer = pcs.send("POST", f"{TASK}/panda-add-retry/", {"increase": increase})
-        assert (answer.status_code, list(answer.json())) == (400, ["increase"])
+        assert answer.status_code == 400
+        assert answer.json()["detail"].startswith("increase")
 
 
 # ------------------------------------------------------------------ relaxed
