@@ -32,10 +32,14 @@ class PartFailed(ProdOpsError):
         super().__init__(f"{part} did not start: {reason}")
 
 
-def failed_to_start(part: str, status: int, said: str) -> ProdOpsError:
-    """The error of a part whose preparation ended with `status`: a setting's, where that was it."""
-    failed = PartFailed(part, said.strip().rpartition("\n")[2])
-    return BadSetting(str(failed)) if status == BadSetting.exit_code else failed
+class PartMisconfigured(PartFailed, BadSetting):
+    """A part did not come up because of a setting, or of what is around it: exit 2."""
+
+
+def failed_to_start(part: str, status: int, said: str) -> PartFailed:
+    """The error of a part whose preparation ended with `status` and these words."""
+    kind = PartMisconfigured if status == BadSetting.exit_code else PartFailed
+    return kind(part, said.strip().rpartition("\n")[2])
 
 
 class SupervisorLost(ProdOpsError):

@@ -176,31 +176,27 @@ def test_a_bad_setting_is_one_line_and_exit_2(terminal: Terminal, command: str) 
 
 
 @pytest.mark.slow
-def test_a_stack_in_odd_surroundings(tmp_path: Path) -> None:
+def test_a_stack_in_odd_surroundings() -> None:
     """Dead proxies without exceptions, another time zone, IPv6, no HOME, beside another stack."""
     odd = {
         "HTTP_PROXY": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9",
         "All_Proxy": "http://127.0.0.1:9", "TZ": "Asia/Kathmandu", "PGTZ": "Asia/Kathmandu",
     }  # fmt: skip
-    given = [
-        temporary_environment({"PRODOPS_API_HOST": host, "PRODOPS_SANDBOX_PANDA": "true"})
-        for host in ("::", "::1")
-    ]
-    terminals = [Terminal({**each, **odd}) for each in given]
-    for each in terminals:
-        each.environment = {k: v for k, v in each.environment.items() if k.lower() != "no_proxy"}
-        each.environment.pop("HOME", None)
+    given = []
     try:
-        for each in terminals:
-            up = each.run("up", "--detach")
+        for host in ("::", "::1"):  # its free ports are sought when those of the first are taken
+            given.append(temporary_environment({"PRODOPS_API_HOST": host}))
+            terminal = Terminal({**given[-1], **odd})
+            for name in [n for n in terminal.environment if n.lower() in {"no_proxy", "home"}]:
+                del terminal.environment[name]
+            up = terminal.run("up", "--detach")
             assert up.returncode == 0, up.stdout + up.stderr
-        assert "http://[::1]:" in up.stdout
-        for each in terminals:
-            done = each.run("run", "check_pipeline", "--wait")
+            done = terminal.run("run", "check_pipeline", "--wait")
             assert done.returncode == 0, done.stdout + done.stderr
-            created = json.loads(each.run("request", "list", "--json").stdout)[0]["created_at"]
-            assert created.endswith(("Z", "+00:00"))
+            [row] = json.loads(terminal.run("request", "list", "--json").stdout)
+            assert row["created_at"].endswith(("Z", "+00:00"))
+        assert "http://[::1]:" in up.stdout
     finally:
-        for each, settings in zip(terminals, given, strict=True):
-            each.run("down")
-            remove_state(temporary_settings(settings))
+        for each in given:
+            Terminal({**each, **odd}).run("down")
+            remove_state(temporary_settings(each))
