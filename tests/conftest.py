@@ -20,6 +20,7 @@ from sqlalchemy import URL, Engine
 
 from api.http.app import equip, routed
 from deployments.stack.credentials import Credentials
+from flows.common.callers import DEFAULT, Scope
 from flows.common.database import Limits, make_engine
 from flows.common.settings import known_names, settings
 from tests.databases import Database, Pool, Server
@@ -187,10 +188,19 @@ def _kept_engine(url: URL, passfile: Path, *, pool_size: int, limits: Limits) ->
 
 
 @pytest.fixture
+def token_scopes() -> frozenset[Scope]:
+    """What the token of the served API permits; a module of tests may want more."""
+    return DEFAULT
+
+
+@pytest.fixture
 def served_api(
-    database: Database, monkeypatch: pytest.MonkeyPatch, free_port: int
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    free_port: int,
+    token_scopes: frozenset[Scope],
 ) -> Iterator[ServedApi]:
-    token = database.create_token()
+    token = database.create_token("tester", *token_scopes)
     kept = functools.partial(_kept_engine, database.web_url, database.web_passfile)
     for module in ("app", "sessions"):
         monkeypatch.setattr(f"api.http.{module}.make_engine", kept)

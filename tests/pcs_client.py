@@ -47,7 +47,8 @@ class Pcs:
 
     def send(self, method: str, path: str, body: object = None, **query: object) -> httpx.Response:
         json = {} if body is None else {"json": body}
-        headers = {"X-Remote-User": self.user} if self.user else {}
+        headers = {"Content-Type": "application/json"}
+        headers |= {"X-Remote-User": self.user} if self.user else {}
         return self.http.request(
             method,
             f"/pcs/api/{path}",

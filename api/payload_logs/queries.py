@@ -62,6 +62,7 @@ class Standing:
         row: What the ops side noted; None where it was never asked.
         request: The request that is waited for, or that was named.
         reason: Why there is nothing to show, in words.
+        is_withheld: Whether it would have been asked for, had the caller the scope.
     """
 
     pandaid: int
@@ -69,6 +70,7 @@ class Standing:
     row: PayloadLog | None = None
     request: Request | None = None
     reason: str = ""
+    is_withheld: bool = False
 
     @property
     def attempts(self) -> int:
@@ -286,9 +288,10 @@ def look_and_ask(
     """
     standing = look(session, pandaid, settings, request_id=asked.request_id)
     is_wanted = asked.force or is_worth_asking(standing, settings.payload_logs.max_attempts)
-    is_ours = asked.request_id is None and caller.may(Scope.REQUEST)
-    if not is_ours or not is_wanted:
+    if asked.request_id is not None or not is_wanted:
         return standing
+    if not caller.may(Scope.REQUEST):
+        return replace(standing, is_withheld=True)
     accepted = requests.accept(
         session,
         FETCH_PAYLOAD_LOG,

@@ -46,6 +46,11 @@ class Visit:
     def open(self, path: str) -> None:
         self.page.goto(self.url + path)
 
+    def sign_in(self, token: str) -> None:
+        """Give the browser the session of the token."""
+        answer = self.page.request.post(f"{self.url}/login/", data={"token": token})
+        assert answer.ok, answer.text()
+
     def follow_alone(self) -> None:
         """Let the page have a stream of its own: what a SharedWorker asks is not seen here."""
         self.page.add_init_script("delete window.SharedWorker; delete window.BroadcastChannel")

@@ -21,9 +21,9 @@ import psutil
 import pytest
 from sqlalchemy import Engine, make_url, select
 
-from api.http import access
 from deployments.stack.errors import StackDown
 from deployments.stack.stack import Stack
+from flows.common import access, callers
 from flows.common.database import make_engine, transaction
 from flows.common.database_errors import DatabaseUnavailable
 from flows.common.models import HELD, Event, Request, RequestState
@@ -196,7 +196,7 @@ def site_of(stack: Stack) -> Iterator[Site]:
         pool_size=4,
     )
     with transaction(engine) as session:
-        token = access.create_token(session, "tester")
+        token = access.create_token(session, "tester", scopes=callers.ALL)
     authorization = {"Authorization": f"Token {token}"}
     user, _, secret = password.partition(":")
     with (

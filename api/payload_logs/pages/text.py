@@ -94,9 +94,16 @@ def _without(
             return _line(404, standing.reason)
         case Phase.FAILED:
             return _line(502, failure_text(standing, most))
+        case _ if standing.is_withheld:
+            return _line(403, f"job {standing.pandaid}: {WITHHELD}")
         case _:
             label = f"job {standing.pandaid}"
             return _line(404, f"{label}: its log has left the cache; ask for it without ?request")
+
+
+WITHHELD: Final = (
+    "its log is not here; to have it fetched, sign in, or send a token, with the scope request"
+)
 
 
 def failure_text(standing: Standing, most: int) -> str:

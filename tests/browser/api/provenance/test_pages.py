@@ -34,7 +34,7 @@ SWEEP = "campaign_provenance_sweep"
 @pytest.fixture
 def visit(chromium, served_api):
     visit = begin_visit(chromium, served_api.url)
-    visit.page.add_init_script(f"sessionStorage.setItem('prodops-token', '{served_api.token}')")
+    visit.sign_in(served_api.token)
     yield visit
     visit.page.context.close()
     told = [each for each in visit.complaints if "status of 40" not in each]

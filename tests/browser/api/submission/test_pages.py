@@ -27,17 +27,13 @@ EXPECTED = re.compile(r"status of 40[0139]|status of 503|Password forms should h
 
 @pytest.fixture
 def visit(chromium, production):
-    """A visitor's browser, in whose tab a token is kept."""
+    """The browser of somebody who has signed in."""
     visit = begin_visit(chromium, production.site.stack.api_url)
-    keep_token(visit.page, production)
+    visit.sign_in(production.site.token)
     yield visit
     visit.page.context.close()
     told = [each for each in visit.complaints if not EXPECTED.search(each)]
     assert (told, visit.strangers) == ([], [])
-
-
-def keep_token(page: Page, production: Production) -> None:
-    page.add_init_script(f"sessionStorage.setItem('prodops-token', '{production.site.token}')")
 
 
 def open_task(visit: Visit, production: Production, name: str) -> None:
@@ -269,14 +265,13 @@ def submit_listed(page: Page, name: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_token_that_is_not_good_is_asked_for_anew_before_many_are_done(chromium, production):
+def test_one_signs_in_before_many_are_done(chromium, production):
     production.task()
     visit = begin_visit(chromium, production.site.stack.api_url)
-    visit.page.add_init_script("sessionStorage.setItem('prodops-token', 'old')")
     visit.open("/pcs/tasks/?status=ready&q=sample")
     visit.page.locator("#check-page").check()
     visit.page.get_by_role("button", name="Submit…").click()
-    expect(visit.page.locator("#token-problem")).to_have_text(re.compile("not known here"))
+    expect(visit.page.locator("#token")).to_be_focused()
     visit.page.keyboard.type(production.site.token)
     visit.page.keyboard.press("Enter")
     expect(visit.page.locator("#plan-will")).to_contain_text("will be submitted to PanDA")
@@ -351,7 +346,7 @@ def test_what_is_refused_does_not_end_the_following_of_what_goes_on(visit, produ
 # ------------------------------------------------------------------ who asks
 
 
-def test_without_a_right_to_write_a_token_is_asked_for_by_keyboard_only(chromium, production):
+def test_who_is_not_known_signs_in_to_write_by_keyboard_only(chromium, production):
     name = production.task()
     visit = begin_visit(chromium, production.site.stack.api_url)
     open_task(visit, production, name)
@@ -361,16 +356,13 @@ def test_without_a_right_to_write_a_token_is_asked_for_by_keyboard_only(chromium
     expect(visit.page.locator("#token")).to_be_focused()
     keys.type("0" * 40)
     keys.press("Enter")
-    expect(visit.page.locator("#token-problem")).to_have_text(re.compile("not known here"))
+    expect(visit.page.locator("#sign-in .problem")).to_have_text(re.compile("not known here"))
     keys.type(production.site.token)
     keys.press("Enter")
     expect(visit.page.locator("#standing")).to_be_focused(timeout=PATIENCE)
     expect_submitted(visit, production, name)
     visit.page.reload()
-    expect(visit.page.locator("#token-kept")).to_be_visible()
-    press_until(visit.page, "token-forget")
-    keys.press("Enter")
-    expect(visit.page.locator("#token-kept")).to_be_hidden()
+    expect(visit.page.get_by_role("button", name="Sign out")).to_be_visible()
     visit.page.context.close()
 
 
@@ -452,7 +444,7 @@ def test_the_pages_are_seen_while_a_submission_runs(chromium, production, look):
     name, draft = production.task(), production.task(lock=False)
     production.fault("slow", name=name, seconds=3)
     visit = begin_visit(chromium, production.site.stack.api_url, **LOOKS[look])
-    keep_token(visit.page, production)
+    visit.sign_in(production.site.token)
     see(visit, f"/pcs/tasks/{production.show(draft)['composed_name']}/", f"task-draft-{look}")
     open_task(visit, production, name)
     submit_button(visit.page).click()

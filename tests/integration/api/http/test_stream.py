@@ -243,7 +243,7 @@ def test_a_client_that_cannot_keep_up_is_cut_off_and_loses_nothing(
     served_api.restart()
     with socket.create_connection(("127.0.0.1", served_api.port)) as slow:
         slow.sendall(
-            b"GET /api/messages/stream/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+            b"GET /api/messages/stream/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
             b"Authorization: Token " + served_api.token.encode() + b"\r\n\r\n"
         )
         assert b"connected" in _some(slow)
@@ -261,7 +261,9 @@ def test_a_client_that_cannot_keep_up_is_cut_off_and_loses_nothing(
 def _some(connection: socket.socket) -> bytes:
     text = b""
     while b"\n\n" not in text.partition(b"\r\n\r\n")[2]:
-        text += connection.recv(4096)
+        piece = connection.recv(4096)
+        assert piece, text
+        text += piece
     return text
 
 

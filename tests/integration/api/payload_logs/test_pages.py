@@ -38,9 +38,20 @@ def logs(database, tmp_path, monkeypatch) -> Logs:
 
 @pytest.fixture
 def visitor(logs, served_api):
-    """Somebody without a token."""
+    """Somebody whom a proxy names."""
     with served_api.client(token=None) as client:
+        client.headers["X-Remote-User"] = "visitor"
         yield client
+
+
+def test_who_is_not_known_has_nothing_fetched_and_is_told_what_it_takes(logs, served_api):
+    with served_api.client(token=None) as client:
+        text, page = client.get(TEXT), client.get(PAGE)
+        client.get(TEXT, params={"force": "1"})
+    assert (text.status_code, page.status_code) == (403, 200)
+    assert "the scope request" in text.text
+    assert "/login/?target=" in page.text
+    assert logs.requests() == []
 
 
 def waited_for(answer: httpx.Response) -> int:

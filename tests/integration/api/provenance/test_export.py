@@ -54,7 +54,7 @@ def slow_readers(filled: Database, served_api: ServedApi) -> Iterator[list[socke
         for kind in ("json", "csv") * 5:
             reader = socket.create_connection(("127.0.0.1", served_api.port))
             readers.append(stack.enter_context(reader))
-            ask = f"GET /pcs/catalog.{kind}?campaign={NAME} HTTP/1.1\r\nHost: x\r\n"
+            ask = f"GET /pcs/catalog.{kind}?campaign={NAME} HTTP/1.1\r\nHost: localhost\r\n"
             reader.sendall(f"{ask}Connection: close\r\n\r\n".encode())
             assert reader.recv(12).endswith(b"200")
         yield readers

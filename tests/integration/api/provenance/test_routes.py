@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+from flows.common.callers import ALL, Scope
 from flows.common.database import now, transaction
 from flows.common.models import Request
 from flows.provenance.models import (
@@ -26,6 +27,13 @@ from tests.pcs_client import Pcs
 from tests.produced import ROOT, SweptCampaign
 
 pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def token_scopes() -> frozenset[Scope]:
+    """An operator's."""
+    return ALL
+
 
 NAME = "26.05.0"
 CONFIG = "epic_craterlake"
@@ -140,7 +148,7 @@ def test_a_sweep_is_asked_for_once(campaign, api, database):
     first = api.post(f"{BASE}/campaigns/{NAME}/sweep/")
     again = api.post(f"{BASE}/campaigns/{NAME}/sweep/")
     assert (first.status_code, first.json()["is_new"], again.json()["is_new"]) == (202, True, False)
-    wanted = {"campaign": NAME, "created_by": ""}
+    wanted = {"campaign": NAME}
     assert asked(database) == [("campaign_provenance_sweep", wanted, "tester")]
     assert api.get(f"{BASE}/campaigns/{NAME}/").json()["request_id"] == first.json()["request_id"]
 
@@ -232,7 +240,7 @@ def test_a_did_that_nobody_knows_is_404_and_may_be_read(api, database):
     assert api.get(f"{BASE}/dids/?did=epic:/RECO/x").json()["live"] is None
     assert api.post(f"{BASE}/dids/?did=epic:/RECO/x").status_code == 202
     assert asked(database)[0][:2] == (
-        "read_did", {"scope": "epic", "name": "/RECO/x", "created_by": ""},
+        "read_did", {"scope": "epic", "name": "/RECO/x"},
     )  # fmt: skip
 
 
@@ -267,7 +275,7 @@ def test_a_report_comes_in_three_forms(api, report):
 
 def test_a_report_is_asked_for(campaign, api, database):
     assert api.post(f"{BASE}/reports/", json={"campaign": NAME, "mail": False}).status_code == 202
-    assert asked(database)[0][1] == {"campaign": NAME, "mail": False, "created_by": ""}
+    assert asked(database)[0][1] == {"campaign": NAME, "mail": False}
     assert api.post(f"{BASE}/reports/", json={"campaign": "99"}).status_code == 404
 
 

@@ -196,7 +196,7 @@ def test_an_outage_of_prefect_delays_what_is_queued_and_drops_nothing(
 def test_a_state_that_cannot_be_written_hinders_no_other(database, prefect, relay, repository):
     states = states_of(prefect, prefect.run("Pending", *NAMES))
     states[0] = replace(states[0], state_id="no uuid")
-    asyncio.run(relay._relay_each(prefect, states))
+    asyncio.run(relay._relay(prefect, states))
     assert told(database) == list(NAMES)
 
 

@@ -66,7 +66,7 @@ def test_a_submission_is_an_attempt_and_a_request_that_names_it(pcs, ready, data
     with transaction(database.ops_engine) as session:
         request = session.scalars(select(Request)).one()
     assert request.parameters == {
-        "task_name": NAME, "owner": "tester", "panda_tasks_id": attempt["id"],
+        "task_name": NAME, "panda_tasks_id": attempt["id"],
         "panda_task_name": attempt["task_name"], "follows": None,
     }  # fmt: skip
     assert (request.action, request.requested_by) == ("submit_task", "tester")
@@ -394,7 +394,7 @@ def test_an_operation_is_a_request(pcs, submitted, database):
         assert request.action == "panda_task_operation"
         assert body.items() <= request.parameters.items()
         assert request.parameters["jedi_task_id"] == told["jedi_task_id"] == 4711
-        assert request.parameters["created_by"] == "tester"
+        assert request.requested_by == "tester"
 
 
 def test_an_operation_wants_an_id_of_the_task(pcs, ready, database):

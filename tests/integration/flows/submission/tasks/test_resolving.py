@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select, update
 
+from flows.common.callers import ALL, Scope
 from flows.common.database import now, transaction
 from flows.common.models import Request
 from flows.common.settings import settings
@@ -13,6 +14,14 @@ from tests.support import submissions as support
 from tests.support.submissions import STRANGER, Submissions
 
 pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def token_scopes() -> frozenset[Scope]:
+    """An operator's."""
+    return ALL
+
+
 submissions = support.submissions
 
 
