@@ -100,8 +100,8 @@ def _insert(session: Session, wish: dict[str, Any], proof: Proof | None) -> int 
     """
     if proof is None:
         return session.scalar(_insert_unless_open(**wish).returning(Request.id))
-    wanted = {name: value for name, value in wish.items() if name != "created_at"}
-    values = {"means": proof.means, "proof": proof.value, "wanted": json.dumps(wanted)}
+    wanted = json.dumps(wish, default=datetime.isoformat)
+    values = {"means": proof.means, "proof": proof.value, "wanted": wanted}
     with access_refused():
         return cast("int | None", session.scalar(_ACCEPT, values))
 

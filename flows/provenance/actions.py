@@ -159,6 +159,7 @@ UPDATE_EVGEN = _action(
     "evgen_rucio_update",
     "Find which requested inputs are registered in Rucio, and write the snapshot of /EVGEN.",
     UpdateEvgen,
+    scope=Scope.REQUEST,
     is_background=True,
 )
 

@@ -66,7 +66,11 @@ BEGIN
     END IF;
     INSERT INTO request (action, parameters, dedup_key, subject, requested_by, source, created_at)
     VALUES (wanted ->> 'action', wanted -> 'parameters', wanted ->> 'dedup_key',
-            wanted ->> 'subject', wanted ->> 'requested_by', wanted ->> 'source', now())
+            wanted ->> 'subject', wanted ->> 'requested_by', wanted ->> 'source',
+            -- The web tier's clock, by which its other rows are; not farther off than clocks are.
+            greatest(least((wanted ->> 'created_at')::timestamptz,
+                           clock_timestamp() + interval '1 minute'),
+                     clock_timestamp() - interval '1 minute'))
     ON CONFLICT DO NOTHING
     RETURNING id INTO made;
     RETURN made;

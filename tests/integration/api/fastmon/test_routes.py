@@ -12,6 +12,8 @@ import pytest
 from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
+from flows.common import access
+from flows.common.callers import Scope
 from flows.common.database import transaction
 from flows.fastmon.models import FastmonFile, Run, StfFile
 
@@ -159,10 +161,15 @@ def test_a_token_that_is_not_good_may_not_even_read(api, method):
     assert (answer.status_code, answer.json()) == (403, {"detail": "Invalid token."})
 
 
-def test_a_user_that_a_trusted_proxy_names_may_write(anybody):
+def test_a_user_that_a_trusted_proxy_names_may_write_with_the_scope(anybody, database):
     body = {"run_number": 1, "start_time": START}
-    answer = anybody.post("/api/runs/", json=body, headers={"X-Remote-User": "shifter"})
-    assert answer.status_code == 201
+    named = {"X-Remote-User": "shifter"}
+    refused = anybody.post("/api/runs/", json=body, headers=named)
+    assert (refused.status_code, refused.json()["missing_scope"]) == (403, "message")
+    with transaction(database.ops_engine) as session:
+        access.policy(session).proxied_ceiling = ["read", "message"]
+        access.set_user(session, "shifter", [Scope.MESSAGE], None)
+    wait_until(lambda: anybody.post("/api/runs/", json=body, headers=named).status_code == 201)
 
 
 # ------------------------------------------------------------------ what is refused
@@ -326,14 +333,16 @@ def test_an_stf_file_that_was_sampled_may_still_be_changed(send, stf, sampled):
 
 
 def test_the_web_role_itself_cannot_touch_the_samplers_file(database, sampled):
-    for statement in (delete(FastmonFile), update(FastmonFile).values(sampled_by=None)):
-        with transaction(database.web_engine) as session:
-            assert session.execute(statement).rowcount == 0
+    with transaction(database.web_engine) as session:
+        assert session.execute(delete(FastmonFile)).rowcount == 0
+    refused = pytest.raises(DBAPIError, match="permission denied")
+    with refused, transaction(database.web_engine) as session:
+        session.execute(update(FastmonFile).values(sampled_by=None))
 
 
 def test_the_web_role_itself_cannot_pass_a_file_off_as_the_samplers(database, stf):
     row = {"stf_file_id": uuid.UUID(stf["file_id"]), "tf_filename": "z.tf", "sampled_by": 9}
-    refused = pytest.raises(DBAPIError, match="row-level security")
+    refused = pytest.raises(DBAPIError, match="permission denied")
     with refused, transaction(database.web_engine) as session:
         session.execute(insert(FastmonFile).values(row))
 

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from flows.common.callers import ALL, Scope
 from flows.common.database import transaction
 from flows.common.settings import settings
 from tests.conftest import ServedApi
@@ -17,6 +18,13 @@ from tests.databases import Database, Server
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def token_scopes() -> frozenset[Scope]:
+    """An operator's."""
+    return ALL
+
 
 NOTE = {"msg_type": "note"}
 RUN = {"run_number": 7, "start_time": "2026-01-01T00:00:00Z"}

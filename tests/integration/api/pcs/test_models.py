@@ -53,7 +53,6 @@ def test_both_roles_write_the_rest(database: Database):
     for engine in (database.web_engine, database.ops_engine):
         with transaction(engine) as session:
             for table in TABLES:
-                session.execute(text(f"DELETE FROM {table} WHERE false"))
                 session.execute(text(f"SELECT * FROM {table} FOR UPDATE"))
 
 

@@ -12,16 +12,9 @@ from urllib.parse import parse_qsl
 import pytest
 
 from deployments.reference import ROOT
-from flows.common.callers import ALL, Scope
 from tests.pcs_client import COMPOSED, CONFIG, TAGS, Pcs
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def token_scopes() -> frozenset[Scope]:
-    """An operator's."""
-    return ALL
 
 
 TAG = {

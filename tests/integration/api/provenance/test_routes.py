@@ -29,6 +29,9 @@ from tests.produced import ROOT, SweptCampaign
 pytestmark = pytest.mark.integration
 
 
+ANNA = {"X-Remote-User": "anna", "Content-Type": "application/json"}
+
+
 @pytest.fixture
 def token_scopes() -> frozenset[Scope]:
     """An operator's."""
@@ -171,13 +174,13 @@ def test_pcs_doors_need_neither_slash_cookie_nor_body(pcs, served_api, slash):
     pcs.add("campaigns", name=NAME)
     with served_api.client(token=None) as proxy:
         for path in ("prod-tasks/evgen-rucio-update", f"campaigns/{NAME}/sweep"):
-            answer = proxy.post(f"/pcs/api/{path}{slash}", headers={"X-Remote-User": "anna"})
+            answer = proxy.post(f"/pcs/api/{path}{slash}", headers=ANNA)
             assert answer.status_code == 202
 
 
 def test_the_proxys_user_is_on_record(pcs, served_api, database):
     with served_api.client(token=None) as proxy:
-        proxy.post("/pcs/api/prod-tasks/evgen-rucio-update/", headers={"X-Remote-User": "anna"})
+        proxy.post("/pcs/api/prod-tasks/evgen-rucio-update/", headers=ANNA)
     assert [by for _, _, by in asked(database)] == ["anna"]
 
 

@@ -185,7 +185,7 @@ def ask(database: Database, caller: Caller, action: str = "fetch_payload_log") -
     """Ask as a web tier that was taken over: past every check of its own."""
     wanted = (
         f'{{"action": "{action}", "parameters": {{}}, "requested_by": "{caller.name}",'
-        ' "source": "rest"}'
+        ' "source": "rest", "created_at": "2026-01-01T00:00:00Z"}'
     )
     proof = caller.proof
     with transaction(database.web_engine) as session:

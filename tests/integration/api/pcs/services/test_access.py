@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from flows.common import access
+from flows.common.database import transaction
 from tests.pcs_client import Pcs
 
 pytestmark = pytest.mark.integration
@@ -62,9 +64,11 @@ def test_a_service_acts_as_the_owner_in_full(api, service):
 
 
 @pytest.fixture
-def closed(monkeypatch, request):
+def closed(request):
     """An API that takes no other service, nor any proxy's word."""
-    monkeypatch.setenv("PRODOPS_PCS_SERVICES", "somebody-else")
+    database = request.getfixturevalue("database")
+    with transaction(database.ops_engine) as session:
+        access.policy(session).services = ["somebody-else"]
     return request.getfixturevalue("service")
 
 

@@ -121,6 +121,9 @@ def test_the_path_form_of_the_address_works_with_one_slash_or_two(campaign, read
 
 def test_opening_a_did_asks_rucio_once(campaign, reader, database):
     did = f"epic:{DATASET}"
+    assert did_page(reader, did).status_code == 200
+    assert asked_for(database) == []  # a visitor's look asks for nothing
+    reader.headers["X-Remote-User"] = "anna"
     for _ in range(3):
         assert did_page(reader, did).status_code == 200
     assert asked_for(database) == [did]
