@@ -16,6 +16,7 @@ from flows.common import access
 from flows.common.callers import Scope
 from flows.common.database import transaction
 from flows.fastmon.models import FastmonFile, Run, StfFile
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
