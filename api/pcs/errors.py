@@ -40,7 +40,6 @@ class NotOwner(Forbidden):
 
     def __init__(self, caller: Caller, owner: str) -> None:
         missing = ScopeMissing(caller, Scope.OPERATE, f"It is {owner}'s: that")
-        self.details = missing.details
         super().__init__(f"You do not have permission to perform this action. {missing}")
 
 

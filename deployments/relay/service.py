@@ -15,7 +15,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
-from sqlalchemy.exc import DBAPIError
 
 from blocks.errors import OutsideUnavailable
 from deployments.heartbeat import Heartbeat
@@ -212,8 +211,10 @@ class _Service:
         owned = [(state, await self._owner_or_none(client, state)) for state in states]
         try:
             await asyncio.to_thread(self._repository.relay, owned)
-        except DBAPIError:
-            for each in owned:
+        except Exception as error:
+            if is_outage(error):
+                raise
+            for each in owned:  # whatever it is, it is of one of them
                 with isolated("a state cannot be relayed", state_id=each[0].state_id):
                     await asyncio.to_thread(self._repository.relay, [each])
 
