@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import anyio
+import httpx
 import structlog
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import FlowRun, State, StateType, WorkPool, WorkQueue
@@ -197,8 +198,8 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
                     idempotency_key=idempotency_key(request),
                     name=f"{request.action}-{request.id}-{request.attempts}",
                 )
-            except ObjectNotFound:
-                if is_second_try:
+            except (ObjectNotFound, httpx.HTTPStatusError) as error:
+                if is_second_try or not _is_missing(error):
                     raise
                 self._deployments.clear()
         raise AssertionError("unreachable")
@@ -569,6 +570,13 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
 def _log_outage(retry: RetryCallState) -> None:
     error = retry.outcome.exception() if retry.outcome else None
     _log.warning("an outage is waited out", reason=f"{type(error).__name__}: {error}")
+
+
+def _is_missing(error: ObjectNotFound | httpx.HTTPStatusError) -> bool:
+    """Whether Prefect has not what was asked for: its client has two ways to say so."""
+    if isinstance(error, httpx.HTTPStatusError):
+        return error.response.status_code == httpx.codes.NOT_FOUND
+    return True
 
 
 def _reason_against(request: Request, action: Action) -> str | None:

@@ -66,7 +66,7 @@ class Fetches:
 
     def ask(self, **order: Any) -> requests.Accepted:
         form = FetchPayloadLog(**order)
-        with transaction(self.database.web_engine) as session:
+        with transaction(self.database.ops_engine) as session:
             return requests.accept(
                 session, FETCH_PAYLOAD_LOG, form, caller=on_ops_side("me"), source="page"
             )

@@ -35,6 +35,7 @@ def logs(database, tmp_path, monkeypatch) -> Logs:
 @pytest.fixture
 def visit(chromium, logs, served_api):
     visit = begin_visit(chromium, served_api.url)
+    visit.sign_in(served_api.token)
     yield visit
     visit.page.context.close()
     complaints = [each for each in visit.complaints if not NOT_FOUND.search(each)]
@@ -308,6 +309,7 @@ def test_the_files_are_downloaded_one_or_all(visit, logs):
 @pytest.mark.parametrize("scheme", [pytest.param("light", marks=pytest.mark.slow), "dark"])
 def test_on_a_phone_nothing_overflows(chromium, logs, served_api, scheme):
     visit = begin_visit(chromium, served_api.url, viewport=PHONE, color_scheme=scheme)
+    visit.sign_in(served_api.token)
     page = visit.page
     visit.open(PAGE)
     expect(page.locator("#steps")).to_be_visible()

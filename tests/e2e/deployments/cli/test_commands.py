@@ -99,7 +99,7 @@ def _follow_a_request(terminal: Terminal) -> None:
     done = terminal.run("run", "check_pipeline", "--wait")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "completed" in done.stdout
-    key = terminal.run("token", "create", "tester").stdout.strip()
+    key = terminal.run("token", "create", "tester", "--scope", "operate").stdout.strip()
     url = f"http://127.0.0.1:{terminal.environment['PRODOPS_API_PORT']}"
     rows = json.loads(terminal.run("token", "list", "--json").stdout)
     assert [row["owner"] for row in rows] == ["prodops", "tester"]  # the ops side's own is first

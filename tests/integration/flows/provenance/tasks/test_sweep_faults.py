@@ -242,7 +242,7 @@ with disable_run_logger():
 
 @pytest.mark.parametrize(
     ("module", "function"),
-    [("staging", "_add"), pytest.param("sweeps", "replace", marks=pytest.mark.slow)],
+    [("staging", "_plus"), pytest.param("sweeps", "replace", marks=pytest.mark.slow)],
 )
 def test_a_run_that_is_killed_leaves_what_stood_and_the_next_is_whole(
     sweeps, campaign, standing, module, function
