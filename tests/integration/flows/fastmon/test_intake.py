@@ -17,6 +17,7 @@ import pytest
 from sqlalchemy import Engine, func, select
 
 from flows.common import requests
+from flows.common.callers import Caller
 from flows.common.claims import Claim
 from flows.common.database import transaction
 from flows.common.models import Request, RequestState
@@ -27,6 +28,7 @@ from flows.fastmon.models import InboxState, InboxStf
 from flows.fastmon.tasks import LeaseTaken, Sampler
 from tests import sampled_run
 from tests.integration.flows.common.test_requests import at_once, claim, give_back, ops, row, web
+from tests.databases import Database
 from tests.sampled_run import incoming
 from tests.waiting import wait_until
 
@@ -37,6 +39,13 @@ pytestmark = pytest.mark.integration
 CLOSES = 6
 WRITERS = 3
 AWAITED = 0.8  # share of the STFs whose writer waits until they are sampled
+AGENT: dict[str, Caller] = {}
+
+
+@pytest.fixture(autouse=True)
+def agent(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who sends, over the web."""
+    monkeypatch.setitem(AGENT, "caller", database.caller("agent"))
 
 
 def test_a_sampling_request_never_closes_over_a_message(ops: Engine, web: Engine):
@@ -94,10 +103,11 @@ def test_an_intake_waits_for_a_close_and_then_opens_the_next_request(ops: Engine
 
 
 def announced(names: Sequence[str]) -> list[Incoming]:
-    return incoming(
+    bodies = [
         {"msg_type": "stf_ready", "run_id": "1", "namespace": "ns", "filename": name}
         for name in names
-    )
+    ]
+    return incoming(bodies, AGENT["caller"])
 
 
 def send(engine: Engine, names: Sequence[str]) -> None:
