@@ -27,8 +27,8 @@ from flows.fastmon.intake import Incoming
 from flows.fastmon.models import InboxState, InboxStf
 from flows.fastmon.tasks import LeaseTaken, Sampler
 from tests import sampled_run
-from tests.integration.flows.common.test_requests import at_once, claim, give_back, ops, row, web
 from tests.databases import Database
+from tests.integration.flows.common.test_requests import at_once, claim, give_back, ops, row, web
 from tests.sampled_run import incoming
 from tests.waiting import wait_until
 
