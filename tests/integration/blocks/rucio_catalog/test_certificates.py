@@ -120,9 +120,11 @@ def serve(host: Path, clients: Path | None) -> Iterator[int]:
         )
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield server.server_port
-        server.shutdown()
-        thread.join()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def said(ask: Callable[..., int], **more: object) -> str:
