@@ -109,10 +109,10 @@ class _Stop:
     def until_asked(
         self, events: Iterator[monitor_api.StreamEvent]
     ) -> Iterator[monitor_api.StreamEvent]:
-        while not self._is_asked:
-            self._is_waiting = True
+        while True:
+            self._is_waiting = True  # first: a signal after the question would be lost in the wait
             try:
-                event = next(events, None)
+                event = None if self._is_asked else next(events, None)
             finally:
                 self._is_waiting = False
             if event is None:
