@@ -10,17 +10,18 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Request
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from sqlalchemy import Engine
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
 from api.http import proxies
 from api.http.errors import Rejection
+from api.http.sessions import Reserve
 from blocks.errors import OutsideUnavailable
 from flows.common import access
 from flows.common.callers import NOBODY, VISITOR, Caller, Means, Proof, Scope
@@ -47,8 +48,8 @@ _LONGEST_NAME: Final = 150
 class Gatekeeper:
     """Tells who calls, by the settings of this API process and what the database knows."""
 
-    def __init__(self, engine: Engine, settings: ApiSettings, cookie_key: str) -> None:
-        self._engine = engine
+    def __init__(self, reserve: Reserve, settings: ApiSettings, cookie_key: str) -> None:
+        self._reserve = reserve  # readers must not keep a sender from being known
         self._known: dict[str, tuple[float, Caller | None]] = {}
         self._settings = settings
         self._signer = URLSafeTimedSerializer(cookie_key, salt="prodops-reader")
@@ -129,13 +130,13 @@ class Gatekeeper:
     async def sign_in(self, key: str) -> tuple[Caller, str] | None:
         """Exchange a token for a session's secret; None where the token is not good."""
 
-        def opened() -> tuple[Caller, str] | None:
-            with transaction(self._engine) as session:
+        def opened(engine: Engine) -> tuple[Caller, str] | None:
+            with transaction(engine) as session:
                 caller = access.caller_of(session, Proof(means=Means.TOKEN, value=key))
                 secret = access.open_session(session, key, seconds=self.cookie_seconds)
             return (caller, secret) if caller is not None and secret is not None else None
 
-        return await run_in_threadpool(opened)
+        return await self._reserve.run(opened)
 
     async def sign_out(self, connection: HTTPConnection) -> None:
         """End the browser's session, if it has one."""
@@ -143,11 +144,11 @@ class Gatekeeper:
         if not secret:
             return
 
-        def closed() -> None:
-            with transaction(self._engine) as session:
+        def closed(engine: Engine) -> None:
+            with transaction(engine) as session:
                 access.close_session(session, secret)
 
-        await run_in_threadpool(closed)
+        await self._reserve.run(closed)
         self._known.pop(_digest(Proof(means=Means.SESSION, value=secret)), None)
 
     def visitor_cookie(self) -> str:
@@ -189,15 +190,16 @@ class Gatekeeper:
         digest = _digest(proof)
         moment, caller = self._known.get(digest, (0.0, None))
         if time.monotonic() - moment > _CACHE_SECONDS:
-            caller = await run_in_threadpool(self._ask, proof)
+            caller = await self._reserve.run(partial(_ask, proof))
             if len(self._known) > _MOST_KNOWN:
                 self._known.clear()
             self._known[digest] = (time.monotonic(), caller)
         return caller
 
-    def _ask(self, proof: Proof) -> Caller | None:
-        with transaction(self._engine) as session:
-            return access.caller_of(session, proof)
+
+def _ask(proof: Proof, engine: Engine) -> Caller | None:
+    with transaction(engine) as session:
+        return access.caller_of(session, proof)
 
 
 def read_cookie_key(path: Path | None) -> str:

@@ -68,9 +68,7 @@ def equip(app: FastAPI, settings: Settings) -> None:
     )
     app.state.reserve = Reserve(settings)
     app.state.gatekeeper = Gatekeeper(
-        app.state.reserve.engine,  # readers must not keep a sender from being known
-        settings.api,
-        read_cookie_key(settings.api.cookie_key_file),
+        app.state.reserve, settings.api, read_cookie_key(settings.api.cookie_key_file)
     )
     app.state.feed = Feed(settings.stream)
 
