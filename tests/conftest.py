@@ -44,6 +44,10 @@ __all__ = [  # hooks, and fixtures of every tier, that stand in modules of their
     "pytest_sessionfinish", "pytest_xdist_make_scheduler", "shared_production", "whole_stack",
 ]  # fmt: skip
 
+# A machine under load answers late: no test is decided by httpx's own five seconds.
+for part in ("connect", "read", "write", "pool"):
+    setattr(httpx._config.DEFAULT_TIMEOUT_CONFIG, part, PATIENCE)
+
 hypothesis_settings.register_profile(
     "prodops", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -124,6 +128,8 @@ class _Server(uvicorn.Server):
                     task.cancel()
                 break
             await asyncio.sleep(0.005)
+        # A thread cannot be cancelled: what it has begun would go on in the next test's database.
+        await asyncio.gather(*self.server_state.tasks, return_exceptions=True)
         await self.lifespan.shutdown()
 
 
@@ -144,7 +150,7 @@ class ServedApi:
     def authorization(self) -> dict[str, str]:
         return {"Authorization": f"Token {self.token}"}
 
-    def client(self, *, token: str | None = "own", timeout: float = 20) -> httpx.Client:
+    def client(self, *, token: str | None = "own", timeout: float = PATIENCE) -> httpx.Client:
         headers = self.authorization if token == "own" else {}
         if token not in {None, "own"}:
             headers = {"Authorization": f"Token {token}"}

@@ -21,6 +21,9 @@ ARGUMENTS = [
 SHOTS = os.environ.get("SHOTS_DIR")
 OVERFLOW = "document.documentElement.scrollWidth - window.innerWidth"
 PHONE = {"width": 390, "height": 844}
+PATIENCE_MS = 60_000  # on a busy machine; only what has failed takes so long
+
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="module")
@@ -69,14 +72,14 @@ class Visit:
         return self.page.locator(f'#runs [data-f="{name}"]').first
 
     def expect_live(self) -> None:
-        expect(self.page.locator("#connection-words")).to_have_text("Live", timeout=15_000)
+        expect(self.page.locator("#connection-words")).to_have_text("Live")
 
     def expect_numbers(self, **numbers: str) -> None:
         for name, text in numbers.items():
-            expect(self.run(name)).to_have_text(text, timeout=15_000)
+            expect(self.run(name)).to_have_text(text)
 
     def expect_plot(self) -> None:
-        expect(self.page.locator("#plot .main-svg").first).to_be_visible(timeout=20_000)
+        expect(self.page.locator("#plot .main-svg").first).to_be_visible()
 
     def shot(self, name: str) -> None:
         """Keep what is to be looked at, where SHOTS_DIR says where."""

@@ -56,7 +56,7 @@ def words(page):
 def expect_announced(page, number):
     page.bring_to_front()  # a page that nobody sees is not drawn
     announced = page.locator('#runs [data-f="announced"]').first
-    expect(announced).to_have_text(str(number), timeout=15_000)
+    expect(announced).to_have_text(str(number))
 
 
 # ------------------------------------------------------------------ one stream
@@ -76,7 +76,7 @@ def test_seven_tabs_load_at_once_and_share_one_stream(visit, served_api, databas
     for page in pages:
         page.goto(f"{served_api.url}/fastmon/", wait_until="commit")
     for page in pages:
-        expect(words(page)).to_have_text("Live", timeout=20_000)
+        expect(words(page)).to_have_text("Live")
     take_in(database.ops_engine, messages_of(100123, 2))
     for page in pages:
         expect_announced(page, 2)
@@ -148,9 +148,7 @@ def test_a_connection_that_died_without_a_word_is_not_live(chromium, served_api,
         visit.expect_live()
         proxy.flows.clear()
         take_in_two(database)
-        expect(words(visit.page)).to_have_text(
-            re.compile(r"Reconnecting since \d\d:"), timeout=9000
-        )
+        expect(words(visit.page)).to_have_text(re.compile(r"Reconnecting since \d\d:"))
         proxy.flows.set()
         visit.expect_live()
         visit.expect_numbers(announced="2")
@@ -165,7 +163,7 @@ def test_a_database_that_was_set_back_is_said_and_the_page_begins_anew(visit, da
     tables = "event, fastmon_inbox, fastmon_first_stf"
     with database.ops_engine.begin() as connection:
         connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY"))
-    expect(words(visit.page)).to_have_text(re.compile("Live, begun anew at"), timeout=10_000)
+    expect(words(visit.page)).to_have_text(re.compile("Live, begun anew at"))
     expect(visit.page.locator("#connection")).to_have_attribute(
         "title", re.compile("is not known here")
     )
@@ -189,9 +187,9 @@ def test_an_open_list_and_an_open_task_follow_what_others_submit(visit, database
         row = session.get(ProdTask, task["id"])
         row.status, row.panda_task_id = TaskStatus.SUBMITTED, 4711
     announce(database, "prodtask_submitted", task_name=task["name"], jedi_task_id="4711")
-    expect(visit.page.locator('[data-f="jedi"]')).to_have_text("4711", timeout=10_000)
+    expect(visit.page.locator('[data-f="jedi"]')).to_have_text("4711")
     expect(visit.page.locator(".pick")).to_be_checked()
-    expect(other.locator("h1 .state")).to_have_text("submitted", timeout=10_000)
+    expect(other.locator("h1 .state")).to_have_text("submitted")
     expect(other.locator("#said")).to_have_text("Submitted as jediTaskID 4711")
 
 
@@ -202,7 +200,7 @@ def test_the_reports_follow_what_others_have_made(visit, database):
     with transaction(database.ops_engine) as session:
         session.add(CompletionReport(campaign="26.05.0", made_at=now(), body={}, markdown=""))
     announce(database, "completion_report_ready", campaign="26.05.0", ok=True, report_id=1)
-    expect(visit.page.locator("#reports tbody th")).to_have_text("1", timeout=10_000)
+    expect(visit.page.locator("#reports tbody th")).to_have_text("1")
 
 
 def test_a_request_that_waits_is_listed_without_any_event(visit, database):
@@ -210,7 +208,7 @@ def test_a_request_that_waits_is_listed_without_any_event(visit, database):
     visit.open("/requests/")
     visit.expect_live()
     ask(database)
-    expect(visit.page.locator("#live tbody th")).to_have_text("1", timeout=25_000)
+    expect(visit.page.locator("#live tbody th")).to_have_text("1")
     visit.open("/requests/1/")
     expect(visit.page.locator("h1")).to_contain_text("queued")
 
@@ -246,7 +244,7 @@ def test_every_page_says_who_is_away_and_what_waits(chromium, served_api, databa
     expect(strip).to_contain_text("The worker and Prefect answer. 1 request waits since")
     visit.shot(f"strip-good-{look}")
     beat(database, answers=False)
-    expect(strip).to_contain_text("Prefect has not answered since", timeout=25_000)
+    expect(strip).to_contain_text("Prefect has not answered since")
     for path in PATHS:
         beat(database, answers=False)  # what is not heard for 20 s is away
         visit.open(f"/{path}")
@@ -254,6 +252,6 @@ def test_every_page_says_who_is_away_and_what_waits(chromium, served_api, databa
         assert visit.page.evaluate(OVERFLOW) <= 0
         visit.shot(f"strip-away-{path.strip('/').replace('/', '-') or 'home'}-{look}")
     served_api.stop()
-    expect(strip).to_contain_text("The server does not answer since", timeout=25_000)
+    expect(strip).to_contain_text("The server does not answer since")
     visit.page.context.close()
     served_api.start()

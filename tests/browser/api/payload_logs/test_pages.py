@@ -47,7 +47,7 @@ def extent(page: Page):
 
 
 def await_lines(page: Page, number: str) -> None:
-    expect(extent(page)).to_have_text(f"{number} lines", timeout=20_000)
+    expect(extent(page)).to_have_text(f"{number} lines")
 
 
 def shown(page: Page) -> str:
@@ -173,7 +173,7 @@ def test_what_looks_like_an_error_is_marked_listed_and_jumped_to(visit, logs):
     page = visit.page
     logs.put(MEMBERS)
     visit.open(PAGE)
-    expect(page.locator("#errors")).to_have_text("8 lines look like errors", timeout=20_000)
+    expect(page.locator("#errors")).to_have_text("8 lines look like errors")
     page.get_by_text("Lines that look like errors").click()
     page.locator("#error-list button").last.click()
     expect(page.locator(".line.current")).to_have_text("payload finished with exit code: 65")
@@ -199,7 +199,7 @@ def test_an_address_with_a_line_opens_there(visit, logs):
     logs.put(MEMBERS)
     visit.open(f"{PAGE}#payload.stdout:3005")
     current = visit.page.locator(".line.current")
-    expect(current).to_have_attribute("data-n", "3005", timeout=20_000)
+    expect(current).to_have_attribute("data-n", "3005")
     expect(current).to_be_in_viewport()
     assert abs(int(shown(visit.page)) - 3005) < 60
 
@@ -210,12 +210,12 @@ def test_a_large_file_shows_its_two_ends_and_what_is_between_on_demand(visit, lo
     number = 300_000  # 30 MB
     logs.put({"payload.stdout": b"".join(line % each for each in range(number))})
     visit.open(PAGE)
-    expect(extent(page)).to_have_text(re.compile(r"lines, 16.0.MB of 30.0.MB$"), timeout=20_000)
+    expect(extent(page)).to_have_text(re.compile(r"lines, 16.0.MB of 30.0.MB$"))
     expect(page.locator(".gap")).to_contain_text("14.0\u202fMB between these two ends")
     page.locator("#log").evaluate(TO_THE_END)
     expect(page.locator(".line").last).to_have_attribute("data-n", "-1")
     page.get_by_role("button", name="Show what follows").click()
-    expect(extent(page)).to_have_text(re.compile(r"24.0.MB of"), timeout=20_000)
+    expect(extent(page)).to_have_text(re.compile(r"24.0.MB of"))
     page.get_by_role("button", name="Show what comes before").click()
     await_lines(page, "300\u202f000")
     expect(page.locator(".gap")).to_be_hidden()
@@ -338,7 +338,7 @@ def test_the_page_that_waits_becomes_the_text_when_it_is_there(visit, logs):
         "It will appear shortly — step 2 of 6: asking Rucio"
     )
     logs.finish(MEMBERS)
-    expect(page.locator("body")).to_contain_text("===== payload.stdout =====", timeout=15_000)
+    expect(page.locator("body")).to_contain_text("===== payload.stdout =====")
     assert re.search(r"\?request=\d+$", page.url)
     assert len(logs.requests()) == 1
 
@@ -367,11 +367,11 @@ def test_behind_the_proxy_the_waiting_page_shows_a_failure_and_the_log(
         visit.open(TEXT)
         expect(page.locator("#step-text")).to_contain_text("waiting for the ops side")
         logs.fail("EIC-XRD: the door is closed")
-        expect(page.locator("body")).to_contain_text("Append ?force=1 to retry", timeout=15_000)
+        expect(page.locator("body")).to_contain_text("Append ?force=1 to retry")
         visit.open(f"{TEXT}?force=1")
         expect(page.locator("#step-text")).to_contain_text("waiting for the ops side")
         logs.finish(MEMBERS)
-        expect(page.locator("body")).to_contain_text("===== pilotlog.txt =====", timeout=15_000)
+        expect(page.locator("body")).to_contain_text("===== pilotlog.txt =====")
         visit.open(PAGE)
         await_lines(page, "4\u202f019")
         page.context.close()

@@ -45,7 +45,7 @@ def numbered(first: int, last: int, **fields: Any) -> list[dict[str, Any]]:
 def listening(
     served: ServedApi, *, query: str = "", headers: dict[str, str] | None = None
 ) -> Iterator[Listener]:
-    with served.client(timeout=30) as client:
+    with served.client() as client:
         url = f"/api/messages/stream/?{query}"
         with client.stream("GET", url, headers=headers or {}) as response:
             yield Listener(response)
