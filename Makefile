@@ -45,9 +45,10 @@ test: setup test-system
 test-fast: setup test-system
 	@$(PYTEST) tests/unit tests/integration -m "not slow and not xdist_group"
 
-# With the slower tier: every case of what `make test` tries once for each kind, and set-ups anew.
+# With the slower tier: every case of what `make test` tries once for each kind, set-ups anew, and
+# ten times the made-up examples, others each time.
 test-all: setup test-system
-	@tiers="$(HERE)" && $(PYTEST) tests $$tiers -m "slow or not slow"
+	@tiers="$(HERE)" && $(PYTEST) tests $$tiers -m "slow or not slow" --hypothesis-profile=thorough
 
 # As much of the slower tier as takes so many seconds, drawn by a seed.
 SLOW_SECONDS ?= 600

@@ -49,7 +49,11 @@ for part in ("connect", "read", "write", "pool"):
     setattr(httpx._config.DEFAULT_TIMEOUT_CONFIG, part, PATIENCE)
 
 hypothesis_settings.register_profile(
-    "prodops", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+    "prodops", deadline=None, derandomize=True, max_examples=40,
+    suppress_health_check=[HealthCheck.too_slow],
+)  # fmt: skip
+hypothesis_settings.register_profile(
+    "thorough", hypothesis_settings.get_profile("prodops"), derandomize=False, max_examples=400
 )
 hypothesis_settings.load_profile("prodops")
 
