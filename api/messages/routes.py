@@ -14,7 +14,8 @@ from sse_starlette.sse import EventSourceResponse
 from api.http.access import NOT_PROVIDED, Sender, gatekeeper
 from api.http.background import running
 from api.http.errors import Rejection
-from api.http.stream import Feed, Wanted
+from api.http.frames import Wanted
+from api.http.stream import Feed
 from api.messages.intake import Intake
 from flows.common.callers import Caller
 from flows.common.database import now

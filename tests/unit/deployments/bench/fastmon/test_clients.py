@@ -2,7 +2,7 @@
 
 import pytest
 
-from api.http.stream import encode, heartbeat
+from api.http.frames import encode, heartbeat
 from deployments.bench.fastmon.clients import Frames, differences
 
 STREAM = b"".join(

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from api.http.stream import encode
+from api.http.frames import encode
 from deployments.bench.common.stack import BenchBroken
 from deployments.bench.fastmon.clients import Address
 from deployments.bench.fastmon.load import TFS_PER_STF, LoadProcess

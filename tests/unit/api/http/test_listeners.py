@@ -1,9 +1,9 @@
-"""What the feed keeps in memory is bounded in bytes."""
+"""What a listener is sent and the feed keeps in memory is bounded in bytes."""
 
 from __future__ import annotations
 
-from api.http import stream
-from api.http.stream import Frame, Recent
+from api.http.frames import Frame
+from api.http.listeners import READ_BYTES, Recent
 
 
 def frames(first: int, last: int, *, size: int = 10) -> list[Frame]:
@@ -35,12 +35,12 @@ def test_one_event_is_kept_whatever_its_size():
 
 
 def test_what_was_missed_is_given_in_pieces_of_bounded_size():
-    recent = Recent(100, 10 * stream._READ_BYTES)
-    recent.extend(frames(1, 10, size=stream._READ_BYTES // 3))
+    recent = Recent(100, 10 * READ_BYTES)
+    recent.extend(frames(1, 10, size=READ_BYTES // 3))
     assert ids(recent.between(0, 10)) == [1, 2, 3]
     assert ids(recent.between(9, 10)) == [10]
     assert ids(recent.between(10, 10)) == []
-    recent.extend(frames(11, 12, size=2 * stream._READ_BYTES))
+    recent.extend(frames(11, 12, size=2 * READ_BYTES))
     assert ids(recent.between(10, 12)) == [11]
 
 
