@@ -29,6 +29,16 @@ def test_the_environment_sets(monkeypatch):
     assert load().fastmon.selection_fraction == 0.5
 
 
+def test_stacks_with_states_of_their_own_share_no_public_directory(monkeypatch):
+    found = set()
+    for state_dir in ("/one", "/two", "~/three"):
+        monkeypatch.setenv("PRODOPS_STATE_DIR", state_dir)
+        found.add(load().stack.tmp_dir)
+    assert found == {Path("/one/public"), Path("/two/public"), Path.home() / "three/public"}
+    monkeypatch.setenv("SWF_TMP_DIR", "/shared")
+    assert load().stack.tmp_dir == Path("/shared")
+
+
 @pytest.mark.parametrize(
     ("original", "group", "field"),
     [
