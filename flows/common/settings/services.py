@@ -223,7 +223,11 @@ class StreamSettings(BaseSettings):
     model_config = group("STREAM")
 
     heartbeat_seconds: float = Field(
-        30.0, gt=0, description="Interval of the stream's heartbeat events."
+        30.0,
+        gt=0,
+        le=30,
+        description="Interval of the stream's heartbeat events; proxies end what is silent for "
+        "60 s.",
     )
     client_buffer_bytes: int = Field(
         4 * 1024 * 1024,

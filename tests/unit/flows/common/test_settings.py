@@ -39,6 +39,13 @@ def test_stacks_with_states_of_their_own_share_no_public_directory(monkeypatch):
     assert load().stack.tmp_dir == Path("/shared")
 
 
+@pytest.mark.parametrize("seconds", ["30.5", "61", "0", "-1", "nan", "inf"])
+def test_a_heartbeat_that_proxies_would_miss_is_refused(monkeypatch, seconds):
+    monkeypatch.setenv("PRODOPS_STREAM_HEARTBEAT_SECONDS", seconds)
+    with pytest.raises(BadSetting, match="PRODOPS_STREAM_HEARTBEAT_SECONDS"):
+        load()
+
+
 @pytest.mark.parametrize(
     ("original", "group", "field"),
     [
