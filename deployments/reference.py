@@ -17,6 +17,7 @@ from typing import Any, Final
 import httpx
 import typer
 from fastapi import FastAPI
+from pydantic_core import PydanticUndefined
 from pydantic_settings import BaseSettings
 from starlette.requests import HTTPConnection
 
@@ -122,7 +123,7 @@ def _settings_page() -> str:
 def shown_value(group: type[BaseSettings], field: str) -> str:
     """A setting's default as one writes it in the environment; empty where there is none."""
     default = group.model_fields[field].default
-    if default is None:
+    if default in {None, PydanticUndefined}:
         return ""
     if isinstance(default, tuple):
         return ",".join(default)

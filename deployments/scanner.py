@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import threading
 
 import structlog
 
 from blocks.errors import ProdOpsError
+from deployments.schema import await_schema
 from flows.common.database import make_engine
 from flows.common.settings import BadSetting, Settings
 from flows.fastmon import scan
@@ -20,10 +22,12 @@ def run(settings: Settings, *, once: bool) -> int:
 
     Raises:
         BadSetting: No directory is watched.
+        SchemaDiffers: The database's schema is not the one of this version.
     """
     configured = settings.fastmon
     if not configured.watch_dirs:
         raise BadSetting("setting PRODOPS_FASTMON_WATCH_DIRS is empty: there is nothing to scan")
+    await_schema(0.0 if once else math.inf)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())

@@ -4,29 +4,22 @@ from __future__ import annotations
 
 import resource
 import socket
-import time
 from typing import Final
 
-import structlog
 import uvicorn
-from sqlalchemy import text
 
 from api.http.app import create_app
+from deployments.schema import await_schema
 from deployments.stack.ports import Port, check_free
-from flows.common.database import make_engine, transaction
-from flows.common.database_errors import DatabaseUnavailable
 from flows.common.settings import Settings
 
-_WAIT_SECONDS: Final = 60.0
 _GRACE_SECONDS: Final = 5
 _KEEP_SECONDS: Final = 75  # longer than clients and proxies keep a connection: they close it first
-
-_log = structlog.get_logger("api")
 
 
 def run(settings: Settings) -> int:
     """Serve the API until SIGTERM; gives the process's exit code."""
-    _await_database()
+    await_schema()
     _allow_many_clients()
     server = uvicorn.Server(
         uvicorn.Config(
@@ -66,23 +59,3 @@ def _allow_many_clients() -> None:
     """Raise the soft limit of open files to the hard one: each client of the stream takes one."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def _await_database() -> None:
-    """Wait for the database, bounded, so that a start beside it does not fail."""
-    engine = make_engine(pool_size=1)
-    deadline = time.monotonic() + _WAIT_SECONDS
-    try:
-        while True:
-            try:
-                with transaction(engine) as session:
-                    session.execute(text("SELECT 1 FROM event LIMIT 1"))
-            except DatabaseUnavailable as error:
-                if time.monotonic() > deadline:
-                    raise
-                _log.info("waiting for the database", reason=str(error))
-                time.sleep(0.5)
-            else:
-                return
-    finally:
-        engine.dispose()

@@ -15,9 +15,9 @@ from api.http.background import running
 from api.http.bodies import BodyLimit
 from api.http.hosts import HostCheck
 from api.http.methods import Methods, SlashTolerant
-from api.http.sessions import Reserve, limits_of
+from api.http.sessions import Reserve
 from api.http.stream import Feed
-from flows.common.database import make_engine
+from flows.common.database import make_engine, web_limits
 from flows.common.settings import Settings
 
 
@@ -64,7 +64,7 @@ def equip(app: FastAPI, settings: Settings) -> None:
     app.state = State({"settings": settings, "hosts": settings.api.hosts})
     app.state.last_unavailable = None
     app.state.engine = make_engine(
-        pool_size=settings.database.pool_size, limits=limits_of(settings)
+        pool_size=settings.database.pool_size, limits=web_limits(settings)
     )
     app.state.reserve = Reserve(settings)
     app.state.gatekeeper = Gatekeeper(

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from blocks.errors import Refused
-from flows.common.database import Limits, make_engine, transaction
+from flows.common.database import make_engine, transaction, web_limits
 from flows.common.settings import Settings
 
 T = TypeVar("T")
@@ -36,20 +36,12 @@ class Reserve:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self.engine = make_engine(pool_size=_RESERVED, limits=limits_of(settings))
+        self.engine = make_engine(pool_size=_RESERVED, limits=web_limits(settings))
         self._threads = CapacityLimiter(2 * _RESERVED)
 
     async def run(self, work: Callable[[Engine], T]) -> T:
         """Do some work with the engine, in one of the threads."""
         return await to_thread.run_sync(work, self.engine, limiter=self._threads)
-
-
-def limits_of(settings: Settings) -> Limits:
-    """How long the web tier's statements and transactions may last."""
-    return Limits(
-        statement_seconds=settings.api.statement_seconds,
-        idle_seconds=settings.api.idle_transaction_seconds,
-    )
 
 
 @contextmanager

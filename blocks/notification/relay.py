@@ -15,6 +15,7 @@ from pydantic import Field, StringConstraints, field_validator
 from blocks.notification.delivery import deliver
 from blocks.notification.errors import MailRefused
 from blocks.notification.message import Mail, on_the_wire
+from blocks.paths import absolute
 
 _Address = Annotated[
     str, StringConstraints(min_length=3, max_length=320, pattern=r"^[!-~]+@[A-Za-z0-9.\-\[\]:]+$")
@@ -49,7 +50,7 @@ class MailRelay(NotificationBlock):
     @field_validator("ca_file", "password_file")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
-        return value.expanduser().absolute() if value is not None else None
+        return absolute(value) if value is not None else None
 
     def send(
         self, mail: Mail, *, handing_over: Callable[[], None] = lambda: None

@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import typer
+
+
+def clock_time(written: str) -> str | None:
+    """The time of day in UTC, as pages have it; None where no time is written.
+
+    What names no zone is UTC.
+    """
+    try:
+        at = datetime.fromisoformat(written)
+    except ValueError:
+        return None
+    return f"{at.astimezone(UTC) if at.tzinfo else at:%H:%M:%S}"
 
 
 def clean(text: str) -> str:

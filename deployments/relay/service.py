@@ -21,6 +21,7 @@ from deployments.heartbeat import Heartbeat
 from deployments.isolation import is_outage, isolated
 from deployments.prefect_access import await_server, bound_retries, configure_client
 from deployments.relay.repository import Belonging, RunState, StateRepository
+from deployments.schema import await_schema
 from deployments.stack.layout import Layout
 from flows.common.database import make_engine, now
 from flows.common.models import PartKind
@@ -42,6 +43,7 @@ _log = structlog.get_logger("relay")
 def run(settings: Settings) -> int:
     """Run the relay until SIGTERM; gives the process's exit code."""
     configure_client(settings, is_service=True)
+    await_schema()
     service = _Service(settings)
     await_server(settings, meanwhile=service.heartbeat.waiting)
     return asyncio.run(service.run())

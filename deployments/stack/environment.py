@@ -38,6 +38,7 @@ _GROUPS = {
     Zone.WEB: {"stack", "api", "stream", "fastmon", "pcs", "payload_logs", "provenance"},
     Zone.SERVER: {"stack", "database", "prefect", "sandbox"},
 }
+_ALSO = {Zone.WEB: {("database", "pool_size")}}
 _SET_HERE = {
     ("stack", "state_dir"),
     ("database", "url"),
@@ -128,7 +129,7 @@ def _passed_on(zone: Zone, settings: Settings, given: Mapping[str, str]) -> dict
             continue
         if (group, field) in _OPS_ONLY and zone is not Zone.OPS:
             continue
-        if zone is Zone.OPS or group in _GROUPS[zone]:
+        if zone is Zone.OPS or group in _GROUPS[zone] or (group, field) in _ALSO.get(zone, ()):
             read = getattr(getattr(settings, group), field)
             # the parts run in another directory
             passed[name] = os.fspath(read.absolute()) if isinstance(read, Path) else value

@@ -70,6 +70,7 @@ def provision(configured: Settings) -> None:
         for name, owner in owners.items():
             _make_database(connection, name, owner)
         _execute(connection, "GRANT CONNECT ON DATABASE {} TO {}", PRODOPS_DATABASE, WEB_ROLE)
+        _bound(connection, WEB_ROLE, database.web_limits(configured))
     for name, owner in owners.items():
         with _connect(port, credentials.superuser, name) as connection:
             connection.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
@@ -113,6 +114,15 @@ def _make_role(connection: _Connection, role: str, password: str) -> None:
     )
     setting = sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}")
     connection.execute(setting.format(sql.Identifier(role), sql.Literal(verifier.decode())))
+
+
+def _bound(connection: _Connection, role: str, limits: database.Limits) -> None:
+    """Let whatever connects as the role have these limits, and no defaults that it set itself."""
+    _execute(connection, "ALTER ROLE {} RESET ALL", role)
+    _execute(connection, "ALTER ROLE {} IN DATABASE {} RESET ALL", role, PRODOPS_DATABASE)
+    for name, milliseconds in limits.as_parameters().items():
+        setting = sql.SQL("ALTER ROLE {} SET {} = {}")
+        connection.execute(setting.format(*map(sql.Identifier, (role, name)), milliseconds))
 
 
 def _make_database(connection: _Connection, name: str, owner: str) -> None:

@@ -32,8 +32,7 @@ def temporary_environment(overrides: Mapping[str, str]) -> dict[str, str]:
     names = [port.setting for port in ports_of(temporary_settings({}), NAMES)]
     ports = dict(zip(names, map(str, free_ports(len(names))), strict=True))
     state_dir = overrides.get("PRODOPS_STATE_DIR") or tempfile.mkdtemp(prefix="prodops-")
-    places = {"PRODOPS_STATE_DIR": state_dir, "PRODOPS_TMP_DIR": f"{state_dir}/public"}
-    return ports | places | dict(overrides)
+    return ports | {"PRODOPS_STATE_DIR": state_dir} | dict(overrides)
 
 
 def temporary_settings(given: Mapping[str, str]) -> Settings:

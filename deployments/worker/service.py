@@ -19,6 +19,7 @@ from deployments import signals
 from deployments.heartbeat import Heartbeat
 from deployments.isolation import isolated
 from deployments.prefect_access import await_server, bound_retries, configure_client
+from deployments.schema import await_schema
 from deployments.stack.layout import Layout
 from deployments.worker.identity import Identity, WorkerRuns
 from flows.common import requests
@@ -40,6 +41,7 @@ _log = structlog.get_logger("worker")
 def run(settings: Settings) -> int:
     """Run the worker until SIGTERM; gives the process's exit code."""
     configure_client(settings, is_service=True)
+    await_schema()
     with _only_one(settings), Identity(name_of(settings)) as identity:
         service = _Service(settings, identity)
         await_server(settings, meanwhile=service.heartbeat.waiting)

@@ -39,7 +39,7 @@ from flows.common.database_errors import (
     state_of,
     translated,
 )
-from flows.common.settings import BadSetting, settings
+from flows.common.settings import BadSetting, Settings, settings
 
 AwareTime: Final = DateTime(timezone=True)
 
@@ -71,12 +71,24 @@ class Limits:
     statement_seconds: float
     idle_seconds: float
 
+    def as_parameters(self) -> dict[str, int]:
+        """PostgreSQL's parameters, in milliseconds; a wait for a lock is part of its statement."""
+        return {
+            "statement_timeout": round(1000 * self.statement_seconds),
+            "idle_in_transaction_session_timeout": round(1000 * self.idle_seconds),
+        }
+
     def as_options(self) -> str:
         """Options of a connection, as libpq takes them."""
-        statement, idle = (
-            round(1000 * each) for each in (self.statement_seconds, self.idle_seconds)
-        )
-        return f"-c statement_timeout={statement} -c idle_in_transaction_session_timeout={idle}"
+        return " ".join(f"-c {name}={value}" for name, value in self.as_parameters().items())
+
+
+def web_limits(configured: Settings) -> Limits:
+    """How long the web tier's statements may take, and its transactions stand idle."""
+    return Limits(
+        statement_seconds=configured.api.statement_seconds,
+        idle_seconds=configured.api.idle_transaction_seconds,
+    )
 
 
 def now() -> datetime:

@@ -21,10 +21,11 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from blocks.errors import Invalid, ProdOpsError
+from blocks.paths import absolute
 from flows.common import text
 from flows.common.callers import Means, on_ops_side
 from flows.common.database import now, transaction
-from flows.common.settings import FastmonSettings, absolute
+from flows.common.settings import FastmonSettings
 from flows.fastmon import intake, repository, schemas
 from flows.fastmon.intake import Incoming
 from flows.fastmon.models import WatchedFile

@@ -3,6 +3,7 @@
 import "./search.js";
 import { Plot } from "./catalog_plot.js";
 import { Work } from "./catalog_work.js";
+import { CHANGED } from "./tasks_events.js";
 import { count } from "./words.js";
 
 const page = JSON.parse(document.getElementById("page").textContent);
@@ -15,7 +16,8 @@ new Work({
   caller: page.caller,
   path: page.sweep,
   type: page.isEvgen ? "evgen_rucio_ready" : "campaign_provenance_ready",
-  others: page.isEvgen ? ["evgen_registered"] : ["rucio_arrivals", "evgen_rucio_ready"],
+  others: page.isEvgen ? ["evgen_registered", CHANGED] : ["rucio_arrivals", "evgen_rucio_ready", CHANGED],
+  concerns: (type, { campaign }) => type !== CHANGED || page.isEvgen || campaign === page.campaign,
   isOurs: ({ action, campaign }) => (page.isEvgen ? !action || action === "evgen_rucio_update" : campaign === page.campaign),
   parts: ["standing", "list", "unmatched", "arrivals"],
   onNew: () => plot.touch(),

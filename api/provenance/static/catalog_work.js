@@ -14,14 +14,15 @@ export class Work {
    * @param caller who the page's reader is
    * @param path where it is asked for by POST
    * @param type message type of its end
-   * @param others message types of other work that changes the page
+   * @param others message types of what else changes the page
+   * @param concerns whether an event of those, (type, payload), does
    * @param isOurs whether an event's payload is of this kind of work, whoever asked for it
    * @param ended gives the words for its end's payload
    * @param parts ids of what is fetched anew; the first, `standing`, tells whether it goes on
    * @param onNew called when the parts are new
    */
-  constructor({ button, caller, path, type, others = [], isOurs, ended, parts, onNew = () => {} }) {
-    Object.assign(this, { button, caller, path, type, isOurs, ended, onNew, isAsked: false, request: "" });
+  constructor({ button, caller, path, type, others = [], concerns = () => true, isOurs, ended, parts, onNew = () => {} }) {
+    Object.assign(this, { button, caller, path, type, concerns, isOurs, ended, onNew, isAsked: false, request: "" });
     button.addEventListener("click", () => this.#ask());
     byId("work-close").addEventListener("click", () => (byId("work").hidden = true));
     this.page = new LivePage({
@@ -52,7 +53,7 @@ export class Work {
 
   #concerns(type, payload) {
     if (type === PROGRESS) return this.#isThisOne(payload);
-    return type !== this.type || this.isOurs(payload);
+    return type === this.type ? this.isOurs(payload) : this.concerns(type, payload);
   }
 
   /** Whether the event is of the work that is followed; the page names its request a little later. */

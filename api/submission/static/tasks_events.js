@@ -6,7 +6,8 @@ export const SUBMISSION = [
   "prodtask_submit_resolved",
 ];
 export const OPERATION = "panda_task_operation_done";
-export const TASK_TYPES = [...SUBMISSION, OPERATION, "flow_run_state"];
+export const CHANGED = "prodtask_changed"; // at PCS; of no one task where it is of several
+export const TASK_TYPES = [...SUBMISSION, OPERATION, CHANGED, "flow_run_state"];
 
 const ACTIONS = new Set(["submit_task", "panda_task_operation", "resolve_submission"]);
 

@@ -1,7 +1,7 @@
 // The page of a production task: submits it, follows the submission to its end, operates on it.
 
 import { LivePage } from "./follow.js";
-import { isOfTasks, OPERATION, TASK_TYPES } from "./tasks_events.js";
+import { CHANGED, isOfTasks, OPERATION, TASK_TYPES } from "./tasks_events.js";
 import { mayWrite, post } from "./tasks_write.js";
 import { waited } from "./words.js";
 
@@ -19,7 +19,10 @@ let isAsking = false; // between the press and the answer to it
 const page = new LivePage({
   parts: ["live"],
   types: TASK_TYPES,
-  concerns: (type, payload) => (type === "flow_run_state" ? isOfTasks(payload, task.name) : payload.task_name === task.name),
+  concerns: (type, payload) => {
+    if (type === "flow_run_state") return isOfTasks(payload, task.name);
+    return payload.task_name === task.name || (type === CHANGED && payload.task_name === null);
+  },
   isOpen: () => OPEN.has(part().dataset.phase) || part().dataset.operations !== "0",
   hear: tell,
   renew: show,

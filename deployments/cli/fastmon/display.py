@@ -10,13 +10,13 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import typer
 
 from blocks.monitor_api import StreamEvent
-from deployments.cli.text import printable
+from deployments.cli.text import clock_time, printable
 
 TF_EVENT = "tf_file_registered"
 _COLOURS = {
@@ -32,7 +32,7 @@ _UNITS = ((1024**4, "TB"), (1024**3, "GB"), (1024**2, "MB"), (1024, "KB"))
 def line_of(event: StreamEvent) -> str:
     """Make the line that shows an event; colours are left out where no terminal reads them."""
     data = event.data
-    time = clock_time(data.get("timestamp"))
+    time = _time_of(data)
     if event.event == "connected":
         return f"[{time}] Connected, client {_text(data.get('client_id'))}"
     if event.event != TF_EVENT:
@@ -48,13 +48,10 @@ def line_of(event: StreamEvent) -> str:
     )
 
 
-def clock_time(timestamp: Any) -> str:
-    """Time of day of a message: local time, or as written where it names no zone; else now."""
-    try:
-        at = datetime.fromisoformat(timestamp)
-    except (TypeError, ValueError):  # connected has none, and other agents may write anything
-        at = datetime.now().astimezone()
-    return f"{at.astimezone() if at.tzinfo else at:%H:%M:%S}"
+def _time_of(data: dict[str, Any]) -> str:
+    """Time of day of a message; now where it has none: other agents may write anything."""
+    time = clock_time(str(data.get("timestamp")))
+    return time or f"{datetime.now(UTC):%H:%M:%S}"
 
 
 def human_size(size_bytes: float | None) -> str:

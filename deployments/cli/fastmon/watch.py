@@ -70,7 +70,7 @@ def watch(
     with connected_monitor(url, token) as api:
         stream = api.follow(wanted, after=after, report=lambda line: typer.echo(line, err=True))
         if not as_json:
-            typer.echo(f"Monitor: {api.url}\n{_describe(wanted)}")
+            typer.echo(f"Monitor: {api.url}\n{_describe(wanted)}\nTimes are UTC.")
         _show(stream, as_json=as_json)
 
 

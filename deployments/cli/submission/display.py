@@ -6,14 +6,14 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
 from blocks.pcs_service import Attempt, ProdTask
 from deployments.cli.submission.outcome import STEPS, Outcome, Submission, newest_attempt
-from deployments.cli.text import clean
+from deployments.cli.text import clean, clock_time
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -84,7 +84,7 @@ def _request_text(request: dict[str, Any]) -> str:
     if request.get("error"):
         text += f": {request['error']}"
     if request.get("not_before"):
-        text += f"; looked into again {clock(str(request['not_before']))}"
+        text += f"; looked into again {_at(str(request['not_before']))}"
     return text
 
 
@@ -99,7 +99,7 @@ def result_line(submission: Submission) -> str:
 def _result(submission: Submission) -> str:
     of, id_ = submission.reason, submission.jedi_task_id
     took = f" ({submission.seconds:.1f} s)" if submission.seconds else ""
-    again = f"; looked into again {clock(submission.next_check_at)}"
+    again = f"; looked into again {_at(submission.next_check_at)}"
     again = f"{again if submission.next_check_at else ''}; {_NOT_AGAIN}"
     match submission.outcome:
         case Outcome.ACCEPTED:
@@ -147,8 +147,8 @@ class Lines:
         """Tell it; of one alone, the end follows on stdout anyway."""
         if self._is_one and not submission.is_open:
             return
-        now = datetime.now().astimezone()
-        typer.echo(clean(f"[{now:%H:%M:%S}] {submission.name}: {stage(submission)}"), err=True)
+        now = f"{datetime.now(UTC):%H:%M:%S} UTC"
+        typer.echo(clean(f"[{now}] {submission.name}: {stage(submission)}"), err=True)
 
     def tick(self, submissions: Sequence[Submission]) -> None:
         """Time alone changes nothing here."""
@@ -203,9 +203,7 @@ def drawn_lines(submissions: Sequence[Submission]) -> list[str]:
     return lines
 
 
-def clock(time: str) -> str:
-    """`at` a time of day, local; as it is written where it is no time."""
-    try:
-        return f"at {datetime.fromisoformat(time).astimezone():%H:%M:%S}"
-    except ValueError:
-        return time
+def _at(written: str) -> str:
+    """`at` a time of day; as it is written where it is no time."""
+    time = clock_time(written)
+    return f"at {time} UTC" if time else written

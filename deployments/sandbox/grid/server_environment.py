@@ -17,8 +17,9 @@ import uv
 from filelock import FileLock
 
 from blocks.errors import OutsideUnavailable
+from blocks.paths import absolute
 from deployments.sandbox.grid.programs import REQUIREMENTS
-from flows.common.settings import BadSetting, absolute
+from flows.common.settings import BadSetting
 
 _SYSTEM_CERTIFICATES = "--system-certs"  # where a proxy signs for the registries
 

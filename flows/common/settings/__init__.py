@@ -6,7 +6,7 @@ where one is listed), then from ``.env``, then from its default.
 
 from flows.common.settings.env_file import env_file
 from flows.common.settings.fastmon import FastmonSettings
-from flows.common.settings.forms import PREFIX, BadSetting, absolute
+from flows.common.settings.forms import PREFIX, BadSetting
 from flows.common.settings.production import PandaSettings
 from flows.common.settings.services import ApiSettings, StreamSettings, WorkerSettings
 from flows.common.settings.storage import RucioSettings, XrootdSettings
@@ -24,7 +24,6 @@ __all__ = [
     "StreamSettings",
     "WorkerSettings",
     "XrootdSettings",
-    "absolute",
     "env_file",
     "known_names",
     "names_of",

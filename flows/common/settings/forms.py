@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +9,7 @@ from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from blocks.errors import ProdOpsError
+from blocks.paths import absolute
 from flows.common.callers import Scope
 
 PREFIX = "PRODOPS_"
@@ -59,23 +59,6 @@ ScopeList = Annotated[
     tuple[Scope, ...], NoDecode, BeforeValidator(lambda value: _parts(value, ","))
 ]
 """What somebody may do; commas between in the environment."""
-
-
-def absolute(path: Path) -> Path:
-    """The path from the root on, with ``~`` for the home.
-
-    Raises:
-        ValueError: There is no home, or no working directory, that it could begin at.
-    """
-    home = os.environ.get("HOME", "/")
-    if path.parts[:1] == ("~",) and not home.startswith("/"):
-        raise ValueError("HOME is no absolute path: set it, or give one here")
-    try:
-        return path.expanduser().absolute()
-    except RuntimeError:
-        raise ValueError("this user has no home: set HOME, or give an absolute path") from None
-    except FileNotFoundError:
-        raise ValueError("the working directory is gone: give an absolute path") from None
 
 
 AbsolutePath = Annotated[Path, AfterValidator(absolute)]

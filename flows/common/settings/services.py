@@ -39,9 +39,10 @@ class StackSettings(BaseSettings):
         description="URL path prefix of all routes, e.g. /swf-monitor.",
     )
     tmp_dir: AbsolutePath = Field(
-        Path("/tmp/prodops"),  # noqa: S108 - the original's meaning: a shared, public directory
+        default_factory=lambda given: given["state_dir"] / "public",
         validation_alias=also("TMP_DIR", "SWF_TMP_DIR"),
-        description="Public directory: payload logs and snapshots, readable by the web tier.",
+        description="Public directory: payload logs and snapshots, readable by the web tier; "
+        "unset: `public` in the state directory.",
     )
     stop_seconds: float = Field(
         15.0, gt=0, description="How long a part may take to stop before it is killed."
@@ -222,7 +223,11 @@ class StreamSettings(BaseSettings):
     model_config = group("STREAM")
 
     heartbeat_seconds: float = Field(
-        30.0, gt=0, description="Interval of the stream's heartbeat events."
+        30.0,
+        gt=0,
+        le=30,
+        description="Interval of the stream's heartbeat events; proxies end what is silent for "
+        "60 s.",
     )
     client_buffer_bytes: int = Field(
         4 * 1024 * 1024,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import httpx
@@ -25,6 +26,7 @@ daemon off; master_process off; pid {home}/pid; error_log {home}/error.log;
 events {{ worker_connections 64; }}
 http {{
   access_log off;
+  gzip on; gzip_proxied any; gzip_types *; gzip_min_length 0;
   client_body_temp_path {home}/body; proxy_temp_path {home}/proxy; fastcgi_temp_path {home}/fcgi;
   uwsgi_temp_path {home}/uwsgi; scgi_temp_path {home}/scgi;
 {documented}
@@ -92,8 +94,27 @@ def test_a_token_passes_and_makes_no_other_name_believed(proxy, served_api, data
         assert {row.requested_by for row in session.query(Request)} == {"tester"}
 
 
-def test_the_stream_is_not_held_back(proxy):
-    with httpx.stream(
-        "GET", f"{proxy}/api/messages/stream/", auth=("alice", PASSWORD), timeout=10
-    ) as stream:
-        assert b"connected" in next(stream.iter_raw())
+def follow(proxy: str, **more) -> AbstractContextManager[httpx.Response]:
+    return httpx.stream("GET", f"{proxy}/api/messages/stream/", timeout=10, **more)
+
+
+def test_the_stream_is_not_held_back(proxy, served_api):
+    with follow(proxy, auth=("alice", PASSWORD)) as stream:
+        frames = stream.iter_raw()
+        assert b"connected" in next(frames)
+        with served_api.client() as sender:
+            assert sender.post("/api/messages/", json={"msg_type": "x"}).status_code == 201
+        assert b"event: x" in next(frames)
+
+
+def test_the_stream_is_not_packed_where_all_else_is(proxy):
+    with follow(proxy, auth=("alice", PASSWORD)) as stream:
+        assert "content-encoding" not in stream.headers
+        assert stream.headers["content-type"].startswith("text/event-stream")
+    packed = httpx.get(f"{proxy}/api/health/", auth=("alice", PASSWORD))
+    assert packed.headers["content-encoding"] == "gzip"
+
+
+def test_the_stream_is_for_whom_the_proxy_knows_only(proxy):
+    with follow(proxy, headers={"X-Remote-User": "eve"}) as stream:
+        assert stream.status_code == 401

@@ -15,6 +15,7 @@ from tests.browser import visits
 from tests.browser.visits import OVERFLOW, PHONE, Visit, begin_visit
 from tests.e2e.production import Production
 from tests.nginx_proxy import proxied
+from tests.pcs_client import Pcs
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.browser
@@ -470,3 +471,26 @@ def see(visit: Visit, path: str, name: str) -> None:
 def snap(visit: Visit, name: str) -> None:
     visit.shot(name)
     assert visit.page.evaluate(OVERFLOW) <= 0
+
+
+def test_open_pages_follow_what_others_do_at_pcs(chromium, served_api, api):
+    pcs = Pcs(api)
+    pcs.make_task("first")
+    visit, task = (begin_visit(chromium, served_api.url) for _ in range(2))
+    visit.open("/pcs/tasks/")
+    task.open("/pcs/tasks/first/")
+    rows = visit.page.locator("#tasks tbody tr[data-id]")
+    for page in (visit.page, task.page):
+        expect(page.locator("#connection-words")).to_have_text("Live")
+        mark(page)
+    pcs.make_task("second")
+    expect(rows).to_have_count(2)
+    pcs.good("POST", "prod-tasks/first/lock/")
+    expect(visit.page.locator('tr[data-name="first"] [data-f=status]')).to_have_text("ready")
+    expect(submit_button(task.page)).to_be_visible()
+    assert pcs.send("DELETE", "prod-tasks/second/").status_code == 204
+    expect(rows).to_have_count(1)
+    assert is_same(visit.page)
+    assert is_same(task.page)
+    for each in (visit, task):
+        each.page.context.close()

@@ -150,6 +150,36 @@ def test_the_web_role_makes_no_table(stack: Stack):
         web.execute("CREATE TABLE mine ()")
 
 
+@pytest.mark.parametrize(
+    ("limit", "value"),
+    [("statement_timeout", "30s"), ("idle_in_transaction_session_timeout", "30s")],
+)
+def test_whatever_connects_as_the_web_role_has_its_limits(stack: Stack, limit: str, value: str):
+    with connect(stack, "prodops_web") as web, connect(stack, "prodops_ops") as ops:
+        assert web.execute(f"SHOW {limit}").fetchone() == (value,)
+        assert ops.execute(f"SHOW {limit}").fetchone() == ("0",)
+
+
+def test_limits_that_the_web_role_lifts_itself_are_back_at_the_next_start(stack: Stack):
+    with connect(stack, "prodops_web") as web:
+        web.execute("ALTER ROLE prodops_web SET statement_timeout = 0")
+        web.execute("ALTER ROLE prodops_web IN DATABASE prodops SET search_path = elsewhere")
+
+    stack.restart("postgres")
+
+    with connect(stack, "prodops_web") as web:
+        assert web.execute("SHOW statement_timeout").fetchone() == ("30s",)
+        assert web.execute("SHOW search_path").fetchone() == ('"$user", public',)
+
+
+def test_the_web_role_sets_no_limit_of_another_role(stack: Stack):
+    with (
+        connect(stack, "prodops_web") as web,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
+        web.execute("ALTER ROLE prodops_ops SET statement_timeout = '1ms'")
+
+
 def test_a_wrong_password_is_refused(stack: Stack):
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(

@@ -133,7 +133,7 @@ def test_a_state_directory_that_nobody_can_make(refused, monkeypatch, command, s
 @pytest.mark.parametrize("command", [["api"], ["prefect"], ["panda"]], ids=ids)
 def test_a_port_that_is_taken(refused, monkeypatch, command):
     names = ("PRODOPS_API_PORT", "PRODOPS_PREFECT_PORT", "PRODOPS_SANDBOX_PANDA_PORT")
-    monkeypatch.setattr(web, "_await_database", lambda: None)
+    monkeypatch.setattr(web, "await_schema", lambda: None)
     monkeypatch.setattr(web, "create_app", lambda _: None)
     with socket.create_server(("127.0.0.1", 0)) as other:
         for name in names:

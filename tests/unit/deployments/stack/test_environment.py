@@ -108,6 +108,24 @@ def test_given_settings_reach_the_zones_that_read_them():
     ).items()
 
 
+def test_of_the_database_s_settings_the_web_tier_gets_its_pool_only():
+    given = {
+        "PRODOPS_DATABASE_URL": "postgresql://me@db/prodops",
+        "PRODOPS_DATABASE_PASSFILE": "/p",
+        "PRODOPS_DATABASE_POOL_SIZE": "9",
+        "PRODOPS_DATABASE_BIN_DIR": "/pg/bin",
+        "PRODOPS_DATABASE_OS_USER": "postgres",
+    }
+    web = ours(Zone.WEB, **given)
+    assert (
+        web["PRODOPS_DATABASE_POOL_SIZE"] == ours(Zone.OPS, **given)["PRODOPS_DATABASE_POOL_SIZE"]
+    )
+    assert given.items() & web.items() == {
+        ("PRODOPS_DATABASE_PASSFILE", "/p"), ("PRODOPS_DATABASE_POOL_SIZE", "9")
+    }  # fmt: skip
+    assert "PRODOPS_DATABASE_POOL_SIZE" not in ours(Zone.WEB)
+
+
 @pytest.mark.parametrize("zone", Zone)
 def test_a_clients_token_reaches_no_part(zone: Zone):
     assert "sekret" not in environment(zone, PRODOPS_API_TOKEN="sekret").values()

@@ -29,6 +29,23 @@ def test_the_environment_sets(monkeypatch):
     assert load().fastmon.selection_fraction == 0.5
 
 
+def test_stacks_with_states_of_their_own_share_no_public_directory(monkeypatch):
+    found = set()
+    for state_dir in ("/one", "/two", "~/three"):
+        monkeypatch.setenv("PRODOPS_STATE_DIR", state_dir)
+        found.add(load().stack.tmp_dir)
+    assert found == {Path("/one/public"), Path("/two/public"), Path.home() / "three/public"}
+    monkeypatch.setenv("SWF_TMP_DIR", "/shared")
+    assert load().stack.tmp_dir == Path("/shared")
+
+
+@pytest.mark.parametrize("seconds", ["30.5", "61", "0", "-1", "nan", "inf"])
+def test_a_heartbeat_that_proxies_would_miss_is_refused(monkeypatch, seconds):
+    monkeypatch.setenv("PRODOPS_STREAM_HEARTBEAT_SECONDS", seconds)
+    with pytest.raises(BadSetting, match="PRODOPS_STREAM_HEARTBEAT_SECONDS"):
+        load()
+
+
 @pytest.mark.parametrize(
     ("original", "group", "field"),
     [

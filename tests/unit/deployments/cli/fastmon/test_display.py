@@ -106,9 +106,24 @@ def test_another_event_is_named_with_its_run():
     assert display.line_of(event) == "[03:04:05] Other message: end_run | Run: 7"
 
 
-def test_a_message_time_with_a_zone_is_shown_as_local_time(monkeypatch):
-    local = datetime.fromisoformat("2026-01-02T03:04:05Z").astimezone()
-    assert display.clock_time("2026-01-02T03:04:05Z") == f"{local:%H:%M:%S}"
+@pytest.mark.parametrize(
+    ("timestamp", "shown"),
+    [
+        ("2026-01-02T03:04:05Z", "03:04:05"),
+        ("2026-01-02T05:34:05+02:30", "03:04:05"),
+        ("2026-01-02T03:04:05", "03:04:05"),
+    ],
+)
+def test_a_message_s_time_is_in_utc_wherever_one_reads_it(new_york, timestamp, shown):
+    event = StreamEvent(1, "end_run", {"timestamp": timestamp})
+    assert display.line_of(event).startswith(f"[{shown}]")
+
+
+@pytest.mark.parametrize("timestamp", [None, 7, "yesterday", ["2026"]])
+def test_a_message_without_a_time_is_shown_with_the_time_in_utc(new_york, timestamp):
+    before = datetime.now(UTC)
+    line = display.line_of(StreamEvent(1, "end_run", {"timestamp": timestamp}))
+    assert line[1:9] in {f"{at:%H:%M:%S}" for at in (before, datetime.now(UTC))}
 
 
 @pytest.mark.parametrize("command", ["watch", "start"])

@@ -1,0 +1,106 @@
+"""A part starts on the schema of its own version only, else it says in one line what to do."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+
+import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+
+from deployments import cli, schema
+from flows.common.database_errors import DatabaseUnavailable
+from flows.common.settings import settings
+from tests.databases import Database
+
+pytestmark = pytest.mark.integration
+
+PARTS = ["api", "worker", "relay", "scanner"]
+MIGRATE = "run `prodops migrate`"
+
+
+@pytest.fixture(autouse=True)
+def surroundings(database: Database, monkeypatch, tmp_path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PRODOPS_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("PRODOPS_PREFECT_API_URL", "http://127.0.0.1:1/api")
+    monkeypatch.setenv("PRODOPS_FASTMON_WATCH_DIRS", str(tmp_path))
+    monkeypatch.setattr("deployments.logs.configure_logging", lambda: None)  # it is for good
+    monkeypatch.setenv("PGTZ", "UTC")
+    be(database, monkeypatch, "ops")
+
+
+def be(database: Database, monkeypatch: pytest.MonkeyPatch, role: str) -> None:
+    """Connect as that role."""
+    url, passfile = getattr(database, f"{role}_url"), getattr(database, f"{role}_passfile")
+    monkeypatch.setenv("PRODOPS_DATABASE_URL", str(url))
+    monkeypatch.setenv("PRODOPS_DATABASE_PASSFILE", str(passfile))
+    settings.cache_clear()
+
+
+@pytest.fixture
+def refused(monkeypatch, capsys) -> Callable[[str], str]:
+    """Starts a part that must not start; gives its one line."""
+
+    def start(part: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["prodops", part])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capsys.readouterr().err
+        assert (ended.value.code, said.count("\n")) == (2, 1), said
+        return said
+
+    return start
+
+
+def put_at(database: Database, revision: str) -> None:
+    with database.ops_engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :v"), {"v": revision})
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize(
+    ("revision", "advice"),
+    [("0001", MIGRATE), ("9999", "run the version that migrated it")],
+    ids=["older", "newer"],
+)
+def test_a_part_refuses_a_schema_of_another_version(
+    refused, database, monkeypatch, *, part, revision, advice
+):
+    put_at(database, revision)
+    be(database, monkeypatch, "web" if part == "api" else "ops")
+    said = refused(part)
+    assert f"at revision {revision}, " in said
+    assert said.endswith(f"is made for {schema.newest()}: {advice}\n")
+
+
+def test_a_database_that_was_never_migrated_is_said_to_be(refused, database):
+    with database.ops_engine.begin() as connection:
+        connection.execute(text("DROP TABLE alembic_version"))
+    said = refused("scanner")
+    assert "at revision none, " in said
+    assert MIGRATE in said
+
+
+def test_the_schema_of_this_version_is_taken_by_both_roles(database, monkeypatch):
+    for role in ("web", "ops"):
+        be(database, monkeypatch, role)
+        schema.await_schema()
+
+
+def test_a_database_that_does_not_answer_is_waited_for_as_long_as_is_said(monkeypatch):
+    monkeypatch.setenv("PRODOPS_DATABASE_URL", "postgresql://prodops_ops@127.0.0.1:1/prodops")
+    settings.cache_clear()
+    began = time.monotonic()
+    with pytest.raises(DatabaseUnavailable):
+        schema.await_schema(seconds=0.6)
+    assert time.monotonic() - began > 0.6
+
+
+def test_the_newest_revision_is_the_one_that_migrating_leads_to():
+    config = Config()
+    config.set_main_option("script_location", "deployments:migrations")
+    assert ScriptDirectory.from_config(config).get_current_head() == schema.newest()
