@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from blocks.errors import OutsideUnavailable, ProdOpsError
 from deployments import catalogue
 from deployments.worker.request_store import Ending, NoRoom, RequestStore
-from flows.common import actions, claims, requests
+from flows.common import actions, capacity, claiming, claims, holding, requests
 from flows.common.actions import Action
 from flows.common.callers import Caller
 from flows.common.claims import Claim
@@ -70,9 +70,9 @@ def _claim(
     form = action.parse(parameters)
     with transaction(store.engine) as session:
         action.gate(session, form, caller)
-        if requests.room_for(session, action) <= 0:
+        if capacity.room_for(session, action) <= 0:
             raise NoRoom(f"{action.name}: as many requests are worked on as may be at a time")
-        request = requests.claim_new(
+        request = claiming.claim_new(
             session,
             action,
             form,
@@ -86,7 +86,7 @@ def _claim(
                 f"{action.name}: an equal request is open; see `prodops request list`"
             )
         claim = Claim(request.id, request.attempts)
-        requests.note_flow_run(session, claim, state=RequestState.RUNNING)
+        holding.note_flow_run(session, claim, state=RequestState.RUNNING)
     return claim
 
 

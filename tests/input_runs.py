@@ -13,7 +13,7 @@ from sqlalchemy import select
 from blocks.errors import ProdOpsError
 from blocks.pcs_service import Campaign, RequestedInput, Survey
 from deployments import catalogue
-from flows.common import actions, claims, requests
+from flows.common import actions, claiming, claims, holding, requests
 from flows.common.callers import on_ops_side
 from flows.common.claims import Claim
 from flows.common.database import transaction
@@ -53,7 +53,7 @@ class Runs:
 
     def claim(self) -> Claim:
         with transaction(self.database.ops_engine) as session:
-            (claimed,) = requests.claim(session, worker="w", limit=1, lease_seconds=60)
+            (claimed,) = claiming.claim(session, worker="w", limit=1, lease_seconds=60)
             return Claim(claimed.id, claimed.attempts)
 
     def end(self, attempt: Claim, action: str, **parameters: Any) -> Request:
@@ -84,7 +84,7 @@ class Runs:
     def lose(self, attempt: Claim) -> Claim:
         """Let the attempt's run be lost, and another one claim the request."""
         with transaction(self.database.ops_engine) as session:
-            requests.give_back(session, attempt, error="lost", delay_seconds=0)
+            holding.give_back(session, attempt, error="lost", delay_seconds=0)
         return self.claim()
 
     def events(self, msg_type: str) -> list[dict[str, Any]]:

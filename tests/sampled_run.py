@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from api.requests import queries
-from flows.common import requests
+from flows.common import claiming, holding
 from flows.common.callers import Caller, on_ops_side
 from flows.common.claims import Claim
 from flows.common.database import transaction
@@ -46,10 +46,10 @@ def take_in(
 def claimed(engine: Engine, namespace: str) -> Claim:
     """Claim the namespace's request, as the worker would."""
     with transaction(engine) as session:
-        found = requests.claim(session, worker="test", limit=10, lease_seconds=600)
+        found = claiming.claim(session, worker="test", limit=10, lease_seconds=600)
         [request] = [each for each in found if (each.subject or "") == namespace]
         claim = Claim(request.id, request.attempts, uuid.uuid4())
-        requests.note_flow_run(session, claim, state=RequestState.RUNNING)
+        holding.note_flow_run(session, claim, state=RequestState.RUNNING)
     return claim
 
 

@@ -17,7 +17,7 @@ from blocks.errors import ProdOpsError
 from blocks.pcs_service import Campaign, RequestedInput, Survey
 from deployments.sandbox.grid.listing import ListedDataset
 from deployments.sandbox.grid.seed import seed
-from flows.common import actions, claims, requests
+from flows.common import actions, claiming, claims, requests
 from flows.common.callers import on_ops_side
 from flows.common.claims import Claim
 from flows.common.database import transaction
@@ -95,7 +95,7 @@ class Sweeps:
             form = wanted.parse(dict(parameters))
             requests.accept(session, wanted, form, caller=on_ops_side("me"), source="page")
         with transaction(self.database.ops_engine) as session:
-            (claimed,) = requests.claim(session, worker="w", limit=1, lease_seconds=60)
+            (claimed,) = claiming.claim(session, worker="w", limit=1, lease_seconds=60)
             return Claim(claimed.id, claimed.attempts)
 
     def run(self, action: str, **parameters: Any) -> Request:

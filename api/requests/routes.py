@@ -13,7 +13,7 @@ from api.http.lists import Page
 from api.http.sessions import session_of, settings_of
 from api.requests import queries
 from api.requests.views import RequestView, Triggered, triggered, view
-from flows.common import actions, requests
+from flows.common import actions, cancellations, requests
 from flows.common.callers import Caller, Scope
 from flows.common.models import RequestState
 from flows.common.text import Text
@@ -119,7 +119,7 @@ def cancel_request(
 ) -> RequestView:
     """The ops side carries out the cancellation; a request that has ended does not change."""
     with session_of(request) as session:
-        row = requests.ask_to_cancel(
+        row = cancellations.ask(
             session, request_id, caller=caller, reason=form.reason if form else ""
         )
         return view(row, settings_of(request))

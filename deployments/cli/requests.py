@@ -77,11 +77,11 @@ def cancel(
 ) -> None:
     """Cancel a request."""
     from deployments.access import ops_session, os_user  # noqa: PLC0415
-    from flows.common import requests  # noqa: PLC0415
+    from flows.common import cancellations  # noqa: PLC0415
     from flows.common.models import OPEN  # noqa: PLC0415
 
     with ops_session() as session:
-        row = requests.ask_to_cancel(session, request_id, caller=os_user(), reason=reason)
+        row = cancellations.ask(session, request_id, caller=os_user(), reason=reason)
         state = row.state
     if state in OPEN:
         typer.echo(f"request {request_id} will be cancelled; `prodops request watch {request_id}`")

@@ -12,27 +12,34 @@ from typing import Any, Final
 
 import structlog
 from pydantic import BaseModel
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from blocks.errors import ProdOpsError
 from deployments.isolation import is_outage, isolated
-from flows.common import actions, events, requests
+from flows.common import (
+    actions,
+    cancellations,
+    capacity,
+    claiming,
+    events,
+    holding,
+    leases,
+    requests,
+)
 from flows.common.actions import Action, OnLost
 from flows.common.callers import Means, on_ops_side
 from flows.common.claims import Claim, ClaimLost
 from flows.common.database import among, transaction
 from flows.common.events import NewEvent
+from flows.common.leases import Overdue
 from flows.common.models import HELD, OPEN, Request, RequestState
-from flows.common.requests import Overdue
 from flows.common.settings import WorkerSettings
 
 _KEY: Final = re.compile(r"(\d+):(\d+)")
 _BACK_OFF_SECONDS: Final = 2.0
 _MAX_BACK_OFF_SECONDS: Final = 60.0
-_NO_CEILING: Final = 1_000_000
 _PREFECT: Final = on_ops_side("prefect", Means.SCHEDULE)
-_CEILING_LOCK: Final = 0x6365696C  # "ceil": the advisory lock of those who count what is held
 
 _log = structlog.get_logger("worker")
 
@@ -93,13 +100,13 @@ class RequestStore:
         the process of an earlier attempt is still ending here.
         """
         with transaction(self.engine) as session:
-            ended = [*requests.cancel_waiting(session)]
-            ended += requests.end_looks(session, seconds=self.settings.look_seconds)
+            ended = [*cancellations.end_queued(session)]
+            ended += cancellations.end_looks(session, seconds=self.settings.look_seconds)
             self._announce(session, ended)
-            free = min(free, _room_below(session, ceiling))
+            free = min(free, capacity.room_below(session, ceiling))
             if free <= 0:
                 return []
-            return requests.claim(
+            return claiming.claim(
                 session,
                 worker=self.worker,
                 limit=free,
@@ -111,7 +118,7 @@ class RequestStore:
     def unknown_actions(self) -> list[str]:
         """The actions for which requests wait, and which this version does not know."""
         with transaction(self.engine) as session:
-            return requests.unknown_actions(session)
+            return claiming.unknown_actions(session)
 
     def adopt(
         self,
@@ -129,10 +136,13 @@ class RequestStore:
         """
         form = action.parse(parameters)
         with transaction(self.engine) as session:
-            if _room_below(session, ceiling) <= 0 or requests.room_for(session, action) <= 0:
+            if (
+                capacity.room_below(session, ceiling) <= 0
+                or capacity.room_for(session, action) <= 0
+            ):
                 raise NoRoom("as many requests are held as may be")
             action.gate(session, form, _PREFECT)
-            return requests.claim_new(
+            return claiming.claim_new(
                 session,
                 action,
                 form,
@@ -167,7 +177,7 @@ class RequestStore:
     def note(self, claim: Claim, state: RequestState) -> None:
         """Note the attempt's flow run: that it runs, or is claimed and waits for a slot."""
         with transaction(self.engine) as session:
-            requests.note_flow_run(session, claim, state=state)
+            holding.note_flow_run(session, claim, state=state)
 
     def renew(self, claims: Sequence[Claim]) -> tuple[list[int], list[int]]:
         """Renew the leases.
@@ -177,14 +187,14 @@ class RequestStore:
         """
         ids = [each.request_id for each in claims]
         with transaction(self.engine) as session:
-            requests.renew(session, claims, lease_seconds=self.settings.lease_seconds)
-            cancelled = [each.request_id for each in requests.cancelled_among(session, ids)]
-            return cancelled, requests.given_up(session, claims)
+            leases.renew(session, claims, lease_seconds=self.settings.lease_seconds)
+            cancelled = [each.request_id for each in cancellations.unserved(session, ids)]
+            return cancelled, leases.given_up(session, claims)
 
     def cancelled(self, ids: Sequence[int]) -> list[int]:
         """The requests among `ids` that somebody wants to end."""
         with transaction(self.engine) as session:
-            return [each.request_id for each in requests.cancelled_among(session, ids)]
+            return [each.request_id for each in cancellations.unserved(session, ids)]
 
     # -------------------------------------------------------------- ending it
 
@@ -204,23 +214,23 @@ class RequestStore:
     def held(self) -> list[Request]:
         """What this worker's name holds: at its start, what a former one left."""
         with transaction(self.engine) as session:
-            return requests.held_by(session, self.worker)
+            return leases.held_by(session, self.worker)
 
     def overdue(self, excluding: Sequence[int]) -> tuple[datetime, list[Overdue]]:
         """The database's time, and the attempts whose lease has run out, without `excluding`."""
         with transaction(self.engine) as session:
-            return requests.overdue(session, excluding=excluding)
+            return leases.overdue(session, excluding=excluding)
 
     def take_over(self, silent: Sequence[Overdue]) -> list[Request]:
         """Requests whose holder stays silent; this worker holds them now, to recover them."""
         with transaction(self.engine) as session:
             lease_seconds = self.settings.lease_seconds
-            return requests.take_over(session, silent, lease_seconds=lease_seconds)
+            return leases.take_over(session, silent, lease_seconds=lease_seconds)
 
     def reject(self, claim: Claim, reason: str) -> None:
         """End a request that no run could be made of as failed, whatever its action's policy."""
         with suppress(ClaimLost), transaction(self.engine) as session:
-            requests.finish(session, claim, RequestState.FAILED, error=reason)
+            holding.finish(session, claim, RequestState.FAILED, error=reason)
             self._announce(session, [requests.get(session, claim.request_id)])
 
     def open_owed(self) -> list[int]:
@@ -259,10 +269,10 @@ class RequestStore:
     ) -> RequestState:
         action = actions.get(request.action)
         if ending.state is RequestState.CANCELLED:
-            requests.serve_cancellation(session, request.id)
+            cancellations.serve(session, request.id)
         if ending.state is None or _is_doubtful(action, request, ending):
             return self._lost(session, request, claim, ending)
-        requests.finish(session, claim, ending.state, error=ending.error)
+        holding.finish(session, claim, ending.state, error=ending.error)
         return ending.state
 
     def _lost(
@@ -270,16 +280,16 @@ class RequestStore:
     ) -> RequestState:
         policy = actions.get(request.action).on_lost
         if ending.is_unbegun and not (policy is OnLost.UNKNOWN and request.attempts > 1):
-            requests.give_back(session, claim, error=ending.error, delay_seconds=_BACK_OFF_SECONDS)
+            holding.give_back(session, claim, error=ending.error, delay_seconds=_BACK_OFF_SECONDS)
             return RequestState.QUEUED
         delay = 0.0 if ending.is_handed_back else _back_off(request.attempts)
         if policy is OnLost.UNKNOWN:
-            requests.put_off(session, claim, error=ending.error, delay_seconds=delay)
+            holding.put_off(session, claim, error=ending.error, delay_seconds=delay)
             return RequestState.UNKNOWN
         if policy is OnLost.RERUN and request.attempts < self.settings.max_attempts:
-            requests.give_back(session, claim, error=ending.error, delay_seconds=delay)
+            holding.give_back(session, claim, error=ending.error, delay_seconds=delay)
             return RequestState.QUEUED
-        requests.finish(session, claim, RequestState.FAILED, error=ending.error)
+        holding.finish(session, claim, RequestState.FAILED, error=ending.error)
         return RequestState.FAILED
 
     def _announce(self, session: Session, ended: Sequence[Request]) -> None:
@@ -308,15 +318,6 @@ def _events_of_end(session: Session, request: Request) -> Sequence[NewEvent]:
         said = f"its end could not be announced: {type(error).__name__}: {error}"
         request.error = f"{request.error}; {said}" if request.error else said
         return ()
-
-
-def _room_below(session: Session, ceiling: int | None) -> int:
-    """How many more may be held below the ceiling; whoever asks comes after whoever takes now."""
-    if ceiling is None:
-        return _NO_CEILING
-    session.execute(select(func.pg_advisory_xact_lock(_CEILING_LOCK)))
-    held = session.scalar(select(func.count()).where(Request.state.in_(HELD)))
-    return ceiling - (held or 0)
 
 
 def _is_doubtful(action: Action, request: Request, ending: Ending) -> bool:

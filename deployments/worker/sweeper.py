@@ -28,8 +28,8 @@ from deployments.worker.registration import state_of
 from deployments.worker.request_store import Ending, RequestStore, attempt_of
 from flows.common.claims import Claim
 from flows.common.database import now
+from flows.common.leases import Overdue
 from flows.common.models import Request, RequestState
-from flows.common.requests import Overdue
 
 _UNFINISHED: Final = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 

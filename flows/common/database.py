@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,8 +24,11 @@ from sqlalchemy import (
     any_,
     create_engine,
     event,
+    func,
     literal,
     make_url,
+    select,
+    tuple_,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import ExceptionContext
@@ -190,6 +193,16 @@ def among(column: Any, values: Iterable[Any]) -> ColumnElement[bool]:
     The protocol has room for 65,535 parameters, and `in_` takes one for each value.
     """
     return cast("ColumnElement[bool]", column == any_(literal(list(values), ARRAY(column.type))))
+
+
+def rows_among(columns: Sequence[Any], rows: Sequence[Sequence[Any]]) -> ColumnElement[bool]:
+    """Whether the columns together have the values of one of the rows: an array for each column."""
+    arrays = [
+        literal([row[place] for row in rows], ARRAY(column.type))
+        for place, column in enumerate(columns)
+    ]
+    names = [column.key for column in columns]
+    return tuple_(*columns).in_(select(func.unnest(*arrays).table_valued(*names).render_derived()))
 
 
 def json_row(columns: Mapping[str, object], **texts: str) -> str:

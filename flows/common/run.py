@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from blocks.errors import ProdOpsError
-from flows.common import claims, events, requests
+from flows.common import cancellations, claims, events, holding, requests
 from flows.common.actions import Action
 from flows.common.claims import Claim, ClaimLost
 from flows.common.database import make_engine, transaction
@@ -120,7 +120,7 @@ class Run:
         """
 
         def fenced(session: Session, announce: Announce) -> _T:
-            requests.fence(session, self.claim)
+            holding.fence(session, self.claim)
             return work(session, announce)
 
         return self._transact(fenced, connection)
@@ -145,12 +145,12 @@ class Run:
         """
 
         def ended(session: Session, announce: Announce) -> bool:
-            requests.lock_for_end(session, self.claim)
+            holding.lock_for_end(session, self.claim)
             how = ending if isinstance(ending, Ending) else ending(session, announce)
             if how is None:
                 return False
             self._ending = how
-            requests.finish(session, self.claim, how.state, result=how.result, error=how.error)
+            holding.finish(session, self.claim, how.state, result=how.result, error=how.error)
             return True
 
         try:
@@ -179,7 +179,7 @@ class Run:
         Raises:
             ClaimLost: The request is no longer ours.
         """
-        release = requests.put_off if is_unknown else requests.give_back
+        release = holding.put_off if is_unknown else holding.give_back
 
         def put_off(session: Session, announce: Announce) -> None:
             if work is not None:
@@ -206,7 +206,7 @@ class Run:
     def is_cancelled(self) -> bool:
         """Whether somebody wants the request to end."""
         return self.read(
-            lambda session: requests.cancellation_of(session, self.claim.request_id) is not None
+            lambda session: cancellations.of(session, self.claim.request_id) is not None
         )
 
     def _has_ended(self, session: Session) -> bool:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from blocks.errors import ProdOpsError
-from flows.common import claims, requests, text
+from flows.common import claims, holding, text
 from flows.common.database import now
 from flows.common.database_errors import DatabaseUnavailable
 from flows.common.events import NewEvent
@@ -100,7 +100,7 @@ class Sampler:
 
     def hand_over(self) -> None:
         """Open the successor's request; this run serves on until the successor takes the lease."""
-        self.run.write(lambda session, _: requests.succeed(session, self.run.claim))
+        self.run.write(lambda session, _: holding.succeed(session, self.run.claim))
 
     def close(self, tally: Tally, *, if_empty: bool = False) -> bool:
         """End the request; `if_empty`: only where nothing waits. Gives whether it has ended.

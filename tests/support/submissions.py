@@ -19,7 +19,7 @@ from blocks.errors import ProdOpsError
 from blocks.panda_server.identity import Identity
 from blocks.pcs_service import NotAllowed, PcsService
 from deployments.sandbox.panda import PandaSandbox
-from flows.common import actions, claims, requests
+from flows.common import actions, cancellations, claims, requests
 from flows.common.callers import on_ops_side
 from flows.common.claims import Claim
 from flows.common.database import now, transaction
@@ -171,7 +171,7 @@ class Submissions:
 
     def cancel(self, request_id: int) -> None:
         with transaction(self.database.ops_engine) as session:
-            requests.ask_to_cancel(session, request_id, caller=on_ops_side("ann"), reason="no")
+            cancellations.ask(session, request_id, caller=on_ops_side("ann"), reason="no")
 
     @contextmanager
     def refused_by_pcs(self) -> Iterator[None]:

@@ -23,7 +23,7 @@ from blocks.notification import (
     RelayUnavailable,
     load_sender,
 )
-from flows.common import requests, run
+from flows.common import holding, run
 from flows.common.database import now, transaction
 from flows.provenance.actions import ReportCompletion
 from flows.provenance.domain.reports import as_csv, as_markdown
@@ -129,7 +129,7 @@ def _hand_over(report: CompletionReport, block: str) -> dict[str, str]:
     def handing_over() -> None:
         # Once: the relay waits, and would not wait through an outage of the database.
         with transaction(present.engine) as session:
-            requests.fence(session, present.claim)
+            holding.fence(session, present.claim)
             reports.note_mail(session, report.id, mail_begun_at=now())
 
     try:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from blocks.errors import ProdOpsError
 from blocks.pcs_service import NotAllowed, PcsConflict, PcsRefused, RouteMissing, TaskUnknown
-from flows.common import requests, run
+from flows.common import cancellations, run
 from flows.common.database import now
 from flows.common.flow import task
 from flows.common.models import RequestState
@@ -133,7 +133,7 @@ def close(attempt: SubmissionAttempt) -> SubmissionAttempt:
         else:
             values = {"state": AttemptState.FAILED}
             reason = attempt.reason or "no reason was recorded"
-            wish = requests.cancellation_of(session, present.claim.request_id)
+            wish = cancellations.of(session, present.claim.request_id)
             state = RequestState.FAILED if wish is None else RequestState.CANCELLED
             ending = Ending(state=state, error=reason)
             if decided is not None:  # what was asked for is done
@@ -166,7 +166,7 @@ def leave_unresolved(attempt: SubmissionAttempt, refusal: str) -> str:
         values = {"state": AttemptState.UNRESOLVED, "reason": reason, "step": Step.RECORD.value}
         attempts.write(session, attempt.id, values)
         announce(messages.unrecorded(attempt.task_name, jedi_task_id, reason, None, present.claim))
-        wish = requests.cancellation_of(session, present.claim.request_id)
+        wish = cancellations.of(session, present.claim.request_id)
         state = RequestState.FAILED if wish is None else RequestState.CANCELLED
         return Ending(state=state, error=reason)
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from blocks.errors import ProdOpsError
 from blocks.panda_server import PandaRefused, TokenRefused
 from blocks.pcs_service import PcsRefused, ProdTask
-from flows.common import requests, run
+from flows.common import holding, run
 from flows.common.database import now
 from flows.common.flow import task
 from flows.common.models import RequestState
@@ -166,5 +166,5 @@ def _end_submission(session: Session, request_id: int, decided: SubmissionResolu
     state, result = RequestState.FAILED, None
     if decided.outcome == ResolutionOutcome.ADOPTED:
         state, result = RequestState.COMPLETED, {"joined": by, "jedi_task_id": decided.jedi_task_id}
-    if not requests.end_waiting(session, request_id, state, result=result, error=text):
+    if not holding.end_waiting(session, request_id, state, result=result, error=text):
         raise Busy(f"request {request_id} is being worked on; tried again in a moment")

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select
 
 from deployments.sandbox.grid.logs import make_log
-from flows.common import claims, requests
+from flows.common import claiming, claims, requests
 from flows.common.callers import on_ops_side
 from flows.common.claims import Claim
 from flows.common.database import transaction
@@ -73,7 +73,7 @@ class Fetches:
 
     def claim(self, *, lease_seconds: float = 60.0) -> Claim:
         with transaction(self.database.ops_engine) as session:
-            (claimed,) = requests.claim(session, worker="w", limit=1, lease_seconds=lease_seconds)
+            (claimed,) = claiming.claim(session, worker="w", limit=1, lease_seconds=lease_seconds)
         return Claim(claimed.id, claimed.attempts)
 
     def set(self, monkeypatch: pytest.MonkeyPatch, **changed: object) -> None:

@@ -20,7 +20,7 @@ import httpx
 import psutil
 import pytest
 
-from flows.common import actions, requests
+from flows.common import actions, claiming, holding
 from flows.common.callers import on_ops_side
 from flows.common.claims import Claim
 from flows.common.database import transaction
@@ -301,7 +301,7 @@ def test_a_run_that_another_worker_holds_is_left_to_it_and_one_given_up_is_cance
     run = site.ask("POST", path, idempotency_key=f"{held.request_id}:1")["id"]
     assert stays(lambda: site.run_state(run) == "Scheduled", 3)
     with transaction(site.engine) as session:
-        requests.finish(session, held, RequestState.FAILED, error="the test is over")
+        holding.finish(session, held, RequestState.FAILED, error="the test is over")
     assert site.run_ended(run)["state"]["message"] == "this attempt was given up"
 
 
@@ -309,7 +309,7 @@ def held_elsewhere(site: Site) -> Claim:
     """A request that a worker of another machine holds."""
     with transaction(site.engine) as session:
         action = actions.get("check_pipeline")
-        request = requests.claim_new(
+        request = claiming.claim_new(
             session, action, action.parse({}), caller=on_ops_side("test"), source="test",
             worker="other@elsewhere", lease_seconds=60,
         )  # fmt: skip

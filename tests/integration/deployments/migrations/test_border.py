@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
-from flows.common import access, events, requests
+from flows.common import access, cancellations, events, requests
 from flows.common.callers import Caller, Means, Proof, Scope, on_ops_side
 from flows.common.database import transaction
 from flows.common.models import Request
@@ -158,7 +158,7 @@ def test_the_web_role_can_open_join_and_cancel_requests(database: Database):
             )
             assert accepted.is_new is is_new
     with transaction(database.web_engine) as session:
-        requests.ask_to_cancel(session, accepted.id, caller=caller, reason="")
+        cancellations.ask(session, accepted.id, caller=caller, reason="")
         assert session.get_one(Request, accepted.id).state == "queued"
 
 

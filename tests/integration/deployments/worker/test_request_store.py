@@ -22,7 +22,7 @@ from deployments.worker.request_store import (
     attempt_of,
     idempotency_key,
 )
-from flows.common import actions, requests
+from flows.common import actions, cancellations, holding, requests
 from flows.common.callers import on_ops_side
 from flows.common.claims import Claim
 from flows.common.database import make_engine, now, transaction
@@ -118,7 +118,7 @@ def test_an_end_that_the_flow_wrote_itself_is_not_written_over(engine: Engine, s
     request_id = request(engine)
     holder = take(store)
     with transaction(engine) as session:
-        requests.finish(session, holder, RequestState.COMPLETED, result={"done": 1})
+        holding.finish(session, holder, RequestState.COMPLETED, result={"done": 1})
     assert store.conclude(holder, LOST) is None
     assert row(engine, request_id).result == {"done": 1}
 
@@ -243,7 +243,7 @@ def test_what_is_unknown_waits_for_its_time(engine: Engine, store: RequestStore)
     doubtful(engine)
     holder = take(store)
     with transaction(engine) as session:
-        requests.put_off(session, holder, error="not known", delay_seconds=60)
+        holding.put_off(session, holder, error="not known", delay_seconds=60)
     assert store.claim(8, None) == []
 
 
@@ -259,7 +259,7 @@ def test_a_cancellation_ends_one_run_and_leaves_the_finding_out_alone(
     request_id = doubtful(engine)
     holder = take(store)
     with transaction(engine) as session:
-        requests.ask_to_cancel(session, request_id, caller=on_ops_side("me"), reason="no")
+        cancellations.ask(session, request_id, caller=on_ops_side("me"), reason="no")
     assert store.cancelled([request_id]) == [request_id]
     store.conclude(holder, Ending(state=RequestState.CANCELLED, error="cancelled"))
     due_now(engine)
@@ -272,7 +272,7 @@ def test_a_queued_submission_is_called_off_for_good_before_anything_was_sent(
 ):
     request_id = doubtful(engine)
     with transaction(engine) as session:
-        requests.ask_to_cancel(session, request_id, caller=on_ops_side("me"), reason="no")
+        cancellations.ask(session, request_id, caller=on_ops_side("me"), reason="no")
     assert store.claim(8, None) == []
     assert row(engine, request_id).state == RequestState.CANCELLED
     with transaction(engine) as session:
@@ -301,7 +301,7 @@ def test_the_room_of_an_ended_submission_is_the_next_ones(engine: Engine, store:
     first, *_ = store.claim(100, None)
     with transaction(engine) as session:
         holder = Claim(first.id, first.attempts)
-        requests.finish(session, holder, RequestState.COMPLETED)
+        holding.finish(session, holder, RequestState.COMPLETED)
     assert len(store.claim(100, None)) == 1
 
 
@@ -368,7 +368,7 @@ def test_one_cancelled_request_that_cannot_be_announced_keeps_no_other_from_bein
         session.flush()
         bad = [shapeless.id, strange.id]
         for each in bad:
-            requests.ask_to_cancel(session, each, caller=on_ops_side("me"), reason="")
+            cancellations.ask(session, each, caller=on_ops_side("me"), reason="")
     good = request(engine)
     assert [each.id for each in store.claim(8, None)] == [good]
     assert [row(engine, each).state for each in bad] == [RequestState.CANCELLED] * 2

@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from deployments.stack.credentials import Credentials
 from deployments.stack.postgres import instance_of
 from deployments.stack.stack import Stack
-from flows.common.database import Limits, among, make_engine, migrate, transaction
+from flows.common.database import Limits, among, make_engine, migrate, rows_among, transaction
 from flows.common.database_errors import (
     DatabaseState,
     DatabaseUnavailable,
@@ -249,6 +249,22 @@ def test_one_parameter_holds_more_values_than_the_protocol_has_room_for(database
         assert session.scalars(select(name).where(among(name, [*many, "a.stf"]))).all() == ["a.stf"]
         assert session.scalars(select(name).where(~among(name, many))).all() == ["a.stf"]
         assert session.scalars(select(name).where(among(name, []))).all() == []
+        session.rollback()
+
+
+def test_an_array_for_each_column_holds_more_rows_than_the_protocol_has_room_for(
+    database: Database,
+):
+    columns = (FirstStf.run_number, FirstStf.stf_filename)
+    there = (1, "a.stf")
+    many = [(number, "a.stf") for number in range(2, LARGEST_PARAMETERS)]
+    query = select(FirstStf.stf_filename)
+    with transaction(database.ops_engine) as session:
+        session.execute(WRITE)
+        assert session.scalars(query.where(rows_among(columns, [*many, there]))).all() == ["a.stf"]
+        assert session.scalars(query.where(~rows_among(columns, many))).all() == ["a.stf"]
+        assert session.scalars(query.where(rows_among(columns, [(1, "b.stf")]))).all() == []
+        assert session.scalars(query.where(rows_among(columns, []))).all() == []
         session.rollback()
 
 

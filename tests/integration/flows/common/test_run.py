@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
 from blocks.errors import ProdOpsError
-from flows.common import actions, claims, events, requests, run
+from flows.common import actions, claiming, claims, events, holding, requests, run
 from flows.common.callers import on_ops_side
 from flows.common.claims import Claim, ClaimLost
 from flows.common.database import transaction
@@ -28,7 +28,7 @@ def present(database: Database) -> Iterator[Run]:
     with transaction(database.ops_engine) as session:
         form = action.parse({})
         requests.accept(session, action, form, caller=on_ops_side("me"), source="test")
-        [row] = requests.claim(session, worker="w", limit=1, lease_seconds=60)
+        [row] = claiming.claim(session, worker="w", limit=1, lease_seconds=60)
     claims.hold(Claim(row.id, row.attempts))
     with run.opened() as opened:
         yield opened
@@ -145,9 +145,7 @@ def test_a_statements_own_fault_is_raised_at_once(present: Run, code: str):
 
 
 def test_an_end_by_another_hand_is_not_taken_for_ours(present: Run):
-    present.write(
-        lambda session, _: requests.finish(session, present.claim, RequestState.CANCELLED)
-    )
+    present.write(lambda session, _: holding.finish(session, present.claim, RequestState.CANCELLED))
     with pytest.raises(ClaimLost):
         present.finish(Ending.failed("broken"))
 

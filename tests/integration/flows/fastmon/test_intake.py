@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import pytest
 from sqlalchemy import Engine, func, select
 
-from flows.common import requests
+from flows.common import holding
 from flows.common.callers import Caller
 from flows.common.claims import Claim
 from flows.common.database import transaction
@@ -28,11 +28,9 @@ from flows.fastmon.models import InboxState, InboxStf
 from flows.fastmon.tasks import LeaseTaken, Sampler
 from tests import sampled_run
 from tests.databases import Database
-from tests.integration.flows.common.test_requests import at_once, claim, give_back, ops, row, web
 from tests.sampled_run import incoming
+from tests.support.requests import at_once, claim, give_back, row
 from tests.waiting import wait_until
-
-__all__ = ["ops", "web"]
 
 pytestmark = pytest.mark.integration
 
@@ -93,11 +91,11 @@ def test_an_intake_waits_for_a_close_and_then_opens_the_next_request(ops: Engine
     request, sampler = served(ops, web)
     with ThreadPoolExecutor(1) as pool:
         with transaction(ops) as session:
-            requests.lock_for_end(session, sampler.run.claim)
+            holding.lock_for_end(session, sampler.run.claim)
             taking = pool.submit(send, web, ["2.stf"])
             with pytest.raises(TimeoutError):
                 taking.result(0.3)
-            requests.finish(session, sampler.run.claim, RequestState.COMPLETED)
+            holding.finish(session, sampler.run.claim, RequestState.COMPLETED)
         taking.result(10)
     assert [each.id > request.id for each in claim(ops)] == [True]
 
@@ -162,7 +160,7 @@ def test_a_predecessor_serves_until_its_successor_takes_the_lease(ops: Engine, w
     (request,) = claim(ops)
     first = begun(ops, request)
     with transaction(ops) as session:
-        requests.succeed(session, first.run.claim)
+        holding.succeed(session, first.run.claim)
     (heir,) = claim(ops)
     assert first.serve_batch().stfs == 1
     second = begun(ops, heir)
@@ -181,7 +179,7 @@ def test_a_predecessor_that_comes_back_after_its_successor_began_serves_nothing(
     (request,) = claim(ops)
     first = begun(ops, request)
     with transaction(ops) as session:
-        requests.succeed(session, first.run.claim)
+        holding.succeed(session, first.run.claim)
     (heir,) = claim(ops)
     begun(ops, heir)
     give_back(ops, first.run.claim)

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine, func, select, text, update
 from sqlalchemy.orm import Session
 
-from flows.common import events, requests
+from flows.common import events, holding
 from flows.common.claims import ClaimLost
 from flows.common.database import now, transaction
 from flows.common.database_errors import DatabaseUnavailable
@@ -335,7 +335,7 @@ def test_an_attempt_that_was_given_up_cannot_commit_a_batch(ops, announce):
     announce()
     sampler = begin(ops)
     with transaction(ops) as session:
-        requests.give_back(session, sampler.run.claim, error="lost", delay_seconds=0)
+        holding.give_back(session, sampler.run.claim, error="lost", delay_seconds=0)
     with pytest.raises(ClaimLost):
         sampler.serve_batch()
     assert counts(ops) == (0, 0, 1)
@@ -369,7 +369,7 @@ def test_an_inbox_without_a_request_is_owed_one(ops, announce):
     announce()
     sampler = begin(ops)
     with transaction(ops) as session:
-        requests.finish(session, sampler.run.claim, RequestState.FAILED, error="broke")
+        holding.finish(session, sampler.run.claim, RequestState.FAILED, error="broke")
         assert repository.unserved_namespaces(session) == ["ns"]
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from blocks.errors import ProdOpsError
 from deployments.worker.request_store import Ending, RequestStore
-from flows.common import claims, requests
+from flows.common import claims, holding
 from flows.common.claims import ClaimLost
 from flows.common.database import transaction
 from flows.common.models import RequestState
@@ -207,7 +207,7 @@ def give_back(fetches: Fetches) -> None:
     request = fetches.request()
     attempt = claims.Claim(request.id, request.attempts)
     with transaction(fetches.database.ops_engine) as session:
-        requests.give_back(session, attempt, error="lost", delay_seconds=0)
+        holding.give_back(session, attempt, error="lost", delay_seconds=0)
 
 
 def test_a_run_that_was_given_up_writes_nothing_more(fetches: Fetches) -> None:

@@ -14,7 +14,7 @@ from prefect.exceptions import ObjectNotFound
 from blocks.errors import OutsideUnavailable
 from deployments.worker import sweeper
 from deployments.worker.sweeper import Silences
-from flows.common.requests import Overdue
+from flows.common.leases import Overdue
 
 LEASE = 30.0
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)

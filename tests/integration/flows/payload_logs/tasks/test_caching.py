@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from flows.common import claims, requests
+from flows.common import claiming, claims, requests
 from flows.common.actions import Nothing
 from flows.common.callers import on_ops_side
 from flows.common.claims import Claim
@@ -73,7 +73,7 @@ def prune(database: Database, tmp_dir: Path) -> Callable[[], dict[str, int]]:
                 session, PRUNE_PAYLOAD_LOGS, Nothing(), caller=on_ops_side("me"), source="rest"
             )
         with transaction(database.ops_engine) as session:
-            (claimed,) = requests.claim(session, worker="w", limit=1, lease_seconds=60)
+            (claimed,) = claiming.claim(session, worker="w", limit=1, lease_seconds=60)
         claims.hold(Claim(claimed.id, claimed.attempts))
         try:
             result: dict[str, int] = flow.prune_payload_logs.fn()

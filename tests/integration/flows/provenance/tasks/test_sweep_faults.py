@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from deployments.sandbox.grid import catalogue
-from flows.common import requests, run
+from flows.common import holding, run
 from flows.common.claims import Claim
 from flows.common.database import transaction
 from flows.common.models import RequestState
@@ -207,7 +207,7 @@ def test_a_run_that_was_given_up_writes_nothing(sweeps, campaign, standing, monk
     def give_up() -> None:
         holder = run.current().claim
         with transaction(sweeps.database.ops_engine) as session:
-            requests.give_back(session, holder, error=None, delay_seconds=60)
+            holding.give_back(session, holder, error=None, delay_seconds=60)
 
     once_listed(monkeypatch, give_up)
     assert sweeps.sweep(campaign).state == RequestState.QUEUED
@@ -261,7 +261,7 @@ def test_a_run_that_is_killed_leaves_what_stood_and_the_next_is_whole(
         process.kill()
     assert sweeps.state(campaign) == standing
     with transaction(sweeps.database.ops_engine) as session:
-        requests.give_back(session, Claim(holder.request_id, 1), error=None, delay_seconds=0)
+        holding.give_back(session, Claim(holder.request_id, 1), error=None, delay_seconds=0)
     assert sweeps.sweep(campaign).id == holder.request_id
     assert sweeps.campaign(campaign).counts["found"] == 2
     assert len(sweeps.datasets(campaign)) == 2
