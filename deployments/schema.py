@@ -61,7 +61,8 @@ def _revision(engine: Engine) -> str | None:
     """The revision of the database; None where it was never migrated."""
     try:
         with transaction(engine) as session:
-            return session.scalar(_REVISION)
+            found: str | None = session.scalar(_REVISION)
+            return found
     except ProgrammingError as error:
         if isinstance(error.orig, psycopg.errors.UndefinedTable):
             return None
