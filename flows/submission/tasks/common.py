@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
-from blocks.panda_server import PandaServer, PandaTask, TokenSource, origin_of
+from blocks.panda_server import PandaServer, PandaTask, TokenSource
 from blocks.pcs_service import PcsService
 from flows.common import adapters, run
 from flows.common.run import Announce, Run
@@ -41,8 +41,8 @@ def user_name() -> str:
 
 def here() -> Here:
     """The PanDA that is set, and who we are there."""
-    formers = run.current().settings.panda.former_urls
-    return Here(panda().origin, tuple(origin_of(url) for url in formers), user_name())
+    server, *formers = adapters.panda_origins(run.current().settings.panda)
+    return Here(server, tuple(formers), user_name())
 
 
 def tasks_named(panda_name: str) -> list[PandaTask]:
