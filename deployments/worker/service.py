@@ -142,28 +142,25 @@ class _Service:
 
         silences = sweeper.Silences(configured.lease_seconds)
 
-        def ours() -> list[int]:
-            return [work.claim.request_id for work in worker.works]
-
         async def poll() -> None:
-            if not worker.is_draining:
+            if not worker.works.is_draining:
                 await worker.get_and_submit_flow_runs()
 
         async def renew() -> None:
             claims = [work.claim for work in worker.works]
             if claims:
                 cancelled, lost = await asyncio.to_thread(self.store.renew, claims)
-                await worker.cancel_requests(cancelled)
-                await worker.drop(lost)
+                await worker.stopping.cancel_requests(cancelled)
+                await worker.stopping.drop(lost)
 
         async def recover() -> None:
-            lost = await sweeper.take_over(self.store, silences, ours())
+            lost = await sweeper.take_over(self.store, silences, worker.works.request_ids())
             await sweeper.recover_all(worker.client, self.store, lost)
             await sweeper.open_owed(self.store)
             await sweeper.name_unknown_actions(self.store)
 
         async def end_orphans() -> None:
-            runs = {work.flow_run.id for work in worker.works if work.flow_run}
+            runs = set(worker.works.by_run())
             age = 2 * configured.lease_seconds
             await sweeper.end_orphans(
                 worker.client, self.store, pool=pool, ours=runs, age_seconds=age
@@ -171,9 +168,9 @@ class _Service:
 
         every = [
             (configured.prefect_poll_seconds, poll),
-            (configured.prefect_poll_seconds, worker.look_for_cancelling),
+            (configured.prefect_poll_seconds, worker.stopping.look_for_cancelling),
             (30.0, worker.sync_with_backend),
-            (_REGISTRATION_SECONDS, worker.keep_registered),
+            (_REGISTRATION_SECONDS, worker.registry.keep),
             (configured.lease_seconds / 3, renew),
             (configured.lease_seconds / 2, recover),
             (2 * configured.lease_seconds, end_orphans),
@@ -197,8 +194,9 @@ class _Service:
 
     async def _serve_once(self, worker: Any) -> None:
         if worker.works:
-            ids = [work.claim.request_id for work in worker.works]
-            await worker.cancel_requests(await asyncio.to_thread(self.store.cancelled, ids))
+            ids = worker.works.request_ids()
+            cancelled = await asyncio.to_thread(self.store.cancelled, ids)
+            await worker.stopping.cancel_requests(cancelled)
         while await worker.serve_queue():
             pass
 
@@ -226,10 +224,10 @@ class _Service:
 
     async def _drain(self, worker: Any) -> None:
         """Let running work end, or hand it back; nothing new is taken."""
-        worker.is_draining = True
+        worker.works.is_draining = True
         deadline = time.monotonic() + self.configured.drain_seconds
         while worker.works:
-            await _carefully(worker.hand_back(everything=time.monotonic() > deadline))
+            await _carefully(worker.stopping.hand_back(everything=time.monotonic() > deadline))
             await asyncio.sleep(_TICK_SECONDS)
 
 
