@@ -124,9 +124,23 @@ def origin_in(content: bytes) -> dict[str, Any]:
     """What the content of an `.origin` says; empty where it is damaged."""
     try:
         origin = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
-    return origin if isinstance(origin, dict) else {}
+    return origin if isinstance(origin, dict) and _is_sound(origin) else {}
+
+
+def _is_sound(origin: Mapping[str, Any]) -> bool:
+    """Whether what readers go by has its form; a damaged file may hold anything."""
+    members = origin.get("members", [])
+    return isinstance(origin.get("lfn"), str | None) and (
+        isinstance(members, list)
+        and all(
+            isinstance(each, dict)
+            and isinstance(each.get("name"), str)
+            and isinstance(each.get("size_bytes"), int)
+            for each in members
+        )
+    )
 
 
 def fetched_at(directory: Path) -> datetime:

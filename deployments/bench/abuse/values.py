@@ -61,6 +61,9 @@ TEXTS: Final = (
 )
 """Texts that are no good value of nearly anything, and are all good UTF-8."""
 
+# What reads, checks, keeps and shows JSON each has another depth at which it gives up.
+_DEPTHS: Final = (99, 260, 500, 900, 960, 990, 1500, 3000)
+
 JSON_LITERALS: Final = (
     b'"\\u0000"',
     b'"\\ud800"',
@@ -90,8 +93,8 @@ JSON_LITERALS: Final = (
     b"[null]",
     b"[[]]",
     b'["a", 1, null, {}]',
-    b"[" * 500 + b"]" * 500,
-    b'{"a":' * 500 + b"1" + b"}" * 500,
+    *(b"[" * depth + b"]" * depth for depth in _DEPTHS),
+    *(b'{"a":' * depth + b"1" + b"}" * depth for depth in _DEPTHS),
     b"[" + b"0," * 20_000 + b"0]",
 )
 """Values as JSON's text: some cannot be written by `json.dumps`, and some cannot be kept."""
@@ -106,7 +109,7 @@ def awkward_text(chance: random.Random) -> str:
 
 def awkward_literal(chance: random.Random) -> bytes:
     """One of the values, or one of the texts as a value."""
-    if chance.random() < 0.5:  # noqa: PLR2004 - half of them
+    if chance.random() < 0.6:  # noqa: PLR2004 - more of them
         return chance.choice(JSON_LITERALS)
     return json.dumps(awkward_text(chance)).encode()
 
