@@ -85,7 +85,7 @@ class Judge:
         by = f"{sender.label}: {given}"
         if answer.status >= _SERVER_ERROR and answer.status != _UNAVAILABLE:
             self.note(Kind.SERVER_ERROR, f"{answer.status} for {by}: {answer.body[:300]!r}")
-        if answer.status == 0 and given.is_answered:
+        if answer.status == 0 and (given.is_answered or answer.is_late):
             self.note(Kind.SERVER_ERROR, f"no answer ({answer.problem}) for {by}")
         if _is_beyond(sender, given, answer):
             self.note(Kind.BEYOND_SCOPE, f"{answer.status} for {by}")

@@ -34,12 +34,14 @@ class Answer:
         headers: The headers.
         body: The body, of a long one its first part.
         problem: Why there is no status.
+        is_late: Whether the time for it is over, and the connection still stands.
     """
 
     status: int
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
     problem: str = ""
+    is_late: bool = False
 
     @property
     def text(self) -> str:
@@ -70,6 +72,8 @@ def send(api_url: str, sender: Sender, given: HttpInput) -> Answer:
                 if given.is_cut:
                     connection.shutdown(socket.SHUT_WR)
             return _read(connection, given.method)
+    except TimeoutError:
+        return Answer(0, problem=f"nothing came in {_SECONDS:g} s", is_late=True)
     except (OSError, http.client.HTTPException) as error:
         return Answer(0, problem=f"{type(error).__name__}: {error}")
 

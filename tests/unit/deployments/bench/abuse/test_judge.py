@@ -74,6 +74,11 @@ def test_no_answer_to_what_is_no_http_is_not(judge):
     assert counts(judge) == {}
 
 
+def test_a_connection_that_hangs_is_counted_whatever_was_sent(judge):
+    judge.answered(OPERATOR, request(is_answered=False), Answer(0, is_late=True))
+    assert counts(judge) == {Kind.SERVER_ERROR: 1}
+
+
 @pytest.mark.parametrize(
     "answer",
     [
