@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from deployments.bench.abuse import afterwards, files, snapshot, world
+from deployments.bench.abuse import afterwards, archives, files, snapshot, world
 from deployments.bench.abuse.callers import Sender, make_senders
 from deployments.bench.abuse.draw import Inputs, draw, files_among
 from deployments.bench.abuse.files import ARCHIVE, PUBLISHED, draw_files
@@ -129,7 +129,9 @@ class _Bench:
     def _unpack(self, given: Sequence[FileInput]) -> None:
         say(f"{len(given)} archives of logs")
         with ProcessPoolExecutor(2) as pool:
-            for each, why in zip(given, pool.map(files.unpack_one, given), strict=True):
+            for each, why in zip(
+                given, pool.map(archives.unpack_one, [each.content for each in given]), strict=True
+            ):
                 if why:
                     self.judge.note(Kind.ENDED_PART, f"a fetch ended by {why}, of {each}")
 

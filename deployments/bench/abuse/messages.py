@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any, Final
 
-from deployments.bench.abuse import requests, values
+from deployments.bench.abuse import oddities, values
 from deployments.bench.abuse.inputs import HttpInput
 from deployments.bench.abuse.operations import Operation
 
@@ -55,4 +55,4 @@ def bad_message(number: int, operation: Operation, chance: random.Random) -> Htt
     sent = chance.choices(
         (values.with_bad_value, values.with_bad_shape, values.broken), weights=(7, 2, 1)
     )[0](body, chance)
-    return HttpInput("message", "POST", PATH, operation, (requests.JSON,), sent)
+    return HttpInput("message", "POST", PATH, operation, (oddities.JSON,), sent)

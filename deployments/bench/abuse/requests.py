@@ -9,110 +9,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from deployments.bench.abuse import values
+from deployments.bench.abuse import oddities, values
 from deployments.bench.abuse.inputs import CREDENTIALS, HOST, LENGTH, Headers, HttpInput
 from deployments.bench.abuse.operations import Operation
-
-JSON: Final = ("Content-Type", "application/json")
-_METHODS: Final = (
-    "HEAD", "OPTIONS", "TRACE", "PUT", "PATCH", "DELETE", "POST", "GET", "PROPFIND", "BREW", "get",
-    "CONNECT", "X" * 300,
-)  # fmt: skip
-_TYPES: Final = (
-    (),
-    (("Content-Type", ""),),
-    (("Content-Type", "text/plain"),),
-    (("Content-Type", "application/x-www-form-urlencoded"),),
-    (("Content-Type", "multipart/form-data"),),
-    (("Content-Type", "multipart/form-data; boundary=x"),),
-    (("Content-Type", "application/json; charset=utf-16"),),
-    (("Content-Type", "application/json; charset=nonsense"),),
-    (("Content-Type", "APPLICATION/JSON;;;="),),
-    (("Content-Type", "application/xml"),),
-    (("Content-Type", "x" * 5000),),
-    (JSON, ("Content-Type", "text/plain")),
-    (JSON, ("Content-Encoding", "gzip")),
-    (JSON, ("Content-Encoding", "nonsense")),
-)
-_CREDENTIALS: Final = (
-    ("Authorization", ""),
-    ("Authorization", "Token"),
-    ("Authorization", "Token "),
-    ("Authorization", "Token  x  y"),
-    ("Authorization", "Bearer " + "0" * 40),
-    ("Authorization", "Basic YWRtaW46YWRtaW4="),
-    ("Authorization", "Basic !!!"),
-    ("Authorization", "Digest username=x"),
-    ("Authorization", "Token " + "f" * 9000),
-    ("Authorization", "Token ü\u20ac🧨"),
-    ("Authorization", "Token ' OR 1=1 --"),
-    ("Authorization", "Token null"),
-    ("Authorization", "token\t" + "0" * 40),
-    ("Cookie", "prodops_session="),
-    ("Cookie", "prodops_session=" + "A" * 43),
-    ("Cookie", 'prodops_session="\\000"; prodops_reader=x.y.z'),
-    ("Cookie", "prodops_reader=InZpc2l0b3Ii.aaaaaa.bbbbbbbbbbbbbbbbbbbbbbbbbbb"),
-    ("Cookie", ";;;=; =x; a" + "; b=c" * 500),
-    ("Cookie", "prodops_session=\u00ff\u00fe"),
-    ("X-Remote-User", ""),
-    ("X-Remote-User", " "),
-    ("X-Remote-User", "\u00ff\u00fe"),
-    ("X-Remote-User", "abuse\u202eresu"),
-    ("X-Remote-User", "x" * 5000),
-    ("X-Remote-User", "'; DROP TABLE request; --"),
-    ("X-Remote-User", "<script>alert(1)</script>"),
-)
-_HEADERS: Final = (
-    ("Range", "bytes=0-"),
-    ("Range", "bytes=-1"),
-    ("Range", "bytes=5-1"),
-    ("Range", "bytes=" + ",".join(f"{each}-{each}" for each in range(1000))),
-    ("Range", "bytes=99999999999999999999-"),
-    ("Range", "lines=1-2"),
-    ("If-Range", '"x"'),
-    ("If-None-Match", "*"),
-    ("If-None-Match", 'W/"' + "x" * 3000),
-    ("If-Modified-Since", "Yesterday"),
-    ("If-Modified-Since", "Mon, 99 Foo 9999 99:99:99 GMT"),
-    ("Last-Event-ID", "-1"),
-    ("Last-Event-ID", "9" * 400),
-    ("Last-Event-ID", "²"),
-    ("Last-Event-ID", "1; DROP TABLE event"),
-    ("Accept", "text/event-stream"),
-    ("Accept", "application/json;q=nan, */*;q=" + "9" * 300),
-    ("Accept", "image/*"),
-    ("Accept-Encoding", "gzip;q=2, br, *;q=x"),
-    ("Accept-Encoding", "identity;q=0"),
-    ("Accept-Language", "xx-" * 500),
-    ("Origin", "null"),
-    ("Origin", "http://[::1"),
-    ("Referer", "http://[" + "a" * 2000),
-    ("Sec-Fetch-Site", "cross-site"),
-    ("X-Forwarded-Proto", "https,https,\u00fc"),
-    ("X-Forwarded-Host", "evil.example"),
-    ("X-Forwarded-For", "::1, 999.1.1.1"),
-    ("X-Forwarded-Prefix", "/../.."),
-    ("X-HTTP-Method-Override", "DELETE"),
-    ("Expect", "100-continue"),
-    ("Expect", "nonsense"),
-    ("Upgrade", "websocket"),
-    ("Upgrade", "h2c"),
-    ("Connection", "Upgrade, HTTP2-Settings"),
-    ("User-Agent", "x" * 8000),
-    ("X-Empty", ""),
-)
-_HOSTS: Final = (
-    ("Host", "evil.example"),
-    ("Host", ""),
-    ("Host", "localhost:notaport"),
-    ("Host", "[::1"),
-    ("Host", "[::1]:99999999"),
-    ("Host", "localhost@evil.example"),
-    ("Host", "LOCALHOST."),
-    ("Host", "a" * 5000),
-    ("Host", "\u00fc.example"),
-    ("Host", "127.0.0.1/../x"),
-)
 
 
 @dataclass(frozen=True)
@@ -153,7 +52,7 @@ def good(operation: Operation, known: Known, chance: random.Random) -> HttpInput
     headers: Headers = ()
     body = b""
     if not operation.is_safe:
-        headers = (JSON,)
+        headers = (oddities.JSON,)
         sound = known.body_of(operation, chance)
         body = b"" if sound is None else json.dumps(sound).encode()
     target = known.path_of(operation, chance)
@@ -213,15 +112,15 @@ def _broken(sound: HttpInput, known: Known, chance: random.Random) -> HttpInput:
 
 
 def _type(sound: HttpInput, _known: Known, chance: random.Random) -> HttpInput:
-    return replace(sound, headers=chance.choice(_TYPES))
+    return replace(sound, headers=chance.choice(oddities.TYPES))
 
 
 def _method(sound: HttpInput, _known: Known, chance: random.Random) -> HttpInput:
-    return replace(sound, method=chance.choice(_METHODS), is_answered=False)
+    return replace(sound, method=chance.choice(oddities.METHODS), is_answered=False)
 
 
 def _credentials(sound: HttpInput, _known: Known, chance: random.Random) -> HttpInput:
-    made_up = chance.sample(_CREDENTIALS, chance.choice((1, 1, 2)))
+    made_up = chance.sample(oddities.CREDENTIALS, chance.choice((1, 1, 2)))
     if chance.random() < 0.2:  # noqa: PLR2004 - a doubled one now and then
         made_up = [("X-Remote-User", "bench"), ("X-Remote-User", "abuse-else")]
     # Beside the caller's own, or in its place: nobody, then.
@@ -230,13 +129,13 @@ def _credentials(sound: HttpInput, _known: Known, chance: random.Random) -> Http
 
 
 def _headers(sound: HttpInput, _known: Known, chance: random.Random) -> HttpInput:
-    odd = chance.sample(_HEADERS, chance.randint(1, 3))
+    odd = chance.sample(oddities.HEADERS, chance.randint(1, 3))
     is_upgrade = any(name in {"Upgrade", "Connection"} for name, _ in odd)
     return replace(sound, headers=(*sound.headers, *odd), is_answered=not is_upgrade)
 
 
 def _host(sound: HttpInput, _known: Known, chance: random.Random) -> HttpInput:
-    odd = [chance.choice(_HOSTS) for _ in range(chance.choice((0, 1, 1, 2)))]
+    odd = [chance.choice(oddities.HOSTS) for _ in range(chance.choice((0, 1, 1, 2)))]
     headers = (*sound.headers, *odd)
     return replace(sound, headers=headers, without=frozenset({HOST}), is_answered=False)
 

@@ -16,6 +16,7 @@ from typing import Final
 from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from deployments.bench.abuse.forbidden import FORBIDDEN
 from deployments.bench.abuse.inputs import RowInput
 from deployments.bench.abuse.operations import sample
 from deployments.bench.abuse.values import JSON_LITERALS, TEXTS
@@ -52,42 +53,6 @@ _BY_TYPE: Final[Mapping[str, Sequence[str]]] = {
     "date": ("infinity", "-infinity", "4713-01-01 BC", "2026-08-01", "5874897-12-31"),
     "timestamp with time zone": _TIMES,
 }
-_FORBIDDEN: Final = (
-    "UPDATE request SET state = 'completed'",
-    "UPDATE request SET action = 'check_pipeline', lease_until = now()",
-    "INSERT INTO request (action, parameters) VALUES ('check_pipeline', '{}')",
-    "INSERT INTO cancellation (request_id, requested_by) SELECT id, 'bench' FROM request",
-    "INSERT INTO event (at, msg_type, payload, request_id) VALUES (now(), 'x', '{}', 1)",
-    "UPDATE event SET payload = '{}'",
-    "DELETE FROM event",
-    "INSERT INTO api_token (owner, note, key_hash, created_at) VALUES ('x', '', 'x', now())",
-    "UPDATE api_token SET scopes = '{admin}'",
-    "DELETE FROM api_token",
-    "SELECT key_hash FROM api_token",
-    "SELECT * FROM api_session",
-    "INSERT INTO api_user (name, scopes, note, updated_at) VALUES ('x', '{admin}', '', now())",
-    "UPDATE api_policy SET proxied_ceiling = '{admin}'",
-    "DELETE FROM api_action",
-    "UPDATE api_action SET scope = 'read'",
-    "INSERT INTO swf_fastmon_files SELECT * FROM swf_fastmon_files",
-    "UPDATE swf_fastmon_files SET sampled_by = 1",
-    "DELETE FROM fastmon_inbox",
-    "UPDATE fastmon_inbox SET state = 'sampled'",
-    "DELETE FROM provenance_file",
-    "UPDATE submission_attempt SET state = 'failed'",
-    "DELETE FROM payload_log",
-    "TRUNCATE request",
-    "DROP TABLE event",
-    "ALTER TABLE event DISABLE ROW LEVEL SECURITY",
-    "CREATE TABLE abuse (x int)",
-    "CREATE FUNCTION abuse() RETURNS int LANGUAGE sql AS 'SELECT 1'",
-    "SET ROLE prodops_ops",
-    "COPY event TO PROGRAM 'id'",
-    "SELECT pg_read_file('/etc/passwd')",
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'prodops_ops'",
-    "SELECT lo_import('/etc/passwd')",
-    "CREATE EXTENSION dblink",
-)  # fmt: skip
 _CHANNELS: Final = ("prodops_request", "prodops_event", "prodops_inbox", "abuse")
 _ACCEPT: Final = "SELECT request_accept(:means, :proof, CAST(:wanted AS jsonb))"
 
@@ -130,7 +95,7 @@ def draw_rows(
         lambda: _accept(proofs, chance),
         lambda: _accept(proofs, chance),
         lambda: _notify(chance),
-        lambda: RowInput("forbidden", chance.choice(_FORBIDDEN)),
+        lambda: RowInput("forbidden", chance.choice(FORBIDDEN)),
     )
     return [makers[each % len(makers)]() for each in range(number)]
 

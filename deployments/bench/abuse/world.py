@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import httpx
 
-from deployments.bench.abuse import files
+from deployments.bench.abuse import files, published
 from deployments.bench.abuse.callers import Sender
 from deployments.bench.abuse.inputs import FileInput
 from deployments.bench.abuse.requests import Known
@@ -46,7 +46,7 @@ def settings_of(place: Path) -> dict[str, str]:
     }
 
 
-def fill(running: BenchStack, senders: Iterable[Sender], published: list[FileInput]) -> Known:
+def fill(running: BenchStack, senders: Iterable[Sender], logs: list[FileInput]) -> Known:
     """Make rows of every kind; gives their keys.
 
     Raises:
@@ -59,7 +59,7 @@ def fill(running: BenchStack, senders: Iterable[Sender], published: list[FileInp
             with CampaignMaker(running.stack.api_url, token) as maker:
                 tasks += maker.make([sender.name])
     keys = _records(running)
-    jobs = [str(job) for job in _logs(running, published)]
+    jobs = [str(job) for job in _logs(running, logs)]
     keys |= {
         "prod-tasks/name": tasks,
         "tasks/name": tasks,
@@ -115,12 +115,12 @@ def _list(running: BenchStack, kind: str) -> list[dict[str, Any]]:
     return found
 
 
-def _logs(running: BenchStack, published: list[FileInput]) -> list[int]:
+def _logs(running: BenchStack, logs: list[FileInput]) -> list[int]:
     """Publish bad logs, each of a job of its own, whose rows say that they are there."""
     root = cache.root_of(running.stack.settings.stack.tmp_dir)
-    jobs = [int(each.name) for each in published] or [files.FIRST_JOB]
-    for each in published:
-        files.publish(root, int(each.name), each)
+    jobs = [int(each.name) for each in logs] or [files.FIRST_JOB]
+    for each in logs:
+        published.publish(root, int(each.name), each)
     with transaction(running.engine) as session:
         session.add_all(
             PayloadLog(pandaid=job, jeditaskid=job, state=LogState.READY) for job in jobs

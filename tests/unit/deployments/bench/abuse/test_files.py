@@ -1,13 +1,13 @@
-"""Bad files are made as they are drawn; what unpacks archives is seen to crash."""
+"""Bad files are made as they are drawn."""
 
 from __future__ import annotations
 
 import pytest
 
-from blocks.errors import ProdOpsError
 from deployments.bench.abuse import files
-from deployments.bench.abuse.files import ARCHIVE, PLACERS, draw_files, place, publish, unpack_one
+from deployments.bench.abuse.files import PLACERS, place
 from deployments.bench.abuse.inputs import FileInput
+from deployments.bench.abuse.published import publish
 
 
 @pytest.mark.parametrize("kind", PLACERS)
@@ -25,33 +25,3 @@ def test_a_log_is_published_with_the_mark_and_origin_that_were_drawn(tmp_path):
     directory = publish(tmp_path, 7, FileInput(files.PUBLISHED, b"7", b"mark\0\0[]"))
     assert (directory / ".done").read_bytes() == b"mark"
     assert (directory / ".origin").read_bytes() == b"[]"
-
-
-def test_no_bad_archive_ends_a_fetch():
-    archives = [each for each in draw_files(11, 120) if each.kind == ARCHIVE]
-    assert len(archives) == 40
-    assert [why for each in archives if (why := unpack_one(each))] == []
-
-
-def test_an_error_that_is_none_of_ours_is_seen(monkeypatch):
-    def crash(*_args: object, **_more: object) -> None:
-        raise RecursionError("too deep")
-
-    monkeypatch.setattr(files, "unpack", crash)
-    assert unpack_one(FileInput(ARCHIVE, b"x")) == "RecursionError: too deep"
-
-
-def test_an_error_of_ours_is_not(monkeypatch):
-    def refuse(*_args: object, **_more: object) -> None:
-        raise ProdOpsError("no archive")
-
-    monkeypatch.setattr(files, "unpack", refuse)
-    assert unpack_one(FileInput(ARCHIVE, b"x")) == ""
-
-
-def test_what_is_written_elsewhere_is_seen(monkeypatch):
-    def escape(archive, *_args: object, **_more: object) -> None:
-        (archive.parent / "escaped").touch()
-
-    monkeypatch.setattr(files, "unpack", escape)
-    assert "escaped" in unpack_one(FileInput(ARCHIVE, b"x"))
