@@ -21,12 +21,33 @@ EARLIEST: Final = datetime(2, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(9998, 12, 31, tzinfo=UTC)
 
 
-def read_json(text: str | bytes) -> Any:
-    """The JSON value; where Python cannot read it, its text, which no form takes for more."""
+_DEEPEST: Final = 128  # the doors take 64 levels, and answers can be written of 255
+
+
+def read_json(sent: str | bytes) -> Any:
+    """The JSON value; its text, which no form takes for more, where Python cannot handle it."""
+    text = sent if isinstance(sent, str) else sent.decode(errors="replace")
     try:
-        return json.loads(text)
+        value = json.loads(text)
     except (ValueError, RecursionError):  # numbers of 5,000 digits; as many brackets
-        return text if isinstance(text, str) else text.decode(errors="replace")
+        return text
+    # Few values have so many brackets: the others cost no second look.
+    is_long = text.count("[") + text.count("{") > _DEEPEST
+    return text if is_long and _is_deep(value) else value
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [
+            item
+            for each in level
+            if isinstance(each, dict | list)
+            for item in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return False
+    return True
 
 
 class _Clipped(Loader):

@@ -18,6 +18,7 @@ from typing import Any, Final
 from flows.common import directories
 from flows.common.database import now
 from flows.common.settings import Settings
+from flows.common.text import unkeepable
 from flows.payload_logs.errors import CacheUnwritable
 from flows.payload_logs.models import PayloadLog
 
@@ -132,8 +133,10 @@ def origin_in(content: bytes) -> dict[str, Any]:
 def _is_sound(origin: Mapping[str, Any]) -> bool:
     """Whether what readers go by has its form; a damaged file may hold anything."""
     members = origin.get("members", [])
-    return isinstance(origin.get("lfn"), str | None) and (
-        isinstance(members, list)
+    return (
+        not any(unkeepable(origin))
+        and isinstance(origin.get("lfn"), str | None)
+        and isinstance(members, list)
         and all(
             isinstance(each, dict)
             and isinstance(each.get("name"), str)

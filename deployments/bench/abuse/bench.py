@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from deployments.bench.abuse import afterwards, archives, files, snapshot, world
+from deployments.bench.abuse import afterwards, archives, crashes, files, snapshot, world
 from deployments.bench.abuse.callers import Sender, make_senders
 from deployments.bench.abuse.draw import Inputs, draw, files_among
 from deployments.bench.abuse.files import ARCHIVE, PUBLISHED, draw_files
@@ -58,15 +58,16 @@ class _Bench:
     def __init__(self, running: BenchStack, place: Path, seed: int, number: int) -> None:
         self.seed = seed
         self.refused = Counter[str]()
+        self.crashes: Sequence[str] = ()
         self._running = running
         self._place = place
-        world.let_proxied(running, "abuse-proxied")
         self._senders = make_senders(running)
         self._by_label = {each.label: each for each in self._senders}
+        self._columns = columns_of(running.engine)
         self.inputs, self._known = self._drawn(seed, number)
         self.judge = Judge(
             world.secrets_of(running, self._senders, place),
-            guards(),
+            guards({each.table for each in self._columns}),
             {"bench": ALL} | {each.name: each.scopes for each in self._senders if each.name},
         )
 
@@ -82,6 +83,7 @@ class _Bench:
         for why in afterwards.what_stands(self._running, self._place / "stf"):
             self.judge.note(Kind.ENDED_PART, why)
         self.judge.ended("good inputs afterwards", before, self._running.parts)
+        self.crashes = crashes.logged(self._running.stack.layout)
 
     def _drawn(self, seed: int, number: int) -> tuple[Inputs, Known]:
         say(f"seed {seed}: making {number} inputs")
@@ -98,7 +100,7 @@ class _Bench:
             operations=operations,
             known=known,
             generated=generated,
-            columns=columns_of(self._running.engine),
+            columns=self._columns,
             proofs={"token": token, "proxy": "abuse-proxied"},
         )
         return drawn, known
@@ -183,5 +185,7 @@ def _note(report: Report, bench: _Bench) -> None:
         report.note(f"not checked: {check} of {operation}, since it {reason}")
     for fault in bench.judge.faults[:_MOST_SHOWN]:
         report.note(str(fault))
+    for crash in bench.crashes:
+        report.note(f"logged: {crash}")
     if bench.judge.faults:
         report.note(f"again: prodops bench abuse --seed {bench.seed} --inputs {len(bench.inputs)}")

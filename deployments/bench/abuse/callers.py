@@ -57,7 +57,8 @@ def _made(running: BenchStack) -> Iterator[Sender]:
     proof = (("Cookie", f"{SESSION_COOKIE}={secret}"),)
     yield Sender("session", "abuse-session", scopes, proof, frozenset({key, secret}))
     with transaction(running.engine) as session:
-        proxied = with_included(access.policy(session).proxied_scopes)
+        user = access.set_user(session, "abuse-proxied", {Scope.REQUEST}, None)
+        proxied = with_included(user.scopes)
     yield Sender("proxied", "abuse-proxied", proxied, (("X-Remote-User", "abuse-proxied"),))
 
 

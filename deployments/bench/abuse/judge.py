@@ -22,7 +22,15 @@ _OF_ADMINS: Final = frozenset({"api_token", "api_user", "api_policy", "api_actio
 """What the ops side's commands write, and no route does."""
 _OWNED: Final = frozenset({"pcs_prod_task", "pcs_prod_request"})
 """Whose rows are their makers' own (docs/explanation/border.md, `request`)."""
+_ASKED_IN_VAIN: Final = 502
 EXEMPT: Final = {
+    ("server_errors", "GET /pcs/did/"): "says with 502 that Rucio did not answer (decision 0035)",
+    ("server_errors", "GET /pcs/did/{scope}/{name}"): (
+        "says with 502 that Rucio did not answer (decision 0035)"
+    ),
+    ("server_errors", "GET /panda/jobs/{pandaid}/payload-log/"): (
+        "says with 502 that the fetch failed, as the original (ops contract section 1.4)"
+    ),
     ("beyond_scope", "POST /login/"): "opens a session with the token that is sent, whoever sends",
     ("beyond_scope", "POST /logout/"): "ends the session that is sent, if one is",
     ("beyond_scope", "POST /api/messages/stream/"): (
@@ -83,7 +91,7 @@ class Judge:
         """Judge an answer."""
         self.statuses[answer.status] += 1
         by = f"{sender.label}: {given}"
-        if answer.status >= _SERVER_ERROR and answer.status != _UNAVAILABLE:
+        if _is_server_error(given, answer):
             self.note(Kind.SERVER_ERROR, f"{answer.status} for {by}: {answer.body[:300]!r}")
         if answer.status == 0 and (given.is_answered or answer.is_late):
             self.note(Kind.SERVER_ERROR, f"no answer ({answer.problem}) for {by}")
@@ -152,6 +160,12 @@ class Judge:
 
 
 _MESSAGING: Final = frozenset({Scope.MESSAGE})
+
+
+def _is_server_error(given: HttpInput, answer: Answer) -> bool:
+    if answer.status == _ASKED_IN_VAIN:
+        return (Kind.SERVER_ERROR.value, str(given.operation)) not in EXEMPT
+    return answer.status >= _SERVER_ERROR and answer.status != _UNAVAILABLE
 
 
 def _is_beyond(sender: Sender, given: HttpInput, answer: Answer) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Any, Final
@@ -86,8 +86,12 @@ def all_operations() -> tuple[Operation, ...]:
     )
 
 
-def guards() -> dict[str, frozenset[Scope]]:
-    """The scopes, by table, any of which permits to write it: those that its routes declare."""
+def guards(written: Collection[str]) -> dict[str, frozenset[Scope]]:
+    """The scopes, by table, any of which permits to write it: those that its routes declare.
+
+    Args:
+        written: The tables that the web tier writes; others are what requests come to.
+    """
     declared: dict[str, set[Scope]] = {}
     for each in all_operations():
         if each.scope is not None and not each.is_safe:
@@ -98,8 +102,9 @@ def guards() -> dict[str, frozenset[Scope]]:
     tables: dict[str, frozenset[Scope]] = {}
     for mapper in Base.registry.mappers:
         home = mapper.class_.__module__.split(".")[1]
-        if home in declared:
-            tables[str(mapper.local_table)] = frozenset(declared[home])
+        table = str(mapper.local_table)
+        if home in declared and table in written:
+            tables[table] = frozenset(declared[home])
     return tables
 
 

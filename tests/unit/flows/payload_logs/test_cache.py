@@ -86,6 +86,8 @@ def test_a_log_that_lost_any_single_file_is_not_there(tmp_path, name, lose):
         b'{"members": [{"name": ["x"], "size_bytes": 1}]}',
         b'{"members": [{"name": "payload.stdout", "size_bytes": "3"}]}',
         b'{"lfn": {"a": []}}',
+        b'{"lfn": "\\ud800"}',
+        b'{"scope": "\\u0000"}',
         b'{"lfn": ["x"], "members": []}',
     ],
 )

@@ -74,6 +74,12 @@ def test_no_answer_to_what_is_no_http_is_not(judge):
     assert counts(judge) == {}
 
 
+@pytest.mark.parametrize(("status", "count"), [(502, 0), (500, 1), (504, 1)])
+def test_where_502_is_the_answer_of_the_contract_it_is_none(judge, status, count):
+    judge.answered(OPERATOR, request("GET /pcs/did/"), Answer(status))
+    assert judge.count(Kind.SERVER_ERROR) == count
+
+
 def test_a_connection_that_hangs_is_counted_whatever_was_sent(judge):
     judge.answered(OPERATOR, request(is_answered=False), Answer(0, is_late=True))
     assert counts(judge) == {Kind.SERVER_ERROR: 1}

@@ -46,7 +46,11 @@ def test_whoever_writes_declares_a_scope():
     ],
 )
 def test_a_table_is_guarded_by_the_scopes_of_its_capability(table, scope):
-    assert guards()[table] == {scope}
+    assert guards([table]) == {table: {scope}}
+
+
+def test_what_the_web_tier_does_not_write_is_not_guarded():
+    assert guards([]) == {}
 
 
 @pytest.mark.parametrize(
