@@ -15,6 +15,9 @@ from psycopg import postgres
 from psycopg.abc import AdaptContext, Buffer
 from psycopg.adapt import Loader
 from psycopg.pq import Format
+from sqlalchemy import Dialect, TypeDecorator
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.sql.operators import OperatorType
 
 # Away from the ends of Python's calendar: other time zones have their place, and so has arithmetic.
 EARLIEST: Final = datetime(2, 1, 1, tzinfo=UTC)
@@ -48,6 +51,24 @@ def _is_deep(value: Any) -> bool:
         if not level:
             return False
     return True
+
+
+class JsonObject(TypeDecorator[dict[str, Any]]):
+    """JSONB of an object; where a row has something else there, it is read as an object with it.
+
+    The database keeps any JSON there, and what reads it looks for keys.
+    """
+
+    impl = JSONB
+    cache_ok = True
+
+    def coerce_compared_value(self, op: OperatorType | None, value: Any) -> Any:
+        """The type of what the column is compared with: as for any JSONB."""
+        return JSONB().coerce_compared_value(op, value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> dict[str, Any] | None:  # noqa: ARG002
+        """The object."""
+        return value if value is None or isinstance(value, dict) else {"value": value}
 
 
 class _Clipped(Loader):
