@@ -18,6 +18,7 @@ from typing import Any, Final
 from flows.common import directories
 from flows.common.database import now
 from flows.common.settings import Settings
+from flows.common.text import unkeepable
 from flows.payload_logs.errors import CacheUnwritable
 from flows.payload_logs.models import PayloadLog
 
@@ -124,9 +125,25 @@ def origin_in(content: bytes) -> dict[str, Any]:
     """What the content of an `.origin` says; empty where it is damaged."""
     try:
         origin = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
-    return origin if isinstance(origin, dict) else {}
+    return origin if isinstance(origin, dict) and _is_sound(origin) else {}
+
+
+def _is_sound(origin: Mapping[str, Any]) -> bool:
+    """Whether what readers go by has its form; a damaged file may hold anything."""
+    members = origin.get("members", [])
+    return (
+        not any(unkeepable(origin))
+        and isinstance(origin.get("lfn"), str | None)
+        and isinstance(members, list)
+        and all(
+            isinstance(each, dict)
+            and isinstance(each.get("name"), str)
+            and isinstance(each.get("size_bytes"), int)
+            for each in members
+        )
+    )
 
 
 def fetched_at(directory: Path) -> datetime:
