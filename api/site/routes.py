@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from importlib.metadata import version
 from typing import Final, Literal
 
@@ -22,7 +21,6 @@ router = APIRouter(prefix="/api/health", tags=["health"])
 _IS_READ_ONLY: Final = text(
     "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean"
 )
-_RECENT_SECONDS: Final = 15.0
 _HIDDEN: Final = {DatabaseState.FULL, DatabaseState.BUSY}
 
 
@@ -50,9 +48,7 @@ async def health(request: Request) -> Health:
 def _raise_recent(request: Request) -> None:
     """Say again what was answered just now, where a look at the database does not show it."""
     last: Unavailable | None = request.app.state.last_unavailable
-    if last is None or time.monotonic() - last.at > _RECENT_SECONDS:
-        return
-    if isinstance(last.error, DatabaseUnavailable) and last.error.state in _HIDDEN:
+    if last is not None and last.is_recent and last.is_of(*_HIDDEN):
         raise last.error
 
 

@@ -83,6 +83,7 @@ def test_a_read_only_database_is_read_and_told_and_heals(
         assert told(api.get(HEALTH)) == (503, "read_only")
         for page in ("/fastmon/", "/requests/", "/pcs/tasks/", "/api/runs/"):
             assert api.get(page).status_code == 200, page
+        wait_until(lambda: "The database is read-only" in api.get("/requests/").text, 10)
     wait_until(lambda: told(api.get(HEALTH)) == (200, None), 10)
     assert told(api.post("/api/messages/", json=NOTE)) == (201, None)
 
