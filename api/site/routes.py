@@ -8,10 +8,12 @@ from typing import Final, Literal
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from api.http.access import Reader
 from api.http.errors import Unavailable, refusals
 from api.http.sessions import take_in
+from api.http.silence import unless_silent
 from api.http.standing import OpsStanding, standing_of
 from api.http.stream import Feed
 from flows.common.database_errors import DatabaseState, DatabaseUnavailable
@@ -38,11 +40,15 @@ async def health(request: Request) -> Health:
 
     `away`, `read_only`, `full`, `busy` (all connections are in use) or `conflict`.
     """
-    if await take_in(request, lambda session: session.scalar(_IS_READ_ONLY)):
+    if await unless_silent(request, lambda: take_in(request, _is_read_only)):
         raise DatabaseUnavailable("the database is read-only for now", DatabaseState.READ_ONLY)
     _raise_recent(request)
     feed: Feed = request.app.state.feed
     return Health(status="ok", version=version("epic-prodops"), last_event_id=feed.last_id)
+
+
+def _is_read_only(session: Session) -> bool:
+    return bool(session.scalar(_IS_READ_ONLY))
 
 
 def _raise_recent(request: Request) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -36,7 +36,13 @@ from blocks.errors import Invalid, ProdOpsError
 from deployments.isolation import is_outage, isolated
 from deployments.worker.guardian_client import GuardianClient
 from deployments.worker.protocol import Ended, EndReason, Intent, Start
-from deployments.worker.registration import WORKER_TYPE, register_missing, state_of
+from deployments.worker.registration import (
+    WORKER_TYPE,
+    missing_actions,
+    register_deployment,
+    register_pool,
+    state_of,
+)
 from deployments.worker.request_store import (
     Ending,
     NoRoom,
@@ -205,27 +211,39 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         raise AssertionError("unreachable")
 
     async def _deployment(self, action: str) -> uuid.UUID:
+        """The id of the action's deployment, registered again where it was deleted."""
         if action not in self._deployments:
-            name = f"{actions.get(action).flow_name}/{action}"
-            found = await self._registered(lambda: self.client.read_deployment_by_name(name))
-            self._deployments[action] = found.id
+            async with self._registering:
+                if action not in self._deployments:
+                    found = await self._find_or_register(actions.get(action))
+                    self._deployments[action] = found
         return self._deployments[action]
 
-    async def _registered(self, ask: Callable[[], Awaitable[_T]]) -> _T:
-        """What `ask` gives of what is registered at Prefect, once more where it was deleted."""
-        try:
-            return await ask()
-        except ObjectNotFound:
-            await self.keep_registered()
-            return await ask()
+    async def _find_or_register(self, action: Action) -> uuid.UUID:
+        with suppress(ObjectNotFound):
+            name = f"{action.flow_name}/{action.name}"
+            found = await self.client.read_deployment_by_name(name)
+            if found.work_pool_name == self._work_pool_name:  # else its pool was deleted
+                return found.id
+        await register_pool(self.client, self._work_pool_name)
+        _log.warning("registers again what is missing at Prefect", deployment=action.name)
+        return await register_deployment(self.client, self._work_pool_name, action)
 
     async def keep_registered(self) -> None:
-        """Register again what was deleted: a deployment, the pool, or all that Prefect had."""
+        """Register again what was deleted: a deployment, the pool, or all that Prefect had.
+
+        One after the other: what somebody waits for comes between, and waits for one at most.
+        """
+        await self._keep_pool()
+        missing = await missing_actions(self.client, self._work_pool_name)
+        for action in missing:
+            self._deployments.pop(action.name, None)
+        for action in missing:
+            await self._deployment(action.name)
+
+    async def _keep_pool(self) -> WorkPool:
         async with self._registering:
-            missing = await register_missing(self.client, self._work_pool_name)
-        if missing:
-            self._deployments.clear()
-            _log.warning("registered again what was missing at Prefect", deployments=missing)
+            return await register_pool(self.client, self._work_pool_name)
 
     async def _propose_pending(self, flow_run: FlowRun) -> State[Any] | None:
         """The state that Prefect answers; None where another worker has the run."""
@@ -554,8 +572,11 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         """Read the pool's and queue's pause and limit: Prefect checks them in its poll only."""
         if time.monotonic() - self._snapshot_at < _SNAPSHOT_SECONDS:
             return
-        name = self._work_pool_name
-        pool: WorkPool = await self._registered(lambda: self.client.read_work_pool(name))
+        try:
+            pool = await self.client.read_work_pool(self._work_pool_name)
+        except ObjectNotFound:
+            self._deployments.clear()  # they lost it
+            pool = await self._keep_pool()
         self._record_work_pool_snapshot(pool)
         queues = await self.client.read_work_queues(work_pool_name=self._work_pool_name)
         self._queue = next((each for each in queues if each.id == pool.default_queue_id), None)

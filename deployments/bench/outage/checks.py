@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final
 
 from deployments.bench.outage.evidence import Asked, Evidence
-from deployments.bench.outage.load import Sort
+from deployments.bench.outage.load import Sort, Wish
 from deployments.bench.outage.pages import Look
 from deployments.bench.outage.schedules import Kind
 from flows.payload_logs import messages as logs
@@ -19,11 +19,10 @@ from flows.submission import messages as submissions
 
 TFS_PER_STF: Final = 7
 QUEUED_SECONDS: Final = 5.0
-"""So long a request may wait in the queue before a page must say so."""
+"""So long a request may wait in the queue, or not be taken, before a page must say so."""
 NOTICED_SECONDS: Final = {
     Kind.READ_ONLY: 5.0,
     Kind.AWAY: 5.0,
-    Kind.FULL: 5.0,
     Kind.PREFECT_AWAY: 12.0,  # a heartbeat, its patience with Prefect, and the page's cache
     Kind.PREFECT_WIPED: 12.0,
 }
@@ -178,6 +177,8 @@ def _unsaid(found: Evidence, look: Look) -> str | None:
         return None
     if (waiting := _queued_at(found.requests, look.at)) and not _WAITS.search(look.words):
         return f"{len(waiting)} requests wait in the queue"
+    if untaken := _untaken_at(found.wishes, look.at):
+        return f"{len(untaken)} wishes were not taken"
     kind, lasted = found.schedule.kind, look.at - found.began_at
     is_due = lasted > NOTICED_SECONDS.get(kind, math.inf)
     return f"{kind} for {lasted:.0f} s" if is_due else None
@@ -190,6 +191,16 @@ def _queued_at(requests: Sequence[Asked], at: float) -> list[Asked]:
         for each in requests
         if each.created_at < at - QUEUED_SECONDS
         and (each.claimed_at is None or each.claimed_at > at)
+    ]
+
+
+def _untaken_at(wishes: Sequence[Wish], at: float) -> list[Wish]:
+    """What had been asked for long before, and was not taken yet."""
+    return [
+        each
+        for each in wishes
+        if each.asked_at < at - QUEUED_SECONDS
+        and (each.accepted_at is None or each.accepted_at > at)
     ]
 
 

@@ -17,6 +17,8 @@ from flows.common import actions
 from flows.common.database_errors import DatabaseUnavailable
 from flows.common.models import OPEN
 
+CLAIM_SECONDS: Final = 15.0
+"""In that time the first claim must have come."""
 HEAL_SECONDS: Final = 30.0
 """In that time all must have healed."""
 PATIENCE_SECONDS: Final = 120.0
@@ -25,7 +27,7 @@ _CLIENTS_SECONDS: Final = 5.0
 _FIRST_CLAIM: Final = "SELECT min(claimed_at) FROM request WHERE claimed_at > :since"
 # A sampling request goes on as long as STFs come: what it has to do stands in the inbox.
 _OPEN: Final = """
-    SELECT count(*) FROM request
+    SELECT DISTINCT action FROM request
     WHERE created_at <= :until AND state = ANY(:open) AND action <> 'sample_stfs'
 """
 _WAITING: Final = """
@@ -41,12 +43,25 @@ class Healed:
     Attributes:
         first_claim_s: Until the first claim.
         heal_s: Until all was done that had been accepted before, and everything stands as before.
-        missing: What was still missing at the last look.
+        missing: What was still missing, and for how long.
     """
 
     first_claim_s: float | None
     heal_s: float | None
-    missing: str
+    missing: str = ""
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it took longer than it may."""
+        first, heal = self.first_claim_s, self.heal_s
+        return first is None or first > CLAIM_SECONDS or heal is None or heal > HEAL_SECONDS
+
+    def __str__(self) -> str:
+        first, heal = (
+            "never" if each is None else f"after {each:.1f} s"
+            for each in (self.first_claim_s, self.heal_s)
+        )
+        return f"first claim {first}, healed {heal}; {self.missing}"
 
 
 class Healing:
@@ -56,7 +71,7 @@ class Healing:
         self._running = running
         self._prefect = prefect
         self._load = load
-        self._missing = ""
+        self._missing: dict[str, float] = {}
 
     def measure(self, since: float, *, late: Callable[[], None]) -> Healed:
         """Wait until all has healed that was struck until `since`.
@@ -66,6 +81,7 @@ class Healing:
             late: Called when healing takes longer than it should, before the wait goes on.
         """
         until = datetime.fromtimestamp(since, UTC)
+        self._missing.clear()
         is_healed = comes_true(lambda: self._is_healed(until), HEAL_SECONDS, every_seconds=0.25)
         if not is_healed:
             late()
@@ -76,36 +92,38 @@ class Healing:
         return Healed(
             first_claim_s=(claimed_at - until).total_seconds() if claimed_at else None,
             heal_s=took if is_healed else None,
-            missing=self._missing,
+            missing=", ".join(
+                f"{what} until {at - since:.1f} s" for what, at in self._missing.items()
+            ),
         )
 
     def _is_healed(self, until: datetime) -> bool:
-        """Whether nothing is missing; the first thing that is stands in `missing`."""
+        """Whether nothing is missing; else it is noted what is."""
         try:
-            self._missing = next(self._found_missing(until), "")
+            missing = list(self._found_missing(until))
         except (DatabaseUnavailable, httpx.HTTPError) as error:
-            self._missing = f"{type(error).__name__}: {error}"
-        return not self._missing
+            missing = [type(error).__name__]
+        self._missing |= dict.fromkeys(missing, time.time())
+        return not missing
 
     def _found_missing(self, until: datetime) -> Iterator[str]:
         running = self._running
-        if number := running.count(_OPEN, until=until, open=list(OPEN)):
-            yield f"{number} requests of before are open"
-        if number := running.count(_WAITING, until=until):
-            yield f"{number} STFs of before wait"
+        for action in running.values(_OPEN, until=until, open=list(OPEN)):
+            yield f"open {action}"
+        if running.count(_WAITING, until=until):
+            yield "STFs that wait"
         health = running.http.get("/api/health/", timeout=_CLIENTS_SECONDS)
         if not health.is_success:
-            yield f"health: {health.status_code} {health.text}"
+            yield "health"
         standing = running.http.get("/api/health/operations/", timeout=_CLIENTS_SECONDS).json()
         if standing["state"] == _AWAY:
-            yield f"the strip: {standing['text']}"
+            yield "the strip"
         if not self._prefect.has_pool():
-            yield "the work pool is missing"
+            yield "the work pool"
         if missing := set(actions.all_actions()) - self._prefect.deployments():
-            yield f"deployments are missing: {sorted(missing)}"
-        behind = self._load.ask("behind", event_id=running.last_event_id())["clients"]
-        if behind:
-            yield f"{behind} clients of the stream are behind"
+            yield f"{len(missing)} deployments"
+        if self._load.ask("behind", event_id=running.last_event_id())["clients"]:
+            yield "clients of the stream"
 
 
 def patiently(look: Callable[[], bool]) -> Callable[[], bool]:

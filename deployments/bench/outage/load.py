@@ -133,8 +133,8 @@ class Load:
         """Begin each wish when it is due, whatever became of those before."""
         began, asking = time.monotonic(), []
         for number, wish in zip(itertools.count(), series.wishes, strict=False):
-            await asyncio.sleep(began + number * series.every_seconds - time.monotonic())
-            if self._is_ending.is_set():
+            early = began + number * series.every_seconds - time.monotonic()
+            if await asyncio.to_thread(self._is_ending.wait, max(0.0, early)):
                 break
             asking.append(asyncio.create_task(self._ask(http, wish)))
         await asyncio.gather(*asking)

@@ -13,7 +13,7 @@ import httpx
 from deployments.bench.common.stack import BenchStack
 
 EVERY_SECONDS: Final = 0.5
-ANSWER_SECONDS: Final = 10.0
+ANSWER_SECONDS: Final = 8.0
 """A person who gets no page in that time has been told nothing."""
 _PAGE: Final = "/requests/"
 _STRIP: Final = re.compile(r'id="strip-words">([^<]*)<')

@@ -117,20 +117,33 @@ class FakePrefect:
     async def read_work_pool(self, name: str) -> Any:
         if name not in self.pools:
             raise ObjectNotFound(Exception(name))
-        return SimpleNamespace(base_job_template=registration.LOCKED_TEMPLATE)
+        template = registration.LOCKED_TEMPLATE
+        return SimpleNamespace(base_job_template=template, default_queue_id=None)
 
-    async def create_work_pool(self, pool: Any) -> None:
+    async def create_work_pool(self, pool: Any) -> Any:
         self.pools.add(pool.name)
+        return await self.read_work_pool(pool.name)
 
     async def create_flow(self, _flow: Any) -> str:
         return "flow"
 
-    async def create_deployment(self, *, name: str, **_: Any) -> None:
+    async def create_deployment(self, *, name: str, work_pool_name: str, **_: Any) -> uuid.UUID:
+        await asyncio.sleep(0)
         self.registered.append(name)
-        self.deployments[name] = SimpleNamespace(name=name, id=uuid.uuid4())
+        made = SimpleNamespace(name=name, id=uuid.uuid4(), work_pool_name=work_pool_name)
+        self.deployments[name] = made
+        return made.id
+
+    def delete_pool(self) -> None:
+        self.pools.clear()
+        for each in self.deployments.values():
+            each.work_pool_name = None
 
     async def read_deployments(self, **_: Any) -> list[Any]:
-        return list(self.deployments.values())
+        return [each for each in self.deployments.values() if each.work_pool_name]
+
+    async def read_work_queues(self, **_: Any) -> list[Any]:
+        return []
 
     async def read_deployment_by_name(self, name: str) -> Any:
         try:
@@ -159,6 +172,7 @@ def working(prefect: FakePrefect) -> PoolWorker:
     worker.equip(None, None, WorkerSettings())
     worker._client = prefect
     worker._work_pool_name = "prodops"
+    worker._record_work_pool_snapshot = lambda _pool: None
     return worker
 
 
@@ -170,21 +184,41 @@ def test_what_was_deleted_is_registered_again_and_the_request_runs_once(prefect,
         await worker._deployment("read_did")  # known from before
         prefect.registered.clear()
         if deleted in {"the pool", "everything"}:
-            prefect.pools.clear()
+            prefect.delete_pool()
         if deleted == "everything":
             prefect.deployments.clear()
-        else:
+        elif deleted != "the pool":
             del prefect.deployments["read_did"]
         if deleted == "and made anew":
-            await prefect.create_deployment(name="read_did")
+            await prefect.create_deployment(name="read_did", work_pool_name="prodops")
+        await worker._look_at_pool()
         request = SimpleNamespace(action="read_did", parameters={}, id=1, attempts=1)
         await worker._create_run(request)
+        assert prefect.registered == ["read_did"], "a request waits for its own deployment alone"
+        await worker.keep_registered()
 
     asyncio.run(work())
     assert prefect.pools == {"prodops"}
+    lost_all = deleted in {"the pool", "everything"}
     everything = sorted(actions.all_actions())
-    assert sorted(prefect.registered) == (everything if deleted == "everything" else ["read_did"])
+    assert sorted(prefect.registered) == (everything if lost_all else ["read_did"])
     assert prefect.runs == [prefect.deployments["read_did"].id]
+
+
+def test_what_a_request_waits_for_is_registered_before_the_rest(prefect):
+    async def work() -> None:
+        worker = working(prefect)
+        keeping = asyncio.create_task(worker.keep_registered())
+        await asyncio.sleep(0)
+        await asyncio.gather(*[worker._deployment(name) for name in WAITED_FOR * 2])
+        assert len(prefect.registered) < len(actions.all_actions()) / 2
+        await keeping
+
+    asyncio.run(work())
+    assert sorted(prefect.registered) == sorted(actions.all_actions()), "each once"
+
+
+WAITED_FOR = sorted(actions.all_actions())[-2:]
 
 
 def test_what_is_registered_stays_as_an_operator_has_changed_it(prefect):

@@ -20,6 +20,7 @@ SEEDS = {draw(seed).kind: seed for seed in range(40)}
 SUBMITTED, LOG_READY = "prodtask_submitted", "payload_log_ready"
 GOOD_STRIP = "The worker and Prefect answer. Nothing waits."
 READ_ONLY = "The database is read-only since 12:00:00: nothing new is taken. Nothing waits."
+FULL = "The database has no room left since 12:00:00: nothing new is taken. Nothing waits."
 NO_PREFECT = "Prefect has not answered since 12:00:00: no run starts. Nothing waits."
 NO_WORKER = "The worker is away, last heard at 12:00:00: nothing is done. Nothing waits."
 WAITING = "The worker and Prefect answer. 2 requests wait, the first since 12:00:00."
@@ -184,7 +185,6 @@ def test_what_is_said_in_time_is_said(kind: Kind, seconds: float, words: str):
     [
         (Kind.READ_ONLY, look(6, GOOD_STRIP)),
         (Kind.READ_ONLY, look(6, WAITING)),
-        (Kind.FULL, look(6, "")),
         (Kind.AWAY, look(1, "no answer: ReadTimeout", status=0, took=10)),
         (Kind.AWAY, look(6, "Internal Server Error", status=500)),
         (Kind.PREFECT_AWAY, look(13, GOOD_STRIP)),
@@ -202,6 +202,17 @@ def test_a_request_that_waits_in_the_queue_is_said_whatever_the_fault():
         assert sins(silent) == [Sin.UNSAID]
         assert not sins(good(kind=kind, requests=requests, looks=[look(8, WAITING)]))
         assert not sins(good(kind=kind, requests=requests, looks=[look(3, GOOD_STRIP)]))
+
+
+def test_what_is_not_taken_is_said_whatever_the_fault():
+    late = accepted(fetch(8))
+    late.accepted_at = BEGAN + 20
+    for kind in (Kind.FULL, Kind.RESTARTED):
+        given = {"kind": kind, "wishes": [late], "log_states": {"8": "ready"}}
+        assert sins(good(**given, looks=[look(8, GOOD_STRIP)])) == [Sin.UNSAID]
+        assert sins(good(**given, looks=[look(8, WAITING)])) == [Sin.UNSAID]
+        assert not sins(good(**given, looks=[look(8, FULL)]))
+        assert not sins(good(**given, looks=[look(3, GOOD_STRIP), look(25, GOOD_STRIP)]))
 
 
 def test_looks_before_and_after_the_fault_are_not_judged():
