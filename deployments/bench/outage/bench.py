@@ -16,7 +16,7 @@ from deployments.bench.outage.checks import TFS_PER_STF, breaches
 from deployments.bench.outage.disk import CannotMount, SmallDisk, small_disk
 from deployments.bench.outage.evidence import Evidence, Place, rows_of
 from deployments.bench.outage.faults import Fault, fault_of
-from deployments.bench.outage.healing import PATIENCE_SECONDS, Healing, patiently
+from deployments.bench.outage.healing import Healing, patiently
 from deployments.bench.outage.load import Load
 from deployments.bench.outage.outside import Prefect
 from deployments.bench.outage.pages import Look, Watcher
@@ -42,7 +42,8 @@ SETTINGS: Final = {
 }
 """Everything else is as by default."""
 CLIENTS: Final = 50
-_ANSWER_SECONDS: Final = 180.0
+_ANSWER_SECONDS: Final = 600.0
+_QUIET_SECONDS: Final = 300.0
 _NEWEST_REQUEST: Final = "SELECT coalesce(max(id), 0) FROM request"
 _OPEN: Final = "SELECT count(*) FROM request WHERE state = ANY(:states)"
 
@@ -113,7 +114,7 @@ class _Bench:
         with Load(self._running, series) as asking:
             moments, looks = self._strike(schedule, fault)
             healed = self._healing.measure(moments[1], late=asking.end)
-        comes_true(patiently(self._is_quiet), PATIENCE_SECONDS)
+        comes_true(patiently(self._is_quiet), _QUIET_SECONDS)
         evidence = Evidence(
             schedule=schedule,
             began_at=moments[0],

@@ -80,11 +80,10 @@ def _every_accepted_request_is_there(found: Evidence) -> Iterator[Breach]:
 def _every_request_has_ended_well(found: Evidence) -> Iterator[Breach]:
     """Nothing of the load can fail by itself: an end other than completed is not what happened."""
     for each in found.requests:
-        said = f"request {each.id} ({each.action} {each.subject}) is {each.state}: {each.error}"
         if each.state in {"failed", "cancelled"}:
-            yield Breach(Sin.FALSE_END, said)
+            yield Breach(Sin.FALSE_END, str(each))
         elif each.state != "completed":
-            yield Breach(Sin.LOST, said)
+            yield Breach(Sin.LOST, str(each))
 
 
 def _every_end_is_announced_once(found: Evidence) -> Iterator[Breach]:

@@ -23,7 +23,9 @@ FINALS: Final = (submissions.SUBMITTED, submissions.FAILED, logs.READY, logs.FAI
 _REQUESTS: Final = text("""
     SELECT id, action, subject, state, attempts, result -> 'joined' AS joined, error,
            extract(epoch FROM created_at)::float AS created_at,
-           extract(epoch FROM claimed_at)::float AS claimed_at
+           extract(epoch FROM claimed_at)::float AS claimed_at,
+           (SELECT concat(at::time(0), ' ', msg_type, ' ', payload ->> 'text') FROM event
+            WHERE event.request_id = request.id ORDER BY event.id DESC LIMIT 1) AS last_event
     FROM request WHERE id > :after ORDER BY id
 """)
 _FINALS: Final = text("""
@@ -59,6 +61,14 @@ class Asked:
     error: str | None = None
     created_at: float = 0.0
     claimed_at: float | None = None
+    last_event: str | None = None
+
+    def __str__(self) -> str:
+        """What it is and what it came to, for people."""
+        return (
+            f"request {self.id} ({self.action} {self.subject}) is {self.state} at attempt "
+            f"{self.attempts}: {self.error}; last {self.last_event}"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
