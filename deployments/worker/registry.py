@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from contextlib import suppress
 
 import structlog
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import WorkPool, WorkQueue
 from prefect.exceptions import ObjectNotFound
 
-from deployments.worker.registration import register_missing
+from deployments.isolation import isolated
+from deployments.worker.registration import missing_actions, register_deployment, register_pool
 from flows.common import actions
-
-_T = TypeVar("_T")
+from flows.common.actions import Action
 
 _log = structlog.get_logger("worker")
 
@@ -30,11 +29,11 @@ class Registry:
         self._registering = asyncio.Lock()
 
     async def deployment(self, action: str) -> uuid.UUID:
-        """The deployment of the action; remembered."""
+        """The id of the action's deployment, registered again where it was deleted; remembered."""
         if action not in self._deployments:
-            name = f"{actions.get(action).flow_name}/{action}"
-            found = await self._registered(lambda: self._client.read_deployment_by_name(name))
-            self._deployments[action] = found.id
+            async with self._registering:
+                if action not in self._deployments:
+                    self._deployments[action] = await self._find_or_register(actions.get(action))
         return self._deployments[action]
 
     def forget(self) -> None:
@@ -43,22 +42,37 @@ class Registry:
 
     async def pool(self) -> tuple[WorkPool, WorkQueue | None]:
         """The pool, and its default queue."""
-        pool = await self._registered(lambda: self._client.read_work_pool(self._pool))
+        try:
+            pool = await self._client.read_work_pool(self._pool)
+        except ObjectNotFound:
+            self.forget()  # they lost it
+            pool = await self._keep_pool()
         queues = await self._client.read_work_queues(work_pool_name=self._pool)
         return pool, next((each for each in queues if each.id == pool.default_queue_id), None)
 
     async def keep(self) -> None:
-        """Register again what was deleted: a deployment, the pool, or all that Prefect had."""
-        async with self._registering:
-            missing = await register_missing(self._client, self._pool)
-        if missing:
-            self.forget()
-            _log.warning("registered again what was missing at Prefect", deployments=missing)
+        """Register again what was deleted: a deployment, the pool, or all that Prefect had.
 
-    async def _registered(self, ask: Callable[[], Awaitable[_T]]) -> _T:
-        """What `ask` gives of what is registered at Prefect, once more where it was deleted."""
-        try:
-            return await ask()
-        except ObjectNotFound:
-            await self.keep()
-            return await ask()
+        One after the other: what somebody waits for comes between, and waits for one at most.
+        """
+        await self._keep_pool()
+        missing = await missing_actions(self._client, self._pool)
+        for action in missing:
+            self._deployments.pop(action.name, None)
+        for action in missing:
+            with isolated("a deployment could not be registered", deployment=action.name):
+                await self.deployment(action.name)
+
+    async def _keep_pool(self) -> WorkPool:
+        async with self._registering:
+            return await register_pool(self._client, self._pool)
+
+    async def _find_or_register(self, action: Action) -> uuid.UUID:
+        with suppress(ObjectNotFound):
+            name = f"{action.flow_name}/{action.name}"
+            found = await self._client.read_deployment_by_name(name)
+            if found.work_pool_name == self._pool:  # else its pool was deleted
+                return found.id
+        await register_pool(self._client, self._pool)
+        _log.warning("registers again what is missing at Prefect", deployment=action.name)
+        return await register_deployment(self._client, self._pool, action)

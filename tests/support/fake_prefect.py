@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from types import SimpleNamespace
 from typing import Any
@@ -26,24 +27,39 @@ class FakePrefect:
         self.deployments: dict[str, Any] = {}
         self.runs: list[Any] = []
         self.registered: list[str] = []
+        self.refused: set[str] = set()
 
     async def read_work_pool(self, name: str) -> Any:
         if name not in self.pools:
             raise ObjectNotFound(Exception(name))
-        return SimpleNamespace(base_job_template=LOCKED_TEMPLATE)
+        return SimpleNamespace(base_job_template=LOCKED_TEMPLATE, default_queue_id=None)
 
-    async def create_work_pool(self, pool: Any) -> None:
+    async def create_work_pool(self, pool: Any) -> Any:
         self.pools.add(pool.name)
+        return await self.read_work_pool(pool.name)
+
+    async def read_work_queues(self, **_: Any) -> list[Any]:
+        return []
+
+    def delete_pool(self) -> None:
+        self.pools.clear()
+        for each in self.deployments.values():
+            each.work_pool_name = None
 
     async def create_flow(self, _flow: Any) -> str:
         return "flow"
 
-    async def create_deployment(self, *, name: str, **_: Any) -> None:
+    async def create_deployment(self, *, name: str, work_pool_name: str, **_: Any) -> uuid.UUID:
+        await asyncio.sleep(0)
+        if name in self.refused:
+            raise answer(422)
         self.registered.append(name)
-        self.deployments[name] = SimpleNamespace(name=name, id=uuid.uuid4())
+        made = SimpleNamespace(name=name, id=uuid.uuid4(), work_pool_name=work_pool_name)
+        self.deployments[name] = made
+        return made.id
 
     async def read_deployments(self, **_: Any) -> list[Any]:
-        return list(self.deployments.values())
+        return [each for each in self.deployments.values() if each.work_pool_name]
 
     async def read_deployment_by_name(self, name: str) -> Any:
         try:
