@@ -17,14 +17,14 @@ from filelock import FileLock, Timeout
 
 from deployments import signals
 from deployments.heartbeat import Heartbeat
-from deployments.isolation import isolated
+from deployments.isolation import outlived
 from deployments.prefect_access import await_server, bound_retries, configure_client
 from deployments.schema import await_schema
 from deployments.stack.layout import Layout
 from deployments.worker.identity import Identity, WorkerRuns
 from flows.common import requests
 from flows.common.database import make_engine
-from flows.common.database_errors import DatabaseUnavailable, translated
+from flows.common.database_errors import translated
 from flows.common.models import PartKind
 from flows.common.notifications import listen_dsn
 from flows.common.settings import Settings
@@ -32,6 +32,7 @@ from flows.common.settings import Settings
 _TICK_SECONDS: Final = 0.1
 _END_SECONDS: Final = 30.0
 _NAME_SECONDS: Final = 1.0
+_LISTEN_SECONDS: Final = 1.0  # before the database is listened to anew
 _REGISTRATION_SECONDS: Final = 15.0  # a schedule whose deployment is gone starts nothing till then
 
 
@@ -204,23 +205,21 @@ class _Service:
         """Hold the worker's name through outages; ends with `WorkerRuns` where another has it."""
         while True:
             await asyncio.sleep(_NAME_SECONDS)
-            await asyncio.to_thread(self.identity.keep)
+            with outlived("the worker's name cannot be kept", ended_by=(WorkerRuns,)):
+                await asyncio.to_thread(self.identity.keep)
 
     async def _listen(self) -> None:
         """Wake when the database says that a request waits."""
         while True:
-            try:
-                with translated():
-                    async with await psycopg.AsyncConnection.connect(
-                        listen_dsn(), autocommit=True
-                    ) as connection:
-                        await connection.execute(f"LISTEN {requests.CHANNEL}")
+            with outlived("the worker hears nothing from the database"), translated():
+                async with await psycopg.AsyncConnection.connect(
+                    listen_dsn(), autocommit=True
+                ) as connection:
+                    await connection.execute(f"LISTEN {requests.CHANNEL}")
+                    self.notified.set()
+                    async for _ in connection.notifies():
                         self.notified.set()
-                        async for _ in connection.notifies():
-                            self.notified.set()
-            except DatabaseUnavailable as error:
-                _log.warning("the worker lost the database", reason=str(error).strip())
-                await asyncio.sleep(1.0)
+            await asyncio.sleep(_LISTEN_SECONDS)
 
     async def _drain(self, worker: Any) -> None:
         """Let running work end, or hand it back; nothing new is taken."""
@@ -239,10 +238,5 @@ async def _repeat(seconds: float, chore: Callable[[], Awaitable[Any]]) -> None:
 
 async def _carefully(chore: Awaitable[Any]) -> None:
     """Do a repeated chore: an outage is logged and waited out, and no fault ends the worker."""
-    try:
-        with isolated("a chore broke; it is tried again"):
-            await chore
-    except Exception as error:  # noqa: BLE001 - an outage: `isolated` lets nothing else through
-        _log.warning(
-            "a chore waits for an outage to end", reason=f"{type(error).__name__}: {error}"
-        )
+    with outlived("a chore broke; it is tried again"):
+        await chore

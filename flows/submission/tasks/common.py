@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
+from blocks.errors import ProdOpsError
 from blocks.panda_server import PandaServer, PandaTask, TokenSource
 from blocks.pcs_service import PcsService
 from flows.common import adapters, run
@@ -48,6 +49,11 @@ def here() -> Here:
 def tasks_named(panda_name: str) -> list[PandaTask]:
     """Our tasks of that name at PanDA, as far as they are refined."""
     return panda().tasks_named(panda_name, user_name=user_name())
+
+
+def reason_of(error: Exception) -> str:
+    """What is wrong, in one line; an error that nobody foresaw is named."""
+    return str(error) if isinstance(error, ProdOpsError) else f"{type(error).__name__}: {error}"
 
 
 def resolution() -> SubmissionResolution | None:
