@@ -11,6 +11,7 @@ import structlog
 from sqlalchemy import Engine
 
 from blocks.errors import OutsideUnavailable
+from deployments.isolation import isolated
 from deployments.stack.environment import prefect_api_url
 from flows.common import standing
 from flows.common.database import transaction
@@ -48,10 +49,10 @@ class Heartbeat:
             self.beat()
 
     def beat(self) -> None:
-        """Say it once, with whether Prefect answers; a database that is away hears nothing."""
+        """Say it once, with whether Prefect answers; what is wrong with that ends no part."""
         answers = _answers(f"{prefect_api_url(self.settings)}/health")
         try:
-            with transaction(self.engine) as session:
+            with isolated("the heartbeat failed"), transaction(self.engine) as session:
                 standing.beat(session, self.kind, self.name, prefect_answers=answers)
         except OutsideUnavailable as error:
             _log.warning("the heartbeat is not written", reason=str(error))
