@@ -13,6 +13,7 @@ from prefect.client.schemas.schedules import CronSchedule
 from prefect.exceptions import ObjectNotFound
 
 from deployments import catalogue
+from deployments.isolation import isolated
 from flows.common import actions
 from flows.common.actions import Action
 
@@ -25,10 +26,11 @@ LOCKED_TEMPLATE: Final[dict[str, Any]] = {
 
 
 async def register(client: PrefectClient, pool: str) -> None:
-    """Register the work pool, and the deployment of every action."""
+    """Register the work pool, and the deployment of every action; one that fails keeps no other."""
     await register_pool(client, pool)
     for action in actions.all_actions().values():
-        await register_deployment(client, pool, action)
+        with isolated("a deployment could not be registered", deployment=action.name):
+            await register_deployment(client, pool, action)
 
 
 async def missing_actions(client: PrefectClient, pool: str) -> list[Action]:

@@ -51,10 +51,12 @@ class Stopping:
             # A run that waits for a slot is cancelled by Prefect at once.
             is_gone = works[run.id].is_parked and run.state_type is StateType.CANCELLED
             if run.state_type is StateType.CANCELLING or is_gone:
-                await self.cancel(works[run.id])
+                with isolated("a run could not be cancelled", flow_run=run.id):
+                    await self.cancel(works[run.id])
         if len(works) <= _MOST_READ:
             for deleted in works.keys() - {run.id for run in runs}:
-                await self._end_parked(works[deleted])  # no poll would bring it back
+                with isolated("a deleted run could not be ended", flow_run=deleted):
+                    await self._end_parked(works[deleted])  # no poll would bring it back
 
     async def drop(self, request_ids: Collection[int]) -> None:
         """Stop the runs of requests that another attempt has by now."""
@@ -70,7 +72,8 @@ class Stopping:
             if everything or work.action.on_lost is actions.OnLost.RERUN:
                 work.is_handed_back = True
                 self._stop(work, Intent.RESCHEDULE)
-            await self._end_parked(work)
+            with isolated("a run could not be handed back", request=work.claim.request_id):
+                await self._end_parked(work)
 
     def _stop(self, work: Work, intent: Intent) -> None:
         self.guard.stop(work.run, intent, self.grace_seconds)

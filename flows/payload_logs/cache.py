@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -180,11 +180,13 @@ def note_failure(directory: Path, attempts: int, reason: str) -> None:
         raise CacheUnwritable(directory, error) from error
 
 
-def job_directories(tmp_dir: Path) -> Iterator[tuple[int, int, Path]]:
-    """Task, job and directory of each log that is there; what else is there is not ours."""
-    for task in _numbered(root_of(tmp_dir)):
-        for job in _numbered(task):
-            yield int(task.name), int(job.name), job
+def numbered(parent: Path) -> list[Path]:
+    """The directories of tasks, or of a task's jobs, that are there; what else is is not ours."""
+    try:
+        found = [each for each in parent.iterdir() if each.name.isdecimal()]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return [each for each in found if stat.S_ISDIR(each.lstat().st_mode)]
 
 
 def size_of(directory: Path) -> int:
@@ -212,14 +214,6 @@ def _base(name: str, order: Sequence[str]) -> str:
         return name
     base, _, number = name.rpartition(".")
     return base if number.isdigit() else name
-
-
-def _numbered(parent: Path) -> list[Path]:
-    try:
-        found = [each for each in parent.iterdir() if each.name.isdecimal()]
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    return [each for each in found if stat.S_ISDIR(each.lstat().st_mode)]
 
 
 def _size(path: Path) -> int | None:

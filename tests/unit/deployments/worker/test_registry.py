@@ -70,6 +70,12 @@ def test_a_deployment_that_prefect_refuses_keeps_no_other_from_being_registered(
     assert sorted(prefect.registered) == sorted(actions.all_actions().keys() - {"read_did"})
 
 
+def test_at_the_start_too_a_deployment_that_prefect_refuses_keeps_no_other(prefect):
+    prefect.refused = {"read_did"}
+    asyncio.run(registration.register(prefect, "prodops"))
+    assert sorted(prefect.registered) == sorted(actions.all_actions().keys() - {"read_did"})
+
+
 def test_what_is_registered_stays_as_an_operator_has_changed_it(prefect):
     async def work() -> None:
         registry = Registry(prefect, "prodops")

@@ -96,6 +96,26 @@ def test_a_worker_that_drains_hands_back_what_may_be_repeated_and_in_the_end_eve
     assert fake.guard.stopped[1:] == [("1", Intent.RESCHEDULE), ("2", Intent.RESCHEDULE)]
 
 
+@pytest.mark.parametrize("chore", ["look for cancelled", "look for deleted", "hand back"])
+def test_a_waiting_run_that_cannot_be_ended_keeps_no_other_from_it(chore):
+    states = [seen(number, StateType.CANCELLED) for number in (1, 2, 3)]
+    waiting = (work_of(number, is_parked=True) for number in (1, 2, 3))
+    fake = Fake(*waiting, at_prefect=states if chore == "look for cancelled" else ())
+    ends = fake.stopping.closing.end_unbegun
+
+    async def fail_once(work: Work) -> None:
+        if work.claim.request_id == 1:
+            raise KeyError("odd")
+        await ends(work)
+
+    fake.stopping.closing.end_unbegun = fail_once
+    if chore == "hand back":
+        asyncio.run(fake.stopping.hand_back(everything=False))
+    else:
+        asyncio.run(fake.stopping.look_for_cancelling())
+    assert (sorted(fake.ended), fake.numbers()) == ([2, 3], [1])
+
+
 def test_a_parked_run_that_could_not_be_ended_is_still_there_to_be_ended_again():
     fake = Fake(work_of(1, is_parked=True))
 

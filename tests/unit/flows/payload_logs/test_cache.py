@@ -164,7 +164,8 @@ def test_only_numbered_directories_are_logs(tmp_path):
     for name in ("4711/9", "4711/.left-9.x", "other/9", "4711/notes"):
         (root / name).mkdir(parents=True)
     (root / "4712").symlink_to(root / "4711")
-    assert list(cache.job_directories(tmp_path)) == [(4711, 9, root / "4711" / "9")]
+    assert cache.numbered(root) == [root / "4711"]
+    assert cache.numbered(root / "4711") == [root / "4711" / "9"]
 
 
 def test_a_log_that_is_taken_away_leaves_no_empty_task(tmp_path):
