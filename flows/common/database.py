@@ -180,12 +180,13 @@ def _renew_if_read_only(connection: Any, record: ConnectionPoolEntry, _: Any) ->
 
 @contextmanager
 def transaction(bind: Engine | Connection) -> Iterator[Session]:
-    """One transaction: committed at the end, rolled back on an error.
+    """One transaction: committed at the end, rolled back on an error; the session ends with it.
 
     Raises:
         DatabaseUnavailable, StatementTooSlow: As for :func:`translated`.
     """
-    with translated(), Session(bind, expire_on_commit=False) as session:
+    # Used later it would open another transaction, whose connection nobody gives back.
+    with translated(), Session(bind, expire_on_commit=False, close_resets_only=False) as session:
         yield session
         session.commit()
 

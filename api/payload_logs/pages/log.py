@@ -71,7 +71,7 @@ def _read(request: Request, pandaid: int, viewer: Caller, asked: Asked) -> dict[
         last_event_id = events.last_id(session)
         standing = queries.look_and_ask(session, pandaid, settings, viewer, asked)
         row = standing.row
-        task_name = queries.task_name(session, row)
+        task_name, mistaken = queries.task_name(session, row), queries.mistaken(session, row)
     with files.open_of(row, settings) or nullcontext() as log:
         members = views.log(row, log, settings).members if row is not None else []
         binaries = {each.name for each in log.members if not each.is_text} if log else set()
@@ -79,7 +79,7 @@ def _read(request: Request, pandaid: int, viewer: Caller, asked: Asked) -> dict[
             "last_event_id": last_event_id,
             "standing": standing,
             "task_name": task_name,
-            "mistaken": queries.mistaken(session, row),
+            "mistaken": mistaken,
             "tabs": [each for each in members if each.name not in binaries],
             "downloads": [each for each in members if each.name in binaries],
             "remarks": words.remarks_of(row) if row is not None and log is not None else [],

@@ -30,7 +30,8 @@ _OWNERS: Final = ("created_by", "requested_by")
 _ABOUT: Final = {
     "request": "t.action",
     "cancellation": "(SELECT requested_by FROM request WHERE id = t.request_id)",
-    "event": "coalesce(t.request_id::text, t.flow_run_id::text, '')",
+    "event": "coalesce(t.request_id::text, t.flow_run_id::text, "
+    "CASE WHEN t.msg_type = 'prodtask_changed' THEN 'pcs_prod_task' END, '')",
     "swf_fastmon_files": "coalesce(t.sampled_by::text, '')",
 }
 _SESSION_OWNER: Final = "(SELECT owner FROM api_token WHERE id = t.token_id)"
@@ -43,8 +44,9 @@ class Row:
     Attributes:
         digest: Another for each content.
         owner: Whose it is; empty where it says nothing of that.
-        about: Of a request its action, of a cancellation the request's owner, of an event whether
-            it names a request or a run, of a TF file whether the sampler made it.
+        about: Of a request its action, of a cancellation the request's owner, of an event
+            whether it names a request or a run, or the database announces by it what changed at
+            PCS, of a TF file whether the sampler made it.
     """
 
     digest: str

@@ -13,7 +13,7 @@ import psutil
 import psycopg
 import pytest
 from sqlalchemy import Engine, select, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InvalidRequestError, OperationalError
 
 from deployments.stack.credentials import Credentials
 from deployments.stack.postgres import instance_of
@@ -51,6 +51,14 @@ def read_only(postgres: Server, name: str) -> Iterator[None]:
         with admin.connect() as connection:
             connection.execute(text(_READ_ONLY.format(name, "TO DEFAULT")))
         admin.dispose()
+
+
+def test_a_session_is_of_no_use_after_its_transaction_and_takes_no_connection(database: Database):
+    with transaction(database.ops_engine) as session:
+        session.execute(WRITE)
+    with pytest.raises(InvalidRequestError, match="closed"):
+        session.scalar(select(FirstStf.run_number))
+    assert database.ops_engine.pool.checkedout() == 0
 
 
 def write(engine: Engine) -> None:
