@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, text
 
+from flows.common import requests
 from flows.common.database import now, transaction
 from flows.common.models import Request
 from flows.provenance.models import (
@@ -127,6 +128,8 @@ def test_opening_a_did_asks_rucio_once(campaign, reader, database):
     for _ in range(3):
         assert did_page(reader, did).status_code == 200
     assert asked_for(database) == [did]
+    with transaction(database.ops_engine) as session:  # as a look it ends where nobody waits
+        assert session.scalars(select(Request.source)).all() == [requests.PAGE]
 
 
 def test_a_page_that_asks_again_asks_rucio_nothing(campaign, reader, database):
