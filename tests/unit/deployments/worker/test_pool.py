@@ -102,6 +102,34 @@ def test_parameters_of_no_form_are_named_before_a_run_is_made(parameters):
     assert "not of the action's form" in reason
 
 
+SCHEMA, BLOCK = {"__prefect_kind": "jinja", "template": "{{ x }}"}, {"$ref": {"block": "x"}}
+
+
+@pytest.mark.parametrize(
+    ("action", "parameters"),
+    [
+        ("panda_task_operation", {"new_parameters": SCHEMA}),
+        ("panda_task_operation", {"new_parameters": {"site": BLOCK}}),
+        ("submit_task", BLOCK),
+        ("submit_task", {"task_name": SCHEMA}),
+        ("register_evgen", {"paths": [[{"a": BLOCK}]]}),
+        ("check_pipeline", {"x": SCHEMA}),
+    ],
+)
+def test_a_row_that_prefect_would_evaluate_has_failed_before_a_run_is_made(action, parameters):
+    """A web tier that was taken over can put anything into a row."""
+    reasons: list[str] = []
+
+    async def reject(_work: object, reason: str) -> None:
+        reasons.append(reason)
+
+    worker = SimpleNamespace(_reject=reject)  # it has nothing to make a run with
+    request = SimpleNamespace(id=1, parameters=parameters)
+    asyncio.run(PoolWorker._serve(worker, request, SimpleNamespace(action=actions.get(action))))
+    (reason,) = reasons
+    assert "has a meaning to Prefect" in reason
+
+
 # ------------------------------------------------------------------ what was deleted at Prefect
 
 
