@@ -57,7 +57,10 @@ def page(session: Session, wanted: Filter, limit: int, offset: int) -> tuple[int
 
 
 def following(session: Session, wanted: Filter, place: Place, limit: int) -> list[Request]:
-    """Those that match and come after a place: open ones first, each newest first."""
+    """Those that match and come after a place: open ones first, each newest first.
+
+    The session sees one state of the database (`events.freeze`), so none is in both reads.
+    """
     older = matching(wanted).where(Request.id < place.request_id)
     if not place.is_open:
         return list(session.scalars(older.where(~_IS_OPEN).limit(limit)))
