@@ -7,10 +7,9 @@ import time
 from dataclasses import dataclass, field
 
 import httpx
-import structlog
 from sqlalchemy import Engine
 
-from blocks.errors import OutsideUnavailable
+from deployments.isolation import outlived
 from deployments.stack.environment import prefect_api_url
 from flows.common import standing
 from flows.common.database import transaction
@@ -18,8 +17,6 @@ from flows.common.models import PartKind
 from flows.common.settings import Settings
 
 _PATIENCE_SECONDS = 3.0
-
-_log = structlog.get_logger("heartbeat")
 
 
 @dataclass
@@ -48,13 +45,11 @@ class Heartbeat:
             self.beat()
 
     def beat(self) -> None:
-        """Say it once, with whether Prefect answers; a database that is away hears nothing."""
-        answers = _answers(f"{prefect_api_url(self.settings)}/health")
-        try:
+        """Say it once, with whether Prefect answers; where it cannot be, the part goes on."""
+        with outlived("the heartbeat is not written"):
+            answers = _answers(f"{prefect_api_url(self.settings)}/health")
             with transaction(self.engine) as session:
                 standing.beat(session, self.kind, self.name, prefect_answers=answers)
-        except OutsideUnavailable as error:
-            _log.warning("the heartbeat is not written", reason=str(error))
 
 
 def _answers(address: str) -> bool:

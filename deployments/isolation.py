@@ -49,6 +49,26 @@ def isolated(event: str, **about: object) -> Iterator[None]:
         say_once("error", event, exc_info=error, **about)
 
 
+@contextmanager
+def outlived(event: str, *, ended_by: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+    """Do one round of what a part repeats: neither an outage nor a fault of any class ends it.
+
+    Args:
+        event: What could not be done in this round.
+        ended_by: What ends it all the same, and is raised.
+    """
+    try:
+        yield
+    except ended_by:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is said, and the next round comes
+        if is_outage(error):
+            reason = f"{type(error).__name__}: {error}"
+            _log.warning("an outage is waited out", hinders=event, reason=reason)
+        else:
+            say_once("error", event, exc_info=error)
+
+
 def say_once(level: str, event: str, *, exc_info: object = None, **about: object) -> None:
     """Log it, unless this process has done so before."""
     fault = (event, *sorted((name, str(value)) for name, value in about.items()), str(exc_info))

@@ -7,11 +7,13 @@ import signal
 import threading
 
 import structlog
+from sqlalchemy import Engine
 
 from blocks.errors import ProdOpsError
+from deployments.isolation import say_once
 from deployments.schema import await_schema
 from flows.common.database import make_engine
-from flows.common.settings import BadSetting, Settings
+from flows.common.settings import BadSetting, FastmonSettings, Settings
 from flows.fastmon import scan
 
 _log = structlog.get_logger("scanner")
@@ -35,17 +37,26 @@ def run(settings: Settings, *, once: bool) -> int:
     said = ""
     while True:
         try:
-            report = scan.scan(engine, configured)
+            _scan(engine, configured, is_said=once)
             said = ""
-            for named in report.named:
-                _log.warning("a file is not taken", reason=named)
-            if report.taken or report.refused or once:
-                _log.info("scanned", seen=report.seen, taken=report.taken, refused=report.refused)
-        except ProdOpsError as error:
+        except Exception as error:
             if once:
                 raise
-            if str(error) != said:
-                _log.error("the scan failed; it is tried again", reason=str(error))
-            said = str(error)
+            if (reason := f"{type(error).__name__}: {error}") != said:
+                is_known = isinstance(error, ProdOpsError)
+                trace = None if is_known else error
+                _log.error("the scan failed; it is tried again", reason=reason, exc_info=trace)
+            said = reason
         if once or stopping.wait(configured.watch_seconds):
             return 0
+
+
+def _scan(engine: Engine, configured: FastmonSettings, *, is_said: bool) -> None:
+    """Scan once, and log what came of it: of nothing new only where it is to be said."""
+    report = scan.scan(engine, configured)
+    for named in report.named:
+        _log.warning("a file is not taken", reason=named)
+    for named in report.unnoted:
+        say_once("warning", "the database cannot note a file", reason=named)
+    if report.taken or report.refused or is_said:
+        _log.info("scanned", seen=report.seen, taken=report.taken, refused=report.refused)

@@ -274,6 +274,9 @@ async def _reader(request: Request) -> Caller:
     return await gatekeeper(request).reader(request)
 
 
+_TAKEN: Final[dict[object, Scope]] = {}
+
+
 def writing_takes(scope: Scope, *, nobody: int = 403) -> Any:
     """The dependency of a route that writes.
 
@@ -285,7 +288,13 @@ def writing_takes(scope: Scope, *, nobody: int = 403) -> Any:
     async def writer(request: Request) -> Caller:
         return await gatekeeper(request).writer(request, scope, nobody=nobody)
 
+    _TAKEN[writer] = scope
     return Depends(writer)
+
+
+def scope_taken_by(dependency: object) -> Scope | None:
+    """The scope that a route's dependency asks for; None where it asks for none."""
+    return _TAKEN.get(dependency)
 
 
 Reader = Annotated[Caller, Depends(_reader)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
@@ -15,7 +16,13 @@ from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
 from blocks.errors import Forbidden, Invalid, NotFound, OutsideUnavailable, ProdOpsError, Refused
-from flows.common.database_errors import StatementTooSlow, is_of_value
+from flows.common.database import now
+from flows.common.database_errors import (
+    DatabaseState,
+    DatabaseUnavailable,
+    StatementTooSlow,
+    is_of_value,
+)
 
 Errors = dict[str, list[str]]
 """What is wrong, by field."""
@@ -30,6 +37,7 @@ _STATUS: Final[dict[type[ProdOpsError], int]] = {
 PASSING: Final = (OutsideUnavailable, StatementTooSlow)
 """The errors that are answered 503: the same again may succeed."""
 RETRY_SECONDS: Final = "2"
+_RECENT_SECONDS: Final = 15.0
 _NOT_ALLOWED: Final = 405
 
 
@@ -41,10 +49,20 @@ class Problem(BaseModel):
 
 @dataclass(frozen=True)
 class Unavailable:
-    """What was answered 503 last, and when."""
+    """What was answered 503 last, and since when without a pause."""
 
     error: ProdOpsError
+    since: datetime = field(default_factory=now)
     at: float = field(default_factory=time.monotonic)
+
+    @property
+    def is_recent(self) -> bool:
+        """Whether it was so just now."""
+        return time.monotonic() - self.at <= _RECENT_SECONDS
+
+    def is_of(self, *states: DatabaseState) -> bool:
+        """Whether a state of the database was the reason."""
+        return isinstance(self.error, DatabaseUnavailable) and self.error.state in states
 
 
 class Rejection(ProdOpsError):
@@ -112,8 +130,11 @@ def _unavailable(request: Request, error: Exception) -> JSONResponse:
 def note(request: Request, error: ProdOpsError) -> None:
     """Keep what was answered 503, for the health of this process to tell."""
     last: Unavailable | None = request.app.state.last_unavailable
-    if last is None or last.error is not error:  # health says the last one again
-        request.app.state.last_unavailable = Unavailable(error)
+    if last is not None and last.error is error:
+        return  # health says the last one again
+    goes_on = last is not None and last.is_recent and last.error.details == error.details
+    since = last.since if last is not None and goes_on else now()
+    request.app.state.last_unavailable = Unavailable(error, since)
 
 
 def _of_kind(status: int, _request: Request, error: Exception) -> JSONResponse:

@@ -23,6 +23,7 @@ from api.http.assets import asset_path
 from api.http.errors import PASSING, RETRY_SECONDS, Rejection, note
 from api.http.search import BadQuery
 from api.http.sessions import settings_of
+from api.http.silence import unless_silent
 from api.http.standing import standing_of
 from blocks.errors import OutsideUnavailable, ProdOpsError
 from flows.common.callers import NOBODY, Caller, Scope, in_order
@@ -115,7 +116,7 @@ class PageRoute(APIRoute):
 
         async def guarded(request: Request) -> Response:
             try:
-                return await handler(request)
+                return await unless_silent(request, lambda: handler(request))
             except LoginNeeded:
                 return login_page(request, status=401, target=links.here_with_query(request))
             except BadQuery as error:

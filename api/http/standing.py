@@ -12,12 +12,15 @@ from pydantic import BaseModel
 from sqlalchemy import Engine
 from starlette.concurrency import run_in_threadpool
 
+from api.http.errors import Unavailable
 from api.http.wording import clock, count
 from flows.common import standing
 from flows.common.database import now, transaction
+from flows.common.database_errors import DatabaseState
 from flows.common.standing import MOST_COUNTED, Standing
 
 _UNDONE: Final = "nothing that was asked for is done"
+_UNTAKEN: Final = f"nothing new is taken, and {_UNDONE}"
 _CACHE_SECONDS: Final = 2.0
 _USUAL_WAIT_SECONDS: Final = 10.0  # so long a request may wait without a word
 
@@ -43,15 +46,19 @@ class StandingCache:
         self._read_at = 0.0
         self._last: OpsStanding | None = None
 
-    async def get(self, engine: Engine) -> OpsStanding:
+    async def get(self, engine: Engine, refused: Unavailable | None) -> OpsStanding:
         """How the ops side stands.
+
+        Args:
+            engine: The database.
+            refused: What was answered 503 last: a database without room shows it in no other way.
 
         Raises:
             DatabaseUnavailable: It cannot be read.
         """
         async with self._lock:
             if self._last is None or time.monotonic() - self._read_at > _CACHE_SECONDS:
-                self._last = await run_in_threadpool(_read, engine)
+                self._last = await run_in_threadpool(_read, engine, refused)
                 self._read_at = time.monotonic()
             return self._last
 
@@ -62,17 +69,19 @@ async def standing_of(request: Request) -> OpsStanding:
     if not hasattr(state, "standing_cache"):
         state.standing_cache = StandingCache()
     cache: StandingCache = state.standing_cache
-    return await cache.get(state.engine)
+    return await cache.get(state.engine, state.last_unavailable)
 
 
-def _read(engine: Engine) -> OpsStanding:
+def _read(engine: Engine, refused: Unavailable | None) -> OpsStanding:
+    is_full = refused is not None and refused.is_recent and refused.is_of(DatabaseState.FULL)
+    full_since = refused.since if refused is not None and is_full else None
     with transaction(engine) as session:
-        return in_words(standing.read(session), at=now())
+        return in_words(standing.read(session), at=now(), full_since=full_since)
 
 
-def in_words(found: Standing, *, at: datetime) -> OpsStanding:
+def in_words(found: Standing, *, at: datetime, full_since: datetime | None = None) -> OpsStanding:
     """The standing with its sentence; what hinders comes first."""
-    hindrances = [*_away(found, at)]
+    hindrances = _unwritable(found, at, full_since) or _away(found, at)
     waiting = _waiting(found, at)
     is_late = found.waiting_seconds > _USUAL_WAIT_SECONDS
     good = "The worker and Prefect answer."
@@ -86,6 +95,17 @@ def in_words(found: Standing, *, at: datetime) -> OpsStanding:
         waiting_since=found.waiting_since,
         newest_request=found.newest_request,
     )
+
+
+def _unwritable(found: Standing, at: datetime, full_since: datetime | None) -> list[str]:
+    """That the database takes no writes; what the parts are silent about then is its doing."""
+    if found.is_read_only:
+        heard = [each for each in (found.worker_heard_at, found.relay_heard_at) if each]
+        since = f" since {_moment(max(heard), at)}" if heard else ""
+        return [f"The database is read-only{since}: {_UNTAKEN}."]
+    if full_since is not None:
+        return [f"The database has no room left since {_moment(full_since, at)}: {_UNTAKEN}."]
+    return []
 
 
 def _away(found: Standing, at: datetime) -> list[str]:

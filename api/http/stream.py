@@ -27,6 +27,7 @@ from flows.common.settings import StreamSettings
 _LOOK_SECONDS: Final = 2.0  # how often the table is looked at without a notification
 _REPLAYS_AT_ONCE: Final = 4
 _RECONNECT_SECONDS: Final = 0.5
+_LATE_SECONDS: Final = 0.2
 _PROOF_SECONDS: Final = 2.0  # how often it is looked whether clients' tokens are still good
 _REACH_SECONDS: Final = 5.0
 _SHOWN_ID: Final = 40  # characters of an id that is repeated to whoever sent it
@@ -45,12 +46,24 @@ class Feed:
         self._replays = asyncio.Semaphore(_REPLAYS_AT_ONCE)
         self._is_ready = asyncio.Event()
         self._moved = asyncio.Event()
+        self._answered_at: float | None = None  # None: the feed has not begun
         self.last_id = 0
 
     @property
     def clients(self) -> list[Client]:
         """The clients that are connected."""
         return [client for group in self._groups.values() for client in group]
+
+    @property
+    def silent_seconds(self) -> float:
+        """For how long the database has not answered the feed, which looks every two seconds."""
+        return 0.0 if self._answered_at is None else time.monotonic() - self._answered_at
+
+    async def silence(self, seconds: float) -> None:
+        """Wait until the database has not answered for so long."""
+        while self.silent_seconds < seconds:
+            await asyncio.sleep(seconds - self.silent_seconds)
+            await asyncio.sleep(_LATE_SECONDS)  # where this loop was held up, the feed comes first
 
     # -------------------------------------------------------------- clients
 
@@ -141,12 +154,15 @@ class Feed:
     async def run(self) -> None:
         """Follow the table until cancelled, through any restart of the database."""
         while True:
+            began = time.monotonic()
             try:
                 with translated():
                     async with await event_table.connect() as connection:
                         await self._follow(connection)
             except DatabaseUnavailable as error:
                 _log.warning("the event feed lost the database", reason=str(error).strip())
+                if time.monotonic() - began < _LOOK_SECONDS:
+                    self._answered_at = time.monotonic()  # to refuse is to answer
                 await asyncio.sleep(_RECONNECT_SECONDS)
 
     async def beat(self) -> None:
@@ -178,6 +194,7 @@ class Feed:
         while True:
             if not await self._read_new(connection):
                 self._check(await event_table.last_id(connection))
+            self._answered_at = time.monotonic()
             async for _ in connection.notifies(timeout=_LOOK_SECONDS, stop_after=1):
                 pass
 
@@ -197,6 +214,7 @@ class Feed:
         is_any = False
         while frames := await event_table.read(connection, self.last_id, _LARGEST_ID):
             is_any = True
+            self._answered_at = time.monotonic()
             self._recent.extend(frames)
             self.last_id = frames[-1].id
             self._moved.set()

@@ -25,6 +25,7 @@ from sqlalchemy.ext.associationproxy import AssociationProxy, association_proxy
 from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
 from flows.common.database import AwareTime, Base, now
+from flows.common.loaders import JsonObject
 from flows.provenance.models import ProducedDataset
 from flows.submission.domain.inputs import IN_PART, lost_in_words
 
@@ -111,7 +112,7 @@ class Tag(Changeable, Base):
     tag_label: Mapped[str] = mapped_column(String(10), unique=True)
     status: Mapped[TagStatus] = mapped_column(String(10), default=TagStatus.DRAFT)
     category_digit: Mapped[int | None] = mapped_column(ForeignKey("pcs_physics_category.digit"))
-    parameters: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=_NO_OBJECT)
+    parameters: Mapped[dict[str, Any]] = mapped_column(JsonObject, server_default=_NO_OBJECT)
 
     category: Mapped[PhysicsCategory | None] = relationship()
 
@@ -143,7 +144,9 @@ class Campaign(Changeable, Base):
     start_date: Mapped[date | None]
     end_date: Mapped[date | None]
     clone_of_id: Mapped[int | None] = mapped_column(ForeignKey("pcs_campaign.id"))
-    data: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict, server_default=_NO_OBJECT)
+    data: Mapped[dict[str, Any]] = mapped_column(
+        JsonObject, default=dict, server_default=_NO_OBJECT
+    )
 
 
 SOURCE_KINDS: Final = ("csv_manifest", "path", "url", "rucio_did", "file_list")
@@ -180,7 +183,7 @@ class Dataset(Owned, Base):
     file_count: Mapped[int | None]
     data_size: Mapped[int | None] = mapped_column(BigInteger)
     # "metadata" is taken by the models' base.
-    meta: Mapped[dict[str, Any] | None] = mapped_column("metadata", JSONB)
+    meta: Mapped[dict[str, Any] | None] = mapped_column("metadata", JsonObject)
     # Where it was taken in from, as in metadata.source, to find it by.
     source_kind: Mapped[str | None] = mapped_column(String(20))
     source_location: Mapped[str | None] = mapped_column(String(1000))
@@ -274,7 +277,7 @@ class ProdConfig(Changeable, Base):
     panda_resource_type: Mapped[str] = mapped_column(String(100), default="")
     rucio_rse: Mapped[str] = mapped_column(String(200), default="")
     rucio_replication_rules: Mapped[Any | None] = mapped_column(JSONB)
-    data: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    data: Mapped[dict[str, Any] | None] = mapped_column(JsonObject)
 
     @property
     def workflow_mode(self) -> str:
@@ -309,7 +312,9 @@ class ProdRequest(Wanted, Base):
     input_status: Mapped[str] = mapped_column(String(100), default="")
     rucio_source: Mapped[str] = mapped_column(String(300), default="")
     validation_status: Mapped[str] = mapped_column(String(100), default="")
-    data: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict, server_default=_NO_OBJECT)
+    data: Mapped[dict[str, Any]] = mapped_column(
+        JsonObject, default=dict, server_default=_NO_OBJECT
+    )
 
 
 class ProdTask(Wanted, Base):
@@ -332,7 +337,7 @@ class ProdTask(Wanted, Base):
     )
     csv_file: Mapped[str] = mapped_column(String(500), default="")
     # What was set for this task only.
-    overrides: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    overrides: Mapped[dict[str, Any] | None] = mapped_column(JsonObject)
     condor_command: Mapped[str] = mapped_column(Text, default="", server_default=_NO_TEXT)
     panda_command: Mapped[str] = mapped_column(Text, default="", server_default=_NO_TEXT)
     panda_task_id: Mapped[int | None] = mapped_column(BigInteger)
@@ -395,7 +400,7 @@ class Attempt(Base):
     match_reason: Mapped[str] = mapped_column(Text, default="", server_default=_NO_TEXT)
     # "metadata" is taken by the models' base.
     meta: Mapped[dict[str, Any]] = mapped_column(
-        "metadata", JSONB, default=dict, server_default=_NO_OBJECT
+        "metadata", JsonObject, default=dict, server_default=_NO_OBJECT
     )
     created_at: Mapped[datetime] = mapped_column(AwareTime, default=now)
     updated_at: Mapped[datetime] = mapped_column(AwareTime, default=now)

@@ -104,7 +104,7 @@ async def _sent(request: Request, *, is_json: bool) -> dict[str, str]:
         return {name: values[0] for name, values in parse_qs(text).items()}
     try:
         sent = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # a few thousand brackets suffice
         return {}
     fields = sent.items() if isinstance(sent, dict) else ()
     return {name: value for name, value in fields if isinstance(value, str)}

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from importlib.metadata import version
 from typing import Final, Literal
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from api.http.access import Reader
 from api.http.errors import Unavailable, refusals
 from api.http.sessions import take_in
+from api.http.silence import unless_silent
 from api.http.standing import OpsStanding, standing_of
 from api.http.stream import Feed
 from flows.common.database_errors import DatabaseState, DatabaseUnavailable
@@ -22,7 +23,6 @@ router = APIRouter(prefix="/api/health", tags=["health"])
 _IS_READ_ONLY: Final = text(
     "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean"
 )
-_RECENT_SECONDS: Final = 15.0
 _HIDDEN: Final = {DatabaseState.FULL, DatabaseState.BUSY}
 
 
@@ -40,19 +40,21 @@ async def health(request: Request) -> Health:
 
     `away`, `read_only`, `full`, `busy` (all connections are in use) or `conflict`.
     """
-    if await take_in(request, lambda session: session.scalar(_IS_READ_ONLY)):
+    if await unless_silent(request, lambda: take_in(request, _is_read_only)):
         raise DatabaseUnavailable("the database is read-only for now", DatabaseState.READ_ONLY)
     _raise_recent(request)
     feed: Feed = request.app.state.feed
     return Health(status="ok", version=version("epic-prodops"), last_event_id=feed.last_id)
 
 
+def _is_read_only(session: Session) -> bool:
+    return bool(session.scalar(_IS_READ_ONLY))
+
+
 def _raise_recent(request: Request) -> None:
     """Say again what was answered just now, where a look at the database does not show it."""
     last: Unavailable | None = request.app.state.last_unavailable
-    if last is None or time.monotonic() - last.at > _RECENT_SECONDS:
-        return
-    if isinstance(last.error, DatabaseUnavailable) and last.error.state in _HIDDEN:
+    if last is not None and last.is_recent and last.is_of(*_HIDDEN):
         raise last.error
 
 

@@ -62,7 +62,7 @@ class ReplicaRefused(StorageError):
 
 
 class AuthenticationFailed(StorageError):
-    """The door does not know the identity: absent, expired or foreign."""
+    """The door does not accept our proxy, or we not its certificate; XRootD does not say which."""
 
     fact = "is behind a door that does not know us"
 

@@ -119,10 +119,48 @@ def chaos(
         raise typer.Exit(1)
 
 
+@app.command()
+def abuse(
+    *,
+    as_json: AsJson = False,
+    inputs: Annotated[int, typer.Option(min=50, help="Number of bad inputs.")] = 2000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed that all of them are drawn from.")] = 1,
+) -> None:
+    """Send bad requests, messages, files and rows, as every caller; exit 1: something gave way.
+
+    2,000 inputs take about 5 minutes. `bench all` leaves it out. Exits with 2 if schemathesis is
+    not installed.
+    """
+    if not _show("abuse", as_json=as_json, inputs=inputs, seed=seed).is_met:
+        raise typer.Exit(1)
+
+
+@app.command()
+def outage(
+    *,
+    as_json: AsJson = False,
+    runs: Annotated[int, typer.Option(min=1, help="Number of schedules.")] = 40,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the first; the next count up.")] = 1,
+    only: Annotated[
+        list[int] | None, typer.Option(min=0, help="Run only this seed; repeatable.")
+    ] = None,
+) -> None:
+    """Lose the database, Prefect or what Prefect knows, under load; exit 1: a figure is not met.
+
+    40 schedules take about 25 minutes. `bench all` leaves it out.
+    """
+    seeds = only or range(seed, seed + runs)
+    if not _show("outage", as_json=as_json, seeds=seeds).is_met:
+        raise typer.Exit(1)
+
+
 @app.command("all")
 def everything(*, as_json: AsJson = False) -> None:
-    """Run every bench except chaos, one after another; with --json, a line for each at the end."""
-    reports = [_show(name, as_json=False) for name in _MODULES if name != "chaos"]
+    """Run every bench that is short, one by one; with --json, a line for each at the end.
+
+    Chaos, abuse and outage are left out.
+    """
+    reports = [_show(name, as_json=False) for name in _MODULES if name not in _BY_NAME_ONLY]
     if as_json:
         for report in reports:
             typer.echo(report.as_json())
@@ -138,8 +176,12 @@ _MODULES: Final = {
     "fetch": "payload_logs.fetch",
     "stall": "payload_logs.stall",
     "chaos": "submission.chaos.bench",
+    "abuse": "abuse.bench",
+    "outage": "outage.bench",
 }
 """The module of each bench below `deployments.bench`, in the order of `bench all`."""
+_BY_NAME_ONLY: Final = frozenset({"chaos", "abuse", "outage"})
+"""Those that take too long for `bench all`."""
 
 
 def _show(name: str, *, as_json: bool, **options: Any) -> Report:

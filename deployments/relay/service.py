@@ -200,11 +200,10 @@ class _Service:
             unique = {state.state_id: state for state in batch}
             while True:
                 try:
-                    await self._relay(client, unique.values())
+                    with isolated("states cannot be relayed; REST brings them again"):
+                        await self._relay(client, unique.values())
                     break
-                except Exception as error:
-                    if not is_outage(error):
-                        raise
+                except Exception as error:  # noqa: BLE001 - an outage: `isolated` lets no other by
                     _log.warning("events wait for an outage to end", reason=str(error)[:200])
                     await asyncio.sleep(_RECONNECT_SECONDS)
 

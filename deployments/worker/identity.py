@@ -14,7 +14,7 @@ import psycopg
 import structlog
 
 from blocks.errors import ProdOpsError
-from flows.common.database_errors import DatabaseUnavailable
+from flows.common.database_errors import DatabaseUnavailable, translated
 from flows.common.models import HELD
 from flows.common.notifications import listen_dsn
 
@@ -59,9 +59,9 @@ class Identity:
 
         Raises:
             WorkerRuns: Another worker has it.
-            DatabaseUnavailable: The database did not answer.
+            DatabaseUnavailable: The database does not do it now.
         """
-        try:
+        with translated():
             self._connection = self._connect()
             self._leave_precedence(self._connection)
             deadline = time.monotonic() + _ENDING_SECONDS
@@ -70,8 +70,6 @@ class Identity:
                     self._connection.close()
                     raise self._refusal()
                 time.sleep(_LOOK_SECONDS)
-        except psycopg.OperationalError as error:
-            raise DatabaseUnavailable(f"the database is unavailable: {error}") from error
         return self
 
     def __exit__(
@@ -90,11 +88,12 @@ class Identity:
             WorkerRuns: Another worker took it meanwhile.
         """
         try:
-            if self._connection is None or self._connection.closed:
-                self._connection = self._connect()
-                self._take_again(self._connection)
-            self._connection.execute("SELECT 1")
-        except psycopg.OperationalError as error:
+            with translated():
+                if self._connection is None or self._connection.closed:
+                    self._connection = self._connect()
+                    self._take_again(self._connection)
+                self._connection.execute("SELECT 1")
+        except DatabaseUnavailable as error:
             _log.warning("the worker's name waits for the database", reason=str(error).strip())
             if self._connection is not None:
                 self._connection.close()

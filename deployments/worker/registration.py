@@ -13,6 +13,7 @@ from prefect.client.schemas.schedules import CronSchedule
 from prefect.exceptions import ObjectNotFound
 
 from deployments import catalogue
+from deployments.isolation import isolated
 from flows.common import actions
 from flows.common.actions import Action
 
@@ -25,24 +26,21 @@ LOCKED_TEMPLATE: Final[dict[str, Any]] = {
 
 
 async def register(client: PrefectClient, pool: str) -> None:
-    """Register the work pool, and the deployment of every action."""
-    await _register_pool(client, pool)
+    """Register the work pool, and the deployment of every action; one that fails keeps no other."""
+    await register_pool(client, pool)
     for action in actions.all_actions().values():
-        await _register_deployment(client, pool, action)
+        with isolated("a deployment could not be registered", deployment=action.name):
+            await register_deployment(client, pool, action)
 
 
-async def register_missing(client: PrefectClient, pool: str) -> list[str]:
-    """Register again what was deleted at Prefect; gives the deployments that were missing.
+async def missing_actions(client: PrefectClient, pool: str) -> list[Action]:
+    """The actions of which the pool has no deployment.
 
     Those that are there stay as they are: an operator may have changed a limit or a schedule.
     """
-    await _register_pool(client, pool)
     in_pool = WorkPoolFilter(name=WorkPoolFilterName(any_=[pool]))
     found = {each.name for each in await client.read_deployments(work_pool_filter=in_pool)}
-    missing = [action for name, action in actions.all_actions().items() if name not in found]
-    for action in missing:
-        await _register_deployment(client, pool, action)
-    return [action.name for action in missing]
+    return [action for name, action in actions.all_actions().items() if name not in found]
 
 
 async def state_of(client: PrefectClient, flow_run_id: uuid.UUID | None) -> State[Any] | None:
@@ -55,7 +53,8 @@ async def state_of(client: PrefectClient, flow_run_id: uuid.UUID | None) -> Stat
         return None
 
 
-async def _register_pool(client: PrefectClient, name: str) -> WorkPool:
+async def register_pool(client: PrefectClient, name: str) -> WorkPool:
+    """Make the work pool where there is none, and its template the locked one."""
     try:
         pool = await client.read_work_pool(name)
     except ObjectNotFound:
@@ -67,12 +66,13 @@ async def _register_pool(client: PrefectClient, name: str) -> WorkPool:
     return pool
 
 
-async def _register_deployment(client: PrefectClient, pool: str, action: Action) -> None:
+async def register_deployment(client: PrefectClient, pool: str, action: Action) -> uuid.UUID:
+    """Make the deployment of an action as it is declared; gives its id."""
     schedules = []
     if action.schedule is not None:
         cron = CronSchedule(cron=action.schedule, timezone="UTC")
         schedules = [DeploymentScheduleCreate(schedule=cron, active=True)]
-    await client.create_deployment(
+    return await client.create_deployment(
         flow_id=await client.create_flow(catalogue.flow_of(action.name)),
         name=action.name,
         entrypoint=actions.entrypoints()[action.name],

@@ -17,14 +17,14 @@ from filelock import FileLock, Timeout
 
 from deployments import signals
 from deployments.heartbeat import Heartbeat
-from deployments.isolation import isolated
+from deployments.isolation import outlived
 from deployments.prefect_access import await_server, bound_retries, configure_client
 from deployments.schema import await_schema
 from deployments.stack.layout import Layout
 from deployments.worker.identity import Identity, WorkerRuns
 from flows.common import requests
 from flows.common.database import make_engine
-from flows.common.database_errors import DatabaseUnavailable, translated
+from flows.common.database_errors import translated
 from flows.common.models import PartKind
 from flows.common.notifications import listen_dsn
 from flows.common.settings import Settings
@@ -32,6 +32,7 @@ from flows.common.settings import Settings
 _TICK_SECONDS: Final = 0.1
 _END_SECONDS: Final = 30.0
 _NAME_SECONDS: Final = 1.0
+_LISTEN_SECONDS: Final = 1.0  # before the database is listened to anew
 _REGISTRATION_SECONDS: Final = 15.0  # a schedule whose deployment is gone starts nothing till then
 
 
@@ -142,28 +143,25 @@ class _Service:
 
         silences = sweeper.Silences(configured.lease_seconds)
 
-        def ours() -> list[int]:
-            return [work.claim.request_id for work in worker.works]
-
         async def poll() -> None:
-            if not worker.is_draining:
+            if not worker.works.is_draining:
                 await worker.get_and_submit_flow_runs()
 
         async def renew() -> None:
             claims = [work.claim for work in worker.works]
             if claims:
                 cancelled, lost = await asyncio.to_thread(self.store.renew, claims)
-                await worker.cancel_requests(cancelled)
-                await worker.drop(lost)
+                await worker.stopping.cancel_requests(cancelled)
+                await worker.stopping.drop(lost)
 
         async def recover() -> None:
-            lost = await sweeper.take_over(self.store, silences, ours())
+            lost = await sweeper.take_over(self.store, silences, worker.works.request_ids())
             await sweeper.recover_all(worker.client, self.store, lost)
             await sweeper.open_owed(self.store)
             await sweeper.name_unknown_actions(self.store)
 
         async def end_orphans() -> None:
-            runs = {work.flow_run.id for work in worker.works if work.flow_run}
+            runs = set(worker.works.by_run())
             age = 2 * configured.lease_seconds
             await sweeper.end_orphans(
                 worker.client, self.store, pool=pool, ours=runs, age_seconds=age
@@ -171,9 +169,9 @@ class _Service:
 
         every = [
             (configured.prefect_poll_seconds, poll),
-            (configured.prefect_poll_seconds, worker.look_for_cancelling),
+            (configured.prefect_poll_seconds, worker.stopping.look_for_cancelling),
             (30.0, worker.sync_with_backend),
-            (_REGISTRATION_SECONDS, worker.keep_registered),
+            (_REGISTRATION_SECONDS, worker.registry.keep),
             (configured.lease_seconds / 3, renew),
             (configured.lease_seconds / 2, recover),
             (2 * configured.lease_seconds, end_orphans),
@@ -197,8 +195,9 @@ class _Service:
 
     async def _serve_once(self, worker: Any) -> None:
         if worker.works:
-            ids = [work.claim.request_id for work in worker.works]
-            await worker.cancel_requests(await asyncio.to_thread(self.store.cancelled, ids))
+            ids = worker.works.request_ids()
+            cancelled = await asyncio.to_thread(self.store.cancelled, ids)
+            await worker.stopping.cancel_requests(cancelled)
         while await worker.serve_queue():
             pass
 
@@ -206,30 +205,28 @@ class _Service:
         """Hold the worker's name through outages; ends with `WorkerRuns` where another has it."""
         while True:
             await asyncio.sleep(_NAME_SECONDS)
-            await asyncio.to_thread(self.identity.keep)
+            with outlived("the worker's name cannot be kept", ended_by=(WorkerRuns,)):
+                await asyncio.to_thread(self.identity.keep)
 
     async def _listen(self) -> None:
         """Wake when the database says that a request waits."""
         while True:
-            try:
-                with translated():
-                    async with await psycopg.AsyncConnection.connect(
-                        listen_dsn(), autocommit=True
-                    ) as connection:
-                        await connection.execute(f"LISTEN {requests.CHANNEL}")
+            with outlived("the worker hears nothing from the database"), translated():
+                async with await psycopg.AsyncConnection.connect(
+                    listen_dsn(), autocommit=True
+                ) as connection:
+                    await connection.execute(f"LISTEN {requests.CHANNEL}")
+                    self.notified.set()
+                    async for _ in connection.notifies():
                         self.notified.set()
-                        async for _ in connection.notifies():
-                            self.notified.set()
-            except DatabaseUnavailable as error:
-                _log.warning("the worker lost the database", reason=str(error).strip())
-                await asyncio.sleep(1.0)
+            await asyncio.sleep(_LISTEN_SECONDS)
 
     async def _drain(self, worker: Any) -> None:
         """Let running work end, or hand it back; nothing new is taken."""
-        worker.is_draining = True
+        worker.works.is_draining = True
         deadline = time.monotonic() + self.configured.drain_seconds
         while worker.works:
-            await _carefully(worker.hand_back(everything=time.monotonic() > deadline))
+            await _carefully(worker.stopping.hand_back(everything=time.monotonic() > deadline))
             await asyncio.sleep(_TICK_SECONDS)
 
 
@@ -241,10 +238,5 @@ async def _repeat(seconds: float, chore: Callable[[], Awaitable[Any]]) -> None:
 
 async def _carefully(chore: Awaitable[Any]) -> None:
     """Do a repeated chore: an outage is logged and waited out, and no fault ends the worker."""
-    try:
-        with isolated("a chore broke; it is tried again"):
-            await chore
-    except Exception as error:  # noqa: BLE001 - an outage: `isolated` lets nothing else through
-        _log.warning(
-            "a chore waits for an outage to end", reason=f"{type(error).__name__}: {error}"
-        )
+    with outlived("a chore broke; it is tried again"):
+        await chore

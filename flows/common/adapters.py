@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
-from blocks.panda_server import CachedToken, PandaServer, RobotToken, TokenSource
+from blocks.panda_server import CachedToken, PandaServer, RobotToken, TokenSource, origin_of
 from blocks.pcs_service import PcsService
 from blocks.rucio_catalog import AuthType, RucioAccess, RucioCatalog
 from blocks.xrootd_storage import XrootdAccess, XrootdLimits
@@ -28,6 +28,15 @@ def panda_url(configured: PandaSettings) -> str:
     if configured.url_ssl is None:
         raise BadSetting("setting PANDA_URL_SSL: no PanDA server is set")
     return configured.url_ssl
+
+
+def panda_origins(configured: PandaSettings) -> tuple[str, ...]:
+    """The origin of the PanDA that is set, and those that it had before: its numbers are ours.
+
+    Raises:
+        BadSetting: It is not set.
+    """
+    return tuple(origin_of(url) for url in (panda_url(configured), *configured.former_urls))
 
 
 def token_source(configured: PandaSettings, *, margin_seconds: float) -> TokenSource:

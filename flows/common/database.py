@@ -36,6 +36,7 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from flows.common import loaders
 from flows.common.database_errors import (
     DatabaseState,
     DatabaseUnavailable,
@@ -145,10 +146,12 @@ def make_engine(
         max_overflow=pool_size or configured.pool_size,
         pool_pre_ping=True,
         pool_timeout=_POOL_SECONDS,
+        json_deserializer=loaders.read_json,
         use_native_hstore=False,  # one question less at a process's first connection
     )
     event.listen(engine, "handle_error", _throw_away)
     event.listen(engine, "connect", _note_age)
+    event.listen(engine, "connect", lambda connection, _record: loaders.register(connection))
     event.listen(engine, "checkout", _renew_if_read_only)
     return engine
 

@@ -42,16 +42,23 @@ def private_directory(parent: Path, prefix: str, *, parent_mode: int) -> Iterato
         os.close(lock)
 
 
-def remove_dead(parent: Path, prefix: str) -> int:
-    """Remove the private directories that dead runs left; gives their number."""
-    removed = 0
+def remove_dead(parent: Path, prefix: str) -> list[OSError]:
+    """Remove the private directories that dead runs left; gives the errors of what stays.
+
+    Whoever tidies on its way to something else goes on: it does not need what stays there.
+    """
+    errors: list[OSError] = []
     for path in parent.glob(f"{prefix}*"):
         lock = _locked(path)
-        if lock is not None:
+        if lock is None:
+            continue
+        try:
             remove(path)
+        except OSError as error:
+            errors.append(error)
+        finally:
             os.close(lock)
-            removed += 1
-    return removed
+    return errors
 
 
 def remove(path: Path) -> None:

@@ -7,7 +7,7 @@ repeated through an outage of the database.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -28,6 +28,7 @@ from flows.common.models import RequestState
 from flows.common.settings import Settings, settings
 
 _OUTAGE_SECONDS: Final = 300.0
+_MOST_NAMED: Final = 20
 _through_outage: Final = Retrying(
     retry=retry_if_exception_type(DatabaseUnavailable),
     wait=wait_exponential(multiplier=0.2, max=5.0),
@@ -41,6 +42,10 @@ Announce = Callable[[NewEvent], None]
 """Takes an event, which is appended as the transaction commits."""
 Work = Callable[[Session, Announce], _T]
 """What one transaction does; it may be done again where the database was away."""
+
+
+class PartsFailed(ProdOpsError):
+    """A request has ended, as failed, with some of its parts undone; each is named."""
 
 
 class RunPutOff(ProdOpsError):
@@ -159,6 +164,25 @@ class Run:
             if self._ending is not None and self.read(self._has_ended):
                 return True
             raise
+
+    def finish_parts(self, result: dict[str, Any], failures: Sequence[str]) -> None:
+        """End the request of a run whose parts do not hinder each other.
+
+        Args:
+            result: What the parts gave.
+            failures: Of the others, each naming its part and what was wrong.
+
+        Raises:
+            PartsFailed: There are failures; that is recorded.
+            ClaimLost, DatabaseUnavailable: As for :meth:`finish`.
+        """
+        if not failures:
+            self.finish(Ending(result=result))
+            return
+        more = len(failures) - _MOST_NAMED
+        error = "; ".join([*failures[:_MOST_NAMED], *([f"and {more} more"] if more > 0 else [])])
+        self.finish(Ending(state=RequestState.FAILED, result=result, error=error))
+        raise PartsFailed(error)
 
     def put_off(
         self,

@@ -40,7 +40,9 @@ _PARTS = text("""
            max(heard_at) FILTER (WHERE kind = 'relay') AS relay_heard_at,
            min(prefect_away_since) FILTER (WHERE heard_at >= edge) AS prefect_away_since,
            coalesce(bool_or(kind = 'worker' AND heard_at >= edge), false) AS is_worker_heard,
-           coalesce(bool_or(kind = 'relay' AND heard_at >= edge), false) AS is_relay_heard
+           coalesce(bool_or(kind = 'relay' AND heard_at >= edge), false) AS is_relay_heard,
+           pg_is_in_recovery()
+               OR current_setting('transaction_read_only')::boolean AS is_read_only
     FROM ops_part, (SELECT now() - make_interval(secs => :away) AS edge) AS line
 """)
 _QUEUE = text("""
@@ -59,6 +61,7 @@ class Standing:
 
     Attributes:
         worker_heard_at: When a worker was last heard; None: never.
+        is_read_only: Whether the database takes no writes; then no part can say that it is there.
         prefect_away_since: Since when Prefect does not answer a part that is heard.
         waiting: How many requests wait that could run; one more than `MOST_COUNTED` means more.
         waiting_since: When the oldest of them was asked for.
@@ -69,6 +72,7 @@ class Standing:
     relay_heard_at: datetime | None
     is_worker_heard: bool
     is_relay_heard: bool
+    is_read_only: bool
     prefect_away_since: datetime | None
     waiting: int
     waiting_since: datetime | None

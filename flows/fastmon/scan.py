@@ -11,7 +11,7 @@ import os
 import re
 import stat
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from blocks.errors import Invalid, ProdOpsError
+from blocks.errors import Invalid, OutsideUnavailable, ProdOpsError
 from blocks.paths import absolute
 from flows.common import text
 from flows.common.callers import Means, on_ops_side
@@ -33,6 +33,7 @@ from flows.fastmon.models import WatchedFile
 _CHUNK_BYTES: Final = 1 << 20
 _BATCH: Final = 200
 _PIECE: Final = 5_000  # files whose state is read and noted at a time
+_MOST_AT_FAULT: Final = 100  # of a piece; more are no longer some bad files
 
 _T = TypeVar("_T")
 
@@ -61,12 +62,18 @@ class Found:
 
 @dataclass(frozen=True)
 class ScanReport:
-    """What a scan did; `named` are the files that could not be taken, each named once."""
+    """What a scan did.
+
+    Attributes:
+        named: The files that could not be taken, each named once.
+        unnoted: Those of which the database notes nothing, so that every scan names them.
+    """
 
     seen: int
     taken: int
     refused: int
     named: tuple[str, ...] = ()
+    unnoted: tuple[str, ...] = ()
 
 
 def scan(engine: Engine, configured: FastmonSettings) -> ScanReport:
@@ -83,17 +90,23 @@ def scan(engine: Engine, configured: FastmonSettings) -> ScanReport:
     settle = timedelta(seconds=configured.watch_settle_seconds)
     taken = 0
     refused: dict[str, str] = {}
+    unnoted: dict[str, str] = {}
     for piece in _pieces(sightings, _PIECE):
-        for batch in _pieces(_settled(engine, piece, settle), _BATCH):
-            outcome = _take(engine, batch, configured)
+        for batch in _pieces(_settled(engine, piece, settle, unnoted), _BATCH):
+            outcome = _take(engine, batch, configured, unnoted)
             taken += len(outcome.taken)
             refused |= outcome.refused
             flaws |= outcome.unreadable
-    new = {path: flaws[path] for path in _newly_named(engine, flaws)}
-    named = tuple(f"{path}: {reason}" for path, reason in (new | refused).items())
+    new = {path: flaws[path] for path in _newly_named(engine, flaws, unnoted)}
+    named, unknown = _lines(new | refused), _lines(unnoted)
     if found.unreadable:
-        raise UnreadableDirectory(f"watched directory {'; '.join([*found.unreadable, *named])}")
-    return ScanReport(len(sightings), taken, len(refused), named)
+        lines = "; ".join([*found.unreadable, *named, *unknown])
+        raise UnreadableDirectory(f"watched directory {lines}")
+    return ScanReport(len(sightings), taken, len(refused), named, unknown)
+
+
+def _lines(reasons: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(f"{path}: {reason}" for path, reason in reasons.items())
 
 
 def look(configured: FastmonSettings) -> Found:
@@ -102,12 +115,10 @@ def look(configured: FastmonSettings) -> Found:
     for name in configured.watch_dirs:
         try:
             directory = absolute(Path(name))
-        except ValueError as error:
-            raise UnreadableDirectory(f"watched directory {name}: {error}") from error
-        try:
             paths = sorted(directory.iterdir())
-        except OSError as error:
-            found.unreadable.append(f"{directory}: {error.strerror}")
+        except (OSError, RuntimeError, ValueError) as error:
+            said = error.strerror if isinstance(error, OSError) else None
+            found.unreadable.append(f"{name}: {said or error}")
             continue
         for path in paths:
             if any(fnmatch.fnmatchcase(path.name, each) for each in configured.watch_patterns):
@@ -187,25 +198,63 @@ def _reason(error: Exception) -> str:
     return f"cannot be read: {said or error}"
 
 
-def _settled(engine: Engine, sightings: Sequence[Sighting], settle: timedelta) -> list[Sighting]:
+def _settled(
+    engine: Engine, sightings: Sequence[Sighting], settle: timedelta, unnoted: dict[str, str]
+) -> list[Sighting]:
     """Note what was seen; gives what has stood still long enough and was not taken."""
     moment = now()
     with transaction(engine) as session:
         known = repository.watched_files(session, _paths(sightings))
-        changed = [each for each in sightings if _has_changed(known.get(str(each.path)), each)]
-        repository.note_watched(
-            session,
-            [(str(each.path), each.size_bytes, each.modified_at) for each in changed],
-            at=moment,
-        )
+    changed = [each for each in sightings if _has_changed(known.get(str(each.path)), each)]
+
+    def note(seen: Sequence[Sighting]) -> None:
+        rows = [(str(each.path), each.size_bytes, each.modified_at) for each in seen]
+        with transaction(engine) as session:
+            repository.note_watched(session, rows, at=moment)
+
+    for each, error in _together_or_alone(changed, note):
+        unnoted[str(each.path)] = f"cannot be noted: {_first_line(error)}"
     since = {path: row.unchanged_since for path, row in known.items()}
     since |= dict.fromkeys(_paths(changed), moment)
-    taken = {path for path, row in known.items() if row.taken_at is not None}
+    done = {path for path, row in known.items() if row.taken_at is not None} | unnoted.keys()
     return [
         each
         for each in sightings
-        if str(each.path) not in taken and moment - since[str(each.path)] >= settle
+        if str(each.path) not in done and moment - since[str(each.path)] >= settle
     ]
+
+
+def _together_or_alone(
+    items: Sequence[_T], work: Callable[[Sequence[_T]], None]
+) -> list[tuple[_T, Exception]]:
+    """Do it for all at once, or, where some are at fault, without those; gives them.
+
+    Raises:
+        OutsideUnavailable: None of them is.
+        Exception: So many are that something else must be.
+    """
+    failed: list[tuple[_T, Exception]] = []
+    pieces = [items] if items else []
+    while pieces:
+        piece = pieces.pop(0)
+        try:
+            work(piece)
+        except OutsideUnavailable:
+            raise
+        except Exception as error:
+            if len(failed) >= _MOST_AT_FAULT:
+                raise
+            if len(piece) == 1:
+                failed.append((piece[0], error))
+            else:  # one of thousands is found in a dozen steps
+                middle = len(piece) // 2
+                pieces += [piece[:middle], piece[middle:]]
+    return failed
+
+
+def _first_line(error: Exception) -> str:
+    said = error.orig if isinstance(error, DBAPIError) else error
+    return next(iter(str(said).splitlines()), type(error).__name__)
 
 
 def _paths(sightings: Sequence[Sighting]) -> list[str]:
@@ -227,50 +276,70 @@ class _Outcome:
     unreadable: dict[str, str] = field(default_factory=dict)
 
 
-def _take(engine: Engine, batch: Sequence[Sighting], configured: FastmonSettings) -> _Outcome:
+def _take(
+    engine: Engine,
+    batch: Sequence[Sighting],
+    configured: FastmonSettings,
+    unnoted: dict[str, str],
+) -> _Outcome:
     """Take in the STFs of a batch of files, then note that they were taken.
 
     A crash between the two takes them in again, which changes nothing: the inbox knows them.
     """
-    scanner = on_ops_side(configured.agent_name, Means.SCHEDULE)
     outcome = _Outcome()
+    incoming = _messages(batch, configured, outcome)
+
+    def take_in(paths: Sequence[str]) -> None:
+        intake.take_in(engine, [incoming[path] for path in paths], source="scan")
+        outcome.taken += paths
+
+    for path, error in _together_or_alone(list(incoming), take_in):
+        outcome.refused[path] = f"refused: {_first_line(error)}"
+    outcomes = dict.fromkeys(outcome.taken, "taken") | outcome.refused
+
+    def note(paths: Sequence[str]) -> None:
+        with transaction(engine) as session:
+            noted = {path: outcomes[path] for path in paths}
+            repository.note_taken(session, noted, at=now())
+
+    for path, error in _together_or_alone(list(outcomes), note):
+        unnoted[path] = f"{outcomes[path]}; that cannot be noted: {_first_line(error)}"
+    return outcome
+
+
+def _messages(
+    batch: Sequence[Sighting], configured: FastmonSettings, outcome: _Outcome
+) -> dict[str, Incoming]:
+    """The message of each file, by path."""
+    scanner = on_ops_side(configured.agent_name, Means.SCHEDULE)
     incoming: dict[str, Incoming] = {}
     for sighting in batch:
         path = str(sighting.path)
         try:
             body = message_of(sighting, configured)
             incoming[path] = Incoming(body, schemas.parse(body), scanner)
-        except OSError as error:
-            outcome.unreadable[path] = _reason(error)
         except Invalid as error:
             outcome.refused[path] = f"refused: {error}"
-    try:
-        _take_in(engine, incoming, outcome)
-    except DBAPIError:  # one of them cannot be stored: which?
-        for path, each in incoming.items():
-            try:
-                _take_in(engine, {path: each}, outcome)
-            except DBAPIError as error:
-                outcome.refused[path] = f"refused: {str(error.orig).splitlines()[0]}"
-    with transaction(engine) as session:
-        outcomes = dict.fromkeys(outcome.taken, "taken") | outcome.refused
-        repository.note_taken(session, outcomes, at=now())
-    return outcome
+        except OSError as error:
+            outcome.unreadable[path] = _reason(error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is this file's reason
+            outcome.unreadable[path] = f"cannot be taken: {type(error).__name__}: {error}"
+    return incoming
 
 
-def _take_in(engine: Engine, incoming: Mapping[str, Incoming], outcome: _Outcome) -> None:
-    if incoming:
-        intake.take_in(engine, list(incoming.values()), source="scan")
-        outcome.taken += incoming
-
-
-def _newly_named(engine: Engine, flaws: Mapping[str, str]) -> list[str]:
+def _newly_named(engine: Engine, flaws: Mapping[str, str], unnoted: dict[str, str]) -> list[str]:
     """Keep what is wrong with each; gives the paths for which it was not known before."""
     named: list[str] = []
-    for piece in _pieces(sorted(flaws), _PIECE):
+
+    def note(paths: Sequence[str]) -> None:
         with transaction(engine) as session:
-            wanted = {path: flaws[path] for path in piece}
-            named += repository.note_flaws(session, wanted, at=now())
+            wanted = {path: flaws[path] for path in paths}
+            new = repository.note_flaws(session, wanted, at=now())
+        named.extend(new)
+
+    for piece in _pieces(sorted(flaws), _PIECE):
+        for path, error in _together_or_alone(piece, note):
+            unnoted[path] = f"{flaws[path]}; that cannot be noted: {_first_line(error)}"
     return named
 
 

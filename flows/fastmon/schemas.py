@@ -121,7 +121,8 @@ def parse(body: dict[str, Any]) -> Message:
     Raises:
         Invalid: A field is missing, or not of its form.
     """
-    form = StfReady if body.get("msg_type") in STF_READY else Message
+    kind = body.get("msg_type")
+    form = StfReady if isinstance(kind, str) and kind in STF_READY else Message
     try:
         return form.model_validate(body)
     except ValidationError as error:

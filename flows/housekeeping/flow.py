@@ -6,6 +6,7 @@ from typing import Any
 
 from flows.common import requests, run
 from flows.common.actions import Nothing
+from flows.common.claims import ClaimLost
 from flows.common.database import now
 from flows.common.flow import flow
 from flows.common.run import Ending
@@ -17,11 +18,22 @@ from flows.housekeeping.tasks import delete_old_events, delete_old_flow_runs
 def prune_history(_: Nothing) -> dict[str, Any]:
     """Delete events and flow runs that are older than their retention times.
 
+    One that fails does not keep the other from being done, and is named at the end.
+
     Returns:
         Numbers of what was deleted: events, flow_runs.
     """
-    result = {"events": delete_old_events(), "flow_runs": delete_old_flow_runs()}
-    run.current().finish(Ending(result=result))
+    parts = {"events": delete_old_events, "flow_runs": delete_old_flow_runs}
+    result: dict[str, Any] = {}
+    failures: list[str] = []
+    for name, part in parts.items():
+        try:
+            result[name] = part()
+        except ClaimLost:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the request fails with it
+            failures.append(f"{name}: {error}")
+    run.current().finish_parts(result, failures)
     return result
 
 

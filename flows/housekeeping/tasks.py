@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterEndTime,
+    FlowRunFilterId,
     FlowRunFilterState,
     FlowRunFilterStateType,
 )
 from prefect.client.schemas.objects import StateType
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 
+from blocks.errors import ProdOpsError
 from flows.common import run
 from flows.common.database import now
 from flows.common.flow import task
@@ -22,7 +27,18 @@ from flows.housekeeping import repository
 
 _FINAL = [StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED]
 _RUNS_AT_A_TIME = 200
+_MOST_KEPT = 20
+_MOST_NAMED = 5
 _DELAYS = (10.0, 10.0, 10.0)
+
+
+class RunsKept(ProdOpsError):
+    """Prefect does not delete some flow runs."""
+
+    def __init__(self, kept: Mapping[uuid.UUID, str]) -> None:
+        named = ", ".join(f"{key} ({reason})" for key, reason in list(kept.items())[:_MOST_NAMED])
+        more = f" and {len(kept) - _MOST_NAMED} more" if len(kept) > _MOST_NAMED else ""
+        super().__init__(f"these flow runs could not be deleted: {named}{more}")
 
 
 @task("delete old events", delays=_DELAYS)
@@ -35,19 +51,46 @@ def delete_old_events() -> int:
 
 @task("delete old flow runs", delays=_DELAYS, repeated=(Exception,))
 def delete_old_flow_runs() -> int:
-    """Delete the ended flow runs that are older than they are kept; gives their number."""
+    """Delete the ended flow runs that are older than they are kept; gives their number.
+
+    Raises:
+        RunsKept: Prefect does not delete some of them; the others are gone.
+    """
     before = now() - timedelta(days=settings().prefect.history_days)
-    wanted = FlowRunFilter(
+    deleted, kept = 0, dict[uuid.UUID, str]()
+    with get_client(sync_client=True) as client:
+        while runs := client.read_flow_runs(
+            flow_run_filter=_ended(before, excluding=list(kept)), limit=_RUNS_AT_A_TIME
+        ):
+            for each in runs:
+                if (reason := _refusal(client, each.id)) is None:
+                    deleted += 1
+                else:
+                    kept[each.id] = reason
+                if len(kept) > _MOST_KEPT:  # that is no longer one bad run
+                    raise RunsKept(kept)
+    if kept:
+        raise RunsKept(kept)
+    return deleted
+
+
+def _ended(before: datetime, *, excluding: list[uuid.UUID]) -> FlowRunFilter:
+    return FlowRunFilter(
+        id=FlowRunFilterId(not_any_=excluding) if excluding else None,
         state=FlowRunFilterState(type=FlowRunFilterStateType(any_=_FINAL)),
         end_time=FlowRunFilterEndTime(before_=before),
     )
-    deleted = 0
-    with get_client(sync_client=True) as client:
-        while runs := client.read_flow_runs(flow_run_filter=wanted, limit=_RUNS_AT_A_TIME):
-            for run in runs:
-                client.delete_flow_run(run.id)
-            deleted += len(runs)
-    return deleted
+
+
+def _refusal(client: SyncPrefectClient, flow_run_id: uuid.UUID) -> str | None:
+    """Why Prefect does not delete the run; None where it is gone."""
+    try:
+        client.delete_flow_run(flow_run_id)
+    except ObjectNotFound:  # somebody else's work
+        return None
+    except PrefectHTTPStatusError as error:
+        return f"Prefect answers {error.response.status_code}"
+    return None
 
 
 def _in_pieces(model: type[Event | RelayedState], before: datetime) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any, Final
 from flows.common import directories
 from flows.common.database import now
 from flows.common.settings import Settings
+from flows.common.text import unkeepable
 from flows.payload_logs.errors import CacheUnwritable
 from flows.payload_logs.models import PayloadLog
 
@@ -124,9 +125,25 @@ def origin_in(content: bytes) -> dict[str, Any]:
     """What the content of an `.origin` says; empty where it is damaged."""
     try:
         origin = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
-    return origin if isinstance(origin, dict) else {}
+    return origin if isinstance(origin, dict) and _is_sound(origin) else {}
+
+
+def _is_sound(origin: Mapping[str, Any]) -> bool:
+    """Whether what readers go by has its form; a damaged file may hold anything."""
+    members = origin.get("members", [])
+    return (
+        not any(unkeepable(origin))
+        and isinstance(origin.get("lfn"), str | None)
+        and isinstance(members, list)
+        and all(
+            isinstance(each, dict)
+            and isinstance(each.get("name"), str)
+            and isinstance(each.get("size_bytes"), int)
+            for each in members
+        )
+    )
 
 
 def fetched_at(directory: Path) -> datetime:
@@ -163,11 +180,13 @@ def note_failure(directory: Path, attempts: int, reason: str) -> None:
         raise CacheUnwritable(directory, error) from error
 
 
-def job_directories(tmp_dir: Path) -> Iterator[tuple[int, int, Path]]:
-    """Task, job and directory of each log that is there; what else is there is not ours."""
-    for task in _numbered(root_of(tmp_dir)):
-        for job in _numbered(task):
-            yield int(task.name), int(job.name), job
+def numbered(parent: Path) -> list[Path]:
+    """The directories of tasks, or of a task's jobs, that are there; what else is is not ours."""
+    try:
+        found = [each for each in parent.iterdir() if each.name.isdecimal()]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return [each for each in found if stat.S_ISDIR(each.lstat().st_mode)]
 
 
 def size_of(directory: Path) -> int:
@@ -195,14 +214,6 @@ def _base(name: str, order: Sequence[str]) -> str:
         return name
     base, _, number = name.rpartition(".")
     return base if number.isdigit() else name
-
-
-def _numbered(parent: Path) -> list[Path]:
-    try:
-        found = [each for each in parent.iterdir() if each.name.isdecimal()]
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    return [each for each in found if stat.S_ISDIR(each.lstat().st_mode)]
 
 
 def _size(path: Path) -> int | None:

@@ -67,8 +67,8 @@ def prune_payload_logs(_: Nothing) -> dict[str, Any]:
     Returns:
         Numbers: deleted, deleted_bytes, kept, kept_bytes.
     """
-    result = prune_cache()
-    run.current().finish(Ending(result=result))
+    result, failures = prune_cache()
+    run.current().finish_parts(result, failures)
     return result
 
 

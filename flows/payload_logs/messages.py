@@ -33,7 +33,9 @@ def progress(
     pandaid: int, jeditaskid: int | None, step: Step, text: str, claim: Claim
 ) -> events.NewEvent:
     """The step that the fetch is at."""
-    fields = {"step": step.value, "step_number": step.number, "text": text}
+    fields = {
+        "step": step.value, "step_number": step.number, "steps": len(Step), "text": text
+    }  # fmt: skip
     return _event(PROGRESS, pandaid, jeditaskid, claim, **fields)
 
 

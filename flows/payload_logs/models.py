@@ -70,6 +70,8 @@ class PayloadLog(Base):
     scope: Mapped[str | None] = mapped_column(String(25))
     lfn: Mapped[str | None] = mapped_column(String(250))
     located_by: Mapped[LocatedBy] = mapped_column(String(10), server_default="")
+    # Origin of the PanDA whose word it is: a number alone names no job. None: not noted.
+    panda_server: Mapped[str | None] = mapped_column(String(300))
     state: Mapped[LogState] = mapped_column(String(20))
     step: Mapped[str] = mapped_column(String(20), server_default="")
     step_text: Mapped[str] = mapped_column(Text, server_default="")

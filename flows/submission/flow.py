@@ -46,6 +46,7 @@ from flows.submission.tasks import (
     resolving,
     sending,
     syncing,
+    updating,
 )
 
 _BACK_OFF_SECONDS: Final = (1.0, 4.0)  # between the tries of a prun that could not even send
@@ -312,6 +313,6 @@ def _synced() -> dict[str, Any]:
     remarks = syncing.compare(tasks, look)
     foreign = comparison.not_ours(remarks)
     ours = [each for each in look.tasks if each.id not in foreign]
-    recorded = Counter(syncing.record(each) for each in news(tasks, ours, in_work=in_work))
+    recorded = updating.record_each(news(tasks, ours, in_work=in_work))
     said = Counter(each.kind.value for each in remarks)
     return {"asked": len(unsettled(tasks)), "seen": len(look.tasks), **recorded, "said": dict(said)}

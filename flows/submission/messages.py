@@ -95,7 +95,9 @@ def progress(
     task_name: str, step: Step, text: str, claim: Claim, *, jedi_task_id: int | None = None
 ) -> NewEvent:
     """The step that the submission is at; `jedi_task_id` once PanDA has named the task."""
-    fields: dict[str, Any] = {"step": step.value, "step_number": step.number, "text": text}
+    fields: dict[str, Any] = {
+        "step": step.value, "step_number": step.number, "steps": len(Step), "text": text
+    }  # fmt: skip
     if jedi_task_id is not None:
         fields["jedi_task_id"] = str(jedi_task_id)
     return _of_task(PROGRESS, task_name, claim, **fields)

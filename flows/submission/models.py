@@ -158,6 +158,10 @@ class RemarkKind(StrEnum):
     """PanDA runs the ended task again, and we did not ask for it."""
     ASSOCIATED = "associated"
     """A sync found it by its name, and gave it to PCS."""
+    UNTOLD = "untold"
+    """PanDA refuses to tell what it is, or tells it in no form that is known."""
+    SET_ASIDE = "set_aside"
+    """What PanDA shows of it could not be recorded at PCS; each sync tries it again."""
 
 
 class PandaRemark(Base):

@@ -36,6 +36,7 @@ from flows.submission.tasks import (
     resolving,
     sending,
     syncing,
+    updating,
 )
 from tests.databases import Database
 from tests.panda_calls import send, task_parameters
@@ -43,6 +44,7 @@ from tests.pcs_client import CONFIG, DATA, Pcs
 
 _MODULES = (
     flow, associating, operating, preparing, reconciling, recording, resolving, sending, syncing,
+    updating,
 )  # fmt: skip
 _QUICK = {
     "PRODOPS_SUBMISSION_SERVER_LIMIT_SECONDS": "0",

@@ -51,6 +51,10 @@ class CatalogRow:
         """What the row is known by, however often it is imported."""
         return f"csv_import.{short_hash(f'{self.path}|{self.gen_version}')}"
 
+    def import_name_in(self, campaign: str) -> str:
+        """What it is known by in a campaign that was not the first for which it was imported."""
+        return f"csv_import.{short_hash(f'{self.path}|{self.gen_version}|{campaign}')}"
+
     @property
     def task_name(self) -> str:
         """The path below the production area; the import's name where it is elsewhere."""

@@ -1,4 +1,7 @@
-"""Catalogs of requests, imported: each good row once, as a request, a dataset and a draft task."""
+"""Catalogs of requests, imported: each good row is one request, with a draft task in each campaign.
+
+A row's dataset and task are made for the campaign of the import, where that has none of the row.
+"""
 
 from __future__ import annotations
 
@@ -173,7 +176,7 @@ class _Rows:
         Raises:
             RowRefused: It cannot be imported; at most its tags were made.
         """
-        dataset = self._datasets.get(row.import_name)
+        dataset = self._of_campaign(row)
         if dataset is None:
             return self._create(row)
         task, request = self._of_dataset.get(dataset.id), self._requests.get(row.import_name)
@@ -184,13 +187,20 @@ class _Rows:
             _set(changed, values)
         return "updated" if task_changes or request_changes else "unchanged"
 
+    def _of_campaign(self, row: CatalogRow) -> Dataset | None:
+        """The row's dataset in the campaign: another one may have the row's own name."""
+        for name in (row.import_name, row.import_name_in(self._campaign.name)):
+            found = self._datasets.get(name)
+            if found is not None and found.campaign_id == self._campaign.id:
+                return found
+        return None
+
     def _create(self, row: CatalogRow) -> str:
         path = read_path(row.path)
-        name = row.import_name if row.task_name in self._tasks else row.task_name
         dataset = self._dataset(row, path)
-        request = ProdRequest(
-            **_request_columns(row), source_row=row.import_name, created_by=self._actor.name
-        )
+        names_for_task = (row.task_name, row.import_name, dataset.dataset_name)
+        name = next(each for each in names_for_task if each not in self._tasks)
+        request = self._request(row)
         self._session.add_all([dataset, request])
         self._session.flush()
         task = ProdTask(
@@ -205,23 +215,33 @@ class _Rows:
             **_task_columns(row),
         )
         self._session.add(task)
-        self._datasets[row.import_name] = dataset
+        self._datasets[dataset.dataset_name] = dataset
         self._requests[row.import_name] = request
         self._tasks[name] = self._of_dataset[dataset.id] = task
         return "created"
 
+    def _request(self, row: CatalogRow) -> ProdRequest:
+        """The row's request: one, however many campaigns it is imported for."""
+        columns = _request_columns(row)
+        if (known := self._requests.get(row.import_name)) is not None:
+            _set(known, _differing(known, columns))
+            return known
+        return ProdRequest(**columns, source_row=row.import_name, created_by=self._actor.name)
+
     def _dataset(self, row: CatalogRow, path: EvgenPath) -> Dataset:
         tags = self._tags_of(path)
         sample, composed = self._name(row, path, tags)
+        is_known = row.import_name in self._datasets
+        name = row.import_name_in(self._campaign.name) if is_known else row.import_name
         return Dataset(
-            dataset_name=row.import_name,
+            dataset_name=name,
             composed_name=composed,
             scope=_SCOPE,
             detector_version=self._campaign.name,
             detector_config=self._detector_config,
             campaign_id=self._campaign.id,
             sample_name=sample,
-            did=names.block_did(_SCOPE, row.import_name, 1),
+            did=names.block_did(_SCOPE, name, 1),
             description=row.description,
             meta={
                 "stage": "evgen",

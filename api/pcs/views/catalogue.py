@@ -135,7 +135,7 @@ class ProdConfigView(RowView):
     use_rucio: bool
     jug_xl_tag: str
     container_image: str
-    target_hours_per_job: Decimal | None
+    target_hours_per_job: Annotated[Decimal, Field(allow_inf_nan=True)] | None
     events_per_task: int | None
     condor_template: str
     panda_site: str

@@ -17,6 +17,11 @@ const OVER = new Set(["submitted", "done", "failed", "not done"]);
 const STATES = [...OVER, "unrecorded", "unknown", "submitting", "waiting", "to do"];
 const byId = (id) => document.getElementById(id);
 
+/** The step that a submission is at; an event of an earlier version does not say how many there are. */
+function stepWords({ step_number: number, steps, text }) {
+  return `${number}${steps ? ` of ${steps}` : ""}: ${text}`;
+}
+
 export class Batch {
   /**
    * @param page the page's addresses
@@ -81,7 +86,7 @@ export class Batch {
     if (!entry || OVER.has(entry.state) || !SUBMISSION.includes(type)) return;
     if (entry.request && payload.request_id !== entry.request) return; // an earlier one's
     const { jedi_task_id: key, reason } = payload;
-    if (type === "prodtask_submit_progress") this.#turn(entry, "submitting", `${payload.step_number} of 10: ${payload.text}`);
+    if (type === "prodtask_submit_progress") this.#turn(entry, "submitting", stepWords(payload));
     else if (type === "prodtask_submitted") this.#turn(entry, "submitted", key);
     else if (type === "prodtask_submit_failed") this.#turn(entry, "failed", reason);
     else if (type === "prodtask_submit_unrecorded") this.#turn(entry, "unrecorded", `PanDA has it as ${key}; do not submit it again. ${reason}`);

@@ -30,6 +30,7 @@ TFS_PER_STF: Final = 7
 _CONNECTIONS: Final = 8
 _CONNECT_SECONDS: Final = 60.0
 _REACH_SECONDS: Final = 20.0
+_LATE_SECONDS: Final = 0.5
 _POLL_SECONDS: Final = 0.02
 _NO_ANSWER: Final = {"error": "it ended, or took too long"}
 _LENGTH: Final = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
@@ -138,6 +139,15 @@ class Load:
             for name, count in differences(client.ids, after, table).items():
                 found[name] = found.get(name, 0) + count
         return found
+
+    async def behind(self, event_id: int) -> dict[str, Any]:
+        """How many clients do not have the event, soon after it was written."""
+
+        def late() -> int:
+            return sum(not each.ids or each.ids[-1] < event_id for each in self._clients)
+
+        await _until(lambda: not late(), _LATE_SECONDS)
+        return {"clients": late()}
 
     async def play(self, run: int, stfs: int, rate: float, patience: float) -> dict[str, Any]:
         """Announce STFs at a rate; wait until every TF of theirs has arrived."""

@@ -20,7 +20,6 @@ from deployments.cli.text import clean
 _LOOK_SECONDS: Final = 5.0
 _TICK_SECONDS: Final = 0.25
 _COMPLETED: Final = "completed"
-_STEPS: Final = 6  # as flows.payload_logs.models.Step, which is slow to import
 
 
 class FetchEvent(StrEnum):
@@ -110,8 +109,9 @@ def follow(
 
 def step_text(event: StreamEvent) -> str:
     """The step that an event is about, in a line."""
-    number, text = event.data.get("step_number"), event.data.get("text")
-    return clean(f"step {number} of {_STEPS}: {text}")
+    number, steps = event.data.get("step_number"), event.data.get("steps")
+    of = "" if steps is None else f" of {steps}"
+    return clean(f"step {number}{of}: {event.data.get('text')}")
 
 
 def _look(api: PayloadLogApi, request: ActionState) -> ActionState:

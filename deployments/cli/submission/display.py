@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 
 from blocks.pcs_service import Attempt, ProdTask
-from deployments.cli.submission.outcome import STEPS, Outcome, Submission, newest_attempt
+from deployments.cli.submission.outcome import Outcome, Submission, newest_attempt
 from deployments.cli.text import clean, clock_time
 from flows.submission.domain.inputs import lost_in_words
 
@@ -156,7 +156,8 @@ def stage(submission: Submission) -> str:
 def _step(submission: Submission) -> str:
     if not submission.step:
         return ""
-    return f"{submission.step_number}/{STEPS} {submission.step}: {submission.text}"
+    of = f"/{submission.steps}" if submission.steps else ""
+    return f"{submission.step_number}{of} {submission.step}: {submission.text}"
 
 
 class Lines:

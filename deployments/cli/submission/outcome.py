@@ -12,8 +12,6 @@ from blocks.errors import OutsideUnavailable, ProdOpsError
 from blocks.monitor_api import StreamEvent, TokenRefused
 from blocks.pcs_service import Attempt, NotAllowed, PcsRefused, ProdTask, RouteMissing, TaskUnknown
 
-STEPS: Final = 10
-
 _ID: Final = re.compile(r"jediTaskID (\d+)")
 _FIRST_REFUSAL: Final = 400
 _SUBMIT_FAILED: Final = "submit_failed"
@@ -94,7 +92,8 @@ class Submission:
         asked: The name as it was given.
         task_name: Stored name of the task, which events carry; empty until PCS has answered.
         attempt_id: PCS's row of the attempt; None with a PCS that keeps none.
-        step_number: The step that it is at, from 1 to 10; 0 before the first.
+        step_number: The step that it is at, from 1; 0 before the first.
+        steps: How many there are; 0 where the event does not say.
         next_check_at: When the truth is looked for again, as the event or PCS says it.
     """
 
@@ -106,6 +105,7 @@ class Submission:
     attempt_id: int | None = None
     step: str = ""
     step_number: int = 0
+    steps: int = 0
     text: str = ""
     jedi_task_id: int | None = None
     reason: str = ""
@@ -156,6 +156,7 @@ class Submission:
             case Event.PROGRESS:
                 self.step = _text(event.data.get("step"))
                 self.step_number = _integer(event.data.get("step_number")) or 0
+                self.steps = _integer(event.data.get("steps")) or 0
                 self.text = _text(event.data.get("text"))
                 self._take_id(_integer(event.data.get("jedi_task_id")))
             case Event.SUBMITTED:

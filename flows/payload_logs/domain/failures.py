@@ -20,7 +20,7 @@ _FACTS: Final[Mapping[type[storage.StorageError], str]] = {
     storage.TransferBroken: "the copy broke off",
     storage.ReplicaMissing: "the file is not there",
     storage.ReplicaRefused: "the door refuses the file to us",
-    storage.AuthenticationFailed: "the door does not accept our proxy",
+    storage.AuthenticationFailed: "it does not accept our proxy, or we not its certificate",
     storage.UnsupportedScheme: "the scheme is not read here",
     storage.SizeMismatch: "the size is not the catalogue's",
     storage.ChecksumMismatch: "the checksum is not the catalogue's",
@@ -58,8 +58,8 @@ def _scheme(replica: Replica) -> str:
 def reason_of(rse: str, error: storage.StorageError) -> str:
     """What is wrong with an RSE's replica, in a line."""
     fact = _FACTS.get(type(error), "the copy failed")
-    if isinstance(error, storage.AuthenticationFailed) and (door := urlsplit(error.pfn).netloc):
-        fact = f"{fact} at {door}"
+    if isinstance(error, storage.AuthenticationFailed):
+        fact = f"no agreement with the door {urlsplit(error.pfn).netloc}: {fact}"
     return f"{rse}: {fact}" + (f" ({error.reason})" if error.reason != error.fact else "")
 
 

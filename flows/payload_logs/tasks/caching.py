@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -89,38 +89,56 @@ class _CachedLog:
 
 
 @task("prune the cache")
-def prune_cache() -> dict[str, int]:
+def prune_cache() -> tuple[dict[str, int], list[str]]:
     """Delete what is too old or too much; one that is being fetched is left.
 
     Returns:
-        Numbers: deleted, deleted_bytes, kept, kept_bytes.
+        Numbers: deleted, deleted_bytes, kept, kept_bytes. And what could not be read or deleted,
+        each with its path and the reason; it hinders nothing else.
     """
-    _remove_left()
-    logs = sorted(_cached(), key=lambda each: each.fetched_at)
-    deleted = [each for each in _too_much(logs) if _delete(each)]
+    failures: list[str] = []
+    _remove_left(failures)
+    logs = sorted(_cached(failures), key=lambda each: each.fetched_at)
+    deleted = [each for each in _too_much(logs) if _delete_if_possible(each, failures)]
     gone = sum(each.size_bytes for each in deleted)
-    return {
+    numbers = {
         "deleted": len(deleted),
         "deleted_bytes": gone,
         "kept": len(logs) - len(deleted),
         "kept_bytes": sum(each.size_bytes for each in logs) - gone,
     }
+    return numbers, failures
 
 
-def _remove_left() -> None:
+@contextmanager
+def _noting(failures: list[str], path: Path) -> Iterator[None]:
+    """Do something with a directory; what the disk refuses is noted."""
+    try:
+        yield
+    except FileNotFoundError:
+        pass  # it is gone: somebody else removed it
+    except OSError as error:
+        failures.append(f"{path}: {error.strerror or error}")
+
+
+def _remove_left(failures: list[str]) -> None:
     """Remove what dead runs left."""
     configured = run.current().settings.stack
-    for directory in cache.root_of(configured.tmp_dir).glob("*/"):
-        remove_dead(directory, cache.LEFT)
-    remove_dead(cache.copies_of(configured.state_dir), "")
+    places = [(each, cache.LEFT) for each in cache.root_of(configured.tmp_dir).glob("*/")]
+    places.append((cache.copies_of(configured.state_dir), ""))
+    for place, prefix in places:
+        failures.extend(f"{place}: {error}" for error in remove_dead(place, prefix))
 
 
-def _cached() -> Iterator[_CachedLog]:
-    tmp_dir = run.current().settings.stack.tmp_dir
-    for jeditaskid, pandaid, directory in cache.job_directories(tmp_dir):
-        with suppress(FileNotFoundError):
-            moment, size = cache.fetched_at(directory), cache.size_of(directory)
-            yield _CachedLog(jeditaskid, pandaid, directory, moment, size)
+def _cached(failures: list[str]) -> list[_CachedLog]:
+    found: list[_CachedLog] = []
+    for of_task in cache.numbered(cache.root_of(run.current().settings.stack.tmp_dir)):
+        with _noting(failures, of_task):
+            for job in cache.numbered(of_task):
+                with _noting(failures, job):
+                    moment, size = cache.fetched_at(job), cache.size_of(job)
+                    found.append(_CachedLog(int(of_task.name), int(job.name), job, moment, size))
+    return found
 
 
 def _too_much(logs: list[_CachedLog]) -> Iterator[_CachedLog]:
@@ -133,6 +151,12 @@ def _too_much(logs: list[_CachedLog]) -> Iterator[_CachedLog]:
             return
         total -= each.size_bytes
         yield each
+
+
+def _delete_if_possible(log: _CachedLog, failures: list[str]) -> bool:
+    with _noting(failures, log.directory):
+        return _delete(log)
+    return False
 
 
 def _delete(log: _CachedLog) -> bool:

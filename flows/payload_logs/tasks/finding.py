@@ -25,7 +25,7 @@ from flows.payload_logs.errors import (
     OutageLasts,
 )
 from flows.payload_logs.models import LocatedBy, PayloadLog, Step
-from flows.payload_logs.tasks.locating import locate_log
+from flows.payload_logs.tasks.locating import is_elsewhere, locate_log
 from flows.payload_logs.tasks.progress import note
 
 _DELAYS: Final = (0.5, 2.0)  # a reader waits: a longer outage is shown, and may be tried again
@@ -74,7 +74,7 @@ def find_log(order: FetchPayloadLog) -> Located | Cached:
 
 def _find(order: FetchPayloadLog) -> Located | Cached:
     log = note(order.pandaid, Step.LOOK_UP, "looking up the job's log")
-    is_certain = log.located_by == LocatedBy.PANDA and not order.force
+    is_certain = log.located_by == LocatedBy.PANDA and not (order.force or is_elsewhere(log))
     if is_certain and (hit := _in_cache(log)):
         return hit
     log = locate_log(log, order)

@@ -25,7 +25,7 @@ def locate_log(log: PayloadLog, order: FetchPayloadLog) -> PayloadLog:
 
     PanDA is asked each time: what was noted may be of a PanDA that was installed anew since, and
     what a caller gave may be another job's. It counts only while PanDA cannot be asked, and is
-    marked as the caller's.
+    marked as the caller's. What another PanDA said counts never: its number is another job's.
 
     Raises:
         LogAbsent: PanDA knows no such job, or no log of it.
@@ -49,23 +49,33 @@ def _as_panda_says(log: PayloadLog, job: PandaJob) -> PayloadLog:
     lfn = did_names.check_name(job.log.lfn, has_slash=job.log.lfn.startswith("/"))
     text = f"PanDA: the job is {job.status}, of task {job.jedi_task_id}"
     return _located(
-        log, LocatedBy.PANDA, text,
+        log, LocatedBy.PANDA, text, panda_server=_origins()[0],
         jeditaskid=job.jedi_task_id, scope=did_names.check_scope(job.log.scope), lfn=lfn,
         looked_up_at=now(),
     )  # fmt: skip
 
 
 def _without_panda(log: PayloadLog, order: FetchPayloadLog, silence: ProdOpsError) -> PayloadLog:
-    known = (log.jeditaskid, log.scope, log.lfn)
+    is_said = log.located_by == LocatedBy.PANDA and not is_elsewhere(log)
     given = order.model_dump(include={"jeditaskid", "scope", "lfn"})
-    if None not in given.values() and log.located_by != LocatedBy.PANDA:
+    if None not in given.values() and not is_said:
         text = f"PanDA cannot be asked ({silence}); it is taken as whoever asked named it"
-        return _located(log, LocatedBy.CALLER, text, **given)
-    if None in known:
+        return _located(log, LocatedBy.CALLER, text, panda_server=None, **given)
+    if None in (log.jeditaskid, log.scope, log.lfn) or is_elsewhere(log):
         raise silence
-    said = "PanDA said before" if log.located_by == LocatedBy.PANDA else "it was named before"
+    said = "PanDA said before" if is_said else "it was named before"
     text = f"PanDA cannot be asked ({silence}); it is taken as {said}"
     return note(log.pandaid, Step.LOOK_UP, text)
+
+
+def is_elsewhere(log: PayloadLog) -> bool:
+    """Whether another PanDA than the one that is set said which log it is."""
+    is_set = run.current().settings.panda.url_ssl is not None
+    return is_set and log.panda_server is not None and log.panda_server not in _origins()
+
+
+def _origins() -> tuple[str, ...]:
+    return adapters.panda_origins(run.current().settings.panda)
 
 
 def _located(log: PayloadLog, by: LocatedBy, text: str, **found: Any) -> PayloadLog:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,10 +18,17 @@ _EXHAUSTED: Final = "exhausted"  # it waits for an operator
 
 @dataclass(frozen=True)
 class Look:
-    """What a sync saw: tasks at PanDA, and numbers of which it shows nothing."""
+    """What a sync saw.
+
+    Attributes:
+        tasks: Tasks at PanDA.
+        absent: Numbers of which it shows nothing.
+        untold: Numbers that it does not tell, each with the reason.
+    """
 
     tasks: Sequence[PandaTask]
     absent: Collection[int] = field(default_factory=frozenset)
+    untold: Mapping[int, str] = field(default_factory=dict)
 
 
 def remarks(
@@ -68,6 +75,8 @@ def is_over(
         numbers: All numbers that PCS has.
     """
     number, kind = remark.jedi_task_id, remark.kind
+    if kind is RemarkKind.SET_ASIDE:  # known once the news are recorded
+        return False
     if any(each.kind == kind and each.jedi_task_id == number for each in current):
         return False
     if (kind is RemarkKind.NAMESAKE) is (number in numbers):
@@ -87,6 +96,9 @@ def _mismatch(record: Recorded, task: PandaTask | None, look: Look, here: Here) 
         return _remark(RemarkKind.FOREIGN, record, text)
     if record.jedi_task_id in look.absent:
         return _remark(RemarkKind.ABSENT, record, identity.absent(record, here))
+    if reason := look.untold.get(record.jedi_task_id):
+        text = f"{here.server} does not tell what {record.jedi_task_id} is: {reason}"
+        return _remark(RemarkKind.UNTOLD, record, text)
     return None
 
 

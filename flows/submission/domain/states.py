@@ -15,6 +15,7 @@ class StatusNews:
     """A task's state at PanDA that PCS does not have yet."""
 
     task: ProdTask
+    panda_name: str
     jedi_task_id: int
     status: str
     inputs: int | None = None
@@ -23,11 +24,26 @@ class StatusNews:
 
 @dataclass(frozen=True)
 class Succession:
-    """A task that PanDA ended as the duplicate of another, which is to take its place."""
+    """A task that PanDA ended as the duplicate of another, which is to take its place.
+
+    Attributes:
+        user_name: Whose the duplicate is: JEDI compares the names of one user's tasks.
+    """
 
     task: ProdTask
     attempt: Attempt
     survivor_id: int
+    user_name: str | None
+
+    @property
+    def panda_name(self) -> str:
+        """The name at PanDA that both were given."""
+        return self.attempt.task_name
+
+    @property
+    def jedi_task_id(self) -> int:
+        """The duplicate's number, which PCS has."""
+        return self.attempt.jedi_task_id or 0
 
 
 @dataclass(frozen=True)
@@ -60,10 +76,10 @@ def news(
         if each.id in known:
             task, attempt = known[each.id]
             if each.survivor_id is not None:
-                found.append(Succession(task, attempt, each.survivor_id))
+                found.append(Succession(task, attempt, each.survivor_id, each.user_name))
             elif each.status != attempt.status_snapshot or _counts_changed(attempt, each):
                 counts = (each.inputs, each.inputs_failed)
-                found.append(StatusNews(task, each.id, each.status, *counts))
+                found.append(StatusNews(task, attempt.task_name, each.id, each.status, *counts))
         elif each.name in unrecorded and each.name not in in_work and each.survivor_id is None:
             found.append(UnrecordedTask(unrecorded[each.name], each.name, each.id, each.status))
     return found

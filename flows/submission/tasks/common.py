@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
-from blocks.panda_server import PandaServer, PandaTask, TokenSource, origin_of
+from blocks.errors import ProdOpsError
+from blocks.panda_server import PandaServer, PandaTask, TokenSource
 from blocks.pcs_service import PcsService
 from flows.common import adapters, run
 from flows.common.run import Announce, Run
@@ -41,13 +42,18 @@ def user_name() -> str:
 
 def here() -> Here:
     """The PanDA that is set, and who we are there."""
-    formers = run.current().settings.panda.former_urls
-    return Here(panda().origin, tuple(origin_of(url) for url in formers), user_name())
+    server, *formers = adapters.panda_origins(run.current().settings.panda)
+    return Here(server, tuple(formers), user_name())
 
 
 def tasks_named(panda_name: str) -> list[PandaTask]:
     """Our tasks of that name at PanDA, as far as they are refined."""
     return panda().tasks_named(panda_name, user_name=user_name())
+
+
+def reason_of(error: Exception) -> str:
+    """What is wrong, in one line; an error that nobody foresaw is named."""
+    return str(error) if isinstance(error, ProdOpsError) else f"{type(error).__name__}: {error}"
 
 
 def resolution() -> SubmissionResolution | None:

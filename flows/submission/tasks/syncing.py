@@ -1,4 +1,4 @@
-"""What brings PCS up to date with PanDA: states of submitted tasks, and tasks that PCS lost."""
+"""What a sync sees: the tasks of PCS, what PanDA shows of them, and what does not fit."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Final
 from prefect import get_run_logger
 from sqlalchemy.orm import Session
 
-from blocks.panda_server import PandaRefused, PandaTask
-from blocks.pcs_service import PcsRefused, ProdTask
+from blocks.errors import OutsideUnavailable
+from blocks.panda_server import PandaTask, TokenRefused
+from blocks.pcs_service import ProdTask
 from flows.common import run
 from flows.common.database import now
 from flows.common.flow import task
@@ -20,9 +21,9 @@ from flows.submission.domain import comparison, identity
 from flows.submission.domain.comparison import Look
 from flows.submission.domain.identity import Recorded
 from flows.submission.domain.remarks import Remark
-from flows.submission.domain.states import News, StatusNews, Succession, in_turn, unsettled
+from flows.submission.domain.states import in_turn, unsettled
 from flows.submission.repository import attempts, operations, resolutions, syncs
-from flows.submission.tasks import associating, common
+from flows.submission.tasks import common
 
 _OVERLAP: Final = timedelta(minutes=15)
 _FIRST: Final = timedelta(days=30)
@@ -65,18 +66,23 @@ def ask_panda(tasks: Sequence[ProdTask], since: datetime | None) -> Look:
     asked = in_turn(left_out, _SINGLY, turn)
     if len(asked) < len(left_out):
         get_run_logger().warning("%d tasks wait for their turn", len(left_out) - len(asked))
-    found = {id_: each for id_ in asked for each in _asked_singly(id_)}
+    found, untold = _asked_singly(asked)
     absent = {id_ for id_, each in found.items() if each is None}
-    return Look([*seen, *(each for each in found.values() if each is not None)], absent)
+    return Look([*seen, *(each for each in found.values() if each is not None)], absent, untold)
 
 
-def _asked_singly(jedi_task_id: int) -> list[PandaTask | None]:
-    """The task, or None where there is none; nothing where PanDA refuses to say it."""
-    try:
-        return [common.panda().find(jedi_task_id)]
-    except PandaRefused as refusal:
-        get_run_logger().error("PanDA does not say what %d is: %s", jedi_task_id, refusal)
-        return []
+def _asked_singly(numbers: Sequence[int]) -> tuple[dict[int, PandaTask | None], dict[int, str]]:
+    """The task of each number, None where there is none; and why PanDA does not tell the others."""
+    found: dict[int, PandaTask | None] = {}
+    untold: dict[int, str] = {}
+    for number in numbers:
+        try:
+            found[number] = common.panda().find(number)
+        except (OutsideUnavailable, TokenRefused):
+            raise
+        except Exception as error:  # noqa: BLE001 - one number of many: it is said, and asked again
+            untold[number] = common.reason_of(error)
+    return found, untold
 
 
 @task("compare with what is recorded")
@@ -116,47 +122,3 @@ def _changed_at(tasks: Sequence[ProdTask]) -> dict[int, datetime | None]:
         for each in task.panda_tasks
         if each.jedi_task_id is not None
     }
-
-
-@task("record at PCS")
-def record(item: News) -> str:
-    """Record one piece of news at PCS; gives its kind, or `refused`."""
-    try:
-        if isinstance(item, StatusNews):
-            return _record_status(item)
-        if isinstance(item, Succession):
-            return _record_survivor(item)
-        return associating.associate(item)
-    except PcsRefused as refusal:
-        get_run_logger().error("PCS refuses %s: %s", item, refusal)
-        return "refused"
-
-
-def _record_status(item: StatusNews) -> str:
-    common.pcs().record_status(
-        item.task.name,
-        item.jedi_task_id,
-        item.status,
-        owner=item.task.created_by,
-        inputs=item.inputs,
-        inputs_failed=item.inputs_failed,
-    )
-    return "states"
-
-
-def _record_survivor(item: Succession) -> str:
-    """Let the task that PanDA kept take its duplicate's place, where it bears the name."""
-    survivor = common.panda().find(item.survivor_id)
-    if survivor is None or survivor.name != item.attempt.task_name:
-        found = "no such task" if survivor is None else f"named {survivor.name}"
-        get_run_logger().error("%s is not the survivor of %s: %s", item.survivor_id, item, found)
-        return "refused"
-    common.pcs().record_submission(
-        item.task.name,
-        item.survivor_id,
-        panda_tasks_id=item.attempt.id,
-        panda_task_name=item.attempt.task_name,
-        owner=item.task.created_by,
-        replaces=item.attempt.jedi_task_id,
-    )
-    return "successions"

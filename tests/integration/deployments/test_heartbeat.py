@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from sqlalchemy.exc import ProgrammingError
 
 from deployments.heartbeat import Heartbeat
 from flows.common import standing
@@ -82,11 +83,19 @@ def test_while_it_waits_for_prefect_it_says_so_as_often_as_is_due(
     assert len(beats) == 1
 
 
-def test_a_database_that_is_away_does_not_end_the_part(
-    heartbeat: Heartbeat, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "error",
+    [
+        DatabaseUnavailable("it restarts"),
+        KeyError("x"),
+        ProgrammingError("INSERT", {}, Exception()),
+    ],
+)
+def test_no_error_of_a_heartbeat_ends_the_part(
+    heartbeat: Heartbeat, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    def away(*_: object, **__: object) -> None:
-        raise DatabaseUnavailable("it restarts")
+    def fail(*_: object, **__: object) -> None:
+        raise error
 
-    monkeypatch.setattr(standing, "beat", away)
+    monkeypatch.setattr(standing, "beat", fail)
     heartbeat.beat()

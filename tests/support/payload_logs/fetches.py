@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from deployments.sandbox.grid.logs import make_log
 from flows.common import claiming, claims, requests
@@ -113,6 +113,12 @@ class Fetches:
     def row(self, order: Mapping[str, Any]) -> PayloadLog:
         with transaction(self.database.ops_engine) as session:
             return session.get_one(PayloadLog, order["pandaid"])
+
+    def noted(self, order: Mapping[str, Any], **values: Any) -> None:
+        """Let the row say something else."""
+        with transaction(self.database.ops_engine) as session:
+            written = update(PayloadLog).where(PayloadLog.pandaid == order["pandaid"])
+            session.execute(written.values(**values))
 
     def request(self) -> Request:
         """The newest."""

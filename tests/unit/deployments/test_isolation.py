@@ -7,9 +7,9 @@ import psycopg
 import pytest
 from sqlalchemy.exc import DataError, OperationalError
 
-from blocks.errors import Invalid, OutsideUnavailable
+from blocks.errors import Invalid, OutsideUnavailable, ProdOpsError
 from deployments import isolation
-from deployments.isolation import is_outage, isolated
+from deployments.isolation import is_outage, isolated, outlived
 
 
 @pytest.fixture
@@ -48,3 +48,22 @@ def test_an_outage_is_told_from_a_fault(logged, error, is_away):
         with isolated("bad"):
             raise error
     assert logged == [] if is_away else ["bad"]
+
+
+class Ended(ProdOpsError):
+    """What a part ends with on purpose."""
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), Invalid({"x": ["y"]}), OutsideUnavailable("a"),
+                                   psycopg.errors.InsufficientPrivilege("no")])  # fmt: skip
+def test_no_error_of_any_class_ends_what_is_repeated(logged, error):
+    for _ in range(2):
+        with outlived("a round"):
+            raise error
+    assert logged == ([] if isinstance(error, OutsideUnavailable) else ["a round"])
+
+
+def test_what_a_part_ends_with_on_purpose_is_raised(logged):
+    with pytest.raises(Ended), outlived("a round", ended_by=(Ended,)):
+        raise Ended
+    assert logged == []

@@ -6,11 +6,11 @@ The seeds of a block share out victims, steps and faults evenly: every value com
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, TypeVar
+from typing import Final
 
+from deployments.bench.common.shares import share, shuffled
 from deployments.sandbox.panda.faults import FaultKind, When
 from flows.submission.models import Step
 
@@ -33,8 +33,6 @@ _ENDPOINTS: Final = (SUBMIT,) * 6 + _OTHERS
 _WITH_PRUN: Final = frozenset({Step.SANDBOX, Step.SEND, Step.RECONCILE})
 _KINDS: Final = tuple(FaultKind)
 _PRUN_LIFE_SECONDS: Final = 1.2
-
-T = TypeVar("T")
 
 
 class Victim(StrEnum):
@@ -146,8 +144,8 @@ def draw(seed: int) -> Schedule:
 
 
 def _kills(seed: int, chance: random.Random) -> tuple[Kill, ...]:
-    victim = _share("victim", tuple(Victim), seed)
-    step = _share("step", tuple(Step), seed)
+    victim = share("victim", tuple(Victim), seed)
+    step = share("step", tuple(Step), seed)
     if victim is Victim.NONE:
         return ()
     kills = [_kill(victim, step, chance)]
@@ -169,7 +167,7 @@ def _kill(victim: Victim, step: Step, chance: random.Random) -> Kill:
 
 
 def _faults(seed: int, chance: random.Random) -> tuple[PandaFault, ...]:
-    endpoint = _share("endpoint", _ENDPOINTS, seed)
+    endpoint = share("endpoint", _ENDPOINTS, seed)
     kind, when = _kind_and_time(seed)
     if kind is FaultKind.REJECT and endpoint == SUBMIT:
         # A server that refuses a task in words after it has taken it lies: nobody can tell, but
@@ -188,7 +186,7 @@ def _kind_and_time(seed: int) -> tuple[FaultKind, When]:
     """Every kind before and after the commit in a block, and every kind in each half of one."""
     half, place = divmod(seed, len(_KINDS))
     block, is_second = divmod(half, 2)
-    kind = _shuffled(f"kind {half}", _KINDS)[place]
+    kind = shuffled(f"kind {half}", _KINDS)[place]
     flip = random.Random(f"when {block} {kind}").random() < 0.5  # noqa: PLR2004, S311
     return kind, When.AFTER if flip != bool(is_second) else When.BEFORE
 
@@ -201,13 +199,3 @@ def _clicks(chance: random.Random) -> tuple[Click, ...]:
 
 def _door(chance: random.Random) -> Door:
     return chance.choices(tuple(Door), weights=(75, 15, 10))[0]
-
-
-def _share(name: str, values: Sequence[T], seed: int) -> T:
-    """The seed's share of the values: a block of as many seeds has each of them once."""
-    block, place = divmod(seed, len(values))
-    return _shuffled(f"{name} {block}", values)[place]
-
-
-def _shuffled(name: str, values: Sequence[T]) -> list[T]:
-    return random.Random(name).sample(values, len(values))  # noqa: S311 - no secret

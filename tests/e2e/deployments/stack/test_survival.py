@@ -18,6 +18,7 @@ import psutil
 import pytest
 from sqlalchemy import func, select, text
 
+from deployments.bench.outage.outside import Part
 from deployments.stack.credentials import Credentials
 from deployments.stack.errors import StackDown
 from deployments.stack.stack import Stack
@@ -50,6 +51,7 @@ SEED = 20261122
 OUTAGE_SECONDS = 180  # Prefect's own client would sleep for two more minutes by then
 CLAIM_SECONDS = 15
 FAILOVER_SECONDS = 20
+FROZEN_SECONDS = 12
 
 
 @pytest.fixture(scope="module")
@@ -171,6 +173,25 @@ def test_a_failover_is_told_and_no_part_or_run_is_lost(hard_site: Site):
     ]
     assert {(each.state, each.attempts) for each in served} == {("completed", 1)}
     assert {part: hard_site.stack.pid(part) for part in before} == before, "a part was restarted"
+
+
+@pytest.mark.slow
+def test_a_database_that_stands_still_is_told_within_seconds_and_heals(hard_site: Site):
+    frozen = Part(hard_site.stack, "postgres")
+    frozen.freeze()
+    try:
+        began = time.monotonic()
+        page = hard_site.api.get("/requests/", timeout=FROZEN_SECONDS)
+        assert (page.status_code, time.monotonic() - began < FROZEN_SECONDS) == (503, True)
+        assert "the database has not answered since" in page.text
+        again = time.monotonic()
+        health = hard_site.api.get("/api/health/", timeout=FROZEN_SECONDS)
+        assert (health.status_code, health.json()["database"]) == (503, "away")
+        assert time.monotonic() - again < 2
+    finally:
+        frozen.thaw()
+    wait_until(lambda: hard_site.api.get("/api/health/").status_code == 200, CLAIM_SECONDS)
+    assert hard_site.ended(hard_site.trigger("check_pipeline")).state == "completed"
 
 
 @contextmanager

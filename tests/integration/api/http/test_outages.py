@@ -10,12 +10,13 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from api.http.silence import SILENT_SECONDS
 from flows.common.callers import ALL, Scope
 from flows.common.database import transaction
 from flows.common.settings import settings
 from tests.conftest import ServedApi
 from tests.databases import Database, Server
-from tests.waiting import wait_until
+from tests.waiting import stays, wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -83,6 +84,7 @@ def test_a_read_only_database_is_read_and_told_and_heals(
         assert told(api.get(HEALTH)) == (503, "read_only")
         for page in ("/fastmon/", "/requests/", "/pcs/tasks/", "/api/runs/"):
             assert api.get(page).status_code == 200, page
+        wait_until(lambda: "The database is read-only" in api.get("/requests/").text, 10)
     wait_until(lambda: told(api.get(HEALTH)) == (200, None), 10)
     assert told(api.post("/api/messages/", json=NOTE)) == (201, None)
 
@@ -96,6 +98,8 @@ def test_a_server_without_a_free_connection_is_told_on_pages_too_and_heals(
         page = api.get("/fastmon/")
         assert (page.status_code, page.headers["retry-after"]) == (503, "2")
         assert "the database is busy" in page.text
+        # to refuse is to answer: it is not taken for a database that stands still
+        assert stays(lambda: told(api.get(HEALTH)) == (503, "busy"), SILENT_SECONDS + 2)
     wait_until(lambda: told(api.post("/api/messages/", json=NOTE)) == (201, None), 10)
 
 

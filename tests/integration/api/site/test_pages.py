@@ -139,6 +139,13 @@ def test_a_script_signs_in_with_json(closed):
         assert browser.get("/fastmon/").status_code == 200
 
 
+@pytest.mark.parametrize("sent", [b"[" * 4000, b'{"token":' * 400, b"[1", b"[]", b"7", b"\xff"])
+def test_what_is_no_form_signs_nobody_in(closed, sent):
+    headers = {"Content-Type": "application/json"}
+    answer = httpx.post(f"{closed.url}/login/", content=sent, headers=headers)
+    assert (answer.status_code, list(answer.json())) == (403, ["detail"])
+
+
 @pytest.mark.parametrize(
     "headers",
     [

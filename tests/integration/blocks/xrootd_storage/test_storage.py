@@ -141,7 +141,7 @@ def test_a_missing_file_a_directory_and_a_refused_one_are_told_apart(
     assert isinstance(failure(pfn, destination, stranger), ReplicaRefused)
 
 
-def test_no_proxy_an_untrusted_door_and_an_expired_proxy_are_told_apart(
+def test_without_a_proxy_or_trust_there_is_no_agreement_and_an_expired_proxy_is_named(
     grid, lfn, destination, tmp_path
 ):
     pfn = grid.pfn(GSI, lfn)

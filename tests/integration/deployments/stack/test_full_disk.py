@@ -16,6 +16,7 @@ from sqlalchemy import func, select, text
 from flows.common.database import transaction
 from flows.common.models import Event
 from tests.databases import Database, Server
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -82,5 +83,6 @@ def test_a_full_disk_is_told_with_503_and_keeps_what_was_accepted(
     assert "No space left" in answer.json()["detail"]
     assert answer.headers["retry-after"]
     assert accepted > 5
+    wait_until(lambda: "The database has no room left since" in api.get("/requests/").text, 10)
     with transaction(database.ops_engine) as session:
         assert session.scalar(select(func.count()).select_from(Event)) == accepted

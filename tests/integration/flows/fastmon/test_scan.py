@@ -180,6 +180,60 @@ def test_one_file_that_cannot_be_stored_is_refused_alone(
     assert "bad.stf: refused: value out of range" in reports[0].named[0]
 
 
+def test_a_directory_that_cannot_be_resolved_is_named_and_hinders_no_other(
+    database: Database, tmp_path: Path
+) -> None:
+    (tmp_path / "good.stf").write_bytes(b"x")
+    configured = watching(tmp_path, watch_dirs=("~nobody-of-that-name/data", str(tmp_path)))
+    with pytest.raises(scan.UnreadableDirectory, match=r"nobody-of-that-name/data: this user"):
+        scan.scan(database.ops_engine, configured)
+    assert names_in_inbox(database) == ["good.stf"]
+
+
+@pytest.mark.parametrize("pattern", [r"^(\w+)\.", r"^\d+|bad"], ids=["no number", "no group"])
+def test_a_run_number_that_is_none_keeps_its_own_file_back(
+    database: Database, tmp_path: Path, pattern: str
+) -> None:
+    for name in ("bad.stf", "_.stf" if "|" in pattern else "7.stf"):
+        (tmp_path / name).write_bytes(b"x")
+    configured = watching(tmp_path, watch_run_pattern=pattern)
+    reports = [scan.scan(database.ops_engine, configured) for _ in range(2)]
+    assert [(each.taken, len(each.named)) for each in reports] == [(1, 1), (0, 0)]
+    assert "bad.stf: cannot be taken: " in reports[0].named[0]
+    assert scan.scan(database.ops_engine, watching(tmp_path)).taken == 1
+
+
+def test_a_path_that_the_database_cannot_note_is_said_and_hinders_nobody(
+    database: Database, tmp_path: Path
+) -> None:
+    deep = tmp_path
+    while len(str(deep)) < 3_500:  # an index of PostgreSQL holds up to 2,704 bytes
+        deep = deep / os.urandom(120).hex()
+    deep.mkdir(parents=True)
+    (deep / "bad.stf").write_bytes(b"x")
+    (deep / "bad-too.stf").mkdir()
+    for number in range(3):
+        (tmp_path / f"good{number}.stf").write_bytes(b"x")
+    configured = watching(tmp_path, watch_dirs=(str(deep), str(tmp_path)))
+    report = scan.scan(database.ops_engine, configured)
+    assert (report.taken, report.named) == (3, ())
+    assert [each.count("cannot be noted: index row") for each in report.unnoted] == [1, 1]
+
+
+def test_a_fault_of_every_file_is_raised_instead_of_named_for_each(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(2 * scan._MOST_AT_FAULT):
+        (tmp_path / f"{number}.stf").touch()
+
+    def fail(*_: object, **__: object) -> None:
+        raise LookupError("no such table")
+
+    monkeypatch.setattr(repository, "note_watched", fail)
+    with pytest.raises(LookupError, match="no such table"):
+        scan.scan(database.ops_engine, watching(tmp_path))
+
+
 def test_a_directory_that_is_watched_twice_gives_each_file_once(
     database: Database, tmp_path: Path
 ) -> None:

@@ -14,6 +14,7 @@ AT = datetime(2026, 8, 10, 12, 30, tzinfo=UTC)
 HEARD = AT - timedelta(seconds=3)
 FINE = "The worker and Prefect answer."
 UNDONE = "nothing that was asked for is done"
+UNTAKEN = f"nothing new is taken, and {UNDONE}"
 WAITING = "148 requests wait, the first since 12:25:00."
 LATE = {"waiting": 148, "waiting_since": AT - timedelta(minutes=5), "waiting_seconds": 300}
 SOON = {"waiting_since": AT, "waiting_seconds": 0.2}
@@ -21,7 +22,8 @@ NO_WORKER = {"is_worker_heard": False, "worker_heard_at": AT - timedelta(days=1)
 NO_PREFECT = {"prefect_away_since": AT - timedelta(minutes=2)}
 GOOD = Standing(
     worker_heard_at=HEARD, relay_heard_at=HEARD, is_worker_heard=True, is_relay_heard=True,
-    prefect_away_since=None, waiting=0, waiting_since=None, waiting_seconds=0, newest_request=7,
+    is_read_only=False, prefect_away_since=None, waiting=0, waiting_since=None,
+    waiting_seconds=0, newest_request=7,
 )  # fmt: skip
 
 CASES = [
@@ -51,6 +53,21 @@ CASES = [
         "waiting",
         f"{FINE} More than 1\u202f000 requests wait, the first since 12:25:00.",
     ),
+    (
+        {"is_read_only": True} | LATE,
+        "away",
+        f"The database is read-only since 12:29:57: {UNTAKEN}. {WAITING}",
+    ),
+    (
+        {"is_read_only": True} | NO_WORKER | NO_PREFECT | {"relay_heard_at": None},
+        "away",
+        f"The database is read-only since 2026-08-09 12:30:00: {UNTAKEN}. Nothing waits.",
+    ),
+    (
+        {"is_read_only": True, "worker_heard_at": None, "relay_heard_at": None},
+        "away",
+        f"The database is read-only: {UNTAKEN}. Nothing waits.",
+    ),
     (SOON | {"waiting": 2}, "good", f"{FINE} 2 requests wait, the first since 12:30:00."),
     (SOON | {"waiting": 1}, "good", f"{FINE} 1 request waits since 12:30:00."),
 ]
@@ -60,3 +77,9 @@ CASES = [
 def test_the_sentence_says_what_hinders_and_since_when(changed, state, text):
     words = in_words(replace(GOOD, **changed), at=AT)
     assert (words.state, words.text) == (state, text)
+
+
+def test_a_database_without_room_is_said_since_it_first_refused():
+    words = in_words(replace(GOOD, **LATE), at=AT, full_since=AT - timedelta(minutes=1))
+    said = f"The database has no room left since 12:29:00: {UNTAKEN}. {WAITING}"
+    assert (words.state, words.text) == ("away", said)

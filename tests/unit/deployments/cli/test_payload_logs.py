@@ -22,6 +22,7 @@ from blocks.monitor_api.payload_logs import PayloadLogState
 from deployments.cli.payload_logs import command, waiting
 from deployments.cli.payload_logs.terminal import harmless
 from deployments.cli.payload_logs.waiting import FetchEvent, Outcome, result_of
+from flows.common.claims import Claim
 from flows.payload_logs import messages
 from flows.payload_logs.models import Step
 from tests.fake_monitor import frame
@@ -370,10 +371,20 @@ def test_the_help_names_the_exit_codes():
 # ------------------------------------------------------------------ judging
 
 
-def test_the_events_and_steps_are_those_that_the_flow_has():
+def test_the_events_are_those_that_the_flow_has():
     assert set(FetchEvent) == {messages.PROGRESS, messages.READY, messages.FAILED}
-    event = StreamEvent(1, FetchEvent.PROGRESS, {"step_number": 3, "text": "copying\x1b[2J"})
-    assert waiting.step_text(event) == f"step 3 of {len(Step)}: copying\ufffd[2J"
+
+
+def test_the_steps_are_as_many_as_the_event_says():
+    sent = messages.progress(JOB, None, Step.COPY, "copying\x1b[2J", Claim(1, 1, None))
+    told = json.loads(sent.payload)
+    assert step_text(told) == f"step 3 of {len(Step)}: copying\ufffd[2J"
+    assert step_text(told | {"steps": 9}) == "step 3 of 9: copying\ufffd[2J"
+    assert step_text({"step_number": 3, "text": "copying"}) == "step 3: copying"
+
+
+def step_text(told: dict[str, Any]) -> str:
+    return waiting.step_text(StreamEvent(1, FetchEvent.PROGRESS, told))
 
 
 def test_a_log_that_left_the_cache_meanwhile_is_a_failure():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -146,7 +147,7 @@ def test_what_a_killed_run_left_is_removed_and_what_a_living_one_has_is_not(tmp_
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
     with private_directory(tmp_path, "x.", parent_mode=0o700) as living:
         assert len(names_in(tmp_path)) == 2
-        assert remove_dead(tmp_path, "x.") == 1
+        assert remove_dead(tmp_path, "x.") == []
         assert names_in(tmp_path) == [living.name]
     assert names_in(tmp_path) == []
 
@@ -155,6 +156,24 @@ def test_a_directory_that_is_being_cleaned_is_not_given_out(tmp_path):
     (tmp_path / "x.dead").mkdir()
     held = os.open(tmp_path / "x.dead", os.O_RDONLY)
     fcntl.flock(held, fcntl.LOCK_EX)
-    assert remove_dead(tmp_path, "x.") == 0
+    assert remove_dead(tmp_path, "x.") == []
+    assert names_in(tmp_path) == ["x.dead"]
     os.close(held)
-    assert remove_dead(tmp_path, "x.") == 1
+    assert remove_dead(tmp_path, "x.") == []
+    assert names_in(tmp_path) == []
+
+
+def test_a_dead_directory_that_stays_keeps_no_other_and_is_given_out_again(tmp_path, monkeypatch):
+    for name in ("x.1", "x.2", "x.3"):
+        (tmp_path / name).mkdir()
+    rmtree = shutil.rmtree
+
+    def failing(path: Path) -> None:
+        if path.name == "x.2":
+            raise OSError("busy")
+        rmtree(path)
+
+    monkeypatch.setattr(shutil, "rmtree", failing)
+    for _ in range(2):  # its lock was let go
+        assert [str(each) for each in remove_dead(tmp_path, "x.")] == ["busy"]
+    assert names_in(tmp_path) == ["x.2"]

@@ -75,6 +75,30 @@ def test_a_log_that_lost_any_single_file_is_not_there(tmp_path, name, lose):
     assert cache.is_whole(directory)
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"[" * 100_000,
+        b'{"members": {"a": 1}}',
+        b'{"members": "abc"}',
+        b'{"members": [1]}',
+        b'{"members": [{}]}',
+        b'{"members": [{"name": ["x"], "size_bytes": 1}]}',
+        b'{"members": [{"name": "payload.stdout", "size_bytes": "3"}]}',
+        b'{"lfn": {"a": []}}',
+        b'{"lfn": "\\ud800"}',
+        b'{"scope": "\\u0000"}',
+        b'{"lfn": ["x"], "members": []}',
+    ],
+)
+def test_a_damaged_origin_says_nothing_and_the_log_is_there(tmp_path, content):
+    directory = tmp_path / "4711" / "9"
+    publish(directory, "new")
+    (directory / ".origin").write_bytes(content)
+    assert cache.origin_of(directory) == {}
+    assert cache.is_whole(directory, PayloadLog(lfn="x.log.tgz", members=[]))
+
+
 @pytest.mark.parametrize("lose", [Path.unlink, truncate])
 def test_without_its_origin_a_log_is_compared_with_what_its_row_noted(tmp_path, lose):
     directory = tmp_path / "4711" / "9"
@@ -140,7 +164,8 @@ def test_only_numbered_directories_are_logs(tmp_path):
     for name in ("4711/9", "4711/.left-9.x", "other/9", "4711/notes"):
         (root / name).mkdir(parents=True)
     (root / "4712").symlink_to(root / "4711")
-    assert list(cache.job_directories(tmp_path)) == [(4711, 9, root / "4711" / "9")]
+    assert cache.numbered(root) == [root / "4711"]
+    assert cache.numbered(root / "4711") == [root / "4711" / "9"]
 
 
 def test_a_log_that_is_taken_away_leaves_no_empty_task(tmp_path):

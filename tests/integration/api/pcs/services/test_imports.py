@@ -83,6 +83,42 @@ def test_bad_rows_are_named_and_the_others_imported(pcs):
     assert done["refused"][0]["reason"] == "Priority: must be a whole number, not 'high'"
 
 
+def test_the_same_table_for_a_second_campaign_makes_its_own_tasks_of_the_same_requests(pcs):
+    bring_in(pcs)
+    before = pcs.good("GET", "prod-tasks/")
+    pcs.add("campaigns", name="26.06.0")
+    assert counts(bring_in(pcs, campaign="26.06.0")) == (5, 0, 0)
+    tasks = pcs.good("GET", "prod-tasks/")
+    assert tasks[:5] == before
+    assert {task["campaign"] for task in tasks[5:]} == {"26.06.0"}
+    assert all(task["composed_name"].startswith("group.EIC.26.06.0.") for task in tasks[5:])
+    assert len({task["name"] for task in tasks}) == 10
+    assert len(pcs.good("GET", "prod-requests/")) == 5
+    for campaign in ("26.05.0", "26.06.0"):
+        assert counts(bring_in(pcs, campaign=campaign)) == (0, 0, 5)
+
+
+def test_a_change_of_the_table_is_taken_over_by_the_campaign_it_is_imported_for_only(pcs):
+    bring_in(pcs)
+    pcs.add("campaigns", name="26.06.0")
+    pcs.good("POST", "campaigns/26.06.0/set-current/")
+    text = TEXT.replace("tracking,2", "tracking,1")
+    assert counts(bring_in(pcs, text)) == (5, 0, 0)
+    priorities = [task["priority"] for task in pcs.good("GET", "prod-tasks/")]
+    assert priorities == [1, 1, 2, 2, 3, 1, 1, 1, 1, 3]
+    assert [each["priority"] for each in pcs.good("GET", "prod-requests/")] == [1, 1, 1, 1, 3]
+    assert counts(bring_in(pcs, text, campaign="26.05.0")) == (0, 2, 3)
+
+
+def test_a_table_for_a_third_campaign_and_one_with_another_generator_find_free_names(pcs):
+    bring_in(pcs)
+    for campaign in ("26.06.0", "26.07.0"):
+        pcs.add("campaigns", name=campaign)
+        done = bring_in(pcs, TEXT + ROWS.replace("v1,", "v9,"), campaign=campaign)
+        assert (counts(done), len(done["refused"])) == ((7, 0, 0), 3)
+    assert len({task["composed_name"] for task in pcs.good("GET", "prod-tasks/")}) == 19
+
+
 def test_another_generator_of_the_same_path_is_a_task_of_its_own(pcs):
     bring_in(pcs)
     done = bring_in(pcs, HEADER + ROWS.splitlines(keepends=True)[2].replace("v1", "v9"))

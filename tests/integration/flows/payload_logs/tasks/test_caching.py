@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,8 @@ from flows.common.actions import Nothing
 from flows.common.callers import on_ops_side
 from flows.common.claims import Claim
 from flows.common.database import now, transaction
+from flows.common.models import Request
+from flows.common.run import PartsFailed
 from flows.common.settings import settings
 from flows.payload_logs import cache, flow
 from flows.payload_logs.actions import PRUNE_PAYLOAD_LOGS
@@ -64,10 +69,10 @@ def put(database: Database, tmp_dir: Path) -> Put:
 
 
 @pytest.fixture
-def prune(database: Database, tmp_dir: Path) -> Callable[[], dict[str, int]]:
-    """Does what the worker does with a request to prune; gives its result."""
+def pruned(database: Database, tmp_dir: Path) -> Callable[[], Request]:
+    """Does what the worker does with a request to prune; gives it as it has ended."""
 
-    def pruned() -> dict[str, int]:
+    def pruned() -> Request:
         with transaction(database.ops_engine) as session:
             requests.accept(
                 session, PRUNE_PAYLOAD_LOGS, Nothing(), caller=on_ops_side("me"), source="rest"
@@ -76,15 +81,38 @@ def prune(database: Database, tmp_dir: Path) -> Callable[[], dict[str, int]]:
             (claimed,) = claiming.claim(session, worker="w", limit=1, lease_seconds=60)
         claims.hold(Claim(claimed.id, claimed.attempts))
         try:
-            result: dict[str, int] = flow.prune_payload_logs.fn()
+            with suppress(PartsFailed):
+                flow.prune_payload_logs.fn()
         finally:
             claims.hold(None)
         with transaction(database.ops_engine) as session:
-            ended = requests.get(session, claimed.id)
-            assert (ended.state, ended.result) == ("completed", result)
-        return result
+            return requests.get(session, claimed.id)
 
     return pruned
+
+
+@pytest.fixture
+def prune(pruned: Callable[[], Request]) -> Callable[[], Any]:
+    """Prunes without a failure; gives the result."""
+
+    def well() -> Any:
+        ended = pruned()
+        assert (ended.state, ended.error) == ("completed", None)
+        return ended.result
+
+    return well
+
+
+@pytest.fixture
+def prune_badly(pruned: Callable[[], Request]) -> Callable[[], Request]:
+    """Prunes with a failure; gives the request."""
+
+    def badly() -> Request:
+        ended = pruned()
+        assert ended.state == "failed"
+        return ended
+
+    return badly
 
 
 def state(database: Database, pandaid: int) -> str:
@@ -135,3 +163,51 @@ def test_what_dead_runs_left_goes_and_what_is_not_ours_stays(put, tmp_dir, prune
 
 def test_an_empty_cache_and_none_at_all_are_fine(prune):
     assert prune() == {"deleted": 0, "deleted_bytes": 0, "kept": 0, "kept_bytes": 0}
+
+
+def test_a_log_that_cannot_be_deleted_keeps_no_other_and_is_named(put, prune_badly, monkeypatch):
+    stuck, old = put(1, days=60), put(2, days=40)
+    take_away = cache.take_away
+
+    def taking(directory: Path) -> None:
+        if directory == stuck:
+            raise OSError(errno.EBUSY, "Device or resource busy")
+        take_away(directory)
+
+    monkeypatch.setattr(cache, "take_away", taking)
+    ended = prune_badly()
+    assert (stuck.exists(), old.exists()) == (True, False)
+    assert ended.error == f"{stuck}: Device or resource busy"
+    assert (ended.result["deleted"], ended.result["kept"]) == (1, 1)
+
+
+@pytest.mark.parametrize("place", ["a log", "a task", "what a dead run left"])
+def test_a_directory_that_cannot_be_read_keeps_no_other_and_is_named(
+    tmp_dir, put, prune_badly, monkeypatch, place
+):
+    old = put(2, days=40)
+    bad = {
+        "a log": put(1, days=40), "a task": tmp_dir / "panda-logs" / "9999",
+        "what a dead run left": old.with_name(f"{cache.LEFT}1.dead"),
+    }[place]  # fmt: skip
+    bad.mkdir(exist_ok=True)
+    broken(monkeypatch, bad)
+    ended = prune_badly()
+    assert not old.exists()
+    assert str(bad) in ended.error
+    assert ended.error.endswith("Input/output error")
+
+
+def broken(monkeypatch, directory: Path) -> None:
+    """Let the directory be one that the disk no longer reads."""
+
+    def failing(function: Callable[..., Any]) -> Callable[..., Any]:
+        def fail(path: Any, *args: Any, **more: Any) -> Any:
+            if Path(path) == directory:
+                raise OSError(errno.EIO, "Input/output error")
+            return function(path, *args, **more)
+
+        return fail
+
+    monkeypatch.setattr(Path, "iterdir", failing(Path.iterdir))
+    monkeypatch.setattr("shutil.rmtree", failing(shutil.rmtree))

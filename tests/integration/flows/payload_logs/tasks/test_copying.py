@@ -255,4 +255,4 @@ def test_a_door_that_refuses_us_is_told_from_one_that_does_not_know_us(fetches, 
     assert "BNL-XRD: the door refuses the file to us" in fetches.fail(**order)
     monkeypatch.delenv("PRODOPS_RUCIO_LOGS_PROXY_FILE")
     settings.cache_clear()
-    assert "BNL-XRD: the door does not accept our proxy" in fetches.fail(**order)
+    assert "BNL-XRD: no agreement with the door" in fetches.fail(**order)

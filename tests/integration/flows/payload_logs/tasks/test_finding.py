@@ -67,6 +67,40 @@ def test_force_looks_up_anew_and_a_cached_log_needs_no_look(panda, fetches):
     assert fetches.row(order).lfn == other["lfn"]
 
 
+def test_a_number_of_another_panda_is_another_job_s(panda, fetches):
+    order = fetches.job()
+    known_to(panda, order)
+    fetches.run(pandaid=order["pandaid"])
+    fetches.noted(order, panda_server="https://panda.elsewhere.example")
+    other = fetches.job({"payload.stdout": b"of the PanDA that is set\n"})
+    known_to(panda, {**order, "lfn": other["lfn"]})
+    fetches.run(pandaid=order["pandaid"])
+    assert fetches.files(order)["payload.stdout"].startswith(b"of the PanDA that is set")
+    assert (fetches.row(order).lfn, fetches.row(order).panda_server) == (other["lfn"], panda.url)
+
+
+def test_another_panda_s_word_is_not_taken_while_ours_is_silent(panda, fetches):
+    order, other = fetches.job(), fetches.job()
+    known_to(panda, order)
+    fetches.run(pandaid=order["pandaid"])
+    fetches.noted(order, panda_server="https://panda.elsewhere.example")
+    is_silent(panda)
+    assert "502" in fetches.fail(pandaid=order["pandaid"])
+    fetches.run(**{**order, "lfn": other["lfn"]})
+    row = fetches.row(order)
+    assert (row.lfn, row.located_by, row.panda_server) == (other["lfn"], "caller", None)
+
+
+def test_an_address_that_the_same_panda_had_before_needs_no_look(panda, fetches, monkeypatch):
+    order, former = fetches.job(), "https://panda.before.example"
+    known_to(panda, order)
+    fetches.run(pandaid=order["pandaid"])
+    fetches.noted(order, panda_server=former)
+    fetches.set(monkeypatch, panda_former_urls=f"{former}/server/panda")
+    assert fetches.run(pandaid=order["pandaid"])["source"] == "cache"
+    assert asked(panda) == 1
+
+
 def test_panda_s_word_wins_over_a_caller_s_who_names_another_job_s_log(panda, fetches):
     order, other = fetches.job(), fetches.job({"payload.stdout": b"another's\n"})
     known_to(panda, order)

@@ -16,6 +16,7 @@ from flows.provenance.models import DetectedRelease, LiveDid, SweepState
 from flows.provenance.tasks import rucio
 from tests.fake_pcs import fake_pcs
 from tests.grid import rucio_away
+from tests.support.small_disk import small_disk
 from tests.sweeps import Sweeps, asking, known, listed, sweeps
 
 pytestmark = pytest.mark.integration
@@ -280,3 +281,25 @@ def test_a_pcs_that_refuses_the_outputs_fails_nothing(
     settings.cache_clear()
     assert sweeps.sweep(campaign).state == RequestState.COMPLETED
     assert sweeps.campaign(campaign).counts["outputs_refused"] == 1
+
+
+@pytest.mark.parametrize("how", ["full", "read-only"])
+def test_a_snapshot_on_a_disk_that_takes_nothing_keeps_the_old_files_and_heals(
+    sweeps: Sweeps, campaign: str, how: str
+):
+    first, second = f"{campaign}0", f"{campaign}1"
+    sweeps.campaigns = [known(first), known(second, "last")]
+    with small_disk(sweeps.place / "public", mebibytes=1) as disk:
+        assert sweeps.run("rucio_snapshot_update").state == RequestState.COMPLETED
+        before = file_of(sweeps, f"current-{first}.json")
+        reason = disk.spoil(how)
+        ended = sweeps.run("rucio_snapshot_update")
+        assert (ended.state, (ended.error or "").count(reason)) == ("failed", 2)
+        assert file_of(sweeps, f"current-{first}.json") == before
+        assert {sweeps.campaign(name).state for name in (first, second)} == {SweepState.OK}
+        disk.heal()
+        ended = sweeps.run("rucio_snapshot_update")
+        assert ended.state == RequestState.COMPLETED, ended.error
+        assert file_of(sweeps, f"current-{first}.json")["fetched_at"] >= before["fetched_at"]
+        left = {each.name for each in (disk.path / "rucio-snapshots").glob("*.json.*")}
+        assert left == set()

@@ -131,3 +131,6 @@ def test_one_number_that_panda_refuses_to_tell_does_not_stop_the_others(submissi
     request = submissions.sync()
     assert request.state == "completed", request.error
     assert submissions.pcs.task("oak")["status"] == "completed"
+    assert "does not tell what 1 is" in submissions.remarks("elm")["untold"]
+    submissions.sync()
+    assert "untold" not in submissions.remarks("elm")

@@ -42,7 +42,9 @@ def told_as_submitted(pcs: FakePcs) -> None:
         if not verb:
             return
         id_ = 1000 + pcs.tasks[name]["id"]
-        progress = {"step": "send", "step_number": 5, "text": "prun is sending the task to PanDA"}
+        progress = {"step": "send", "step_number": 5, "steps": 10} | {
+            "text": "prun is sending the task to PanDA"
+        }
         pcs.tell(Event.PROGRESS, name, **progress)
         pcs.tell(Event.SUBMITTED, name, jedi_task_id=str(id_))
 

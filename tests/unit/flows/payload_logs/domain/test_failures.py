@@ -97,9 +97,12 @@ def test_time_counts_only_where_the_log_itself_takes_it():
     assert not failures.is_of_the_log(FetchTimedOut(180), Step.RESOLVE)
 
 
-def test_a_door_that_does_not_accept_us_is_named_with_its_host():
+def test_a_door_with_which_there_is_no_agreement_is_named_with_its_host():
     said = failures.reason_of("A", storage.AuthenticationFailed("root://xrd.example:1094//x"))
-    assert said == "A: the door does not accept our proxy at xrd.example:1094"
+    assert said == (
+        "A: no agreement with the door xrd.example:1094: "
+        "it does not accept our proxy, or we not its certificate"
+    )
 
 
 def test_every_failure_of_a_door_has_its_own_words():

@@ -5,6 +5,7 @@ import pytest
 from blocks.panda_server import PandaTask
 from flows.submission.domain.comparison import Look, is_over, not_ours, remarks
 from flows.submission.domain.identity import Here, Recorded
+from flows.submission.domain.remarks import Remark
 from flows.submission.models import RemarkKind
 from tests.support.submission import NAME
 
@@ -15,9 +16,9 @@ def at_panda(id_: int = 41, name: str | None = NAME, status: str = "running"):
     return PandaTask(id_, name, status, "Prod Ops", None, None, "")
 
 
-def said(*tasks: PandaTask, status: str = "running", absent=(), retried=()):
+def said(*tasks: PandaTask, status: str = "running", absent=(), untold=None, retried=()):
     record = Recorded("t", NAME, 41, status)
-    return remarks([record], Look(tasks, absent), HERE, retried=retried)
+    return remarks([record], Look(tasks, absent, untold or {}), HERE, retried=retried)
 
 
 def test_a_task_that_fits_is_not_remarked_upon():
@@ -66,3 +67,17 @@ def test_a_rerun_is_over_when_it_ends_and_a_newcomer_when_it_is_recorded():
     [newcomer] = said(at_panda(), at_panda(42))
     assert is_over(newcomer, [], Look([]), {41, 42})
     assert not is_over(newcomer, [], Look([]), {41})
+
+
+def test_a_number_that_panda_does_not_tell_is_said_until_it_was_looked_at():
+    [untold] = said(untold={41: "not for you"})
+    assert (untold.kind, not_ours([untold])) == (RemarkKind.UNTOLD, set())
+    assert "not for you" in untold.text
+    assert not is_over(untold, [], Look([]), {41})
+    assert is_over(untold, [], Look([at_panda()]), {41})
+    assert is_over(untold, [], Look([], {41}), {41})
+
+
+def test_what_could_not_be_recorded_is_not_over_before_it_was_tried_again():
+    aside = Remark(RemarkKind.SET_ASIDE, "t", NAME, 41, "PCS refused")
+    assert not is_over(aside, [], Look([at_panda()]), {41})

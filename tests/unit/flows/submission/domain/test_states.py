@@ -43,14 +43,14 @@ def test_of_two_live_bearers_none_is_chosen():
 
 def test_a_changed_state_is_news_and_an_unchanged_one_is_not():
     ours = task("submitted", 41, [attempt(1, 41, "running")])
-    assert news([ours], [at_panda(41, "done")]) == [StatusNews(ours, 41, "done")]
+    assert news([ours], [at_panda(41, "done")]) == [StatusNews(ours, NAME, 41, "done")]
     assert news([ours], [at_panda(41, "running")]) == []
 
 
 def test_a_survivor_takes_the_place_of_an_ended_duplicate():
     ours = task("submitted", 36, [attempt(1, 36, "registered")])
     found = news([ours], [at_panda(36, "aborted", None, DUPLICATE)])
-    assert found == [Succession(ours, ours.panda_tasks[0], 35)]
+    assert found == [Succession(ours, ours.panda_tasks[0], 35, "Prod Ops")]
 
 
 def test_a_task_of_our_name_that_pcs_lost_is_found_unless_it_is_being_submitted():
@@ -72,7 +72,7 @@ def test_a_count_of_failed_inputs_that_pcs_does_not_have_is_news():
         {"jeditaskid": 41, "taskname": NAME, "status": "finished", "nfiles": 100, "nfilesfailed": 4}
     )
     ours = task("completed", 41, [attempt(1, 41, "finished")])
-    assert news([ours], [finished]) == [StatusNews(ours, 41, "finished", 100, 4)]
+    assert news([ours], [finished]) == [StatusNews(ours, NAME, 41, "finished", 100, 4)]
 
 
 def test_what_is_asked_for_singly_takes_turns():

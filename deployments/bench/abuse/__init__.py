@@ -1,0 +1,1 @@
+"""The bench `abuse`: bad requests, messages, files and rows, by every kind of caller."""

@@ -1,0 +1,160 @@
+"""What is left of a schedule when all is over: wishes, rows, events, PanDA's tasks, clients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from deployments.bench.common.stack import BenchStack
+from deployments.bench.outage.healing import Healed
+from deployments.bench.outage.load import Sort, Wish
+from deployments.bench.outage.pages import Look
+from deployments.bench.outage.schedules import Schedule
+from deployments.bench.submission.chaos.evidence import PandaTask
+from flows.common.database import transaction
+from flows.payload_logs import messages as logs
+from flows.submission import messages as submissions
+
+FINALS: Final = (submissions.SUBMITTED, submissions.FAILED, logs.READY, logs.FAILED)
+_REQUESTS: Final = text("""
+    SELECT id, action, subject, state, attempts, result -> 'joined' AS joined, error,
+           extract(epoch FROM created_at)::float AS created_at,
+           extract(epoch FROM claimed_at)::float AS claimed_at,
+           (SELECT concat(at::time(0), ' ', msg_type, ' ', payload ->> 'text') FROM event
+            WHERE event.request_id = request.id ORDER BY event.id DESC LIMIT 1) AS last_event
+    FROM request WHERE id > :after ORDER BY id
+""")
+_FINALS: Final = text("""
+    SELECT request_id, msg_type FROM event WHERE id > :after AND msg_type = ANY(:types) ORDER BY id
+""")
+_INBOX: Final = text("SELECT stf_filename, state FROM fastmon_inbox WHERE namespace = :namespace")
+_TFS: Final = text("""
+    SELECT stf.stf_filename FROM swf_fastmon_files AS tf
+    JOIN swf_stf_files AS stf ON stf.file_id = tf.stf_file_id
+    JOIN swf_runs AS run ON run.run_id = stf.run_id WHERE run.run_number = :run
+""")
+_TOLD: Final = text("""
+    SELECT payload ->> 'stf_filename' FROM event
+    WHERE id > :after AND msg_type = 'tf_file_registered' AND namespace = :namespace
+""")
+_TASKS: Final = text("SELECT name, panda_task_id FROM pcs_prod_task WHERE name = ANY(:names)")
+_PANDA_NAMES: Final = text("""
+    SELECT task_name, panda_name FROM submission_attempt WHERE task_name = ANY(:names)
+""")
+_LOGS: Final = text("SELECT pandaid, state FROM payload_log WHERE pandaid = ANY(:jobs)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A request."""
+
+    id: int
+    action: str
+    subject: str | None
+    state: str
+    attempts: int = 1
+    joined: int | None = None
+    error: str | None = None
+    created_at: float = 0.0
+    claimed_at: float | None = None
+    last_event: str | None = None
+
+    def __str__(self) -> str:
+        """What it is and what it came to, for people."""
+        return (
+            f"request {self.id} ({self.action} {self.subject}) is {self.state} at attempt "
+            f"{self.attempts}: {self.error}; last {self.last_event}"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """Everything about one schedule.
+
+    Attributes:
+        began_at, ended_at: When the fault began, and when what it struck answered again.
+        finals: Of each final event: its request and its type.
+        inbox: State of each STF's rows in the inbox.
+        tfs, told: Of each TF that was registered, or announced: its STF.
+        recorded: Of each task: PanDA's id, as PCS has it.
+        panda: PanDA's live tasks of each task.
+        log_states: Of each job's log.
+        clients: What the clients of the stream missed, got twice, or out of order.
+    """
+
+    schedule: Schedule
+    began_at: float
+    ended_at: float
+    healed: Healed
+    wishes: Sequence[Wish] = ()
+    requests: Sequence[Asked] = ()
+    finals: Sequence[tuple[int, str]] = ()
+    inbox: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    tfs: Sequence[str] = ()
+    told: Sequence[str] = ()
+    recorded: Mapping[str, int | None] = field(default_factory=dict)
+    panda: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    log_states: Mapping[str, str] = field(default_factory=dict)
+    clients: Mapping[str, int] = field(default_factory=dict)
+    looks: Sequence[Look] = ()
+
+    def of(self, sort: Sort) -> list[Wish]:
+        """The wishes of a sort that were accepted."""
+        return [each for each in self.wishes if each.sort is sort and each.accepted_at is not None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where in the tables a schedule's rows are: after these, and under these names."""
+
+    request_id: int
+    event_id: int
+    namespace: str
+    run: int
+
+
+def rows_of(
+    running: BenchStack, place: Place, wishes: Iterable[Wish], panda: Sequence[PandaTask]
+) -> dict[str, Any]:
+    """What the database and PanDA have of a schedule: fields of `Evidence`."""
+    names = [each.name for each in wishes if each.sort is Sort.SUBMISSION]
+    jobs = [int(each.name) for each in wishes if each.sort is Sort.FETCH]
+    of_stfs = {"namespace": place.namespace, "after": place.event_id}
+    with transaction(running.engine) as session:
+        asked = session.execute(_REQUESTS, {"after": place.request_id}).mappings()
+        finals = session.execute(_FINALS, {"after": place.event_id, "types": list(FINALS)})
+        return {
+            "requests": [Asked(**row) for row in asked],
+            "finals": [(row.request_id, row.msg_type) for row in finals],
+            "inbox": _grouped(session.execute(_INBOX, of_stfs).tuples()),
+            "tfs": list(session.scalars(_TFS, {"run": place.run})),
+            "told": list(session.scalars(_TOLD, of_stfs)),
+            "recorded": dict(session.execute(_TASKS, {"names": names}).tuples().all()),
+            "panda": _live(session, names, panda),
+            "log_states": {
+                str(row.pandaid): row.state for row in session.execute(_LOGS, {"jobs": jobs})
+            },
+        }
+
+
+def _live(
+    session: Session, names: Sequence[str], panda: Sequence[PandaTask]
+) -> dict[str, list[int]]:
+    """PanDA's live tasks of each task: under the names that its attempts sent."""
+    sent = session.execute(_PANDA_NAMES, {"names": list(names)}).tuples()
+    by_name = _grouped((each.name, each.id) for each in panda if each.is_live)
+    found: dict[str, set[int]] = {}
+    for task, name in sent:
+        found.setdefault(task, set()).update(by_name.get(name, ()))
+    return {task: sorted(ids) for task, ids in found.items()}
+
+
+def _grouped(pairs: Iterable[tuple[str, Any]]) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {}
+    for key, value in pairs:
+        found.setdefault(key, []).append(value)
+    return found

@@ -1,0 +1,100 @@
+"""Runs that Prefect's poll brings: scheduled, started in its UI, or parked until a slot is free."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from prefect.client.schemas.objects import FlowRun
+from prefect.states import Cancelled, Completed, Failed
+
+from blocks.errors import ProdOpsError
+from deployments.isolation import is_outage
+from deployments.worker.execution import Execution
+from deployments.worker.flow_runs import FlowRuns
+from deployments.worker.request_store import NoRoom, RequestStore, attempt_of
+from deployments.worker.room import Room
+from deployments.worker.works import Work, Works
+from flows.common.claims import Claim
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolledRuns:
+    """Executes what the poll brings, each run under its request."""
+
+    works: Works
+    room: Room
+    store: RequestStore
+    flow_runs: FlowRuns
+    execution: Execution
+
+    async def take(self, flow_run: FlowRun) -> None:
+        """Run it, in the slot that the poll has taken for it.
+
+        Raises:
+            NoRoom: It has to wait for a later poll.
+        """
+        work = self.works.of(flow_run)
+        if work is None:
+            work = await self._adopted(flow_run)
+            if work is None:
+                return
+        elif not work.is_parked:
+            return  # it is being started
+        else:
+            self.room.require(work.action)
+        if not await self._is_admitted(work, flow_run):
+            return  # it waits for a slot, or has ended meanwhile
+        try:
+            await self.execution.execute(work)
+        finally:
+            self.works.remove(work)
+
+    async def _is_admitted(self, work: Work, flow_run: FlowRun) -> bool:
+        """Whether Prefect lets it start; else it is parked."""
+        work.is_parked = False
+        state = None
+        try:
+            state = await self.flow_runs.propose_pending(flow_run)
+        finally:
+            work.is_parked = state is None or not state.is_pending()
+        return not work.is_parked
+
+    async def _adopted(self, flow_run: FlowRun) -> Work | None:
+        """A request for a run that was not triggered by one; None where it is not for us to run."""
+        attempt = attempt_of(flow_run.idempotency_key)
+        if attempt is not None:
+            if await asyncio.to_thread(self.store.is_given_up, attempt):
+                text = "this attempt was given up"
+                await self.flow_runs.force(flow_run.id, Cancelled(message=text))
+            return None  # or another worker has it
+        try:
+            return await self._new_work(flow_run)
+        except NoRoom:
+            raise
+        except Exception as error:
+            if is_outage(error):
+                raise
+            # Whatever is wrong with this run, Prefect would bring it again for ever.
+            name = "" if isinstance(error, ProdOpsError) else f"{type(error).__name__}: "
+            await self.flow_runs.force(flow_run.id, Failed(message=f"{name}{error}"))
+            return None
+
+    async def _new_work(self, flow_run: FlowRun) -> Work | None:
+        """The run's own request, held here; None where the run joins another."""
+        action = await self.flow_runs.action_of(flow_run)
+        self.room.require(action)
+        ceiling = self.room.limits.ceiling
+        with self.room.reserved_for_background(int(action.is_background)):
+            request = await asyncio.to_thread(
+                self.store.adopt, action, flow_run.parameters, flow_run.id, ceiling
+            )
+            if request is not None:
+                claim = Claim(request.id, request.attempts, flow_run.id)
+                work = Work(claim, action, flow_run)
+                self.works.add(work)
+                return work
+        joined = await asyncio.to_thread(self.store.open_request, action, flow_run.parameters)
+        text = f"joined request {joined}, which is open for the same thing"
+        await self.flow_runs.force(flow_run.id, Completed(message=text))
+        return None

@@ -1,0 +1,85 @@
+"""The nightly tidying: what fails of it keeps the rest from nothing, and is named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from blocks.errors import OutsideUnavailable
+from flows.common import claims, requests
+from flows.common.actions import Nothing
+from flows.common.callers import on_ops_side
+from flows.common.claims import Claim, ClaimLost
+from flows.common.database import transaction
+from flows.common.models import Request
+from flows.common.run import PartsFailed
+from flows.common.settings import settings
+from flows.housekeeping import flow
+from flows.housekeeping.actions import PRUNE_HISTORY
+from tests.databases import Database
+
+pytestmark = pytest.mark.integration
+
+EVENTS, RUNS = "delete_old_events", "delete_old_flow_runs"
+
+
+@pytest.fixture
+def claimed(database: Database) -> Iterator[int]:
+    """A request to tidy, as the worker holds it."""
+    settings.cache_clear()
+    with transaction(database.ops_engine) as session:
+        requests.accept(session, PRUNE_HISTORY, Nothing(), caller=on_ops_side("me"), source="rest")
+    with transaction(database.ops_engine) as session:
+        (row,) = requests.claim(session, worker="w", limit=1, lease_seconds=60)
+    claims.hold(Claim(row.id, row.attempts))
+    yield row.id
+    claims.hold(None)
+
+
+def ended(database: Database, number: int) -> Request:
+    with transaction(database.ops_engine) as session:
+        return requests.get(session, number)
+
+
+def gives(value: Any) -> Callable[[], Any]:
+    def part() -> Any:
+        if isinstance(value, Exception):
+            raise value
+        return value
+
+    return part
+
+
+def test_both_histories_are_kept_to_their_age(database, claimed, monkeypatch):
+    monkeypatch.setattr(flow, EVENTS, flow.delete_old_events.fn)
+    monkeypatch.setattr(flow, RUNS, gives(3))
+    assert flow.prune_history.fn() == {"events": 0, "flow_runs": 3}
+    assert ended(database, claimed).state == "completed"
+
+
+@pytest.mark.parametrize(
+    "error", [OutsideUnavailable("Prefect is away"), ValueError("odd"), OSError("x")]
+)
+@pytest.mark.parametrize(
+    ("bad", "name", "result"),
+    [(EVENTS, "events", {"flow_runs": 3}), (RUNS, "flow_runs", {"events": 3})],
+)
+def test_one_that_fails_is_named_and_keeps_the_other_from_nothing(
+    database, claimed, monkeypatch, *, error, bad, name, result
+):
+    for part in (EVENTS, RUNS):
+        monkeypatch.setattr(flow, part, gives(error if part == bad else 3))
+    with pytest.raises(PartsFailed):
+        flow.prune_history.fn()
+    row = ended(database, claimed)
+    assert (row.state, row.result, row.error) == ("failed", result, f"{name}: {error}")
+
+
+def test_a_request_that_is_another_s_by_now_is_left_to_it(database, claimed, monkeypatch):
+    monkeypatch.setattr(flow, EVENTS, gives(ClaimLost("lost")))
+    monkeypatch.setattr(flow, RUNS, gives(AssertionError("not to be done")))
+    with pytest.raises(ClaimLost):
+        flow.prune_history.fn()
+    assert ended(database, claimed).finished_at is None

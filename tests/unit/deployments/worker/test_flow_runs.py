@@ -1,0 +1,87 @@
+"""Flow runs at Prefect: made once, admitted or not, and gone without a fuss."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from types import SimpleNamespace
+
+import httpx
+import pytest
+from prefect.exceptions import Abort, ObjectNotFound
+from prefect.states import Cancelled
+
+from blocks.errors import ProdOpsError
+from deployments.worker import flow_runs
+from deployments.worker.flow_runs import FlowRuns
+from tests.support.fake_prefect import answer
+
+REQUEST = SimpleNamespace(action="read_did", parameters={}, id=1, attempts=2)
+
+
+class Registry:
+    """Gives a deployment, and counts how often they were forgotten."""
+
+    def __init__(self) -> None:
+        self.forgotten = 0
+
+    async def deployment(self, _action: str) -> str:
+        return "deployment"
+
+    def forget(self) -> None:
+        self.forgotten += 1
+
+
+def creating(*answers: object) -> tuple[FlowRuns, Registry, list[str]]:
+    """Flow runs whose making is answered so, one answer after the other."""
+    left, keys, registry = list(answers), [], Registry()
+
+    async def create(_deployment: str, *, idempotency_key: str, **_: object) -> object:
+        keys.append(idempotency_key)
+        found = left.pop(0)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    client = SimpleNamespace(create_flow_run_from_deployment=create)
+    return FlowRuns(client, registry), registry, keys
+
+
+@pytest.mark.parametrize("missing", [ObjectNotFound(Exception("gone")), answer(404)])
+def test_a_deployment_that_is_missing_is_looked_for_once_more(missing):
+    runs, registry, keys = creating(missing, "run")
+    assert asyncio.run(runs.create(REQUEST)) == "run"
+    assert (registry.forgotten, keys) == (1, ["1:2", "1:2"])
+    runs, registry, _ = creating(missing, missing)
+    with pytest.raises(type(missing)):
+        asyncio.run(runs.create(REQUEST))
+
+
+@pytest.mark.parametrize("status", [409, 500])
+def test_another_refusal_is_not_asked_for_again(status):
+    runs, registry, keys = creating(answer(status))
+    with pytest.raises(httpx.HTTPStatusError):
+        asyncio.run(runs.create(REQUEST))
+    assert (registry.forgotten, len(keys)) == (0, 1)
+
+
+def test_a_run_that_another_worker_has_is_not_started(monkeypatch):
+    async def abort(*_: object, **__: object) -> None:
+        raise Abort
+
+    monkeypatch.setattr(flow_runs, "propose_state", abort)
+    run = SimpleNamespace(id=uuid.uuid4())
+    assert asyncio.run(FlowRuns(None, None).propose_pending(run)) is None
+
+
+def test_a_run_without_a_deployment_belongs_to_no_action():
+    with pytest.raises(ProdOpsError, match="belongs to no action"):
+        asyncio.run(FlowRuns(None, None).action_of(SimpleNamespace(deployment_id=None)))
+
+
+def test_a_run_that_was_deleted_meanwhile_needs_no_final_state():
+    async def set_state(*_: object, **__: object) -> None:
+        raise ObjectNotFound(Exception("deleted"))
+
+    runs = FlowRuns(SimpleNamespace(set_flow_run_state=set_state), None)
+    asyncio.run(runs.force(uuid.uuid4(), Cancelled()))

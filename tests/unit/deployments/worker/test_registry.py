@@ -1,0 +1,87 @@
+"""What was deleted at Prefect is registered again; what an operator changed stays."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+
+from deployments.worker import registration
+from deployments.worker.flow_runs import FlowRuns
+from deployments.worker.registry import Registry
+from flows.common import actions
+from tests.support.fake_prefect import FakePrefect
+
+
+@pytest.fixture
+def prefect(monkeypatch: pytest.MonkeyPatch) -> FakePrefect:
+    monkeypatch.setattr(registration.catalogue, "flow_of", lambda name: name)
+    return FakePrefect()
+
+
+@pytest.mark.parametrize("deleted", ["the deployment", "the pool", "everything", "and made anew"])
+def test_what_was_deleted_is_registered_again_and_the_request_runs_once(prefect, deleted):
+    async def work() -> None:
+        registry = Registry(prefect, "prodops")
+        await registry.keep()
+        await registry.deployment("read_did")  # known from before
+        prefect.registered.clear()
+        if deleted in {"the pool", "everything"}:
+            prefect.delete_pool()
+        if deleted == "everything":
+            prefect.deployments.clear()
+        elif deleted != "the pool":
+            del prefect.deployments["read_did"]
+        if deleted == "and made anew":
+            await prefect.create_deployment(name="read_did", work_pool_name="prodops")
+        await registry.pool()
+        request = SimpleNamespace(action="read_did", parameters={}, id=1, attempts=1)
+        await FlowRuns(prefect, registry).create(request)
+        assert prefect.registered == ["read_did"], "a request waits for its own deployment alone"
+        await registry.keep()
+
+    asyncio.run(work())
+    assert prefect.pools == {"prodops"}
+    lost_all = deleted in {"the pool", "everything"}
+    everything = sorted(actions.all_actions())
+    assert sorted(prefect.registered) == (everything if lost_all else ["read_did"])
+    assert prefect.runs == [prefect.deployments["read_did"].id]
+
+
+def test_what_a_request_waits_for_is_registered_before_the_rest(prefect):
+    awaited = sorted(actions.all_actions())[-2:]
+
+    async def work() -> None:
+        registry = Registry(prefect, "prodops")
+        keeping = asyncio.create_task(registry.keep())
+        await asyncio.sleep(0)
+        await asyncio.gather(*[registry.deployment(name) for name in awaited * 2])
+        assert len(prefect.registered) < len(actions.all_actions()) / 2
+        await keeping
+
+    asyncio.run(work())
+    assert sorted(prefect.registered) == sorted(actions.all_actions()), "each once"
+
+
+def test_a_deployment_that_prefect_refuses_keeps_no_other_from_being_registered(prefect):
+    prefect.refused = {"read_did"}
+    asyncio.run(Registry(prefect, "prodops").keep())
+    assert sorted(prefect.registered) == sorted(actions.all_actions().keys() - {"read_did"})
+
+
+def test_at_the_start_too_a_deployment_that_prefect_refuses_keeps_no_other(prefect):
+    prefect.refused = {"read_did"}
+    asyncio.run(registration.register(prefect, "prodops"))
+    assert sorted(prefect.registered) == sorted(actions.all_actions().keys() - {"read_did"})
+
+
+def test_what_is_registered_stays_as_an_operator_has_changed_it(prefect):
+    async def work() -> None:
+        registry = Registry(prefect, "prodops")
+        await registry.keep()
+        prefect.registered.clear()
+        await registry.keep()
+
+    asyncio.run(work())
+    assert prefect.registered == []
