@@ -27,6 +27,7 @@ from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 from flows.common.database import AwareTime, Base, now
 from flows.common.loaders import JsonObject
 from flows.provenance.models import ProducedDataset
+from flows.submission.domain.inputs import IN_PART, lost_in_words
 
 _NO_OBJECT: Final = text("'{}'::jsonb")
 _NO_TEXT: Final = text("''")
@@ -231,10 +232,6 @@ class Dataset(Owned, Base):
 
 PARTLY: Final = "partly completed"
 """How people see a completed task of which inputs failed for good."""
-INPUTS: Final = "inputs"
-INPUTS_FAILED: Final = "inputs_failed"
-"""Keys in an attempt's metadata: how many inputs PanDA's task has, and how many failed for good."""
-_IN_PART: Final = "finished"
 
 
 class TaskStatus(StrEnum):
@@ -413,16 +410,12 @@ class Attempt(Base):
     @property
     def is_partial(self) -> bool:
         """Whether PanDA's task ended with some of its inputs failed for good (JEDI's finished)."""
-        return self.status_snapshot == _IN_PART
+        return self.status_snapshot == IN_PART
 
     @property
     def lost_inputs(self) -> str:
         """How many inputs failed for good, in words; empty where none did, or it is not known."""
-        failed, total = self.meta.get(INPUTS_FAILED), self.meta.get(INPUTS)
-        if not failed or not (self.is_partial or self.status_snapshot == TaskStatus.FAILED):
-            return ""
-        of = f" of {total}" if total else ""
-        return f"{failed}{of} {'input' if total == 1 else 'inputs'} failed for good"
+        return lost_in_words(self.meta, self.status_snapshot)
 
     @property
     def current(self) -> bool:

@@ -25,12 +25,14 @@ async def list_requests(
     request: Request,
     action: str = "",
     state: str = "",
-    before: Annotated[int, Query(ge=0, le=_LARGEST_ID)] = _LARGEST_ID,
+    before: Annotated[int | None, Query(ge=0, le=_LARGEST_ID)] = None,
+    open: bool = False,  # noqa: A002, FBT001, FBT002 - the query's word
 ) -> Response:
-    """The newest requests, or those before one."""
+    """What is open, then the newest that ended; or what follows one that is open or ended."""
     wanted = queries.Filter(action=action or None, state=state or None)
     viewer = await pages.viewer_of(request)
-    found = await run_in_threadpool(_list, request, wanted, before)
+    place = queries.BEGIN if before is None else queries.Place(before, is_open=open)
+    found = await run_in_threadpool(_list, request, wanted, place)
     return await pages.show(
         request,
         "requests.html",
@@ -55,12 +57,13 @@ async def show_request(request: Request, request_id: int) -> Response:
     )
 
 
-def _list(request: Request, wanted: queries.Filter, before: int) -> dict[str, Any]:
+def _list(request: Request, wanted: queries.Filter, place: queries.Place) -> dict[str, Any]:
     with session_of(request) as session:
         last_event_id = events.freeze(session)
-        found = queries.before(session, wanted, before, _SHOWN + 1)
+        found = queries.following(session, wanted, place, _SHOWN + 1)
         rows = [view(row, settings_of(request)) for row in found]
-    older = rows[_SHOWN - 1].id if len(rows) > _SHOWN else None
+    last = rows[_SHOWN - 1] if len(rows) > _SHOWN else None
+    older = queries.Place(last.id, is_open=last.state in models.OPEN) if last else None
     return {"last_event_id": last_event_id, "rows": rows[:_SHOWN], "older": older}
 
 

@@ -36,7 +36,7 @@ class ActionView(BaseModel):
 
 
 class RequestPage(Page[RequestView]):
-    """A page of requests, newest first."""
+    """A page of requests: open ones first, each newest first."""
 
 
 class CancelForm(BaseModel):
@@ -90,7 +90,7 @@ def list_requests(
     limit: Annotated[int, Query(ge=1, le=1000)] = 50,
     offset: Annotated[int, Query(ge=0, le=_MAX_ID)] = 0,
 ) -> RequestPage:
-    """Requests by action, state, subject or requester, newest first, a page at a time."""
+    """By action, state, subject or requester, a page at a time: open ones first, then newest."""
     wanted = queries.Filter(
         action=action, state=state, subject=subject, requested_by=requested_by, is_open=open
     )

@@ -8,10 +8,9 @@ from __future__ import annotations
 from blocks.pcs_service.catalogue import Campaign, RequestedInput, Survey
 from blocks.pcs_service.client import PcsService
 from blocks.pcs_service.errors import NotAllowed, PcsConflict, PcsRefused, RouteMissing, TaskUnknown
-from blocks.pcs_service.models import INPUTS_FAILED, Attempt, ProdTask
+from blocks.pcs_service.models import Attempt, ProdTask
 
 __all__ = [
-    "INPUTS_FAILED",
     "Attempt",
     "Campaign",
     "NotAllowed",

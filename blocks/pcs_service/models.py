@@ -13,9 +13,6 @@ def _if_null(empty: Any) -> BeforeValidator:
     return BeforeValidator(lambda value: empty if value is None else value)
 
 
-INPUTS_FAILED = "inputs_failed"
-"""Key in an attempt's metadata: how many of its inputs failed for good."""
-
 Text = Annotated[str, _if_null("")]
 JsonObject = Annotated[dict[str, Any], _if_null({})]
 _Texts = Annotated[tuple[str, ...], _if_null(())]

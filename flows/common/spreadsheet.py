@@ -71,7 +71,12 @@ class Table:
     @property
     def separated_by(self) -> str:
         """The separator as a word."""
-        return _WORDS[self.separator]
+        return in_words(self.separator)
+
+
+def in_words(separator: str) -> str:
+    """A separator of fields as a word."""
+    return _WORDS[separator]
 
 
 def decoded(raw: bytes) -> str:

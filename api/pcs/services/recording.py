@@ -17,8 +17,6 @@ from api.pcs.errors import (
     TaskNotFound,
 )
 from api.pcs.models import (
-    INPUTS,
-    INPUTS_FAILED,
     Association,
     Attempt,
     Dataset,
@@ -36,6 +34,7 @@ from api.pcs.services import attempts, plans, tasks
 from api.pcs.services.access import Actor
 from blocks.errors import Refused
 from flows.common.database import now
+from flows.submission.domain.inputs import INPUTS, INPUTS_FAILED
 
 _OBSERVED_AT: Final = "status_observed_at"
 _LOCKED: Final = frozenset(

@@ -167,6 +167,8 @@ def _write(path: Path, content: str) -> None:
 def _summarize(
     table: RequestTable, campaign: str, output: Path, found: Mapping[str, Sequence[str]]
 ) -> None:
+    from flows.common.spreadsheet import in_words  # noqa: PLC0415
+
     for path, names in found.items():
         typer.echo(f"{path}: {', '.join(names)}", err=True)
     slashed = [path for path in table.paths if path.endswith("/")]
@@ -176,6 +178,7 @@ def _summarize(
             "`prodops provenance sweep` does",
             err=True,
         )
+    typer.echo(f"fields are separated by a {in_words(table.separator)}", err=True)
     for row in table.refused:
         typer.echo(f"line {row.line} is left out: {row.reason}", err=True)
     typer.echo(f"{len(found)} of {len(table.rows)} requests are in {campaign}: {output}")

@@ -14,6 +14,7 @@ import typer
 from blocks.pcs_service import Attempt, ProdTask
 from deployments.cli.submission.outcome import Outcome, Submission, newest_attempt
 from deployments.cli.text import clean, clock_time
+from flows.submission.domain.inputs import lost_in_words
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -33,6 +34,7 @@ COLUMNS: Final = (
     "campaign",
     "owner",
     "updated",
+    "lost",
 )
 
 
@@ -48,6 +50,7 @@ def row_of(task: ProdTask) -> dict[str, Any]:
         "campaign": clean(task.campaign or ""),
         "owner": clean(task.created_by),
         "updated": task.updated_at,
+        "lost": clean(_lost_of(task)),
     }
 
 
@@ -58,6 +61,7 @@ def attempt_row(attempt: Attempt) -> dict[str, Any]:
         "name at PanDA": clean(attempt.task_name),
         "jediTaskID": attempt.jedi_task_id,
         "PanDA": clean(attempt.status_snapshot),
+        "lost": clean(_lost(attempt)),
         "reason": clean(str(attempt.metadata.get("submit_failure", ""))),
         "updated": attempt.updated_at,
     }
@@ -67,7 +71,7 @@ def facts_of(task: ProdTask) -> Iterator[tuple[str, str]]:
     """What is shown of a task, each with its label."""
     yield "name", task.composed_name or task.name
     yield "stored name", task.name
-    yield "status", (task.shown_status or task.status) + (" (relaxed)" if task.is_relaxed else "")
+    yield "status", _status_text(task)
     yield "jediTaskID", str(task.panda_task_id or "none")
     yield "dataset", task.dataset_did or task.dataset_name
     yield "configuration", task.prod_config_name
@@ -77,6 +81,24 @@ def facts_of(task: ProdTask) -> Iterator[tuple[str, str]]:
         yield "readiness", "; ".join(task.readiness) or "nothing is missing"
     if task.request is not None:
         yield "submission", _request_text(task.request)
+
+
+def _status_text(task: ProdTask) -> str:
+    text = task.shown_status or task.status
+    if lost := _lost_of(task):
+        text += f": {lost}"
+    return text + (" (relaxed)" if task.is_relaxed else "")
+
+
+def _lost_of(task: ProdTask) -> str:
+    """What is lost of the attempt that stands for the task."""
+    ids = {each.jedi_task_id: each for each in task.panda_tasks if each.jedi_task_id is not None}
+    pointed = ids.get(task.panda_task_id) if task.panda_task_id is not None else None
+    return _lost(pointed) if pointed is not None else ""
+
+
+def _lost(attempt: Attempt) -> str:
+    return lost_in_words(attempt.metadata, attempt.status_snapshot)
 
 
 def _request_text(request: dict[str, Any]) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from blocks.panda_server import PandaTask
-from blocks.pcs_service import INPUTS_FAILED, Attempt, ProdTask
+from blocks.pcs_service import Attempt, ProdTask
+from flows.submission.domain.inputs import INPUTS_FAILED
 
 
 @dataclass(frozen=True)

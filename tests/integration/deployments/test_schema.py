@@ -12,8 +12,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from deployments import cli, schema
+from deployments.stack import provision
+from deployments.stack.errors import failed_to_start
 from flows.common.database_errors import DatabaseUnavailable
-from flows.common.settings import settings
+from flows.common.settings import BadSetting, settings
 from tests.databases import Database
 
 pytestmark = pytest.mark.integration
@@ -75,6 +77,18 @@ def test_a_part_refuses_a_schema_of_another_version(
     said = refused(part)
     assert f"at revision {revision}, " in said
     assert said.endswith(f"is made for {schema.newest()}: {advice}\n")
+
+
+def test_a_newer_schema_is_not_migrated_whoever_asks(refused, database, monkeypatch, capsys):
+    """By hand, and by the preparation that `prodops up` ends with the words and the code of."""
+    put_at(database, "9999")
+    assert "cannot be migrated by this version" in refused("migrate")
+    monkeypatch.setattr(sys, "argv", ["provision", "--migrate"])
+    assert provision.main() == BadSetting.exit_code
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    failed = failed_to_start("postgres", BadSetting.exit_code, said)
+    assert (failed.exit_code, "9999" in str(failed)) == (2, True)
 
 
 def test_a_database_that_was_never_migrated_is_said_to_be(refused, database):

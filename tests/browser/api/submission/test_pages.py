@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -175,6 +176,69 @@ def test_what_is_unrecorded_is_not_to_be_submitted_again(visit, production):
     settled = {**foreign, "jedi_task_id": made, "replaces": foreign["jedi_task_id"]}
     production.record(name, settled).raise_for_status()
     expect_submitted(visit, production, name)
+
+
+def refused_by_pcs(production: Production, name: str) -> int:
+    """Submit the task, whose attempt gets another id meanwhile; gives the id that PanDA gave."""
+    production.fault("slow", when="after", name=name, seconds=2)
+    request_id = production.submit(name)
+    production.wait_for_step(request_id, "send")
+    attempt_id = production.show(name)["panda_tasks"][0]["id"]
+    foreign = {"jedi_task_id": 980_000 + attempt_id, "panda_tasks_id": attempt_id}
+    production.record(name, foreign).raise_for_status()
+    assert production.site.ended(request_id).state == "failed"
+    (made,) = production.live(production.show(name)["composed_name"])
+    return int(made)
+
+
+@pytest.mark.slow
+def test_an_operator_settles_what_pcs_refused_for_good(visit, production):
+    name, page = production.task(), visit.page
+    made = refused_by_pcs(production, name)
+    open_task(visit, production, name)
+    mark(page)
+    adopt = page.get_by_role("button", name="It is this task")
+    page.locator("#adopt").fill(str(made))
+    adopt.click()  # without a reason
+    expect(page.locator("#resolve-refused")).to_contain_text("reason")
+    expect(page.locator("#adopt")).to_have_value(str(made))
+    page.locator("#resolve-reason").fill("the other was a mistake")
+    visit.shot("task-resolve")
+    adopt.click()
+    expect(page.locator("[data-resolution]")).to_contain_text("the other was a mistake")
+    expect(page.locator("#resolve-refused")).to_be_hidden()
+    expect_submitted_as(page, made)
+    assert production.show(name)["panda_task_id"] == made
+    assert is_same(page)
+
+
+def decisions(production: Production, name: str) -> list[str]:
+    """The states of the requests to settle the task's submission."""
+    wanted = {"action": "resolve_submission", "subject": name}
+    listed = httpx.get(f"{production.site.stack.api_url}/api/requests/", params=wanted)
+    return [each["state"] for each in listed.json()["results"]]
+
+
+def expect_submitted_as(page: Page, made: int) -> None:
+    expect_phase(page, "submitted")
+    expect(page.locator("#standing a")).to_have_text(str(made))
+
+
+@pytest.mark.slow
+def test_an_operator_says_on_the_page_that_it_failed_and_panda_is_asked_first(visit, production):
+    name, page = production.task(), visit.page
+    made = refused_by_pcs(production, name)
+    open_task(visit, production, name)
+    failed = page.get_by_role("button", name="It failed, or is not ours")
+    page.locator("#resolve-reason").fill("nobody needs it")
+    failed.click()  # it lives at PanDA
+    expect(page.locator("#resolve-reason")).to_have_value("")
+    wait_until(lambda: decisions(production, name) == ["failed"])
+    expect(page.locator("[data-resolution]")).to_have_count(0)
+    production.set_state(made, "aborted")
+    page.locator("#resolve-reason").fill("it was ended by hand")
+    failed.click()
+    expect(page.locator("[data-resolution]")).to_contain_text("it was ended by hand")
 
 
 def test_a_page_without_a_stream_still_learns_the_outcome(visit, production):

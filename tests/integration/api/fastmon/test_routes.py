@@ -482,3 +482,42 @@ def test_a_long_list_comes_whole_and_in_order_however_it_is_cut(api, database, s
     assert len(set(places)) == count
     assert places == sorted(places)
     assert ("content-length" in answer.headers) is (count <= 1000)
+
+
+# ------------------------------------------------------------------ who reads
+
+
+ONES = ("runs/{run}/", "stf-files/{stf}/", "fastmon-files/{tf}/")
+
+
+@pytest.fixture
+def paths(request) -> list[str]:
+    """Every list, and one of each."""
+    made = {"run": "run_id", "stf": "file_id", "tf": "tf_file_id"}
+    keys = {name: request.getfixturevalue(name)[key] for name, key in made.items()}
+    return [f"/api/{each}/" for each in COLLECTIONS] + [
+        f"/api/{each.format(**keys)}" for each in ONES
+    ]
+
+
+def test_where_reads_are_open_anybody_reads_the_agents_records(anybody, paths):
+    assert {path: anybody.get(path).status_code for path in paths} == dict.fromkeys(paths, 200)
+
+
+@pytest.fixture
+def closed(monkeypatch) -> None:
+    monkeypatch.setenv("PRODOPS_API_OPEN_READS", "false")
+
+
+def test_where_reads_are_closed_only_who_may_read_does(closed, anybody, api, database, paths):
+    with transaction(database.ops_engine) as session:
+        access.set_user(session, "anna", [Scope.READ], None)
+        access.set_user(session, "nemo", [], None)
+    readers = {"anna": 200, "nemo": 403}
+    for path in paths:
+        assert anybody.get(path).status_code == 403, path
+        assert anybody.head(path).status_code == 403, path
+        assert api.get(path).status_code == 200, path
+        for name, status in readers.items():
+            answer = anybody.get(path, headers={"X-Remote-User": name})
+            assert answer.status_code == status, (path, name)

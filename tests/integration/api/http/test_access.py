@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import httpx
 import pytest
 
@@ -182,14 +185,51 @@ def test_a_session_may_what_its_token_may_and_ends_with_it(browser, served_api, 
 
 def test_a_stream_ends_with_its_token(served_api, database):
     token = database.create_token("otto")
-    with (
-        served_api.client(token=token) as client,
-        client.stream("GET", "/api/messages/stream/", timeout=30) as stream,
-    ):
-        chunks = stream.iter_raw()
-        assert b"connected" in next(chunks)
+    with served_api.client(token=token) as client, open_stream(client) as chunks:
         revoke(database, "otto")
         assert list(chunks) == []
+
+
+@pytest.fixture
+def forgetful(monkeypatch) -> None:
+    """What an API process remembers of callers is soon asked for again."""
+    monkeypatch.setattr(gate, "_CACHE_SECONDS", 0.2)
+
+
+@pytest.mark.parametrize("how", ["revoked", "signed out"])
+def test_a_stream_ends_with_its_session(forgetful, browser, database, how):
+    token = database.create_token("otto")
+    assert browser.post("/login/", json={"token": token}).is_success
+    with open_stream(browser) as chunks:
+        if how == "revoked":
+            revoke(database, "otto")
+        else:
+            assert browser.post("/logout/").is_success
+        assert list(chunks) == []
+
+
+@pytest.fixture
+def closed(monkeypatch, request):
+    """A browser at an API whose reads are closed."""
+    monkeypatch.setenv("PRODOPS_API_OPEN_READS", "false")
+    return request.getfixturevalue("browser")
+
+
+def test_where_reads_are_closed_a_stream_ends_with_its_user_s_reading(forgetful, closed, database):
+    set_user(database, "anna", Scope.READ)
+    closed.headers["X-Remote-User"] = "anna"
+    with open_stream(closed) as chunks:
+        set_user(database, "anna")
+        assert list(chunks) == []
+
+
+@contextmanager
+def open_stream(client: httpx.Client) -> Iterator[Iterator[bytes]]:
+    """The pieces that follow the first word of the stream."""
+    with client.stream("GET", "/api/messages/stream/", timeout=30) as stream:
+        chunks = stream.iter_raw()
+        assert b"connected" in next(chunks)
+        yield chunks
 
 
 def test_a_revoked_token_that_the_web_tier_still_remembers_requests_nothing(

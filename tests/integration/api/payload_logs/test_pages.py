@@ -13,6 +13,7 @@ from sqlalchemy import insert
 from api.payload_logs import queries
 from api.payload_logs.pages.log import STEPS
 from api.pcs.models import Association, Attempt, ProdTask
+from flows.common import requests
 from flows.common.database import now, transaction
 from flows.common.database_errors import DatabaseUnavailable
 from flows.common.settings import settings
@@ -69,6 +70,13 @@ def test_a_job_not_known_yet_is_asked_for_once_and_waited_for(visitor, logs):
     assert visitor.get(TEXT).status_code == visitor.get(PAGE).status_code + 2 == 202
     assert waited_for(answer) == logs.open_request().id
     assert logs.open_request().requested_by == "visitor"
+
+
+@pytest.mark.parametrize("path", [TEXT, PAGE])
+def test_what_opening_a_page_asks_for_is_a_look(visitor, logs, path):
+    """It ends where nobody looks any more (`end_looks`), as what was asked for by name does not."""
+    visitor.get(path)
+    assert logs.open_request().source == requests.PAGE
 
 
 def test_a_user_whom_a_proxy_names_is_who_asked(visitor, logs):

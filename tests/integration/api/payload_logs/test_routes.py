@@ -153,6 +153,25 @@ def test_the_archive_holds_every_member_as_it_is(api, logs):
     assert found == {f"payload-log-{JOB}/{name}": (place / name).read_bytes() for name in MEMBERS}
 
 
+def test_head_is_answered_as_get_without_its_body(api, logs):
+    """Members whole and in part, the archive, pages with a key; and what is not there."""
+    logs.put(MEMBERS)
+    asked = (
+        (STDOUT, {}), (STDOUT, {"Range": "bytes=0-3"}), (STDOUT, {"Range": "bytes=99-"}),
+        (f"{STDOUT}?download=1", {}), (f"/api/payload-logs/{JOB}/archive", {}),
+        (f"/api/payload-logs/{JOB}/members/nosuch", {}), (f"/api/payload-logs/{JOB}/", {}),
+        ("/api/payload-logs/77/", {}), (f"/panda/jobs/{JOB}/log/", {}),
+        (f"/panda/jobs/{JOB}/payload-log/", {}),
+    )  # fmt: skip
+    told = ("content-type", "content-range", "content-disposition", "content-length")
+    for path, headers in asked:
+        head, whole = api.head(path, headers=headers), api.get(path, headers=headers)
+        assert (head.status_code, head.content) == (whole.status_code, b""), path
+        for name in told:
+            assert head.headers.get(name) == whole.headers.get(name), (path, name)
+    assert logs.requests() == []
+
+
 NO_MEMBERS = (".done", "..%2f.done", "%2fetc%2fpasswd", "%2e%2e", "nosuch", "secret.txt", "link")
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pwd
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -128,6 +131,28 @@ def test_a_state_directory_that_is_a_file(refused, surroundings, command):
 def test_a_state_directory_that_nobody_can_make(refused, monkeypatch, command, state_dir):
     monkeypatch.setenv("PRODOPS_STATE_DIR", state_dir)
     assert f"the state directory {state_dir} cannot be used" in refused(*command)
+
+
+@pytest.mark.parametrize("command", STARTS, ids=ids)
+@pytest.mark.parametrize("home", ["/proc", "/sys", "/dev/null", "/nobody/made"])
+def test_a_home_in_which_nothing_can_be_made(refused, monkeypatch, command, home):
+    monkeypatch.setattr("pathlib.Path.mkdir", read_only("/nobody", Path.mkdir))
+    monkeypatch.setenv("HOME", home)
+    monkeypatch.delenv("PRODOPS_STATE_DIR")
+    said = refused(*command)
+    assert f"the state directory {home}/" in said
+    assert "set PRODOPS_STATE_DIR to another one" in said
+
+
+def read_only(top: str, mkdir: Callable[..., None]) -> Callable[..., None]:
+    """Makes directories, but none below `top`: as root, only so can a file system be read-only."""
+
+    def make(path: Path, *words: Any, **more: Any) -> None:
+        if path.is_relative_to(top):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+        mkdir(path, *words, **more)
+
+    return make
 
 
 @pytest.mark.parametrize("command", [["api"], ["prefect"], ["panda"]], ids=ids)

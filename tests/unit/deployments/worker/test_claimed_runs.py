@@ -22,10 +22,8 @@ SLOTS = 3
 POOL = SimpleNamespace(is_paused=False, concurrency_limit=None)
 
 
-def request(number: int, parameters: Any = None) -> SimpleNamespace:
-    return SimpleNamespace(
-        id=number, attempts=1, action="check_pipeline", parameters=parameters or {}
-    )
+def request(number: int, parameters: Any = None, action: str = "check_pipeline") -> SimpleNamespace:
+    return SimpleNamespace(id=number, attempts=1, action=action, parameters=parameters or {})
 
 
 class Fake:
@@ -36,6 +34,8 @@ class Fake:
         self.limits = PoolLimits(POOL)
         self.claims: list[tuple[int, int]] = []
         self.done: list[tuple[str, int]] = []
+        self.reasons: list[str] = []
+        self.created: list[int] = []
         self.executes: Exception | None = None
 
     def claim(self, free: int, _ceiling: object, _ending: object, *, background: int) -> list[Any]:
@@ -46,6 +46,7 @@ class Fake:
         self.done.append((f"noted {state}", claim.request_id))
 
     async def create(self, made: SimpleNamespace) -> SimpleNamespace:
+        self.created.append(made.id)
         return SimpleNamespace(id=made.id)
 
     async def propose_pending(self, _run: object) -> State[Any] | None:
@@ -62,8 +63,9 @@ class Fake:
     async def conclude(self, work: Work, ending: Ending) -> None:
         self.done.append((f"concluded {ending.error}", work.claim.request_id))
 
-    async def reject(self, work: Work, _reason: str) -> None:
+    async def reject(self, work: Work, reason: str) -> None:
         self.done.append(("rejected", work.claim.request_id))
+        self.reasons.append(reason)
 
     def serve(self) -> int:
         """Serve, and wait for the runs; gives how many slots are free then."""
@@ -111,6 +113,29 @@ def test_a_bad_request_ends_alone():
     fake = Fake(request(1, {"surprise": 1}), request(2), proposed=Pending())
     assert fake.serve() == SLOTS
     assert sorted(fake.done) == [("executed", 2), ("rejected", 1)]
+
+
+JINJA, BLOCK = {"__prefect_kind": "jinja", "template": "{{ x }}"}, {"$ref": {"block": "x"}}
+
+
+@pytest.mark.parametrize(
+    ("action", "parameters"),
+    [
+        ("panda_task_operation", {"new_parameters": JINJA}),
+        ("panda_task_operation", {"new_parameters": {"site": BLOCK}}),
+        ("submit_task", BLOCK),
+        ("submit_task", {"task_name": JINJA}),
+        ("register_evgen", {"paths": [[{"a": BLOCK}]]}),
+        ("check_pipeline", {"x": JINJA}),
+    ],
+)
+def test_a_row_that_prefect_would_evaluate_is_rejected_before_a_run_is_made(action, parameters):
+    """A web tier that was taken over can put anything into a row."""
+    fake = Fake(request(1, parameters, action), proposed=Pending())
+    assert fake.serve() == SLOTS
+    assert (fake.done, fake.created) == ([("rejected", 1)], [])
+    (reason,) = fake.reasons
+    assert "has a meaning to Prefect" in reason
 
 
 def test_a_run_that_could_not_be_executed_ends_with_the_reason():

@@ -7,6 +7,7 @@ import pytest
 
 from blocks.errors import Invalid
 from flows.common.actions import all_actions
+from flows.common.settings import settings
 
 
 def free_form(schema: Any, path: str) -> Iterator[str]:
@@ -51,3 +52,27 @@ def test_what_prefect_would_evaluate_is_refused_at_any_depth(name, key, depth):
     with pytest.raises(Invalid) as refused:
         all_actions()[name].parse(parameters)
     assert any(path.endswith(key) for path in refused.value.fields)
+
+
+# ------------------------------------------------------------------ looks
+
+LOOKS = {
+    "fetch_payload_log": ("payload_logs", "limit", "fetches_a_minute"),
+    "read_did": ("provenance", "read_limit", "reads_a_minute"),
+}
+"""What opening a page asks for, with the settings of its ceiling and its rate."""
+
+
+def test_what_a_page_s_opening_asks_for_are_looks_and_nothing_else_is():
+    assert {name for name, action in all_actions().items() if action.is_look} == set(LOOKS)
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_a_look_has_the_ceiling_and_the_rate_that_are_set_for_it(name, monkeypatch):
+    section, ceiling, rate = LOOKS[name]
+    action = all_actions()[name]
+    for value in (3, 5):
+        for field in (ceiling, rate):
+            monkeypatch.setenv(f"PRODOPS_{section}_{field}".upper(), str(value))
+        settings.cache_clear()
+        assert (action.at_a_time(), action.a_minute()) == (value, value)

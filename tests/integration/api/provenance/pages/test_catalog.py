@@ -13,7 +13,9 @@ import pytest
 from sqlalchemy import text
 
 from api.provenance.queries.selection import Selection
+from blocks.rucio_catalog import DatasetReplica, DidMetadata
 from flows.common.database import now, transaction
+from flows.provenance.domain.availability import assess
 from flows.provenance.models import (
     SweepState,
 )
@@ -54,10 +56,19 @@ def show(reader, query: str = "", *, status: int = 200) -> str:
     return html.unescape(answer.text)
 
 
+def bars_of(page: str) -> list[str]:
+    """What each row of the requested paths says of its files."""
+    return re.findall(r'bar-words">([^<]*)<', paths_of(page))
+
+
+def paths_of(page: str) -> str:
+    """The table of the requested paths."""
+    return page.split('id="paths"', 1)[1].split("</table>", 1)[0]
+
+
 def rows_of(page: str) -> list[tuple[str, str]]:
     """Each row's path and produced DID, or nothing."""
-    body = page.split('id="paths"', 1)[1].split("</table>", 1)[0]
-    rows = re.findall(r"<tr data-finding.*?</tr>", body, re.DOTALL)
+    rows = re.findall(r"<tr data-finding.*?</tr>", paths_of(page), re.DOTALL)
     return [
         (re.search(rf'class="suffix" title="{ROOT}/([^"]*)"', row)[1],
          (re.search(r'class="hint block made"><a href="[^"]*did=([^"]*)"', row) or ["", ""])[1])
@@ -142,9 +153,39 @@ def test_counts_that_contradict_are_shown_as_that_and_nothing_short_of_all_is_10
     page = show(reader, "q=DDIS")
     assert words in page
     assert "99.9\u202f%" in page
-    assert "100" not in re.findall(r'bar-words">([^<]*)<', page)
+    assert bars_of(page) == ["0\u202f%", "99.9\u202f%"]
     assert "on tape only" in page
     assert re.search(r"<dt>Contradictory counts</dt><dd>1", page)
+
+
+@pytest.mark.parametrize(
+    ("summary", "shown"),
+    [((36, 34), []), ((36, 36), []), ((0, 0), ["0\u202f%"]), ((30, 30), ["88.2\u202f%"])],
+)
+def test_a_row_whose_counts_contradict_is_incomplete_in_every_form(
+    campaign, reader, summary, shown
+):
+    """As a sweep leaves it, of a closed dataset with 34 files."""
+    found = assess(
+        DidMetadata("epic", "/x", "DATASET", 34, None, None, False, None, None, {}),
+        [DatasetReplica("BNL-XRD", summary[1], summary[0], None, None, "", None, None, {})],
+        34,
+        rse_types={"BNL-XRD": "DISK"},
+    )
+    (words,) = found.contradictions[:1]
+    campaign.path("DDIS/5x41", configs=[CONFIG], dataset={
+        "rses": list(found.rses), "file_count": 34, "counted_files": 34, "length": 34,
+        "availability": found.availability, "contradictions": list(found.contradictions),
+    })  # fmt: skip
+    page = show(reader, "q=DDIS")
+    assert words in page
+    assert "no files" not in page
+    assert bars_of(page) == shown  # neither 106 % nor all
+    assert ("not known" in page) is not bool(shown)
+    tiles = dict(re.findall(r"<dt>([^<]*)</dt><dd>([^ <]*)", page))
+    assert (tiles["Complete"], tiles["Incomplete"]) == ("1", "2")  # each with one of the others
+    (row,) = table(reader, "q=DDIS")
+    assert (row["availability"], words in row["contradictions"]) == ("incomplete", True)
 
 
 def test_a_task_of_another_campaign_is_shown_as_one_that_requested_it(campaign, reader):

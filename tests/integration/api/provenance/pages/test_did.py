@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, text
 
+from flows.common import requests
 from flows.common.database import now, transaction
 from flows.common.models import Request
 from flows.provenance.models import (
@@ -127,6 +128,8 @@ def test_opening_a_did_asks_rucio_once(campaign, reader, database):
     for _ in range(3):
         assert did_page(reader, did).status_code == 200
     assert asked_for(database) == [did]
+    with transaction(database.ops_engine) as session:  # as a look it ends where nobody waits
+        assert session.scalars(select(Request.source)).all() == [requests.PAGE]
 
 
 def test_a_page_that_asks_again_asks_rucio_nothing(campaign, reader, database):
@@ -236,12 +239,14 @@ def test_what_contradicts_is_said_of_the_sweep_and_of_the_live_reading(campaign,
     words = ["BNL-XRD: its summary counts 30 files, and 34 files are listed",
              "BNL-XRD: its summary has 34 files available, and 33 files are there"]  # fmt: skip
     with transaction(database.ops_engine) as session:
-        session.query(ProducedDataset).filter_by(name=DATASET).one().contradictions = words[:1]
+        row = session.query(ProducedDataset).filter_by(name=DATASET).one()
+        row.contradictions, row.availability = words[:1], Availability.INCOMPLETE
     body = {"metadata": {"length": 34}, "contradictions": words[1:], "rses": [
         {"rse": "BNL-XRD", "files": 34, "total": 34, "complete": False}]}  # fmt: skip
     looked(database, DATASET, is_there=True, body=body)
     page = did_page(reader, f"epic:{DATASET}").text
     assert all(each in page for each in words)
+    assert "not known" in page  # 34 of 34 by that summary, which is not to be believed
 
 
 BAD = ("", "epic", "epic:", "ep ic:/x", "epic:x", "epic:/a/../b", "epic:/" + "x" * 300, "%00:/x",
@@ -279,6 +284,8 @@ def body_of(**more: object) -> dict:
         "by_detector_config": [{"detector_config": CONFIG, "paths": 1, "datasets": 1, "complete": 0,
                                 "incomplete": 1, "files": 34, "size_bytes": 1}],
         "by_rse": [{"rse": "NEW-XRD", "datasets": 1, "complete": 0, "incomplete": 1, "files": 5,
+                    "total": 34, "size_bytes": 1},
+                   {"rse": "BNL-XRD", "datasets": 1, "complete": 0, "incomplete": 1, "files": 36,
                     "total": 34, "size_bytes": 1}],
         "paths": [path],
         "incomplete": [{"did": f"epic:{DATASET}", "path": path["path"], "detector_config": CONFIG,
@@ -306,6 +313,12 @@ def test_a_report_shows_what_it_says(reader, report):
         assert told in page
     assert f"/pcs/reports/{report}/" in reader.get(f"/pcs/reports/?campaign={NAME}").text
     assert "No report yet" in reader.get("/pcs/reports/?campaign=x").text
+
+
+def test_a_report_shows_no_more_than_all(reader, report):
+    page = reader.get(f"/pcs/reports/{report}/").text
+    assert "36 of 34: contradictory" in page
+    assert "105.8" not in page
 
 
 def test_a_report_that_is_not_there_is_404(reader):

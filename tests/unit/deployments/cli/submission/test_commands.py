@@ -226,6 +226,45 @@ def test_show_tells_what_is_missing_and_what_will_run(pcs):
     assert text.endswith(f"prun --outDS {NAME}\n")
 
 
+IN_PART = {"jedi_task_id": 7, "status_snapshot": "finished"}
+
+
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [
+        ({"inputs": 100, "inputs_failed": 4}, "4 of 100 inputs failed for good"),
+        ({"inputs": 1, "inputs_failed": 1}, "1 of 1 input failed for good"),
+        ({"inputs_failed": 4}, "4 inputs failed for good"),
+    ],
+)
+def test_what_ended_in_part_is_shown_with_how_many_inputs_failed_for_good(pcs, counts, words):
+    rows = [
+        {"id": 1, "try_number": 1, **IN_PART, "metadata": counts},
+        {"id": 2, "try_number": 2, "status_snapshot": "submit_failed"},
+    ]
+    shown = {"status": "completed", "shown_status": "partly completed"}
+    pcs.add(NAME, **shown, panda_task_id=7, panda_tasks=rows)
+    text = run(pcs, "show", NAME).stdout
+    assert f"status  partly completed: {words}\n" in text
+    assert text.count(words) == 2  # and in its attempt's row
+    assert run(pcs, "list").stdout.rstrip("\n").endswith(f"\t{words}")
+
+
+@pytest.mark.parametrize(
+    ("row", "number"),
+    [
+        (IN_PART | {"metadata": {"inputs": 100, "inputs_failed": 0}}, 7),
+        (IN_PART | {"metadata": {}}, 7),
+        (IN_PART | {"status_snapshot": "running", "metadata": {"inputs_failed": 4}}, 7),
+        (IN_PART | {"metadata": {"inputs_failed": 4}}, 8),  # of an attempt before the present one
+    ],
+)
+def test_no_number_is_shown_of_inputs_that_are_not_known_to_have_failed(pcs, row, number):
+    pcs.add(NAME, status="completed", panda_task_id=number, panda_tasks=[{"id": 1, **row}])
+    assert "status  completed\n" in run(pcs, "show", NAME).stdout
+    assert "failed for good" not in run(pcs, "list").stdout
+
+
 def test_show_as_json_holds_the_task_and_its_command(pcs):
     pcs.add(NAME)
     shown = json.loads(run(pcs, "show", NAME, "--json").stdout)

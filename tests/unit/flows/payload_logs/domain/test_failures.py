@@ -8,10 +8,16 @@ from pathlib import Path
 import pytest
 
 from blocks import xrootd_storage as storage
-from blocks.panda_server.errors import PandaUnavailable
+from blocks.panda_server.errors import PandaUnavailable, TokenRefused
 from blocks.rucio_catalog import DidNotFound, FileReplicas, NoReplicas, Replica, RucioUnauthorized
-from blocks.rucio_catalog.errors import RucioUnavailable
-from blocks.x509_proxy import ProxyExpired
+from blocks.rucio_catalog.errors import RucioRefused, RucioUnavailable, RucioUntrusted
+from blocks.x509_proxy import (
+    ProxyExpired,
+    ProxyIncomplete,
+    ProxyMissing,
+    ProxyNotYetValid,
+    ProxyUnreadable,
+)
 from flows.common.settings import BadSetting
 from flows.payload_logs.domain import failures
 from flows.payload_logs.errors import (
@@ -61,7 +67,10 @@ JOB_S = [
 ]  # fmt: skip
 OTHERS = [
     ProxyExpired(Path("p"), datetime(2026, 1, 2, tzinfo=UTC)),
-    RucioUnauthorized("x"), RucioUnavailable("x"),
+    ProxyNotYetValid(Path("p"), datetime(2099, 1, 2, tzinfo=UTC)), ProxyMissing(Path("p"), "x"),
+    ProxyIncomplete(Path("p"), "CN=ann", "CN=an authority"), ProxyUnreadable(Path("p"), "x"),
+    RucioUnauthorized("x"), RucioUnavailable("x"), RucioUntrusted("x"), RucioRefused(500, "x"),
+    TokenRefused("x"),
     CacheUnwritable("x", OSError(28, "No space left on device")), BadSetting("x"),
     PandaUnavailable("x"), NoReplicaAvailable("did", "A is UNAVAILABLE, by root"),
     ReplicasFailed([], [storage.DoorClosed("p")]),
