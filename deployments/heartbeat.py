@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 from sqlalchemy import Engine
 
-from deployments.isolation import outlived
+from deployments.isolation import isolated, outlived
 from deployments.stack.environment import prefect_api_url
 from flows.common import standing
 from flows.common.database import transaction
@@ -68,7 +68,11 @@ class Heartbeat:
     def _reasons(self) -> list[dict[str, Any]]:
         """What keeps the part from working, each with how long it has been said."""
         moment, before = time.monotonic(), self._began
-        said = {(each.kind, each.action, each.text): each for each in self.wait_reasons()}
+        said: dict[tuple[str, str | None, str], WaitReason] = {}
+        with isolated(
+            "what keeps the part from working cannot be said"
+        ):  # it is there all the same
+            said = {(each.kind, each.action, each.text): each for each in self.wait_reasons()}
         self._began = {key: before.get(key, moment) for key in said}
         return [
             each.row(moment - self._began[key] if each.limit is None else None)

@@ -119,3 +119,14 @@ def test_what_keeps_a_worker_from_working_is_heard_with_since_when(
     heartbeat.wait_reasons = tuple
     heartbeat.beat()
     assert read(database).workers == ((),)
+
+
+def test_a_worker_that_cannot_say_what_keeps_it_is_heard_all_the_same(
+    heartbeat: Heartbeat, database: Database
+) -> None:
+    def fail() -> list[WaitReason]:
+        raise KeyError("x")
+
+    heartbeat.wait_reasons = fail
+    heartbeat.beat()
+    assert read(database).workers == ((),)
