@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx
 from sqlalchemy import Engine
 
-from deployments.isolation import outlived
+from deployments.isolation import isolated, outlived
 from deployments.stack.environment import prefect_api_url
 from flows.common import standing
 from flows.common.database import transaction
 from flows.common.models import PartKind
 from flows.common.settings import Settings
+from flows.common.wait_reasons import WaitReason
 
 _PATIENCE_SECONDS = 3.0
 
@@ -24,12 +27,17 @@ class Heartbeat:
     """The heartbeat of one part; `run` it beside the part's work, in the same event loop.
 
     A part whose loop is stuck is not heard, as it should be.
+
+    Attributes:
+        wait_reasons: Gives what keeps the part from working on requests just now.
     """
 
     settings: Settings
     engine: Engine
     kind: PartKind
     name: str
+    wait_reasons: Callable[[], Sequence[WaitReason]] = tuple
+    _began: dict[tuple[str, str | None, str], float] = field(default_factory=dict, init=False)
     _due: float = field(default=0.0, init=False)
 
     async def run(self) -> None:
@@ -49,7 +57,27 @@ class Heartbeat:
         with outlived("the heartbeat is not written"):
             answers = _answers(f"{prefect_api_url(self.settings)}/health")
             with transaction(self.engine) as session:
-                standing.beat(session, self.kind, self.name, prefect_answers=answers)
+                standing.beat(
+                    session,
+                    self.kind,
+                    self.name,
+                    prefect_answers=answers,
+                    wait_reasons=self._reasons(),
+                )
+
+    def _reasons(self) -> list[dict[str, Any]]:
+        """What keeps the part from working, each with how long it has been said."""
+        moment, before = time.monotonic(), self._began
+        said: dict[tuple[str, str | None, str], WaitReason] = {}
+        with isolated(
+            "what keeps the part from working cannot be said"
+        ):  # it is there all the same
+            said = {(each.kind, each.action, each.text): each for each in self.wait_reasons()}
+        self._began = {key: before.get(key, moment) for key in said}
+        return [
+            each.row(moment - self._began[key] if each.limit is None else None)
+            for key, each in said.items()
+        ]
 
 
 def _answers(address: str) -> bool:

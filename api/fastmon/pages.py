@@ -19,9 +19,10 @@ from api.fastmon.views import Snapshot, Wanted
 from api.http import pages
 from api.http.access import gatekeeper
 from api.http.sessions import settings_of
-from api.requests.views import view
-from flows.common import models
+from api.requests.views import RequestView
+from api.requests.views import views as views_of
 from flows.common.database import transaction
+from flows.common.settings import Settings
 
 router = APIRouter(route_class=pages.PageRoute, prefix="/fastmon")
 
@@ -37,7 +38,7 @@ class _Read:
     """What a page shows, and when it was read."""
 
     snapshot: Snapshot
-    sampling: tuple[models.Request, ...]
+    sampling: tuple[RequestView, ...]
     at: float
 
     def is_good(self, known: int) -> bool:
@@ -54,6 +55,7 @@ class _Cache:
     event; unless the page knows of a later event.
     """
 
+    settings: Settings
     reads: dict[Wanted, _Read] = field(default_factory=dict)
     locks: dict[Wanted, asyncio.Lock] = field(default_factory=dict)
 
@@ -61,7 +63,7 @@ class _Cache:
         async with self.locks.setdefault(wanted, asyncio.Lock()):
             found = self.reads.get(wanted)
             if found is None or not found.is_good(known):
-                found = await run_in_threadpool(_read, engine, wanted)
+                found = await run_in_threadpool(_read, engine, wanted, self.settings)
                 if len(self.reads) >= _CACHE_SIZE:
                     self.reads.clear()
                     self.locks.clear()
@@ -69,11 +71,12 @@ class _Cache:
             return found
 
 
-def _read(engine: Engine, wanted: Wanted) -> _Read:
+def _read(engine: Engine, wanted: Wanted, settings: Settings) -> _Read:
     with transaction(engine) as session:
         snapshot = live.take(session, wanted)
         sampling = live.sampling_runs(session, wanted.namespace)
-    return _Read(snapshot, tuple(sampling), time.monotonic())
+        shown = views_of(session, sampling, settings)
+    return _Read(snapshot, tuple(shown), time.monotonic())
 
 
 @router.get("/", include_in_schema=False)
@@ -94,7 +97,7 @@ async def live_page(
         problem=problem,
         asked={"namespace": namespace, "run": run},
         no_namespace=NO_NAMESPACE,
-        sampling=[view(row, settings_of(request)) for row in found.sampling],
+        sampling=found.sampling,
         words={
             "quiet_seconds": views.QUIET_SECONDS,
             "rate_seconds": views.RATE_SECONDS,
@@ -125,7 +128,7 @@ async def snapshot(
 def _cache(request: Request) -> _Cache:
     state = request.app.state
     if not hasattr(state, "fastmon_cache"):
-        state.fastmon_cache = _Cache()
+        state.fastmon_cache = _Cache(settings_of(request))
     cache: _Cache = state.fastmon_cache
     return cache
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from typing import Final
 
@@ -10,6 +11,9 @@ from flows.common.text import keepable
 
 LONGEST: Final = 500
 """As long as a requested path may be."""
+
+
+_IN_A_PATH: Final = re.compile(r"\s/|/\s|/\S*\s\S*/")
 
 
 class BadQuery(ProdOpsError):
@@ -33,13 +37,19 @@ def exact(name: str, text: str) -> str:
 def words(name: str, text: str) -> str:
     """The words that are searched for.
 
-    A blank at an end, or a second one, may be a `+` of a name that was not written `%2B`: without
-    it, other rows would be found (`SINGLE/e` for `SINGLE/e+`).
+    A blank at an end, a second one, or one within a path may be a `+` of a name that was not
+    written `%2B`: without it, other rows would be found (`SINGLE/e` for `SINGLE/e+`, and those of
+    `SINGLE/e-/1GeV` for `SINGLE/e+/1GeV`).
 
     Raises:
         BadQuery: It has such a blank, or as :func:`exact`.
     """
     found = exact(name, text)
+    if _IN_A_PATH.search(found):
+        raise BadQuery(
+            f"{name}: {found[:60]!r} has a blank within a path; in an address, write + as %2B, "
+            "and search for one path at a time"
+        )
     if found != " ".join(found.split()):
         shown = found[:60]
         raise BadQuery(

@@ -117,6 +117,8 @@ def _away(found: Standing, at: datetime) -> list[str]:
     if found.prefect_away_since is not None:
         when = _moment(found.prefect_away_since, at)
         words.append(f"Prefect has not answered since {when}: no run starts.")
+    refusals = {each.text: each for each in found.refusals}  # of several workers, once
+    words += [f"{text} (since {_moment(each.since, at)})." for text, each in refusals.items()]
     return words
 
 

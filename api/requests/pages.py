@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from api.http import pages
 from api.http.sessions import session_of, settings_of
 from api.requests import queries
-from api.requests.views import view
+from api.requests.views import view, views
 from flows.common import actions, events, models
 from flows.common.models import RequestState
 
@@ -61,7 +61,7 @@ def _list(request: Request, wanted: queries.Filter, place: queries.Place) -> dic
     with session_of(request) as session:
         last_event_id = events.freeze(session)
         found = queries.following(session, wanted, place, _SHOWN + 1)
-        rows = [view(row, settings_of(request)) for row in found]
+        rows = views(session, found, settings_of(request))
     last = rows[_SHOWN - 1] if len(rows) > _SHOWN else None
     older = queries.Place(last.id, is_open=last.state in models.OPEN) if last else None
     return {"last_event_id": last_event_id, "rows": rows[:_SHOWN], "older": older}
@@ -73,5 +73,5 @@ def _get(request: Request, request_id: int) -> dict[str, Any]:
     with session_of(request) as session:
         last_event_id = events.freeze(session)
         row = session.get(models.Request, request_id)
-        shown = view(row, settings_of(request)) if row else None
+        shown = view(session, row, settings_of(request)) if row else None
     return {"last_event_id": last_event_id, "row": shown} if shown else {}

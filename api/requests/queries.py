@@ -1,17 +1,25 @@
-"""What is read of requests: lists, by filter and by page.
+"""What is read of requests: lists, by filter and by page, and what they wait behind.
 
 A page begins with what is open: an old request that is still open is what people look for.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 
-from flows.common.models import OPEN, Request
+from api.requests.domain import Load, Surroundings, Wait, wait_of
+from flows.common import standing
+from flows.common.capacity import begun_lately
+from flows.common.database import among
+from flows.common.models import HELD, OPEN, Request, RequestState
+from flows.common.standing import MOST_COUNTED
+
+_WAITING: Final = (RequestState.QUEUED, RequestState.CLAIMED, RequestState.UNKNOWN)
 
 _IS_OPEN: Final = Request.state.in_(OPEN)
 
@@ -68,3 +76,48 @@ def following(session: Session, wanted: Filter, place: Place, limit: int) -> lis
     found = list(session.scalars(older.where(_IS_OPEN).limit(limit)))
     ended = matching(wanted).where(~_IS_OPEN).limit(limit - len(found))
     return found + list(session.scalars(ended))
+
+
+def waits(session: Session, rows: Sequence[Request]) -> dict[int, Wait]:
+    """What those of the requests that wait are waiting for: statements as for one, however many."""
+    waiting = [row for row in rows if row.state in _WAITING]
+    if not waiting:
+        return {}
+    found = Surroundings(
+        standing.read(session),
+        loads(session, {row.action for row in waiting}),
+        places(session, [row.id for row in waiting]),
+    )
+    return {row.id: wait_of(row, found) for row in waiting}
+
+
+def loads(session: Session, names: Collection[str]) -> dict[str | None, Load]:
+    """How much of each action is under way; under None: of all."""
+    held = select(Request.action, func.count(), func.max(Request.claimed_at))
+    held_rows = session.execute(held.where(Request.state.in_(HELD)).group_by(Request.action))
+    begun = select(Request.action, func.count(), func.max(Request.claimed_at))
+    begun = begun.where(among(Request.action, names), *begun_lately()).group_by(Request.action)
+    found: dict[str | None, Load] = {name: Load(*of) for name, *of in held_rows}
+    of_all = [each.held_since for each in found.values() if each.held_since is not None]
+    found[None] = Load(sum(each.held for each in found.values()), max(of_all, default=None))
+    for name, number, newest in session.execute(begun):
+        found[name] = replace(found.get(name, Load()), begun=number, begun_at=newest)
+    return found
+
+
+def places(session: Session, ids: Collection[int]) -> dict[int, int]:
+    """How many older requests wait before each of these that waits; absent: very many."""
+    due = (
+        select(Request.id)
+        .where(
+            Request.state == RequestState.QUEUED,
+            or_(Request.not_before.is_(None), Request.not_before <= func.now()),
+        )
+        .order_by(Request.id)
+        .limit(MOST_COUNTED + 1)
+        .subquery()
+    )
+    place = (func.row_number().over(order_by=due.c.id) - 1).label("place")
+    numbered = select(due.c.id, place).subquery()
+    wanted = select(numbered.c.id, numbered.c.place).where(among(numbered.c.id, ids))
+    return {row.id: row.place for row in session.execute(wanted)}

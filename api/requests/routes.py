@@ -12,7 +12,7 @@ from api.http.links import page_link
 from api.http.lists import Page
 from api.http.sessions import session_of, settings_of
 from api.requests import queries
-from api.requests.views import RequestView, Triggered, triggered, view
+from api.requests.views import RequestView, Triggered, triggered, view, views
 from flows.common import actions, cancellations, requests
 from flows.common.callers import Caller, Scope
 from flows.common.models import RequestState
@@ -96,13 +96,13 @@ def list_requests(
     )
     with session_of(request) as session:
         count, rows = queries.page(session, wanted, limit, offset)
-        views = [view(row, settings_of(request)) for row in rows]
+        shown = views(session, rows, settings_of(request))
     after = offset + limit
     return RequestPage(
         count=count,
         next=page_link(request, limit=limit, offset=after) if after < count else None,
         previous=page_link(request, limit=limit, offset=offset - limit) if offset else None,
-        results=views,
+        results=shown,
     )
 
 
@@ -110,7 +110,7 @@ def list_requests(
 def get_request(request_id: RequestId, request: Request, _reader: Reader) -> RequestView:
     """The request's state, result or error, and its flow run."""
     with session_of(request) as session:
-        return view(requests.get(session, request_id), settings_of(request))
+        return view(session, requests.get(session, request_id), settings_of(request))
 
 
 @router.post("/requests/{request_id}/cancel/", status_code=202, summary="Cancel a request")
@@ -122,7 +122,7 @@ def cancel_request(
         row = cancellations.ask(
             session, request_id, caller=caller, reason=form.reason if form else ""
         )
-        return view(row, settings_of(request))
+        return view(session, row, settings_of(request))
 
 
 _SAYS_WHO: Final = ("created_by", "requested_by", "owner")

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.orm import Session
 
-from flows.common import actions, models
-from flows.common.models import OPEN, RequestState
+from api.requests.domain import Wait
+from api.requests.queries import waits
+from flows.common import models
+from flows.common.models import RequestState
 from flows.common.requests import Accepted
 from flows.common.settings import Settings
 
@@ -43,7 +47,9 @@ class RequestView(BaseModel):
     flow_run_url: str | None = None
     result: Any
     error: str | None
-    waits_for: str | None = Field(None, description="What keeps it from being worked on, if known.")
+    waits_for: str | None = Field(None, description="What it waits for; null: it does not wait.")
+    waits_since: datetime | None = Field(None, description="Since when it waits for that.")
+    not_before: datetime | None = Field(None, description="It is not worked on before then.")
     created_at: datetime
     claimed_at: datetime | None
     started_at: datetime | None
@@ -56,10 +62,23 @@ def triggered(accepted: Accepted, settings: Settings) -> Triggered:
     return Triggered(request_id=accepted.id, state=accepted.state, url=url, is_new=accepted.is_new)
 
 
-def view(row: models.Request, settings: Settings) -> RequestView:
-    """The request with a link to its flow run in Prefect's UI, where one is configured."""
-    shown = RequestView.model_validate(row)
-    if row.state in OPEN and row.action not in actions.all_actions():
-        shown.waits_for = f"no worker of this version knows the action {row.action}"
-    shown.flow_run_url = settings.prefect.flow_run_url(row.flow_run_id)
-    return shown
+def view(session: Session, row: models.Request, settings: Settings) -> RequestView:
+    """The request with what it waits for, and a link to its flow run in Prefect's UI."""
+    [found] = views(session, [row], settings)
+    return found
+
+
+def views(
+    session: Session, rows: Sequence[models.Request], settings: Settings
+) -> list[RequestView]:
+    """The requests of a page; what they wait for is read for all of them at once."""
+    waiting = waits(session, rows)
+    return [_view(row, waiting.get(row.id), settings) for row in rows]
+
+
+def _view(row: models.Request, wait: Wait | None, settings: Settings) -> RequestView:
+    found = RequestView.model_validate(row)
+    if wait is not None:
+        found.waits_for, found.waits_since = wait.text, wait.since
+    found.flow_run_url = settings.prefect.flow_run_url(row.flow_run_id)
+    return found

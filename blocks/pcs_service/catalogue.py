@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from pydantic import Field, TypeAdapter
 
@@ -14,6 +14,7 @@ from blocks.pcs_service.errors import RouteMissing, TaskUnknown
 
 _ABSENT: Final = (RouteMissing, TaskUnknown)  # the original answers 404 where it has no such list
 _OUTPUTS: Final = "outputs"
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,15 +87,17 @@ class _Task(models.Shown):
     created_by: models.Text = ""
 
 
-_CAMPAIGNS: Final = TypeAdapter(list[_Campaign])
-_DATASETS: Final = TypeAdapter(list[_Dataset])
-_REQUESTS: Final = TypeAdapter(list[_Request])
-_TASKS: Final = TypeAdapter(list[_Task])
+_CAMPAIGN: Final = TypeAdapter(_Campaign)
+_DATASET: Final = TypeAdapter(_Dataset)
+_REQUEST: Final = TypeAdapter(_Request)
 _TASK: Final = TypeAdapter(_Task)
 
 
 class PcsCatalogue:
-    """Reads PCS's lists whole; methods raise PcsUnavailable or PcsRefused as PCS answers."""
+    """Reads PCS's lists whole; methods raise PcsUnavailable or PcsRefused as PCS answers.
+
+    A row of another form is set aside, and is among the connection's `unreadable`.
+    """
 
     def __init__(self, connection: PcsConnection) -> None:
         self._connection = connection
@@ -126,7 +129,7 @@ class PcsCatalogue:
     ) -> tuple[Campaign, ...]:
         of_tasks = {_campaign_of(task, datasets) for task in tasks}
         in_work = {_campaign_of(task, datasets) for task in tasks if task.status == "submitted"}
-        listed = self._list("campaigns", _CAMPAIGNS)
+        listed = self._list("campaigns", _CAMPAIGN)
         lifecycles = {each.name: each.lifecycle for each in listed} or dict.fromkeys(of_tasks, "")
         return tuple(
             Campaign(name=name, lifecycle=lifecycle, is_in_work=name in in_work)
@@ -135,10 +138,10 @@ class PcsCatalogue:
         )
 
     def _tasks(self) -> list[_Task]:
-        return checked(_TASKS, self._connection.json("GET", ""))
+        return self._connection.rows(_TASK)
 
     def _datasets(self) -> dict[int, _Dataset]:
-        found = checked(_DATASETS, self._connection.json("GET", "", resource="datasets"))
+        found = self._connection.rows(_DATASET, "datasets")
         return {each.id: each for each in found}
 
     def _requests(self, tasks: list[_Task], datasets: Mapping[int, _Dataset]) -> dict[int, str]:
@@ -146,12 +149,12 @@ class PcsCatalogue:
         is_wanted = any(
             task.prod_request and not _source(datasets.get(task.dataset)) for task in tasks
         )
-        listed = self._list("prod-requests", _REQUESTS) if is_wanted else []
+        listed = self._list("prod-requests", _REQUEST) if is_wanted else []
         return {each.id: each.simu_path for each in listed}
 
-    def _list(self, resource: str, form: TypeAdapter[Any]) -> Any:
+    def _list(self, resource: str, form: TypeAdapter[_T]) -> list[_T]:
         try:
-            return checked(form, self._connection.json("GET", "", resource=resource))
+            return self._connection.rows(form, resource)
         except _ABSENT:
             return []
 

@@ -12,11 +12,18 @@ from blocks.pcs_service.errors import PcsRefused, PcsUnavailable, check_answer
 from blocks.tls import without_strict_form
 
 API_PATH = "/pcs/api"
+_LIST = TypeAdapter(list[Any])
+_LONGEST_NAME = 300
 _T = TypeVar("_T")
 
 
 class PcsConnection(Closing):
-    """A PCS at one address, spoken to with one token; nothing is tried again here."""
+    """A PCS at one address, spoken to with one token; nothing is tried again here.
+
+    Attributes:
+        unreadable: Rows of its lists that were set aside since the client was made, each with what
+            is wrong with it.
+    """
 
     def __init__(
         self,
@@ -39,6 +46,7 @@ class PcsConnection(Closing):
         """
         if not base_url.startswith(("http://", "https://")):
             raise PcsRefused(0, f"the address {base_url!r} is no http:// or https:// URL")
+        self.unreadable: dict[str, str] = {}
         self.url = base_url.rstrip("/").removesuffix(API_PATH) + API_PATH
         authorization = {} if token is None else {"Authorization": f"Token {_sendable(token)}"}
         self._client = httpx.Client(
@@ -83,6 +91,31 @@ class PcsConnection(Closing):
             return response.json()
         except ValueError:
             raise PcsUnavailable(f"{response.url.path} gave no JSON") from None
+
+    def rows(self, form: TypeAdapter[_T], resource: str = "prod-tasks", **parts: Any) -> list[_T]:
+        """The rows of a list; one that has another form is set aside, and named as unreadable.
+
+        Raises:
+            PcsUnavailable: It is no list, or none of its rows has the form; or as :meth:`json`.
+            PcsRefused: As :meth:`json`.
+        """
+        listed = checked(_LIST, self.json("GET", "", resource=resource, **parts))
+        found: list[_T] = []
+        problems: dict[str, str] = {}
+        for number, row in enumerate(listed):
+            try:
+                found.append(checked(form, row))
+            except PcsUnavailable as error:
+                problems[f"{resource} {_name_of(row, number)}"] = str(error)
+        if problems and not found:
+            raise PcsUnavailable(next(iter(problems.values())))
+        self.unreadable |= problems
+        return found
+
+
+def _name_of(row: Any, number: int) -> str:
+    named = row.get("name") or row.get("id") if isinstance(row, dict) else None
+    return str(named)[:_LONGEST_NAME] if named else f"row {number}"
 
 
 def checked(adapter: TypeAdapter[_T], value: Any) -> _T:

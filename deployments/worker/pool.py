@@ -55,6 +55,7 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
     configured: WorkerSettings
     works: Works
     registry: Registry
+    room: Room
     stopping: Stopping
 
     def equip(self, store: RequestStore, guard: GuardianClient, configured: WorkerSettings) -> None:
@@ -87,7 +88,7 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
             grace_seconds=grace,
             watching=self._watching,
         )
-        room = Room(
+        self.room = room = Room(
             works,
             self._limits,
             slots=self.limiter,

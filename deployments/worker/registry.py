@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Final
 
+import httpx
 import structlog
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import WorkPool, WorkQueue
 from prefect.exceptions import ObjectNotFound
 
-from deployments.isolation import isolated
+from deployments.isolation import is_outage, isolated
 from deployments.worker.registration import missing_actions, register_deployment, register_pool
 from flows.common import actions
 from flows.common.actions import Action
+
+_LONGEST_REASON: Final = 200
 
 _log = structlog.get_logger("worker")
 
@@ -27,13 +32,16 @@ class Registry:
         self._pool = pool
         self._deployments: dict[str, uuid.UUID] = {}
         self._registering = asyncio.Lock()
+        self.refused: dict[str | None, str] = {}  # by action; None: the pool
 
     async def deployment(self, action: str) -> uuid.UUID:
         """The id of the action's deployment, registered again where it was deleted; remembered."""
         if action not in self._deployments:
             async with self._registering:
                 if action not in self._deployments:
-                    self._deployments[action] = await self._find_or_register(actions.get(action))
+                    with self._noting(action):
+                        found = await self._find_or_register(actions.get(action))
+                    self._deployments[action] = found
         return self._deployments[action]
 
     def forget(self) -> None:
@@ -57,6 +65,8 @@ class Registry:
         """
         await self._keep_pool()
         missing = await missing_actions(self._client, self._pool)
+        for name in self.refused.keys() - {None, *(action.name for action in missing)}:
+            self.refused.pop(name, None)  # somebody else has registered it
         for action in missing:
             self._deployments.pop(action.name, None)
         for action in missing:
@@ -65,7 +75,19 @@ class Registry:
 
     async def _keep_pool(self) -> WorkPool:
         async with self._registering:
-            return await register_pool(self._client, self._pool)
+            with self._noting(None):
+                return await register_pool(self._client, self._pool)
+
+    @contextmanager
+    def _noting(self, action: str | None) -> Iterator[None]:
+        """Note why Prefect refuses to register an action's deployment, or the pool."""
+        try:
+            yield
+        except Exception as error:
+            if not is_outage(error):
+                self.refused[action] = _reason(error)
+            raise
+        self.refused.pop(action, None)
 
     async def _find_or_register(self, action: Action) -> uuid.UUID:
         with suppress(ObjectNotFound):
@@ -76,3 +98,10 @@ class Registry:
         await register_pool(self._client, self._pool)
         _log.warning("registers again what is missing at Prefect", deployment=action.name)
         return await register_deployment(self._client, self._pool, action)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, httpx.HTTPStatusError):
+        said = " ".join(error.response.text.split())[:_LONGEST_REASON]
+        return f"HTTP {error.response.status_code} {said}".strip()
+    return f"{type(error).__name__}: {error}"[:_LONGEST_REASON]

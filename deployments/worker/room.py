@@ -46,6 +46,11 @@ class Room:
         self._background_limit = background_limit
         self._reserved = 0  # runs of background actions that are being claimed or adopted just now
 
+    @property
+    def slots(self) -> int:
+        """How many runs the worker may have at a time."""
+        return int(self._slots.total_tokens)
+
     def free(self) -> int:
         """How many more runs may be begun now."""
         if self.limits.is_paused:

@@ -92,7 +92,7 @@ class _Service:
     async def run(self) -> int:
         from prefect.client.orchestration import get_client  # noqa: PLC0415
 
-        from deployments.worker import sweeper  # noqa: PLC0415
+        from deployments.worker import sweeper, waiting  # noqa: PLC0415
         from deployments.worker.guardian_client import GuardianClient  # noqa: PLC0415
         from deployments.worker.pool import PoolWorker  # noqa: PLC0415
         from deployments.worker.registration import register  # noqa: PLC0415
@@ -116,6 +116,7 @@ class _Service:
             # What a former worker of our name held: its guardian has ended its runs.
             held = await asyncio.to_thread(self.store.held)
             await sweeper.recover_all(worker.client, self.store, held)
+            self.heartbeat.wait_reasons = lambda: waiting.reasons(worker)
             Layout(self.settings.stack.state_dir).say_ready("worker")
             _log.info("the worker is ready", name=self.name, pid=os.getpid())
             chores = self._chores(worker, sweeper)

@@ -35,7 +35,7 @@ def room_for(session: Session, action: Action) -> int:
     if ceiling is not None:
         room = ceiling - _count(session, action, Request.state.in_(HELD))
     if rate is not None:
-        room = min(room, rate - _count(session, action, *_begun_lately()))
+        room = min(room, rate - _count(session, action, *begun_lately()))
     return max(0, room)
 
 
@@ -66,7 +66,8 @@ def _count(session: Session, action: Action, *which: ColumnElement[bool]) -> int
     return session.scalar(query) or 0
 
 
-def _begun_lately() -> tuple[ColumnElement[bool], ...]:
+def begun_lately() -> tuple[ColumnElement[bool], ...]:
+    """Whether a request was begun within the last minute, as a rate counts it."""
     # The age lets the index on it be used; what waited longer than that is no rush.
     is_young = Request.created_at > func.now() - timedelta(hours=1)
     return is_young, Request.claimed_at > func.now() - timedelta(minutes=1)

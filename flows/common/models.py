@@ -138,7 +138,10 @@ class PartKind(StrEnum):
 
 
 class OpsPart(Base):
-    """A part of the ops side: when it was last heard, and since when Prefect does not answer it."""
+    """A part of the ops side: when it was last heard, and since when Prefect does not answer it.
+
+    `wait_reasons`: what keeps it from working on requests; see `flows.common.wait_reasons`.
+    """
 
     __tablename__ = "ops_part"
 
@@ -146,6 +149,7 @@ class OpsPart(Base):
     name: Mapped[str] = mapped_column(String(200), primary_key=True)
     heard_at: Mapped[datetime] = mapped_column(AwareTime)
     prefect_away_since: Mapped[datetime | None] = mapped_column(AwareTime)
+    wait_reasons: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
 
 
 class RelayedState(Base):

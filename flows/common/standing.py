@@ -6,14 +6,18 @@ database's: the clocks of the machines need not agree.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Final
+from datetime import UTC, datetime
+from typing import Any, Final
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from flows.common.models import PartKind
+from flows.common.wait_reasons import WaitKind, WaitReason
 
 BEAT_SECONDS: Final = 5.0
 """How often a part says that it is there."""
@@ -23,10 +27,12 @@ MOST_COUNTED: Final = 1000
 """So many waiting requests are counted; what is more is said to be more."""
 
 _BEAT = text("""
-    INSERT INTO ops_part AS part (kind, name, heard_at, prefect_away_since)
-    VALUES (:kind, :name, now(), CASE WHEN :answers THEN NULL ELSE now() END)
+    INSERT INTO ops_part AS part (kind, name, heard_at, prefect_away_since, wait_reasons)
+    VALUES (:kind, :name, now(), CASE WHEN :answers THEN NULL ELSE now() END,
+            cast(:wait_reasons AS jsonb))
     ON CONFLICT (kind, name) DO UPDATE SET
         heard_at = now(),
+        wait_reasons = excluded.wait_reasons,
         prefect_away_since =
             CASE WHEN :answers THEN NULL ELSE coalesce(part.prefect_away_since, now()) END
 """)
@@ -41,6 +47,8 @@ _PARTS = text("""
            min(prefect_away_since) FILTER (WHERE heard_at >= edge) AS prefect_away_since,
            coalesce(bool_or(kind = 'worker' AND heard_at >= edge), false) AS is_worker_heard,
            coalesce(bool_or(kind = 'relay' AND heard_at >= edge), false) AS is_relay_heard,
+           coalesce(jsonb_agg(jsonb_build_array(extract(epoch FROM heard_at), wait_reasons))
+                    FILTER (WHERE kind = 'worker' AND heard_at >= edge), '[]') AS workers,
            pg_is_in_recovery()
                OR current_setting('transaction_read_only')::boolean AS is_read_only
     FROM ops_part, (SELECT now() - make_interval(secs => :away) AS edge) AS line
@@ -66,6 +74,7 @@ class Standing:
         waiting: How many requests wait that could run; one more than `MOST_COUNTED` means more.
         waiting_since: When the oldest of them was asked for.
         newest_request: The id of the newest request.
+        workers: Of each worker that is heard, what keeps it from working on requests.
     """
 
     worker_heard_at: datetime | None
@@ -78,17 +87,40 @@ class Standing:
     waiting_since: datetime | None
     waiting_seconds: float
     newest_request: int
+    workers: tuple[tuple[WaitReason, ...], ...] = ()
+
+    @property
+    def refusals(self) -> list[WaitReason]:
+        """What Prefect refuses to register."""
+        reasons = [reason for each in self.workers for reason in each]
+        return [each for each in reasons if each.kind is WaitKind.REGISTRATION]
 
 
-def beat(session: Session, kind: PartKind, name: str, *, prefect_answers: bool) -> None:
-    """Say that a part is there."""
+def beat(
+    session: Session,
+    kind: PartKind,
+    name: str,
+    *,
+    prefect_answers: bool,
+    wait_reasons: Sequence[dict[str, Any]] = (),
+) -> None:
+    """Say that a part is there, and what keeps it from working: rows of `WaitReason`."""
     values = {"kind": kind.value, "name": name}
-    session.execute(_BEAT, {**values, "answers": prefect_answers})
+    reasons = json.dumps(list(wait_reasons))
+    session.execute(_BEAT, {**values, "answers": prefect_answers, "wait_reasons": reasons})
     session.execute(_FORGET, values)
 
 
 def read(session: Session) -> Standing:
     """How the ops side stands now; cheap, however much waits."""
-    parts = session.execute(_PARTS, {"away": AWAY_SECONDS}).mappings().one()
+    parts = dict(session.execute(_PARTS, {"away": AWAY_SECONDS}).mappings().one())
     queue = session.execute(_QUEUE, {"most": MOST_COUNTED + 1}).mappings().one()
-    return Standing(**parts, **queue)
+    workers = tuple(tuple(_reasons(*said)) for said in parts.pop("workers"))
+    return Standing(**parts, **queue, workers=workers)
+
+
+def _reasons(heard_at: float, rows: list[dict[str, Any]]) -> Iterator[WaitReason]:
+    moment = datetime.fromtimestamp(heard_at, UTC)
+    for row in rows:
+        with suppress(KeyError, TypeError, ValueError):  # of a worker of another version
+            yield WaitReason.of_row(row, moment)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
+from itertools import islice
 from typing import Any, Final
 
 from prefect import get_run_logger
@@ -51,6 +52,7 @@ from flows.submission.tasks import (
 
 _BACK_OFF_SECONDS: Final = (1.0, 4.0)  # between the tries of a prun that could not even send
 _POLL_SECONDS: Final = 1.0
+_MOST_NAMED: Final = 20  # rows of PCS that cannot be read
 _BUSY_SECONDS: Final = 5.0
 _Steps = dict[AttemptState, Callable[[SubmissionAttempt], SubmissionAttempt]]
 
@@ -296,7 +298,8 @@ def sync_task_states(_: Nothing) -> dict[str, Any]:
     """Ask PanDA for the states of submitted tasks, and bring PCS up to date.
 
     Returns:
-        Numbers: asked, seen, recorded by kind, refused; said: remarks for the operator by kind.
+        Numbers: asked, seen, recorded by kind, refused; said: remarks for the operator by kind;
+        unreadable: what PCS shows in another form, and why it is left out.
     """
     result = _synced()
     run.current().finish(Ending(result=result))
@@ -315,4 +318,7 @@ def _synced() -> dict[str, Any]:
     ours = [each for each in look.tasks if each.id not in foreign]
     recorded = updating.record_each(news(tasks, ours, in_work=in_work))
     said = Counter(each.kind.value for each in remarks)
-    return {"asked": len(unsettled(tasks)), "seen": len(look.tasks), **recorded, "said": dict(said)}
+    numbers = {"asked": len(unsettled(tasks)), "seen": len(look.tasks), **recorded}
+    unreadable = dict(islice(common.pcs().unreadable.items(), _MOST_NAMED))
+    more = {"unreadable": unreadable} if unreadable else {}
+    return {**numbers, "said": dict(said), **more}

@@ -120,7 +120,7 @@ def input_location(session: Session, task: ProdTask) -> str:
     """Where a task's input files are listed: its first linked dataset's source, else its CSV."""
     dids = input_dids(task.overrides or {})
     linked = {
-        each.did: each for each in session.scalars(select(Dataset).where(Dataset.did.in_(dids)))
+        each.did: each for each in session.scalars(select(Dataset).where(among(Dataset.did, dids)))
     }
     first = next((linked[did] for did in dids if did in linked), None)
     return task.csv_file if first is None else first.source_location or ""
@@ -196,7 +196,7 @@ def unresolved_among(session: Session, names: Sequence[str]) -> set[str]:
     return set(
         session.scalars(
             select(SubmissionAttempt.task_name).where(
-                SubmissionAttempt.task_name.in_(names),
+                among(SubmissionAttempt.task_name, names),
                 SubmissionAttempt.state == AttemptState.UNRESOLVED,
             )
         )

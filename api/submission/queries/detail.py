@@ -13,7 +13,7 @@ from api.pcs.domain.effective import CONFIG_FIELDS, ConfigNotOfForm
 from api.pcs.models import Attempt, ProdRequest, ProdTask
 from api.pcs.queries.tasks import open_requests, unresolved_among
 from api.pcs.services import plans
-from api.requests.views import RequestView, view
+from api.requests.views import RequestView, view, views
 from api.submission.domain import Operation, Standing, refusals
 from api.submission.queries import listing
 from api.submission.queries.submission import Submission, attempts_of, submission_of
@@ -152,14 +152,14 @@ def _tries(
 ) -> list[Try]:
     records = attempts_of(session, task)
     keys = {record.request_id for record in records.values()}
-    found = session.scalars(select(Request).where(among(Request.id, keys)))
-    requests = {request.id: view(request, settings) for request in found}
+    found = session.scalars(select(Request).where(among(Request.id, keys))).all()
+    requests = {request.id: request for request in views(session, found, settings)}
     tries = []
     for row in reversed(task.attempts):
         record = records.get(row.task_name)
         request = requests.get(record.request_id) if record is not None else None
         if request is None and row is task.attempts[-1] and submission.request is not None:
-            request = view(submission.request, settings)
+            request = view(session, submission.request, settings)
         tries.append(Try(row, record, request))
     return tries
 

@@ -43,14 +43,21 @@ class NoCurrentCampaign(ProdOpsError):
 
 @task("ask PCS what is requested")
 def ask_pcs() -> Survey:
-    """What PCS knows of campaigns and requested inputs."""
-    return access.pcs().catalogue.survey()
+    """What PCS knows of campaigns and requested inputs; what cannot be read is left out."""
+    return _survey()
 
 
 @task("read the requested inputs at PCS")
 def read_requested() -> list[Requested]:
     """Each requested path once, as PCS has them."""
-    return requested_paths(access.pcs().catalogue.survey())
+    return requested_paths(_survey())
+
+
+def _survey() -> Survey:
+    found = access.pcs().catalogue.survey()
+    for name, problem in access.pcs().unreadable.items():
+        get_run_logger().error("%s is left out: %s", name, problem)
+    return found
 
 
 def requested_paths(survey: Survey) -> list[Requested]:

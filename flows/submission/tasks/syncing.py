@@ -34,8 +34,11 @@ _TURN_SECONDS: Final = 300
 
 @task("read the tasks at PCS")
 def read_tasks() -> list[ProdTask]:
-    """The production tasks, with their attempts."""
-    return common.pcs().tasks()
+    """The production tasks, with their attempts; one that cannot be read is left out, and said."""
+    found = common.pcs().tasks()
+    for name, problem in common.pcs().unreadable.items():
+        get_run_logger().error("%s is left out: %s", name, problem)
+    return found
 
 
 @task("read what is being submitted")

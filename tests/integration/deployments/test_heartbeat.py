@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -15,6 +16,7 @@ from flows.common.database import transaction
 from flows.common.database_errors import DatabaseUnavailable
 from flows.common.models import PartKind
 from flows.common.settings import settings
+from flows.common.wait_reasons import WaitKind, WaitReason
 from tests.databases import Database
 
 pytestmark = pytest.mark.integration
@@ -99,3 +101,32 @@ def test_no_error_of_a_heartbeat_ends_the_part(
 
     monkeypatch.setattr(standing, "beat", fail)
     heartbeat.beat()
+
+
+def test_what_keeps_a_worker_from_working_is_heard_with_since_when(
+    heartbeat: Heartbeat, database: Database
+) -> None:
+    paused = WaitReason(kind=WaitKind.PAUSED, text="paused")
+    heartbeat.wait_reasons = lambda: [paused, WaitReason(kind=WaitKind.CEILING, text="x", limit=2)]
+    heartbeat.beat()
+    [[first, ceiling]] = read(database).workers
+    assert (first.text, ceiling.limit, ceiling.since) == ("paused", 2, None)
+    heartbeat.beat()
+    [[again, _]] = read(database).workers
+    assert first.since is not None
+    assert again.since is not None
+    assert abs(again.since - first.since) < timedelta(seconds=0.5)
+    heartbeat.wait_reasons = tuple
+    heartbeat.beat()
+    assert read(database).workers == ((),)
+
+
+def test_a_worker_that_cannot_say_what_keeps_it_is_heard_all_the_same(
+    heartbeat: Heartbeat, database: Database
+) -> None:
+    def fail() -> list[WaitReason]:
+        raise KeyError("x")
+
+    heartbeat.wait_reasons = fail
+    heartbeat.beat()
+    assert read(database).workers == ((),)

@@ -25,6 +25,21 @@ def test_a_blank_that_may_be_a_lost_plus_is_refused(text: str):
     assert exact("rse", text) == text
 
 
+@pytest.mark.parametrize(
+    "text", ["SINGLE/e /1GeV", "EXCLUSIVE/ /x", "DIS/e p/18x275", "/RECO/x e/y", "a/ b", "mu /1GeV"]
+)
+def test_a_blank_within_a_path_is_refused_as_the_plus_that_it_may_have_been(text: str):
+    with pytest.raises(BadQuery, match="write \\+ as %2B"):
+        words("q", text)
+
+
+@pytest.mark.parametrize(
+    "text", ["SINGLE/e+/1GeV", "DIS 18x275", "26.05.0 SINGLE/e-", "DIS/NC craterlake"]
+)
+def test_words_and_a_path_beside_a_word_are_taken(text: str):
+    assert words("q", text) == text
+
+
 @pytest.mark.parametrize("text", ["x" * (LONGEST + 1), "\x00", "\ud800"])
 def test_what_nothing_can_hold_is_refused(text: str):
     for take in (exact, words):

@@ -9,6 +9,7 @@ import pytest
 
 from api.http.standing import in_words
 from flows.common.standing import MOST_COUNTED, Standing
+from flows.common.wait_reasons import WaitKind, WaitReason
 
 AT = datetime(2026, 8, 10, 12, 30, tzinfo=UTC)
 HEARD = AT - timedelta(seconds=3)
@@ -20,6 +21,11 @@ LATE = {"waiting": 148, "waiting_since": AT - timedelta(minutes=5), "waiting_sec
 SOON = {"waiting_since": AT, "waiting_seconds": 0.2}
 NO_WORKER = {"is_worker_heard": False, "worker_heard_at": AT - timedelta(days=1)}
 NO_PREFECT = {"prefect_away_since": AT - timedelta(minutes=2)}
+REFUSED = WaitReason(
+    kind=WaitKind.REGISTRATION,
+    text="Prefect refuses to register the deployment x: HTTP 422",
+    since=AT - timedelta(minutes=2),
+)
 GOOD = Standing(
     worker_heard_at=HEARD, relay_heard_at=HEARD, is_worker_heard=True, is_relay_heard=True,
     is_read_only=False, prefect_away_since=None, waiting=0, waiting_since=None,
@@ -42,6 +48,11 @@ CASES = [
         NO_PREFECT | LATE,
         "away",
         f"Prefect has not answered since 12:28:00: no run starts. {WAITING}",
+    ),
+    (
+        {"workers": ((REFUSED,), (REFUSED,))},
+        "away",
+        "Prefect refuses to register the deployment x: HTTP 422 (since 12:28:00). Nothing waits.",
     ),
     (
         {"is_relay_heard": False},

@@ -107,6 +107,21 @@ def test_another_form_is_no_answer(rows: Any):
         pcs.service.catalogue.survey()
 
 
+def test_one_row_of_another_form_is_set_aside_and_the_rest_of_each_list_is_used():
+    pcs = Pcs(
+        prod_tasks=[task(1), {"id": 2, "name": "t2"}, "no row"],
+        datasets=[dataset(1), {"id": "x"}],
+        campaigns=[{"name": "26.05.0"}, {"name": 7}],
+    )
+    survey = pcs.service.catalogue.survey()
+    assert [each.name for each in survey.requested] == ["t1"]
+    assert [each.name for each in survey.campaigns] == ["26.05.0"]
+    assert list(pcs.service.unreadable) == [
+        "prod-tasks t2", "prod-tasks row 2", "datasets x", "campaigns 7",
+    ]  # fmt: skip
+    assert "dataset Field required" in pcs.service.unreadable["prod-tasks t2"]
+
+
 def test_without_tasks_there_is_no_survey():
     with pytest.raises(PcsRefused):
         Pcs(datasets=[]).service.catalogue.survey()

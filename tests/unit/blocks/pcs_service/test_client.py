@@ -127,6 +127,23 @@ def test_a_name_with_slashes_that_no_task_has_is_unknown():
         Pcs(httpx.Response(200, json=[])).service.task("a/b")
 
 
+BAD = {"id": 8, "name": "bad", "status": None}
+
+
+@pytest.mark.parametrize("row", [BAD, {**BAD, "status": "x", "panda_tasks": [{"id": "y"}]}, None])
+def test_one_row_of_another_form_is_set_aside_with_its_reason(row: Any):
+    pcs = Pcs(httpx.Response(200, json=[row, TASK]))
+    assert [each.id for each in pcs.service.tasks()] == [7]
+    assert list(pcs.service.unreadable) == ["prod-tasks bad" if row else "prod-tasks row 0"]
+
+
+@pytest.mark.parametrize("rows", [[BAD], [BAD, {}], {"results": []}, "no list"])
+def test_a_list_of_which_no_row_can_be_read_is_no_answer(rows: Any):
+    pcs = Pcs(httpx.Response(200, json=rows))
+    with pytest.raises(PcsUnavailable, match="PCS gave something else"):
+        pcs.service.tasks()
+
+
 def test_filters_that_are_not_given_are_not_sent():
     pcs = Pcs(httpx.Response(200, json=[TASK]))
     assert [each.id for each in pcs.service.tasks(status="ready", campaign=None)] == [7]

@@ -66,8 +66,23 @@ def test_what_a_request_waits_for_is_registered_before_the_rest(prefect):
 
 def test_a_deployment_that_prefect_refuses_keeps_no_other_from_being_registered(prefect):
     prefect.refused = {"read_did"}
-    asyncio.run(Registry(prefect, "prodops").keep())
+    registry = Registry(prefect, "prodops")
+    asyncio.run(registry.keep())
     assert sorted(prefect.registered) == sorted(actions.all_actions().keys() - {"read_did"})
+    assert registry.refused == {"read_did": "HTTP 422"}
+    prefect.refused = set()
+    asyncio.run(registry.keep())
+    assert registry.refused == {}
+
+
+def test_a_refusal_is_over_once_somebody_else_has_registered_it(prefect):
+    prefect.refused = {"read_did"}
+    registry = Registry(prefect, "prodops")
+    asyncio.run(registry.keep())
+    prefect.refused = set()
+    asyncio.run(Registry(prefect, "prodops").keep())
+    asyncio.run(registry.keep())
+    assert registry.refused == {}
 
 
 def test_at_the_start_too_a_deployment_that_prefect_refuses_keeps_no_other(prefect):
