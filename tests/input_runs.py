@@ -35,6 +35,10 @@ class Runs:
     trouble: ProdOpsError | None = None
 
     @property
+    def unreadable(self) -> dict[str, str]:
+        return {}
+
+    @property
     def catalogue(self) -> Runs:
         return self
 

@@ -42,12 +42,12 @@ def private_directory(parent: Path, prefix: str, *, parent_mode: int) -> Iterato
         os.close(lock)
 
 
-def remove_dead(parent: Path, prefix: str) -> list[OSError]:
-    """Remove the private directories that dead runs left; gives the errors of what stays.
+def remove_dead(parent: Path, prefix: str) -> dict[Path, OSError]:
+    """Remove the private directories that dead runs left; gives those that stay, with the reason.
 
     Whoever tidies on its way to something else goes on: it does not need what stays there.
     """
-    errors: list[OSError] = []
+    stay: dict[Path, OSError] = {}
     for path in parent.glob(f"{prefix}*"):
         lock = _locked(path)
         if lock is None:
@@ -55,10 +55,10 @@ def remove_dead(parent: Path, prefix: str) -> list[OSError]:
         try:
             remove(path)
         except OSError as error:
-            errors.append(error)
+            stay[path] = error
         finally:
             os.close(lock)
-    return errors
+    return stay
 
 
 def remove(path: Path) -> None:

@@ -127,7 +127,8 @@ def _remove_left(failures: list[str]) -> None:
     places = [(each, cache.LEFT) for each in cache.root_of(configured.tmp_dir).glob("*/")]
     places.append((cache.copies_of(configured.state_dir), ""))
     for place, prefix in places:
-        failures.extend(f"{place}: {error}" for error in remove_dead(place, prefix))
+        for path, error in remove_dead(place, prefix).items():
+            failures.append(f"{path}: {error.strerror or error}")
 
 
 def _cached(failures: list[str]) -> list[_CachedLog]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from blocks.errors import OutsideUnavailable
-from flows.common import claims, requests
+from flows.common import claiming, claims, requests
 from flows.common.actions import Nothing
 from flows.common.callers import on_ops_side
 from flows.common.claims import Claim, ClaimLost
@@ -32,7 +32,7 @@ def claimed(database: Database) -> Iterator[int]:
     with transaction(database.ops_engine) as session:
         requests.accept(session, PRUNE_HISTORY, Nothing(), caller=on_ops_side("me"), source="rest")
     with transaction(database.ops_engine) as session:
-        (row,) = requests.claim(session, worker="w", limit=1, lease_seconds=60)
+        (row,) = claiming.claim(session, worker="w", limit=1, lease_seconds=60)
     claims.hold(Claim(row.id, row.attempts))
     yield row.id
     claims.hold(None)
@@ -66,7 +66,7 @@ def test_both_histories_are_kept_to_their_age(database, claimed, monkeypatch):
     ("bad", "name", "result"),
     [(EVENTS, "events", {"flow_runs": 3}), (RUNS, "flow_runs", {"events": 3})],
 )
-def test_one_that_fails_is_named_and_keeps_the_other_from_nothing(
+def test_one_that_fails_is_named_and_the_other_is_done(
     database, claimed, monkeypatch, *, error, bad, name, result
 ):
     for part in (EVENTS, RUNS):

@@ -147,7 +147,7 @@ def test_what_a_killed_run_left_is_removed_and_what_a_living_one_has_is_not(tmp_
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
     with private_directory(tmp_path, "x.", parent_mode=0o700) as living:
         assert len(names_in(tmp_path)) == 2
-        assert remove_dead(tmp_path, "x.") == []
+        assert remove_dead(tmp_path, "x.") == {}
         assert names_in(tmp_path) == [living.name]
     assert names_in(tmp_path) == []
 
@@ -156,10 +156,10 @@ def test_a_directory_that_is_being_cleaned_is_not_given_out(tmp_path):
     (tmp_path / "x.dead").mkdir()
     held = os.open(tmp_path / "x.dead", os.O_RDONLY)
     fcntl.flock(held, fcntl.LOCK_EX)
-    assert remove_dead(tmp_path, "x.") == []
+    assert remove_dead(tmp_path, "x.") == {}
     assert names_in(tmp_path) == ["x.dead"]
     os.close(held)
-    assert remove_dead(tmp_path, "x.") == []
+    assert remove_dead(tmp_path, "x.") == {}
     assert names_in(tmp_path) == []
 
 
@@ -175,5 +175,5 @@ def test_a_dead_directory_that_stays_keeps_no_other_and_is_given_out_again(tmp_p
 
     monkeypatch.setattr(shutil, "rmtree", failing)
     for _ in range(2):  # its lock was let go
-        assert [str(each) for each in remove_dead(tmp_path, "x.")] == ["busy"]
+        assert [path.name for path in remove_dead(tmp_path, "x.")] == ["x.2"]
     assert names_in(tmp_path) == ["x.2"]
