@@ -11,7 +11,8 @@ from sqlalchemy import Connection, text
 from deployments.bench.common.stack import BenchStack
 
 _TABLES: Final = text("""
-    SELECT columns.table_name AS name, array_agg(columns.column_name::text) AS columns
+    SELECT columns.table_name AS name,
+           array_agg(columns.column_name::text ORDER BY columns.ordinal_position) AS columns
     FROM information_schema.columns AS columns
     JOIN information_schema.tables AS tables USING (table_schema, table_name)
     WHERE columns.table_schema = 'public' AND tables.table_type = 'BASE TABLE'
@@ -19,7 +20,8 @@ _TABLES: Final = text("""
     GROUP BY 1 ORDER BY 1
 """)
 _KEYS: Final = text("""
-    SELECT pg_class.relname AS name, array_agg(attribute.attname::text) AS columns
+    SELECT pg_class.relname AS name,
+           array_agg(attribute.attname::text ORDER BY attribute.attnum) AS columns
     FROM pg_index JOIN pg_class ON pg_class.oid = pg_index.indrelid
     JOIN pg_attribute AS attribute
       ON attribute.attrelid = pg_class.oid AND attribute.attnum = ANY (pg_index.indkey)
