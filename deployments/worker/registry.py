@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
@@ -19,25 +20,33 @@ from deployments.worker.registration import missing_actions, register_deployment
 from flows.common import actions
 from flows.common.actions import Action
 
+_AT_ONCE: Final = 6  # where all are missing: each waits for Prefect, which has other work then
 _LONGEST_REASON: Final = 200
 
 _log = structlog.get_logger("worker")
 
 
 class Registry:
-    """What is registered at Prefect for one worker."""
+    """What is registered at Prefect for one worker.
+
+    Attributes:
+        is_incomplete: Set where something was found missing: the rest may be, too.
+        refused: Why Prefect refuses to register, by action; None: the pool.
+    """
 
     def __init__(self, client: PrefectClient, pool: str) -> None:
         self._client = client
         self._pool = pool
         self._deployments: dict[str, uuid.UUID] = {}
-        self._registering = asyncio.Lock()
-        self.refused: dict[str | None, str] = {}  # by action; None: the pool
+        self._locks: defaultdict[str | None, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._places = asyncio.Semaphore(_AT_ONCE)
+        self.is_incomplete = asyncio.Event()
+        self.refused: dict[str | None, str] = {}
 
     async def deployment(self, action: str) -> uuid.UUID:
         """The id of the action's deployment, registered again where it was deleted; remembered."""
         if action not in self._deployments:
-            async with self._registering:
+            async with self._locks[action]:
                 if action not in self._deployments:
                     with self._noting(action):
                         found = await self._find_or_register(actions.get(action))
@@ -54,6 +63,7 @@ class Registry:
             pool = await self._client.read_work_pool(self._pool)
         except ObjectNotFound:
             self.forget()  # they lost it
+            self.is_incomplete.set()
             pool = await self._keep_pool()
         queues = await self._client.read_work_queues(work_pool_name=self._pool)
         return pool, next((each for each in queues if each.id == pool.default_queue_id), None)
@@ -61,20 +71,29 @@ class Registry:
     async def keep(self) -> None:
         """Register again what was deleted: a deployment, the pool, or all that Prefect had.
 
-        One after the other: what somebody waits for comes between, and waits for one at most.
+        What somebody waits for meanwhile waits for its own deployment alone.
         """
+        self.is_incomplete.clear()
         await self._keep_pool()
         missing = await missing_actions(self._client, self._pool)
         for name in self.refused.keys() - {None, *(action.name for action in missing)}:
             self.refused.pop(name, None)  # somebody else has registered it
         for action in missing:
             self._deployments.pop(action.name, None)
-        for action in missing:
-            with isolated("a deployment could not be registered", deployment=action.name):
-                await self.deployment(action.name)
+        await asyncio.gather(*[self._register_again(action) for action in missing])
+
+    async def _register_again(self, action: Action) -> None:
+        async with self._places, self._locks[action.name]:
+            if action.name in self._deployments:
+                return  # somebody waited for it
+            with (
+                isolated("a deployment could not be registered", deployment=action.name),
+                self._noting(action.name),
+            ):
+                self._deployments[action.name] = await self._register(action)
 
     async def _keep_pool(self) -> WorkPool:
-        async with self._registering:
+        async with self._locks[None]:
             with self._noting(None):
                 return await register_pool(self._client, self._pool)
 
@@ -95,7 +114,11 @@ class Registry:
             found = await self._client.read_deployment_by_name(name)
             if found.work_pool_name == self._pool:  # else its pool was deleted
                 return found.id
-        await register_pool(self._client, self._pool)
+        self.is_incomplete.set()
+        await self._keep_pool()
+        return await self._register(action)
+
+    async def _register(self, action: Action) -> uuid.UUID:
         _log.warning("registers again what is missing at Prefect", deployment=action.name)
         return await register_deployment(self._client, self._pool, action)
 

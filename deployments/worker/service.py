@@ -22,6 +22,7 @@ from deployments.prefect_access import await_server, bound_retries, configure_cl
 from deployments.schema import await_schema
 from deployments.stack.layout import Layout
 from deployments.worker.identity import Identity, WorkerRuns
+from deployments.worker.registry import Registry
 from flows.common import requests
 from flows.common.database import make_engine
 from flows.common.database_errors import translated
@@ -172,7 +173,6 @@ class _Service:
             (configured.prefect_poll_seconds, poll),
             (configured.prefect_poll_seconds, worker.stopping.look_for_cancelling),
             (30.0, worker.sync_with_backend),
-            (_REGISTRATION_SECONDS, worker.registry.keep),
             (configured.lease_seconds / 3, renew),
             (configured.lease_seconds / 2, recover),
             (2 * configured.lease_seconds, end_orphans),
@@ -181,6 +181,7 @@ class _Service:
             asyncio.create_task(self._keep_name()),
             asyncio.create_task(self._listen()),
             asyncio.create_task(self._serve(worker)),
+            asyncio.create_task(_keep_registered(worker.registry)),
             asyncio.create_task(self.heartbeat.run()),
             *[asyncio.create_task(_repeat(seconds, chore)) for seconds, chore in every],
         ]
@@ -229,6 +230,15 @@ class _Service:
         while worker.works:
             await _carefully(worker.stopping.hand_back(everything=time.monotonic() > deadline))
             await asyncio.sleep(_TICK_SECONDS)
+
+
+async def _keep_registered(registry: Registry) -> None:
+    """Register what is missing at Prefect: by the clock, and where something was found missing."""
+    while True:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_REGISTRATION_SECONDS):
+                await registry.is_incomplete.wait()
+        await _carefully(registry.keep())
 
 
 async def _repeat(seconds: float, chore: Callable[[], Awaitable[Any]]) -> None:

@@ -20,6 +20,7 @@ from flows.submission import messages as submissions
 TFS_PER_STF: Final = 7
 QUEUED_SECONDS: Final = 5.0
 """So long a request may wait in the queue, or not be taken, before a page must say so."""
+_SEEN: Final = 2.0  # seconds that a page may have its answer before the bench has seen one
 NOTICED_SECONDS: Final = {
     Kind.READ_ONLY: 5.0,
     Kind.AWAY: 5.0,
@@ -160,7 +161,8 @@ def _every_client_got_everything_once(found: Evidence) -> Iterator[Breach]:
 
 def _every_wait_is_said(found: Evidence) -> Iterator[Breach]:
     for look in found.looks:
-        if found.began_at <= look.at < found.ended_at and (reason := _unsaid(found, look)):
+        is_within = found.began_at <= look.at and look.at + look.seconds < found.ended_at - _SEEN
+        if is_within and (reason := _unsaid(found, look)):
             yield Breach(Sin.UNSAID, f"{reason}, and the page says: {look}")
 
 

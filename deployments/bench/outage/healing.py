@@ -41,7 +41,7 @@ class Healed:
     """How long healing took; None: it did not come in `PATIENCE_SECONDS`.
 
     Attributes:
-        first_claim_s: Until the first claim.
+        first_claim_s: Until the first claim; 0 where nothing waited for one.
         heal_s: Until all was done that had been accepted before, and everything stands as before.
         missing: What was still missing, and for how long.
     """
@@ -89,8 +89,9 @@ class Healing:
             is_healed = comes_true(lambda: self._is_healed(until), left, every_seconds=0.25)
         took = time.time() - since
         claimed_at = self._running.values(_FIRST_CLAIM, since=until)[0]
+        unclaimed = 0.0 if is_healed else None
         return Healed(
-            first_claim_s=(claimed_at - until).total_seconds() if claimed_at else None,
+            first_claim_s=(claimed_at - until).total_seconds() if claimed_at else unclaimed,
             heal_s=took if is_healed else None,
             missing=", ".join(
                 f"{what} until {at - since:.1f} s" for what, at in self._missing.items()

@@ -57,11 +57,27 @@ def test_what_a_request_waits_for_is_registered_before_the_rest(prefect):
         keeping = asyncio.create_task(registry.keep())
         await asyncio.sleep(0)
         await asyncio.gather(*[registry.deployment(name) for name in awaited * 2])
-        assert len(prefect.registered) < len(actions.all_actions()) / 2
+        assert len(prefect.registered) < len(actions.all_actions()), "the rest is not waited for"
         await keeping
 
     asyncio.run(work())
     assert sorted(prefect.registered) == sorted(actions.all_actions()), "each once"
+
+
+def test_who_finds_something_missing_says_that_more_may_be(prefect):
+    async def work() -> None:
+        registry = Registry(prefect, "prodops")
+        await registry.deployment("read_did")
+        assert registry.is_incomplete.is_set()
+        await registry.keep()
+        assert not registry.is_incomplete.is_set()
+        await registry.pool()
+        assert not registry.is_incomplete.is_set()
+        prefect.delete_pool()
+        await registry.pool()
+        assert registry.is_incomplete.is_set()
+
+    asyncio.run(work())
 
 
 def test_a_deployment_that_prefect_refuses_keeps_no_other_from_being_registered(prefect):
