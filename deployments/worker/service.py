@@ -9,7 +9,7 @@ import socket
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 import structlog
@@ -22,13 +22,15 @@ from deployments.prefect_access import await_server, bound_retries, configure_cl
 from deployments.schema import await_schema
 from deployments.stack.layout import Layout
 from deployments.worker.identity import Identity, WorkerRuns
-from deployments.worker.registry import Registry
 from flows.common import requests
 from flows.common.database import make_engine
 from flows.common.database_errors import translated
 from flows.common.models import PartKind
 from flows.common.notifications import listen_dsn
 from flows.common.settings import Settings
+
+if TYPE_CHECKING:
+    from deployments.worker.registry import Registry  # Prefect reads its settings as it is imported
 
 _TICK_SECONDS: Final = 0.1
 _END_SECONDS: Final = 30.0
