@@ -82,12 +82,12 @@ OTHERS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("failure", JOB_S, ids=repr)
+@pytest.mark.parametrize("failure", JOB_S, ids=lambda each: type(each).__name__)
 def test_what_another_fetch_would_end_with_again_counts(failure):
     assert failures.is_of_the_log(failure, Step.COPY)
 
 
-@pytest.mark.parametrize("failure", OTHERS, ids=repr)
+@pytest.mark.parametrize("failure", OTHERS, ids=lambda each: type(each).__name__)
 def test_what_others_have_to_mend_does_not_count(failure):
     assert not failures.is_of_the_log(failure, Step.COPY)
 
