@@ -61,7 +61,8 @@ def main(command: str, url: str, *more: str) -> int:
         _report({"error": failure.fields})
         return 1
     except OSError as error:
-        _report({"error": Failed("write", error.strerror or str(error)).fields})
+        where = f"{destination}: " if destination else ""
+        _report({"error": Failed("write", f"{where}{error.strerror or error}").fields})
         return 1
     _report({"done": done})
     return 0

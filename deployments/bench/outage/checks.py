@@ -36,7 +36,7 @@ _SUCCESS: Final = {submissions.SUBMITTED, logs.READY}
 _GOOD_LOG: Final = "ready"
 
 
-class Sin(StrEnum):
+class BreachKind(StrEnum):
     """The kind of a breach."""
 
     LOST = "lost"
@@ -51,11 +51,11 @@ class Sin(StrEnum):
 class Breach:
     """Something that does not hold."""
 
-    sin: Sin
+    kind: BreachKind
     text: str
 
     def __str__(self) -> str:
-        return f"{self.sin.value}: {self.text}"
+        return f"{self.kind.value}: {self.text}"
 
 
 def breaches(evidence: Evidence) -> list[Breach]:
@@ -66,25 +66,25 @@ def breaches(evidence: Evidence) -> list[Breach]:
 def _every_wish_is_accepted(found: Evidence) -> Iterator[Breach]:
     for wish in found.wishes:
         for refusal in wish.refusals:
-            yield Breach(Sin.REFUSED, f"the {wish.sort} {wish.name} was answered {refusal}")
+            yield Breach(BreachKind.REFUSED, f"the {wish.sort} {wish.name} was answered {refusal}")
         if not wish.is_over:
-            yield Breach(Sin.LOST, f"the {wish.sort} {wish.name} was never taken")
+            yield Breach(BreachKind.LOST, f"the {wish.sort} {wish.name} was never taken")
 
 
 def _every_accepted_request_is_there(found: Evidence) -> Iterator[Breach]:
     known = {each.id for each in found.requests}
     for wish in found.wishes:
         if wish.request_id is not None and wish.request_id not in known:
-            yield Breach(Sin.LOST, f"request {wish.request_id} of {wish.name} is not there")
+            yield Breach(BreachKind.LOST, f"request {wish.request_id} of {wish.name} is not there")
 
 
 def _every_request_has_ended_well(found: Evidence) -> Iterator[Breach]:
     """Nothing of the load can fail by itself: an end other than completed is not what happened."""
     for each in found.requests:
         if each.state in {"failed", "cancelled"}:
-            yield Breach(Sin.FALSE_END, str(each))
+            yield Breach(BreachKind.FALSE_END, str(each))
         elif each.state != "completed":
-            yield Breach(Sin.LOST, str(each))
+            yield Breach(BreachKind.LOST, str(each))
 
 
 def _every_end_is_announced_once(found: Evidence) -> Iterator[Breach]:
@@ -94,9 +94,9 @@ def _every_end_is_announced_once(found: Evidence) -> Iterator[Breach]:
         if each.action not in ours or each.state not in {"completed", "failed"} or each.joined:
             continue
         if number[each.id] == 0:
-            yield Breach(Sin.LOST, f"the end of request {each.id} was not announced")
+            yield Breach(BreachKind.LOST, f"the end of request {each.id} was not announced")
         elif number[each.id] > 1:
-            yield Breach(Sin.DOUBLED, f"the end of request {each.id} was announced twice")
+            yield Breach(BreachKind.DOUBLED, f"the end of request {each.id} was announced twice")
     yield from _announced_otherwise(found)
 
 
@@ -105,7 +105,7 @@ def _announced_otherwise(found: Evidence) -> Iterator[Breach]:
     for request_id, msg_type in found.finals:
         if msg_type not in _SUCCESS:
             text = f"request {request_id} ({states.get(request_id)}) announced {msg_type}"
-            yield Breach(Sin.FALSE_END, text)
+            yield Breach(BreachKind.FALSE_END, text)
 
 
 def _every_stf_is_sampled_once(found: Evidence) -> Iterator[Breach]:
@@ -113,18 +113,20 @@ def _every_stf_is_sampled_once(found: Evidence) -> Iterator[Breach]:
     for wish in found.of(Sort.STF):
         states = found.inbox.get(wish.name, [])
         if len(states) > 1:
-            yield Breach(Sin.DOUBLED, f"the STF {wish.name} is in the inbox {len(states)} times")
+            yield Breach(
+                BreachKind.DOUBLED, f"the STF {wish.name} is in the inbox {len(states)} times"
+            )
         elif list(states) != ["sampled"]:
-            yield Breach(Sin.LOST, f"the STF {wish.name} is {states or 'not in the inbox'}")
+            yield Breach(BreachKind.LOST, f"the STF {wish.name} is {states or 'not in the inbox'}")
         for what, number in (("registered", registered), ("announced", told)):
             yield from _tfs(wish.name, what, number[wish.name])
 
 
 def _tfs(name: str, what: str, number: int) -> Iterator[Breach]:
     if number < TFS_PER_STF:
-        yield Breach(Sin.LOST, f"{number} TFs of {name} are {what}")
+        yield Breach(BreachKind.LOST, f"{number} TFs of {name} are {what}")
     elif number > TFS_PER_STF:
-        yield Breach(Sin.DOUBLED, f"{number} TFs of {name} are {what}")
+        yield Breach(BreachKind.DOUBLED, f"{number} TFs of {name} are {what}")
 
 
 def _every_task_is_at_panda_once(found: Evidence) -> Iterator[Breach]:
@@ -132,13 +134,13 @@ def _every_task_is_at_panda_once(found: Evidence) -> Iterator[Breach]:
     for wish in found.of(Sort.SUBMISSION):
         live, recorded = found.panda.get(wish.name, []), found.recorded.get(wish.name)
         if len(live) > 1:
-            yield Breach(Sin.DOUBLED, f"PanDA has {len(live)} tasks of {wish.name}: {live}")
+            yield Breach(BreachKind.DOUBLED, f"PanDA has {len(live)} tasks of {wish.name}: {live}")
         elif not live:
-            sin = Sin.FALSE_END if wish.name in ended else Sin.LOST
-            yield Breach(sin, f"PanDA has no task of {wish.name}")
+            kind = BreachKind.FALSE_END if wish.name in ended else BreachKind.LOST
+            yield Breach(kind, f"PanDA has no task of {wish.name}")
         elif recorded != live[0]:
-            sin = Sin.FALSE_END if wish.name in ended else Sin.LOST
-            yield Breach(sin, f"PCS has {recorded} for {wish.name}, PanDA {live[0]}")
+            kind = BreachKind.FALSE_END if wish.name in ended else BreachKind.LOST
+            yield Breach(kind, f"PCS has {recorded} for {wish.name}, PanDA {live[0]}")
 
 
 def _every_log_is_there(found: Evidence) -> Iterator[Breach]:
@@ -146,14 +148,18 @@ def _every_log_is_there(found: Evidence) -> Iterator[Breach]:
     for wish in found.of(Sort.FETCH):
         state = found.log_states.get(wish.name)
         if state != _GOOD_LOG:
-            sin = Sin.FALSE_END if wish.name in ended else Sin.LOST
-            yield Breach(sin, f"the log of job {wish.name} is {state}")
+            kind = BreachKind.FALSE_END if wish.name in ended else BreachKind.LOST
+            yield Breach(kind, f"the log of job {wish.name} is {state}")
 
 
 def _every_client_got_everything_once(found: Evidence) -> Iterator[Breach]:
-    for name, sin in (("lost", Sin.LOST), ("doubled", Sin.DOUBLED), ("disordered", Sin.DOUBLED)):
+    for name, kind in (
+        ("lost", BreachKind.LOST),
+        ("doubled", BreachKind.DOUBLED),
+        ("disordered", BreachKind.DOUBLED),
+    ):
         if number := found.clients.get(name, 0):
-            yield Breach(sin, f"events that clients of the stream got {name}: {number}")
+            yield Breach(kind, f"events that clients of the stream got {name}: {number}")
 
 
 # ------------------------------------------------------------------ what pages say
@@ -163,7 +169,7 @@ def _every_wait_is_said(found: Evidence) -> Iterator[Breach]:
     for look in found.looks:
         is_within = found.began_at <= look.at and look.at + look.seconds < found.ended_at - _SEEN
         if is_within and (reason := _unsaid(found, look)):
-            yield Breach(Sin.UNSAID, f"{reason}, and the page says: {look}")
+            yield Breach(BreachKind.UNSAID, f"{reason}, and the page says: {look}")
 
 
 def _unsaid(found: Evidence, look: Look) -> str | None:

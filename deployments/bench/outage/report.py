@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from deployments.bench.common.figures import Report, at_most
-from deployments.bench.outage.checks import Breach, Sin
+from deployments.bench.outage.checks import Breach, BreachKind
 from deployments.bench.outage.healing import (
     CLAIM_SECONDS,
     HEAL_SECONDS,
@@ -19,11 +19,11 @@ from deployments.bench.outage.schedules import Schedule
 SHOWN: Final = 12
 """So many breaches of one schedule are shown."""
 _COUNTED: Final = {
-    "lost": Sin.LOST,
-    "doubled": Sin.DOUBLED,
-    "false_ends": Sin.FALSE_END,
-    "unsaid": Sin.UNSAID,
-    "refused": Sin.REFUSED,
+    "lost": BreachKind.LOST,
+    "doubled": BreachKind.DOUBLED,
+    "false_ends": BreachKind.FALSE_END,
+    "unsaid": BreachKind.UNSAID,
+    "refused": BreachKind.REFUSED,
 }
 
 
@@ -47,10 +47,10 @@ class Played:
 
 def fill(report: Report, played: Sequence[Played]) -> None:
     """Add the figures, and a note for each schedule in which something is not as it must be."""
-    found = [breach.sin for each in played for breach in each.breaches]
+    found = [breach.kind for each in played for breach in each.breaches]
     report.add("schedules", len(played))
-    for name, sin in _COUNTED.items():
-        report.add(name, found.count(sin), at_most(0))
+    for name, kind in _COUNTED.items():
+        report.add(name, found.count(kind), at_most(0))
     first = _slowest(each.healed.first_claim_s for each in played)
     report.add("slowest_first_claim_s", first, at_most(CLAIM_SECONDS))
     slowest = _slowest(each.healed.heal_s for each in played)

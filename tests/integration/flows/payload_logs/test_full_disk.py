@@ -31,7 +31,7 @@ def test_a_fetch_says_what_the_disk_refuses_and_the_next_one_heals(
     reason = disk.spoil(how)
     said = fetches.fail(**wanted)
     assert reason in said
-    assert "could not be written" in said or str(disk.path) in said
+    assert str(disk.path) in said
     assert fetches.row(wanted).attempts == 0  # it is not the job's fault
     assert fetches.run(**there)["source"] == "cache"
     assert fetches.files(there) == SHOWN

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from deployments.bench.outage.checks import TFS_PER_STF, Sin, breaches
+from deployments.bench.outage.checks import TFS_PER_STF, BreachKind, breaches
 from deployments.bench.outage.evidence import Asked, Evidence
 from deployments.bench.outage.healing import Healed
 from deployments.bench.outage.load import Wish, fetch, stf, submission
@@ -72,8 +72,8 @@ def look(seconds: float, words: str, status: int = 200, took: float = 0.1) -> Lo
     return Look(at=BEGAN + seconds, seconds=took, status=status, words=words)
 
 
-def sins(evidence: Evidence) -> list[Sin]:
-    return [breach.sin for breach in breaches(evidence)]
+def kinds(evidence: Evidence) -> list[BreachKind]:
+    return [breach.kind for breach in breaches(evidence)]
 
 
 def changed_request(number: int, **changed: Any) -> list[Asked]:
@@ -130,29 +130,32 @@ FALSE_ENDS = {
 
 @pytest.mark.parametrize("changed", LOST.values(), ids=LOST)
 def test_is_counted_as_lost(changed: dict[str, Any]):
-    assert sins(good(**changed)) == [Sin.LOST]
+    assert kinds(good(**changed)) == [BreachKind.LOST]
 
 
 @pytest.mark.parametrize("changed", DOUBLED.values(), ids=DOUBLED)
 def test_is_counted_as_doubled(changed: dict[str, Any]):
-    assert sins(good(**changed)) == [Sin.DOUBLED]
+    assert kinds(good(**changed)) == [BreachKind.DOUBLED]
 
 
 @pytest.mark.parametrize("changed", FALSE_ENDS.values(), ids=FALSE_ENDS)
 def test_is_counted_as_a_false_end(changed: dict[str, Any]):
-    assert sins(good(**changed)) == [Sin.FALSE_END]
+    assert kinds(good(**changed)) == [BreachKind.FALSE_END]
 
 
 def test_a_task_that_is_missing_without_a_completed_request_is_lost():
     requests = changed_request(2, state="queued")
-    assert sins(good(panda={}, requests=requests, finals=[(3, LOG_READY)])) == [Sin.LOST, Sin.LOST]
+    assert kinds(good(panda={}, requests=requests, finals=[(3, LOG_READY)])) == [
+        BreachKind.LOST,
+        BreachKind.LOST,
+    ]
 
 
 def test_a_wish_that_was_never_accepted_is_lost_and_a_strange_answer_is_named():
     never, refused = fetch(8), fetch(9)
     refused.refusals.append("500: Internal Server Error")
     found = breaches(good(wishes=[*good().wishes, never, refused]))
-    assert [each.sin for each in found] == [Sin.LOST, Sin.REFUSED]
+    assert [each.kind for each in found] == [BreachKind.LOST, BreachKind.REFUSED]
     assert "500" in found[1].text
 
 
@@ -191,16 +194,16 @@ def test_what_is_said_in_time_is_said(kind: Kind, seconds: float, words: str):
     ],
 )
 def test_what_lasts_and_is_not_said_is_counted(kind: Kind, made: Look):
-    assert sins(good(kind=kind, looks=[made])) == [Sin.UNSAID]
+    assert kinds(good(kind=kind, looks=[made])) == [BreachKind.UNSAID]
 
 
 def test_a_request_that_waits_in_the_queue_is_said_whatever_the_fault():
     requests = changed_request(3, claimed_at=BEGAN + 20)
     for kind in (Kind.POOL_DELETED, Kind.DEPLOYMENT_DELETED):
         silent = good(kind=kind, requests=requests, looks=[look(8, GOOD_STRIP)])
-        assert sins(silent) == [Sin.UNSAID]
-        assert not sins(good(kind=kind, requests=requests, looks=[look(8, WAITING)]))
-        assert not sins(good(kind=kind, requests=requests, looks=[look(3, GOOD_STRIP)]))
+        assert kinds(silent) == [BreachKind.UNSAID]
+        assert not kinds(good(kind=kind, requests=requests, looks=[look(8, WAITING)]))
+        assert not kinds(good(kind=kind, requests=requests, looks=[look(3, GOOD_STRIP)]))
 
 
 def test_what_is_not_taken_is_said_whatever_the_fault():
@@ -208,10 +211,10 @@ def test_what_is_not_taken_is_said_whatever_the_fault():
     late.accepted_at = BEGAN + 20
     for kind in (Kind.FULL, Kind.RESTARTED):
         given = {"kind": kind, "wishes": [late], "log_states": {"8": "ready"}}
-        assert sins(good(**given, looks=[look(8, GOOD_STRIP)])) == [Sin.UNSAID]
-        assert sins(good(**given, looks=[look(8, WAITING)])) == [Sin.UNSAID]
-        assert not sins(good(**given, looks=[look(8, FULL)]))
-        assert not sins(good(**given, looks=[look(3, GOOD_STRIP), look(25, GOOD_STRIP)]))
+        assert kinds(good(**given, looks=[look(8, GOOD_STRIP)])) == [BreachKind.UNSAID]
+        assert kinds(good(**given, looks=[look(8, WAITING)])) == [BreachKind.UNSAID]
+        assert not kinds(good(**given, looks=[look(8, FULL)]))
+        assert not kinds(good(**given, looks=[look(3, GOOD_STRIP), look(25, GOOD_STRIP)]))
 
 
 def test_looks_before_and_after_the_fault_are_not_judged():

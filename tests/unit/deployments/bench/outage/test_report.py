@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from deployments.bench.common.figures import Report
-from deployments.bench.outage.checks import Breach, Sin
+from deployments.bench.outage.checks import Breach, BreachKind
 from deployments.bench.outage.healing import PATIENCE_SECONDS, Healed
 from deployments.bench.outage.report import SHOWN, Played, fill
 from deployments.bench.outage.schedules import draw
@@ -15,13 +15,15 @@ from deployments.bench.outage.schedules import draw
 NAMES = {"lost", "doubled", "false_ends", "unsaid", "refused"}
 
 
-def played(seed: int = 1, *sins: Sin, first: float | None = 1, heal: float | None = 2) -> Played:
+def played(
+    seed: int = 1, *kinds: BreachKind, first: float | None = 1, heal: float | None = 2
+) -> Played:
     return Played(
         schedule=draw(seed),
         healed=Healed(first_claim_s=first, heal_s=heal),
         wishes=5,
         seconds=40,
-        breaches=[Breach(sin, "so it is") for sin in sins],
+        breaches=[Breach(kind, "so it is") for kind in kinds],
     )
 
 
@@ -46,9 +48,9 @@ def test_a_good_run_has_zeros_and_the_slowest_of_all_schedules():
     assert report.notes == []
 
 
-@pytest.mark.parametrize("sin", list(Sin))
-def test_each_kind_of_breach_is_counted_and_misses_its_target(sin: Sin):
-    report = filled(played(1), played(2, sin, sin))
+@pytest.mark.parametrize("kind", list(BreachKind))
+def test_each_kind_of_breach_is_counted_and_misses_its_target(kind: BreachKind):
+    report = filled(played(1), played(2, kind, kind))
     assert sorted(figures(report)[name] for name in NAMES) == [0, 0, 0, 0, 2]
     assert not report.is_met
     assert "prodops bench outage --only 2" in report.notes[0]
@@ -64,6 +66,6 @@ def test_what_heals_late_or_never_misses_its_target_and_is_named(late: dict[str,
 
 
 def test_no_more_breaches_of_a_schedule_are_shown_than_fit():
-    note = str(played(1, *[Sin.LOST] * (SHOWN + 3)))
+    note = str(played(1, *[BreachKind.LOST] * (SHOWN + 3)))
     assert note.count("so it is") == SHOWN
     assert "and 3 more" in note
