@@ -364,7 +364,7 @@ def test_a_row_that_is_being_submitted_is_followed_from_the_start(visit, product
     production.submit(name)
     visit.open(f"/pcs/tasks/?q={name}")
     row = visit.page.locator(f'tr[data-name="{name}"]')
-    expect(row.locator("[data-f=panda]")).to_contain_text("submitting")
+    expect(row.locator("[data-f=panda]")).to_contain_text("being submitted")
     expect(row.locator("[data-f=status]")).to_have_text("submitted")
 
 
