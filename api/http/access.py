@@ -8,6 +8,7 @@ of another site cannot send, and which a proxy that drops all other headers lets
 from __future__ import annotations
 
 import hashlib
+import math
 import secrets
 import time
 from functools import partial
@@ -188,7 +189,7 @@ class Gatekeeper:
     async def _look_up(self, proof: Proof) -> Caller | None:
         """Whose the proof is, remembered so that a busy caller costs no query."""
         digest = _digest(proof)
-        moment, caller = self._known.get(digest, (0.0, None))
+        moment, caller = self._known.get(digest, (-math.inf, None))
         if time.monotonic() - moment > _CACHE_SECONDS:
             caller = await self._reserve.run(partial(_ask, proof))
             if len(self._known) > _MOST_KNOWN:

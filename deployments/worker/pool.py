@@ -5,6 +5,7 @@ Prefect's part of a worker is here; what it does is in the classes that `setup` 
 
 from __future__ import annotations
 
+import math
 import time
 import uuid
 from collections.abc import Iterator
@@ -65,7 +66,7 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         self.configured = configured
         self.works = Works()
         self._limits = PoolLimits()
-        self._limits_at = 0.0
+        self._limits_at = -math.inf
 
     async def setup(self) -> None:
         """Connect to Prefect, and put together what works with that connection."""

@@ -15,7 +15,7 @@ from flows.common.database_errors import DatabaseUnavailable
 from flows.common.flow import task
 from flows.common.run import Run
 from flows.common.settings import BadSetting
-from flows.payload_logs import cache
+from flows.payload_logs import cache, repository
 from flows.payload_logs.actions import FetchPayloadLog
 from flows.payload_logs.domain import failures, replicas
 from flows.payload_logs.errors import (
@@ -28,8 +28,8 @@ from flows.payload_logs.models import LocatedBy, PayloadLog, Step
 from flows.payload_logs.tasks.locating import is_elsewhere, locate_log
 from flows.payload_logs.tasks.progress import note
 
-_DELAYS: Final = (0.5, 2.0)  # a reader waits: a longer outage is shown, and may be tried again
-_PATIENCE_SECONDS: Final = 20.0
+_DELAYS: Final = (0.5, 2.0, 4.0, 8.0, 8.0)
+_PATIENCE_SECONDS: Final = 20.0  # a reader waits: a longer outage is shown, and may be tried again
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,14 @@ def find_log(order: FetchPayloadLog) -> Located | Cached:
     except OutsideUnavailable as outage:
         if run.current().elapsed() > _PATIENCE_SECONDS:
             raise OutageLasts(str(outage)) from outage
+        _note_outage(order.pandaid, outage)
         raise
+
+
+def _note_outage(pandaid: int, outage: OutsideUnavailable) -> None:
+    """Let the reader know why it takes longer."""
+    log = run.current().read(lambda session: repository.get(session, pandaid))
+    note(pandaid, Step(log.step), f"{outage}; it will be asked again")
 
 
 def _find(order: FetchPayloadLog) -> Located | Cached:

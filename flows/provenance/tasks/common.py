@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -42,7 +43,7 @@ class Progress:
         self._action = action.name
         self._subject = subject
         self._about = about
-        self._announced_at = 0.0
+        self._announced_at = -math.inf
 
     def announce(self, text: str, done: int = 0, total: int = 0, *, is_due: bool = False) -> None:
         """Announce it, unless something was announced just now; `is_due`: all the same.

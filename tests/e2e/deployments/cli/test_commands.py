@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from deployments.stack.temporary import remove_state, temporary_environment, temporary_settings
-from tests.waiting import PATIENCE, wait_until
+from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.e2e
 
@@ -69,7 +69,6 @@ def test_a_day_of_a_stack_from_up_to_ctrl_c(terminal: Terminal) -> None:
         _see_status(terminal)
         _follow_a_request(terminal)
         _follow_a_log(terminal)
-        _see_the_schedule(terminal)
         assert terminal.run("up").returncode == 1, "it is up already"
         family = psutil.Process(stack.pid).children(recursive=True)
         assert len(family) > 6
@@ -125,23 +124,6 @@ def _follow_a_log(terminal: Terminal) -> None:
         assert following.stdout.readline()
         following.send_signal(signal.SIGINT)
         assert following.wait(PATIENCE) in {0, 130, -signal.SIGINT}
-
-
-def _see_the_schedule(terminal: Terminal) -> None:
-    """Prefect has planned the nightly tidying: its scheduler gets on with our database driver."""
-    state = Path(terminal.environment["PRODOPS_STATE_DIR"])
-    user, _, password = (state / "secrets/prefect.password").read_text().strip().partition(":")
-    url = f"http://127.0.0.1:{terminal.environment['PRODOPS_PREFECT_PORT']}/api/flow_runs/filter"
-    wanted = {
-        "deployments": {"name": {"any_": ["prune_history"]}},
-        "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}},
-    }
-
-    def planned() -> list[object]:
-        found: list[object] = httpx.post(url, json=wanted, auth=(user, password)).json()
-        return found
-
-    wait_until(planned, 90, pause=0.5)
 
 
 @pytest.mark.slow

@@ -114,6 +114,15 @@ def test_a_scheduled_run_starts_at_its_time_under_its_own_request(site: Site):
     assert [each.state for each in site.requests(flow_run_id=run["id"])] == ["completed"]
 
 
+def test_prefect_plans_the_nightly_tidying(site: Site):
+    """Its scheduler, which looks once a minute, gets on with our database driver."""
+    wanted = {
+        "deployments": {"name": {"any_": ["prune_history"]}},
+        "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}},
+    }
+    wait_until(lambda: site.prefect.post("/flow_runs/filter", json=wanted).json(), 90, pause=0.5)
+
+
 def test_an_stf_alone_starts_a_run_that_samples_it_and_ends(site: Site, namespace: str):
     assert site.send(stf_message(namespace, 1)).status_code == 201
     (request,) = site.requests(subject=namespace)

@@ -162,7 +162,7 @@ def test_a_token_that_is_not_good_may_not_even_read(api, method):
     assert (answer.status_code, answer.json()) == (403, {"detail": "Invalid token."})
 
 
-def test_a_user_that_a_trusted_proxy_names_may_write_with_the_scope(anybody, database):
+def test_a_user_that_a_trusted_proxy_names_may_write_with_the_scope(forgetful, anybody, database):
     body = {"run_number": 1, "start_time": START}
     named = {"X-Remote-User": "shifter"}
     refused = anybody.post("/api/runs/", json=body, headers=named)

@@ -172,7 +172,7 @@ def test_what_another_site_can_send_writes_nothing(browser, served_api, database
     assert asked(database) == []
 
 
-def test_a_session_may_what_its_token_may_and_ends_with_it(browser, served_api, database):
+def test_a_session_may_what_its_token_may_and_ends_with_it(forgetful, browser, database):
     token = database.create_token("otto", Scope.OPERATE)
     assert browser.post("/login/", json={"token": token}).is_success
     as_json = {"Content-Type": "application/json"}
@@ -183,17 +183,11 @@ def test_a_session_may_what_its_token_may_and_ends_with_it(browser, served_api, 
     )
 
 
-def test_a_stream_ends_with_its_token(served_api, database):
+def test_a_stream_ends_with_its_token(forgetful, served_api, database):
     token = database.create_token("otto")
     with served_api.client(token=token) as client, open_stream(client) as chunks:
         revoke(database, "otto")
         assert list(chunks) == []
-
-
-@pytest.fixture
-def forgetful(monkeypatch) -> None:
-    """What an API process remembers of callers is soon asked for again."""
-    monkeypatch.setattr(gate, "_CACHE_SECONDS", 0.2)
 
 
 @pytest.mark.parametrize("how", ["revoked", "signed out"])

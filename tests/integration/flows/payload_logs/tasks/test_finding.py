@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from deployments.sandbox.panda import PandaSandbox
+from flows.payload_logs.tasks import finding
 from tests.support.payload_logs import fetches as payload_log_fetches
 from tests.support.payload_logs.fetches import SCOPE, STDOUT, TASK, Fetches
 
@@ -185,6 +186,22 @@ def test_a_panda_that_is_down_is_a_failure_and_no_verdict_on_the_job(panda, fetc
     assert "PanDA" in fetches.fail(pandaid=17)
     row = fetches.row({"pandaid": 17})
     assert (row.state, row.attempts, row.looked_up_at) == ("failed", 0, None)
+
+
+def test_an_outage_is_said_while_it_is_waited_out_and_in_the_end(panda, fetches, monkeypatch):
+    panda.fault("job/get_description_incl_archive", "502", times=10)
+    panda.fault("job/get_description", "502", times=10)
+    reason = fetches.fail(pandaid=17)
+    said = fetches.events("payload_log_progress")[-1]["text"]
+    assert said == f"{reason}; it will be asked again"
+    monkeypatch.setattr(finding, "_PATIENCE_SECONDS", 0.0)
+    assert fetches.fail(pandaid=17) == reason
+    assert fetches.events("payload_log_progress")[-1]["text"] == "looking up the job's log"
+
+
+def test_a_fetch_outlasts_an_outage_of_a_quarter_of_a_minute_and_keeps_nobody_for_longer():
+    delays = finding.find_log.retry_delay_seconds
+    assert sum(delays[:-1]) < 15 < finding._PATIENCE_SECONDS < sum(delays) < 25
 
 
 def test_a_panda_that_is_not_set_is_said_by_the_setting_s_name(fetches):
