@@ -35,8 +35,9 @@ demo: setup
 up: setup
 	@$(BIN)/prodops up
 
-# Two processes, since whole stacks keep two cores busy; the longest pieces first (tests/schedule.py).
-PYTEST := $(BIN)/python -m pytest --numprocesses=2 --dist=loadgroup --no-loadscope-reorder --durations=10
+# Three processes keep two cores busy, since whole stacks are waited for; the longest pieces first
+# (tests/schedule.py).
+PYTEST := $(BIN)/python -m pytest --numprocesses=3 --dist=loadgroup --no-loadscope-reorder --durations=10
 HERE = $$($(BIN)/python -m tests.tiers)
 test: setup test-system
 	@tiers="$(HERE)" && $(PYTEST) tests $$tiers
