@@ -157,9 +157,10 @@ def leave_unresolved(attempt: SubmissionAttempt, refusal: str) -> str:
     present = run.current()
     jedi_task_id = attempt.jedi_task_id or 0
     reason = (
-        f"PanDA has {attempt.panda_name} as {jedi_task_id} at {attempt.panda_server}; {refusal}. "
-        "Which task, and which PanDA, is it? It is not submitted again until an operator settles "
-        f"it: prodops task resolve {attempt.task_name}"
+        f"PanDA has {attempt.panda_name} as {jedi_task_id} at {attempt.panda_server}; "
+        f"{refusal.rstrip('.')}. Which task, and which PanDA, is it? "
+        "It is not submitted again until an operator settles it: "
+        f"prodops task resolve {attempt.task_name}"
     )
 
     def end(session: Session, announce: Announce) -> Ending:

@@ -157,25 +157,17 @@ def test_what_is_not_known_is_told_and_found_out(visit, production):
 
 
 @pytest.mark.slow
-def test_what_is_unrecorded_is_not_to_be_submitted_again(visit, production):
+def test_what_pcs_refused_for_good_is_not_to_be_submitted_again(visit, production):
     name = production.task()
-    production.fault("slow", when="after", name=name, seconds=2)
     open_task(visit, production, name)
-    submit_button(visit.page).click()
-    wait_until(lambda: production.show(name)["request"])
-    production.wait_for_step(production.show(name)["request"]["id"], "send")
-    attempt_id = production.show(name)["panda_tasks"][0]["id"]
-    foreign = {"jedi_task_id": 990_000 + attempt_id, "panda_tasks_id": attempt_id}
-    production.record(name, foreign).raise_for_status()
-    expect_phase(visit.page, "unrecorded")
-    (made,) = production.live(production.show(name)["composed_name"])
+    mark(visit.page)
+    made = refused_by_pcs(production, name)
+    expect_phase(visit.page, "unresolved")
     expect(visit.page.locator("#standing")).to_contain_text(f"jediTaskID {made}")
-    visit.shot("task-unrecorded")
+    visit.shot("task-unresolved")
     expect(visit.page.locator("#standing strong")).to_have_text("NOT")
     expect(submit_button(visit.page)).to_be_disabled()
-    settled = {**foreign, "jedi_task_id": made, "replaces": foreign["jedi_task_id"]}
-    production.record(name, settled).raise_for_status()
-    expect_submitted(visit, production, name)
+    assert is_same(visit.page)
 
 
 def refused_by_pcs(production: Production, name: str) -> int:
