@@ -10,7 +10,8 @@ from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import Any, Final, TypeVar
 
-from fastapi import Request
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
 
 from api.http.stream import Feed
 from api.http.wording import clock
@@ -41,6 +42,24 @@ async def unless_silent(request: Request, work: Callable[[], Coroutine[Any, Any,
     finally:
         working.cancel()
         silence.cancel()
+
+
+class RestRoute(APIRoute):
+    """A route for programs, whose readers are not kept waiting; a write goes on to its end.
+
+    What is written may be there, whatever was answered meanwhile.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler, which gives up reading from a silent database."""
+        handler = super().get_route_handler()
+        if self.methods != {"GET"}:
+            return handler
+
+        async def reading(request: Request) -> Response:
+            return await unless_silent(request, lambda: handler(request))
+
+        return reading
 
 
 def _silent(feed: Feed) -> DatabaseUnavailable:

@@ -12,6 +12,7 @@ from api.http.access import Reader, TokenRequester
 from api.http.errors import Rejection
 from api.http.fields import MAX_BIG_INTEGER
 from api.http.sessions import session_of, settings_of
+from api.http.silence import RestRoute
 from api.payload_logs import files, views
 from api.payload_logs.bodies import Part, archive_answer, member_answer
 from api.payload_logs.views import LogRequested, LogView
@@ -19,7 +20,7 @@ from flows.common import requests
 from flows.payload_logs.actions import FETCH_PAYLOAD_LOG, FetchPayloadLog
 from flows.payload_logs.models import PayloadLog
 
-router = APIRouter(prefix="/api/payload-logs", tags=["payload logs"])
+router = APIRouter(route_class=RestRoute, prefix="/api/payload-logs", tags=["payload logs"])
 
 PandaId = Annotated[
     int, Path(ge=1, le=MAX_BIG_INTEGER, description="The job at PanDA.", examples=[1001])

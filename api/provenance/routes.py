@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.http.access import Reader, Requester
 from api.http.errors import Rejection, reading, writing
 from api.http.sessions import session_of, settings_of
+from api.http.silence import RestRoute
 from api.provenance import schemas, services, views
 from api.provenance.queries import campaigns, counts, dids, reports, rows
 from api.provenance.queries.selection import COMPLETENESS, LARGEST_PAGE, Selection
@@ -19,7 +20,7 @@ from flows.common.database import now
 from flows.common.text import Text
 from flows.provenance.domain.reports import as_csv
 
-router = APIRouter(prefix="/api/provenance", tags=["provenance"])
+router = APIRouter(route_class=RestRoute, prefix="/api/provenance", tags=["provenance"])
 
 _SOURCE: Final = "rest"
 _MAX_ID: Final = 2**63 - 1

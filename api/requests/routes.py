@@ -11,6 +11,7 @@ from api.http.access import Asker, Reader, TokenRequester
 from api.http.links import page_link
 from api.http.lists import Page
 from api.http.sessions import session_of, settings_of
+from api.http.silence import RestRoute
 from api.requests import queries
 from api.requests.views import RequestView, Triggered, triggered, view, views
 from flows.common import actions, cancellations, requests
@@ -18,7 +19,7 @@ from flows.common.callers import Caller, Scope
 from flows.common.models import RequestState
 from flows.common.text import Text
 
-router = APIRouter(prefix="/api", tags=["requests"])
+router = APIRouter(route_class=RestRoute, prefix="/api", tags=["requests"])
 
 
 _MAX_ID: Final = 2**63 - 1

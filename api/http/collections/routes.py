@@ -23,6 +23,7 @@ from api.http.errors import Problem, refusals
 from api.http.forms import Body, Sent, partial
 from api.http.forms import body as _body
 from api.http.sessions import session_of, take_in
+from api.http.silence import RestRoute
 
 _DETAIL: Final = "/{key}/"
 _MERGED: Final = ("metadata",)
@@ -80,7 +81,7 @@ def make_router(resource: Resource, *, removal: str, conflict: str) -> APIRouter
         removal: What else the deletion of a row deletes, and when it may not be.
         conflict: Why a row may not be written: the description of 409.
     """
-    router = APIRouter(prefix=f"/api/{resource.path}", tags=[resource.path])
+    router = APIRouter(route_class=RestRoute, prefix=f"/api/{resource.path}", tags=[resource.path])
     _add_reading(router, resource)
     _add_writing(router, resource, removal, conflict)
     return router

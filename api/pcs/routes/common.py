@@ -16,6 +16,7 @@ from api.http.errors import Rejection, writing
 from api.http.fields import MAX_INTEGER
 from api.http.forms import body
 from api.http.sessions import settings_of
+from api.http.silence import RestRoute
 from api.pcs.domain.refusals import in_one_text
 from api.pcs.errors import NoTaskNamed, TaskNotFound
 from api.pcs.queries.rows import key_of
@@ -53,6 +54,9 @@ class PcsRouter(APIRouter):
 
     A name may hold a dot, and then no slash is put after it on the way in.
     """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(route_class=RestRoute, **options)
 
     def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         """Add a route; one that ends in a name, without its slash as well."""

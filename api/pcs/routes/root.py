@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 
 from api.http.access import Reader
 from api.http.errors import reading
+from api.http.silence import RestRoute
 from api.pcs.models import TagKind
 from api.pcs.routes.common import PREFIX
 
@@ -20,7 +21,7 @@ COLLECTIONS: Final = (
     "prod-requests",
     "prod-tasks",
 )
-router = APIRouter(prefix=PREFIX)
+router = APIRouter(route_class=RestRoute, prefix=PREFIX)
 
 
 @router.get("/", summary="The collections of PCS", tags=["pcs"], responses=reading())

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from api.http.silence import SILENT_SECONDS
+from api.http.stream import Feed
 from flows.common.callers import ALL, Scope
 from flows.common.database import transaction
 from flows.common.settings import settings
@@ -101,6 +102,25 @@ def test_a_server_without_a_free_connection_is_told_on_pages_too_and_heals(
         # to refuse is to answer: it is not taken for a database that stands still
         assert stays(lambda: told(api.get(HEALTH)) == (503, "busy"), SILENT_SECONDS + 2)
     wait_until(lambda: told(api.post("/api/messages/", json=NOTE)) == (201, None), 10)
+
+
+_OTHERS = {  # which say it in their own words, or need no database
+    "/api/messages/stream/", "/api/messages/stream/status/", "/api/health/operations/",
+}  # fmt: skip
+
+
+def test_no_reader_waits_for_a_silent_database_and_what_is_written_is_taken(
+    api: httpx.Client, monkeypatch: pytest.MonkeyPatch
+):
+    paths = api.get("/openapi.json").json()["paths"]
+    reads = {path.replace("{", "").replace("}", "") for path in paths if "get" in paths[path]}
+    monkeypatch.setattr(Feed, "silent_seconds", property(lambda _: SILENT_SECONDS))
+    answers = {path: api.get(path) for path in sorted(reads - _OTHERS)}
+    assert len(answers) > 40
+    for path, answer in answers.items():
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "2"), path
+        assert "the database has not answered since" in answer.text, path
+    assert write(api) == {"message": (201, None), "run": (201, None), "request": (202, None)}
 
 
 def test_the_feed_follows_again_after_a_state_that_let_nobody_listen(
