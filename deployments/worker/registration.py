@@ -33,6 +33,12 @@ async def register(client: PrefectClient, pool: str) -> None:
             await register_deployment(client, pool, action)
 
 
+async def deployments_in(client: PrefectClient, pool: str) -> int:
+    """How many deployments the pool has; to read them takes a hundred times as long."""
+    in_pool = {"work_pools": {"name": {"any_": [pool]}}}
+    return int((await client.request("POST", "/deployments/count", json=in_pool)).json())
+
+
 async def missing_actions(client: PrefectClient, pool: str) -> list[Action]:
     """The actions of which the pool has no deployment.
 

@@ -16,7 +16,12 @@ from prefect.client.schemas.objects import WorkPool, WorkQueue
 from prefect.exceptions import ObjectNotFound
 
 from deployments.isolation import is_outage, isolated
-from deployments.worker.registration import missing_actions, register_deployment, register_pool
+from deployments.worker.registration import (
+    deployments_in,
+    missing_actions,
+    register_deployment,
+    register_pool,
+)
 from flows.common import actions
 from flows.common.actions import Action
 
@@ -40,6 +45,7 @@ class Registry:
         self._deployments: dict[str, uuid.UUID] = {}
         self._locks: defaultdict[str | None, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._places = asyncio.Semaphore(_AT_ONCE)
+        self._number: int | None = None  # of deployments, when none was missing
         self.is_incomplete = asyncio.Event()
         self.refused: dict[str | None, str] = {}
 
@@ -73,9 +79,15 @@ class Registry:
 
         What somebody waits for meanwhile waits for its own deployment alone.
         """
+        if self.is_incomplete.is_set():
+            self._number = None
         self.is_incomplete.clear()
         await self._keep_pool()
+        number = await deployments_in(self._client, self._pool)
+        if number == self._number:
+            return
         missing = await missing_actions(self._client, self._pool)
+        self._number = None if missing else number
         for name in self.refused.keys() - {None, *(action.name for action in missing)}:
             self.refused.pop(name, None)  # somebody else has registered it
         for action in missing:

@@ -28,6 +28,7 @@ class FakePrefect:
         self.runs: list[Any] = []
         self.registered: list[str] = []
         self.refused: set[str] = set()
+        self.reads = 0
 
     async def read_work_pool(self, name: str) -> Any:
         if name not in self.pools:
@@ -59,7 +60,15 @@ class FakePrefect:
         return made.id
 
     async def read_deployments(self, **_: Any) -> list[Any]:
+        self.reads += 1
+        return self._in_pool()
+
+    def _in_pool(self) -> list[Any]:
         return [each for each in self.deployments.values() if each.work_pool_name]
+
+    async def request(self, _method: str, path: str, **_: Any) -> httpx.Response:
+        assert path == "/deployments/count"
+        return httpx.Response(200, json=len(self._in_pool()))
 
     async def read_deployment_by_name(self, name: str) -> Any:
         try:

@@ -116,3 +116,17 @@ def test_what_is_registered_stays_as_an_operator_has_changed_it(prefect):
 
     asyncio.run(work())
     assert prefect.registered == []
+
+
+def test_while_their_number_stays_the_deployments_are_not_read_again(prefect):
+    async def work() -> None:
+        registry = Registry(prefect, "prodops")
+        for _ in range(4):
+            await registry.keep()  # registers all, sees that all are there, and counts
+        assert prefect.reads == 2
+        prefect.registered.clear()
+        del prefect.deployments["read_did"]
+        await registry.keep()
+
+    asyncio.run(work())
+    assert prefect.registered == ["read_did"]
