@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import httpx
 from sqlalchemy import Engine
@@ -19,7 +19,11 @@ from flows.common.models import PartKind
 from flows.common.settings import Settings
 from flows.common.wait_reasons import WaitReason
 
-_PATIENCE_SECONDS = 3.0
+# One for all beats, since to make one takes longer than to ask; its connections are made anew.
+_CLIENT: Final[dict[str, Any]] = {
+    "timeout": 3.0,
+    "limits": httpx.Limits(max_keepalive_connections=0),
+}
 
 
 @dataclass
@@ -39,6 +43,7 @@ class Heartbeat:
     wait_reasons: Callable[[], Sequence[WaitReason]] = tuple
     _began: dict[tuple[str, str | None, str], float] = field(default_factory=dict, init=False)
     _due: float = field(default=0.0, init=False)
+    _http: httpx.Client = field(default_factory=lambda: httpx.Client(**_CLIENT), init=False)
 
     async def run(self) -> None:
         """Say it by the clock, until cancelled."""
@@ -55,7 +60,7 @@ class Heartbeat:
     def beat(self) -> None:
         """Say it once, with whether Prefect answers; where it cannot be, the part goes on."""
         with outlived("the heartbeat is not written"):
-            answers = _answers(f"{prefect_api_url(self.settings)}/health")
+            answers = self._prefect_answers()
             with transaction(self.engine) as session:
                 standing.beat(
                     session,
@@ -64,6 +69,12 @@ class Heartbeat:
                     prefect_answers=answers,
                     wait_reasons=self._reasons(),
                 )
+
+    def _prefect_answers(self) -> bool:
+        try:
+            return self._http.get(f"{prefect_api_url(self.settings)}/health").is_success
+        except httpx.HTTPError:
+            return False
 
     def _reasons(self) -> list[dict[str, Any]]:
         """What keeps the part from working, each with how long it has been said."""
@@ -78,10 +89,3 @@ class Heartbeat:
             each.row(moment - self._began[key] if each.limit is None else None)
             for key, each in said.items()
         ]
-
-
-def _answers(address: str) -> bool:
-    try:
-        return httpx.get(address, timeout=_PATIENCE_SECONDS).is_success
-    except httpx.HTTPError:
-        return False
