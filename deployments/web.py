@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import resource
 import socket
 from typing import Final
@@ -34,6 +35,7 @@ def run(settings: Settings) -> int:
         )
     )
     with listening_socket(settings.api.host, settings.api.port) as listener:
+        _leave_out_of_collections()
         server.run([listener])
     return 0 if server.started else 1
 
@@ -53,6 +55,15 @@ def listening_socket(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(host != "::"))
     listener.bind((host, port))
     return listener
+
+
+def _leave_out_of_collections() -> None:
+    """Let the garbage collector pass over what is there for good.
+
+    With it, a collection holds up every client of the stream for a fifth of a second.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _allow_many_clients() -> None:
