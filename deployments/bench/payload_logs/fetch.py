@@ -104,8 +104,8 @@ class _Bench:
 
     def _read(self, made: JobLog) -> Shown:
         """Click on a job's log, and see that what is shown is its."""
-        api_url = self._running.stack.api_url
-        shown = read_log(api_url, made.panda_id, seconds=_PATIENCE_SECONDS)
+        api_url, token = self._running.stack.api_url, self._running.token
+        shown = read_log(api_url, made.panda_id, token=token, seconds=_PATIENCE_SECONDS)
         if not made.is_shown_by(shown):
             raise BenchBroken(f"the log of job {made.panda_id} is not right: {shown.reason}")
         return shown

@@ -37,18 +37,20 @@ class Shown:
     seconds: float
 
 
-def read_log(api_url: str, pandaid: int, *, seconds: float) -> Shown:
+def read_log(api_url: str, pandaid: int, *, token: str, seconds: float) -> Shown:
     """Click on a job's log, and wait until its first file, or the reason, is there.
 
     Args:
         api_url: Address of the API.
         pandaid: The job.
+        token: Of who clicks: a visitor's look asks for nothing.
         seconds: How long its log may be waited for.
 
     Raises:
         BenchBroken: Neither came in time.
     """
-    with httpx.Client(base_url=api_url, timeout=seconds) as http:
+    headers = {"Authorization": f"Token {token}"}
+    with httpx.Client(base_url=api_url, headers=headers, timeout=seconds) as http:
         began = time.monotonic()
         path = f"/panda/jobs/{pandaid}/log/"
         page = _page(http, path, {})

@@ -117,14 +117,14 @@ class _Bench:
     def _read_stopped(self, made: JobLog, moment: Moment) -> Shown | None:
         """What the page shows; None where the copy was faster than the stopping."""
         door = _Door(psutil.Process(self._running.stack.pid(_DOOR)))
-        api_url = self._running.stack.api_url
+        api_url, token = self._running.stack.api_url, self._running.token
         with ExitStack() as at_last:
             at_last.callback(door.go_on)
             if moment is Moment.BEFORE:
                 door.stop()
-                return read_log(api_url, made.panda_id, seconds=_PATIENCE_SECONDS)
+                return read_log(api_url, made.panda_id, token=token, seconds=_PATIENCE_SECONDS)
             with meanwhile(lambda: self._stop_at_a_part(door), every_seconds=_LOOK_SECONDS):
-                shown = read_log(api_url, made.panda_id, seconds=_PATIENCE_SECONDS)
+                shown = read_log(api_url, made.panda_id, token=token, seconds=_PATIENCE_SECONDS)
             return shown if door.is_stopped and self._was_stalled(shown, made) else None
 
     def _was_stalled(self, shown: Shown, made: JobLog) -> bool:

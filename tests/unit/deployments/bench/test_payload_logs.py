@@ -72,7 +72,7 @@ def test_a_made_up_log_packs_to_about_its_size_and_unpacks_to_its_members():
 
 def test_the_page_is_followed_as_its_script_does_and_the_first_file_read(monkeypatch):
     with server(monkeypatch, READY, EVENTS) as asked:
-        shown = read_log("http://api", 11, seconds=5)
+        shown = read_log("http://api", 11, token="t", seconds=5)
     assert (shown.phase, shown.content) == ("ready", b"hello")
     assert asked[1].startswith("/s/?msg_types=")
     assert asked[1].endswith("&after=7")
@@ -84,7 +84,7 @@ def test_the_page_is_followed_as_its_script_does_and_the_first_file_read(monkeyp
 
 def test_a_failure_is_read_with_its_reason(monkeypatch):
     with server(monkeypatch, FAILED, EVENTS):
-        shown = read_log("http://api", 11, seconds=5)
+        shown = read_log("http://api", 11, token="t", seconds=5)
     assert (shown.phase, shown.reason, shown.content) == ("failed", "the door is closed", b"")
 
 
@@ -93,4 +93,4 @@ def test_a_page_that_goes_on_waiting_is_no_measurement(monkeypatch):
         server(monkeypatch, WAITING, EVENTS),
         pytest.raises(BenchBroken, match="waits for request 3"),
     ):
-        read_log("http://api", 11, seconds=5)
+        read_log("http://api", 11, token="t", seconds=5)
