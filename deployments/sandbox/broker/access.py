@@ -25,11 +25,11 @@ def broker_ca(settings: Settings) -> Path:
     return rucio_ca(settings)  # the sandbox has one authority
 
 
-def password_file(settings: Settings, user: str) -> Path:
-    """The file (mode 0600) with a user's password."""
-    return Layout(settings.stack.state_dir).secrets / f"broker-{user}.password"
+def login_file(settings: Settings, user: str) -> Path:
+    """The file (mode 0600) with `user:password` in one line."""
+    return Layout(settings.stack.state_dir).secrets / f"broker-{user}.login"
 
 
 def password(settings: Settings, user: str) -> str:
     """A user's password."""
-    return password_file(settings, user).read_text().strip()
+    return login_file(settings, user).read_text().strip().partition(":")[2]
