@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from blocks.errors import ProdOpsError
+from deployments.sandbox.broker.readiness import accepts
 from deployments.stack import environment, grid, postgres
 from deployments.stack.control import PartState
 from deployments.stack.credentials import Credentials
@@ -20,7 +21,7 @@ from deployments.stack.errors import PartFailed, StackDown, failed_to_start
 from deployments.stack.layout import Layout
 from deployments.stack.lock import UpLock
 from deployments.stack.logs import last_error, last_words
-from deployments.stack.parts import GRID, parts_of
+from deployments.stack.parts import BROKER, GRID, parts_of
 from deployments.stack.ports import check_free, ports_of
 from deployments.stack.readiness import answers
 from deployments.stack.supervise import Supervisor
@@ -262,7 +263,7 @@ class Stack:
         """The parts in steps; those of one step start side by side."""
         steps = [
             ["postgres"],
-            ["panda", *GRID, "prefect", "api"],
+            ["panda", *GRID, BROKER, "prefect", "api"],
             ["relay", "worker", "scanner"],
         ]
         present = [[name for name in step if name in self.part_names] for step in steps]
@@ -279,6 +280,8 @@ class Stack:
             return lambda: answers(health[part])
         if part in GRID:
             return grid.readiness(self.settings, part)
+        if part == BROKER:
+            return lambda: accepts(self.settings)
         if part in {"relay", "worker"}:
             return lambda: self.layout.is_ready(part, self._control.state(part).pid)
         return lambda: self._control.state(part).is_running
