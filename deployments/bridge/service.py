@@ -23,6 +23,7 @@ from deployments.bridge.session import Session
 from deployments.bridge.taking import Command, Taker
 from deployments.schema import await_schema
 from deployments.stack.layout import Layout
+from deployments.stack.parts import EXIT_DELIBERATE
 from flows.common.database import make_engine, transaction
 from flows.common.database_errors import DatabaseUnavailable
 from flows.common.events import NewEvent
@@ -30,8 +31,6 @@ from flows.common.settings import BadSetting, Settings
 from flows.common.settings.bus import BusSettings
 from flows.messages import repository
 
-EXIT_DELIBERATE: Final = 100
-"""The status of a process that ended because it was asked to: it is not started again."""
 _FIRST_PAUSE: Final = 0.2
 _LONGEST_PAUSE: Final = 5.0
 _STAND_BY_SECONDS: Final = 1.0

@@ -7,7 +7,7 @@ import secrets
 from typing import NoReturn
 
 from deployments.sandbox.broker import configuration
-from deployments.sandbox.broker.access import USERS, broker_home, password_file
+from deployments.sandbox.broker.access import USERS, broker_home, login_file, password
 from deployments.sandbox.broker.programs import require_programs
 from deployments.sandbox.files import private_text, remove_unfinished, write_private
 from deployments.sandbox.grid.access import certificates_of
@@ -56,7 +56,6 @@ def run(settings: Settings) -> NoReturn:
 
 
 def _passwords(settings: Settings) -> dict[str, str]:
-    return {
-        user: private_text(password_file(settings, user), secrets.token_urlsafe(24))
-        for user in USERS
-    }
+    for user in USERS:
+        private_text(login_file(settings, user), f"{user}:{secrets.token_urlsafe(24)}")
+    return {user: password(settings, user) for user in USERS}
