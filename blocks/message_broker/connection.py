@@ -187,7 +187,7 @@ class BrokerConnection:
         )
 
     def _unlimited(self) -> None:
-        """From here on the heartbeats say whether the broker is there, not the socket's time limit."""
+        """From here on heartbeats say whether the broker is there, not a limit of the socket."""
         transport = self._stomp.transport
         if transport.socket is not None and transport.blocking:
             transport.socket.settimeout(None)

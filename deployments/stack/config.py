@@ -51,13 +51,15 @@ supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 
 
 def _program(part: Part) -> str:
+    is_final = part.final_exit_code is not None
+    restart = f"unexpected\nexitcodes = {part.final_exit_code}" if is_final else "true"
     return f"""\
 [program:{part.name}]
 command = "{sys.executable.replace("%", "%%")}" -P -m deployments.stack.child parts/{part.name}.json
 directory = %(here)s
 priority = {part.priority}
 autostart = false
-autorestart = true
+autorestart = {restart}
 startsecs = {START_SECONDS}
 startretries = {START_RETRIES}
 stopsignal = {part.stop_signal}

@@ -21,10 +21,19 @@ GRID = ("rucio", "door", "door-open", "gateway")
 BROKER = "broker"
 """The part that is the sandbox's message broker."""
 
+BRIDGE = "bridge"
+"""The part that takes from the message bus, and publishes to it."""
+
+EXIT_DELIBERATE = 100
+"""The status of what ended because it was asked to by the bus: it is not started again.
+
+Source: ops contract section 6.1.
+"""
+
 SANDBOX = ("postgres", "panda", *GRID, BROKER)
 """The parts of a sandbox without the stack."""
 
-NAMES = ("postgres", "panda", *GRID, BROKER, "prefect", "api", "relay", "worker", "scanner")
+NAMES = ("postgres", "panda", *GRID, BROKER, "prefect", "api", "relay", "worker", BRIDGE, "scanner")
 """Every part that there can be, in the order of their start."""
 
 
@@ -41,6 +50,7 @@ class Part:
         priority: Its place in the order of stopping: the highest stops first.
         is_group_stopped: Whether its children get the stop signal too, or are its own to stop.
         death_signal: What it gets when supervisord is lost.
+        final_exit_code: The status with which it ends for good, and the whole stack with it.
     """
 
     name: str
@@ -51,6 +61,7 @@ class Part:
     stop_signal: str = "TERM"
     is_group_stopped: bool = True
     death_signal: int = signal.SIGKILL
+    final_exit_code: int | None = None
 
     def spec(self, supervisor_pid: Path) -> Spec:
         """What `deployments.stack.child` starts it from."""
@@ -94,6 +105,9 @@ def parts_of(settings: Settings, given: Mapping[str, str]) -> tuple[Part, ...]:
         parts += [_of_grid(name, settings, given) for name in grid_parts(settings)]
     if settings.sandbox.broker:
         parts.append(_broker(settings, given))
+    if settings.sandbox.broker or settings.bus.is_used:
+        bridge = _part(BRIDGE, Zone.OPS, settings, given)
+        parts.append(replace(bridge, final_exit_code=EXIT_DELIBERATE))
     if settings.fastmon.watch_dirs:
         parts.append(_part("scanner", Zone.OPS, settings, given))
     return tuple(sorted(parts, key=lambda part: part.priority))

@@ -17,11 +17,11 @@ from deployments.stack import environment, grid, postgres
 from deployments.stack.control import PartState
 from deployments.stack.credentials import Credentials
 from deployments.stack.environment import Zone
-from deployments.stack.errors import PartFailed, StackDown, failed_to_start
+from deployments.stack.errors import PartFailed, ShutDownByBus, StackDown, failed_to_start
 from deployments.stack.layout import Layout
 from deployments.stack.lock import UpLock
 from deployments.stack.logs import last_error, last_words
-from deployments.stack.parts import BROKER, GRID, parts_of
+from deployments.stack.parts import BRIDGE, BROKER, GRID, parts_of
 from deployments.stack.ports import check_free, ports_of
 from deployments.stack.readiness import answers
 from deployments.stack.supervise import Supervisor
@@ -223,10 +223,13 @@ class Stack:
         """Look at the parts once: report what happened, start again what was given up.
 
         Raises:
+            ShutDownByBus: The bridge ended because a message asked for the end of the stack.
             SupervisorLost: supervisord is gone, and every part with it.
         """
         self._supervisor.check()
         self._watch.step()
+        if self._watch.is_shut_down:
+            raise ShutDownByBus("shut down, as a message of the bus asked for")
 
     @contextmanager
     def watched(self) -> Iterator[None]:
@@ -238,7 +241,7 @@ class Stack:
                 try:
                     self.step()
                 except ProdOpsError:
-                    return  # supervisord is gone: the next call of this stack says so
+                    return  # the next call of this stack says what it is
 
         thread = threading.Thread(target=look, name="stack-watch", daemon=True)
         thread.start()
@@ -264,7 +267,7 @@ class Stack:
         steps = [
             ["postgres"],
             ["panda", *GRID, BROKER, "prefect", "api"],
-            ["relay", "worker", "scanner"],
+            ["relay", "worker", BRIDGE, "scanner"],
         ]
         present = [[name for name in step if name in self.part_names] for step in steps]
         return [step for step in present if step]
@@ -282,7 +285,7 @@ class Stack:
             return grid.readiness(self.settings, part)
         if part == BROKER:
             return lambda: accepts(self.settings)
-        if part in {"relay", "worker"}:
+        if part in {"relay", "worker", BRIDGE}:
             return lambda: self.layout.is_ready(part, self._control.state(part).pid)
         return lambda: self._control.state(part).is_running
 

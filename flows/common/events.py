@@ -24,16 +24,21 @@ CHANNEL: Final = "prodops_event"
 _LOCK: Final = 0x70726F64  # "prod": the advisory lock that orders event ids by commit
 _QUEUE_NAME: Final = "epictopic"
 _OURS: Final = "prodops"
+BUS: Final = "bus"
+"""The origin of what came from the bus, and is not to go there again."""
+ENRICHED: Final = ("sender_agent", "recipient_agent", "queue_name", "sent_at")
+"""What is added to a message when it is stored, beside a namespace of null."""
 
 _ORDER = text("SELECT pg_advisory_xact_lock(:lock), pg_notify(:channel, '')")
 # One JSON text is a third of the cost of an array a column, under the lock that all writers share;
 # a `json` column keeps the payload's text as it is.
 _APPEND = text("""
     INSERT INTO event (at, msg_type, namespace, run_id, processed_by, subject, request_id,
-                       flow_run_id, payload)
+                       flow_run_id, origin, payload)
     SELECT * FROM json_to_recordset(cast(:rows AS json)) AS row (
         at timestamptz, msg_type text, namespace text, run_id text, processed_by text,
-        subject text, request_id bigint, flow_run_id uuid, payload json)
+        subject text, request_id bigint, flow_run_id uuid, origin text,
+        payload json)
     RETURNING id
 """)
 _LAST = text("SELECT max(id) FROM event")
@@ -52,6 +57,7 @@ class NewEvent:
     subject: str | None = None
     request_id: int | None = None
     flow_run_id: uuid.UUID | None = None
+    origin: str | None = None
 
 
 _COLUMNS: Final = [each.name for each in fields(NewEvent) if each.name != "payload"]
@@ -90,27 +96,29 @@ def message_event(
     )
 
 
-def announcement(msg_type: str, claim: Claim, subject: str | None, **fields: Any) -> NewEvent:
-    """The event of something that an attempt at a request did, in the form of the peers' messages.
+def announcement(
+    msg_type: str, claim: Claim | None, subject: str | None, **fields: Any
+) -> NewEvent:
+    """The event of something that prodops did, in the form of the peers' messages.
 
     Args:
         msg_type: Its name.
-        claim: The attempt.
+        claim: The attempt at a request that did it; None: what was asked for was no request.
         subject: What it is about, for the stream's filter.
         fields: What it says, in the order of the payload.
     """
+    request_id = None if claim is None else claim.request_id
     body = {
         "msg_type": msg_type,
         "namespace": _OURS,
         "sender": _OURS,
         "processed_by": _OURS,
         **fields,
-        "request_id": claim.request_id,
+        "request_id": request_id,
         "timestamp": now().isoformat(),
     }
-    return message_event(
-        body, subject=subject, request_id=claim.request_id, flow_run_id=claim.flow_run_id
-    )
+    flow_run_id = None if claim is None else claim.flow_run_id
+    return message_event(body, subject=subject, request_id=request_id, flow_run_id=flow_run_id)
 
 
 def commit(session: Session, events: Sequence[NewEvent]) -> list[int]:

@@ -7,7 +7,7 @@ database's: the clocks of the machines need not agree.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,12 +27,13 @@ MOST_COUNTED: Final = 1000
 """So many waiting requests are counted; what is more is said to be more."""
 
 _BEAT = text("""
-    INSERT INTO ops_part AS part (kind, name, heard_at, prefect_away_since, wait_reasons)
+    INSERT INTO ops_part AS part (kind, name, heard_at, prefect_away_since, wait_reasons, details)
     VALUES (:kind, :name, now(), CASE WHEN :answers THEN NULL ELSE now() END,
-            cast(:wait_reasons AS jsonb))
+            cast(:wait_reasons AS jsonb), cast(:details AS jsonb))
     ON CONFLICT (kind, name) DO UPDATE SET
         heard_at = now(),
         wait_reasons = excluded.wait_reasons,
+        details = excluded.details,
         prefect_away_since =
             CASE WHEN :answers THEN NULL ELSE coalesce(part.prefect_away_since, now()) END
 """)
@@ -103,11 +104,21 @@ def beat(
     *,
     prefect_answers: bool,
     wait_reasons: Sequence[dict[str, Any]] = (),
+    details: Mapping[str, Any] | None = None,
 ) -> None:
-    """Say that a part is there, and what keeps it from working: rows of `WaitReason`."""
+    """Say that a part is there.
+
+    Args:
+        session: The database.
+        kind: What it is.
+        name: Its name, one of its kind.
+        prefect_answers: Whether Prefect answers it.
+        wait_reasons: What keeps it from working on requests: rows of `WaitReason`.
+        details: What else there is to say of a part of its kind.
+    """
     values = {"kind": kind.value, "name": name}
-    reasons = json.dumps(list(wait_reasons))
-    session.execute(_BEAT, {**values, "answers": prefect_answers, "wait_reasons": reasons})
+    said = {"wait_reasons": json.dumps(list(wait_reasons)), "details": json.dumps(details or {})}
+    session.execute(_BEAT, {**values, "answers": prefect_answers, **said})
     session.execute(_FORGET, values)
 
 

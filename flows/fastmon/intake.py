@@ -75,13 +75,17 @@ def take_in(
     """
     at = now()
     with transaction(engine) as session:
-        verdicts = _queue_stfs(session, messages, source=source)
+        verdicts = queue_stfs(session, messages, source=source)
         ids = events.commit(session, [events.message_event(each.body, at=at) for each in messages])
     return list(zip(ids, verdicts, strict=True))
 
 
-def _queue_stfs(session: Session, messages: Sequence[Incoming], *, source: str) -> list[Verdict]:
-    """Put the STFs that `messages` announce into their inboxes, and have these served."""
+def queue_stfs(session: Session, messages: Sequence[Incoming], *, source: str) -> list[Verdict]:
+    """Put the STFs that `messages` announce into their inboxes, and have these served.
+
+    Returns:
+        What is done with each message, in order.
+    """
     arrivals = [_arrivals(session, each.message) for each in messages]
     verdicts = _store(session, [arrival for group in arrivals for arrival in group])
     callers: dict[str, Caller] = {}

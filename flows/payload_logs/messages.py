@@ -23,7 +23,7 @@ def ready(pandaid: int, jeditaskid: int | None, claim: Claim) -> events.NewEvent
 
 
 def failed(
-    pandaid: int, jeditaskid: int | None, reason: str, attempts: int, claim: Claim
+    pandaid: int, jeditaskid: int | None, reason: str, attempts: int, claim: Claim | None
 ) -> events.NewEvent:
     """Final: nothing new is in the cache, and why. `attempts`: failures since the last success."""
     return _event(FAILED, pandaid, jeditaskid, claim, reason=reason, attempts=attempts)
@@ -48,7 +48,7 @@ def given_up(request: Request, attempts: int) -> events.NewEvent:
 
 
 def _event(
-    msg_type: str, pandaid: int, jeditaskid: int | None, claim: Claim, **fields: Any
+    msg_type: str, pandaid: int, jeditaskid: int | None, claim: Claim | None, **fields: Any
 ) -> events.NewEvent:
     job = {"pandaid": str(pandaid), "jeditaskid": "" if jeditaskid is None else str(jeditaskid)}
     return events.announcement(msg_type, claim, str(pandaid), **job, **fields)

@@ -29,7 +29,7 @@ ENDINGS: Final = {
 """The event that ends each action, well or not."""
 
 
-def ended(action: str, claim: Claim, subject: str | None = None, **fields: Any) -> NewEvent:
+def ended(action: str, claim: Claim | None, subject: str | None = None, **fields: Any) -> NewEvent:
     """Final: how an action ended; `ok`, then `summary` or `error`, and what it is about."""
     return announcement(ENDINGS[action], claim, subject, **fields)
 

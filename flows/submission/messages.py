@@ -50,7 +50,7 @@ def remarked(remark: Remark, claim: Claim) -> NewEvent:
     )
 
 
-def failed(task_name: str, reason: str, claim: Claim) -> NewEvent:
+def failed(task_name: str, reason: str, claim: Claim | None) -> NewEvent:
     """Final: PanDA has no task of this attempt, for a reason that an operator can act on."""
     return _of_task(FAILED, task_name, claim, reason=reason)
 
@@ -115,7 +115,7 @@ def cancelled(request: Request) -> NewEvent:
     return failed(_task_of(request), reason, _claim_of(request))
 
 
-def operated(form: OperateTask, text: str, claim: Claim, *, is_ok: bool) -> NewEvent:
+def operated(form: OperateTask, text: str, claim: Claim | None, *, is_ok: bool) -> NewEvent:
     """An operation on a live task has ended; `text` is its summary or its error."""
     return _of_task(
         OPERATED,
@@ -128,7 +128,7 @@ def operated(form: OperateTask, text: str, claim: Claim, *, is_ok: bool) -> NewE
     )
 
 
-def _of_task(msg_type: str, task_name: str, claim: Claim, **fields: Any) -> NewEvent:
+def _of_task(msg_type: str, task_name: str, claim: Claim | None, **fields: Any) -> NewEvent:
     return announcement(msg_type, claim, task_name, task_name=task_name, **fields)
 
 

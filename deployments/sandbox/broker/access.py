@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Final
 
+from blocks.message_broker.access import read_login
 from deployments.sandbox.grid.access import rucio_ca
 from deployments.stack.layout import Layout
 from flows.common.settings import Settings
@@ -26,10 +28,19 @@ def broker_ca(settings: Settings) -> Path:
 
 
 def login_file(settings: Settings, user: str) -> Path:
-    """The file (mode 0600) with `user:password` in one line."""
+    """The file (mode 0600) with a user's name and password, as `user:password`."""
     return Layout(settings.stack.state_dir).secrets / f"broker-{user}.login"
 
 
 def password(settings: Settings, user: str) -> str:
     """A user's password."""
-    return login_file(settings, user).read_text().strip().partition(":")[2]
+    return read_login(login_file(settings, user)).password
+
+
+def broker_environment(settings: Settings) -> dict[str, str]:
+    """The settings by which the ops side reaches the sandbox's broker."""
+    return {
+        "PRODOPS_BUS_HOST": HOST,
+        "PRODOPS_BUS_PORT": str(settings.sandbox.broker_port),
+        "PRODOPS_BUS_LOGIN_FILE": os.fspath(login_file(settings, OPS_USER)),
+    }

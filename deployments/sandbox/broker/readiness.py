@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from typing import Final
 
+from blocks.message_broker.errors import BadLogin
 from deployments.sandbox.broker.access import HOST, OPS_USER, password
 from flows.common.settings import Settings
 
@@ -21,7 +22,7 @@ def accepts(settings: Settings, user: str = OPS_USER) -> bool:
     try:
         frame = _CONNECT.format(host=HOST, user=user, password=password(settings, user))
         return _answer(frame, settings.sandbox.broker_port) == "CONNECTED"
-    except OSError:
+    except (BadLogin, OSError):  # the password may not be there yet
         return False
 
 

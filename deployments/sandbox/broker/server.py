@@ -57,5 +57,5 @@ def run(settings: Settings) -> NoReturn:
 
 def _passwords(settings: Settings) -> dict[str, str]:
     for user in USERS:
-        private_text(login_file(settings, user), f"{user}:{secrets.token_urlsafe(24)}\n")
+        private_text(login_file(settings, user), f"{user}:{secrets.token_urlsafe(24)}")
     return {user: password(settings, user) for user in USERS}

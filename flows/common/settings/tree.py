@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import AliasChoices, BaseModel, ConfigDict, ValidationError
 from pydantic_settings import BaseSettings
 
+from flows.common.settings.bus import BusSettings
 from flows.common.settings.env_file import env_file
 from flows.common.settings.fastmon import FastmonSettings
 from flows.common.settings.forms import PREFIX, BadSetting
@@ -45,6 +46,7 @@ class Settings(BaseModel):
     stream: StreamSettings
     worker: WorkerSettings
     relay: RelaySettings
+    bus: BusSettings
     fastmon: FastmonSettings
     pcs: PcsSettings
     panda: PandaSettings

@@ -1,0 +1,100 @@
+"""How the bridge is: said in the log where it changes, and in the database by the clock."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import structlog
+from sqlalchemy import Engine
+
+from deployments.isolation import outlived
+from flows.common import standing
+from flows.common.database import now, transaction
+from flows.common.models import PartKind
+
+_log = structlog.get_logger("bridge")
+
+
+class Condition(StrEnum):
+    """How a bridge is."""
+
+    STARTING = "starting"
+    CONNECTED = "connected"
+    """It is subscribed, and takes and publishes."""
+    STANDS_BY = "stands_by"
+    """Another bridge works on this database."""
+    BROKER_AWAY = "broker_away"
+    DATABASE_AWAY = "database_away"
+
+
+@dataclass
+class Report:
+    """Says how the bridge is.
+
+    Attributes:
+        engine: The database.
+        broker: The broker, by host and port.
+    """
+
+    engine: Engine
+    broker: str
+    _condition: Condition = Condition.STARTING
+    _text: str = ""
+    _since: datetime = field(default_factory=now)
+    _is_changed: threading.Event = field(default_factory=threading.Event)
+    _is_over: threading.Event = field(default_factory=threading.Event)
+
+    def say(self, condition: Condition, text: str) -> None:
+        """Note how it is; the same again changes nothing."""
+        if (condition, text) == (self._condition, self._text):
+            return
+        level = "info" if condition is Condition.CONNECTED else "warning"
+        getattr(_log, level)("the bridge is " + condition.value.replace("_", " "), reason=text)
+        if condition is not self._condition:
+            self._since = now()
+        self._condition, self._text = condition, text
+        self._is_changed.set()
+
+    @contextmanager
+    def repeated(self) -> Iterator[None]:
+        """Write it to the database meanwhile: at each change, and by the clock."""
+        thread = threading.Thread(target=self._repeat, name="report")
+        thread.start()
+        try:
+            yield
+        finally:
+            self._is_over.set()
+            self._is_changed.set()
+            thread.join()
+
+    def _repeat(self) -> None:
+        while not self._is_over.is_set():
+            self._is_changed.clear()
+            with outlived("how the bridge is cannot be written"):
+                self._write()
+            self._is_changed.wait(standing.BEAT_SECONDS)
+
+    def _write(self) -> None:
+        with transaction(self.engine) as session:
+            standing.beat(
+                session,
+                PartKind.BRIDGE,
+                socket.gethostname(),
+                prefect_answers=True,
+                details=self._details(),
+            )
+
+    def _details(self) -> dict[str, Any]:
+        return {
+            "condition": self._condition.value,
+            "text": self._text,
+            "since": self._since.isoformat(),
+            "broker": self.broker,
+        }

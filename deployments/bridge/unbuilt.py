@@ -1,0 +1,75 @@
+"""Requests of the original's queue that prodops deliberately does not carry out, and its answers.
+
+Whoever asks waits for an event: it comes at once, and says why nothing was done.
+Source: ops contract sections 1.6, 1.12 and 1.15.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from flows.common.events import NewEvent, announcement
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """How a request is answered that is not carried out.
+
+    Attributes:
+        event: The event that is announced.
+        echoed: Keys of the request that the event repeats, as text.
+        text_key: The key of the reason.
+        reason: Why nothing is done, and what is there instead.
+        is_ok: Whether what was asked for holds without it; None: the event has no `ok`.
+    """
+
+    event: str
+    reason: str
+    echoed: tuple[str, ...] = ()
+    text_key: str = "error"
+    is_ok: bool | None = False
+
+    def to(self, body: Mapping[str, Any]) -> NewEvent:
+        """The event that answers the request in `body`."""
+        fields: dict[str, Any] = {key: str(body.get(key) or "") for key in self.echoed}
+        if self.is_ok is not None:
+            fields["ok"] = self.is_ok
+        fields[self.text_key] = self.reason
+        return announcement(self.event, None, fields.get("task_name"), **fields)
+
+
+UNBUILT: Final[Mapping[str, Answer]] = {
+    "submit_evgen_task": Answer(
+        event="prodtask_submit_failed",
+        echoed=("task_name",),
+        text_key="reason",
+        reason="prodops submits with prun only: ask for submit_task",
+        is_ok=None,
+    ),
+    "catalog_import": Answer(
+        event="catalog_import_ready",
+        echoed=("source",),
+        reason="prodops imports no catalog by itself: send the file to POST "
+        "/pcs/api/catalog-import/",
+    ),
+    "questionnaire_match_update": Answer(
+        event="questionnaire_match_ready", reason="prodops keeps no questionnaires"
+    ),
+    "campaign_progress_refresh": Answer(
+        event="campaign_progress_ready",
+        reason="prodops computes a campaign's progress when it is shown",
+    ),
+    "sync_epicprod_inventory": Answer(
+        event="epicprod_inventory_ready",
+        echoed=("pandaid", "jeditaskid", "task_name"),
+        reason="prodops keeps no inventory of jobs: it asks PanDA",
+    ),
+    "refresh_system_status": Answer(
+        event="system_status_ready",
+        reason="the status is read when it is shown: /system/",
+        is_ok=True,
+    ),
+}
+"""The requests, by `msg_type`."""

@@ -1,0 +1,28 @@
+"""What of a stored event goes to the topic."""
+
+from __future__ import annotations
+
+import json
+
+from deployments.bridge.publishing import wire_body
+from flows.common import events
+
+
+def test_what_only_the_stored_message_has_stays_inside() -> None:
+    body = {"msg_type": "rucio_snapshot_ready", "namespace": "prodops", "sender": "prodops"}
+    stored = events.message_event({**body, "ok": True})
+    assert wire_body(_payload(stored)) == {**body, "ok": True}
+
+
+def test_a_namespace_that_nobody_gave_is_not_made_up() -> None:
+    assert "namespace" not in wire_body(_payload(events.message_event({"msg_type": "x"})))
+
+
+def test_nothing_looks_like_a_heartbeat_to_the_original_monitor() -> None:
+    event = events.message_event({"msg_type": "x", "agent_name": "a", "status": "OK"})
+    assert wire_body(_payload(event)) == {"msg_type": "x", "status": "OK"}
+
+
+def _payload(event: events.NewEvent) -> dict[str, object]:
+    payload: dict[str, object] = json.loads(event.payload)
+    return payload
