@@ -6,7 +6,6 @@ Source: ops contract section 1.13.
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -42,7 +41,7 @@ class Control:
 
     configured: BusSettings
     agent_name: str
-    pid: int = field(default_factory=os.getpid)
+    pid: int
     is_shut_down: threading.Event = field(default_factory=threading.Event)
 
     def is_answered(self, connection: BrokerConnection, delivery: Delivery) -> bool:

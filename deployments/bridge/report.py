@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -9,15 +10,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from sqlalchemy import Engine
 
+from deployments.agent_row import AgentRow, AgentRows
 from deployments.isolation import outlived
+from flows.agents.domain import AgentStatus, OperationalState
 from flows.common import standing
 from flows.common.database import now, transaction
 from flows.common.models import PartKind
+from flows.common.settings.bus import BusSettings
 
 _log = structlog.get_logger("bridge")
 
@@ -32,6 +36,18 @@ class Condition(StrEnum):
     """Another bridge works on this database."""
     BROKER_AWAY = "broker_away"
     DATABASE_AWAY = "database_away"
+    ENDED = "ended"
+
+
+_STATES: Final = {
+    Condition.STARTING: OperationalState.STARTING,
+    Condition.ENDED: OperationalState.EXITED,
+}
+_STATUSES: Final = {
+    Condition.STARTING: AgentStatus.OK,
+    Condition.CONNECTED: AgentStatus.OK,
+    Condition.ENDED: AgentStatus.EXITED,
+}
 
 
 @dataclass
@@ -40,22 +56,26 @@ class Report:
 
     Attributes:
         engine: The database.
-        broker: The broker, by host and port.
+        configured: The settings of the bus.
     """
 
     engine: Engine
-    broker: str
+    configured: BusSettings
+    _rows: AgentRows = field(init=False)
     _condition: Condition = Condition.STARTING
     _text: str = ""
     _since: datetime = field(default_factory=now)
     _is_changed: threading.Event = field(default_factory=threading.Event)
     _is_over: threading.Event = field(default_factory=threading.Event)
 
+    def __post_init__(self) -> None:
+        self._rows = AgentRows(self.engine, self.configured.namespace)
+
     def say(self, condition: Condition, text: str) -> None:
         """Note how it is; the same again changes nothing."""
         if (condition, text) == (self._condition, self._text):
             return
-        level = "info" if condition is Condition.CONNECTED else "warning"
+        level = "info" if condition in {Condition.CONNECTED, Condition.ENDED} else "warning"
         getattr(_log, level)("the bridge is " + condition.value.replace("_", " "), reason=text)
         if condition is not self._condition:
             self._since = now()
@@ -73,6 +93,9 @@ class Report:
             self._is_over.set()
             self._is_changed.set()
             thread.join()
+            self.say(Condition.ENDED, "")
+            with outlived("the bridge's end cannot be written"):
+                self._write()
 
     def _repeat(self) -> None:
         while not self._is_over.is_set():
@@ -90,11 +113,23 @@ class Report:
                 prefect_answers=True,
                 details=self._details(),
             )
+        if self._condition is not Condition.STANDS_BY:  # the one that works has the row
+            self._rows.say([self._row()])
 
     def _details(self) -> dict[str, Any]:
         return {
             "condition": self._condition.value,
             "text": self._text,
             "since": self._since.isoformat(),
-            "broker": self.broker,
+            "broker": f"{self.configured.host}:{self.configured.port}",
         }
+
+    def _row(self) -> AgentRow:
+        return AgentRow(
+            name=f"prodops-bridge-{socket.gethostname()}",
+            agent_type="prodops_bridge",
+            state=_STATES.get(self._condition, OperationalState.READY),
+            status=_STATUSES.get(self._condition, AgentStatus.WARNING),
+            pid=os.getpid(),
+            description=self._text or "takes messages of the bus, and publishes events",
+        )

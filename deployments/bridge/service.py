@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import socket
 import threading
 from collections.abc import Sequence
 from typing import Final
@@ -13,17 +12,19 @@ from sqlalchemy.orm import Session as SqlSession
 from blocks.message_broker.access import BrokerAccess
 from blocks.message_broker.errors import BadLogin, BrokerUnavailable
 from blocks.message_broker.frames import Subscription
+from deployments.agent_row import ops_agent_name
 from deployments.bridge import commands
 from deployments.bridge.control import Control
-from deployments.bridge.lock import AnotherBridgeWorks, SingletonLock
 from deployments.bridge.publishing import Publisher
 from deployments.bridge.reading import Read
 from deployments.bridge.report import Condition, Report
-from deployments.bridge.session import Session
+from deployments.bridge.session import AnotherBridgeWorks, Session
 from deployments.bridge.taking import Command, Taker
 from deployments.schema import await_schema
+from deployments.singletons import Singletons
 from deployments.stack.layout import Layout
 from deployments.stack.parts import EXIT_DELIBERATE
+from deployments.unit import main_pid
 from flows.common.database import make_engine, transaction
 from flows.common.database_errors import DatabaseUnavailable
 from flows.common.events import NewEvent
@@ -31,6 +32,7 @@ from flows.common.settings import BadSetting, Settings
 from flows.common.settings.bus import BusSettings
 from flows.messages import repository
 
+_LOCK: Final = "bridge"
 _FIRST_PAUSE: Final = 0.2
 _LONGEST_PAUSE: Final = 5.0
 _STAND_BY_SECONDS: Final = 1.0
@@ -60,16 +62,16 @@ class _Service:
         self._bus = settings.bus
         self._engine = make_engine(pool_size=3)
         self._stopping = threading.Event()
-        self._control = Control(self._bus, f"prodops-bridge-{socket.gethostname()}")
-        self._report = Report(self._engine, access_of(self._bus).place)
+        self._control = Control(self._bus, ops_agent_name(), main_pid(settings))
+        self._report = Report(self._engine, self._bus)
         self._failures = 0  # of the broker, since it was last reached
 
     def run(self) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stopping.set())
-        with self._report.repeated(), SingletonLock() as lock:
+        with self._report.repeated(), Singletons() as locks:
             while not self._is_over():
-                pause_seconds = self._once(lock)
+                pause_seconds = self._once(locks)
                 Layout(self._settings.stack.state_dir).say_ready("bridge")
                 self._stopping.wait(pause_seconds)
         return EXIT_DELIBERATE if self._control.is_shut_down.is_set() else 0
@@ -77,11 +79,10 @@ class _Service:
     def _is_over(self) -> bool:
         return self._stopping.is_set() or self._control.is_shut_down.is_set()
 
-    def _once(self, lock: SingletonLock) -> float:
+    def _once(self, locks: Singletons) -> float:
         """Take the lock, connect and work until something breaks; gives the pause after it."""
         try:
-            lock.keep()
-            self._session(lock).run(self._on_subscribed)
+            self._session(locks).run(self._on_subscribed)
         except AnotherBridgeWorks as error:
             self._report.say(Condition.STANDS_BY, str(error))
         except DatabaseUnavailable as error:
@@ -98,7 +99,19 @@ class _Service:
         self._report.say(Condition.CONNECTED, "")
         Layout(self._settings.stack.state_dir).say_ready("bridge")
 
-    def _session(self, lock: SingletonLock) -> Session:
+    def _session(self, locks: Singletons) -> Session:
+        """The session of the bridge that works.
+
+        Raises:
+            AnotherBridgeWorks: This one does not.
+            DatabaseUnavailable: Nobody knows which one does.
+        """
+
+        def keep_lock() -> None:
+            if not locks.holds(_LOCK):
+                raise AnotherBridgeWorks("another bridge works on this database; this one waits")
+
+        keep_lock()
         with transaction(self._engine) as session:
             known = repository.position(session)
             session.commit()
@@ -111,7 +124,7 @@ class _Service:
             publisher=publisher if self._bus.publishes else None,
             control=self._control,
             stopping=self._stopping,
-            keep_lock=lock.keep,
+            keep_lock=keep_lock,
         )
 
 

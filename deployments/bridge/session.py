@@ -12,7 +12,7 @@ from typing import Final
 import structlog
 from tenacity import Retrying, retry_if_exception_type, stop_when_event_set, wait_exponential
 
-from blocks.errors import OutsideUnavailable
+from blocks.errors import OutsideUnavailable, ProdOpsError
 from blocks.message_broker.access import BrokerAccess
 from blocks.message_broker.connection import BrokerConnection
 from blocks.message_broker.errors import BrokerUnavailable
@@ -30,6 +30,10 @@ _TICK_SECONDS: Final = 0.5
 _LOOK_SECONDS: Final = 2.0
 
 _log = structlog.get_logger("bridge")
+
+
+class AnotherBridgeWorks(ProdOpsError):
+    """Of several bridges on one database, another is the one that works."""
 
 
 @dataclass

@@ -39,7 +39,7 @@ class Recorded:
 def answer(
     body: dict[str, Any], *, destination: str = QUEUE, is_broken: bool = False, **configured: Any
 ) -> tuple[bool, Recorded, Control]:
-    control = Control(BusSettings(**configured), "prodops-agent-1", pid=42)
+    control = Control(BusSettings(**configured), "prodops-agent-1", 42)
     connection = Recorded(is_broken)
     said = control.is_answered(cast("BrokerConnection", connection), delivery(body, destination))
     return said, connection, control
