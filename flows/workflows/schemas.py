@@ -157,6 +157,13 @@ class StopWorkflow(BaseModel):
             raise ValueError("name an execution_id or a namespace, and not both")
         return self
 
+    @property
+    def what(self) -> str:
+        """What is stopped, in words."""
+        if self.execution_id is not None:
+            return f"as execution {self.execution_id!r}"
+        return f"in namespace {self.namespace!r}"
+
 
 @contextmanager
 def _as_value_error() -> Iterator[None]:

@@ -31,6 +31,7 @@ from flows.common.settings.storage import (
     RucioProducedSettings,
     XrootdSettings,
 )
+from flows.common.settings.testbed import WorkflowsSettings
 
 
 class Settings(BaseModel):
@@ -46,6 +47,7 @@ class Settings(BaseModel):
     worker: WorkerSettings
     relay: RelaySettings
     fastmon: FastmonSettings
+    workflows: WorkflowsSettings
     pcs: PcsSettings
     panda: PandaSettings
     submission: SubmissionSettings

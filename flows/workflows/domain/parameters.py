@@ -6,6 +6,7 @@ Sections and keys: fast-monitoring contract section 5.10.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable
 from typing import Annotated, Final
 
@@ -51,15 +52,13 @@ class DaqStateMachine(_Section):
     def timing(self) -> Timing:
         """When what happens."""
         announced = _SENDING_SECONDS + self.broadcast_delay
-        generated = _SENDING_SECONDS + self.stf_generation_time
-        interval = generated + self.stf_interval
         return Timing(
             before_imminent=self.no_beam_not_ready_delay,
             before_start=announced + self.beam_not_ready_delay + self.beam_ready_delay,
             before_first_stf=announced,
-            stf_interval=interval,
+            stf_interval=self._making_seconds + self.stf_interval,
             stf_interval_spread=self.stf_interval_spread,
-            after_last_stf=generated if self.stf_count else self._after_last(interval, generated),
+            after_last_stf=self._after_last_stf,
             standby=announced + self.standby_duration,
             after_end=announced + self.beam_not_ready_end_delay,
         )
@@ -67,22 +66,27 @@ class DaqStateMachine(_Section):
     def stf_counts(self) -> Iterable[int]:
         """How many STFs each physics period has; without end where there are endlessly many."""
         if self.is_endless:
-            return itertools.repeat(self._stfs_of_a_period())
-        return itertools.repeat(self._stfs_of_a_period(), self.physics_period_count)
+            return itertools.repeat(self._stfs_of_a_period)
+        return itertools.repeat(self._stfs_of_a_period, self.physics_period_count)
 
+    @property
+    def _making_seconds(self) -> float:
+        return _SENDING_SECONDS + self.stf_generation_time
+
+    @property
     def _stfs_of_a_period(self) -> int:
         """As many as asked for; else as many as begin before the period's duration is over."""
-        interval = self._generation_seconds() + self.stf_interval
-        begun = -(-self.physics_period_duration // interval)
-        return self.stf_count or int(begun)
+        interval = self._making_seconds + self.stf_interval
+        begun = math.ceil(round(self.physics_period_duration / interval, 6))
+        return self.stf_count or begun
 
-    def _after_last(self, interval: float, generated: float) -> float:
-        """After the last STF of a duration: the next is waited for if the time is not yet over."""
-        last = (self._stfs_of_a_period() - 1) * interval
-        return interval if last + generated < self.physics_period_duration else generated
-
-    def _generation_seconds(self) -> float:
-        return _SENDING_SECONDS + self.stf_generation_time
+    @property
+    def _after_last_stf(self) -> float:
+        """The next one is still waited for, if the last is made before the duration is over."""
+        interval = self._making_seconds + self.stf_interval
+        made = (self._stfs_of_a_period - 1) * interval + self._making_seconds
+        is_waited_for = not self.stf_count and round(made, 6) < self.physics_period_duration
+        return interval if is_waited_for else self._making_seconds
 
 
 class FastProcessing(_Section):
