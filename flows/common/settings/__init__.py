@@ -10,11 +10,13 @@ from flows.common.settings.forms import PREFIX, BadSetting
 from flows.common.settings.production import PandaSettings
 from flows.common.settings.services import ApiSettings, StreamSettings, WorkerSettings
 from flows.common.settings.storage import RucioSettings, XrootdSettings
+from flows.common.settings.testbed import AgentsSettings, WorkflowsSettings
 from flows.common.settings.tree import GROUPS, Settings, known_names, names_of, settings
 
 __all__ = [
     "GROUPS",
     "PREFIX",
+    "AgentsSettings",
     "ApiSettings",
     "BadSetting",
     "FastmonSettings",
@@ -23,6 +25,7 @@ __all__ = [
     "Settings",
     "StreamSettings",
     "WorkerSettings",
+    "WorkflowsSettings",
     "XrootdSettings",
     "env_file",
     "known_names",

@@ -31,7 +31,7 @@ from flows.common.settings.storage import (
     RucioProducedSettings,
     XrootdSettings,
 )
-from flows.common.settings.testbed import WorkflowsSettings
+from flows.common.settings.testbed import AgentsSettings, WorkflowsSettings
 
 
 class Settings(BaseModel):
@@ -48,6 +48,7 @@ class Settings(BaseModel):
     relay: RelaySettings
     fastmon: FastmonSettings
     workflows: WorkflowsSettings
+    agents: AgentsSettings
     pcs: PcsSettings
     panda: PandaSettings
     submission: SubmissionSettings
