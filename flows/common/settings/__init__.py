@@ -4,6 +4,7 @@ A setting is read from the environment (``PRODOPS_<GROUP>_<NAME>``, or the origi
 where one is listed), then from ``.env``, then from its default.
 """
 
+from flows.common.settings.agents import AgentsSettings
 from flows.common.settings.env_file import env_file
 from flows.common.settings.fastmon import FastmonSettings
 from flows.common.settings.forms import PREFIX, BadSetting
@@ -15,6 +16,7 @@ from flows.common.settings.tree import GROUPS, Settings, known_names, names_of, 
 __all__ = [
     "GROUPS",
     "PREFIX",
+    "AgentsSettings",
     "ApiSettings",
     "BadSetting",
     "FastmonSettings",

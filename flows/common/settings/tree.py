@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import AliasChoices, BaseModel, ConfigDict, ValidationError
 from pydantic_settings import BaseSettings
 
+from flows.common.settings.agents import AgentsSettings
 from flows.common.settings.env_file import env_file
 from flows.common.settings.fastmon import FastmonSettings
 from flows.common.settings.forms import PREFIX, BadSetting
@@ -46,6 +47,7 @@ class Settings(BaseModel):
     worker: WorkerSettings
     relay: RelaySettings
     fastmon: FastmonSettings
+    agents: AgentsSettings
     pcs: PcsSettings
     panda: PandaSettings
     submission: SubmissionSettings
