@@ -178,11 +178,11 @@ async def log(request: Request, body: Sent) -> Response:
     if len(body.raw) > settings.log_record_bytes:
         text = f"is larger than {settings.log_record_bytes} bytes"
         raise Rejection(413, {"body": [text]})
+    record = body.parse(LogForm).model_dump()
     rate: Rate = request.app.state.log_rate
     if not rate.admits():
         text = f"more than {settings.logs_per_second:g} log records in a second"
         raise Rejection(429, {"detail": text}, {"Retry-After": "1"})
-    record = body.parse(LogForm).model_dump()
     waiting: Records = request.app.state.log_records
     number = await waiting.take(record, size_bytes=len(body.raw))
     view = LogView(id=number, **record)
