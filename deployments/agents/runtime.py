@@ -26,7 +26,7 @@ from deployments.agents.positions import Positions
 from deployments.agents.transport import EPIC_TOPIC, Outgoing, Received, Transport
 from deployments.os_user import user_name
 from deployments.signals import handled
-from flows.common.settings import AgentsSettings
+from flows.common.settings import AgentSettings
 
 OK, FAILED, BAD_CONFIGURATION = 0, 1, 2
 """Exit codes of an agent."""
@@ -77,7 +77,7 @@ class Runtime:
     api: AgentApi
     transport: Transport
     memory: Memory
-    settings: AgentsSettings
+    settings: AgentSettings
     agent_type: str
     namespace: str = ""
     patience: Patience = field(default_factory=Patience)

@@ -18,10 +18,10 @@ class WorkflowsSettings(BaseSettings):
     )
 
 
-class AgentsSettings(BaseSettings):
+class AgentSettings(BaseSettings):
     """Our own agents of the testbed: `prodops agent`."""
 
-    model_config = group("AGENTS")
+    model_config = group("AGENT")
 
     namespace: str = Field(
         "",
@@ -41,7 +41,7 @@ class AgentsSettings(BaseSettings):
         4,
         ge=1,
         le=64,
-        validation_alias=also("AGENTS_WORKERS", "SWF_AGENT_MAX_WORKERS"),
+        validation_alias=also("AGENT_WORKERS", "SWF_AGENT_MAX_WORKERS"),
         description="Threads for an agent's work in the background.",
     )
     late_seconds: float = Field(

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import AliasChoices, BaseModel, ConfigDict, ValidationError
 from pydantic_settings import BaseSettings
 
+from flows.common.settings.agents import AgentsSettings
 from flows.common.settings.env_file import env_file
 from flows.common.settings.fastmon import FastmonSettings
 from flows.common.settings.forms import PREFIX, BadSetting
@@ -31,7 +32,7 @@ from flows.common.settings.storage import (
     RucioProducedSettings,
     XrootdSettings,
 )
-from flows.common.settings.testbed import AgentsSettings, WorkflowsSettings
+from flows.common.settings.testbed import AgentSettings, WorkflowsSettings
 
 
 class Settings(BaseModel):
@@ -48,6 +49,7 @@ class Settings(BaseModel):
     relay: RelaySettings
     fastmon: FastmonSettings
     workflows: WorkflowsSettings
+    agent: AgentSettings
     agents: AgentsSettings
     pcs: PcsSettings
     panda: PandaSettings
