@@ -16,15 +16,16 @@ from flows.common.database import transaction
 from flows.common.models import Request, RequestState
 from flows.common.run import Run
 from flows.common.settings import FastmonSettings, settings
-from flows.fastmon import daq, intake, schemas
+from flows.fastmon import intake, schemas
 from flows.fastmon.domain import Tally
 from flows.fastmon.intake import Incoming, Verdict
 from flows.fastmon.tasks import Sampler
+from flows.workflows.domain import simulation
 
 
 def messages_of(run: int, stfs: int, **plan: Any) -> list[dict[str, Any]]:
     """A run's messages, without the STFs' generation, which nobody here reads."""
-    played = daq.simulate_run(daq.RunPlan(run, stfs, **{"namespace": "epic", **plan}))
+    played = simulation.simulate_run(simulation.RunPlan(run, stfs, **{"namespace": "epic", **plan}))
     return [message for _, message in played if message["msg_type"] != "stf_gen"]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+import uuid
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final, TypeVar
@@ -23,7 +25,7 @@ _T = TypeVar("_T")
 
 MAX_INTEGER: Final = 2**31 - 1
 MAX_BIG_INTEGER: Final = 2**63 - 1
-_LONGEST: Final = 255  # characters of a name
+LONGEST: Final = 255  # characters of a name
 _FIRST_PRINTABLE: Final = 32
 _DELETE: Final = 127
 _YEARS: Final = range(2, 9999)  # so that no time zone takes a time out of the calendar
@@ -32,6 +34,8 @@ NULL: Final = "This field may not be null."
 NO_NUL: Final = "Null characters are not allowed."
 NO_SURROGATES: Final = "Surrogate characters are not allowed."
 INTEGER: Final = "A valid integer is required."
+NUMBER: Final = "A valid number is required."
+BOOLEAN: Final = "Must be a valid boolean."
 UUID: Final = "Must be a valid UUID."
 _UNKEEPABLE: Final = {
     text.NUL: NO_NUL,
@@ -51,7 +55,7 @@ def refuse(text: str) -> PydanticCustomError:
 
 def shown(value: object) -> str:
     """A caller's value, as an answer may repeat it."""
-    return str(value)[:_LONGEST].encode(errors="replace").decode()
+    return str(value)[:LONGEST].encode(errors="replace").decode()
 
 
 def _plain_file_name(value: str) -> str:
@@ -68,6 +72,12 @@ def _no_bool(value: object) -> object:
     return value
 
 
+def _finite(value: object) -> object:
+    if isinstance(value, bool) or (isinstance(value, int) and abs(value) > MAX_BIG_INTEGER):
+        raise refuse(NUMBER)
+    return value
+
+
 def choice(words: type[StrEnum]) -> tuple[Any, Any]:
     """What a field is annotated with that takes one of `words`."""
 
@@ -81,8 +91,12 @@ def choice(words: type[StrEnum]) -> tuple[Any, Any]:
     return PlainValidator(chosen), WithJsonSchema(schema)
 
 
-def _utc(value: object) -> datetime:
-    """The time in UTC; one without a zone is taken to be in UTC."""
+def utc(value: object) -> datetime:
+    """The time in UTC; one without a zone is taken to be in UTC.
+
+    Raises:
+        PydanticCustomError: It is none.
+    """
     try:
         time = datetime.fromisoformat(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
@@ -103,6 +117,27 @@ def _kept(value: _T) -> _T:
     for _, why in unkeepable(value):
         raise refuse(_UNKEEPABLE[why])
     return value
+
+
+def _spelled(value: object) -> object:
+    """Agents send a run's number as a text, and as a number."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _ip_address(value: object) -> str:
+    try:
+        return str(ipaddress.ip_address(value if isinstance(value, str) else ""))
+    except ValueError:
+        raise refuse("Enter a valid IPv4 or IPv6 address.") from None
+
+
+def _parent_uuid(value: object) -> uuid.UUID:
+    if value is None or value == "":
+        raise refuse(NULL)
+    try:
+        return uuid.UUID(value if isinstance(value, str) else "")
+    except ValueError:
+        raise refuse(f"“{shown(value)}” is not a valid UUID.") from None
 
 
 def _parent_name(value: object) -> str:
@@ -137,22 +172,44 @@ def _text(max_length: int, min_length: int = 0) -> Any:
 
 
 FileName = Annotated[
-    str, _text(_LONGEST, 1), AfterValidator(_kept), AfterValidator(_plain_file_name)
+    str, _text(LONGEST, 1), AfterValidator(_kept), AfterValidator(_plain_file_name)
 ]
+Word20 = Annotated[str, _text(20, 1), AfterValidator(_kept)]
+Word30 = Annotated[str, _text(30, 1), AfterValidator(_kept)]
+Word50 = Annotated[str, _text(50, 1), AfterValidator(_kept)]
 Word64 = Annotated[str, _text(64, 1), AfterValidator(_kept)]
-Text64 = Annotated[str, _text(64), AfterValidator(_kept)]
-Text30 = Annotated[str, _text(30), AfterValidator(_kept)]
+Word100 = Annotated[str, _text(100, 1), AfterValidator(_kept)]
+Word200 = Annotated[str, _text(200, 1), AfterValidator(_kept)]
+Word255 = Annotated[str, _text(255, 1), AfterValidator(_kept)]
 Text20 = Annotated[str, _text(20), AfterValidator(_kept)]
+Text30 = Annotated[str, _text(30), AfterValidator(_kept)]
+Text50 = Annotated[str, _text(50), AfterValidator(_kept)]
+Text64 = Annotated[str, _text(64), AfterValidator(_kept)]
+Text100 = Annotated[str, _text(100), AfterValidator(_kept)]
+Text200 = Annotated[str, _text(200), AfterValidator(_kept)]
+Text255 = Annotated[str, _text(255), AfterValidator(_kept)]
+Paragraph = Annotated[str, _text(MAX_INTEGER), AfterValidator(_kept)]
+"""A text of any length: a request's body is bounded."""
+FilledParagraph = Annotated[str, _text(MAX_INTEGER, 1), AfterValidator(_kept)]
 Count = Annotated[int, Field(ge=0, le=MAX_INTEGER), BeforeValidator(_no_bool)]
 WholeNumber = Annotated[int, Field(ge=-MAX_INTEGER - 1, le=MAX_INTEGER), BeforeValidator(_no_bool)]
+BigNumber = Annotated[
+    int, Field(ge=-MAX_BIG_INTEGER - 1, le=MAX_BIG_INTEGER), BeforeValidator(_no_bool)
+]
+Number = Annotated[float, BeforeValidator(_finite)]
 SizeBytes = Annotated[int, Field(ge=0, le=MAX_BIG_INTEGER), BeforeValidator(_no_bool)]
 Time = Annotated[
-    datetime, PlainValidator(_utc), WithJsonSchema({"type": "string", "format": "date-time"})
+    datetime, PlainValidator(utc), WithJsonSchema({"type": "string", "format": "date-time"})
 ]
 JsonObject = Annotated[
     dict[str, Any],
     PlainValidator(_object),
     WithJsonSchema({"type": "object", "additionalProperties": True}),
+]
+RunId = Annotated[str, BeforeValidator(_spelled), _text(50), AfterValidator(_kept)]
+JsonValue = Annotated[Any, PlainValidator(_kept), WithJsonSchema({})]
+Address = Annotated[
+    str, PlainValidator(_ip_address), WithJsonSchema({"type": "string", "format": "ipv4"})
 ]
 ParentName = Annotated[
     str, PlainValidator(_parent_name), WithJsonSchema({"type": "string", "minLength": 1})
@@ -161,6 +218,11 @@ ParentKey = Annotated[
     int,
     PlainValidator(_parent_key),
     WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_INTEGER}),
+]
+ParentUuid = Annotated[
+    uuid.UUID,
+    PlainValidator(_parent_uuid),
+    WithJsonSchema({"type": "string", "format": "uuid"}),
 ]
 UtcTime = Annotated[datetime, AfterValidator(lambda time: time.astimezone(UTC))]
 """A time as an answer shows it."""

@@ -31,6 +31,10 @@ _TEXTS: Final = {
     "int_parsing": fields.INTEGER,
     "int_parsing_size": fields.INTEGER,
     "int_from_float": fields.INTEGER,
+    "float_type": fields.NUMBER,
+    "float_parsing": fields.NUMBER,
+    "bool_type": fields.BOOLEAN,
+    "bool_parsing": fields.BOOLEAN,
     "uuid_type": fields.UUID,
     "uuid_parsing": fields.UUID,
 }

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from itertools import chain
 from typing import Any, Final, Generic, TypeVar
 
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, TypeAdapter
+from pydantic_core import PydanticCustomError
 from sqlalchemy import Engine
 
 from api.http import fields
@@ -107,6 +109,21 @@ def _uuid(name: str, text: str) -> uuid.UUID:
     return value
 
 
+def _boolean(name: str, text: str) -> bool:
+    value = {"true": True, "1": True, "false": False, "0": False}.get(text.lower())
+    if value is None:
+        raise Rejection(400, {name: [fields.BOOLEAN]})
+    return value
+
+
+def _time(name: str, text: str) -> datetime:
+    try:
+        # A zone's `+` that was not escaped arrives as a blank.
+        return fields.utc(text[:11] + text[11:].replace(" ", "+"))
+    except PydanticCustomError as error:
+        raise Rejection(400, {name: [error.message()]}) from None
+
+
 def _text(name: str, text: str) -> str:
     if "\x00" in text:
         raise Rejection(400, {name: [fields.NO_NUL]})
@@ -124,6 +141,8 @@ def _positive(request: Request, name: str, most: int) -> int:
 _KINDS: Final[dict[type, tuple[Callable[[str, str], Any], dict[str, Any]]]] = {
     int: (_integer, {"type": "integer", "minimum": 0, "maximum": fields.MAX_INTEGER}),
     uuid.UUID: (_uuid, {"type": "string", "format": "uuid"}),
+    bool: (_boolean, {"type": "boolean"}),
+    datetime: (_time, {"type": "string", "format": "date-time"}),
     str: (_text, {"type": "string"}),
 }
 

@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request, Response
 from pydantic import BaseModel, Field
+from sqlalchemy import Engine
 from sse_starlette.sse import EventSourceResponse
 
 from api.http.access import NOT_PROVIDED, Sender, gatekeeper
 from api.http.background import running
 from api.http.errors import Rejection
 from api.http.frames import Wanted
+from api.http.group_commit import GroupCommit
 from api.http.stream import Feed
-from api.messages.intake import Intake
 from flows.common.callers import Caller
 from flows.common.database import now
-from flows.fastmon import schemas
-from flows.fastmon.intake import Incoming, Taken
+from flows.fastmon import intake, schemas
+from flows.fastmon.intake import Incoming, Taken, Verdict
+
+Intake = GroupCommit[Incoming, tuple[int, Verdict]]
+
+
+def _store(engine: Engine, batch: Sequence[Incoming]) -> list[tuple[int, Verdict]]:
+    return intake.take_in(engine, batch, source="message")
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     most_bytes = app.state.settings.stream.intake_bytes
-    app.state.intake = Intake(app.state.reserve, most_bytes=most_bytes)
+    app.state.intake = Intake(app.state.reserve, _store, what="messages", most_bytes=most_bytes)
     async with running(app.state.intake.run()):
         yield
 
@@ -90,9 +97,9 @@ async def send_message(request: Request, caller: Sender) -> StoredMessage:
     sent = await request.body()
     body = schemas.decode(sent)
     message = schemas.parse(body)
-    intake: Intake = request.app.state.intake
+    waiting: Intake = request.app.state.intake
     incoming = Incoming(body, message, caller)
-    event_id, verdict = await intake.take(incoming, size_bytes=len(sent))
+    event_id, verdict = await waiting.take(incoming, size_bytes=len(sent))
     return StoredMessage(
         message_id=event_id,
         message_type=message.msg_type,

@@ -24,7 +24,7 @@ from deployments.stack.running import StartProgress, addresses
 from deployments.stack.stack import Stack
 from flows.common import access, callers
 from flows.common.database import make_engine, transaction
-from flows.fastmon.daq import RunPlan
+from flows.workflows.domain.simulation import RunPlan
 
 STFS: Final = 20
 _RATE_HZ: Final = 4.0

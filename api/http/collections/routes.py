@@ -29,6 +29,23 @@ _DETAIL: Final = "/{key}/"
 _MERGED: Final = ("metadata",)
 
 
+def _whole_number(text: str) -> int | None:
+    small = text.isascii() and text.isdecimal() and len(text) <= len(str(fields.MAX_INTEGER))
+    return int(text) if small and int(text) <= fields.MAX_INTEGER else None
+
+
+def _name(text: str) -> str | None:
+    return None if "\x00" in text or len(text) > fields.LONGEST else text
+
+
+_KEYS: Final[dict[type, tuple[Callable[[str], Key | None], dict[str, Any]]]] = {
+    uuid.UUID: (store.as_uuid, {"type": "string", "format": "uuid"}),
+    int: (_whole_number, {"type": "integer", "minimum": 1}),
+    str: (_name, {"type": "string", "minLength": 1, "maxLength": fields.LONGEST}),
+}
+"""How the key in a path is read, and its OpenAPI schema, by the type of its column."""
+
+
 def _as_sent(_session: Session, values: dict[str, Any]) -> dict[str, Any]:
     return values
 
@@ -41,9 +58,10 @@ class Resource:
     collection: Collection
     view: type[BaseModel]
     form: type[BaseModel]
-    remove: Callable[[Session, Key], None]
     example: dict[str, Any]
     changes_example: dict[str, Any]
+    remove: Callable[[Session, Key], None] | None = None
+    """Deletes a row, where more is to be done than to delete it."""
     resolve: Callable[[Session, dict[str, Any]], dict[str, Any]] = _as_sent
     """Puts keys in the place of what a body names otherwise."""
 
@@ -53,15 +71,22 @@ class Resource:
         Raises:
             NotFound: It cannot be one.
         """
-        text = request.path_params["key"]
-        if self.collection.key.type.python_type is uuid.UUID:
-            key: Key | None = store.as_uuid(text)
-        else:
-            small = text.isascii() and text.isdecimal() and len(text) <= len(str(2**31))
-            key = int(text) if small and int(text) <= fields.MAX_INTEGER else None
+        read, _schema = _KEYS[self.collection.key.type.python_type]
+        key = read(request.path_params["key"])
         if key is None:
             raise self.collection.not_found()
         return key
+
+    def delete(self, session: Session, key: Key) -> None:
+        """Delete the row of that key.
+
+        Raises:
+            ProdOpsError: There is none, or it may not be deleted.
+        """
+        if self.remove is None:
+            store.remove(session, self.collection, key)
+        else:
+            self.remove(session, key)
 
     def columns_of(self, session: Session, sent: dict[str, Any]) -> dict[str, Any]:
         """The values that were sent, by column."""
@@ -73,7 +98,7 @@ class Resource:
 # ------------------------------------------------------------------ routes
 
 
-def make_router(resource: Resource, *, removal: str, conflict: str) -> APIRouter:
+def make_router(resource: Resource, *, removal: str = "", conflict: str = "") -> APIRouter:
     """The resource's routes.
 
     Args:
@@ -81,9 +106,15 @@ def make_router(resource: Resource, *, removal: str, conflict: str) -> APIRouter
         removal: What else the deletion of a row deletes, and when it may not be.
         conflict: Why a row may not be written: the description of 409.
     """
+    router = make_reading_router(resource)
+    _add_writing(router, resource, removal, conflict)
+    return router
+
+
+def make_reading_router(resource: Resource) -> APIRouter:
+    """The routes of the resource that read it."""
     router = APIRouter(route_class=RestRoute, prefix=f"/api/{resource.path}", tags=[resource.path])
     _add_reading(router, resource)
-    _add_writing(router, resource, removal, conflict)
     return router
 
 
@@ -168,7 +199,7 @@ def _add_writing(router: APIRouter, resource: Resource, removal: str, conflict: 
     )
     async def delete_row(request: Request, _caller: AgentWriter) -> None:
         key = resource.key(request)
-        await take_in(request, lambda session: resource.remove(session, key))
+        await take_in(request, lambda session: resource.delete(session, key))
 
 
 async def _write(
@@ -179,6 +210,7 @@ async def _write(
     def write(session: Session) -> Record:
         store.get(session, resource.collection, key)
         values = resource.columns_of(session, body.read(form))
+        values.pop(resource.collection.key.name, None)  # the path says which
         return store.change(session, resource.collection, key, values, merge=merge)
 
     return resource.view.model_validate(await take_in(request, write))
@@ -197,8 +229,7 @@ def _refusals(*codes: int, conflict: str = "") -> dict[int | str, dict[str, Any]
 
 
 def _key_parameter(resource: Resource) -> dict[str, Any]:
-    is_uuid = resource.collection.key.type.python_type is uuid.UUID
-    schema = {"type": "string", "format": "uuid"} if is_uuid else {"type": "integer", "minimum": 1}
+    _read, schema = _KEYS[resource.collection.key.type.python_type]
     text = f"`{resource.collection.key.name}` of the {resource.collection.words}."
     parameter = {
         "name": "key", "in": "path", "required": True, "description": text, "schema": schema

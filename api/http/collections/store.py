@@ -5,6 +5,7 @@ Rows come and go in the wire's names and order.
 
 from __future__ import annotations
 
+import operator
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,7 +20,9 @@ from sqlalchemy import (
     RowMapping,
     Select,
     Table,
+    UniqueConstraint,
     case,
+    delete,
     func,
     insert,
     literal,
@@ -35,7 +38,7 @@ from api.http import fields
 from blocks.errors import Invalid, NotFound
 from flows.common.database import Base, now
 
-Key = int | uuid.UUID
+Key = int | str | uuid.UUID
 Record = RowMapping
 Values = Mapping[str, Any]
 
@@ -51,11 +54,16 @@ def _unguarded(_session: Session, _which: ColumnElement[bool]) -> None:
     return None
 
 
-class Filter(NamedTuple):
-    """A query parameter: the column that it is compared with, and what it means."""
+def _unfound(_session: Session, _key: Key) -> None:
+    return None
 
-    column: Column[Any]
+
+class Filter(NamedTuple):
+    """A query parameter: the column that it is compared with, what it means, and how."""
+
+    column: ColumnElement[Any]
     meaning: str
+    compare: Callable[[Any, Any], Any] = operator.eq
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -66,6 +74,7 @@ class Collection:
         name: What a row is called.
         words: The same in lower-case words, as texts spell it.
         columns: Columns of the fields that are called otherwise in the table.
+        elsewhere: Finds the row of a key that is not in the table, where `rows` has such too.
         guard: Raises where one of the rows that a condition names may not be changed.
     """
 
@@ -76,6 +85,7 @@ class Collection:
     order: tuple[Column[Any], ...]
     filters: Mapping[str, Filter]
     columns: Mapping[str, str] = field(default_factory=dict)
+    elsewhere: Callable[[Session, Key], Record | None] = _unfound
     guard: Callable[[Session, ColumnElement[bool]], None] = _unguarded
 
     @property
@@ -99,6 +109,7 @@ def get(session: Session, collection: Collection, key: Key) -> Record:
         NotFound: There is none.
     """
     row = session.execute(collection.rows.where(collection.key == key)).mappings().one_or_none()
+    row = row or collection.elsewhere(session, key)
     if row is None:
         raise collection.not_found()
     return row
@@ -132,7 +143,10 @@ def rows_after(
 
 def _filtered(collection: Collection, wanted: Values) -> Select[Any]:
     return collection.rows.where(
-        *(collection.filters[name].column == value for name, value in wanted.items())
+        *(
+            each.compare(each.column, value)
+            for each, value in ((collection.filters[name], wanted[name]) for name in wanted)
+        )
     )
 
 
@@ -154,7 +168,7 @@ def add(session: Session, collection: Collection, values: Values) -> Record:
         Invalid: A unique value is taken, or what it points to is not there.
     """
     with _named_conflicts(collection, values):
-        key = session.scalar(
+        key: Key | None = session.scalar(
             insert(collection.table).values(**_nulls(values)).returning(collection.key)
         )
     assert key is not None  # noqa: S101 - an insert without conflict clause returns its row
@@ -184,6 +198,19 @@ def change(
     return get(session, collection, key)
 
 
+def remove(session: Session, collection: Collection, key: Key) -> None:
+    """Delete a row, and what the database deletes with it.
+
+    Raises:
+        NotFound: There is no such row.
+        ProdOpsError: Its guard says no.
+    """
+    collection.guard(session, collection.key == key)
+    gone = delete(collection.table).where(collection.key == key).returning(collection.key)
+    if session.scalar(gone) is None:
+        raise collection.not_found()
+
+
 def _nulls(values: Values) -> dict[str, Any]:
     """None as SQL's NULL in every column: a JSON column would keep it as JSON's null."""
     return {name: null() if value is None else value for name, value in values.items()}
@@ -197,17 +224,31 @@ def _merged(column: Column[Any], value: Any) -> ColumnElement[Any]:
 @contextmanager
 def _named_conflicts(collection: Collection, values: Values) -> Iterator[None]:
     """A broken constraint in the wire's words: only the database sees every race."""
-    table = collection.table
-    field_of = {column: name for name, column in collection.columns.items()}
     try:
         yield
     except IntegrityError as error:
         broken = error.orig.diag.constraint_name if isinstance(error.orig, psycopg.Error) else None
-        for column in table.columns:
-            name = column.name
-            if broken == f"{table.name}_{name}_key":
-                text = f"{collection.words} with this {name.replace('_', ' ')} already exists."
-                raise Invalid({name: [text]}) from None
-            if broken == f"{table.name}_{name}_fkey":
-                raise Invalid({field_of[name]: [fields.no_such_key(values[name])]}) from None
+        if broken is not None and (errors := _conflict(collection, values, broken)):
+            raise Invalid(errors) from None
         raise
+
+
+def _conflict(collection: Collection, values: Values, broken: str) -> dict[str, list[str]]:
+    """What is wrong by field, where that constraint is broken; nothing for any other."""
+    table = collection.table
+    field_of = {column: name for name, column in collection.columns.items()}
+    taken = {f"{table.name}_pkey": collection.key.name}
+    taken |= {f"{table.name}_{each.name}_key": each.name for each in table.columns}
+    if name := taken.get(broken):
+        text = f"{collection.words} with this {name.replace('_', ' ')} already exists."
+        return {name: [text]}
+    for column in table.columns:
+        if broken == f"{table.name}_{column.name}_fkey":
+            return {
+                field_of.get(column.name, column.name): [fields.no_such_key(values[column.name])]
+            }
+    for constraint in table.constraints:
+        if isinstance(constraint, UniqueConstraint) and constraint.name == broken:
+            names = ", ".join(field_of.get(each.name, each.name) for each in constraint.columns)
+            return {"non_field_errors": [f"The fields {names} must make a unique set."]}
+    return {}

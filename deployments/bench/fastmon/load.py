@@ -24,7 +24,7 @@ from blocks.errors import ProdOpsError
 from deployments.bench.common.figures import percentile
 from deployments.bench.common.stack import BenchBroken, BenchStack
 from deployments.bench.fastmon.clients import Address, Client, differences
-from flows.fastmon import daq
+from flows.workflows.domain import simulation
 
 TFS_PER_STF: Final = 7
 _CONNECTIONS: Final = 8
@@ -151,8 +151,10 @@ class Load:
 
     async def play(self, run: int, stfs: int, rate: float, patience: float) -> dict[str, Any]:
         """Announce STFs at a rate; wait until every TF of theirs has arrived."""
-        plan = daq.RunPlan(run, stfs, namespace="bench")
-        ready = [body for _, body in daq.simulate_run(plan) if body["msg_type"] == "stf_ready"]
+        plan = simulation.RunPlan(run, stfs, namespace="bench")
+        ready = [
+            body for _, body in simulation.simulate_run(plan) if body["msg_type"] == "stf_ready"
+        ]
         self._first_tf.clear()
         self._tfs = 0
         bodies = [json.dumps(body).encode() for body in ready]

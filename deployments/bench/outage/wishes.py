@@ -9,7 +9,7 @@ from deployments.bench.outage import load
 from deployments.bench.outage.load import Series, Wish
 from deployments.bench.outage.schedules import STFS_A_SECOND, Schedule
 from deployments.bench.payload_logs.logs import JobLog, LogMaker
-from flows.fastmon import daq
+from flows.workflows.domain import simulation
 
 _LOG_BYTES: Final = 60_000
 _STF_SECONDS: Final = 240.0
@@ -58,5 +58,9 @@ class WishMaker:
 
 def _stfs(schedule: Schedule) -> list[Wish]:
     number = round(_STF_SECONDS * STFS_A_SECOND)
-    plan = daq.RunPlan(run_of(schedule), number, namespace=namespace_of(schedule))
-    return [load.stf(body) for _, body in daq.simulate_run(plan) if body["msg_type"] == "stf_ready"]
+    plan = simulation.RunPlan(run_of(schedule), number, namespace=namespace_of(schedule))
+    return [
+        load.stf(body)
+        for _, body in simulation.simulate_run(plan)
+        if body["msg_type"] == "stf_ready"
+    ]

@@ -14,7 +14,7 @@ import typer
 
 from deployments.cli.fastmon import run_player
 from deployments.cli.monitor_access import INTERRUPTED, Token, Url, connected_monitor
-from flows.fastmon import daq
+from flows.workflows.domain import simulation
 
 daq_app = typer.Typer(no_args_is_help=True, help="Simulate the data acquisition.")
 
@@ -58,7 +58,7 @@ def simulate(
     Ctrl+C ends the run in order, with its end_run.
     """
     with connected_monitor(url, token) as api:
-        plan = daq.RunPlan(
+        plan = simulation.RunPlan(
             run_number=api.next_run_number() if run is None else run,
             stfs=stfs,
             rate_hz=rate,
@@ -77,7 +77,7 @@ def simulate(
 
 
 @contextmanager
-def _progress(plan: daq.RunPlan) -> Iterator[Callable[[daq.Message], None]]:
+def _progress(plan: simulation.RunPlan) -> Iterator[Callable[[simulation.Message], None]]:
     """A progress bar at a terminal, else a line for each change of state and each tenth."""
     if not sys.stderr.isatty():
         yield _lines(plan)
@@ -97,8 +97,8 @@ def _progress(plan: daq.RunPlan) -> Iterator[Callable[[daq.Message], None]]:
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(f"run {plan.run_id}", total=plan.stfs)
 
-        def shown(message: daq.Message) -> None:
-            if message["msg_type"] in daq.LIFECYCLE:  # the last stf_ready come after the end
+        def shown(message: simulation.Message) -> None:
+            if message["msg_type"] in simulation.LIFECYCLE:  # the last stf_ready come after the end
                 state = message.get("substate", "ended")
                 bar.update(task, description=f"run {plan.run_id} {state}")
             bar.advance(task, message["msg_type"] == "stf_ready")
@@ -106,12 +106,12 @@ def _progress(plan: daq.RunPlan) -> Iterator[Callable[[daq.Message], None]]:
         yield shown
 
 
-def _lines(plan: daq.RunPlan) -> Callable[[daq.Message], None]:
+def _lines(plan: simulation.RunPlan) -> Callable[[simulation.Message], None]:
     step = max(1, plan.stfs // 10)
 
-    def shown(message: daq.Message) -> None:
+    def shown(message: simulation.Message) -> None:
         kind, sequence = message["msg_type"], message.get("sequence", 0)
-        if kind in daq.LIFECYCLE:
+        if kind in simulation.LIFECYCLE:
             typer.echo(f"run {plan.run_id}: {kind}", err=True)
         elif kind == "stf_ready" and (sequence % step == 0 or sequence == plan.stfs):
             typer.echo(f"run {plan.run_id}: {sequence} of {plan.stfs} STFs ready", err=True)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Self
 
 from blocks import monitor_api
-from flows.fastmon import daq
+from flows.workflows.domain import simulation
 
 _SENDERS = 16
 _MOST_IN_FLIGHT = 64
@@ -36,10 +36,10 @@ class RunReport:
 
 def play(
     api: monitor_api.MonitorApi,
-    plan: daq.RunPlan,
+    plan: simulation.RunPlan,
     *,
     is_realtime: bool = True,
-    shown: Callable[[daq.Message], None] = lambda _message: None,
+    shown: Callable[[simulation.Message], None] = lambda _message: None,
 ) -> RunReport:
     """Send a run's messages and wait for every answer; a Ctrl+C ends the run with its end_run.
 
@@ -65,12 +65,12 @@ def play(
             sender.finish()
             if not sender.count("end_run"):
                 tick = round(time.monotonic() - begun, 6)
-                sender.send(daq.end_of_run(plan, tick, sender.count("stf_gen")))
+                sender.send(simulation.end_of_run(plan, tick, sender.count("stf_gen")))
     return _report(plan, sender, time.monotonic() - begun, is_broken_off=is_broken_off)
 
 
 def _report(
-    plan: daq.RunPlan, sender: _Sender, seconds: float, *, is_broken_off: bool
+    plan: simulation.RunPlan, sender: _Sender, seconds: float, *, is_broken_off: bool
 ) -> RunReport:
     stfs = sender.count("stf_gen")
     return RunReport(
@@ -112,9 +112,9 @@ class _Sender:
         if kind is None:
             self._raise_failure()
 
-    def hand_over(self, message: daq.Message) -> None:
+    def hand_over(self, message: simulation.Message) -> None:
         """Send a message, soon; raises what became of an earlier one."""
-        is_barrier = message["msg_type"] in daq.LIFECYCLE
+        is_barrier = message["msg_type"] in simulation.LIFECYCLE
         if is_barrier:
             self.settle()
         self._free.acquire()
@@ -136,7 +136,7 @@ class _Sender:
         self._pool.shutdown()
         self._raise_failure()
 
-    def send(self, message: daq.Message) -> None:
+    def send(self, message: simulation.Message) -> None:
         """Send a message now, in this thread."""
         begun = time.monotonic()
         self._api.send(message)
@@ -159,10 +159,12 @@ class _Sender:
             raise self._failures[0]
 
 
-def _paced(plan: daq.RunPlan, sender: _Sender, *, is_realtime: bool) -> Iterator[daq.Message]:
+def _paced(
+    plan: simulation.RunPlan, sender: _Sender, *, is_realtime: bool
+) -> Iterator[simulation.Message]:
     """Each message when it is due; a run that fell behind catches up."""
     due = time.monotonic()
-    for pause_seconds, message in daq.simulate_run(plan):
+    for pause_seconds, message in simulation.simulate_run(plan):
         if not is_realtime:
             yield message | {"timestamp": datetime.now(UTC).isoformat(timespec="microseconds")}
             continue

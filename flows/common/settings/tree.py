@@ -11,6 +11,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, ValidationError
 from pydantic_settings import BaseSettings
 
 from flows.common.settings.bus import BusSettings
+from flows.common.settings.agents import AgentsSettings
 from flows.common.settings.env_file import env_file
 from flows.common.settings.fastmon import FastmonSettings
 from flows.common.settings.forms import PREFIX, BadSetting
@@ -32,6 +33,7 @@ from flows.common.settings.storage import (
     RucioProducedSettings,
     XrootdSettings,
 )
+from flows.common.settings.testbed import AgentSettings, WorkflowsSettings
 
 
 class Settings(BaseModel):
@@ -48,6 +50,9 @@ class Settings(BaseModel):
     relay: RelaySettings
     bus: BusSettings
     fastmon: FastmonSettings
+    workflows: WorkflowsSettings
+    agent: AgentSettings
+    agents: AgentsSettings
     pcs: PcsSettings
     panda: PandaSettings
     submission: SubmissionSettings

@@ -11,7 +11,9 @@ from sqlalchemy import select, text
 
 from flows.agents import repository
 from flows.agents.models import AppLog, PersistentState, SystemAgent
-from flows.agents.repository import Counter, Heard, Heartbeat
+from flows.agents.repository import Heard, Heartbeat
+from flows.common import counters
+from flows.common.counters import Counter
 from flows.common.database import transaction
 from tests.databases import Database
 
@@ -24,7 +26,7 @@ HERE = {"pid": 7, "hostname": "here"}
 
 def count(database: Database, counter: Counter) -> int:
     with transaction(database.web_engine) as session:
-        return repository.next_number(session, counter)
+        return counters.next_number(session, counter)
 
 
 def beat(database: Database, at: datetime, *said: dict[str, Any], name: str = "a") -> list[Heard]:
@@ -63,7 +65,7 @@ def test_no_two_callers_get_the_same_number(database):
 
 def test_a_number_that_was_not_committed_is_given_again(database):
     with transaction(database.web_engine) as session:
-        repository.next_number(session, Counter.RUN_NUMBER)
+        counters.next_number(session, Counter.RUN_NUMBER)
         session.rollback()
     assert count(database, Counter.RUN_NUMBER) == 100010
 

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from deployments.cli.fastmon import run_player
 from deployments.cli.fastmon.daq import daq_app
 from deployments.cli.fastmon.watch import fastmon_app
-from flows.fastmon import daq
+from flows.workflows.domain import simulation
 from tests.fake_monitor import FakeMonitor, Stream, api_of, fake_monitor, frame, tf_frame
 from tests.waiting import PATIENCE, wait_until
 
@@ -114,12 +114,12 @@ def test_status_tells_how_many_clients_the_monitor_has():
 
 
 def test_a_played_run_arrives_whole_with_its_state_changes_in_place():
-    plan = daq.RunPlan(run_number=7, stfs=30, physics_periods=3)
+    plan = simulation.RunPlan(run_number=7, stfs=30, physics_periods=3)
     with fake_monitor() as monitor, api_of(monitor) as api:
         report = run_player.play(api, plan, is_realtime=False)
-    wanted = [message for _, message in daq.simulate_run(plan)]
+    wanted = [message for _, message in simulation.simulate_run(plan)]
     assert (report.stfs, report.messages) == (30, len(wanted))
-    changes = [place for place, m in enumerate(wanted) if m["msg_type"] in daq.LIFECYCLE]
+    changes = [place for place, m in enumerate(wanted) if m["msg_type"] in simulation.LIFECYCLE]
     assert [monitor.messages[place]["msg_type"] for place in changes] == [
         wanted[place]["msg_type"] for place in changes
     ]
@@ -134,7 +134,7 @@ def test_one_slow_answer_does_not_hold_up_a_run():
         if (message["msg_type"], message.get("sequence")) == ("stf_gen", 1):
             assert others_came.wait(10)
 
-    plan = daq.RunPlan(run_number=7, stfs=20, rate_hz=100, beam_seconds=0)
+    plan = simulation.RunPlan(run_number=7, stfs=20, rate_hz=100, beam_seconds=0)
     with fake_monitor(before_answer=answer_the_first_stf_last) as monitor, api_of(monitor) as api:
         report = run_player.play(api, plan)
     assert len(monitor.messages) == report.messages == 43
@@ -142,7 +142,7 @@ def test_one_slow_answer_does_not_hold_up_a_run():
 
 
 def test_a_run_goes_on_over_a_monitor_that_cannot_answer_for_a_moment():
-    plan = daq.RunPlan(run_number=7, stfs=10)
+    plan = simulation.RunPlan(run_number=7, stfs=10)
     with fake_monitor(failing_posts=[503] * 5) as monitor, api_of(monitor) as api:
         run_player.play(api, plan, is_realtime=False)
     assert len(monitor.messages) == 23

@@ -7,7 +7,7 @@ from contextlib import redirect_stderr
 import pytest
 
 from deployments.cli.fastmon import daq as commands
-from flows.fastmon.daq import RunPlan
+from flows.workflows.domain.simulation import RunPlan
 
 STFS = 1013
 

@@ -1,6 +1,6 @@
-"""A simulated data-taking run: the messages of the DAQ and of its data agent, with their times.
+"""A simulated run at a rate: the messages of the DAQ and of its data agent, with their times.
 
-Pure. Sequence, keys and their order: fast-monitoring contract §1.5 and §1.6(a).
+Keys and their order: fast-monitoring contract sections 1.5 and 1.6(a).
 """
 
 from __future__ import annotations
@@ -10,19 +10,26 @@ import random
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime
 
 from blocks.errors import ProdOpsError
+from flows.workflows.domain.data_taking import (
+    LIFECYCLE,
+    Identity,
+    Message,
+    Period,
+    Timing,
+    end_run,
+    periods,
+    take_data,
+)
 
-Message = dict[str, Any]
+__all__ = ["LIFECYCLE", "BadRunPlan", "Message", "RunPlan", "end_of_run", "simulate_run"]
 
 FILE_URL = "file:///simulated/"
-LIFECYCLE = frozenset({"run_imminent", "start_run", "pause_run", "resume_run", "end_run"})
 _READY_SECONDS = (0.1, 0.3)  # what a data agent takes for one STF
 _END_SECONDS = 0.05  # less, so that a run's last stf_ready comes after its end, as it does
 _RATES_HZ = (0.001, 100_000)
-_STANDBY_REASON = "Brief standby period"
 
 
 class BadRunPlan(ProdOpsError):
@@ -78,9 +85,34 @@ class RunPlan:
         """Sender of ``stf_ready``."""
         return f"data-agent-{self.user}-1"
 
-    def filename(self, sequence: int) -> str:
-        """Name of an STF, counted from one."""
-        return f"swf.{self.run_id}.{sequence:06d}.stf"
+    @property
+    def identity(self) -> Identity:
+        """Whose the run's own messages are."""
+        return Identity(
+            run_number=self.run_number,
+            namespace=self.namespace,
+            execution_id=self.execution_id,
+            sender=self.daq_name,
+            started=self.started,
+        )
+
+    @property
+    def timing(self) -> Timing:
+        """When what happens."""
+        interval = 1 / self.rate_hz
+        return Timing(
+            before_start=self.beam_seconds,
+            before_first_stf=interval,
+            stf_interval=interval,
+            after_last_stf=min(_END_SECONDS, interval),
+            standby=self.standby_seconds,
+        )
+
+    def periods(self) -> Iterator[Period]:
+        """The physics periods, among which the STFs are divided."""
+        each, left = divmod(self.stfs, self.physics_periods)
+        counts = (each + (number < left) for number in range(self.physics_periods))
+        return periods(self.timing, counts)
 
 
 def simulate_run(plan: RunPlan) -> Iterator[tuple[float, Message]]:
@@ -90,17 +122,20 @@ def simulate_run(plan: RunPlan) -> Iterator[tuple[float, Message]]:
         Seconds since the message before, and the message. Its times are those of the simulation:
         ``plan.started`` and what has passed since.
     """
-    daq = ((tick, 0, message) for tick, message in _daq_messages(plan))
-    data_agent = ((tick, 1, message) for tick, message in _data_agent_messages(plan))
+    daq = take_data(plan.identity, plan.timing, plan.periods())
+    lanes = (
+        ((tick, 0, message) for tick, message in daq),
+        ((tick, 1, message) for tick, message in _data_agent_messages(plan)),
+    )
     before = 0.0
-    for tick, _lane, message in heapq.merge(daq, data_agent, key=lambda item: item[:2]):
+    for tick, _lane, message in heapq.merge(*lanes, key=lambda item: item[:2]):
         yield tick - before, message
         before = tick
 
 
 def end_of_run(plan: RunPlan, tick: float, stfs: int) -> Message:
     """Make the message that ends a run, also one that was broken off after ``stfs`` STFs."""
-    return _daq_message(plan, "end_run", tick, total_stf_files=stfs)
+    return end_run(plan.identity, tick, stfs)
 
 
 def _require(is_met: bool, what: str) -> None:  # noqa: FBT001 - reads as a sentence
@@ -108,87 +143,19 @@ def _require(is_met: bool, what: str) -> None:  # noqa: FBT001 - reads as a sent
         raise BadRunPlan(f"cannot simulate this run: {what}")
 
 
-def _daq_messages(plan: RunPlan) -> Iterator[tuple[float, Message]]:
-    yield 0.0, _state(plan, "run_imminent", 0.0, "not_ready")
-    end = 0.0
-    for period in _periods(plan):
-        if period.first > 1:
-            pause = _state(plan, "pause_run", end, "standby", reason=_STANDBY_REASON)
-            yield end, pause
-        opening = "resume_run" if period.first > 1 else "start_run"
-        yield period.begin, _state(plan, opening, period.begin, "physics")
-        for sequence, tick in period.stfs(plan.rate_hz):
-            yield tick, _stf_gen(plan, tick, sequence)
-        end = period.end(plan.rate_hz)
-    yield end, end_of_run(plan, end, plan.stfs)
-
-
-@dataclass(frozen=True)
-class _Period:
-    """A physics period: when it begins, and the sequence numbers of its first STF and the next."""
-
-    begin: float
-    first: int
-    beyond: int
-
-    def stfs(self, rate_hz: float) -> Iterator[tuple[int, float]]:
-        for sequence in range(self.first, self.beyond):
-            yield sequence, round(self.begin + (sequence - self.first + 1) / rate_hz, 6)
-
-    def end(self, rate_hz: float) -> float:
-        physics_seconds = (self.beyond - self.first) / rate_hz
-        return round(self.begin + physics_seconds + min(_END_SECONDS, 1 / rate_hz), 6)
-
-
-def _periods(plan: RunPlan) -> Iterator[_Period]:
-    begin, first = plan.beam_seconds, 1
-    each, left = divmod(plan.stfs, plan.physics_periods)
-    for number in range(plan.physics_periods):
-        period = _Period(begin, first, first + each + (number < left))
-        yield period
-        first = period.beyond
-        begin = round(period.end(plan.rate_hz) + plan.standby_seconds, 6)
-
-
 def _data_agent_messages(plan: RunPlan) -> Iterator[tuple[float, Message]]:
     draw = random.Random(plan.seed)  # noqa: S311 - a simulation, to be the same every time
     ready = 0.0
-    for period in _periods(plan):
-        for sequence, tick in period.stfs(plan.rate_hz):
+    for period in plan.periods():
+        for sequence, tick in period.stfs():
             # One agent works through the STFs, so that none overtakes another.
             ready = max(ready, round(tick + draw.uniform(*_READY_SECONDS), 6))
             yield ready, _stf_ready(plan, tick, ready, sequence)
 
 
-def _state(plan: RunPlan, msg_type: str, tick: float, substate: str, **more: Any) -> Message:
-    state = "beam" if msg_type == "run_imminent" else "run"
-    return _daq_message(plan, msg_type, tick, state=state, substate=substate, **more)
-
-
-def _stf_gen(plan: RunPlan, tick: float, sequence: int) -> Message:
-    named = {"filename": plan.filename(sequence), "sequence": sequence}
-    states = {"state": "run", "substate": "physics"}
-    return _daq_message(plan, "stf_gen", tick, named=named, **states)
-
-
-def _daq_message(
-    plan: RunPlan, msg_type: str, tick: float, *, named: Message | None = None, **more: Any
-) -> Message:
-    return {
-        "msg_type": msg_type,
-        "namespace": plan.namespace,
-        "execution_id": plan.execution_id,
-        "run_id": plan.run_id,
-        **(named or {}),
-        "timestamp": _time(plan, tick),
-        "simulation_tick": tick,
-        **more,
-        "sender": plan.daq_name,
-    }
-
-
 def _stf_ready(plan: RunPlan, tick: float, ready: float, sequence: int) -> Message:
-    filename = plan.filename(sequence)
+    identity = plan.identity
+    filename = identity.filename(sequence)
     has_size = plan.size_bytes is not None
     counted = {} if plan.tf_count is None else {"tf_count": plan.tf_count}
     return {
@@ -197,10 +164,10 @@ def _stf_ready(plan: RunPlan, tick: float, ready: float, sequence: int) -> Messa
         "filename": filename,
         "run_id": plan.run_id,
         "file_url": f"{FILE_URL}{filename}" if has_size else None,
-        "checksum": _checksum(filename) if has_size else None,
+        "checksum": simulated_checksum(filename) if has_size else None,
         "size_bytes": plan.size_bytes,
-        "start": _time(plan, tick - 1 / plan.rate_hz) if has_size else None,
-        "end": _time(plan, tick) if has_size else None,
+        "start": identity.time(tick - 1 / plan.rate_hz) if has_size else None,
+        "end": identity.time(tick) if has_size else None,
         "state": "run",
         "substate": "physics",
         "sequence": sequence,
@@ -209,15 +176,11 @@ def _stf_ready(plan: RunPlan, tick: float, ready: float, sequence: int) -> Messa
         # The original loses the execution and has no time here; more keys hurt no reader (§1.9).
         **counted,
         "execution_id": plan.execution_id,
-        "timestamp": _time(plan, ready),
+        "timestamp": identity.time(ready),
         "sender": plan.data_agent_name,
     }
 
 
-def _checksum(filename: str) -> str:
+def simulated_checksum(filename: str) -> str:
     """Rucio's form of an adler32, here of the name, since a simulated file has no content."""
     return f"ad:{zlib.adler32(filename.encode()):08x}"
-
-
-def _time(plan: RunPlan, tick: float) -> str:
-    return (plan.started + timedelta(seconds=tick)).isoformat(timespec="microseconds")

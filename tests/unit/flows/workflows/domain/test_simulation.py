@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.fastmon import daq
+from flows.workflows.domain import simulation
 
 STARTED = datetime(2026, 1, 2, tzinfo=UTC)
 
 
 @st.composite
-def plans(draw: st.DrawFn) -> daq.RunPlan:
+def plans(draw: st.DrawFn) -> simulation.RunPlan:
     stfs = draw(st.integers(1, 40))
-    return daq.RunPlan(
+    return simulation.RunPlan(
         run_number=draw(st.integers(0, 10**9)),
         stfs=stfs,
         rate_hz=draw(st.floats(0.01, 1000)),
@@ -30,17 +30,17 @@ def plans(draw: st.DrawFn) -> daq.RunPlan:
     )
 
 
-def messages(plan: daq.RunPlan) -> list[daq.Message]:
-    return [message for _, message in daq.simulate_run(plan)]
+def messages(plan: simulation.RunPlan) -> list[simulation.Message]:
+    return [message for _, message in simulation.simulate_run(plan)]
 
 
-def of_type(sent: list[daq.Message], msg_type: str) -> list[daq.Message]:
+def of_type(sent: list[simulation.Message], msg_type: str) -> list[simulation.Message]:
     return [message for message in sent if message["msg_type"] == msg_type]
 
 
 @given(plans())
 def test_a_run_begins_and_ends_once_and_its_periods_alternate(plan):
-    kinds = [m["msg_type"] for m in messages(plan) if m["msg_type"] in daq.LIFECYCLE]
+    kinds = [m["msg_type"] for m in messages(plan) if m["msg_type"] in simulation.LIFECYCLE]
     standbys = ["pause_run", "resume_run"] * (plan.physics_periods - 1)
     assert kinds == ["run_imminent", "start_run", *standbys, "end_run"]
 
@@ -60,7 +60,7 @@ def test_stfs_are_generated_only_while_physics_is_on(plan):
     is_on = False
     for message in messages(plan):
         kind = message["msg_type"]
-        if kind in daq.LIFECYCLE:
+        if kind in simulation.LIFECYCLE:
             is_on = kind in ("start_run", "resume_run")
         assert kind != "stf_gen" or is_on
 
@@ -74,7 +74,7 @@ def test_the_last_stf_is_ready_after_the_end_of_the_run(plan):
 @given(plans())
 def test_pauses_add_up_to_the_times_that_the_messages_carry(plan):
     passed = 0.0
-    for pause_seconds, message in daq.simulate_run(plan):
+    for pause_seconds, message in simulation.simulate_run(plan):
         assert pause_seconds >= 0
         passed += pause_seconds
         at = datetime.fromisoformat(message["timestamp"])
@@ -102,12 +102,12 @@ def test_messages_have_the_keys_of_the_wire_in_their_order():
         "pause_run": [*common, *timed, "state", "substate", "reason", "sender"],
         "end_run": [*common, *timed, "total_stf_files", "sender"],
     }
-    sent = messages(daq.RunPlan(run_number=7, stfs=2, physics_periods=2))
+    sent = messages(simulation.RunPlan(run_number=7, stfs=2, physics_periods=2))
     assert {kind: list(of_type(sent, kind)[0]) for kind in wanted} == wanted
 
 
 def test_stf_ready_begins_with_the_keys_of_the_original():
-    (ready,) = of_type(messages(daq.RunPlan(run_number=7, stfs=1)), "stf_ready")
+    (ready,) = of_type(messages(simulation.RunPlan(run_number=7, stfs=1)), "stf_ready")
     assert " ".join(list(ready)[:14]) == (
         "msg_type namespace filename run_id file_url checksum size_bytes start end"
         " state substate sequence simulation_tick processed_by"
@@ -117,7 +117,7 @@ def test_stf_ready_begins_with_the_keys_of_the_original():
 
 
 def test_without_size_and_tf_count_stf_ready_is_as_the_original_sends_it():
-    plan = daq.RunPlan(run_number=7, stfs=1, size_bytes=None, tf_count=None)
+    plan = simulation.RunPlan(run_number=7, stfs=1, size_bytes=None, tf_count=None)
     (ready,) = of_type(messages(plan), "stf_ready")
     empty = ("file_url", "checksum", "size_bytes", "start", "end")
     assert [ready[key] for key in empty] == [None] * 5
@@ -135,5 +135,5 @@ def test_without_size_and_tf_count_stf_ready_is_as_the_original_sends_it():
     ],
 )
 def test_a_plan_that_makes_no_run_says_why(part, value):
-    with pytest.raises(daq.BadRunPlan, match="cannot simulate this run"):
-        daq.RunPlan(**{"run_number": 1, "stfs": 2, part: value})
+    with pytest.raises(simulation.BadRunPlan, match="cannot simulate this run"):
+        simulation.RunPlan(**{"run_number": 1, "stfs": 2, part: value})

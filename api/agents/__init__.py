@@ -1,0 +1,1 @@
+"""What the testbed's agents call: counters, heartbeats, logs, subscribers and workflows."""

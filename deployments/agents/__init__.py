@@ -1,0 +1,1 @@
+"""Our own agents of the testbed, and the runtime that they share."""

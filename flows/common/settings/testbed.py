@@ -1,0 +1,55 @@
+"""Settings of the testbed: its workflows, and our own agents."""
+
+from __future__ import annotations
+
+from pydantic import Field
+from pydantic_settings import BaseSettings
+
+from flows.common.settings.forms import also, group
+
+
+class WorkflowsSettings(BaseSettings):
+    """Workflows that play the data acquisition."""
+
+    model_config = group("WORKFLOWS")
+
+    at_a_time: int = Field(
+        4, ge=1, description="Most workflows that run at a time, in all workers."
+    )
+
+
+class AgentSettings(BaseSettings):
+    """Our own agents of the testbed: `prodops agent`."""
+
+    model_config = group("AGENT")
+
+    namespace: str = Field(
+        "",
+        max_length=100,
+        description="Namespace whose messages agents act on; empty: all, as their own is none.",
+    )
+    heartbeat_seconds: float = Field(
+        60.0, gt=0, le=150, description="Interval of an agent's heartbeats."
+    )
+    start_seconds: float = Field(
+        600.0, gt=0, description="How long an agent that starts waits for the monitor."
+    )
+    drain_seconds: float = Field(
+        15.0, ge=0, description="How long an agent that stops waits for the work under way."
+    )
+    workers: int = Field(
+        4,
+        ge=1,
+        le=64,
+        validation_alias=also("AGENT_WORKERS", "SWF_AGENT_MAX_WORKERS"),
+        description="Threads for an agent's work in the background.",
+    )
+    late_seconds: float = Field(
+        600.0, ge=0, description="How long after the end of a run its late data are waited for."
+    )
+    stf_size_bytes: int = Field(
+        2 * 1024**3, ge=1, description="Size of an STF whose message does not say it."
+    )
+    tf_count_per_stf: int = Field(
+        1000, ge=1, description="TFs in an STF whose message does not say it."
+    )

@@ -1,0 +1,1 @@
+"""Workflows of the testbed: what plays the data acquisition."""

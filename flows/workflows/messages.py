@@ -1,0 +1,44 @@
+"""The events of workflows: the messages of their timelines, as they are sent."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from flows.common.events import NewEvent, message_event
+from flows.workflows.domain import data_taking
+from flows.workflows.domain.data_taking import Identity, Message
+from flows.workflows.models import WorkflowRun
+
+
+def identity_of(execution: WorkflowRun) -> Identity:
+    """Whose the execution's messages are."""
+    return Identity(
+        run_number=execution.run_number,
+        namespace=execution.namespace,
+        execution_id=execution.execution_id,
+        sender=execution.sender,
+        started=execution.started_at,
+    )
+
+
+def broken_off(execution: WorkflowRun, tick: float) -> Message:
+    """The `end_run` of a run that did not come to its own."""
+    return data_taking.end_run(identity_of(execution), tick, execution.stfs)
+
+
+def event_of(
+    message: Message,
+    execution: WorkflowRun,
+    at: datetime,
+    *,
+    flow_run_id: uuid.UUID | None = None,
+) -> NewEvent:
+    """The event of a message of the execution, which carries the time at which it is sent."""
+    return message_event(
+        message | {"timestamp": at.isoformat(timespec="microseconds")},
+        at=at,
+        subject=execution.execution_id,
+        request_id=execution.request_id,
+        flow_run_id=flow_run_id,
+    )
