@@ -10,8 +10,8 @@ from typing import Any
 from pydantic import AliasChoices, BaseModel, ConfigDict, ValidationError
 from pydantic_settings import BaseSettings
 
-from flows.common.settings.bus import BusSettings
 from flows.common.settings.agents import AgentsSettings
+from flows.common.settings.bus import BusSettings
 from flows.common.settings.env_file import env_file
 from flows.common.settings.fastmon import FastmonSettings
 from flows.common.settings.forms import PREFIX, BadSetting
