@@ -126,6 +126,7 @@ def access_of(bus: BusSettings) -> BrokerAccess:
         ca_file=bus.ca_file,
         certificate_file=bus.certificate_file,
         key_file=bus.key_file,
+        heartbeat_seconds=bus.heartbeat_seconds,
     )
 
 

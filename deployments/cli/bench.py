@@ -154,6 +154,15 @@ def outage(
         raise typer.Exit(1)
 
 
+@app.command()
+def bus(*, as_json: AsJson = False) -> None:
+    """Take messages from the bus and publish to it, also while bridge and broker are killed.
+
+    Exits with 2 if ActiveMQ is not installed.
+    """
+    _show("bus", as_json=as_json)
+
+
 @app.command("all")
 def everything(*, as_json: AsJson = False) -> None:
     """Run every bench that is short, one by one; with --json, a line for each at the end.
@@ -175,6 +184,7 @@ _MODULES: Final = {
     "sweep": "provenance.sweep",
     "fetch": "payload_logs.fetch",
     "stall": "payload_logs.stall",
+    "bus": "messages.bus",
     "chaos": "submission.chaos.bench",
     "abuse": "abuse.bench",
     "outage": "outage.bench",

@@ -1,4 +1,4 @@
-"""Tables of the STF/TF sampling: the inbox, runs, STF and TF files, the sampler's lease."""
+"""Tables of data taking and the STF/TF sampling: the inbox, runs, files, slices, run states."""
 
 from __future__ import annotations
 
@@ -7,7 +7,17 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, Index, String, Text, Uuid, text
+from sqlalchemy import (
+    BigInteger,
+    ForeignKey,
+    Identity,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -31,6 +41,14 @@ class FileStatus(StrEnum):
     PROCESSED = "processed"
     FAILED = "failed"
     DONE = "done"
+
+
+class RunPhase(StrEnum):
+    """Phase of a run (contract section 4)."""
+
+    INITIALIZING = "initializing"
+    PHYSICS = "physics"
+    COMPLETED = "completed"
 
 
 class InboxStf(Base):
@@ -173,3 +191,96 @@ class FastmonFile(Base):
     # The request that sampled it; null when an agent registered it over REST. The web role may
     # write only the latter (row-level security).
     sampled_by: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class TfSlice(Base):
+    """A part of a TF file that one worker processes.
+
+    `tf_filename` is not in the contract: the slice's own name, as older agents send it.
+    """
+
+    __tablename__ = "swf_tf_slices"
+    __table_args__ = (
+        UniqueConstraint("fastmon_file_id", "slice_id"),
+        Index("swf_tf_slices_run_number_idx", "run_number", "status"),
+        Index("swf_tf_slices_tf_filename_idx", "tf_filename"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    fastmon_file_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("swf_fastmon_files.tf_file_id", ondelete="CASCADE")
+    )
+    tf_filename: Mapped[str | None] = mapped_column(String(255))
+    slice_id: Mapped[int]
+    tf_first: Mapped[int]
+    tf_last: Mapped[int]
+    tf_count: Mapped[int]
+    run_number: Mapped[int]
+    status: Mapped[str] = mapped_column(String(20), default="queued")
+    retries: Mapped[int] = mapped_column(default=0)
+    meta: Mapped[dict[str, Any] | None] = mapped_column("metadata", JSONB)
+    created_at: Mapped[datetime] = mapped_column(AwareTime, default=now)
+    updated_at: Mapped[datetime] = mapped_column(AwareTime, default=now)
+    assigned_worker: Mapped[str | None] = mapped_column(String(255))
+    assigned_at: Mapped[datetime | None] = mapped_column(AwareTime)
+    completed_at: Mapped[datetime | None] = mapped_column(AwareTime)
+
+
+class RunState(Base):
+    """How a data-taking run stands, by its lifecycle messages and what agents write."""
+
+    __tablename__ = "swf_run_state"
+
+    run_number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    phase: Mapped[str] = mapped_column(String(20))
+    state: Mapped[str] = mapped_column(String(20))
+    substate: Mapped[str | None] = mapped_column(String(20))
+    target_worker_count: Mapped[int] = mapped_column(default=0)
+    active_worker_count: Mapped[int] = mapped_column(default=0)
+    stf_samples_received: Mapped[int] = mapped_column(default=0)
+    slices_created: Mapped[int] = mapped_column(default=0)
+    slices_queued: Mapped[int] = mapped_column(default=0)
+    slices_processing: Mapped[int] = mapped_column(default=0)
+    slices_completed: Mapped[int] = mapped_column(default=0)
+    slices_failed: Mapped[int] = mapped_column(default=0)
+    state_changed_at: Mapped[datetime] = mapped_column(AwareTime, default=now)
+    updated_at: Mapped[datetime] = mapped_column(AwareTime, default=now)
+    meta: Mapped[dict[str, Any] | None] = mapped_column("metadata", JSONB)
+
+
+class SystemStateEvent(Base):
+    """A change of the state of data taking, as an agent noted it."""
+
+    __tablename__ = "swf_system_state_events"
+    __table_args__ = (
+        Index("swf_system_state_events_run_number_idx", "run_number", "event_id"),
+        Index("swf_system_state_events_timestamp_idx", "timestamp"),
+    )
+
+    event_id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    timestamp: Mapped[datetime] = mapped_column(AwareTime)
+    run_number: Mapped[int]
+    event_type: Mapped[str] = mapped_column(String(50))
+    state: Mapped[str] = mapped_column(String(20))
+    substate: Mapped[str | None] = mapped_column(String(20))
+    event_data: Mapped[Any] = mapped_column(JSONB, default=dict)
+
+
+class Worker(Base):
+    """A PanDA worker that processes TF slices."""
+
+    __tablename__ = "swf_workers"
+    __table_args__ = (Index("swf_workers_run_number_idx", "run_number", "status"),)
+
+    worker_id: Mapped[str] = mapped_column(String(255), primary_key=True)
+    run_number: Mapped[int]
+    panda_job: Mapped[str] = mapped_column(String(255), default="")
+    location: Mapped[str] = mapped_column(String(255), default="")
+    status: Mapped[str] = mapped_column(String(20))
+    current_slice_id: Mapped[int | None]
+    tf_filename: Mapped[str | None] = mapped_column(String(255))
+    slices_completed: Mapped[int] = mapped_column(default=0)
+    last_heartbeat: Mapped[datetime | None] = mapped_column(AwareTime)
+    started_at: Mapped[datetime] = mapped_column(AwareTime, default=now)
+    ended_at: Mapped[datetime | None] = mapped_column(AwareTime)
+    meta: Mapped[dict[str, Any] | None] = mapped_column("metadata", JSONB)

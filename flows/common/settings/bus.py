@@ -59,6 +59,12 @@ class BusSettings(BaseSettings):
         validation_alias=also("BUS_KEY_FILE", "ACTIVEMQ_SSL_KEY_FILE"),
         description="The key of that certificate.",
     )
+    heartbeat_seconds: float = Field(
+        5.0,
+        ge=0.1,
+        description="How often each side says that it is there; a broker that is silent for 2.5 "
+        "times as long is left.",
+    )
     client_id: str = Field(
         "prodops-bridge",
         min_length=1,

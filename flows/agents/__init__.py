@@ -1,0 +1,1 @@
+"""The testbed's agents: who they are, how they stand, what they log, and their workflows."""
