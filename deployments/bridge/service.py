@@ -13,7 +13,7 @@ from blocks.message_broker.access import BrokerAccess
 from blocks.message_broker.errors import BadLogin, BrokerUnavailable
 from blocks.message_broker.frames import Subscription
 from deployments.agent_row import ops_agent_name
-from deployments.bridge import commands
+from deployments.bridge import commands, workflows
 from deployments.bridge.control import Control
 from deployments.bridge.publishing import Publisher
 from deployments.bridge.reading import Read
@@ -148,6 +148,8 @@ def subscriptions_of(bus: BusSettings) -> list[Subscription]:
     wanted = []
     if bus.takes_actions:
         wanted.append(Subscription(destination=bus.ops_queue))
+    if bus.is_runner:
+        wanted.append(Subscription(destination=bus.workflow_queue))
     if bus.takes_messages:
         wanted.append(Subscription(destination=bus.topic, durable_name=bus.client_id))
     return wanted
@@ -160,4 +162,7 @@ def commands_of(bus: BusSettings) -> dict[str, Command]:
         commands.require_namespace(found.body, bus.namespace)
         return commands.carry_out(session, found, bus.scopes)
 
-    return {bus.ops_queue: act}
+    def run_workflows(session: SqlSession, found: Read) -> Sequence[NewEvent]:
+        return workflows.carry_out(session, found, bus.scopes)
+
+    return {bus.ops_queue: act, bus.workflow_queue: run_workflows}
