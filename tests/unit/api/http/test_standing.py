@@ -45,8 +45,7 @@ CASES = [
     (
         {"bridges": (BRIDGE, SPARE)},
         "away",
-        f"The message bus is away since 12:28:00: {WAITS} (the broker b:61613 is silent). "
-        "Nothing waits.",
+        f"The message bus is away since 12:28:00: {WAITS} ({BRIDGE.text}). Nothing waits.",
     ),
     (
         {"bridges": (SILENT,)},
