@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -21,50 +22,39 @@ _TIMEOUT_SECONDS: Final = 10.0
 _log = logging.getLogger("prodops.agent")
 
 
-def run(
-    make: Callable[[Runtime], Agent],
-    settings: AgentSettings,
-    *,
-    namespace: str,
-    file: Path,
-    url: str,
-    token: str,
-) -> int:
-    """Run an agent until a signal.
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """What one agent is started with.
 
-    Args:
-        make: Makes the agent of its runtime.
-        settings: Of agents.
+    Attributes:
         namespace: Whose messages it acts on, besides those of none; empty: everybody's.
-        file: Where it remembers what it has dealt with.
+        memory: The file in which it remembers what it has dealt with.
         url: Address of the monitor.
         token: For the monitor.
+    """
+
+    namespace: str
+    memory: Path
+    url: str
+    token: str = field(repr=False)
+
+
+def run(make: Callable[[Runtime], Agent], setup: Setup, settings: AgentSettings) -> int:
+    """Run the agent that `make` makes of its runtime, until a signal.
 
     Returns:
         The process's exit code: 0 clean, 2 configured wrongly, 1 for any other failure.
     """
     log_records.to_standard_output()
     try:
-        with AgentApi(url, token, timeout_seconds=_TIMEOUT_SECONDS) as api:
-            memory = Memory.open(file, api.url)
-            try:
-                return _run(make, settings, namespace, api, memory, token)
-            finally:
-                memory.close()
+        with (
+            AgentApi(setup.url, setup.token, timeout_seconds=_TIMEOUT_SECONDS) as api,
+            MonitorApi(setup.url, setup.token, timeout_seconds=_TIMEOUT_SECONDS) as monitor,
+            Memory.open(setup.memory, api.url) as memory,
+        ):
+            transport = RestTransport(api, monitor, report=lambda line: _log.warning("%s", line))
+            runtime = Runtime(api, transport, memory, settings, namespace=setup.namespace)
+            return runtime.run(make(runtime))
     except (BadSetting, BadMonitorAddress, TokenRefused) as error:
         _log.error("%s", error)
         return BAD_CONFIGURATION
-
-
-def _run(
-    make: Callable[[Runtime], Agent],
-    settings: AgentSettings,
-    namespace: str,
-    api: AgentApi,
-    memory: Memory,
-    token: str,
-) -> int:
-    with MonitorApi(api.url, token, timeout_seconds=_TIMEOUT_SECONDS) as monitor:
-        transport = RestTransport(api, monitor, report=lambda line: _log.warning("%s", line))
-        runtime = Runtime(api, transport, memory, settings, namespace=namespace)
-        return runtime.run(make(runtime))

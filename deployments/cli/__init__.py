@@ -38,7 +38,7 @@ app.add_typer(users.app, name="user")
 app.add_typer(provenance_app, name="provenance")
 app.add_typer(fastmon_app, name="fastmon")
 app.add_typer(daq_app, name="daq")
-app.add_typer(agents.app, name="agent")
+app.command("agent")(agents.run_agent)
 app.add_typer(bench_app, name="bench")
 app.add_typer(sandbox_app, name="sandbox")
 

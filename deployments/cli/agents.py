@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import sys
-from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from deployments.cli.monitor_access import Token, Url, any_token, monitor_url
 from flows.common.settings import BadSetting, settings
 
-if TYPE_CHECKING:
-    from deployments.agents.runtime import Agent, Runtime
 
-app = typer.Typer(no_args_is_help=True, help="Run an agent of the testbed.")
+class AgentKind(StrEnum):
+    """The agents that there are."""
+
+    DATA = "data"
+    PROCESSING = "processing"
+    FAST_PROCESSING = "fast-processing"
+
+
+_CLASSES = {
+    AgentKind.DATA: ("deployments.agents.data", "DataAgent"),
+    AgentKind.PROCESSING: ("deployments.agents.processing", "ProcessingAgent"),
+    AgentKind.FAST_PROCESSING: ("deployments.agents.fast_processing", "FastProcessingAgent"),
+}
 
 Namespace = Annotated[
     str | None,
@@ -29,68 +40,47 @@ MemoryFile = Annotated[
     Path | None,
     typer.Option(
         "--memory",
-        help="File in which the agent remembers its name and what it has dealt with;"
+        help="File in which the agent remembers its number and what it has dealt with;"
         " default: one for its kind and namespace, in the state directory.",
         show_default=False,
     ),
 ]
 
 
-@app.command("data")
-def data(
-    *, namespace: Namespace = None, memory: MemoryFile = None, url: Url = None, token: Token = None
+def run_agent(
+    kind: Annotated[AgentKind, typer.Argument(help="Which agent.")],
+    *,
+    namespace: Namespace = None,
+    memory: MemoryFile = None,
+    url: Url = None,
+    token: Token = None,
 ) -> None:
-    """Register runs and STFs, and announce each STF as ready.
+    """Run an agent of the testbed until SIGTERM or Ctrl+C.
 
-    Ends with 0 at a signal, with 2 where something is configured wrongly, else with 1.
+    `data` registers runs and STFs, and announces each STF as ready; `processing` takes note of
+    STFs that are ready; `fast-processing` cuts sampled TF files into slices. A monitor that is away
+    is waited for. Ends with 0 at a signal, with 2 where something is configured wrongly, else 1.
     """
-    from deployments.agents.data import DataAgent  # noqa: PLC0415
+    from deployments.agents import launch  # noqa: PLC0415
 
-    _run("data", DataAgent, namespace, memory, url, token)
-
-
-@app.command("processing")
-def processing(
-    *, namespace: Namespace = None, memory: MemoryFile = None, url: Url = None, token: Token = None
-) -> None:
-    """Take note of STFs that are ready, and say that they are processed.
-
-    Ends as `prodops agent data` does.
-    """
-    from deployments.agents.processing import ProcessingAgent  # noqa: PLC0415
-
-    _run("processing", ProcessingAgent, namespace, memory, url, token)
+    module, name = _CLASSES[kind]
+    chosen = settings().agent.namespace if namespace is None else namespace
+    setup = launch.Setup(
+        namespace=chosen,
+        memory=memory or _memory_file(kind, chosen),
+        url=monitor_url(url),
+        token=_token(token),
+    )
+    agent = getattr(importlib.import_module(module), name)
+    sys.exit(launch.run(agent, setup, settings().agent))
 
 
-@app.command("fast-processing")
-def fast_processing(
-    *, namespace: Namespace = None, memory: MemoryFile = None, url: Url = None, token: Token = None
-) -> None:
-    """Cut sampled TF files into slices, register and announce them.
-
-    Ends as `prodops agent data` does.
-    """
-    from deployments.agents.fast_processing import FastProcessingAgent  # noqa: PLC0415
-
-    _run("fast-processing", FastProcessingAgent, namespace, memory, url, token)
+def _token(token: str | None) -> str:
+    if not (found := any_token(token)):
+        raise BadSetting("SWF_API_TOKEN is not set; `prodops token create` makes a token")
+    return found
 
 
-def _run(
-    kind: str,
-    make: Callable[[Runtime], Agent],
-    namespace: str | None,
-    memory: Path | None,
-    url: str | None,
-    token: str | None,
-) -> None:
-    """Run an agent to its end, and end with its exit code."""
-    from deployments.agents.launch import run  # noqa: PLC0415
-
-    configured = settings().agent
-    found = any_token(token)
-    if not found:
-        raise BadSetting("SWF_API_TOKEN is not set: `prodops token create` makes a token")
-    chosen = configured.namespace if namespace is None else namespace
-    named = re.sub(r"[^A-Za-z0-9_.-]", "_", chosen) or "all"
-    file = memory or settings().stack.state_dir / "agents" / f"{kind}.{named}.json"
-    sys.exit(run(make, configured, namespace=chosen, file=file, url=monitor_url(url), token=found))
+def _memory_file(kind: AgentKind, namespace: str) -> Path:
+    plain = re.sub(r"[^A-Za-z0-9_.-]", "_", namespace) or "all"
+    return settings().stack.state_dir / "agents" / f"{kind}.{plain}.json"
