@@ -14,11 +14,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from blocks.errors import ProdOpsError
+from flows.fastmon import schemas
 
 Message = dict[str, Any]
 
 FILE_URL = "file:///simulated/"
-LIFECYCLE = frozenset({"run_imminent", "start_run", "pause_run", "resume_run", "end_run"})
+LIFECYCLE = schemas.LIFECYCLE
 _READY_SECONDS = (0.1, 0.3)  # what a data agent takes for one STF
 _END_SECONDS = 0.05  # less, so that a run's last stf_ready comes after its end, as it does
 _RATES_HZ = (0.001, 100_000)

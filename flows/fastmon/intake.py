@@ -18,7 +18,7 @@ from flows.common import events, requests
 from flows.common.callers import Caller
 from flows.common.database import now, transaction
 from flows.common.settings import settings
-from flows.fastmon import repository
+from flows.fastmon import repository, run_states
 from flows.fastmon.actions import SAMPLE_STFS, SampleStfs
 from flows.fastmon.models import InboxState
 from flows.fastmon.repository import Arrival
@@ -76,6 +76,7 @@ def take_in(
     at = now()
     with transaction(engine) as session:
         verdicts = _queue_stfs(session, messages, source=source)
+        run_states.advance(session, [each.message for each in messages], at)
         ids = events.commit(session, [events.message_event(each.body, at=at) for each in messages])
     return list(zip(ids, verdicts, strict=True))
 

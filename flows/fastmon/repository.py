@@ -23,6 +23,7 @@ from flows.fastmon.models import (
     InboxState,
     InboxStf,
     Run,
+    RunPhase,
     SamplerLease,
     StfFile,
     WatchedFile,
@@ -440,3 +441,65 @@ def note_flaws(session: Session, flaws: Mapping[str, str], *, at: datetime) -> l
 
 def _columns(outcomes: Mapping[str, str]) -> dict[str, list[str]]:
     return {"path": list(outcomes), "outcome": list(outcomes.values())}
+
+
+# ------------------------------------------------------------------ the states of runs
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunChange:
+    """What changes of a run's state; a phase, state or substate of None stays as it was."""
+
+    run_number: int
+    phase: RunPhase | None = None
+    state: str | None = None
+    substate: str | None = None
+    execution_id: str | None = None
+
+
+_OPEN_RUNS: Final = text("""
+    INSERT INTO swf_run_state
+        (run_number, phase, state, substate, target_worker_count, active_worker_count,
+         stf_samples_received, slices_created, slices_queued, slices_processing,
+         slices_completed, slices_failed, state_changed_at, updated_at)
+    SELECT run_number, 'initializing', 'imminent', 'preparing', 0, 0, 0, 0, 0, 0, 0, 0, :at, :at
+    FROM unnest(cast(:numbers AS int[])) AS run_number
+    ON CONFLICT DO NOTHING
+""")
+# Locked in the order of their numbers, so that two transactions never wait for each other.
+_ADVANCE_RUNS: Final = text("""
+    WITH change AS (
+        SELECT * FROM json_to_recordset(cast(:rows AS json)) AS row (
+            run_number int, phase text, state text, substate text, execution_id text)),
+    locked AS MATERIALIZED (
+        SELECT run_number FROM swf_run_state JOIN change USING (run_number)
+        ORDER BY run_number FOR UPDATE OF swf_run_state)
+    UPDATE swf_run_state AS run SET
+        phase = coalesce(change.phase, run.phase),
+        state = coalesce(change.state, run.state),
+        substate = CASE WHEN change.phase = 'completed' THEN NULL
+                        ELSE coalesce(change.substate, run.substate) END,
+        state_changed_at = CASE
+            WHEN (run.phase, run.state, run.substate) IS DISTINCT FROM
+                 (coalesce(change.phase, run.phase), coalesce(change.state, run.state),
+                  CASE WHEN change.phase = 'completed' THEN NULL
+                       ELSE coalesce(change.substate, run.substate) END)
+            THEN :at ELSE run.state_changed_at END,
+        updated_at = :at,
+        metadata = CASE WHEN change.execution_id IS NULL THEN run.metadata
+            ELSE jsonb_build_object('execution_id', change.execution_id)
+                 || coalesce(run.metadata, '{}') END
+    FROM change JOIN locked USING (run_number)
+    WHERE run.run_number = change.run_number AND run.phase <> 'completed'
+""")
+
+
+def advance_runs(session: Session, changes: Sequence[RunChange], at: datetime) -> None:
+    """Change runs' states, and begin those of runs that are new; one that is completed stays.
+
+    An execution's id that is known of a run stays too.
+    """
+    numbers = [each.run_number for each in changes]
+    rows = "[" + ",".join(json_row(asdict(each)) for each in changes) + "]"
+    session.execute(_OPEN_RUNS, {"numbers": sorted(numbers), "at": at})
+    session.execute(_ADVANCE_RUNS, {"rows": rows, "at": at})
