@@ -24,6 +24,7 @@ from flows.common.callers import DEFAULT, Scope
 from flows.common.database import Limits, make_engine
 from flows.common.settings import known_names, settings
 from tests.databases import Database, Pool, Server
+from tests.declared_events import declared_events, event_problems
 from tests.e2e.production import production, shared_production
 from tests.grid import campaign, grid
 from tests.schedule import (
@@ -39,8 +40,8 @@ from tests.waiting import PATIENCE, wait_until
 from tests.whole_stack import prefect_environment, whole_stack
 
 __all__ = [  # hooks, and fixtures of every tier, that stand in modules of their own
-    "campaign", "grid", "prefect_environment", "production", "pytest_addoption",
-    "pytest_collection_modifyitems", "pytest_itemcollected", "pytest_runtest_logreport",
+    "campaign", "declared_events", "event_problems", "grid", "prefect_environment", "production",
+    "pytest_addoption", "pytest_collection_modifyitems", "pytest_itemcollected", "pytest_runtest_logreport",
     "pytest_sessionfinish", "pytest_xdist_make_scheduler", "shared_production", "whole_stack",
 ]  # fmt: skip
 
