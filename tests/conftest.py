@@ -41,8 +41,9 @@ from tests.whole_stack import prefect_environment, whole_stack
 
 __all__ = [  # hooks, and fixtures of every tier, that stand in modules of their own
     "campaign", "declared_events", "event_problems", "grid", "prefect_environment", "production",
-    "pytest_addoption", "pytest_collection_modifyitems", "pytest_itemcollected", "pytest_runtest_logreport",
-    "pytest_sessionfinish", "pytest_xdist_make_scheduler", "shared_production", "whole_stack",
+    "pytest_addoption", "pytest_collection_modifyitems", "pytest_itemcollected",
+    "pytest_runtest_logreport", "pytest_sessionfinish", "pytest_xdist_make_scheduler",
+    "shared_production", "whole_stack",
 ]  # fmt: skip
 
 # A machine under load answers late: no test is decided by httpx's own five seconds.

@@ -22,7 +22,7 @@ class Connected(BaseModel):
         description="Id of the connection (a UUID).",
         examples=["9b2f6a0c-41c7-4e5d-8a1f-0d3c5b7e9f11"],
     )
-    status: Literal["connected"] = "connected"
+    status: Literal["connected"]
 
 
 class Heartbeat(BaseModel):
@@ -103,7 +103,7 @@ def encode(event: str, data: str, event_id: int | None = None) -> bytes:
 
 def connected(client_id: str) -> bytes:
     """The frame that begins a stream."""
-    return _control("connected", Connected(client_id=client_id))
+    return _control("connected", Connected(client_id=client_id, status="connected"))
 
 
 def heartbeat() -> bytes:

@@ -82,5 +82,5 @@ class Control:
         return kind == "shutdown" and self.configured.allows_shutdown
 
     def _pong(self, reply_to: str) -> Outgoing:
-        pong = Pong(agent=self.agent_name, pid=self.pid)
+        pong = Pong(msg_type="pong", agent=self.agent_name, pid=self.pid)
         return Outgoing(destination=reply_to, body=pong.model_dump_json())

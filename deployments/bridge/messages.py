@@ -27,6 +27,6 @@ class Shutdown(BaseModel):
 class Pong(BaseModel):
     """Answers `health_ping`. Only these keys, as the original."""
 
-    msg_type: Literal["pong"] = "pong"
+    msg_type: Literal["pong"]
     agent: str = Field(description="Who answers.", examples=["prodops-bridge-host"])
     pid: int = Field(description="Number of its process.", examples=[4242])

@@ -42,7 +42,7 @@ class InventoryReady(Outcome):
     msg_type: Literal["epicprod_inventory_ready"]
     pandaid: str = Field(description="That of the request, or empty.", examples=["1042"])
     jeditaskid: str = Field(description="That of the request, or empty.", examples=["730"])
-    task_name: str = Field(description="That of the request, or empty.", examples=["730"])
+    task_name: str = Field(description="That of the request, or empty.", examples=["elm"])
 
 
 class SystemStatusReady(Outcome):

@@ -7,26 +7,35 @@ does not know: a later version may add some.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Final, Literal, get_args
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
 
 from flows.common import capabilities
 
-Timestamp = Annotated[AwareDatetime, PlainSerializer(lambda at: at.isoformat(), return_type=str)]
-_TIME = "2026-06-01T09:00:00+00:00"
+_TIME: Final = "2026-06-01T09:00:00+00:00"
+Timestamp = Annotated[
+    AwareDatetime,
+    Field(examples=[_TIME]),
+    PlainSerializer(lambda at: at.isoformat(), return_type=str),
+]
 
 
-class EventBody(BaseModel):
+class EventPart(BaseModel):
+    """A part of an event's body. Ours say no more than is declared; later ones may."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, json_schema_extra={"additionalProperties": True}
+    )
+
+
+class EventBody(EventPart):
     """The body of an event. A key with a default is left out where there is nothing to say.
 
     Attributes:
         SUBJECT: What the stream's `subject` filter is compared with, in words; empty: nothing.
     """
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, json_schema_extra={"additionalProperties": True}
-    )
     SUBJECT: ClassVar[str] = ""
 
     msg_type: str = Field(description="Type of the message.")
@@ -44,7 +53,7 @@ class Announcement(EventBody):
         description="The request that it belongs to; null: what was asked for became none.",
         examples=[4711],
     )
-    timestamp: Timestamp = Field(description="When, in UTC.", examples=[_TIME])
+    timestamp: Timestamp = Field(description="When, in UTC.")
 
 
 class Outcome(Announcement):

@@ -44,7 +44,7 @@ class TfFileRegistered(SamplerMessage):
     SUBJECT: ClassVar = "the STF's file name"
 
     msg_type: Literal["tf_file_registered"]
-    status: Literal["registered"]
+    status: Literal["registered"] = Field(description="Always the same.")
     run_id: str = Field(description="The run.", examples=["100123"])
     run_number: str = Field(description="The same.", examples=["100123"])
     execution_id: str | None = Field(

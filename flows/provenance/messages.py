@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from flows.common.claims import Claim
 from flows.common.events import NewEvent, announcement
-from flows.common.messages import Announcement, Outcome, Timestamp, msg_type_of
+from flows.common.messages import Announcement, EventPart, Outcome, Timestamp, msg_type_of
 from flows.common.models import Request
 
 _CAMPAIGN: Final = Field(description="Name of the campaign.", examples=["26.05.0"])
 
 
-class Numbers(BaseModel):
+class Numbers(EventPart):
     """A campaign in numbers. Paths that are found are complete, replicating, tape or incomplete."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     requested: int = Field(description="Paths that are asked for.", examples=[120])
     found: int = Field(description="Of these, those that Rucio has.", examples=[96])
@@ -46,10 +44,8 @@ class ReportCounts(Numbers):
     total_files: int = Field(description="Files of the datasets, wherever.", examples=[41000])
 
 
-class CampaignArrivals(BaseModel):
+class CampaignArrivals(EventPart):
     """What is new of a campaign."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     files: int = Field(description="New files.")
     datasets: int = Field(description="Datasets that they are in.")
