@@ -7,12 +7,13 @@ from types import ModuleType
 from typing import Final
 
 from api.pcs import messages as pcs
+from deployments.bridge import messages as bridge
 from deployments.bridge import unbuilt
 from deployments.relay import messages as relay
 from flows.common import capabilities
 from flows.common.messages import EventBody, msg_type_of
 
-_OTHERS: Final[tuple[ModuleType, ...]] = (pcs, relay, unbuilt)
+_OTHERS: Final[tuple[ModuleType, ...]] = (pcs, relay, bridge, unbuilt)
 """Modules outside the flows that declare events."""
 
 

@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from flows.common.messages import Announcement, EventPart
+
 
 class HealthPing(BaseModel):
     """Whether somebody is there: answered at once, ahead of all that waits."""
@@ -30,3 +32,22 @@ class Pong(BaseModel):
     msg_type: Literal["pong"]
     agent: str = Field(description="Who answers.", examples=["prodops-bridge-host"])
     pid: int = Field(description="Number of its process.", examples=[4242])
+
+
+class RunningExecution(EventPart):
+    """An execution of a workflow that has not ended."""
+
+    execution_id: str = Field(examples=["stf_datataking-shift-0042"])
+    run_id: str = Field(description="Number of its run.", examples=["100123"])
+    stfs: int = Field(description="STFs so far.", examples=[12])
+
+
+class WorkflowStatus(Announcement):
+    """Answers `status_request`, where prodops runs the workflows."""
+
+    msg_type: Literal["workflow_status"]
+    is_running: bool = Field(description="Whether any execution has not ended.")
+    executions: list[RunningExecution] = Field(description="Those, the oldest first.")
+
+
+EVENTS = (WorkflowStatus,)

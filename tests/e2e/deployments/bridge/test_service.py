@@ -45,7 +45,8 @@ def pong(bridge: Bridge) -> str:
 def announce(bridge: Bridge, number: int) -> None:
     """Append an event of ours."""
     with transaction(bridge.database.ops_engine) as session:
-        events.commit(session, [events.announcement("test_event", None, None, number=number)])
+        body = {"msg_type": "test_event", "sender": "tester", "number": number}
+        events.commit(session, [events.message_event(body)])
 
 
 # ------------------------------------------------------------------ in
