@@ -27,6 +27,8 @@ def problem_of(event: NewEvent) -> str | None:
     if not (is_ours or event.request_id or event.flow_run_id) or event.origin == events.BUS:
         return None
     body = {name: value for name, value in payload.items() if name not in events.ENRICHED}
+    if body.get("namespace", "") is None:  # it was added, too
+        del body["namespace"]
     try:
         form.model_validate_json(json.dumps(body), strict=True)
     except ValidationError as error:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from flows.fastmon.daq import RunPlan, simulate_run
+from flows.workflows.domain.simulation import RunPlan, simulate_run
 from jsonschema import Draft7Validator
 
 from deployments.asyncapi import document, published
