@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import yaml
-from flows.workflows.domain.simulation import RunPlan, simulate_run
 from jsonschema import Draft7Validator
 
 from deployments.asyncapi import document, published
 from flows.common import actions
+from flows.workflows.domain.simulation import RunPlan, simulate_run
 from tests.produced import SHARED
 
 RECORDED = SHARED.parent / "contracts" / "fixtures" / "mq_messages.jsonl"
