@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from uuid import uuid4
 
 import pytest
 
 from deployments.asyncapi import declared
 from deployments.bridge.unbuilt import UNBUILT
+from deployments.relay.messages import RunState, flow_run_state
 from flows.common import events
 from flows.common.claims import Claim
+from flows.common.database import now
 from flows.common.messages import EventBody
 from flows.submission import messages
 from tests.declared_events import problem_of
@@ -37,6 +40,14 @@ def test_an_event_that_is_made_through_its_form_is_no_problem():
 @pytest.mark.parametrize("name", UNBUILT)
 def test_the_answer_to_what_is_not_built_is_of_its_form(name):
     assert problem_of(UNBUILT[name].to({"task_name": "elm", "pandaid": 7})) is None
+
+
+def test_an_event_without_a_namespace_of_its_own_is_no_problem():
+    state = RunState(
+        state_id=uuid4(), flow_run_id=uuid4(), state_type="RUNNING", state_name="Running",
+        timestamp=now(),
+    )  # fmt: skip
+    assert problem_of(flow_run_state(state, None)) is None
 
 
 def changed(**values: object) -> events.NewEvent:
