@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from blocks.errors import Forbidden, Invalid, ProdOpsError, Refused
 from deployments.bridge.commands import speaker
+from deployments.bridge.messages import WorkflowStatus
 from deployments.bridge.reading import Read, Unusable
 from flows.common import requests
 from flows.common.actions import Action
@@ -21,8 +22,6 @@ from flows.workflows import configurations, repository
 from flows.workflows.actions import RUN_WORKFLOW, STOP_WORKFLOW
 from flows.workflows.domain.parameters import READABLE
 
-STATUS: Final = "workflow_status"
-"""The event that answers `status_request`."""
 _NAMES: Final = {"workflow_name": "workflow", "duration": "duration_seconds"}
 _PARAMS: Final = "params"
 
@@ -96,4 +95,6 @@ def _status(session: Session, namespace: object) -> NewEvent:
         {"execution_id": each.execution_id, "run_id": str(each.run_number), "stfs": each.stfs}
         for each in running
     ]
-    return announcement(STATUS, None, None, executions=executions, is_running=bool(executions))
+    return announcement(
+        WorkflowStatus, None, None, is_running=bool(executions), executions=executions
+    )

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from flows.common import events, requests
+from flows.common import events, requests, run_states
 from flows.common.callers import Caller
 from flows.common.database import now, transaction
 from flows.common.settings import settings
@@ -22,7 +23,7 @@ from flows.fastmon import repository
 from flows.fastmon.actions import SAMPLE_STFS, SampleStfs
 from flows.fastmon.models import InboxState
 from flows.fastmon.repository import Arrival
-from flows.fastmon.schemas import Message, StfReady
+from flows.fastmon.schemas import Lifecycle, Message, StfReady
 
 _Key = tuple[str, str]  # namespace, STF file name
 
@@ -75,17 +76,37 @@ def take_in(
     """
     at = now()
     with transaction(engine) as session:
-        verdicts = queue_stfs(session, messages, source=source)
+        verdicts = bring_about(session, messages, at=at, source=source)
         ids = events.commit(session, [events.message_event(each.body, at=at) for each in messages])
     return list(zip(ids, verdicts, strict=True))
 
 
-def queue_stfs(session: Session, messages: Sequence[Incoming], *, source: str) -> list[Verdict]:
-    """Put the STFs that `messages` announce into their inboxes, and have these served.
+def bring_about(
+    session: Session, messages: Sequence[Incoming], *, at: datetime, source: str
+) -> list[Verdict]:
+    """Do what messages bring about: states of runs advance, announced STFs wait to be sampled.
+
+    Args:
+        session: The database.
+        messages: What came, in order.
+        at: When.
+        source: The surface that they came by.
 
     Returns:
         What is done with each message, in order.
     """
+    verdicts = _queue_stfs(session, messages, source=source)
+    run_states.advance(session, _lifecycle(messages), at)
+    return verdicts
+
+
+def _lifecycle(messages: Iterable[Incoming]) -> list[Lifecycle]:
+    """The messages that the states of runs follow."""
+    return [each.message for each in messages if isinstance(each.message, Lifecycle)]
+
+
+def _queue_stfs(session: Session, messages: Sequence[Incoming], *, source: str) -> list[Verdict]:
+    """Put the STFs that `messages` announce into their inboxes, and have these served."""
     arrivals = [_arrivals(session, each.message) for each in messages]
     verdicts = _store(session, [arrival for group in arrivals for arrival in group])
     callers: dict[str, Caller] = {}

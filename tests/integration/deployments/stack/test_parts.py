@@ -1,4 +1,4 @@
-"""The message broker as a part of a stack."""
+"""The parts of a stack as processes: the message broker, killed and started again."""
 
 from __future__ import annotations
 
