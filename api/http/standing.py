@@ -127,12 +127,14 @@ def _away(found: Standing, at: datetime) -> list[str]:
 def _unbridged(bridge: Bridge, at: datetime) -> str:
     effect = "what is sent there waits at the broker"
     if not bridge.is_heard:
-        heard = _moment(bridge.heard_at, at)
+        heard = moment_of(bridge.heard_at, at)
         return f"The bridge to the message bus is away, last heard at {heard}: {effect}."
     if bridge.condition is BridgeCondition.STARTING:
-        return f"The bridge to the message bus has been starting since {_moment(bridge.since, at)}."
+        return (
+            f"The bridge to the message bus has been starting since {moment_of(bridge.since, at)}."
+        )
     reason = f" ({bridge.text})" if bridge.text else ""
-    return f"The message bus is away since {_moment(bridge.since, at)}: {effect}{reason}."
+    return f"The message bus is away since {moment_of(bridge.since, at)}: {effect}{reason}."
 
 
 def _since(who: str, heard_at: datetime | None, at: datetime, effect: str) -> str:

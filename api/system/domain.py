@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 from pydantic import ValidationError
 
 from api.http.standing import OpsStanding
-from api.http.wording import count, moment_of
+from api.http.wording import count
 from api.system.views import CredentialView, PartView
 from flows.common.models import PartKind
 from flows.common.wait_reasons import WaitReason
@@ -112,7 +112,6 @@ class Whole:
     """What the sentences are about."""
 
     ops_side: OpsStanding
-    parts: Sequence[PartView]
     credentials: Sequence[CredentialView]
     conflicts: int
     set_aside: int
@@ -120,9 +119,8 @@ class Whole:
 
 def in_words(found: Whole, at: datetime) -> tuple[State, str]:
     """How all is, in sentences: what is away first."""
-    bridge = _bridge(found.parts, at)
     expired = [each for each in found.credentials if not is_usable(each, at)]
-    sentences = [found.ops_side.text, *bridge]
+    sentences = [found.ops_side.text]
     sentences += [f"The {each.kind} cannot be used." for each in expired]
     if found.conflicts:
         sentences.append(
@@ -131,9 +129,7 @@ def in_words(found: Whole, at: datetime) -> tuple[State, str]:
     if found.set_aside:
         sentences.append(_number(found.set_aside, "message is", "messages are", "set aside."))
     state: State = found.ops_side.state
-    if bridge:
-        state = "away"
-    elif state == "good" and (expired or found.conflicts or found.set_aside):
+    if state == "good" and len(sentences) > 1:
         state = "waiting"
     return state, " ".join(sentences)
 
@@ -143,25 +139,6 @@ def is_usable(credential: CredentialView, at: datetime) -> bool:
     if credential.problem is not None:
         return False
     return credential.is_renewed or credential.not_after is None or credential.not_after > at
-
-
-def _bridge(parts: Sequence[PartView], at: datetime) -> list[str]:
-    """What is wrong with the bridge; nothing where one works, or where there never was one."""
-    bridges = [each for each in parts if each.kind is PartKind.BRIDGE]
-    if not bridges or any(each.condition == "connected" for each in bridges):
-        return []
-    last = max(bridges, key=lambda each: each.heard_at)
-    effect = "nothing is taken from the bus or published to it"
-    match last.condition:
-        case "away":
-            return [f"The bridge is away, last heard at {moment_of(last.heard_at, at)}: {effect}."]
-        case "ended":
-            return [f"The bridge has ended at {moment_of(last.since, at)}: {effect}."]
-        case "broker away":
-            when = moment_of(last.since, at)
-            return [f"The bridge has not reached the broker since {when}: {effect}."]
-        case _:
-            return [f"The bridge is not connected ({last.condition}): {effect}."]
 
 
 def _number(number: int, one: str, many: str, rest: str) -> str:

@@ -9,26 +9,24 @@ from sqlalchemy.orm import Session
 
 from api.http import pages
 from api.http.sessions import read, settings_of
-from api.http.standing import standing_of
 from api.system.domain import EXPIRES_SOON, is_usable
 from api.system.queries import events, overview, queues, set_aside
 from api.system.queries.set_aside import Wanted
 from flows.common.callers import Caller, ScopeMissing
+from flows.common.messages import msg_type_of, of_capabilities
+from flows.common.run_states import LIFECYCLE
 from flows.messages.actions import SETTLE_MESSAGE
 
 router = APIRouter(route_class=pages.PageRoute, prefix="/system", include_in_schema=False)
 
 _LARGEST_ID: Final = 2**63 - 1
-_FOLLOWED: Final = frozenset(
+_OTHERS: Final = frozenset(
     {
-        "flow_run_state", "fastmon_status", "run_imminent", "start_run", "pause_run", "resume_run",
-        "end_run", "stf_gen", "stf_ready", "tf_file_registered", "slice", "processing_complete",
-        "prodtask_changed", "prodtask_submitted", "prodtask_submit_failed",
-        "prodtask_submit_unknown", "panda_task_operation_done", "payload_log_ready",
-        "payload_log_failed", "provenance_progress",
+        *LIFECYCLE, "flow_run_state", "prodtask_changed", "stf_gen", "stf_ready", "slice",
+        "processing_complete",
     }
 )  # fmt: skip
-"""Types that may come though none has come lately."""
+"""Types of events that no flow announces: the relay, PCS and the testbed's agents do."""
 
 
 @router.get("/")
@@ -39,13 +37,13 @@ async def system_page(
 ) -> Response:
     """The page; `all` and `before` say which of the messages that were set aside it lists."""
     viewer = await pages.viewer_of(request)
-    ops_side, wanted = await standing_of(request), Wanted(is_all=all, before=before)
+    wanted = Wanted(is_all=all, before=before)
 
     def found(session: Session) -> dict[str, Any]:
-        shown = overview.read(session, ops_side, settings_of(request))
+        shown = overview.read(session, settings_of(request))
         return {
             "shown": shown,
-            "types": sorted(_FOLLOWED | events.recent_types(session)),
+            "types": sorted(_followed() | events.recent_types(session)),
             **_aside(session, wanted),
         }
 
@@ -60,6 +58,11 @@ async def system_page(
         is_usable=is_usable,
         soon_seconds=EXPIRES_SOON.total_seconds(),
     )
+
+
+def _followed() -> set[str]:
+    """The types of events that may come, though none has lately."""
+    return {*_OTHERS, *(msg_type_of(each) for each in of_capabilities())}
 
 
 def _aside(session: Session, wanted: Wanted) -> dict[str, Any]:

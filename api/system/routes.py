@@ -9,7 +9,6 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from api.http.access import Reader
 from api.http.sessions import read, session_of, settings_of
 from api.http.silence import RestRoute
-from api.http.standing import standing_of
 from api.system.queries import overview, set_aside
 from api.system.queries.set_aside import Wanted
 from api.system.views import SetAsideMessageView, SetAsideView, SystemView
@@ -23,11 +22,8 @@ MessageNumber = Annotated[int, Path(ge=1, le=_MAX_ID)]
 @router.get("/", summary="The state of the system")
 async def get_system(request: Request, response: Response, _reader: Reader) -> SystemView:
     """Parts, agents, queues, open and failed requests, messages set aside, events, credentials."""
-    ops_side = await standing_of(request)
     response.headers["Cache-Control"] = "no-store"
-    return await read(
-        request, lambda session: overview.read(session, ops_side, settings_of(request))
-    )
+    return await read(request, lambda session: overview.read(session, settings_of(request)))
 
 
 @router.get("/set-aside/", summary="Messages that were set aside")

@@ -65,7 +65,7 @@ def test_a_bridge_that_is_not_heard_is_away_and_the_sentence_says_so(api, engine
     silence(engine, PartKind.BRIDGE)
     found = system(api)
     assert found["state"] == "away"
-    assert "The bridge is away, last heard at" in found["text"]
+    assert "The bridge to the message bus is away, last heard at" in found["text"]
     assert part(api, "bridge")["condition"] == "away"
 
 
