@@ -19,13 +19,6 @@ from flows.common.wait_reasons import WaitReason
 State = Literal["good", "waiting", "away"]
 EXPIRES_SOON: Final = timedelta(days=1)
 _GOOD: Final = frozenset({"ready", "connected", "stands by"})
-_ENVELOPE: Final = frozenset(
-    {
-        "msg_type", "namespace", "run_id", "sender", "sender_agent", "recipient_agent",
-        "queue_name", "sent_at", "timestamp", "processed_by", "request_id",
-    }
-)  # fmt: skip
-_LONGEST_GIST: Final = 240
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,19 +136,3 @@ def is_usable(credential: CredentialView, at: datetime) -> bool:
 
 def _number(number: int, one: str, many: str, rest: str) -> str:
     return f"{count(number)} {one if number == 1 else many} {rest}"
-
-
-# ------------------------------------------------------------------ events
-
-
-def gist_of(payload: object) -> str:
-    """What an event says beside its envelope, in one line."""
-    if not isinstance(payload, dict):
-        return ""
-    said = (
-        f"{key} {value}"
-        for key, value in payload.items()
-        if key not in _ENVELOPE and isinstance(value, str | int | float) and value != ""
-    )
-    text = ", ".join(said)
-    return text if len(text) <= _LONGEST_GIST else f"{text[: _LONGEST_GIST - 1]}…"

@@ -7,7 +7,7 @@ from typing import Any, Final
 from sqlalchemy import Text, case, cast, func, select
 from sqlalchemy.orm import Session
 
-from api.system.domain import gist_of
+from api.http.gist import gist_of
 from api.system.views import EventView
 from flows.common.models import Event
 
