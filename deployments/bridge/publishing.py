@@ -16,8 +16,7 @@ from flows.common.database import transaction
 from flows.messages import repository
 from flows.messages.repository import Unpublished
 
-KEPT_BACK: Final = frozenset({"flow_run_state"})
-"""Types of events that stay inside: only our own pages read them."""
+KEPT_BACK: Final = repository.KEPT_BACK
 _BATCH: Final = 500
 
 
