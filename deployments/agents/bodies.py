@@ -59,6 +59,32 @@ class TfMessage(RunMessage):
     tf_count: int | None = Field(None, ge=0)
 
 
+class WorkerResult(BaseModel):
+    """What a worker says of a slice that it had."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    tf_filename: str = Field(pattern=r"^.+_slice_[0-9]{1,9}\.tf$")
+    state: str
+    hostname: str = ""
+
+    @property
+    def tf_file(self) -> str:
+        """Name of the TF file that the slice is of."""
+        return self.tf_filename.rpartition("_slice_")[0] + ".tf"
+
+    @property
+    def slice_id(self) -> int:
+        """The slice's number."""
+        return int(self.tf_filename.removesuffix(".tf").rpartition("_")[2])
+
+
+class SliceResult(RunMessage):
+    """`slice_result`."""
+
+    content: WorkerResult
+
+
 def read(form: type[_Form], body: dict[str, Any]) -> _Form:
     """The message in its form.
 

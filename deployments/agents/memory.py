@@ -10,6 +10,7 @@ from typing import Self
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ValidationError
 
+from blocks.closing import Closing
 from flows.common.settings import BadSetting
 
 
@@ -28,7 +29,7 @@ class Remembered(BaseModel):
 
 
 @dataclass
-class Memory:
+class Memory(Closing):
     """A file of one agent, locked for as long as it lives."""
 
     path: Path

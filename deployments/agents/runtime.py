@@ -78,9 +78,9 @@ class Runtime:
     transport: Transport
     memory: Memory
     settings: AgentSettings
-    agent_type: str
     namespace: str = ""
     patience: Patience = field(default_factory=Patience)
+    agent_type: str = ""
     name: str = ""
     stfs: int = 0
     failures: int = 0
@@ -145,6 +145,7 @@ class Runtime:
 
     def run(self, agent: Agent) -> int:
         """Live until a signal; gives the process's exit code."""
+        self.agent_type = agent.agent_type
         with handled(self._on_signal, *_SIGNALS):
             try:
                 code = self._live(agent)
@@ -169,7 +170,7 @@ class Runtime:
         self._register()
         handlers = agent.handlers
         after = self.memory.content.position
-        for received in self.transport.receive(after, connected=self._connected):
+        for received in self.transport.receive(handlers, after, connected=self._connected):
             self._handle(received, handlers)
             if self.patience.is_stopping:
                 break

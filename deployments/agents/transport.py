@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -53,11 +53,16 @@ class Transport(Protocol):
     has_destinations: bool
 
     def receive(
-        self, after: int | None, *, connected: Callable[[int | None], None]
+        self,
+        msg_types: Collection[str],
+        after: int | None,
+        *,
+        connected: Callable[[int | None], None],
     ) -> Iterator[Received]:
         """The messages after a position, or from now on, across every break, until `close`.
 
         Args:
+            msg_types: Which are wanted.
             after: Where to begin.
             connected: Is called when messages can come, with the position at which they begin.
         """
@@ -83,7 +88,6 @@ class RestTransport:
 
     api: AgentApi
     monitor: MonitorApi
-    msg_types: tuple[str, ...]
     report: Callable[[str], None]
     is_connected: bool = False
     has_destinations: bool = False
@@ -92,10 +96,14 @@ class RestTransport:
     _is_away_said: bool = False
 
     def receive(
-        self, after: int | None, *, connected: Callable[[int | None], None]
+        self,
+        msg_types: Collection[str],
+        after: int | None,
+        *,
+        connected: Callable[[int | None], None],
     ) -> Iterator[Received]:
         """See `Transport`."""
-        wanted = StreamFilter(msg_types=self.msg_types)
+        wanted = StreamFilter(msg_types=tuple(msg_types))
         self._stream = self.monitor.follow(wanted, after=after, report=self._lost)
         if self._is_closed:  # a signal came before there was a stream to close
             return

@@ -1,0 +1,60 @@
+"""An agent as a process: its parts put together, over REST."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from blocks.monitor_api.agents import AgentApi
+from blocks.monitor_api.client import MonitorApi
+from blocks.monitor_api.errors import BadMonitorAddress, TokenRefused
+from deployments.agents import log_records
+from deployments.agents.memory import Memory
+from deployments.agents.runtime import BAD_CONFIGURATION, Agent, Runtime
+from deployments.agents.transport import RestTransport
+from flows.common.settings import AgentSettings, BadSetting
+
+_TIMEOUT_SECONDS: Final = 10.0
+
+_log = logging.getLogger("prodops.agent")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """What one agent is started with.
+
+    Attributes:
+        namespace: Whose messages it acts on, besides those of none; empty: everybody's.
+        memory: The file in which it remembers what it has dealt with.
+        url: Address of the monitor.
+        token: For the monitor.
+    """
+
+    namespace: str
+    memory: Path
+    url: str
+    token: str = field(repr=False)
+
+
+def run(make: Callable[[Runtime], Agent], setup: Setup, settings: AgentSettings) -> int:
+    """Run the agent that `make` makes of its runtime, until a signal.
+
+    Returns:
+        The process's exit code: 0 clean, 2 configured wrongly, 1 for any other failure.
+    """
+    log_records.to_standard_output()
+    try:
+        with (
+            AgentApi(setup.url, setup.token, timeout_seconds=_TIMEOUT_SECONDS) as api,
+            MonitorApi(setup.url, setup.token, timeout_seconds=_TIMEOUT_SECONDS) as monitor,
+            Memory.open(setup.memory, api.url) as memory,
+        ):
+            transport = RestTransport(api, monitor, report=lambda line: _log.warning("%s", line))
+            runtime = Runtime(api, transport, memory, settings, namespace=setup.namespace)
+            return runtime.run(make(runtime))
+    except (BadSetting, BadMonitorAddress, TokenRefused) as error:
+        _log.error("%s", error)
+        return BAD_CONFIGURATION
