@@ -16,8 +16,8 @@ from flows.common.database import transaction
 from flows.messages import repository
 from flows.messages.repository import Unpublished
 
-KEPT_BACK: Final = frozenset({"flow_run_state"})
-"""Types of events that stay inside: only our own pages read them."""
+KEPT_BACK: Final = frozenset({"flow_run_state", "testbed_command", "testbed_command_ended"})
+"""Types of events that stay inside: only our own pages and controllers read them."""
 _BATCH: Final = 500
 
 
