@@ -119,6 +119,12 @@ def _kept(value: _T) -> _T:
     return value
 
 
+def _json_value(value: object) -> object:
+    if value is None:
+        raise refuse(NULL)
+    return _kept(value)
+
+
 def _spelled(value: object) -> object:
     """Agents send a run's number as a text, and as a number."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
@@ -207,7 +213,7 @@ JsonObject = Annotated[
     WithJsonSchema({"type": "object", "additionalProperties": True}),
 ]
 RunId = Annotated[str, BeforeValidator(_spelled), _text(50), AfterValidator(_kept)]
-JsonValue = Annotated[Any, PlainValidator(_kept), WithJsonSchema({})]
+JsonValue = Annotated[Any, PlainValidator(_json_value), WithJsonSchema({})]
 Address = Annotated[
     str, PlainValidator(_ip_address), WithJsonSchema({"type": "string", "format": "ipv4"})
 ]

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from flows.common import events, requests
+from flows.common import events, requests, run_states
 from flows.common.callers import Caller
 from flows.common.database import now, transaction
 from flows.common.settings import settings
@@ -22,7 +22,7 @@ from flows.fastmon import repository
 from flows.fastmon.actions import SAMPLE_STFS, SampleStfs
 from flows.fastmon.models import InboxState
 from flows.fastmon.repository import Arrival
-from flows.fastmon.schemas import Message, StfReady
+from flows.fastmon.schemas import Lifecycle, Message, StfReady
 
 _Key = tuple[str, str]  # namespace, STF file name
 
@@ -76,8 +76,14 @@ def take_in(
     at = now()
     with transaction(engine) as session:
         verdicts = queue_stfs(session, messages, source=source)
+        run_states.advance(session, _lifecycle(messages), at)
         ids = events.commit(session, [events.message_event(each.body, at=at) for each in messages])
     return list(zip(ids, verdicts, strict=True))
+
+
+def _lifecycle(messages: Iterable[Incoming]) -> list[Lifecycle]:
+    """The messages that the states of runs follow."""
+    return [each.message for each in messages if isinstance(each.message, Lifecycle)]
 
 
 def queue_stfs(session: Session, messages: Sequence[Incoming], *, source: str) -> list[Verdict]:

@@ -43,14 +43,6 @@ class FileStatus(StrEnum):
     DONE = "done"
 
 
-class RunPhase(StrEnum):
-    """Phase of a run (contract section 4)."""
-
-    INITIALIZING = "initializing"
-    PHYSICS = "physics"
-    COMPLETED = "completed"
-
-
 class InboxStf(Base):
     """An announced STF, once: a redelivery finds its row and changes nothing.
 

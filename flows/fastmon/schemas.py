@@ -15,6 +15,7 @@ from pydantic import (
     AfterValidator,
     AliasChoices,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StrictInt,
@@ -23,6 +24,7 @@ from pydantic import (
 )
 
 from blocks.errors import Invalid
+from flows.common.run_states import LIFECYCLE
 from flows.common.text import keepable, unkeepable
 
 STF_READY: Final = frozenset({"stf_ready", "data_ready"})
@@ -31,6 +33,7 @@ STF_READY: Final = frozenset({"stf_ready", "data_ready"})
 MAX_RUN_NUMBER: Final = 2**31 - 1
 MAX_SIZE_BYTES: Final = 2**63 - 1
 MAX_FILENAME: Final = 255
+_SHORT: Final = 20
 
 
 def _plain_file_name(value: str) -> str:
@@ -96,6 +99,24 @@ class StfReady(Message):
     substate: Word | None = None
 
 
+def _short_word(value: object) -> object:
+    is_short = isinstance(value, str) and 0 < len(value) <= _SHORT
+    return value if is_short else None
+
+
+LenientWord = Annotated[str | None, BeforeValidator(_short_word)]
+
+
+class Lifecycle(Message):
+    """A run begins, pauses, goes on or ends. A state that is none is as good as absent."""
+
+    state: LenientWord = None
+    substate: LenientWord = None
+
+
+_FORMS: Final = dict.fromkeys(STF_READY, StfReady) | dict.fromkeys(LIFECYCLE, Lifecycle)
+
+
 def decode(text: bytes) -> dict[str, Any]:
     """The JSON object in `text`.
 
@@ -116,13 +137,13 @@ def decode(text: bytes) -> dict[str, Any]:
 
 
 def parse(body: dict[str, Any]) -> Message:
-    """The message in `body`: a :class:`StfReady` where its type says so.
+    """The message in `body`: a :class:`StfReady` or :class:`Lifecycle` where its type says so.
 
     Raises:
         Invalid: A field is missing, or not of its form.
     """
     kind = body.get("msg_type")
-    form = StfReady if isinstance(kind, str) and kind in STF_READY else Message
+    form = _FORMS.get(kind, Message) if isinstance(kind, str) else Message
     try:
         return form.model_validate(body)
     except ValidationError as error:

@@ -28,7 +28,7 @@ def end(
     if execution.messages and not execution.is_run_ended:
         message = messages.broken_off(execution, tick)
         announced.append(messages.event_of(message, execution, at))
-        run_states.advance(session, [message], at)
+        run_states.advance(session, messages.lifecycle([message], execution), at)
         repository.end_run(session, execution, at)
         execution.messages += 1
     repository.end(session, execution, status, at)

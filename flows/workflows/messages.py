@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 
 from flows.common.events import NewEvent, message_event
+from flows.common.run_states import LIFECYCLE
 from flows.workflows.domain import data_taking
 from flows.workflows.domain.data_taking import Identity, Message
 from flows.workflows.models import WorkflowRun
@@ -42,3 +45,29 @@ def event_of(
         request_id=execution.request_id,
         flow_run_id=flow_run_id,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lifecycle:
+    """What the state of a run follows of a message."""
+
+    msg_type: str
+    run_number: int
+    state: str | None
+    substate: str | None
+    execution_id: str
+
+
+def lifecycle(sent: Iterable[Message], execution: WorkflowRun) -> list[Lifecycle]:
+    """The messages that the state of the execution's run follows."""
+    return [
+        Lifecycle(
+            msg_type=message["msg_type"],
+            run_number=execution.run_number,
+            state=message.get("state"),
+            substate=message.get("substate"),
+            execution_id=execution.execution_id,
+        )
+        for message in sent
+        if message["msg_type"] in LIFECYCLE
+    ]

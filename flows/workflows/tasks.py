@@ -216,7 +216,7 @@ def _note(session: Session, execution: WorkflowRun, due: Sequence[Message]) -> N
     execution.messages += len(due)
     execution.stfs += sum(message["msg_type"] == "stf_gen" for message in due)
     execution.tick = due[-1]["simulation_tick"]
-    run_states.advance(session, due, now())
+    run_states.advance(session, messages.lifecycle(due, execution), now())
     if due[-1]["msg_type"] == "end_run":
         repository.end_run(session, execution, now())
 

@@ -15,7 +15,6 @@ Message = dict[str, Any]
 Timeline = Iterator[tuple[float, Message]]
 """Messages with their ticks: the seconds since the workflow's begin, ascending."""
 
-LIFECYCLE: Final = frozenset({"run_imminent", "start_run", "pause_run", "resume_run", "end_run"})
 _STANDBY_REASON: Final = "Brief standby period"
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from blocks.errors import ProdOpsError
+from flows.common.run_states import LIFECYCLE
 from flows.workflows.domain.data_taking import (
-    LIFECYCLE,
     Identity,
     Message,
     Period,

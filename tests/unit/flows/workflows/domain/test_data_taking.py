@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flows.common.run_states import LIFECYCLE
 from flows.workflows.domain import data_taking
-from flows.workflows.domain.data_taking import LIFECYCLE, Identity, Timing, cut_off, take_data
+from flows.workflows.domain.data_taking import Identity, Timing, cut_off, take_data
 
 STARTED = datetime(2026, 1, 2, tzinfo=UTC)
 ME = Identity(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.fastmon.routes import FastMonFileForm, RunForm, StfFileForm
+from api.fastmon.routes.files import FastMonFileForm, RunForm, StfFileForm
 from api.http.errors import Rejection
 from api.http.forms import Body, partial
 

@@ -1,0 +1,1 @@
+"""The routes of data taking: runs, files, slices, and how the runs stand."""
