@@ -22,32 +22,49 @@ from deployments.stack.child import Spec
 from deployments.stack.layout import Layout
 from deployments.stack.ports import free_ports
 from deployments.stack.temporary import temporary_settings
+from flows.common.settings import Settings
 from tests.waiting import PATIENCE, wait_until
 
 _numbers = itertools.count(1)
 
 
-class Broker:
-    """An ActiveMQ on ports of its own, which stay the same when it is started again."""
+class BrokerAddress:
+    """How the broker of these settings is reached: a stack's, or one of the tests'."""
 
     host = access.HOST
 
-    def __init__(self, state_dir: Path) -> None:
-        self.port, self.tls_port = free_ports(2)
-        given = {
-            "PRODOPS_STATE_DIR": os.fspath(state_dir),
-            "PRODOPS_SANDBOX_BROKER_PORT": str(self.port),
-            "PRODOPS_SANDBOX_BROKER_TLS_PORT": str(self.tls_port),
-        }
-        self.settings = temporary_settings(given)
-        self._layout = Layout(state_dir)
-        self._layout.create()
-        self._process: subprocess.Popen[bytes] | None = None
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.port = settings.sandbox.broker_port
+        self.tls_port = settings.sandbox.broker_tls_port
 
     @property
     def ca_file(self) -> Path:
         """Who signed its certificate, which is for `localhost` and 127.0.0.1."""
         return access.broker_ca(self.settings)
+
+    def login_file(self, user: str = access.OPS_USER) -> Path:
+        """The file with `user:password`."""
+        return access.login_file(self.settings, user)
+
+    def password(self, user: str = access.OPS_USER) -> str:
+        return access.password(self.settings, user)
+
+
+class Broker(BrokerAddress):
+    """An ActiveMQ on ports of its own, which stay the same when it is started again."""
+
+    def __init__(self, state_dir: Path) -> None:
+        port, tls_port = free_ports(2)
+        given = {
+            "PRODOPS_STATE_DIR": os.fspath(state_dir),
+            "PRODOPS_SANDBOX_BROKER_PORT": str(port),
+            "PRODOPS_SANDBOX_BROKER_TLS_PORT": str(tls_port),
+        }
+        super().__init__(temporary_settings(given))
+        self._layout = Layout(state_dir)
+        self._layout.create()
+        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def log(self) -> str:
@@ -57,13 +74,6 @@ class Broker:
     def pid(self) -> int:
         assert self._process is not None, "the broker is down"
         return self._process.pid
-
-    def login_file(self, user: str = access.OPS_USER) -> Path:
-        """The file with `user:password`."""
-        return access.login_file(self.settings, user)
-
-    def password(self, user: str = access.OPS_USER) -> str:
-        return access.password(self.settings, user)
 
     def start(self) -> None:
         """Start it and wait until it takes connections; what it kept is there."""

@@ -20,7 +20,7 @@ from typing import Any, Self
 import stomp
 
 from deployments.sandbox.broker.access import AGENT_USER
-from tests.broker import Broker
+from tests.broker import BrokerAddress
 from tests.waiting import PATIENCE
 
 HEARTBEATS_MS = (30_000, 30_000)
@@ -64,7 +64,7 @@ class Peer:
 
     def __init__(
         self,
-        broker: Broker,
+        broker: BrokerAddress,
         client_id: str | None = None,
         *,
         user: str = AGENT_USER,

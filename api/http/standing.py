@@ -17,7 +17,7 @@ from api.http.wording import clock, count
 from flows.common import standing
 from flows.common.database import now, transaction
 from flows.common.database_errors import DatabaseState
-from flows.common.standing import MOST_COUNTED, Standing
+from flows.common.standing import MOST_COUNTED, Bridge, BridgeCondition, Standing
 
 _UNDONE: Final = "nothing that was asked for is done"
 _UNTAKEN: Final = f"nothing new is taken, and {_UNDONE}"
@@ -117,9 +117,22 @@ def _away(found: Standing, at: datetime) -> list[str]:
     if found.prefect_away_since is not None:
         when = _moment(found.prefect_away_since, at)
         words.append(f"Prefect has not answered since {when}: no run starts.")
+    if (bridge := found.missing_bridge) is not None:
+        words.append(_unbridged(bridge, at))
     refusals = {each.text: each for each in found.refusals}  # of several workers, once
     words += [f"{text} (since {_moment(each.since, at)})." for text, each in refusals.items()]
     return words
+
+
+def _unbridged(bridge: Bridge, at: datetime) -> str:
+    effect = "what is sent there waits at the broker"
+    if not bridge.is_heard:
+        heard = _moment(bridge.heard_at, at)
+        return f"The bridge to the message bus is away, last heard at {heard}: {effect}."
+    if bridge.condition is BridgeCondition.STARTING:
+        return f"The bridge to the message bus has been starting since {_moment(bridge.since, at)}."
+    reason = f" ({bridge.text})" if bridge.text else ""
+    return f"The message bus is away since {_moment(bridge.since, at)}: {effect}{reason}."
 
 
 def _since(who: str, heard_at: datetime | None, at: datetime, effect: str) -> str:

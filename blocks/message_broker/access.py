@@ -42,7 +42,7 @@ class BrokerAccess:
     ca_file: Path | None = None
     certificate_file: Path | None = None
     key_file: Path | None = None
-    heartbeat_seconds: float = 5.0
+    heartbeat_seconds: float = 3.0
     answer_seconds: float = field(default=10.0)
 
     @property

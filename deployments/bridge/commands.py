@@ -60,7 +60,7 @@ def carry_out(session: Session, read: Read, scopes: Collection[Scope]) -> Sequen
     except Invalid as error:
         raise Unusable(str(error)) from None
     try:
-        caller = on_bus(_speaker(read.body), scopes)
+        caller = on_bus(speaker(read.body), scopes)
         requests.accept(session, action, form, caller=caller, source=BUS)
     except (Refused, Forbidden) as error:
         return _refusal(action, form, error)
@@ -80,7 +80,7 @@ def _parameters(action: Action, body: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in body.items() if key in fields and value is not None}
 
 
-def _speaker(body: Mapping[str, Any]) -> str:
+def speaker(body: Mapping[str, Any]) -> str:
     """In whose name the message asks; empty: the bus's own."""
     named = (body.get(key) for key in _SPEAKERS)
     return next((name for name in named if isinstance(name, str) and name), "")

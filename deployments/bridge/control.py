@@ -5,7 +5,6 @@ Source: ops contract section 1.13.
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from blocks.message_broker.connection import BrokerConnection
 from blocks.message_broker.errors import BrokerUnavailable
 from blocks.message_broker.frames import PREFIXES, Delivery, Outgoing
 from deployments.bridge.commands import require_namespace
+from deployments.bridge.messages import Pong
 from deployments.bridge.reading import Unusable
 from flows.common.settings.bus import BusSettings
 from flows.fastmon import schemas
@@ -81,5 +81,5 @@ class Control:
         return kind == "shutdown" and self.configured.allows_shutdown
 
     def _pong(self, reply_to: str) -> Outgoing:
-        body = {"msg_type": "pong", "agent": self.agent_name, "pid": self.pid}
-        return Outgoing(destination=reply_to, body=json.dumps(body))
+        pong = Pong(msg_type="pong", agent=self.agent_name, pid=self.pid)
+        return Outgoing(destination=reply_to, body=pong.model_dump_json())

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, Final
 
 import structlog
@@ -22,31 +21,20 @@ from flows.common import standing
 from flows.common.database import now, transaction
 from flows.common.models import PartKind
 from flows.common.settings.bus import BusSettings
+from flows.common.standing import BridgeCondition
 
 _log = structlog.get_logger("bridge")
 
 
-class Condition(StrEnum):
-    """How a bridge is."""
-
-    STARTING = "starting"
-    CONNECTED = "connected"
-    """It is subscribed, and takes and publishes."""
-    STANDS_BY = "stands_by"
-    """Another bridge works on this database."""
-    BROKER_AWAY = "broker_away"
-    DATABASE_AWAY = "database_away"
-    ENDED = "ended"
-
-
+_GOOD: Final = frozenset({BridgeCondition.CONNECTED, BridgeCondition.ENDED})
 _STATES: Final = {
-    Condition.STARTING: OperationalState.STARTING,
-    Condition.ENDED: OperationalState.EXITED,
+    BridgeCondition.STARTING: OperationalState.STARTING,
+    BridgeCondition.ENDED: OperationalState.EXITED,
 }
 _STATUSES: Final = {
-    Condition.STARTING: AgentStatus.OK,
-    Condition.CONNECTED: AgentStatus.OK,
-    Condition.ENDED: AgentStatus.EXITED,
+    BridgeCondition.STARTING: AgentStatus.OK,
+    BridgeCondition.CONNECTED: AgentStatus.OK,
+    BridgeCondition.ENDED: AgentStatus.EXITED,
 }
 
 
@@ -62,7 +50,7 @@ class Report:
     engine: Engine
     configured: BusSettings
     _rows: AgentRows = field(init=False)
-    _condition: Condition = Condition.STARTING
+    _condition: BridgeCondition = BridgeCondition.STARTING
     _text: str = ""
     _since: datetime = field(default_factory=now)
     _is_changed: threading.Event = field(default_factory=threading.Event)
@@ -71,11 +59,11 @@ class Report:
     def __post_init__(self) -> None:
         self._rows = AgentRows(self.engine, self.configured.namespace)
 
-    def say(self, condition: Condition, text: str) -> None:
+    def say(self, condition: BridgeCondition, text: str) -> None:
         """Note how it is; the same again changes nothing."""
         if (condition, text) == (self._condition, self._text):
             return
-        level = "info" if condition in {Condition.CONNECTED, Condition.ENDED} else "warning"
+        level = "info" if condition in _GOOD else "warning"
         getattr(_log, level)("the bridge is " + condition.value.replace("_", " "), reason=text)
         if condition is not self._condition:
             self._since = now()
@@ -93,7 +81,7 @@ class Report:
             self._is_over.set()
             self._is_changed.set()
             thread.join()
-            self.say(Condition.ENDED, "")
+            self.say(BridgeCondition.ENDED, "")
             with outlived("the bridge's end cannot be written"):
                 self._write()
 
@@ -113,7 +101,7 @@ class Report:
                 prefect_answers=True,
                 details=self._details(),
             )
-        if self._condition is not Condition.STANDS_BY:  # the one that works has the row
+        if self._condition is not BridgeCondition.STANDS_BY:  # the one that works has the row
             self._rows.say([self._row()])
 
     def _details(self) -> dict[str, Any]:

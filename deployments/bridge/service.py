@@ -13,11 +13,11 @@ from blocks.message_broker.access import BrokerAccess
 from blocks.message_broker.errors import BadLogin, BrokerUnavailable
 from blocks.message_broker.frames import Subscription
 from deployments.agent_row import ops_agent_name
-from deployments.bridge import commands
+from deployments.bridge import commands, workflows
 from deployments.bridge.control import Control
 from deployments.bridge.publishing import Publisher
 from deployments.bridge.reading import Read
-from deployments.bridge.report import Condition, Report
+from deployments.bridge.report import Report
 from deployments.bridge.session import AnotherBridgeWorks, Session
 from deployments.bridge.taking import Command, Taker
 from deployments.schema import await_schema
@@ -30,6 +30,7 @@ from flows.common.database_errors import DatabaseUnavailable
 from flows.common.events import NewEvent
 from flows.common.settings import BadSetting, Settings
 from flows.common.settings.bus import BusSettings
+from flows.common.standing import BridgeCondition
 from flows.messages import repository
 
 _LOCK: Final = "bridge"
@@ -84,11 +85,11 @@ class _Service:
         try:
             self._session(locks).run(self._on_subscribed)
         except AnotherBridgeWorks as error:
-            self._report.say(Condition.STANDS_BY, str(error))
+            self._report.say(BridgeCondition.STANDS_BY, str(error))
         except DatabaseUnavailable as error:
-            self._report.say(Condition.DATABASE_AWAY, str(error))
+            self._report.say(BridgeCondition.DATABASE_AWAY, str(error))
         except (BrokerUnavailable, BadLogin) as error:
-            self._report.say(Condition.BROKER_AWAY, str(error))
+            self._report.say(BridgeCondition.BROKER_AWAY, str(error))
             self._failures += 1
             # The first time at once: a connection that broke says nothing of the broker.
             return min(_FIRST_PAUSE * 2.0 ** (self._failures - 2), _LONGEST_PAUSE)
@@ -96,7 +97,7 @@ class _Service:
 
     def _on_subscribed(self) -> None:
         self._failures = 0
-        self._report.say(Condition.CONNECTED, "")
+        self._report.say(BridgeCondition.CONNECTED, "")
         Layout(self._settings.stack.state_dir).say_ready("bridge")
 
     def _session(self, locks: Singletons) -> Session:
@@ -148,6 +149,8 @@ def subscriptions_of(bus: BusSettings) -> list[Subscription]:
     wanted = []
     if bus.takes_actions:
         wanted.append(Subscription(destination=bus.ops_queue))
+    if bus.is_runner:
+        wanted.append(Subscription(destination=bus.workflow_queue))
     if bus.takes_messages:
         wanted.append(Subscription(destination=bus.topic, durable_name=bus.client_id))
     return wanted
@@ -160,4 +163,7 @@ def commands_of(bus: BusSettings) -> dict[str, Command]:
         commands.require_namespace(found.body, bus.namespace)
         return commands.carry_out(session, found, bus.scopes)
 
-    return {bus.ops_queue: act}
+    def run_workflows(session: SqlSession, found: Read) -> Sequence[NewEvent]:
+        return workflows.carry_out(session, found, bus.scopes)
+
+    return {bus.ops_queue: act, bus.workflow_queue: run_workflows}

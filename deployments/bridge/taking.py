@@ -141,7 +141,7 @@ class Taker:
         """Do what messages of the topic bring about; gives the events that relay them."""
         caller = on_bus("", self.configured.scopes)
         incoming = [Incoming(each.body, each.message, caller) for each in messages]
-        intake.queue_stfs(session, incoming, source=BUS)
+        intake.bring_about(session, incoming, at=at, source=BUS)
         return [_relay(each, at) for each in messages]
 
     def _set_aside_alone(self, delivery: Delivery, error: Exception) -> None:

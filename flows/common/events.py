@@ -19,14 +19,16 @@ from sqlalchemy.orm import Session
 
 from flows.common.claims import Claim
 from flows.common.database import json_row, now
+from flows.common.messages import Announcement, Enrichment, msg_type_of
 
 CHANNEL: Final = "prodops_event"
 _LOCK: Final = 0x70726F64  # "prod": the advisory lock that orders event ids by commit
 _QUEUE_NAME: Final = "epictopic"
-_OURS: Final = "prodops"
+OURS: Final = "prodops"
+"""The namespace and sender of what prodops itself did."""
 BUS: Final = "bus"
 """The origin of what came from the bus, and is not to go there again."""
-ENRICHED: Final = ("sender_agent", "recipient_agent", "queue_name", "sent_at")
+ENRICHED: Final = tuple(name for name in Enrichment.model_fields if name != "namespace")
 """What is added to a message when it is stored, beside a namespace of null."""
 
 _ORDER = text("SELECT pg_advisory_xact_lock(:lock), pg_notify(:channel, '')")
@@ -97,28 +99,33 @@ def message_event(
 
 
 def announcement(
-    msg_type: str, claim: Claim | None, subject: str | None, **fields: Any
+    body: type[Announcement], claim: Claim | None, subject: str | None, **fields: Any
 ) -> NewEvent:
     """The event of something that prodops did, in the form of the peers' messages.
 
     Args:
-        msg_type: Its name.
+        body: The form of its body.
         claim: The attempt at a request that did it; None: what was asked for was no request.
         subject: What it is about, for the stream's filter.
-        fields: What it says, in the order of the payload.
+        fields: What it says, in that form.
     """
     request_id = None if claim is None else claim.request_id
-    body = {
-        "msg_type": msg_type,
-        "namespace": _OURS,
-        "sender": _OURS,
-        "processed_by": _OURS,
+    message = body(
+        msg_type=msg_type_of(body),
+        namespace=OURS,
+        sender=OURS,
+        processed_by=OURS,
+        request_id=request_id,
+        timestamp=now(),
         **fields,
-        "request_id": request_id,
-        "timestamp": now().isoformat(),
-    }
+    )
     flow_run_id = None if claim is None else claim.flow_run_id
-    return message_event(body, subject=subject, request_id=request_id, flow_run_id=flow_run_id)
+    return message_event(
+        message.model_dump(mode="json", exclude_unset=True),
+        subject=subject,
+        request_id=request_id,
+        flow_run_id=flow_run_id,
+    )
 
 
 def commit(session: Session, events: Sequence[NewEvent]) -> list[int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -75,10 +76,28 @@ def take_in(
     """
     at = now()
     with transaction(engine) as session:
-        verdicts = queue_stfs(session, messages, source=source)
-        run_states.advance(session, _lifecycle(messages), at)
+        verdicts = bring_about(session, messages, at=at, source=source)
         ids = events.commit(session, [events.message_event(each.body, at=at) for each in messages])
     return list(zip(ids, verdicts, strict=True))
+
+
+def bring_about(
+    session: Session, messages: Sequence[Incoming], *, at: datetime, source: str
+) -> list[Verdict]:
+    """Do what messages bring about: states of runs advance, announced STFs wait to be sampled.
+
+    Args:
+        session: The database.
+        messages: What came, in order.
+        at: When.
+        source: The surface that they came by.
+
+    Returns:
+        What is done with each message, in order.
+    """
+    verdicts = _queue_stfs(session, messages, source=source)
+    run_states.advance(session, _lifecycle(messages), at)
+    return verdicts
 
 
 def _lifecycle(messages: Iterable[Incoming]) -> list[Lifecycle]:
@@ -86,12 +105,8 @@ def _lifecycle(messages: Iterable[Incoming]) -> list[Lifecycle]:
     return [each.message for each in messages if isinstance(each.message, Lifecycle)]
 
 
-def queue_stfs(session: Session, messages: Sequence[Incoming], *, source: str) -> list[Verdict]:
-    """Put the STFs that `messages` announce into their inboxes, and have these served.
-
-    Returns:
-        What is done with each message, in order.
-    """
+def _queue_stfs(session: Session, messages: Sequence[Incoming], *, source: str) -> list[Verdict]:
+    """Put the STFs that `messages` announce into their inboxes, and have these served."""
     arrivals = [_arrivals(session, each.message) for each in messages]
     verdicts = _store(session, [arrival for group in arrivals for arrival in group])
     callers: dict[str, Caller] = {}

@@ -89,8 +89,8 @@ class _Bench:
             connection.subscribe(Subscription(destination=self._bus.topic))
             for index in range(number):
                 with transaction(self._running.engine) as session:
-                    announced = events.announcement("bench_event", None, None, number=index)
-                    events.commit(session, [announced])
+                    body = {"msg_type": "bench_event", "sender": "bench", "number": index}
+                    events.commit(session, [events.message_event(body)])
                 committed_at = time.monotonic()
                 delays.append(ear.next(_PATIENCE_SECONDS)[0] - committed_at)
         report.add(

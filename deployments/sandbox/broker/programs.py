@@ -15,7 +15,7 @@ ACTIVEMQ_HOME: Final = Path("/usr/share/activemq")
 """Where Debian's package `activemq` puts the broker."""
 
 INSTALL: Final = (
-    "Debian has ActiveMQ as activemq: run `apt-get install --no-install-recommends activemq` "
+    "Debian has it as activemq: run `apt-get install --no-install-recommends activemq` "
     "or deployments/system-packages.sh as root"
 )
 _VERSION = re.compile(rb"^Implementation-Version: (\S+)", re.MULTILINE)

@@ -60,7 +60,7 @@ class BusSettings(BaseSettings):
         description="The key of that certificate.",
     )
     heartbeat_seconds: float = Field(
-        5.0,
+        3.0,
         ge=0.1,
         description="How often each side says that it is there; a broker that is silent for 2.5 "
         "times as long is left.",

@@ -1,5 +1,5 @@
-"""The fixture of this folder's tests."""
+"""The fixtures of this folder's tests."""
 
-from tests.e2e.deployments.bridge.running import bridge
+from tests.e2e.deployments.bridge.running import bridge, frail_bridge
 
-__all__ = ["bridge"]
+__all__ = ["bridge", "frail_bridge"]

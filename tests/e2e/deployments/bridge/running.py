@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,12 +16,10 @@ import pytest
 from sqlalchemy import text
 
 from flows.common.database import transaction
-from tests.broker import Broker
+from tests.broker import Broker, fresh_name
 from tests.databases import Database
 from tests.waiting import PATIENCE, wait_until
 
-QUEUE = "/queue/epicprod.ops"
-TOPIC = "/topic/epictopic"
 _CONDITION = "SELECT details ->> 'condition' FROM ops_part WHERE kind = 'bridge'"
 _TEXT = "SELECT details ->> 'text' FROM ops_part WHERE kind = 'bridge'"
 
@@ -32,8 +30,19 @@ class Bridge:
 
     broker: Broker
     database: Database
+    name: str = field(default_factory=fresh_name)
     given: dict[str, str] = field(default_factory=dict)
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @property
+    def queue(self) -> str:
+        """The queue that it takes requests from; no other test's."""
+        return f"/queue/{self.name}.ops"
+
+    @property
+    def topic(self) -> str:
+        """The topic that it follows and publishes to; no other test's."""
+        return f"/topic/{self.name}"
 
     def start(self, **changed: str) -> subprocess.Popen[bytes]:
         """Start one; with other settings, by the ends of their names."""
@@ -66,6 +75,11 @@ class Bridge:
         wait_until(lambda: self.condition() == condition)
         return str(self.value(_TEXT))
 
+    def wait_for_reason(self, words: str) -> None:
+        """Wait until the broker is away for such a reason: it does not always say it."""
+        self.wait_for("broker_away")
+        wait_until(lambda: words in self.value(_TEXT))
+
     def value(self, statement: str, **parameters: Any) -> Any:
         with transaction(self.database.ops_engine) as session:
             return session.scalar(text(statement), parameters)
@@ -83,15 +97,32 @@ class Bridge:
             "PRODOPS_BUS_HOST": self.broker.host,
             "PRODOPS_BUS_PORT": str(self.broker.port),
             "PRODOPS_BUS_LOGIN_FILE": str(self.broker.login_file()),
+            "PRODOPS_BUS_OPS_QUEUE": self.queue,
+            "PRODOPS_BUS_TOPIC": self.topic,
+            "PRODOPS_BUS_CLIENT_ID": self.name,
         }
 
 
 @pytest.fixture
-def bridge(own_broker: Broker, database: Database) -> Iterator[Bridge]:
-    made = Bridge(own_broker, database)
-    with ExitStack() as ending:
-        ending.callback(made.kill)
+def bridge(broker: Broker, database: Database) -> Iterator[Bridge]:
+    """At the session's broker, which no test stops."""
+    with _ended(Bridge(broker, database)) as made:
         yield made
+
+
+@pytest.fixture
+def frail_bridge(own_broker: Broker, database: Database) -> Iterator[Bridge]:
+    """At a broker of its own, to be killed, paused and emptied."""
+    with _ended(Bridge(own_broker, database)) as made:
+        yield made
+
+
+@contextmanager
+def _ended(made: Bridge) -> Iterator[Bridge]:
+    try:
+        yield made
+    finally:
+        made.kill()
 
 
 def end(process: subprocess.Popen[bytes], number: signal.Signals = signal.SIGTERM) -> int:

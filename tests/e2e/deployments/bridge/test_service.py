@@ -12,7 +12,7 @@ import pytest
 from flows.common import events
 from flows.common.database import transaction
 from tests.broker_peer import Peer
-from tests.e2e.deployments.bridge.running import QUEUE, TOPIC, Bridge, end
+from tests.e2e.deployments.bridge.running import Bridge, end
 from tests.waiting import stays, wait_until
 
 pytestmark = pytest.mark.e2e
@@ -29,18 +29,24 @@ def stf(number: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def publish(bridge: Bridge, *bodies: Any, destination: str = TOPIC) -> None:
-    """Send messages that the broker keeps through a restart."""
+def publish(bridge: Bridge, *bodies: Any, destination: str | None = None) -> None:
+    """Send messages that the broker keeps through a restart, by default to the topic."""
+    to = destination or bridge.topic
     with Peer(bridge.broker) as peer:
         for body in bodies[:-1]:
-            peer.publish(destination, body, persistent="true")
-        peer.publish(destination, bodies[-1], is_confirmed=True, persistent="true")
+            peer.publish(to, body, persistent="true")
+        peer.publish(to, bodies[-1], is_confirmed=True, persistent="true")
+
+
+def pong(bridge: Bridge) -> str:
+    return f"{bridge.queue}.pong"
 
 
 def announce(bridge: Bridge, number: int) -> None:
     """Append an event of ours."""
     with transaction(bridge.database.ops_engine) as session:
-        events.commit(session, [events.announcement("test_event", None, None, number=number)])
+        body = {"msg_type": "test_event", "sender": "tester", "number": number}
+        events.commit(session, [events.message_event(body)])
 
 
 # ------------------------------------------------------------------ in
@@ -50,15 +56,16 @@ def test_what_comes_while_nobody_is_there_is_taken_later(bridge: Bridge) -> None
     bridge.connected()
     bridge.kill()
     publish(bridge, *(stf(number) for number in range(50)))
-    publish(bridge, {"msg_type": "check_pipeline"}, destination=QUEUE)
+    publish(bridge, {"msg_type": "check_pipeline"}, destination=bridge.queue)
     bridge.start()
     bridge.wait_count(STFS, 50)
     bridge.wait_count("SELECT count(*) FROM request WHERE action = 'check_pipeline'", 1)
 
 
 def test_bridge_and_broker_are_killed_in_the_middle_and_nothing_is_lost_or_doubled(
-    bridge: Bridge,
+    frail_bridge: Bridge,
 ) -> None:
+    bridge = frail_bridge
     bridge.connected()
     for kills, first in enumerate(range(0, 1200, 400)):
         publish(bridge, *(stf(number) for number in range(first, first + 400)))
@@ -90,7 +97,7 @@ def test_a_bad_message_stops_nothing(bridge: Bridge) -> None:
     bridge.connected()
     bad = ["no json", '{"a":' * 50_000, "[]", "{}", "x" * (10 << 20)]
     publish(bridge, stf(1), *bad, stf(2))
-    publish(bridge, {"msg_type": "no_such"}, {"msg_type": "submit_task"}, destination=QUEUE)
+    publish(bridge, {"msg_type": "no_such"}, {"msg_type": "submit_task"}, destination=bridge.queue)
     bridge.wait_count(STFS, 2)
     bridge.wait_count(ASIDE, len(bad) + 2)
     assert bridge.condition() == "connected"
@@ -99,10 +106,11 @@ def test_a_bad_message_stops_nothing(bridge: Bridge) -> None:
 # ------------------------------------------------------------------ out
 
 
-def test_events_are_published_in_order_and_go_on_where_they_ended(bridge: Bridge) -> None:
+def test_events_are_published_in_order_and_go_on_where_they_ended(frail_bridge: Bridge) -> None:
+    bridge = frail_bridge
     bridge.connected()
     with Peer(bridge.broker, "watcher") as peer:
-        peer.subscribe(TOPIC, durable_name="watcher")
+        peer.subscribe(bridge.topic, durable_name="watcher")
         for number in range(20):
             announce(bridge, number)
         seen = [peer.receive().message["number"] for _ in range(20)]
@@ -113,7 +121,7 @@ def test_events_are_published_in_order_and_go_on_where_they_ended(bridge: Bridge
     bridge.broker.start()
     bridge.start()
     with Peer(bridge.broker, "watcher") as peer:
-        peer.subscribe(TOPIC, durable_name="watcher")
+        peer.subscribe(bridge.topic, durable_name="watcher")
         while seen[-1] != 39:
             seen.append(peer.receive().message["number"])
     assert sorted(set(seen)) == list(range(40))
@@ -125,8 +133,8 @@ def test_events_are_published_in_order_and_go_on_where_they_ended(bridge: Bridge
 def test_an_event_has_the_form_that_peers_read(bridge: Bridge) -> None:
     bridge.connected()
     with Peer(bridge.broker) as peer:
-        peer.subscribe(TOPIC)
-        publish(bridge, {"msg_type": "catalog_import", "source": "csv"}, destination=QUEUE)
+        peer.subscribe(bridge.topic)
+        publish(bridge, {"msg_type": "catalog_import", "source": "csv"}, destination=bridge.queue)
         received = peer.receive()
     message = received.message
     assert (message["sender"], message["namespace"]) == ("prodops", "prodops")
@@ -139,7 +147,7 @@ def test_an_event_has_the_form_that_peers_read(bridge: Bridge) -> None:
 def test_our_own_events_and_what_came_from_the_bus_are_not_taken_in_again(bridge: Bridge) -> None:
     bridge.connected()
     with Peer(bridge.broker) as peer:
-        peer.subscribe(TOPIC)
+        peer.subscribe(bridge.topic)
         announce(bridge, 1)
         publish(bridge, {"msg_type": "stf_gen"})
         assert {peer.receive().message["msg_type"] for _ in range(2)} == {"test_event", "stf_gen"}
@@ -152,7 +160,8 @@ def test_our_own_events_and_what_came_from_the_bus_are_not_taken_in_again(bridge
 # ------------------------------------------------------------------ a broker that is not well
 
 
-def test_a_broker_that_comes_back_is_subscribed_again_within_seconds(bridge: Bridge) -> None:
+def test_a_broker_that_comes_back_is_subscribed_again_within_seconds(frail_bridge: Bridge) -> None:
+    bridge = frail_bridge
     bridge.connected()
     bridge.broker.kill()
     bridge.wait_for("broker_away")
@@ -164,7 +173,8 @@ def test_a_broker_that_comes_back_is_subscribed_again_within_seconds(bridge: Bri
     bridge.wait_count(STFS, 1)
 
 
-def test_a_broker_that_hangs_is_said_and_left(bridge: Bridge) -> None:
+def test_a_broker_that_hangs_is_said_and_left(frail_bridge: Bridge) -> None:
+    bridge = frail_bridge
     bridge.connected(BUS_HEARTBEAT_SECONDS="0.5")
     with bridge.broker.paused():
         reason = bridge.wait_for("broker_away")
@@ -174,7 +184,8 @@ def test_a_broker_that_hangs_is_said_and_left(bridge: Bridge) -> None:
     bridge.wait_count(STFS, 1)
 
 
-def test_a_broker_that_comes_back_empty_is_used_as_a_new_one(bridge: Bridge) -> None:
+def test_a_broker_that_comes_back_empty_is_used_as_a_new_one(frail_bridge: Bridge) -> None:
+    bridge = frail_bridge
     bridge.connected()
     publish(bridge, stf(1))
     bridge.wait_count(STFS, 1)
@@ -189,20 +200,23 @@ def _is_taken(bridge: Bridge, body: dict[str, Any], number: int) -> bool:
     return bool(bridge.value(STFS) == number)
 
 
-def test_a_refused_password_is_said_and_found_out_when_it_is_put_right(bridge: Bridge) -> None:
+def test_a_refused_password_is_said_and_found_out_when_it_is_put_right(
+    frail_bridge: Bridge,
+) -> None:
+    bridge = frail_bridge
     login = bridge.broker.login_file()
     good = login.read_text()
     login.write_text("prodops:wrong")
     bridge.start()
-    assert "password is invalid" in bridge.wait_for("broker_away")
+    bridge.wait_for_reason("password is invalid")
     login.write_text(good)
     bridge.wait_for("connected")
 
 
 def test_a_client_id_in_use_is_said(bridge: Bridge) -> None:
-    with Peer(bridge.broker, "prodops-bridge"):
+    with Peer(bridge.broker, bridge.name):
         bridge.start()
-        assert "already connected" in bridge.wait_for("broker_away")
+        bridge.wait_for_reason("already connected")
     bridge.wait_for("connected")
 
 
@@ -210,20 +224,21 @@ def test_a_client_id_in_use_is_said(bridge: Bridge) -> None:
 
 
 def test_of_two_bridges_one_works_and_the_other_takes_over(bridge: Bridge) -> None:
-    first = bridge.connected(BUS_CLIENT_ID="one")
-    second = bridge.start(BUS_CLIENT_ID="one")
+    first = bridge.connected()
+    second = bridge.start()
     with Peer(bridge.broker) as peer:
-        peer.subscribe("/queue/pong")
-        assert stays(lambda: _pids(peer) == {first.pid}, 3.0)
+        peer.subscribe(pong(bridge))
+        assert stays(lambda: _pids(bridge, peer) == {first.pid}, 3.0)
         first.kill()
-        wait_until(lambda: second.pid in _pids(peer))
+        wait_until(lambda: second.pid in _pids(bridge, peer))
     publish(bridge, *(stf(number) for number in range(20)))
     bridge.wait_count(STFS, 20)
 
 
-def _pids(peer: Peer) -> set[int]:
+def _pids(bridge: Bridge, peer: Peer) -> set[int]:
     """Which bridges answer a ping."""
-    peer.publish(QUEUE, {"msg_type": "health_ping", "reply_to": "/queue/pong"}, is_confirmed=True)
+    ping = {"msg_type": "health_ping", "reply_to": pong(bridge)}
+    peer.publish(bridge.queue, ping, is_confirmed=True)
     return {peer.receive().message["pid"]}
 
 
@@ -231,13 +246,13 @@ def test_a_ping_is_answered_at_once_under_load(bridge: Bridge) -> None:
     bridge.connected()
     load = [stf(number) for number in range(3000)]
     with Peer(bridge.broker) as pinger, Peer(bridge.broker) as sender:
-        pinger.subscribe("/queue/pong")
+        pinger.subscribe(pong(bridge))
         for body in load:
-            sender.publish(TOPIC, body, persistent="true")
+            sender.publish(bridge.topic, body, persistent="true")
         took = []
         while bridge.value(EVENTS) < len(load):
             began = time.monotonic()
-            _pids(pinger)
+            _pids(bridge, pinger)
             took.append(time.monotonic() - began)
     assert took
     assert max(took) < 5  # `prodops bench bus` measures it
@@ -250,7 +265,7 @@ def test_a_stopped_bridge_ends_with_0(bridge: Bridge) -> None:
 def test_shutdown_ends_it_with_100_and_only_once(bridge: Bridge) -> None:
     bridge.given["PRODOPS_BUS_ALLOWS_SHUTDOWN"] = "true"
     process = bridge.connected()
-    publish(bridge, {"msg_type": "shutdown", "namespace": "prodops"}, destination=QUEUE)
+    publish(bridge, {"msg_type": "shutdown", "namespace": "prodops"}, destination=bridge.queue)
     assert process.wait(60) == 100
     again = bridge.connected()
     assert stays(lambda: again.poll() is None, 1.0)
@@ -258,17 +273,17 @@ def test_shutdown_ends_it_with_100_and_only_once(bridge: Bridge) -> None:
 
 def test_shutdown_that_is_switched_off_is_set_aside(bridge: Bridge) -> None:
     process = bridge.connected()
-    publish(bridge, {"msg_type": "shutdown"}, destination=QUEUE)
+    publish(bridge, {"msg_type": "shutdown"}, destination=bridge.queue)
     bridge.wait_count(ASIDE, 1)
     assert process.poll() is None
 
 
 def test_what_only_publishes_subscribes_to_nothing(bridge: Bridge) -> None:
     bridge.connected(BUS_TAKES_ACTIONS="false", BUS_TAKES_MESSAGES="false")
-    publish(bridge, {"msg_type": "check_pipeline"}, destination=QUEUE)
+    publish(bridge, {"msg_type": "check_pipeline"}, destination=bridge.queue)
     with Peer(bridge.broker) as peer:
-        peer.subscribe(TOPIC)
+        peer.subscribe(bridge.topic)
         announce(bridge, 1)
         assert peer.receive().message["number"] == 1
-        peer.subscribe(QUEUE)
+        peer.subscribe(bridge.queue)
         assert json.loads(peer.receive().body)["msg_type"] == "check_pipeline"
