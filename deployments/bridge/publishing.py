@@ -15,8 +15,9 @@ from flows.common import events
 from flows.common.database import transaction
 from flows.messages import repository
 from flows.messages.repository import Unpublished
+from flows.testbed import messages as testbed
 
-KEPT_BACK: Final = frozenset({"flow_run_state", "testbed_command", "testbed_command_ended"})
+KEPT_BACK: Final = frozenset({"flow_run_state", testbed.COMMANDED, testbed.ENDED})
 """Types of events that stay inside: only our own pages and controllers read them."""
 _BATCH: Final = 500
 
