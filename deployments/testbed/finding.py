@@ -8,9 +8,11 @@ from typing import Final
 
 from deployments.testbed.errors import BadTestbed
 from flows.common.settings.testbed import TestbedSettings
+from flows.workflows import configurations
 
 FILE_NAME: Final = "testbed.toml"
 _ENDINGS: Final = ("", ".toml", "_default.toml")
+_OF_OURS: Final = ("", "_default")
 
 
 def find(name: str | None, settings: TestbedSettings, *, in_use: Path | None) -> Path:
@@ -35,6 +37,23 @@ def find(name: str | None, settings: TestbedSettings, *, in_use: Path | None) ->
             raise BadTestbed(f"there is no {here}; `testbed init` writes one, or name another")
         return here
     return in_use
+
+
+def split(name: str | None) -> tuple[str | None, str | None]:
+    """What a name on the command line is: a testbed's configuration, or one of a workflow.
+
+    The original documents `testbed run fast_processing`, which names a workflow's.
+    """
+    if name is None:
+        return None, None
+    known = {each.removesuffix(ending) for each in configurations.names() for ending in _OF_OURS}
+    try:
+        named(name, Path.cwd())
+    except BadTestbed:
+        if name in known:
+            return None, name
+        raise
+    return name, None
 
 
 def named(name: str, directory: Path) -> Path:

@@ -88,10 +88,10 @@ def agents_of(configuration: TestbedConfiguration, state_dir: Path) -> list[Agen
     ]
 
 
-def controller(configuration_path: Path) -> Program:
+def controller(state_dir: Path) -> Program:
     """The user's controller."""
     argv = (sys.executable, "-P", "-m", "deployments.cli.testbed", "controller")
-    return Program(argv=argv, directory=configuration_path.parent, environment={})
+    return Program(argv=argv, directory=state_dir, environment={})
 
 
 def _program_of(
