@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from blocks.errors import OutsideUnavailable, ProdOpsError
@@ -17,6 +17,7 @@ from deployments.testbed.progress import Progress
 _TICK_SECONDS: Final = 0.2
 _LOOK_SECONDS: Final = 2.0
 _SETTLE_SECONDS: Final = 15.0
+_QUIET_SECONDS: Final = 1.0
 
 Say = Callable[[str], None]
 
@@ -40,7 +41,7 @@ class Follower:
     interruption: Interruption
     say: Say
     heard: Callable[[StreamEvent], None]
-    _looked_at: float = field(default=0.0)
+    _looked_at: float = 0.0
     _is_stop_asked: bool = False
     _is_away: bool = False
 
@@ -61,17 +62,21 @@ class Follower:
                     return state
 
     def until_settled(self, expected: dict[str, int]) -> None:
-        """Wait until as many messages of each type have come, or for a while.
+        """Wait until as many messages of each type have come, and no more come; or for a while.
 
         Args:
             expected: Numbers by type: what agents say of each STF.
         """
         deadline = time.monotonic() + _SETTLE_SECONDS
         counts = self.progress.counts
-        while any(counts[name] < number for name, number in expected.items()):
-            if time.monotonic() > deadline or self.interruption.is_wanted:
-                return
+        heard_at, total = time.monotonic(), counts.total()
+        while not self.interruption.is_wanted and time.monotonic() < deadline:
             self._hear(_TICK_SECONDS)
+            if counts.total() != total:
+                heard_at, total = time.monotonic(), counts.total()
+            is_complete = all(counts[name] >= number for name, number in expected.items())
+            if is_complete and time.monotonic() > heard_at + _QUIET_SECONDS:
+                return
 
     def _hear(self, seconds: float) -> None:
         """Take what the stream says, for as long as something waits."""
