@@ -33,21 +33,29 @@ class Monitor:
     token: str = field(repr=False)
 
 
-def agent_environment(settings: Settings, monitor: Monitor, config: Path | None) -> dict[str, str]:
+def passed_on() -> dict[str, str]:
+    """What agents get of this process's settings, and of the variables that originals read."""
+    named = {name: value for name, value in os.environ.items() if name.startswith(_PREFIXES)}
+    return named | given_settings()
+
+
+def agent_environment(
+    settings: Settings, monitor: Monitor, config: Path | None, given: Mapping[str, str]
+) -> dict[str, str]:
     """The environment of every agent; of the controller, which knows no configuration, too.
 
     Args:
         settings: The settings of this process.
         monitor: The monitor.
         config: The testbed's configuration, absolute; None: it is named nowhere.
+        given: What is passed on, by `passed_on`.
 
     Raises:
         BadLogin: The login at the broker cannot be read.
         BadSetting: An HTTP proxy is none.
     """
     found = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-    found |= {name: value for name, value in os.environ.items() if name.startswith(_PREFIXES)}
-    found |= _own_settings(settings, given_settings()) | proxy_environment(os.environ)
+    found |= _with_absolute_paths(settings, given) | proxy_environment(os.environ)
     for name in _CONFIG_NAMES:
         found.pop(name, None)
     if config is not None:
@@ -64,14 +72,15 @@ def agent_environment(settings: Settings, monitor: Monitor, config: Path | None)
     }
 
 
-def _own_settings(settings: Settings, given: Mapping[str, str]) -> dict[str, str]:
-    """The given settings, with paths that hold wherever the agent works."""
+def _with_absolute_paths(settings: Settings, given: Mapping[str, str]) -> dict[str, str]:
+    """What is given, with settings' paths made to hold wherever the agent works."""
     known = known_names()
-    passed = {}
-    for name, value in given.items():
+    passed = dict(given)
+    for name in given.keys() & known.keys():
         group, field_name = known[name]
         read = getattr(getattr(settings, group), field_name)
-        passed[name] = os.fspath(read.absolute()) if isinstance(read, Path) else value
+        if isinstance(read, Path):
+            passed[name] = os.fspath(read.absolute())
     return passed
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from deployments.stack.control import PartState
 from deployments.stack.parts import Part
 from deployments.testbed import configuration, programs
 from deployments.testbed.configuration import TestbedConfiguration, nearest
-from deployments.testbed.environment import Monitor, agent_environment
+from deployments.testbed.environment import Monitor, agent_environment, passed_on
 from deployments.testbed.errors import BadTestbed
 from deployments.testbed.programs import CONTROLLER, Agent, Program
 from deployments.testbed.supervision import Supervision
@@ -74,10 +74,12 @@ class UserTestbed:
     Attributes:
         settings: The settings of this process.
         is_controller: Whether this is the controller's own process, which is not to end itself.
+        given: What agents get of the settings and the environment of this process.
     """
 
     settings: Settings
     is_controller: bool = False
+    given: Mapping[str, str] = field(default_factory=passed_on)
 
     def __post_init__(self) -> None:
         own = self.settings.testbed
@@ -160,13 +162,13 @@ class UserTestbed:
     def _parts(self, wanted: Plan, monitor: Monitor) -> list[Part]:
         """The programs that the supervisor knows: all agents', and the controller."""
         path = wanted.configuration.path
-        common = agent_environment(self.settings, monitor, path)
+        common = agent_environment(self.settings, monitor, path, self.given)
         parts = [
             self._part(each.name, each.program, common, _AGENT_PRIORITY)
             for each in wanted.agents
             if each.program is not None
         ]
-        own = agent_environment(self.settings, monitor, None)
+        own = agent_environment(self.settings, monitor, None, self.given)
         controller = programs.controller(self.supervision.state_dir)
         return [*parts, self._part(CONTROLLER, controller, own, _CONTROLLER_PRIORITY)]
 
