@@ -94,14 +94,14 @@ FOREIGN = (
     ),
     (
         "INSERT INTO swf_workflow_executions (execution_id, workflow_definition_id,"
-        " parameter_values, status, start_time, executed_by) VALUES ('theirs', 1, '{\"stf_count\": 3}', 'running',"
-        " now(), 'x')"
+        " parameter_values, status, start_time, executed_by)"
+        " VALUES ('theirs', 1, '{\"stf_count\": 3}', 'running', now(), 'x')"
     ),
     (
         "INSERT INTO swf_run_state (run_number, phase, state, target_worker_count,"
         " active_worker_count, stf_samples_received, slices_created, slices_queued,"
-        " slices_processing, slices_completed, slices_failed, state_changed_at, updated_at, metadata) VALUES (100200,"
-        " 'physics', 'run', 0, 0, 0, 0, 0, 0, 0, 0, now(), now(), '{\"execution_id\": \"theirs\"}')"
+        " slices_processing, slices_completed, slices_failed, state_changed_at, updated_at, metadata)"
+        " VALUES (100200, 'physics', 'run', 0, 0, 0, 0, 0, 0, 0, 0, now(), now(), '{\"execution_id\": \"theirs\"}')"
     ),
 )
 
