@@ -100,8 +100,9 @@ FOREIGN = (
     (
         "INSERT INTO swf_run_state (run_number, phase, state, target_worker_count,"
         " active_worker_count, stf_samples_received, slices_created, slices_queued,"
-        " slices_processing, slices_completed, slices_failed, state_changed_at, updated_at, metadata)"
-        " VALUES (100200, 'physics', 'run', 0, 0, 0, 0, 0, 0, 0, 0, now(), now(), '{\"execution_id\": \"theirs\"}')"
+        " slices_processing, slices_completed, slices_failed, state_changed_at, updated_at,"
+        " metadata) VALUES (100200, 'physics', 'run', 0, 0, 0, 0, 0, 0, 0, 0, now(), now(),"
+        " '{\"execution_id\": \"theirs\"}')"
     ),
 )
 
