@@ -1,6 +1,7 @@
 """The generated pages: ``python -m deployments.reference [--check]``, in the source tree.
 
-Everything comes from the code (settings, command, OpenAPI, actions) and nothing from the machine.
+Everything comes from the code (settings, command, OpenAPI, actions, messages) and nothing from the
+machine.
 """
 
 from __future__ import annotations
@@ -24,14 +25,16 @@ from starlette.requests import HTTPConnection
 from api.http.app import create_app
 from api.http.errors import Rejection
 from deployments import catalogue
+from deployments.asyncapi import document
+from deployments.asyncapi import page as messages_page
 from deployments.cli import app as command
+from deployments.markdown import flowing, page, table
 from deployments.stack.temporary import only_settings, temporary_settings
 from flows.common import actions
 from flows.common.callers import Caller
 from flows.common.settings import GROUPS, names_of, settings
 
 ROOT: Final = Path(__file__).parent.parent
-_MADE: Final = "<!-- Made by `python -m deployments.reference`; change the code, not this page. -->"
 _NOWHERE: Final = "postgresql+psycopg://nobody@127.0.0.1:1/prodops"
 _METHODS: Final = ("get", "post", "put", "patch", "delete", "options")
 _AUTH: Final = {
@@ -57,6 +60,8 @@ def pages() -> dict[str, str]:
         "docs/reference/api.md": _api_page(routes),
         "docs/reference/openapi.json": json.dumps(described, indent=1, sort_keys=True) + "\n",
         "docs/reference/actions.md": _actions_page(),
+        "docs/reference/asyncapi.yaml": document.as_yaml(),
+        "docs/reference/messages.md": messages_page.text(),
         "deployments/prefect.yaml": catalogue.prefect_yaml(),
     }
 
@@ -106,7 +111,7 @@ def _settings_page() -> str:
     ]
     for name, group in GROUPS.items():
         lines += ["", f"## {name}", "", str(group.__doc__), ""]
-        lines += _table(
+        lines += table(
             ("Name", "Default", "Meaning"),
             [
                 (
@@ -117,7 +122,7 @@ def _settings_page() -> str:
                 for field, info in group.model_fields.items()
             ],
         )
-    return _page("Settings", lines)
+    return page("Settings", lines)
 
 
 def shown_value(group: type[BaseSettings], field: str) -> str:
@@ -150,11 +155,11 @@ def _commands_page() -> str:
     lines = ["Each command and group also has `--help`."]
     for name, found in commands().items():
         depth = "##" if name.count(" ") < 2 else "###"  # noqa: PLR2004 - a command of a group
-        lines += ["", f"{depth} `{_usage(name, found)}`", "", _flowing(found.help or "")]
+        lines += ["", f"{depth} `{_usage(name, found)}`", "", flowing(found.help or "")]
         rows = [row for parameter in found.params if (row := _parameter(parameter))]
         if rows:
-            lines += ["", *_table(("Option", "Default", "Meaning"), rows)]
-    return _page("Commands", lines)
+            lines += ["", *table(("Option", "Default", "Meaning"), rows)]
+    return page("Commands", lines)
 
 
 def _usage(name: str, found: Any) -> str:
@@ -179,7 +184,7 @@ def _parameter(parameter: Any) -> tuple[str, str, str] | None:
     is_shown = default is not None and default is not False and default != ""
     text = json.dumps(default) if isinstance(default, bool) else str(default)
     shown = f"`{text}`" if is_shown else ""
-    return "<br>".join(f"`{each}`" for each in names), shown, _flowing(parameter.help or "")
+    return "<br>".join(f"`{each}`" for each in names), shown, flowing(parameter.help or "")
 
 
 def _options(parameter: Any) -> list[str]:
@@ -226,7 +231,7 @@ def _api_page(routes: Iterable[tuple[str, str, str, str]]) -> str:
         "The whole description, with forms and examples, is in [openapi.json](openapi.json); a",
         "running API shows it at `/docs`. A path without its trailing slash is served too. With",
         "`PRODOPS_ROOT_PATH` every path has that prefix. Refusals are described in",
-        "[messages.md](messages.md#refusals).",
+        "[refusals.md](refusals.md).",
         "",
         "Who calls is known by a token (`Authorization: Token KEY`, or `Bearer`), by a browser's",
         "session, or by one of `PRODOPS_API_TRUSTED_PROXIES` that names the user in",
@@ -234,7 +239,7 @@ def _api_page(routes: Iterable[tuple[str, str, str, str]]) -> str:
         "[the border](../explanation/border.md). A write of a session or a proxied user must be",
         "sent as `Content-Type: application/json`, also without a body; else the answer is 415.",
         "",
-        *_table(
+        *table(
             ("Method", "Path", "Who may", "What it does"),
             [(method, f"`{path}`", who, what) for method, path, who, what in routes],
         ),
@@ -244,7 +249,7 @@ def _api_page(routes: Iterable[tuple[str, str, str, str]]) -> str:
         "`/pcs/catalog.csv`, `/pcs/catalog.json`), `/pcs/did/?did=scope:/name`, `/pcs/reports/`,",
         "`/pcs/reports/ID/`, `/requests/`, `/requests/ID/`, `/access/`, `/login/`, `/docs`.",
     ]
-    return _page("The API", lines)
+    return page("The API", lines)
 
 
 # ------------------------------------------------------------------ actions
@@ -263,7 +268,7 @@ def _actions_page() -> str:
     for name, action in actions.all_actions().items():
         schema = action.parameters.model_json_schema()
         lines += ["", f"## `{name}`", "", action.summary, ""]
-        lines += _table(
+        lines += table(
             ("Property", "Value"),
             [
                 ("Trigger", f"`POST /api/actions/{name}/` or `prodops run {name}`"),
@@ -285,8 +290,8 @@ def _actions_page() -> str:
             for field, described in schema.get("properties", {}).items()
         ]
         if rows:
-            lines += ["", *_table(("Parameter", "Type", "Default", "Meaning"), rows)]
-    return _page("Actions", lines)
+            lines += ["", *table(("Parameter", "Type", "Default", "Meaning"), rows)]
+    return page("Actions", lines)
 
 
 def _default(described: Mapping[str, Any], *, is_required: bool) -> str:
@@ -310,26 +315,6 @@ def _one_type(schema: Mapping[str, Any]) -> str:
     if fields := schema.get("properties"):
         return f"object of {', '.join(f'`{each}`' for each in fields)}"
     return str(schema["type"])
-
-
-# ------------------------------------------------------------------ form
-
-
-def _page(title: str, lines: Iterable[str]) -> str:
-    return "\n".join([f"# {title}", "", _MADE, "", *lines]) + "\n"
-
-
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
-    def line(cells: Iterable[str]) -> str:
-        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-    return [line(head), line("---" for _ in head), *(line(row) for row in rows)]
-
-
-def _flowing(text: str) -> str:
-    """The text without the line breaks of its source; paragraphs stay."""
-    paragraphs = re.split(r"\n\s*\n", text.strip())
-    return "\n\n".join(" ".join(each.split()) for each in paragraphs)
 
 
 @contextmanager

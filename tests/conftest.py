@@ -23,7 +23,9 @@ from deployments.stack.credentials import Credentials
 from flows.common.callers import DEFAULT, Scope
 from flows.common.database import Limits, make_engine
 from flows.common.settings import known_names, settings
+from tests.broker import broker, own_broker, queue, topic
 from tests.databases import Database, Pool, Server
+from tests.declared_events import declared_events, event_problems
 from tests.e2e.production import production, shared_production
 from tests.grid import campaign, grid
 from tests.schedule import (
@@ -39,9 +41,10 @@ from tests.waiting import PATIENCE, wait_until
 from tests.whole_stack import prefect_environment, whole_stack
 
 __all__ = [  # hooks, and fixtures of every tier, that stand in modules of their own
-    "campaign", "grid", "prefect_environment", "production", "pytest_addoption",
-    "pytest_collection_modifyitems", "pytest_itemcollected", "pytest_runtest_logreport",
-    "pytest_sessionfinish", "pytest_xdist_make_scheduler", "shared_production", "whole_stack",
+    "broker", "campaign", "declared_events", "event_problems", "grid", "own_broker",
+    "prefect_environment", "production", "pytest_addoption", "pytest_collection_modifyitems",
+    "pytest_itemcollected", "pytest_runtest_logreport", "pytest_sessionfinish",
+    "pytest_xdist_make_scheduler", "queue", "shared_production", "topic", "whole_stack",
 ]  # fmt: skip
 
 # A machine under load answers late: no test is decided by httpx's own five seconds.

@@ -1,7 +1,7 @@
 """In what order the tests run: the longest pieces first, so that no process ends late.
 
-A piece is what one process runs: the tests of a file, or all that share the stack or the grid.
-What each took is in weights.json, which ``--record-weights`` writes.
+A piece is what one process runs: the tests of a file, or all that share the stack, the grid or the
+broker. What each took is in weights.json, which ``--record-weights`` writes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ WEIGHTS = Path(__file__).with_name("weights.json")
 UNKNOWN = {"unit": 0.1, "integration": 1.0, "browser": 4.0, "e2e": 10.0, "slow": 120.0}
 """Seconds that a test of a tier takes, as long as it was not measured."""
 
-_SHARED = {"whole_stack": "stack", "grid": "grid"}
+_SHARED = {"whole_stack": "stack", "grid": "grid", "broker": "broker"}
 """Fixtures of a session that cost more than most tests with them; each one's are one piece."""
 _TEMPLATE_SECONDS = 60.0
 _measured: Counter[str] = Counter()

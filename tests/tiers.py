@@ -13,6 +13,7 @@ _NEEDS = {"browser": "chromium-headless-shell"}
 _TESTS_NEED = {
     "the sandbox's grid": ("xrootd", "xrdcp"),
     "the external proxy": ("nginx",),
+    "the message broker": ("java", "activemq"),
     "the tutorial": ("curl",),
 }
 _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin"

@@ -6,12 +6,39 @@ import json
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
+from pydantic import BaseModel, Field
 from sse_starlette.event import ServerSentEvent
 
 POSITION_UNKNOWN: Final = "position_unknown"
 _ID_DIGITS: Final = 18
+
+
+class Connected(BaseModel):
+    """First of all."""
+
+    client_id: str = Field(
+        description="Id of the connection (a UUID).",
+        examples=["9b2f6a0c-41c7-4e5d-8a1f-0d3c5b7e9f11"],
+    )
+    status: Literal["connected"]
+
+
+class Heartbeat(BaseModel):
+    """Every `PRODOPS_STREAM_HEARTBEAT_SECONDS` (30, which is the most), also between events."""
+
+    timestamp: float = Field(description="Unix time.", examples=[1790000000.0])
+
+
+class PositionUnknown(BaseModel):
+    """After `connected`, where the last event that the client names is not known.
+
+    At any time, where the event table was set back. What follows is new.
+    """
+
+    reason: str = Field(description="Why, for people.", examples=["event 99 is not known here"])
+    last_event_id: int = Field(description="Id of the newest event.", examples=[42])
 
 
 @dataclass(frozen=True)
@@ -74,9 +101,14 @@ def encode(event: str, data: str, event_id: int | None = None) -> bytes:
     return ServerSentEvent(data, event=event, id=identifier, sep="\n").encode()
 
 
+def connected(client_id: str) -> bytes:
+    """The frame that begins a stream."""
+    return _control("connected", Connected(client_id=client_id, status="connected"))
+
+
 def heartbeat() -> bytes:
     """The frame that shows that the stream lives."""
-    return encode("heartbeat", json.dumps({"timestamp": time.time()}))
+    return _control("heartbeat", Heartbeat(timestamp=time.time()))
 
 
 def frame_of(row: Any) -> Frame:
@@ -101,7 +133,11 @@ def position_unknown(asked: str, newest: int) -> bytes:
         f"event {asked} is not known here, where the newest is {newest}: the database was set "
         "back, or that is no event's id. What follows is new; what was before is in the lists."
     )
-    return encode(POSITION_UNKNOWN, json.dumps({"reason": reason, "last_event_id": newest}))
+    return _control(POSITION_UNKNOWN, PositionUnknown(reason=reason, last_event_id=newest))
+
+
+def _control(event: str, data: BaseModel) -> bytes:
+    return encode(event, json.dumps(data.model_dump()))
 
 
 def event_id(text: str) -> int | None:

@@ -7,7 +7,6 @@ keep up is cut off, comes back with its last id, and has lost nothing: nothing i
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
@@ -17,7 +16,7 @@ import psycopg
 import structlog
 
 from api.http import event_table
-from api.http.frames import Frame, Wanted, encode, event_id, heartbeat, join, position_unknown
+from api.http.frames import Frame, Wanted, connected, event_id, heartbeat, join, position_unknown
 from api.http.listeners import READ_BYTES, Client, Recent, Start
 from flows.common import events
 from flows.common.callers import Proof
@@ -110,7 +109,7 @@ class Feed:
         until = self.last_id
         self._groups.setdefault(wanted, set()).add(client)
         try:
-            yield encode("connected", json.dumps({"client_id": client.id, "status": "connected"}))
+            yield connected(client.id)
             if start.notice is not None:
                 yield start.notice
             if after is not None and after < until:

@@ -1,4 +1,4 @@
-"""The stack's parts, each alone in the foreground: `prodops api`, `worker`, `relay`, `scanner`."""
+"""The stack's parts, each alone in the foreground: `prodops api`, `worker`, `bridge` and so on."""
 
 from __future__ import annotations
 
@@ -33,6 +33,14 @@ def worker() -> None:
 def relay() -> None:
     """Run the relay: Prefect's state changes become events."""
     from deployments.relay import service  # noqa: PLC0415
+
+    _run(service.run)
+
+
+@app.command()
+def bridge() -> None:
+    """Run the bridge to the message bus: requests and messages in, events out."""
+    from deployments.bridge import service  # noqa: PLC0415
 
     _run(service.run)
 

@@ -1,4 +1,4 @@
-"""`prodops sandbox`: the doubles of the outside for a person: PanDA, Rucio, doors, proxy."""
+"""`prodops sandbox`: doubles of the outside for a person: PanDA, Rucio, doors, proxy, broker."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from deployments.stack.stack import Stack
 
 sandbox_app = typer.Typer(
-    help="Stand-ins for external services: PanDA, a real Rucio, XRootD doors, the external proxy.",
+    help="Stand-ins for external services: PanDA, a real Rucio, XRootD doors, the external proxy, "
+    "a message broker.",
     no_args_is_help=True,
 )
 
@@ -122,8 +123,12 @@ def seed(
 
 
 def _with_sandbox(configured: Settings) -> Settings:
-    """The settings with the whole sandbox, which these commands are about."""
-    sandbox = configured.sandbox.model_copy(update={"panda": True, "grid": True})
+    """The settings with the whole sandbox that this machine has the programs for."""
+    from deployments.sandbox.broker.programs import find_programs  # noqa: PLC0415
+
+    has_broker = configured.sandbox.broker or find_programs() is not None
+    wanted = {"panda": True, "grid": True, "broker": has_broker}
+    sandbox = configured.sandbox.model_copy(update=wanted)
     return configured.model_copy(update={"sandbox": sandbox})
 
 
@@ -136,12 +141,14 @@ def _running() -> list[str]:
 
 
 def _introduction(stack: Stack) -> list[str]:
+    from deployments.sandbox.broker.access import broker_environment  # noqa: PLC0415
     from deployments.sandbox.grid.access import grid_environment  # noqa: PLC0415
     from deployments.stack.environment import sandbox_environment  # noqa: PLC0415
 
     lines = _addresses(stack.settings)
     lines.append("a stack with another PRODOPS_STATE_DIR and other ports uses it by:")
     used = sandbox_environment(stack.settings) | grid_environment(stack.settings)
+    used |= broker_environment(stack.settings) if stack.settings.sandbox.broker else {}
     return [*lines, *(f"  export {name}='{value}'" for name, value in used.items())]
 
 
@@ -167,7 +174,20 @@ def _addresses(configured: Settings) -> list[str]:
     if programs.nginx_program() is not None:
         url = address(api_url(configured), configured.sandbox.gateway_port)
         lines.append(f"  {'gateway':<10} {url}/")
-    return lines
+    return lines + _broker_addresses(configured)
+
+
+def _broker_addresses(configured: Settings) -> list[str]:
+    from deployments.sandbox.broker import access, programs  # noqa: PLC0415
+
+    if not configured.sandbox.broker:
+        return [f"  {'broker':<10} ActiveMQ is not installed: {programs.INSTALL}"]
+    plain, tls = configured.sandbox.broker_port, configured.sandbox.broker_tls_port
+    found = {
+        "broker": f"{access.HOST}:{plain} (STOMP), {access.HOST}:{tls} (STOMP with TLS)",
+        "logins": access.login_file(configured, "*"),
+    }
+    return [f"  {name:<10} {place}" for name, place in found.items()]
 
 
 @contextmanager

@@ -10,29 +10,10 @@ from datetime import datetime
 from sqlalchemy import Engine, func, select
 from sqlalchemy.dialects.postgresql import insert
 
+from deployments.relay.messages import Belonging, RunState, flow_run_state
 from flows.common import events
 from flows.common.database import among, now, transaction
 from flows.common.models import RelayedState, Request
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunState:
-    """A state that a flow run took."""
-
-    state_id: uuid.UUID
-    flow_run_id: uuid.UUID
-    state_type: str
-    state_name: str
-    timestamp: datetime
-
-
-@dataclass(frozen=True)
-class Belonging:
-    """The request that a flow run works on."""
-
-    request_id: int
-    action: str
-    subject: str | None
 
 
 @dataclass(frozen=True)
@@ -75,25 +56,8 @@ class StateRepository:
         written = insert(RelayedState).on_conflict_do_nothing()
         with transaction(self.engine) as session:
             new = set(session.scalars(written.returning(RelayedState.state_id), rows))
-            fresh = [_event(state, owner) for state, owner in ordered if state.state_id in new]
+            fresh = [
+                flow_run_state(state, owner) for state, owner in ordered if state.state_id in new
+            ]
             events.commit(session, fresh)
         return len(fresh)
-
-
-def _event(state: RunState, owner: Belonging | None) -> events.NewEvent:
-    body = {
-        "msg_type": "flow_run_state",
-        "flow_run_id": str(state.flow_run_id),
-        "request_id": owner.request_id if owner else None,
-        "action": owner.action if owner else None,
-        "subject": owner.subject if owner else None,
-        "state_type": state.state_type,
-        "state_name": state.state_name,
-        "timestamp": state.timestamp.isoformat(),
-    }
-    return events.message_event(
-        body,
-        subject=owner.subject if owner else None,
-        request_id=owner.request_id if owner else None,
-        flow_run_id=state.flow_run_id,
-    )

@@ -20,7 +20,8 @@ from blocks.errors import OutsideUnavailable
 from deployments.heartbeat import Heartbeat
 from deployments.isolation import is_outage, isolated
 from deployments.prefect_access import await_server, bound_retries, configure_client
-from deployments.relay.repository import Belonging, RunState, StateRepository
+from deployments.relay.messages import Belonging, RunState
+from deployments.relay.repository import StateRepository
 from deployments.schema import await_schema
 from deployments.stack.layout import Layout
 from flows.common.database import make_engine, now

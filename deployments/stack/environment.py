@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from deployments.sandbox.broker.access import broker_environment
 from deployments.sandbox.grid.access import grid_environment
 from deployments.stack.credentials import OPS_ROLE, WEB_ROLE, Credentials
 from deployments.stack.layout import Layout
@@ -88,6 +89,8 @@ def environment_of(zone: Zone, settings: Settings, given: Mapping[str, str]) -> 
         password_file = settings.prefect.password_file or own.prefect_api
         environment["PRODOPS_PREFECT_PASSWORD_FILE"] = os.fspath(password_file.absolute())
         environment |= _pcs(settings) | sandbox_environment(settings)
+        if settings.sandbox.broker:
+            environment = broker_environment(settings) | environment  # a given one counts
         if settings.sandbox.grid:
             environment = grid_environment(settings) | environment  # a given one counts
     return environment

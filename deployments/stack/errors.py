@@ -42,6 +42,15 @@ def failed_to_start(part: str, status: int, said: str) -> PartFailed:
     return kind(part, said.strip().rpartition("\n")[2])
 
 
+class ShutDownByBus(ProdOpsError):
+    """A message of the bus asked for the end of the stack: what starts it leaves it alone.
+
+    Source: ops contract section 6.1.
+    """
+
+    exit_code = 100
+
+
 class SupervisorLost(ProdOpsError):
     """The process that keeps the parts alive ended, and the parts with it."""
 

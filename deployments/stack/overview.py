@@ -9,13 +9,14 @@ from enum import StrEnum
 from importlib.metadata import version
 from typing import Any
 
+from deployments.sandbox.broker.programs import version_of_broker
 from deployments.sandbox.grid.programs import version_of
 from deployments.stack import postgres
 from deployments.stack.control import Control, PartState
 from deployments.stack.errors import PostgresUnusable, StackDown
 from deployments.stack.layout import Layout
 from deployments.stack.logs import last_error, last_lines, last_words
-from deployments.stack.parts import GRID, NAMES
+from deployments.stack.parts import BROKER, GRID, NAMES
 from deployments.stack.watch import Kind, parse
 from flows.common.settings import Settings
 
@@ -91,6 +92,8 @@ def _version(part: str, settings: Settings) -> str:
             return "?"
     if part in GRID:
         return version_of(part) or "?"
+    if part == BROKER:
+        return version_of_broker() or "?"
     return version("prefect" if part == "prefect" else "epic-prodops")
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from deployments.sandbox.broker.programs import require_programs
 from deployments.sandbox.grid.programs import has_doors, nginx_program
 from deployments.stack.child import Spec
 from deployments.stack.environment import Zone, environment_of
@@ -17,10 +18,22 @@ from flows.common.settings import BadSetting, Settings
 GRID = ("rucio", "door", "door-open", "gateway")
 """The parts of the sandbox's grid."""
 
-SANDBOX = ("postgres", "panda", *GRID)
+BROKER = "broker"
+"""The part that is the sandbox's message broker."""
+
+BRIDGE = "bridge"
+"""The part that takes from the message bus, and publishes to it."""
+
+EXIT_DELIBERATE = 100
+"""The status of what ended because it was asked to by the bus: it is not started again.
+
+Source: ops contract section 6.1.
+"""
+
+SANDBOX = ("postgres", "panda", *GRID, BROKER)
 """The parts of a sandbox without the stack."""
 
-NAMES = ("postgres", "panda", *GRID, "prefect", "api", "relay", "worker", "scanner")
+NAMES = ("postgres", "panda", *GRID, BROKER, "prefect", "api", "relay", "worker", BRIDGE, "scanner")
 """Every part that there can be, in the order of their start."""
 
 
@@ -37,6 +50,8 @@ class Part:
         priority: Its place in the order of stopping: the highest stops first.
         is_group_stopped: Whether its children get the stop signal too, or are its own to stop.
         death_signal: What it gets when supervisord is lost.
+        final_exit_code: The status with which it ends for good, and the whole stack with it.
+        directory: Where it works; None: in the state directory.
     """
 
     name: str
@@ -47,6 +62,8 @@ class Part:
     stop_signal: str = "TERM"
     is_group_stopped: bool = True
     death_signal: int = signal.SIGKILL
+    final_exit_code: int | None = None
+    directory: str | None = None
 
     def spec(self, supervisor_pid: Path) -> Spec:
         """What `deployments.stack.child` starts it from."""
@@ -56,6 +73,7 @@ class Part:
             environment=self.environment,
             death_signal=int(self.death_signal),
             parent=os.fspath(supervisor_pid),
+            directory=self.directory,
         )
 
 
@@ -63,7 +81,8 @@ def parts_of(settings: Settings, given: Mapping[str, str]) -> tuple[Part, ...]:
     """The parts that these settings ask for, in the order of their start.
 
     Raises:
-        BadSetting: The database's URL holds a password, or the sandbox's grid has no database.
+        BadSetting: The database's URL holds a password, the sandbox's grid has no database, or the
+            sandbox's message broker is not installed.
     """
     parts = [
         _part("api", Zone.WEB, settings, given),
@@ -87,6 +106,11 @@ def parts_of(settings: Settings, given: Mapping[str, str]) -> tuple[Part, ...]:
         parts.append(_part("panda", Zone.SERVER, settings, given))
     if settings.sandbox.grid:
         parts += [_of_grid(name, settings, given) for name in grid_parts(settings)]
+    if settings.sandbox.broker:
+        parts.append(_broker(settings, given))
+    if settings.sandbox.broker or settings.bus.is_used:
+        bridge = _part(BRIDGE, Zone.OPS, settings, given)
+        parts.append(replace(bridge, final_exit_code=EXIT_DELIBERATE))
     if settings.fastmon.watch_dirs:
         parts.append(_part("scanner", Zone.OPS, settings, given))
     return tuple(sorted(parts, key=lambda part: part.priority))
@@ -125,6 +149,12 @@ def _of_grid(name: str, settings: Settings, given: Mapping[str, str]) -> Part:
     kept["PRODOPS_SANDBOX_GATEWAY_PORT"] = str(settings.sandbox.gateway_port)
     argv = (sys.executable, "-m", "deployments.sandbox.grid", name)
     return replace(part, argv=argv, environment=part.environment | kept)
+
+
+def _broker(settings: Settings, given: Mapping[str, str]) -> Part:
+    require_programs("setting PRODOPS_SANDBOX_BROKER=true")
+    argv = (sys.executable, "-m", "deployments.sandbox.broker")
+    return replace(_part(BROKER, Zone.SERVER, settings, given), argv=argv)
 
 
 def command(*arguments: str) -> tuple[str, ...]:

@@ -41,6 +41,8 @@ def ports_of(settings: Settings, parts: Collection[str]) -> list[Port]:
         Port("door", "0.0.0.0", sandbox.door_port, "PRODOPS_SANDBOX_DOOR_PORT"),  # noqa: S104
         Port("door-open", "0.0.0.0", sandbox.door_open_port, "PRODOPS_SANDBOX_DOOR_OPEN_PORT"),  # noqa: S104
         Port("gateway", "127.0.0.1", sandbox.gateway_port, "PRODOPS_SANDBOX_GATEWAY_PORT"),
+        Port("broker", "127.0.0.1", sandbox.broker_port, "PRODOPS_SANDBOX_BROKER_PORT"),
+        Port("broker", "127.0.0.1", sandbox.broker_tls_port, "PRODOPS_SANDBOX_BROKER_TLS_PORT"),
     ]
     return [port for port in known if port.part in parts]
 

@@ -12,15 +12,16 @@ from pathlib import Path
 from typing import Self
 
 from blocks.errors import ProdOpsError
+from deployments.sandbox.broker.readiness import accepts
 from deployments.stack import environment, grid, postgres
 from deployments.stack.control import PartState
 from deployments.stack.credentials import Credentials
 from deployments.stack.environment import Zone
-from deployments.stack.errors import PartFailed, StackDown, failed_to_start
+from deployments.stack.errors import PartFailed, ShutDownByBus, StackDown, failed_to_start
 from deployments.stack.layout import Layout
 from deployments.stack.lock import UpLock
 from deployments.stack.logs import last_error, last_words
-from deployments.stack.parts import GRID, parts_of
+from deployments.stack.parts import BRIDGE, BROKER, GRID, parts_of
 from deployments.stack.ports import check_free, ports_of
 from deployments.stack.readiness import answers
 from deployments.stack.supervise import Supervisor
@@ -222,10 +223,13 @@ class Stack:
         """Look at the parts once: report what happened, start again what was given up.
 
         Raises:
+            ShutDownByBus: The bridge ended because a message asked for the end of the stack.
             SupervisorLost: supervisord is gone, and every part with it.
         """
         self._supervisor.check()
         self._watch.step()
+        if self._watch.is_shut_down:
+            raise ShutDownByBus("shut down, as a message of the bus asked for")
 
     @contextmanager
     def watched(self) -> Iterator[None]:
@@ -237,7 +241,7 @@ class Stack:
                 try:
                     self.step()
                 except ProdOpsError:
-                    return  # supervisord is gone: the next call of this stack says so
+                    return  # the next call of this stack says what it is
 
         thread = threading.Thread(target=look, name="stack-watch", daemon=True)
         thread.start()
@@ -262,8 +266,8 @@ class Stack:
         """The parts in steps; those of one step start side by side."""
         steps = [
             ["postgres"],
-            ["panda", *GRID, "prefect", "api"],
-            ["relay", "worker", "scanner"],
+            ["panda", *GRID, BROKER, "prefect", "api"],
+            ["relay", "worker", BRIDGE, "scanner"],
         ]
         present = [[name for name in step if name in self.part_names] for step in steps]
         return [step for step in present if step]
@@ -279,7 +283,9 @@ class Stack:
             return lambda: answers(health[part])
         if part in GRID:
             return grid.readiness(self.settings, part)
-        if part in {"relay", "worker"}:
+        if part == BROKER:
+            return lambda: accepts(self.settings)
+        if part in {"relay", "worker", BRIDGE}:
             return lambda: self.layout.is_ready(part, self._control.state(part).pid)
         return lambda: self._control.state(part).is_running
 

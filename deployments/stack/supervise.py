@@ -18,13 +18,13 @@ from deployments.stack.control import Control
 from deployments.stack.environment import Zone, environment_of
 from deployments.stack.errors import StackDown, SupervisorLost
 from deployments.stack.layout import Layout
-from deployments.stack.parts import NAMES, Part
+from deployments.stack.parts import BROKER, NAMES, Part
 from flows.common.settings import Settings
 
 _ANSWER_SECONDS = 15.0
 _POLL_SECONDS = 0.05
 _SLACK_SECONDS = 5.0
-_SERVERS = ("postgres", "prefect")
+_SERVERS = ("postgres", BROKER, "prefect")
 
 
 class Supervisor:

@@ -12,10 +12,12 @@ from enum import StrEnum
 from deployments.stack.control import Control
 from deployments.stack.layout import Layout
 from deployments.stack.logs import Follower
+from deployments.stack.parts import BRIDGE, EXIT_DELIBERATE
 
 RETRY_SECONDS = 15.0
 """How long after a part was given up `prodops up` tries it again."""
 
+_SHUT_DOWN = (BRIDGE, f"exit status {EXIT_DELIBERATE}")
 _LINE = re.compile(
     r"(?:spawned: '(?P<spawned>[\w-]+)' with pid (?P<pid>\d+)"
     r"|exited: (?P<ended>[\w-]+) \((?P<reason>[^;)]*)"
@@ -55,6 +57,7 @@ class Watch:
 
     def __init__(self, layout: Layout, control: Control, listener: Listener) -> None:
         self.exits: Counter[str] = Counter()
+        self.is_shut_down = False
         self._control = control
         self._listener = listener
         self._log = Follower(layout.supervisor_log, lines=0)
@@ -81,6 +84,7 @@ class Watch:
     def _note(self, happening: Happening) -> None:
         if happening.kind is Kind.ENDED:
             self.exits[happening.part] += 1
+            self.is_shut_down |= (happening.part, happening.detail) == _SHUT_DOWN
         elif happening.kind is Kind.GAVE_UP:
             self._retry_at[happening.part] = time.monotonic() + RETRY_SECONDS
         self._listener(happening)

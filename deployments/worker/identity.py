@@ -16,16 +16,12 @@ import structlog
 from blocks.errors import ProdOpsError
 from flows.common.database_errors import DatabaseUnavailable, translated
 from flows.common.models import HELD
-from flows.common.notifications import listen_dsn
+from flows.common.notifications import NOTICED_SOON, listen_dsn
 
 _LOCKS: Final = 0x776F726B  # "work": the advisory locks of workers' names
 _ENDING_SECONDS: Final = 5.0  # how long a dead worker's session may take to end
 _PRECEDENCE_SECONDS: Final = 5.0
 _LOOK_SECONDS: Final = 0.2
-# A machine that vanished says no goodbye: its session would hold the name for hours.
-_NOTICED_SOON: Final = (
-    "-c tcp_keepalives_idle=20 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=4"
-)
 _HOLDER: Final = """
     SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2
       AND classid = %s AND objid = %s
@@ -101,7 +97,7 @@ class Identity:
     def _connect(self) -> psycopg.Connection[Any]:
         label = f"prodops worker {self._name}"[:63]
         return psycopg.connect(
-            listen_dsn(), autocommit=True, application_name=label, options=_NOTICED_SOON
+            listen_dsn(), autocommit=True, application_name=label, options=NOTICED_SOON
         )
 
     def _is_taken(self, connection: psycopg.Connection[Any]) -> bool:

@@ -21,7 +21,9 @@ from deployments.isolation import outlived
 from deployments.prefect_access import await_server, bound_retries, configure_client
 from deployments.schema import await_schema
 from deployments.stack.layout import Layout
+from deployments.worker import expiry
 from deployments.worker.identity import Identity, WorkerRuns
+from deployments.worker.presence import LOOK_SECONDS, Presence
 from flows.common import requests
 from flows.common.database import make_engine
 from flows.common.database_errors import translated
@@ -86,9 +88,16 @@ class _Service:
         self.configured = settings.worker
         self.identity = identity
         self.name = name_of(settings)
-        engine = make_engine(pool_size=5)
-        self.store = RequestStore(engine, settings.worker, self.name)
-        self.heartbeat = Heartbeat(settings, engine, PartKind.WORKER, self.name)
+        self.engine = make_engine(pool_size=5)
+        self.store = RequestStore(self.engine, settings.worker, self.name)
+        self.heartbeat = Heartbeat(
+            settings,
+            self.engine,
+            PartKind.WORKER,
+            self.name,
+            details=lambda: {"credentials": expiry.of_credentials(settings)},
+        )
+        self.presence = Presence(settings, self.engine, self.name)
         self.notified = asyncio.Event()
         self.stopping = asyncio.Event()
 
@@ -104,6 +113,7 @@ class _Service:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stopping.set)
         bound_retries()
+        await _carefully(asyncio.to_thread(self.presence.look))
         async with get_client() as client:
             await register(client, self.settings.prefect.pool)
         guard = await GuardianClient.start(f"{self.settings.stack.state_dir}:{self.name}")
@@ -122,6 +132,7 @@ class _Service:
             self.heartbeat.wait_reasons = lambda: waiting.reasons(worker)
             Layout(self.settings.stack.state_dir).say_ready("worker")
             _log.info("the worker is ready", name=self.name, pid=os.getpid())
+            self.presence.hands = lambda: len(worker.works)
             chores = self._chores(worker, sweeper)
             lost = asyncio.create_task(guard.lost.wait())
             stopped = asyncio.create_task(self.stopping.wait())
@@ -132,6 +143,7 @@ class _Service:
                 _log.error("the worker ends: a chore broke", exc_info=chore.exception())
             is_orderly = self.stopping.is_set() and not guard.lost.is_set()
             await self._drain(worker)
+            await _carefully(asyncio.to_thread(self.presence.end))
             signals.end_within(_END_SECONDS)
             for chore in (*chores, lost, stopped):
                 chore.cancel()
@@ -171,7 +183,11 @@ class _Service:
                 worker.client, self.store, pool=pool, ours=runs, age_seconds=age
             )
 
+        async def be_present() -> None:
+            await asyncio.to_thread(self.presence.look)
+
         every = [
+            (LOOK_SECONDS, be_present),
             (configured.prefect_poll_seconds, poll),
             (configured.prefect_poll_seconds, worker.stopping.look_for_cancelling),
             (30.0, worker.sync_with_backend),

@@ -66,6 +66,7 @@ class Action:
         is_background: Whether nobody waits for it: it leaves free what a worker keeps for people.
         owed: Parameters of requests that ought to be open, though none is: the sweeper opens them.
         ended: Events that announce the end of a request, or of its run, whose flow could not.
+        refused: Events that announce that what was asked for by the bus was not accepted, and why.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Action:
     is_background: bool = False
     owed: Callable[[Session], Sequence[BaseModel]] = lambda _session: ()
     ended: Callable[[Session, Request], Sequence[NewEvent]] = lambda _session, _request: ()
+    refused: Callable[[Any, str], Sequence[NewEvent]] = lambda _parameters, _reason: ()
 
     @property
     def flow_name(self) -> str:

@@ -36,6 +36,8 @@ class Means(StrEnum):
     """A page's cookie, which only follows the stream."""
     COMMAND = "command"
     """A user of the ops side's machine."""
+    BUS = "bus"
+    """By a message of the bus, whose broker has checked the login."""
     SCHEDULE = "schedule"
     """The ops side itself."""
     NOTHING = "nothing"
@@ -170,7 +172,14 @@ def _without(caller: Caller, scope: Scope) -> str:
 
 
 NOBODY: Final = Caller("", Means.NOTHING)
+BUS: Final = "bus"
+"""The named service that asks for what messages ask for."""
 VISITOR: Final = Caller("", Means.VISITOR)
+
+
+def on_bus(name: str, scopes: Iterable[Scope]) -> Caller:
+    """A caller that a message of the bus names; the bus itself is the service that asks."""
+    return Caller(name or BUS, Means.BUS, with_included(scopes), BUS)
 
 
 def on_ops_side(name: str, means: Means = Means.COMMAND) -> Caller:

@@ -19,21 +19,28 @@ from sqlalchemy.orm import Session
 
 from flows.common.claims import Claim
 from flows.common.database import json_row, now
+from flows.common.messages import Announcement, Enrichment, msg_type_of
 
 CHANNEL: Final = "prodops_event"
 _LOCK: Final = 0x70726F64  # "prod": the advisory lock that orders event ids by commit
 _QUEUE_NAME: Final = "epictopic"
-_OURS: Final = "prodops"
+OURS: Final = "prodops"
+"""The namespace and sender of what prodops itself did."""
+BUS: Final = "bus"
+"""The origin of what came from the bus, and is not to go there again."""
+ENRICHED: Final = tuple(name for name in Enrichment.model_fields if name != "namespace")
+"""What is added to a message when it is stored, beside a namespace of null."""
 
 _ORDER = text("SELECT pg_advisory_xact_lock(:lock), pg_notify(:channel, '')")
 # One JSON text is a third of the cost of an array a column, under the lock that all writers share;
 # a `json` column keeps the payload's text as it is.
 _APPEND = text("""
     INSERT INTO event (at, msg_type, namespace, run_id, processed_by, subject, request_id,
-                       flow_run_id, execution_id, payload)
+                       flow_run_id, execution_id, origin, payload)
     SELECT * FROM json_to_recordset(cast(:rows AS json)) AS row (
         at timestamptz, msg_type text, namespace text, run_id text, processed_by text,
-        subject text, request_id bigint, flow_run_id uuid, execution_id text, payload json)
+        subject text, request_id bigint, flow_run_id uuid, execution_id text, origin text,
+        payload json)
     RETURNING id
 """)
 _LAST = text("SELECT max(id) FROM event")
@@ -53,6 +60,7 @@ class NewEvent:
     request_id: int | None = None
     flow_run_id: uuid.UUID | None = None
     execution_id: str | None = None
+    origin: str | None = None
 
 
 _COLUMNS: Final = [each.name for each in fields(NewEvent) if each.name != "payload"]
@@ -92,26 +100,33 @@ def message_event(
     )
 
 
-def announcement(msg_type: str, claim: Claim, subject: str | None, **fields: Any) -> NewEvent:
-    """The event of something that an attempt at a request did, in the form of the peers' messages.
+def announcement(
+    body: type[Announcement], claim: Claim | None, subject: str | None, **fields: Any
+) -> NewEvent:
+    """The event of something that prodops did, in the form of the peers' messages.
 
     Args:
-        msg_type: Its name.
-        claim: The attempt.
+        body: The form of its body.
+        claim: The attempt at a request that did it; None: what was asked for was no request.
         subject: What it is about, for the stream's filter.
-        fields: What it says, in the order of the payload.
+        fields: What it says, in that form.
     """
-    body = {
-        "msg_type": msg_type,
-        "namespace": _OURS,
-        "sender": _OURS,
-        "processed_by": _OURS,
+    request_id = None if claim is None else claim.request_id
+    message = body(
+        msg_type=msg_type_of(body),
+        namespace=OURS,
+        sender=OURS,
+        processed_by=OURS,
+        request_id=request_id,
+        timestamp=now(),
         **fields,
-        "request_id": claim.request_id,
-        "timestamp": now().isoformat(),
-    }
+    )
+    flow_run_id = None if claim is None else claim.flow_run_id
     return message_event(
-        body, subject=subject, request_id=claim.request_id, flow_run_id=claim.flow_run_id
+        message.model_dump(mode="json", exclude_unset=True),
+        subject=subject,
+        request_id=request_id,
+        flow_run_id=flow_run_id,
     )
 
 

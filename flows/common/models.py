@@ -136,19 +136,23 @@ class Event(Base):
     request_id: Mapped[int | None] = mapped_column(BigInteger)
     flow_run_id: Mapped[uuid.UUID | None] = mapped_column(Uuid)
     execution_id: Mapped[str | None] = mapped_column(String(100))
+    origin: Mapped[str | None] = mapped_column(String(20))
+    """By what it came in, where it did: `bus` is not published there again."""
 
 
 class PartKind(StrEnum):
-    """The parts of the ops side without which nothing that was asked for is done, or seen."""
+    """The parts of the ops side that say how they are."""
 
     WORKER = "worker"
     RELAY = "relay"
+    BRIDGE = "bridge"
 
 
 class OpsPart(Base):
     """A part of the ops side: when it was last heard, and since when Prefect does not answer it.
 
     `wait_reasons`: what keeps it from working on requests; see `flows.common.wait_reasons`.
+    `details`: what else there is to say of a part of its kind.
     """
 
     __tablename__ = "ops_part"
@@ -158,6 +162,7 @@ class OpsPart(Base):
     heard_at: Mapped[datetime] = mapped_column(AwareTime)
     prefect_away_since: Mapped[datetime | None] = mapped_column(AwareTime)
     wait_reasons: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
+    details: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
 
 
 class RelayedState(Base):

@@ -7,10 +7,11 @@ database's: the clocks of the machines need not agree.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any, Final
 
 from sqlalchemy import text
@@ -27,12 +28,13 @@ MOST_COUNTED: Final = 1000
 """So many waiting requests are counted; what is more is said to be more."""
 
 _BEAT = text("""
-    INSERT INTO ops_part AS part (kind, name, heard_at, prefect_away_since, wait_reasons)
+    INSERT INTO ops_part AS part (kind, name, heard_at, prefect_away_since, wait_reasons, details)
     VALUES (:kind, :name, now(), CASE WHEN :answers THEN NULL ELSE now() END,
-            cast(:wait_reasons AS jsonb))
+            cast(:wait_reasons AS jsonb), cast(:details AS jsonb))
     ON CONFLICT (kind, name) DO UPDATE SET
         heard_at = now(),
         wait_reasons = excluded.wait_reasons,
+        details = excluded.details,
         prefect_away_since =
             CASE WHEN :answers THEN NULL ELSE coalesce(part.prefect_away_since, now()) END
 """)
@@ -49,6 +51,9 @@ _PARTS = text("""
            coalesce(bool_or(kind = 'relay' AND heard_at >= edge), false) AS is_relay_heard,
            coalesce(jsonb_agg(jsonb_build_array(extract(epoch FROM heard_at), wait_reasons))
                     FILTER (WHERE kind = 'worker' AND heard_at >= edge), '[]') AS workers,
+           coalesce(jsonb_agg(jsonb_build_array(extract(epoch FROM heard_at), heard_at >= edge,
+                                                details))
+                    FILTER (WHERE kind = 'bridge'), '[]') AS bridges,
            pg_is_in_recovery()
                OR current_setting('transaction_read_only')::boolean AS is_read_only
     FROM ops_part, (SELECT now() - make_interval(secs => :away) AS edge) AS line
@@ -63,6 +68,48 @@ _QUEUE = text("""
 """)
 
 
+class BridgeCondition(StrEnum):
+    """How a bridge to the message bus is."""
+
+    STARTING = "starting"
+    CONNECTED = "connected"
+    """It is subscribed, and takes and publishes."""
+    STANDS_BY = "stands_by"
+    """Another bridge works on this database."""
+    BROKER_AWAY = "broker_away"
+    DATABASE_AWAY = "database_away"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bridge:
+    """A bridge to the message bus, as it said itself.
+
+    Attributes:
+        heard_at: When it was last heard.
+        is_heard: Whether that is not too long ago.
+        condition: How it was then.
+        text: Why.
+        since: Since when.
+    """
+
+    heard_at: datetime
+    is_heard: bool
+    condition: BridgeCondition
+    text: str
+    since: datetime
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether it was connected to the broker."""
+        return self.condition is BridgeCondition.CONNECTED
+
+    @property
+    def is_working(self) -> bool:
+        """Whether it had not ended, nor left the work to another."""
+        return self.condition not in {BridgeCondition.ENDED, BridgeCondition.STANDS_BY}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Standing:
     """How the ops side stands.
@@ -75,6 +122,7 @@ class Standing:
         waiting_since: When the oldest of them was asked for.
         newest_request: The id of the newest request.
         workers: Of each worker that is heard, what keeps it from working on requests.
+        bridges: The bridges to the message bus, the one heard last first.
     """
 
     worker_heard_at: datetime | None
@@ -88,12 +136,22 @@ class Standing:
     waiting_seconds: float
     newest_request: int
     workers: tuple[tuple[WaitReason, ...], ...] = ()
+    bridges: tuple[Bridge, ...] = ()
 
     @property
     def refusals(self) -> list[WaitReason]:
         """What Prefect refuses to register."""
         reasons = [reason for each in self.workers for reason in each]
         return [each for each in reasons if each.kind is WaitKind.REGISTRATION]
+
+    @property
+    def missing_bridge(self) -> Bridge | None:
+        """The bridge that ought to be connected, where none is; None where there is no bus."""
+        if any(each.is_heard and each.is_connected for each in self.bridges):
+            return None
+        heard = [each for each in self.bridges if each.is_heard and each.is_working]
+        silent = [each for each in self.bridges[:1] if each.is_working]
+        return next(iter([*heard, *silent]), None)
 
 
 def beat(
@@ -103,11 +161,21 @@ def beat(
     *,
     prefect_answers: bool,
     wait_reasons: Sequence[dict[str, Any]] = (),
+    details: Mapping[str, Any] | None = None,
 ) -> None:
-    """Say that a part is there, and what keeps it from working: rows of `WaitReason`."""
+    """Say that a part is there.
+
+    Args:
+        session: The database.
+        kind: What it is.
+        name: Its name, one of its kind.
+        prefect_answers: Whether Prefect answers it.
+        wait_reasons: What keeps it from working on requests: rows of `WaitReason`.
+        details: What else there is to say of a part of its kind.
+    """
     values = {"kind": kind.value, "name": name}
-    reasons = json.dumps(list(wait_reasons))
-    session.execute(_BEAT, {**values, "answers": prefect_answers, "wait_reasons": reasons})
+    said = {"wait_reasons": json.dumps(list(wait_reasons)), "details": json.dumps(details or {})}
+    session.execute(_BEAT, {**values, "answers": prefect_answers, **said})
     session.execute(_FORGET, values)
 
 
@@ -116,7 +184,20 @@ def read(session: Session) -> Standing:
     parts = dict(session.execute(_PARTS, {"away": AWAY_SECONDS}).mappings().one())
     queue = session.execute(_QUEUE, {"most": MOST_COUNTED + 1}).mappings().one()
     workers = tuple(tuple(_reasons(*said)) for said in parts.pop("workers"))
-    return Standing(**parts, **queue, workers=workers)
+    bridges = sorted(_bridges(parts.pop("bridges")), key=lambda each: each.heard_at, reverse=True)
+    return Standing(**parts, **queue, workers=workers, bridges=tuple(bridges))
+
+
+def _bridges(rows: list[tuple[float, bool, dict[str, Any]]]) -> Iterator[Bridge]:
+    for heard_at, is_heard, details in rows:
+        with suppress(KeyError, TypeError, ValueError):  # of a bridge of another version
+            yield Bridge(
+                heard_at=datetime.fromtimestamp(heard_at, UTC),
+                is_heard=is_heard,
+                condition=BridgeCondition(details["condition"]),
+                text=str(details["text"]),
+                since=datetime.fromisoformat(details["since"]),
+            )
 
 
 def _reasons(heard_at: float, rows: list[dict[str, Any]]) -> Iterator[WaitReason]:

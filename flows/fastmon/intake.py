@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -75,10 +76,28 @@ def take_in(
     """
     at = now()
     with transaction(engine) as session:
-        verdicts = _queue_stfs(session, messages, source=source)
-        run_states.advance(session, _lifecycle(messages), at)
+        verdicts = bring_about(session, messages, at=at, source=source)
         ids = events.commit(session, [events.message_event(each.body, at=at) for each in messages])
     return list(zip(ids, verdicts, strict=True))
+
+
+def bring_about(
+    session: Session, messages: Sequence[Incoming], *, at: datetime, source: str
+) -> list[Verdict]:
+    """Do what messages bring about: states of runs advance, announced STFs wait to be sampled.
+
+    Args:
+        session: The database.
+        messages: What came, in order.
+        at: When.
+        source: The surface that they came by.
+
+    Returns:
+        What is done with each message, in order.
+    """
+    verdicts = _queue_stfs(session, messages, source=source)
+    run_states.advance(session, _lifecycle(messages), at)
+    return verdicts
 
 
 def _lifecycle(messages: Iterable[Incoming]) -> list[Lifecycle]:

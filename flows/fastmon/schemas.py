@@ -67,13 +67,17 @@ class Message(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    msg_type: Annotated[StrictStr, Field(min_length=1, max_length=50), AfterValidator(_one_token)]
-    namespace: Name | None = None
-    run_id: RunId | None = None
-    execution_id: Name | None = None
-    sender: Name | None = None
-    recipient: Name | None = None
-    processed_by: Name | None = None
+    msg_type: Annotated[
+        StrictStr, Field(min_length=1, max_length=50), AfterValidator(_one_token)
+    ] = Field(description="Its type: printable ASCII without blanks.", examples=["anything"])
+    namespace: Name | None = Field(None, description="Whose it is.", examples=["testbed"])
+    run_id: RunId | None = Field(None, description="The run.", examples=["100123"])
+    execution_id: Name | None = Field(None, description="The execution of the workflow.")
+    sender: Name | None = Field(None, description="Who sends it.", examples=["data-agent-olga-1"])
+    recipient: Name | None = Field(None, description="For whom it is.")
+    processed_by: Name | None = Field(
+        None, description="Who did it, for the stream's `agents` filter."
+    )
 
     @property
     def run_number(self) -> int | None:
@@ -85,18 +89,92 @@ class Message(BaseModel):
 
 
 class StfReady(Message):
-    """An STF file is there. Sizes may be absent: the original data agent sends null."""
+    """An STF file is there: relayed, and sampled. The original data agent sends no size."""
 
-    filename: FileName | None = None
-    size_bytes: Annotated[StrictInt, Field(ge=0, le=MAX_SIZE_BYTES)] | None = Field(
-        None, validation_alias=AliasChoices("size_bytes", "size")
+    filename: FileName | None = Field(
+        None,
+        description="Name of the STF's file, without a path; none: the STFs that are registered "
+        "for the run.",
+        examples=["swf.100123.000001.stf"],
     )
-    tf_count: Annotated[StrictInt, Field(ge=1, le=2**31 - 1)] | None = None
-    sequence: Count | None = None
-    checksum: Annotated[StrictStr, Field(max_length=64), AfterValidator(keepable)] | None = None
-    file_url: Annotated[StrictStr, Field(max_length=4096), AfterValidator(keepable)] | None = None
-    state: Word | None = None
-    substate: Word | None = None
+    size_bytes: Annotated[StrictInt, Field(ge=0, le=MAX_SIZE_BYTES)] | None = Field(
+        None,
+        validation_alias=AliasChoices("size_bytes", "size"),
+        description="Its size; also as `size`.",
+        examples=[2147483648],
+    )
+    tf_count: Annotated[StrictInt, Field(ge=1, le=2**31 - 1)] | None = Field(
+        None, description="Its TFs.", examples=[1000]
+    )
+    sequence: Count | None = Field(None, description="Its number in the run.", examples=[1])
+    checksum: Annotated[StrictStr, Field(max_length=64), AfterValidator(keepable)] | None = Field(
+        None, description="Its checksum.", examples=["ad:0a1b2c3d"]
+    )
+    file_url: Annotated[StrictStr, Field(max_length=4096), AfterValidator(keepable)] | None = Field(
+        None, description="Where it is."
+    )
+    state: Word | None = Field(None, description="State of the run.", examples=["run"])
+    substate: Word | None = Field(None, description="Its substate.", examples=["physics"])
+
+
+class RunMessage(Message):
+    """A run goes on; relayed. What is not named in `Message` is not read.
+
+    Source: fastmon contract section 1.5.
+    """
+
+    timestamp: str | None = Field(
+        None, description="When, as its sender writes it.", examples=["2026-06-01T09:00:00.250000"]
+    )
+    simulation_tick: float | None = Field(
+        None, description="Seconds of the simulation.", examples=[1.8]
+    )
+    state: Word | None = Field(None, description="State of the run.", examples=["run"])
+    substate: Word | None = Field(None, description="Its substate.", examples=["physics"])
+
+
+class RunImminent(RunMessage):
+    """A run is about to begin; relayed."""
+
+
+class RunStarted(RunMessage):
+    """A run begins; relayed."""
+
+
+class RunPaused(RunMessage):
+    """A run is on standby; relayed."""
+
+    reason: str | None = Field(None, description="Why.", examples=["Brief standby period"])
+
+
+class RunResumed(RunMessage):
+    """A run goes on; relayed."""
+
+
+class RunEnded(RunMessage):
+    """A run has ended; relayed. An `stf_ready` of it may still come."""
+
+    total_stf_files: int | None = Field(None, description="STFs of the run.", examples=[12])
+
+
+class StfGenerated(RunMessage):
+    """The data acquisition has written an STF; relayed. Its `stf_ready` follows."""
+
+    filename: str | None = Field(
+        None, description="Name of its file.", examples=["swf.100123.000001.stf"]
+    )
+    sequence: int | None = Field(None, description="Its number in the run.", examples=[1])
+
+
+RUN_MESSAGES: Final[dict[str, type[RunMessage]]] = {
+    "run_imminent": RunImminent,
+    "start_run": RunStarted,
+    "stf_gen": StfGenerated,
+    "pause_run": RunPaused,
+    "resume_run": RunResumed,
+    "end_run": RunEnded,
+}
+"""The messages of a run, in their order. They are described, and read as any :class:`Message`."""
 
 
 def _short_word(value: object) -> object:

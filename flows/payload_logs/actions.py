@@ -85,6 +85,7 @@ FETCH_PAYLOAD_LOG = Action(
     a_minute=lambda: settings().payload_logs.fetches_a_minute,
     is_look=True,
     ended=_fetch_ended,
+    refused=lambda form, reason: (messages.failed(form.pandaid, form.jeditaskid, reason, 0, None),),
 )
 
 PRUNE_PAYLOAD_LOGS = Action(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
@@ -86,6 +87,13 @@ def _lost(_session: Session, request: Request) -> Sequence[NewEvent]:
     return messages.lost(request) if request.state in _ENDED_BADLY else ()
 
 
+def _refused(name: str, form: BaseModel, reason: str) -> Sequence[NewEvent]:
+    if name not in messages.ENDINGS:
+        return ()
+    about = form.model_dump(mode="json", include={"campaign", "scope", "name"})
+    return (messages.ended(name, None, None, **about, ok=False, error=reason),)
+
+
 def _action(
     name: str,
     summary: str,
@@ -103,6 +111,7 @@ def _action(
         timeout_seconds=timeout_seconds,
         on_lost=OnLost.RERUN,
         ended=_lost,
+        refused=partial(_refused, name),
         dedup_key=about or (lambda _: "all"),
         subject=about if about is not None else lambda _: None,
         **more,

@@ -56,6 +56,7 @@ SUBMIT_TASK = Action(
     scope=Scope.REQUEST,
     gate=_submits_own,
     ended=_submission_ended,
+    refused=lambda form, reason: (messages.failed(form.task_name, reason, None),),
 )
 
 OPERATE_TASK = Action(
@@ -68,6 +69,7 @@ OPERATE_TASK = Action(
     on_lost=OnLost.UNKNOWN,
     scope=Scope.REQUEST,
     gate=_operates_own,
+    refused=lambda form, reason: (messages.operated(form, reason, None, is_ok=False),),
 )
 
 RESOLVE_SUBMISSION = Action(

@@ -6,12 +6,17 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from flows.common.events import NewEvent, message_event
+from flows.common.messages import EventBody
 from flows.common.run_states import LIFECYCLE
 from flows.workflows.domain import data_taking
 from flows.workflows.domain.data_taking import Identity, Message
 from flows.workflows.models import WorkflowRun
+
+EVENTS: Final[tuple[type[EventBody], ...]] = ()
+"""None is prodops' own: they are the data acquisition's, by the execution's agent."""
 
 
 def identity_of(execution: WorkflowRun) -> Identity:

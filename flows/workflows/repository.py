@@ -149,6 +149,14 @@ def open_requests(
     return session.scalars(query.order_by(Request.id)).all()
 
 
+def running(session: Session, namespace: str | None = None) -> Sequence[WorkflowRun]:
+    """The executions that have not ended, of a namespace or of all, the oldest first."""
+    query = select(WorkflowRun).where(WorkflowRun.ended_at.is_(None))
+    if namespace is not None:
+        query = query.where(WorkflowRun.namespace == namespace)
+    return session.scalars(query.order_by(WorkflowRun.started_at)).all()
+
+
 def request_stop(session: Session, request: Request, by: str) -> str | None:
     """Note that somebody wants the request's execution to stop, and notify its run.
 

@@ -12,6 +12,7 @@ from deployments.bench.common.meanwhile import meanwhile
 from deployments.bench.common.stack import BenchStack, bench_stack, comes_true, say, until
 from deployments.bench.fastmon.load import LoadProcess
 from deployments.bench.outage import pages
+from deployments.bench.outage.bus import BusSender
 from deployments.bench.outage.checks import TFS_PER_STF, breaches
 from deployments.bench.outage.disk import CannotMount, SmallDisk, small_disk
 from deployments.bench.outage.evidence import Evidence, Place, rows_of
@@ -21,13 +22,14 @@ from deployments.bench.outage.load import Load
 from deployments.bench.outage.outside import Prefect
 from deployments.bench.outage.pages import Look, Watcher
 from deployments.bench.outage.report import SHOWN, Played, fill
-from deployments.bench.outage.schedules import Kind, Schedule, draw
+from deployments.bench.outage.schedules import BY_BUS, Kind, Schedule, draw
 from deployments.bench.outage.wishes import WishMaker, namespace_of, run_of
 from deployments.bench.submission.chaos.evidence import Panda
+from deployments.sandbox.broker.programs import find_programs
 from deployments.stack.environment import sandbox_panda_url
 from flows.common.models import OPEN
 
-RUNS: Final = 40
+RUNS: Final = 50
 SETTINGS: Final = {
     "PRODOPS_FASTMON_SELECTION_FRACTION": "1",
     "PRODOPS_FASTMON_TF_FILES_PER_STF": str(TFS_PER_STF),
@@ -54,14 +56,16 @@ def run(seeds: Sequence[int]) -> Report:
     left_out: list[Schedule] = []
     with ExitStack() as opened:
         disk = _disk(opened, seeds, report)
-        running = opened.enter_context(bench_stack(SETTINGS))
+        running = opened.enter_context(bench_stack(SETTINGS | _broker(report, seeds)))
         if disk is not None:
             say("moving the database to a file system of bounded size")
             disk.take(running.stack)
         clients = opened.enter_context(LoadProcess.started())
         prefect = opened.enter_context(Prefect(running.stack))
         panda = opened.enter_context(Panda(sandbox_panda_url(running.stack.settings)))
-        bench = _Bench(running, clients, prefect, panda)
+        has_broker = running.stack.settings.sandbox.broker
+        bus = opened.enter_context(BusSender(running)) if has_broker else None
+        bench = _Bench(running, clients, prefect, panda, bus)
         for seed in seeds:
             schedule = draw(seed)
             fault = fault_of(schedule, running.stack, prefect, disk)
@@ -86,18 +90,32 @@ def _disk(opened: ExitStack, seeds: Sequence[int], report: Report) -> SmallDisk 
         return None
 
 
+def _broker(report: Report, seeds: Sequence[int]) -> dict[str, str]:
+    """The setting that runs the sandbox's broker, where it is installed."""
+    if find_programs() is not None:
+        return {"PRODOPS_SANDBOX_BROKER": "true"}
+    if wanting := [seed for seed in seeds if draw(seed).kind in BY_BUS]:
+        report.note(f"LEFT OUT, and not counted: seeds {wanting}: ActiveMQ is not installed.")
+    return {}
+
+
 class _Bench:
     """Plays the schedules, and keeps what went against the rules."""
 
     def __init__(
-        self, running: BenchStack, clients: LoadProcess, prefect: Prefect, panda: Panda
+        self,
+        running: BenchStack,
+        clients: LoadProcess,
+        prefect: Prefect,
+        panda: Panda,
+        bus: BusSender | None,
     ) -> None:
         self.played: list[Played] = []
         self._running = running
         self._clients = clients
         self._panda = panda
         self._healing = Healing(running, prefect, clients)
-        self._wishes = WishMaker(running)
+        self._wishes = WishMaker(running, bus)
 
     def play(self, schedule: Schedule, fault: Fault) -> None:
         """Play one schedule."""

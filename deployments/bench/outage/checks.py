@@ -26,6 +26,8 @@ NOTICED_SECONDS: Final = {
     Kind.AWAY: 5.0,
     Kind.PREFECT_AWAY: 12.0,  # a heartbeat, its patience with Prefect, and the page's cache
     Kind.PREFECT_WIPED: 12.0,
+    Kind.BROKER_AWAY: 12.0,  # its heartbeats, and the page's cache
+    Kind.BROKER_EMPTIED: 12.0,
 }
 """So long a fault may last before every page says what is away, and since when."""
 
@@ -203,7 +205,8 @@ def _untaken_at(wishes: Sequence[Wish], at: float) -> list[Wish]:
     return [
         each
         for each in wishes
-        if each.asked_at < at - QUEUED_SECONDS
+        if each.send is None  # of what waits at the broker, no page can know
+        and each.asked_at < at - QUEUED_SECONDS
         and (each.accepted_at is None or each.accepted_at > at)
     ]
 

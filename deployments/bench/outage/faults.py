@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -11,7 +12,10 @@ import psycopg
 
 from deployments.bench.outage.disk import SmallDisk
 from deployments.bench.outage.outside import Part, Prefect, Superuser
-from deployments.bench.outage.schedules import Kind, Schedule, Way
+from deployments.bench.outage.schedules import BY_BUS, Kind, Schedule, Way
+from deployments.sandbox.broker.access import broker_home
+from deployments.sandbox.broker.readiness import accepts
+from deployments.stack.parts import BROKER
 from deployments.stack.provision import provision
 from deployments.stack.stack import Stack
 
@@ -61,19 +65,21 @@ class PartAway:
 
     def __init__(self, part: Part, way: Way, answers: Callable[[], bool]) -> None:
         self._part = part
-        self._is_frozen = way is Way.FROZEN
+        self._way = way
         self.answers_again = answers
 
     def begin(self) -> None:
-        """Stop or freeze it."""
-        if self._is_frozen:
+        """Stop, kill or freeze it."""
+        if self._way is Way.FROZEN:
             self._part.freeze()
+        elif self._way is Way.KILLED:
+            self._part.kill()
         else:
             self._part.stop()
 
     def end(self) -> None:
         """Let it go on, or start it."""
-        if self._is_frozen:
+        if self._way is Way.FROZEN:
             self._part.thaw()
         else:
             self._part.start()
@@ -127,6 +133,24 @@ class PrefectWiped:
         self._part.start()
 
 
+class BrokerEmptied:
+    """The broker is killed, and comes back without messages and subscriptions."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._part = Part(stack, BROKER)
+        self._data = broker_home(stack.settings) / "data"
+        self.answers_again = partial(accepts, stack.settings)
+
+    def begin(self) -> None:
+        """Kill it, and lose all that it kept."""
+        self._part.kill()
+        shutil.rmtree(self._data)
+
+    def end(self) -> None:
+        """Start it."""
+        self._part.start()
+
+
 class Deleted:
     """Something that Prefect knew is deleted by its API; Prefect itself answers all the time."""
 
@@ -143,6 +167,8 @@ def fault_of(
 ) -> Fault | None:
     """The fault of a schedule; None where it cannot be played here."""
     superuser = Superuser(stack)
+    if schedule.kind in BY_BUS and not stack.settings.sandbox.broker:
+        return None
     if schedule.kind is Kind.FULL:
         return Full(superuser, disk, schedule.way) if disk is not None else None
     of_postgres = partial(PartAway, Part(stack, "postgres"), schedule.way, superuser.can_write)
@@ -156,5 +182,9 @@ def fault_of(
             lambda: prefect.delete_deployment(schedule.deployment), prefect
         ),
         Kind.POOL_DELETED: lambda: Deleted(prefect.delete_pool, prefect),
+        Kind.BROKER_AWAY: lambda: PartAway(
+            Part(stack, BROKER), schedule.way, partial(accepts, stack.settings)
+        ),
+        Kind.BROKER_EMPTIED: lambda: BrokerEmptied(stack),
     }
     return makers[schedule.kind]()

@@ -7,7 +7,7 @@ import itertools
 import re
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, Self
@@ -38,6 +38,7 @@ class Wish:
 
     Attributes:
         name: Of the STF file or the task, or the job's number.
+        send: Sends it by the bus, and gives whether it was accepted; None: REST takes it.
         asked_at, accepted_at: When; the latter None: not yet.
         request_id: The request that was accepted; None for an STF, or where the answer to the
             first try was lost and the work is done by now.
@@ -48,6 +49,7 @@ class Wish:
     name: str
     path: str
     body: dict[str, Any]
+    send: Callable[[dict[str, Any]], bool] | None = None
     asked_at: float = 0.0
     accepted_at: float | None = None
     request_id: int | None = None
@@ -70,9 +72,9 @@ class Wish:
             self.refusals.append(f"{answer.status_code}: {answer.text[:_SHOWN]}")
 
 
-def stf(body: dict[str, Any]) -> Wish:
-    """The wish that an STF is sampled."""
-    return Wish(sort=Sort.STF, name=body["filename"], path="/api/messages/", body=body)
+def stf(body: dict[str, Any], send: Callable[[dict[str, Any]], bool] | None = None) -> Wish:
+    """The wish that an STF is sampled; `send`: by the bus, instead of REST."""
+    return Wish(sort=Sort.STF, name=body["filename"], path="/api/messages/", body=body, send=send)
 
 
 def submission(task: str) -> Wish:
@@ -146,7 +148,10 @@ class Load:
         while not wish.is_over:
             wish.tries += 1
             try:
-                wish.take(await http.post(wish.path, json=wish.body))
+                if wish.send is None:
+                    wish.take(await http.post(wish.path, json=wish.body))
+                elif await asyncio.to_thread(wish.send, wish.body):
+                    wish.accepted_at = time.time()
             except httpx.TransportError:
                 await asyncio.sleep(_AGAIN_SECONDS)
                 continue

@@ -110,6 +110,13 @@ class Part:
         self._control.stop(self._name)
         until(lambda: self._stack.state(self._name).is_ended, _PATIENCE_SECONDS, "the part ends")
 
+    def kill(self) -> None:
+        """Kill it, and keep it from being started again."""
+        pid = self._stack.pid(self._name)
+        self._control.stop(self._name)
+        _send(psutil.Process(pid), signal.SIGKILL)
+        until(lambda: self._stack.state(self._name).is_ended, _PATIENCE_SECONDS, "the part ends")
+
     def start(self) -> None:
         """Start it, without waiting."""
         self._control.start(self._name)

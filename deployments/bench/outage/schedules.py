@@ -25,6 +25,8 @@ class Kind(StrEnum):
     PREFECT_WIPED = "Prefect wiped"
     DEPLOYMENT_DELETED = "deployment deleted"
     POOL_DELETED = "work pool deleted"
+    BROKER_AWAY = "broker away"
+    BROKER_EMPTIED = "broker emptied"
 
 
 class Way(StrEnum):
@@ -34,6 +36,7 @@ class Way(StrEnum):
     STOPPED = "stopped"
     FROZEN = "frozen"
     """SIGSTOP: connections are taken, and nothing is answered."""
+    KILLED = "killed"
     NO_WAL = "without room for WAL"
     """PostgreSQL panics, and cannot start before there is room."""
 
@@ -42,7 +45,10 @@ _WAYS: Final = {
     Kind.AWAY: (Way.STOPPED, Way.FROZEN),
     Kind.FULL: (Way.PLAIN, Way.NO_WAL),
     Kind.PREFECT_AWAY: (Way.STOPPED, Way.FROZEN),
+    Kind.BROKER_AWAY: (Way.KILLED, Way.FROZEN),
 }
+BY_BUS: Final = frozenset({Kind.BROKER_AWAY, Kind.BROKER_EMPTIED})
+"""Kinds whose STFs are announced on the bus."""
 _AT_ONCE: Final = frozenset({Kind.RESTARTED, Kind.DEPLOYMENT_DELETED, Kind.POOL_DELETED})
 """Kinds that are over as soon as they have begun."""
 _DEPLOYMENTS: Final = ("submit_task", "sample_stfs", "fetch_payload_log")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from deployments.bench.common.stack import BenchStack
 from deployments.bench.outage import load
+from deployments.bench.outage.bus import BusSender
 from deployments.bench.outage.load import Series, Wish
-from deployments.bench.outage.schedules import STFS_A_SECOND, Schedule
+from deployments.bench.outage.schedules import BY_BUS, STFS_A_SECOND, Kind, Schedule
 from deployments.bench.payload_logs.logs import JobLog, LogMaker
 from flows.workflows.domain import simulation
 
@@ -30,17 +32,30 @@ def run_of(schedule: Schedule) -> int:
 class WishMaker:
     """Makes what can be asked for, as much as the longest schedule needs."""
 
-    def __init__(self, running: BenchStack) -> None:
+    def __init__(self, running: BenchStack, bus: BusSender | None) -> None:
         self._running = running
+        self._bus = bus
         self._logs = LogMaker(running)
         self._log: JobLog | None = None
 
     def made(self, schedule: Schedule) -> list[Series]:
         """STFs that can be announced, tasks that can be submitted, and logs to be fetched."""
         return [
-            Series(_stfs(schedule), 1 / STFS_A_SECOND),
+            Series(self._stfs(schedule), 1 / STFS_A_SECOND),
             Series(self._submissions(schedule), schedule.submit_seconds),
             Series(self._fetches(schedule), schedule.fetch_seconds),
+        ]
+
+    def _stfs(self, schedule: Schedule) -> list[Wish]:
+        number = round(_STF_SECONDS * STFS_A_SECOND)
+        plan = simulation.RunPlan(run_of(schedule), number, namespace=namespace_of(schedule))
+        send = None
+        if self._bus is not None and schedule.kind in BY_BUS:
+            send = partial(self._bus.send, until_taken=schedule.kind is Kind.BROKER_EMPTIED)
+        return [
+            load.stf(body, send)
+            for _, body in simulation.simulate_run(plan)
+            if body["msg_type"] == "stf_ready"
         ]
 
     def _submissions(self, schedule: Schedule) -> list[Wish]:
@@ -54,13 +69,3 @@ class WishMaker:
         number = int(_OTHER_SECONDS / schedule.fetch_seconds)
         made = [self._logs.another(self._log) for _ in range(number)]
         return [load.fetch(each.panda_id) for each in made]
-
-
-def _stfs(schedule: Schedule) -> list[Wish]:
-    number = round(_STF_SECONDS * STFS_A_SECOND)
-    plan = simulation.RunPlan(run_of(schedule), number, namespace=namespace_of(schedule))
-    return [
-        load.stf(body)
-        for _, body in simulation.simulate_run(plan)
-        if body["msg_type"] == "stf_ready"
-    ]

@@ -42,3 +42,12 @@ class SandboxSettings(BaseSettings):
     panda_token_seconds: float = Field(
         86_400.0, gt=0, description="How long a token of the sandbox's PanDA is valid."
     )
+    broker: bool = Field(
+        False, description="Whether the stack runs the sandbox's message broker, an ActiveMQ."
+    )
+    broker_port: Port = Field(
+        61613, description="Port of the sandbox's message broker for STOMP, on loopback."
+    )
+    broker_tls_port: Port = Field(
+        61614, description="Port of the sandbox's message broker for STOMP with TLS, on loopback."
+    )

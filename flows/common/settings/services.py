@@ -257,6 +257,12 @@ class WorkerSettings(BaseSettings):
     model_config = group("WORKER")
 
     name: str = Field("prodops-worker", description="Name of the worker, unique on its machine.")
+    unit: str = Field(
+        "epicprod-ops-agent",
+        validation_alias=also("WORKER_UNIT", "EPICPROD_OPS_UNIT"),
+        description="systemd's unit that this worker is a part of, where it is in one: its main "
+        "pid is the agent's.",
+    )
     limit: int = Field(8, ge=1, description="Flow runs that this worker runs at a time.")
     kept_slots: int = Field(
         2,

@@ -11,6 +11,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, ValidationError
 from pydantic_settings import BaseSettings
 
 from flows.common.settings.agents import AgentsSettings
+from flows.common.settings.bus import BusSettings
 from flows.common.settings.env_file import env_file
 from flows.common.settings.fastmon import FastmonSettings
 from flows.common.settings.forms import PREFIX, BadSetting
@@ -32,7 +33,7 @@ from flows.common.settings.storage import (
     RucioProducedSettings,
     XrootdSettings,
 )
-from flows.common.settings.testbed import AgentSettings, WorkflowsSettings
+from flows.common.settings.testbed import AgentSettings, TestbedSettings, WorkflowsSettings
 
 
 class Settings(BaseModel):
@@ -47,10 +48,12 @@ class Settings(BaseModel):
     stream: StreamSettings
     worker: WorkerSettings
     relay: RelaySettings
+    bus: BusSettings
     fastmon: FastmonSettings
     workflows: WorkflowsSettings
     agent: AgentSettings
     agents: AgentsSettings
+    testbed: TestbedSettings
     pcs: PcsSettings
     panda: PandaSettings
     submission: SubmissionSettings

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import select, update
 
 from flows.common import events
+from flows.common.claims import Claim
 from flows.common.database import now, transaction
 from flows.common.models import Request, RequestState
 from flows.payload_logs import messages
@@ -19,6 +20,10 @@ from tests.databases import Database
 TASK = 501
 JOB = 1001
 NO_LOG = "no Rucio log dataset registered (job may not be complete yet)"
+
+
+def _claim_of(request: Request) -> Claim:
+    return Claim(request.id, request.attempts, request.flow_run_id)
 
 
 @dataclass
@@ -76,14 +81,15 @@ class Logs:
         request = self.open_request()
         state = LogState.WANTED
         self.row(pandaid, state=state, request_id=request.id, step=step, step_text=text)
-        told = {"step": step, "step_number": step.number, "text": text}
-        self._tell(request, messages.PROGRESS, pandaid, told, state=RequestState.RUNNING)
+        event = messages.progress(pandaid, TASK, step, text, _claim_of(request))
+        self._tell(request, event, state=RequestState.RUNNING)
 
     def finish(self, members: Mapping[str, bytes], pandaid: int = JOB) -> None:
         request = self.open_request()
         self.put(members, pandaid)
         self.row(pandaid, request_id=request.id)
-        self._tell(request, messages.READY, pandaid, {}, state=RequestState.COMPLETED)
+        event = messages.ready(pandaid, TASK, _claim_of(request))
+        self._tell(request, event, state=RequestState.COMPLETED)
 
     def fail(
         self, reason: str, *, attempts: int = 1, state: LogState = LogState.FAILED, job: int = JOB
@@ -91,19 +97,12 @@ class Logs:
         request = self.open_request()
         noted = {"last_error": reason, "attempts": attempts, "looked_up_at": now()}
         self.row(job, state=state, request_id=request.id, **noted)
-        told = {"reason": reason, "attempts": attempts}
-        self._tell(request, messages.FAILED, job, told, state=RequestState.FAILED, error=reason)
+        event = messages.failed(job, TASK, reason, attempts, _claim_of(request))
+        self._tell(request, event, state=RequestState.FAILED, error=reason)
 
-    def _tell(
-        self, request: Request, kind: str, pandaid: int, told: dict[str, Any], **values: Any
-    ) -> None:
+    def _tell(self, request: Request, event: events.NewEvent, **values: Any) -> None:
         if values["state"] is not RequestState.RUNNING:
             values["finished_at"] = now()
-        body = {
-            "msg_type": kind, "namespace": "prodops", "pandaid": str(pandaid),
-            "jeditaskid": str(TASK), **told, "request_id": request.id,
-        }  # fmt: skip
-        event = events.message_event(body, subject=str(pandaid), request_id=request.id)
         with transaction(self.database.ops_engine) as session:
             session.execute(update(Request).where(Request.id == request.id).values(**values))
             events.commit(session, [event])

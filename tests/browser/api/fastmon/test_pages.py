@@ -14,6 +14,7 @@ from api.fastmon.queries import live
 from api.fastmon.queries.files import FILES_SHOWN
 from api.fastmon.views import Wanted
 from api.http import wording
+from deployments.relay.messages import Belonging, RunState, flow_run_state
 from flows.common import events
 from flows.common.database import now, transaction
 from tests.browser import visits
@@ -214,13 +215,11 @@ def test_the_requests_follow_their_flow_runs(visit, database):
 
 
 def tell_flow_run(engine):
-    event = events.NewEvent(
-        msg_type="flow_run_state",
-        payload='{"request_id": 1, "action": "sample_stfs", "state_type": "PENDING"}',
-        at=now(),
-        request_id=1,
-        flow_run_id=uuid.uuid4(),
-    )
+    state = RunState(
+        state_id=uuid.uuid4(), flow_run_id=uuid.uuid4(), state_type="PENDING",
+        state_name="Pending", timestamp=now(),
+    )  # fmt: skip
+    event = flow_run_state(state, Belonging(1, "sample_stfs", None))
     with transaction(engine) as session:
         events.commit(session, [event])
 

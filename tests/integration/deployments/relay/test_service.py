@@ -17,7 +17,8 @@ from prefect.exceptions import ObjectNotFound
 from sqlalchemy import select, update
 
 from deployments.relay import service
-from deployments.relay.repository import Belonging, RunState, StateRepository
+from deployments.relay.messages import Belonging, RunState
+from deployments.relay.repository import StateRepository
 from flows.common.database import transaction
 from flows.common.models import Event, RelayedState, Request
 from flows.common.settings import settings

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import text
@@ -120,3 +120,17 @@ def test_the_web_role_reads_it_and_cannot_say_it(database: Database) -> None:
         transaction(database.web_engine) as session,
     ):
         standing.beat(session, PartKind.WORKER, "forged", prefect_answers=True)
+
+
+def test_a_bridge_is_as_it_said_itself(database: Database) -> None:
+    since = datetime(2026, 8, 1, 12, tzinfo=UTC)
+    details = {"condition": "broker_away", "text": "it is silent", "since": since.isoformat()}
+    with transaction(database.ops_engine) as session:
+        standing.beat(session, PartKind.BRIDGE, "b", prefect_answers=True, details=details)
+        standing.beat(session, PartKind.BRIDGE, "old", prefect_answers=True, details={"a": 1})
+    with transaction(database.web_engine) as session:
+        [bridge] = standing.read(session).bridges
+    assert bridge.is_heard
+    assert (bridge.condition.value, bridge.text, bridge.since) == (
+        "broker_away", "it is silent", since,
+    )  # fmt: skip

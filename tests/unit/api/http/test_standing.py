@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from api.http.standing import in_words
-from flows.common.standing import MOST_COUNTED, Standing
+from flows.common.standing import MOST_COUNTED, Bridge, BridgeCondition, Standing
 from flows.common.wait_reasons import WaitKind, WaitReason
 
 AT = datetime(2026, 8, 10, 12, 30, tzinfo=UTC)
@@ -32,7 +32,32 @@ GOOD = Standing(
     waiting_seconds=0, newest_request=7,
 )  # fmt: skip
 
+BRIDGE = Bridge(
+    heard_at=HEARD, is_heard=True, condition=BridgeCondition.BROKER_AWAY,
+    text="the broker b:61613 is silent", since=AT - timedelta(minutes=2),
+)  # fmt: skip
+WORKING = replace(BRIDGE, condition=BridgeCondition.CONNECTED, text="")
+SPARE = replace(BRIDGE, condition=BridgeCondition.STANDS_BY)
+SILENT = replace(BRIDGE, is_heard=False, heard_at=AT - timedelta(minutes=3))
+WAITS = "what is sent there waits at the broker"
+
 CASES = [
+    (
+        {"bridges": (BRIDGE, SPARE)},
+        "away",
+        f"The message bus is away since 12:28:00: {WAITS} ({BRIDGE.text}). Nothing waits.",
+    ),
+    (
+        {"bridges": (SILENT,)},
+        "away",
+        f"The bridge to the message bus is away, last heard at 12:27:00: {WAITS}. Nothing waits.",
+    ),
+    ({"bridges": (SPARE, WORKING)}, "good", f"{FINE} Nothing waits."),
+    (
+        {"bridges": (replace(SILENT, condition=BridgeCondition.ENDED),)},
+        "good",
+        f"{FINE} Nothing waits.",
+    ),
     ({}, "good", f"{FINE} Nothing waits."),
     (
         NO_WORKER | LATE,

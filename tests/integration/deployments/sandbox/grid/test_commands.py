@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from deployments.reference import ROOT
+from deployments.sandbox.broker.programs import find_programs
 from deployments.stack.temporary import remove_state, temporary_environment, temporary_settings
 
 pytestmark = pytest.mark.integration
@@ -69,6 +70,13 @@ def test_up_tells_the_addresses_and_how_a_stack_uses_them(sandbox, running):
     assert f"https://localhost:{sandbox['PRODOPS_SANDBOX_RUCIO_PORT']}" in running
     assert "export PRODOPS_RUCIO_LOGS_URL=" in running
     assert "export PRODOPS_PANDA_URL_SSL=" in running
+
+
+@pytest.mark.slow
+def test_up_runs_the_message_broker_where_it_is_installed(sandbox, running):
+    is_running = f"export PRODOPS_BUS_PORT='{sandbox['PRODOPS_SANDBOX_BROKER_PORT']}'" in running
+    assert is_running == (find_programs() is not None)
+    assert is_running != ("ActiveMQ is not installed" in running)
 
 
 @pytest.mark.slow

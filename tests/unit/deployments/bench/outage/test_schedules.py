@@ -8,11 +8,11 @@ import pytest
 
 from deployments.bench.outage.schedules import Kind, Schedule, Way, draw
 
-FORTY = [draw(seed) for seed in range(1, 41)]
+FIFTY = [draw(seed) for seed in range(1, 51)]
 
 
 def of(kind: Kind) -> list[Schedule]:
-    return [each for each in FORTY if each.kind is kind]
+    return [each for each in FIFTY if each.kind is kind]
 
 
 def test_a_schedule_is_its_seeds_alone():
@@ -22,13 +22,13 @@ def test_a_schedule_is_its_seeds_alone():
 
 
 @pytest.mark.parametrize("first", [0, 1, 23, 1000])
-def test_any_forty_have_every_kind_about_evenly(first: int):
-    number = Counter(draw(seed).kind for seed in range(first, first + 40))
+def test_any_fifty_have_every_kind_about_evenly(first: int):
+    number = Counter(draw(seed).kind for seed in range(first, first + 50))
     assert set(number) == set(Kind)
     assert set(number.values()) <= {4, 5, 6}
 
 
-@pytest.mark.parametrize("kind", [Kind.AWAY, Kind.FULL, Kind.PREFECT_AWAY])
+@pytest.mark.parametrize("kind", [Kind.AWAY, Kind.FULL, Kind.PREFECT_AWAY, Kind.BROKER_AWAY])
 def test_what_can_come_about_in_two_ways_does(kind: Kind):
     assert len({each.way for each in of(kind)}) == 2
 
@@ -36,12 +36,12 @@ def test_what_can_come_about_in_two_ways_does(kind: Kind):
 def test_the_deployment_of_everything_that_is_asked_for_is_deleted():
     deleted = {each.deployment for each in of(Kind.DEPLOYMENT_DELETED)}
     assert deleted == {"submit_task", "sample_stfs", "fetch_payload_log"}
-    assert {each.deployment for each in FORTY} - deleted == {""}
+    assert {each.deployment for each in FIFTY} - deleted == {""}
 
 
 def test_faults_last_five_to_fifteen_seconds_or_are_over_at_once():
     at_once = {Kind.RESTARTED, Kind.DEPLOYMENT_DELETED, Kind.POOL_DELETED}
-    for each in FORTY:
+    for each in FIFTY:
         lasts = each.lasts_seconds
         assert lasts == 0 if each.kind in at_once else 5 <= lasts <= 15
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import pytest
 from sqlalchemy import select
@@ -15,12 +15,17 @@ from deployments.bench.submission.chaos.evidence import Asked, PcsAttempt, Tried
 from deployments.bench.submission.chaos.follower import Announcement, Follower
 from deployments.stack.stack import Stack
 from flows.common import events
+from flows.common.claims import Claim
 from flows.common.database import now, transaction
 from flows.common.models import Request, RequestState
-from flows.submission.models import SubmissionAttempt
+from flows.submission import messages
+from flows.submission.models import Step, SubmissionAttempt
 from tests.conftest import ServedApi
 from tests.databases import Database
 from tests.waiting import wait_until
+
+CLAIM = Claim(5, 1, None)
+ANOTHER = events.message_event({"msg_type": "another"}, subject="one")
 
 pytestmark = pytest.mark.integration
 
@@ -58,10 +63,9 @@ def record(database: Database, task: str, jedi_task_id: int) -> None:
         kept.panda_task_id = jedi_task_id
 
 
-def announce(database: Database, msg_type: str, **fields: Any) -> None:
-    body = {"msg_type": msg_type, **fields}
+def announce(database: Database, event: events.NewEvent) -> None:
     with transaction(database.ops_engine) as session:
-        events.commit(session, [events.message_event(body, subject="one", request_id=5)])
+        events.commit(session, [event])
 
 
 def test_the_rows_of_a_task_are_evidence(running: BenchStack, database: Database, task: str):
@@ -105,7 +109,7 @@ def test_the_rows_of_a_task_are_evidence(running: BenchStack, database: Database
 def test_what_is_open_recorded_and_new_is_told(running: BenchStack, database: Database, task: str):
     before = running.last_event_id()
     record(database, task, 7)
-    announce(database, "anything")
+    announce(database, ANOTHER)
     assert running.recorded([task, "another"]) == {task}
     assert running.event_ids(before) == list(range(before + 1, running.last_event_id() + 1))
     running.wait_calm(0)
@@ -115,13 +119,13 @@ def test_events_of_submissions_are_handed_on_with_what_pcs_had_before(
     running: BenchStack, database: Database, task: str
 ):
     heard: list[Announcement] = []
-    announce(database, "prodtask_submit_progress", step="claim", text="old")
+    announce(database, messages.progress("one", Step.CLAIM, "old", CLAIM))
     with Follower(running.stack, after=running.last_event_id(), handle=heard.append):
-        announce(database, "prodtask_submit_progress", step="claim", text="")
-        announce(database, "prodtask_submitted", jedi_task_id="7")
-        announce(database, "another")
+        announce(database, messages.progress("one", Step.CLAIM, "", CLAIM))
+        announce(database, messages.submitted("one", 7, CLAIM))
+        announce(database, ANOTHER)
         record(database, task, 7)
-        announce(database, "prodtask_submitted", jedi_task_id="7")
+        announce(database, messages.submitted("one", 7, CLAIM))
         wait_until(lambda: len(heard) == 3)
 
     assert [each.was_recorded for each in heard] == [None, False, True]

@@ -1,0 +1,1 @@
+"""The bridge between the message bus and the database."""

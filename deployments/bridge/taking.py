@@ -1,0 +1,174 @@
+"""Deliveries into the database: many in one transaction, each once, a bad one alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+import structlog
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from blocks.message_broker.frames import Delivery
+from deployments.bridge.reading import Read, Unusable, read
+from deployments.isolation import is_outage
+from flows.common import events
+from flows.common.callers import BUS, on_bus
+from flows.common.database import now, transaction
+from flows.common.events import NewEvent
+from flows.common.settings.bus import BusSettings
+from flows.fastmon import intake
+from flows.fastmon.intake import Incoming
+from flows.messages import repository
+from flows.messages.models import SetAsideState
+from flows.messages.repository import SetAside
+
+INSTANCE_HEADER: Final = "prodops_instance"
+"""The header by which a bridge knows its own messages."""
+_RETRIES: Final = 50  # messages that were set aside, taken again at a time
+
+_log = structlog.get_logger("bridge")
+Command = Callable[[Session, Read], Sequence[NewEvent]]
+"""Does what a message of a queue asks for; gives the events that answer it now."""
+
+
+@dataclass(frozen=True)
+class Taker:
+    """Takes deliveries in.
+
+    Attributes:
+        engine: The database.
+        configured: The settings of the bus.
+        instance: Who we are on the bus: what bears it is our own echo.
+        queues: What is done with the messages of each queue; other destinations are topics.
+    """
+
+    engine: Engine
+    configured: BusSettings
+    instance: str
+    queues: dict[str, Command]
+
+    def take(self, deliveries: Sequence[Delivery]) -> None:
+        """Store the deliveries; each that cannot be used is set aside, and hinders no other.
+
+        Raises:
+            DatabaseUnavailable: None of the rest is stored; they are to be taken again.
+        """
+        try:
+            with transaction(self.engine) as session:
+                self._store(session, deliveries)
+        except Exception as error:
+            if is_outage(error):
+                raise
+            if len(deliveries) > 1:
+                # One of them cannot be stored: alone, the others can.
+                for delivery in deliveries:
+                    self.take([delivery])
+                return
+            _log.error("a message cannot be stored", exc_info=error)
+            self._set_aside_alone(deliveries[0], error)
+
+    def take_again(self) -> None:
+        """Take what was set aside and is to be taken again; what fails again is open again.
+
+        Raises:
+            DatabaseUnavailable: Nothing was changed.
+        """
+        at = now()
+        with transaction(self.engine) as session:
+            announced: list[NewEvent] = []
+            for row in repository.to_retry(session, _RETRIES):
+                delivery = Delivery(row.destination, row.message_id, "", {}, row.body)
+                try:
+                    announced += self._again(session, delivery, at)
+                    row.state = SetAsideState.RETRIED
+                except Unusable as reason:
+                    row.state, row.reason = SetAsideState.OPEN, str(reason)
+            events.commit(session, announced)
+
+    def _again(self, session: Session, delivery: Delivery, at: datetime) -> Sequence[NewEvent]:
+        found = self._read(delivery)
+        if (command := self.queues.get(delivery.destination)) is not None:
+            return command(session, found)
+        if found.problem:
+            raise Unusable(found.problem)
+        return self._relayed(session, [found], at)
+
+    # ------------------------------------------------------------------ one batch
+
+    def _store(self, session: Session, deliveries: Sequence[Delivery]) -> None:
+        at = now()
+        aside: list[SetAside] = []
+        messages: list[Read] = []
+        announced: list[NewEvent] = []
+        for delivery in self._unseen(session, deliveries, at):
+            try:
+                found = self._read(delivery)
+                if (command := self.queues.get(delivery.destination)) is None:
+                    messages.append(found)
+                else:
+                    announced += command(session, found)
+            except Unusable as reason:
+                aside.append(_set_aside(delivery, str(reason), self.configured))
+        aside += [
+            _set_aside(each.delivery, each.problem, self.configured)
+            for each in messages
+            if each.problem
+        ]
+        repository.set_aside(session, aside, at)
+        events.commit(session, [*self._relayed(session, messages, at), *announced])
+
+    def _unseen(
+        self, session: Session, deliveries: Sequence[Delivery], at: datetime
+    ) -> list[Delivery]:
+        """Those that are not our own and were not taken before, each once, in order."""
+        by_digest: dict[bytes, Delivery] = {}
+        for each in deliveries:
+            if each.headers.get(INSTANCE_HEADER) != self.instance:
+                digest = repository.digest_of(each.destination, each.message_id, each.body)
+                by_digest.setdefault(digest, each)
+        if not by_digest:
+            return []
+        unseen = repository.note_seen(session, by_digest, at)
+        return [each for digest, each in by_digest.items() if digest in unseen]
+
+    def _read(self, delivery: Delivery) -> Read:
+        return read(delivery, most_bytes=self.configured.message_bytes)
+
+    def _relayed(self, session: Session, messages: Sequence[Read], at: datetime) -> list[NewEvent]:
+        """Do what messages of the topic bring about; gives the events that relay them."""
+        caller = on_bus("", self.configured.scopes)
+        incoming = [Incoming(each.body, each.message, caller) for each in messages]
+        intake.bring_about(session, incoming, at=at, source=BUS)
+        return [_relay(each, at) for each in messages]
+
+    def _set_aside_alone(self, delivery: Delivery, error: Exception) -> None:
+        reason = f"it cannot be stored: {type(error).__name__}: {error}"
+        with transaction(self.engine) as session:
+            self._unseen(session, [delivery], now())
+            repository.set_aside(session, [_set_aside(delivery, reason, self.configured)], now())
+
+
+def _relay(message: Read, at: datetime) -> NewEvent:
+    """The event of a message of the topic; what cannot be a column is none."""
+    run_id = message.message.run_id
+    return replace(
+        events.message_event(message.body, at=at),
+        namespace=message.message.namespace,
+        run_id=None if run_id is None else str(run_id),
+        processed_by=message.message.processed_by,
+        execution_id=message.message.execution_id,
+        origin=BUS,
+    )
+
+
+def _set_aside(delivery: Delivery, reason: str, configured: BusSettings) -> SetAside:
+    return SetAside(
+        destination=delivery.destination,
+        message_id=delivery.message_id,
+        body=delivery.body,
+        reason=reason,
+        is_too_large=len(delivery.body) > configured.message_bytes,
+    )
