@@ -110,6 +110,7 @@ class FastProcessingAgent:
             "tf_last": part.last,
             "tf_count": part.tf_count,
             "tf_filename": part.name,
+            "stf_filename": part.stf_filename,
             "run_number": run_number,
             "status": "queued",
             "metadata": {"execution_id": run.execution_id, "created_by": self.runtime.name},
@@ -118,7 +119,7 @@ class FastProcessingAgent:
         try:
             run.add(self.runtime.ask("register the slice", lambda: api.add("tf-slices", row)))
         except AlreadyThere:  # by a call whose answer was lost
-            run.add({**row, "stf_filename": part.stf_filename})
+            run.add(row)
 
     def _change(self, collection: str, key: object, values: dict[str, Any]) -> dict[str, Any]:
         ask, api = self.runtime.ask, self.runtime.api
