@@ -63,8 +63,10 @@ class Background:
     def drain(self, seconds: float) -> None:
         """Wait for what is under way; what only waits for its turn is dropped."""
         self._pool.shutdown(wait=False, cancel_futures=True)
-        dropped = sum(each.cancelled() for each in self._under_way)
-        left = len(wait(self._under_way, timeout=seconds).not_done)
+        # `wait` would wait for what is cancelled, which nobody tells it any more.
+        under_way = [each for each in self._under_way if not each.cancelled()]
+        dropped = len(self._under_way) - len(under_way)
+        left = len(wait(under_way, timeout=seconds).not_done)
         if dropped + left:
             _log.warning(
                 "%d pieces of work were not done; their messages come again", dropped + left

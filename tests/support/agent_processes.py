@@ -28,20 +28,20 @@ class Crew:
     token: str
     directory: Path
     api: httpx.Client
-    running: dict[str, subprocess.Popen[str]] = field(default_factory=dict)
+    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def start(self, *kinds: str, is_awaited: bool = True) -> None:
         for kind in kinds:
-            self.running[kind] = subprocess.Popen(
-                [
-                    sys.executable, "-m", "deployments.cli", "agent", kind, "--url", self.url,
-                    "--namespace", NAMESPACE, "--memory", str(self.directory / f"{kind}.json"),
-                ],
-                env={**os.environ, **SETTINGS, "SWF_API_TOKEN": self.token},
-                stdout=(self.directory / f"{kind}.log").open("a"),
-                stderr=subprocess.STDOUT,
-                text=True,
-            )  # fmt: skip
+            with (self.directory / f"{kind}.log").open("a") as log:
+                self.running[kind] = subprocess.Popen(
+                    [
+                        sys.executable, "-m", "deployments.cli", "agent", kind, "--url", self.url,
+                        "--namespace", NAMESPACE, "--memory", self.directory / f"{kind}.json",
+                    ],
+                    env={**os.environ, **SETTINGS, "SWF_API_TOKEN": self.token},
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                )  # fmt: skip
         if is_awaited:
             wait_until(lambda: all(self.is_ready(kind) for kind in kinds))
 

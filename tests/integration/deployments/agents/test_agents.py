@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from flows.common.settings import settings
 from tests.conftest import ServedApi
 from tests.databases import Database
 from tests.sampled_run import sample
@@ -42,7 +43,9 @@ def play(workflows: Workflows, monkeypatch: pytest.MonkeyPatch, database: Databa
     with monkeypatch.context() as ops:
         ops.setenv("PRODOPS_DATABASE_URL", str(database.ops_url))
         ops.setenv("PRODOPS_DATABASE_PASSFILE", str(database.ops_passfile))
+        settings.cache_clear()
         workflows.run(**AT_ONCE, stf_count=STFS)
+    settings.cache_clear()
 
 
 def stf_gen(number: int, **more: Any) -> dict[str, Any]:
@@ -57,7 +60,6 @@ def run_message(msg_type: str, **more: Any) -> dict[str, Any]:
 # ------------------------------------------------------------------ the whole
 
 
-@pytest.mark.usefixtures("fresh_settings")
 def test_a_workflow_three_agents_and_sampling_give_exact_counts(
     crew: Crew, workflows, monkeypatch, database
 ):
