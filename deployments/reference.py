@@ -247,7 +247,8 @@ def _api_page(routes: Iterable[tuple[str, str, str, str]]) -> str:
         "Pages, for browsers: `/` (start), `/fastmon/` (live), `/pcs/tasks/`, `/pcs/tasks/NAME/`,",
         "`/panda/jobs/ID/log/`, `/panda/jobs/ID/payload-log/` (one text), `/pcs/catalog/` (and",
         "`/pcs/catalog.csv`, `/pcs/catalog.json`), `/pcs/did/?did=scope:/name`, `/pcs/reports/`,",
-        "`/pcs/reports/ID/`, `/requests/`, `/requests/ID/`, `/access/`, `/login/`, `/docs`.",
+        "`/pcs/reports/ID/`, `/requests/`, `/requests/ID/`, `/workflows/`, `/workflows/ID/`,",
+        "`/system/`, `/access/`, `/login/`, `/docs`.",
     ]
     return page("The API", lines)
 

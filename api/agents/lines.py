@@ -41,6 +41,11 @@ class AgentLine(BaseModel):
     conflict: OtherProcess | None = Field(description="Who else uses its name.")
 
     @property
+    def is_on_two_hosts(self) -> bool:
+        """Whether its name is in use on two machines; on one, it may have been started anew."""
+        return self.conflict is not None and self.conflict.hostname != self.hostname
+
+    @property
     def is_exited(self) -> bool:
         """Whether it has ended, or is silent."""
         return self.status == AgentStatus.EXITED

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 _ENVELOPE: Final = frozenset(
     {
         "msg_type", "namespace", "run_id", "sender", "sender_agent", "recipient_agent",
-        "queue_name", "sent_at", "timestamp", "processed_by", "request_id",
+        "queue_name", "sent_at", "timestamp", "processed_by", "request_id", "flow_run_id",
+        "run_number",
     }
 )  # fmt: skip
 _LONGEST: Final = 240
 
 
-def gist_of(payload: object) -> str:
-    """What a message says beside its envelope."""
+def gist_of(payload: object, *, without: Collection[str] = ()) -> str:
+    """What a message says beside its envelope, and `without` keys that its page has said."""
     if not isinstance(payload, dict):
         return ""
     said = (
         f"{key} {value}"
         for key, value in payload.items()
-        if key not in _ENVELOPE and isinstance(value, str | int | float) and value != ""
+        if key not in _ENVELOPE
+        and key not in without
+        and isinstance(value, str | int | float)
+        and value != ""
     )
     text = ", ".join(said)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

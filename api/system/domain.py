@@ -117,7 +117,7 @@ def in_words(found: Whole, at: datetime) -> tuple[State, str]:
     sentences += [f"The {each.kind} cannot be used." for each in expired]
     if found.conflicts:
         sentences.append(
-            _number(found.conflicts, "agent's name is", "agents' names are", "in use twice.")
+            _number(found.conflicts, "agent's name is", "agents' names are", "in use on two hosts.")
         )
     if found.set_aside:
         sentences.append(_number(found.set_aside, "message is", "messages are", "set aside."))

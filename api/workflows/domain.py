@@ -105,6 +105,6 @@ def _parameters(values: Mapping[str, Any], sources: Mapping[str, Any]) -> Iterat
             yield Parameter(section="", key=section, value=own, source="")
             continue
         known = sources.get(section)
-        for key, value in own.items():
+        for key, value in sorted(own.items()):  # JSONB keeps no order
             source = known.get(key) if isinstance(known, Mapping) else None
             yield Parameter(section=section, key=key, value=value, source=str(source or ""))

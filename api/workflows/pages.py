@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
@@ -102,7 +103,7 @@ async def execution_page(request: Request, execution_id: str) -> Response:
         msg_type=msg_type,
         size=messages.SHOWN,
         query=lambda **changed: _query({"type": msg_type, **changed}),
-        gist=gist_of,
+        gist=partial(gist_of, without={"execution_id"}),
         types=sorted({*_FOLLOWED, *(each.msg_type for each in shown.message_counts)}),
     )
 

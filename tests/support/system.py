@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+import uuid
+from typing import Any, Final
 
 from sqlalchemy import Engine, text
 
 from flows.agents.repository import Heartbeat
 from flows.agents.repository import beat as beat_agents
 from flows.common import events, standing
+from flows.common.claims import Claim
 from flows.common.database import now, transaction
 from flows.common.models import PartKind
 from flows.messages import repository
+from flows.messages.actions import Decision
+from flows.messages.models import SetAsideState
 from flows.messages.repository import SetAside
+from tests.support import requests
+
+STATES: Final = {Decision.RETRY: SetAsideState.RETRY, Decision.DROP: SetAsideState.DROPPED}
 
 
 def beat(engine: Engine, kind: PartKind, *, prefect_answers: bool = True, **details: Any) -> None:
@@ -74,3 +81,19 @@ def announce(engine: Engine, *bodies: dict[str, Any]) -> None:
     """Append events."""
     with transaction(engine) as session:
         events.commit(session, [events.message_event(body) for body in bodies])
+
+
+def announce_flow_run(engine: Engine, action: str, **more: Any) -> None:
+    """Announce that a flow run has another state, as the relay does."""
+    announce(engine, {"msg_type": "flow_run_state", "action": action, **more})
+
+
+def settle_asked(engine: Engine) -> None:
+    """Do what the oldest request wants done with a message, as its flow does."""
+    [asked] = requests.claim(engine)
+    message, decision = asked.parameters["message"], Decision(asked.parameters["decision"])
+    with transaction(engine) as session:
+        repository.settle(session, message, STATES[decision], asked.requested_by)
+        session.commit()
+    requests.finish(engine, Claim(asked.id, asked.attempts, uuid.uuid4()))
+    announce_flow_run(engine, asked.action, request_id=asked.id)

@@ -77,14 +77,18 @@ class Workflows:
         return self.work(self.claim())
 
     def begun(self, **asked: Any) -> str:
-        """Begin an execution without sending anything of it; gives its id."""
+        """Ask for an execution and begin it without sending anything of it; gives its id."""
         self.ask(**asked)
+        return self.begin()
+
+    def begin(self) -> str:
+        """Begin the execution of the oldest request, as :meth:`begun`."""
         claim = self.claim()
         claims.hold(claim)
         try:
-            with disable_run_logger():
+            with disable_run_logger(), run.opened(RUN_WORKFLOW) as present:
                 form = RunWorkflow(**self.request(claim.request_id).parameters)
-                execution, _ = tasks.begin(run.current(), form)
+                execution, _ = tasks.begin(present, form)
         finally:
             claims.hold(None)
         return execution.execution_id

@@ -29,7 +29,7 @@ def read(session: Session, settings: Settings) -> SystemView:
     whole = Whole(
         ops_side=standing_in_words(standing.read(session), at=at),
         credentials=[credential for each in rows for credential in credentials_of(each)],
-        conflicts=sum(each.conflict is not None for each in agents),
+        conflicts=sum(each.is_on_two_hosts for each in agents),
         set_aside=waiting.set_aside,
     )
     state, text = in_words(whole, at)

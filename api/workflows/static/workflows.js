@@ -62,7 +62,7 @@ function overrides(text) {
   return lines.map((line) => {
     const [name, ...rest] = line.split("=");
     const [section, ...key] = name.trim().split(".");
-    return { section, key: key.join("."), value: valueOf(rest.join("=").trim()), source: "page" };
+    return { section, key: key.join("."), value: valueOf(rest.join("=").trim()) };
   });
 }
 
@@ -77,7 +77,7 @@ function tell(fields, answer) {
   const texts = new Map();
   for (const [name, said] of Object.entries(fields)) {
     const field = name.split(".")[0];
-    const text = [said].flat().join(" ");
+    const text = [said].flat().join(" ").replace(/^Value error, /, "");
     if (form.querySelector(`[data-problem="${field}"]`)) texts.set(field, [...(texts.get(field) ?? []), text]);
     else others.push(text);
   }

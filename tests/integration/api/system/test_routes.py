@@ -79,13 +79,21 @@ def test_the_state_of_credentials_is_what_the_worker_said(api, engine):
     assert "The x509 proxy cannot be used." in found["text"]
 
 
-def test_an_agent_s_name_in_use_twice_is_said(api, engine):
+def test_an_agent_s_name_in_use_on_two_hosts_is_said(api, engine):
     hear_agent(engine, "data-1", pid=1, hostname="daq01")
     hear_agent(engine, "data-1", pid=2, hostname="daq02")
     found = system(api)
     [agent] = found["agents"]
     assert (agent["conflict"]["pid"], agent["conflict"]["hostname"]) == (1, "daq01")
-    assert "1 agent's name is in use twice." in found["text"]
+    assert "1 agent's name is in use on two hosts." in found["text"]
+
+
+def test_an_agent_that_was_started_anew_is_no_alarm(api, engine):
+    for pid in (1, 2):
+        hear_agent(engine, "data-1", pid=pid, hostname="daq01")
+    found = system(api)
+    assert found["agents"][0]["conflict"]["pid"] == 1
+    assert "two hosts" not in found["text"]
 
 
 def test_requests_are_counted_by_action_and_state(api, engine):

@@ -78,7 +78,7 @@ def api_after(workflows, played, request):
 def test_an_execution_of_another_runner_is_shown_as_far_as_it_is_known(database, api):
     with transaction(database.ops_engine) as session:
         for statement in FOREIGN:
-            session.execute(text(statement))
+            session.execute(text(statement.replace(":", "\\:")))
         session.commit()
     [row] = get(api)["results"]
     assert (row["run_number"], row["request_id"], row["is_open"]) == (100200, None, False)
@@ -88,22 +88,18 @@ def test_an_execution_of_another_runner_is_shown_as_far_as_it_is_known(database,
 
 
 FOREIGN = (
-    (
-        "INSERT INTO swf_workflow_definitions (workflow_name, version, workflow_type, definition,"
-        " created_by, created_at, updated_at) VALUES ('w', '1', 'x', '', 'x', now(), now())"
-    ),
-    (
-        "INSERT INTO swf_workflow_executions (execution_id, workflow_definition_id,"
-        " parameter_values, status, start_time, executed_by)"
-        " VALUES ('theirs', 1, '{\"stf_count\": 3}', 'running', now(), 'x')"
-    ),
-    (
-        "INSERT INTO swf_run_state (run_number, phase, state, target_worker_count,"
-        " active_worker_count, stf_samples_received, slices_created, slices_queued,"
-        " slices_processing, slices_completed, slices_failed, state_changed_at, updated_at,"
-        " metadata) VALUES (100200, 'physics', 'run', 0, 0, 0, 0, 0, 0, 0, 0, now(), now(),"
-        " '{\"execution_id\": \"theirs\"}')"
-    ),
+    """INSERT INTO swf_workflow_definitions
+           (workflow_name, version, workflow_type, definition, created_by, created_at, updated_at)
+       VALUES ('w', '1', 'x', '', 'x', now(), now())""",
+    """INSERT INTO swf_workflow_executions (execution_id, workflow_definition_id,
+           parameter_values, status, start_time, executed_by)
+       VALUES ('theirs', 1, '{"stf_count": 3}', 'running', now(), 'x')""",
+    """INSERT INTO swf_run_state (run_number, phase, state, target_worker_count,
+           active_worker_count, stf_samples_received, slices_created, slices_queued,
+           slices_processing, slices_completed, slices_failed, state_changed_at, updated_at,
+           metadata)
+       VALUES (100200, 'physics', 'run', 0, 0, 0, 0, 0, 0, 0, 0, now(), now(),
+           '{"execution_id": "theirs"}')""",
 )
 
 

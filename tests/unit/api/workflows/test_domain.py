@@ -59,8 +59,8 @@ def test_each_parameter_says_where_it_came_from():
         "sources": {"daq": {"stf_count": "request"}},
     }
     assert parameters_of(values) == [
-        Parameter(section="daq", key="stf_count", value=3, source="request"),
         Parameter(section="daq", key="interval", value=1.0, source=""),
+        Parameter(section="daq", key="stf_count", value=3, source="request"),
     ]
 
 
