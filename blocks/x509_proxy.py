@@ -32,10 +32,15 @@ _KEY_ENDS = tuple(
 
 
 class ProxyUnusable(ProdOpsError):
-    """The proxy cannot be shown to anybody."""
+    """The proxy cannot be shown to anybody.
+
+    Attributes:
+        fact: what is wrong with it, without its path.
+    """
 
     def __init__(self, path: Path, fact: str) -> None:
         super().__init__(f"the proxy {path} {fact}")
+        self.fact = fact
 
 
 class ProxyMissing(ProxyUnusable):

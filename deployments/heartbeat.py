@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -34,6 +34,7 @@ class Heartbeat:
 
     Attributes:
         wait_reasons: Gives what keeps the part from working on requests just now.
+        details: Gives what else there is to say of a part of its kind.
     """
 
     settings: Settings
@@ -41,6 +42,7 @@ class Heartbeat:
     kind: PartKind
     name: str
     wait_reasons: Callable[[], Sequence[WaitReason]] = tuple
+    details: Callable[[], Mapping[str, Any]] = dict
     _began: dict[tuple[str, str | None, str], float] = field(default_factory=dict, init=False)
     _due: float = field(default=0.0, init=False)
     _http: httpx.Client = field(default_factory=lambda: httpx.Client(**_CLIENT), init=False)
@@ -60,7 +62,7 @@ class Heartbeat:
     def beat(self) -> None:
         """Say it once, with whether Prefect answers; where it cannot be, the part goes on."""
         with outlived("the heartbeat is not written"):
-            answers = self._prefect_answers()
+            answers, details = self._prefect_answers(), self._details()
             with transaction(self.engine) as session:
                 standing.beat(
                     session,
@@ -68,6 +70,7 @@ class Heartbeat:
                     self.name,
                     prefect_answers=answers,
                     wait_reasons=self._reasons(),
+                    details=details,
                 )
 
     def _prefect_answers(self) -> bool:
@@ -75,6 +78,11 @@ class Heartbeat:
             return self._http.get(f"{prefect_api_url(self.settings)}/health").is_success
         except httpx.HTTPError:
             return False
+
+    def _details(self) -> Mapping[str, Any]:
+        with isolated("the details of the part cannot be said"):  # it is there all the same
+            return self.details()
+        return {}
 
     def _reasons(self) -> list[dict[str, Any]]:
         """What keeps the part from working, each with how long it has been said."""

@@ -199,7 +199,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters["percent"] = percent
-    for name in ("count", "volume", "share", "rate", "clock", "lasted"):
+    for name in ("count", "volume", "share", "rate", "clock", "lasted", "waited"):
         made.filters[name] = getattr(wording, name)
     made.filters["iso"] = datetime.isoformat
     return made

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from starlette.concurrency import run_in_threadpool
 
 from api.http.errors import Unavailable
-from api.http.wording import clock, count
+from api.http.wording import count, moment_of
 from flows.common import standing
 from flows.common.database import now, transaction
 from flows.common.database_errors import DatabaseState
@@ -101,10 +101,10 @@ def _unwritable(found: Standing, at: datetime, full_since: datetime | None) -> l
     """That the database takes no writes; what the parts are silent about then is its doing."""
     if found.is_read_only:
         heard = [each for each in (found.worker_heard_at, found.relay_heard_at) if each]
-        since = f" since {_moment(max(heard), at)}" if heard else ""
+        since = f" since {moment_of(max(heard), at)}" if heard else ""
         return [f"The database is read-only{since}: {_UNTAKEN}."]
     if full_since is not None:
-        return [f"The database has no room left since {_moment(full_since, at)}: {_UNTAKEN}."]
+        return [f"The database has no room left since {moment_of(full_since, at)}: {_UNTAKEN}."]
     return []
 
 
@@ -115,30 +115,32 @@ def _away(found: Standing, at: datetime) -> list[str]:
     elif not found.is_relay_heard:
         words.append(_since("The relay", found.relay_heard_at, at, "states of runs come late"))
     if found.prefect_away_since is not None:
-        when = _moment(found.prefect_away_since, at)
+        when = moment_of(found.prefect_away_since, at)
         words.append(f"Prefect has not answered since {when}: no run starts.")
     if (bridge := found.missing_bridge) is not None:
         words.append(_unbridged(bridge, at))
     refusals = {each.text: each for each in found.refusals}  # of several workers, once
-    words += [f"{text} (since {_moment(each.since, at)})." for text, each in refusals.items()]
+    words += [f"{text} (since {moment_of(each.since, at)})." for text, each in refusals.items()]
     return words
 
 
 def _unbridged(bridge: Bridge, at: datetime) -> str:
     effect = "what is sent there waits at the broker"
     if not bridge.is_heard:
-        heard = _moment(bridge.heard_at, at)
+        heard = moment_of(bridge.heard_at, at)
         return f"The bridge to the message bus is away, last heard at {heard}: {effect}."
     if bridge.condition is BridgeCondition.STARTING:
-        return f"The bridge to the message bus has been starting since {_moment(bridge.since, at)}."
+        return (
+            f"The bridge to the message bus has been starting since {moment_of(bridge.since, at)}."
+        )
     reason = f" ({bridge.text})" if bridge.text else ""
-    return f"The message bus is away since {_moment(bridge.since, at)}: {effect}{reason}."
+    return f"The message bus is away since {moment_of(bridge.since, at)}: {effect}{reason}."
 
 
 def _since(who: str, heard_at: datetime | None, at: datetime, effect: str) -> str:
     if heard_at is None:
         return f"{who} was never heard: {effect}."
-    return f"{who} is away, last heard at {_moment(heard_at, at)}: {effect}."
+    return f"{who} is away, last heard at {moment_of(heard_at, at)}: {effect}."
 
 
 def _waiting(found: Standing, at: datetime) -> str:
@@ -149,10 +151,4 @@ def _waiting(found: Standing, at: datetime) -> str:
         number = f"More than {count(MOST_COUNTED)} requests wait, the first"
     elif found.waiting > 1:
         number = f"{count(found.waiting)} requests wait, the first"
-    return f"{number} since {_moment(found.waiting_since, at)}."
-
-
-def _moment(moment: datetime | None, at: datetime) -> str:
-    """The time, with its day where it is not today's."""
-    text = clock(moment)
-    return text.removeprefix(f"{at:%Y-%m-%d} ")
+    return f"{number} since {moment_of(found.waiting_since, at)}."

@@ -45,6 +45,11 @@ def clock(at: datetime | None) -> str:
     return at.strftime("%Y-%m-%d %H:%M:%S") if at is not None else ABSENT
 
 
+def moment_of(moment: datetime | None, at: datetime) -> str:
+    """A time, with its day where that is not the day of `at`."""
+    return clock(moment).removeprefix(f"{at:%Y-%m-%d} ")
+
+
 def setting(value: object) -> str:
     """A value of a configuration, as people read it."""
     if value in (None, ""):

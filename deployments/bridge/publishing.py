@@ -15,10 +15,8 @@ from flows.common import events
 from flows.common.database import transaction
 from flows.messages import repository
 from flows.messages.repository import Unpublished
-from flows.testbed import messages as testbed
 
-KEPT_BACK: Final = frozenset({"flow_run_state", testbed.COMMANDED, testbed.ENDED})
-"""Types of events that stay inside: only our own pages and controllers read them."""
+KEPT_BACK: Final = repository.KEPT_BACK
 _BATCH: Final = 500
 
 

@@ -110,6 +110,7 @@ class Report:
             "text": self._text,
             "since": self._since.isoformat(),
             "broker": f"{self.configured.host}:{self.configured.port}",
+            "publishes": self.configured.publishes,
         }
 
     def _row(self) -> AgentRow:

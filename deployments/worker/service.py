@@ -21,6 +21,7 @@ from deployments.isolation import outlived
 from deployments.prefect_access import await_server, bound_retries, configure_client
 from deployments.schema import await_schema
 from deployments.stack.layout import Layout
+from deployments.worker import expiry
 from deployments.worker.identity import Identity, WorkerRuns
 from deployments.worker.presence import LOOK_SECONDS, Presence
 from flows.common import requests
@@ -89,7 +90,13 @@ class _Service:
         self.name = name_of(settings)
         self.engine = make_engine(pool_size=5)
         self.store = RequestStore(self.engine, settings.worker, self.name)
-        self.heartbeat = Heartbeat(settings, self.engine, PartKind.WORKER, self.name)
+        self.heartbeat = Heartbeat(
+            settings,
+            self.engine,
+            PartKind.WORKER,
+            self.name,
+            details=lambda: {"credentials": expiry.of_credentials(settings)},
+        )
         self.presence = Presence(settings, self.engine, self.name)
         self.notified = asyncio.Event()
         self.stopping = asyncio.Event()

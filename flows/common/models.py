@@ -135,9 +135,9 @@ class Event(Base):
     payload: Mapped[dict[str, Any]] = mapped_column(JSON)
     request_id: Mapped[int | None] = mapped_column(BigInteger)
     flow_run_id: Mapped[uuid.UUID | None] = mapped_column(Uuid)
+    execution_id: Mapped[str | None] = mapped_column(String(100))
     origin: Mapped[str | None] = mapped_column(String(20))
     """By what it came in, where it did: `bus` is not published there again."""
-    execution_id: Mapped[str | None] = mapped_column(String(100))
 
 
 class PartKind(StrEnum):

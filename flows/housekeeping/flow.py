@@ -13,7 +13,7 @@ from flows.common.flow import flow
 from flows.common.run import Ending
 from flows.housekeeping.actions import CHECK_PIPELINE, PRUNE_HISTORY
 from flows.housekeeping.tasks import (
-    delete_old_agents_history,
+    delete_old_arrivals,
     delete_old_events,
     delete_old_flow_runs,
 )
@@ -21,17 +21,17 @@ from flows.housekeeping.tasks import (
 
 @flow(PRUNE_HISTORY)
 def prune_history(_: Nothing) -> dict[str, Any]:
-    """Delete events, flow runs and what agents sent, as old as they are kept.
+    """Delete events, flow runs and what came in, as old as they are kept.
 
     One that fails does not keep the others from being done, and is named at the end.
 
     Returns:
-        Numbers of what was deleted: events, flow_runs, and of the agents' history by its kind.
+        Numbers of what was deleted: events, flow_runs, and of what came in by its kind.
     """
     parts: dict[str, Callable[[], Any]] = {
         "events": delete_old_events,
         "flow_runs": delete_old_flow_runs,
-        "agents_history": delete_old_agents_history,
+        "arrivals": delete_old_arrivals,
     }
     result: dict[str, Any] = {}
     failures: list[str] = []

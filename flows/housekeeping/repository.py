@@ -21,28 +21,32 @@ def delete_piece(session: Session, model: type[Event | RelayedState], before: da
     return session.connection().execute(delete(model).where(key.in_(oldest))).rowcount
 
 
-class AgentsHistory(StrEnum):
-    """What grows of what agents send, by the name that its number has in the flow's result."""
+class History(StrEnum):
+    """What grows of what comes in, by the name that its number has in the flow's result."""
 
     LOG_RECORDS = "log_records"
     MESSAGES = "messages"
     SUBSCRIBERS = "subscribers"
     AGENTS = "agents"
+    SEEN_MESSAGES = "seen_messages"
+    """By what messages of the bus are recognised when they come again."""
+    SETTLED_MESSAGES = "settled_messages"
+    """Messages of the bus that were set aside, and settled."""
 
 
-# The tables are those of another capability, which this one shares the database with.
-_DELETE: Final[dict[AgentsHistory, TextClause]] = {
-    AgentsHistory.LOG_RECORDS: text("""
+# The tables are those of other capabilities, which this one shares the database with.
+_DELETE: Final[dict[History, TextClause]] = {
+    History.LOG_RECORDS: text("""
         DELETE FROM swf_applog WHERE id IN (
             SELECT id FROM swf_applog WHERE timestamp < :before ORDER BY timestamp LIMIT :piece)
     """),
-    AgentsHistory.MESSAGES: text("""
+    History.MESSAGES: text("""
         DELETE FROM swf_workflow_messages WHERE message_id IN (
             SELECT message_id FROM swf_workflow_messages WHERE sent_at < :before
             ORDER BY sent_at LIMIT :piece)
     """),
     # An agent names its subscriber after itself, once, and may then be heard for months.
-    AgentsHistory.SUBSCRIBERS: text("""
+    History.SUBSCRIBERS: text("""
         DELETE FROM swf_subscribers WHERE subscriber_id IN (
             SELECT subscriber_id FROM swf_subscribers AS subscriber
             WHERE greatest(updated_at, last_activity) < :before AND NOT EXISTS (
@@ -50,15 +54,24 @@ _DELETE: Final[dict[AgentsHistory, TextClause]] = {
                 AND starts_with(subscriber.subscriber_name, instance_name || '-'))
             LIMIT :piece)
     """),
-    AgentsHistory.AGENTS: text("""
+    History.AGENTS: text("""
         DELETE FROM swf_systemagent WHERE id IN (
             SELECT id FROM swf_systemagent
             WHERE coalesce(last_heartbeat, created_at) < :before LIMIT :piece)
     """),
+    History.SEEN_MESSAGES: text("""
+        DELETE FROM bus_seen WHERE digest IN (
+            SELECT digest FROM bus_seen WHERE at < :before ORDER BY at LIMIT :piece)
+    """),
+    History.SETTLED_MESSAGES: text("""
+        DELETE FROM bus_set_aside WHERE id IN (
+            SELECT id FROM bus_set_aside
+            WHERE state IN ('retried', 'dropped') AND settled_at < :before LIMIT :piece)
+    """),
 }
 
 
-def delete_agents_piece(session: Session, history: AgentsHistory, before: datetime) -> int:
-    """Delete a piece of what agents sent before that time; gives the number of rows."""
+def delete_history_piece(session: Session, history: History, before: datetime) -> int:
+    """Delete a piece of what came before that time; gives the number of rows."""
     values = {"before": before, "piece": PIECE}
     return session.connection().execute(_DELETE[history], values).rowcount

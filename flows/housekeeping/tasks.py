@@ -25,7 +25,7 @@ from flows.common.flow import task
 from flows.common.models import Event, RelayedState
 from flows.common.settings import settings
 from flows.housekeeping import repository
-from flows.housekeeping.repository import AgentsHistory
+from flows.housekeeping.repository import History
 
 _FINAL = [StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED]
 _RUNS_AT_A_TIME = 200
@@ -51,15 +51,16 @@ def delete_old_events() -> int:
     return _in_pieces(Event, before)
 
 
-@task("delete what agents sent long ago", delays=_DELAYS)
-def delete_old_agents_history() -> dict[str, int]:
-    """Delete agents that are silent for long, and old log records and messages; gives numbers."""
+@task("delete what came long ago", delays=_DELAYS)
+def delete_old_arrivals() -> dict[str, int]:
+    """Delete what came in, as old as it is kept, and agents that are silent; gives numbers."""
     configured = settings().agents
-    days = dict.fromkeys(AgentsHistory, configured.history_days)
-    days[AgentsHistory.LOG_RECORDS] = configured.log_days
+    days = dict.fromkeys(History, configured.history_days)
+    days[History.LOG_RECORDS] = configured.log_days
+    days[History.SEEN_MESSAGES] = settings().bus.seen_days
+    days[History.SETTLED_MESSAGES] = settings().bus.set_aside_days
     return {
-        each.value: _agents_in_pieces(each, now() - timedelta(days=days[each]))
-        for each in AgentsHistory
+        each.value: _history_in_pieces(each, now() - timedelta(days=days[each])) for each in History
     }
 
 
@@ -111,8 +112,8 @@ def _in_pieces(model: type[Event | RelayedState], before: datetime) -> int:
     return _repeat(lambda session: repository.delete_piece(session, model, before))
 
 
-def _agents_in_pieces(history: AgentsHistory, before: datetime) -> int:
-    return _repeat(lambda session: repository.delete_agents_piece(session, history, before))
+def _history_in_pieces(history: History, before: datetime) -> int:
+    return _repeat(lambda session: repository.delete_history_piece(session, history, before))
 
 
 def _repeat(delete_piece: Callable[[Session], int]) -> int:

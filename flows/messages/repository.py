@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import and_, case, select, text, update
+from sqlalchemy import and_, case, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session
 
@@ -153,6 +153,9 @@ def position(session: Session) -> BusPosition:
     return session.scalars(known).one()
 
 
+KEPT_BACK: Final = frozenset({"flow_run_state", "testbed_command", "testbed_command_ended"})
+"""Types of events that stay inside: only our own pages and controllers read them."""
+
 _is_to_go_out = Event.origin.is_distinct_from(events.BUS)
 
 
@@ -175,6 +178,16 @@ def look(session: Session, after: int, *, kept_back: Collection[str], limit: int
     ).all()
     wanted = [Unpublished(key, payload) for key, is_wanted, payload in rows if is_wanted]
     return Look(wanted, rows[-1].id if rows else after)
+
+
+def unpublished(session: Session, *, most: int) -> int | None:
+    """How many of the next `most` events the topic is still to get; None: there is no publisher."""
+    known = select(BusPosition.event_id).where(BusPosition.name == _POSITION)
+    if (after := session.scalar(known)) is None:
+        return None
+    is_wanted = and_(_is_to_go_out, Event.msg_type.not_in(KEPT_BACK)).label("is_wanted")
+    coming = select(is_wanted).where(Event.id > after).order_by(Event.id).limit(most).subquery()
+    return session.scalar(select(func.count()).select_from(coming).where(coming.c.is_wanted))
 
 
 def advance(session: Session, event_id: int) -> None:

@@ -15,7 +15,7 @@ _GRANTS = (
     "GRANT ALL ON bus_seen, bus_set_aside, bus_position TO prodops_ops",
     "GRANT SELECT ON bus_set_aside, bus_position TO prodops_web",
     "GRANT INSERT (origin) ON event TO prodops_web",
-    "GRANT SELECT (details) ON ops_part TO prodops_web",
+    "GRANT SELECT (name, details) ON ops_part TO prodops_web",
 )
 
 

@@ -18,6 +18,7 @@ from flows.common.run import PartsFailed
 from flows.common.settings import settings
 from flows.housekeeping import flow
 from flows.housekeeping.actions import PRUNE_HISTORY
+from flows.housekeeping.repository import History
 from tests.databases import Database
 
 pytestmark = pytest.mark.integration
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.integration
 PARTS = {
     "events": "delete_old_events",
     "flow_runs": "delete_old_flow_runs",
-    "agents_history": "delete_old_agents_history",
+    "arrivals": "delete_old_arrivals",
 }
 
 
@@ -57,11 +58,11 @@ def gives(value: Any) -> Callable[[], Any]:
 
 
 def test_all_histories_are_kept_to_their_age(database, claimed, monkeypatch):
-    for part in ("delete_old_events", "delete_old_agents_history"):
+    for part in ("delete_old_events", "delete_old_arrivals"):
         monkeypatch.setattr(flow, part, getattr(flow, part).fn)
     monkeypatch.setattr(flow, "delete_old_flow_runs", gives(3))
-    nothing = {"log_records": 0, "messages": 0, "subscribers": 0, "agents": 0}
-    result = {"events": 0, "flow_runs": 3, "agents_history": nothing}
+    nothing = {each.value: 0 for each in History}
+    result = {"events": 0, "flow_runs": 3, "arrivals": nothing}
     assert flow.prune_history.fn() == result
     assert ended(database, claimed).state == "completed"
 

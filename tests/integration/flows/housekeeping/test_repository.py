@@ -1,4 +1,4 @@
-"""What agents sent is deleted by its age, in bounded pieces; what still lives stays."""
+"""What came in is deleted by its age, in bounded pieces; what still lives stays."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from flows.common.database import now, transaction
 from flows.housekeeping import repository
-from flows.housekeeping.repository import AgentsHistory
+from flows.housekeeping.repository import History
 from tests.databases import Database
 
 pytestmark = pytest.mark.integration
@@ -35,6 +35,12 @@ _ROWS = (
        FROM unnest(cast(ARRAY[:old, :old, :old, :new] AS timestamptz[])) AS at""",
     """INSERT INTO swf_workflow_messages (message_id, message_type, message_content, sent_at)
        VALUES (gen_random_uuid(), 'a', '{}', :old), (gen_random_uuid(), 'a', '{}', :new)""",
+    "INSERT INTO bus_seen (digest, at) VALUES ('\\x01', :old), ('\\x02', :new)",
+    """INSERT INTO bus_set_aside (at, destination, message_id, reason, body, size_bytes, state,
+           settled_at)
+       VALUES (:old, '/queue/q', '', '', '', 0, 'dropped', :old),
+              (:old, '/queue/q', '', '', '', 0, 'retried', :new),
+              (:old, '/queue/q', '', '', '', 0, 'open', NULL)""",
 )
 
 
@@ -46,18 +52,20 @@ def history(database: Database) -> Database:
     return database
 
 
-def deleted(database: Database, kind: AgentsHistory) -> int:
+def deleted(database: Database, kind: History) -> int:
     with transaction(database.ops_engine) as session:
-        return repository.delete_agents_piece(session, kind, BEFORE)
+        return repository.delete_history_piece(session, kind, BEFORE)
 
 
 @pytest.mark.parametrize(
     ("kind", "number"),
     [
-        (AgentsHistory.LOG_RECORDS, 3),
-        (AgentsHistory.MESSAGES, 1),
-        (AgentsHistory.SUBSCRIBERS, 1),
-        (AgentsHistory.AGENTS, 2),
+        (History.LOG_RECORDS, 3),
+        (History.MESSAGES, 1),
+        (History.SUBSCRIBERS, 1),
+        (History.AGENTS, 2),
+        (History.SEEN_MESSAGES, 1),
+        (History.SETTLED_MESSAGES, 1),
     ],
 )
 def test_what_is_old_goes_and_what_lives_stays(history, kind, number):
@@ -66,4 +74,4 @@ def test_what_is_old_goes_and_what_lives_stays(history, kind, number):
 
 def test_a_piece_is_bounded(history, monkeypatch):
     monkeypatch.setattr(repository, "PIECE", 2)
-    assert [deleted(history, AgentsHistory.LOG_RECORDS) for _ in range(3)] == [2, 1, 0]
+    assert [deleted(history, History.LOG_RECORDS) for _ in range(3)] == [2, 1, 0]

@@ -1,0 +1,49 @@
+"""The whole state of the system, as of one moment."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy.orm import Session
+
+from api.agents import lines
+from api.http.standing import in_words as standing_in_words
+from api.requests.views import views
+from api.system.domain import Whole, credentials_of, in_words, part_of
+from api.system.queries import events, parts, queues, set_aside
+from api.system.queries.set_aside import Wanted
+from api.system.views import SystemView
+from flows.common import standing
+from flows.common.database import now
+from flows.common.events import freeze
+from flows.common.settings import Settings
+
+_AGENTS: Final = 200
+
+
+def read(session: Session, settings: Settings) -> SystemView:
+    """The state of the system, in a fresh session, which is made to see one of the database."""
+    last_event_id = freeze(session)
+    rows, waiting, at = parts.read(session), queues.read(session), now()
+    agents = lines.newest(session, _AGENTS)
+    whole = Whole(
+        ops_side=standing_in_words(standing.read(session), at=at),
+        credentials=[credential for each in rows for credential in credentials_of(each)],
+        conflicts=sum(each.conflict is not None for each in agents),
+        set_aside=waiting.set_aside,
+    )
+    state, text = in_words(whole, at)
+    return SystemView(
+        state=state,
+        text=text,
+        at=at,
+        parts=[part_of(each) for each in rows],
+        credentials=list(whole.credentials),
+        agents=agents,
+        queues=waiting,
+        open_requests=views(session, queues.open_requests(session), settings),
+        failed_requests=views(session, queues.failed_requests(session), settings),
+        set_aside=set_aside.page(session, Wanted(), queues.SHOWN),
+        events=events.newest(session),
+        last_event_id=last_event_id,
+    )

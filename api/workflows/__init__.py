@@ -1,0 +1,1 @@
+"""Executions of workflows: listed, followed, started and stopped."""
