@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from deployments.asyncapi import declared
 from flows.common import events
 from flows.common.events import NewEvent
+from flows.common.text import unkeepable
 
 
 def problem_of(event: NewEvent) -> str | None:
@@ -26,7 +27,10 @@ def problem_of(event: NewEvent) -> str | None:
         return f"{event.msg_type}: it is not declared in EVENTS" if is_ours else None
     if not (is_ours or event.request_id or event.flow_run_id) or event.origin == events.BUS:
         return None
-    body = {name: value for name, value in payload.items() if name not in events.ENRICHED}
+    if any(unkeepable(payload)):  # PostgreSQL refuses it
+        return None
+    added = {*events.ENRICHED} | ({"namespace"} if payload.get("namespace") is None else set())
+    body = {name: value for name, value in payload.items() if name not in added}
     try:
         form.model_validate_json(json.dumps(body), strict=True)
     except ValidationError as error:

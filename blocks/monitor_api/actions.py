@@ -25,6 +25,7 @@ class ActionState(BaseModel):
     result: dict[str, Any] | None = None
     error: str | None = None
     successor_id: int | None = None
+    flow_run_url: str | None = None
 
     @property
     def is_open(self) -> bool:

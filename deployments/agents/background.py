@@ -36,7 +36,7 @@ class Background:
     @property
     def count(self) -> int:
         """How many pieces of work are under way or wait."""
-        return len(self._under_way)
+        return sum(not each.done() for each in list(self._under_way))
 
     def run(
         self, what: str, work: Callable[[], Any], *, key: Hashable | None, done: Callable[[], None]
@@ -55,31 +55,33 @@ class Background:
         with self._lock:
             if key is not None and key in self._keys:
                 return False
-            self._keys |= {key} if key is not None else set()
-            future = self._pool.submit(self._work, what, work)
-            self._under_way.add(future)
-
-        def end(ended: Future[None]) -> None:
-            with self._lock:
-                self._keys.discard(key)
-                self._under_way.discard(future)
-            if not ended.cancelled() and ended.exception() is None:
-                done()
-
-        future.add_done_callback(end)
+            self._keys.add(key)
+            self._under_way = {each for each in self._under_way if not each.done()}
+            self._under_way.add(self._pool.submit(self._work, what, work, key, done))
         return True
 
     def drain(self, seconds: float) -> None:
         """Wait for what is under way; what only waits for its turn is dropped."""
         self._pool.shutdown(wait=False, cancel_futures=True)
-        wait(list(self._under_way), timeout=seconds)
-        if self.count:
-            _log.warning("%d pieces of work were not finished; they are done again", self.count)
+        # `wait` would wait for what is cancelled, which nobody tells it any more.
+        under_way = [each for each in self._under_way if not each.cancelled()]
+        dropped = len(self._under_way) - len(under_way)
+        left = len(wait(under_way, timeout=seconds).not_done)
+        if dropped + left:
+            _log.warning(
+                "%d pieces of work were not done; their messages come again", dropped + left
+            )
 
-    def _work(self, what: str, work: Callable[[], Any]) -> None:
+    def _work(
+        self, what: str, work: Callable[[], Any], key: Hashable | None, done: Callable[[], None]
+    ) -> None:
         try:
             work()
         except Stopping:
-            raise
+            return
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this work's
             self.failed(what, error)
+        finally:
+            with self._lock:
+                self._keys.discard(key)
+        done()

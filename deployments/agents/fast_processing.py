@@ -48,9 +48,8 @@ class FastProcessingAgent:
     def prepare_run(self, received: Received) -> None:
         """Read a run's parameters, say how many workers it wants, and tell the workers."""
         message = read(RunMessage, received.body)
-        run = self._runs.of(str(message.run_id), message.execution_id)
-        wanted = {"target_worker_count": run.parameters.target_worker_count}
-        self._change_run_state(message.run_number, wanted)
+        run = self._runs.of(str(message.run_number), message.execution_id)
+        self._runs.publish(run)
         self._tell_workers("run_imminent_worker", received.body, run)
 
     def slice_in_background(self, received: Received) -> None:
@@ -63,23 +62,22 @@ class FastProcessingAgent:
 
     def slice(self, message: TfMessage, namespace: str | None) -> None:
         """Cut a TF file into slices: each is registered, and then announced, once."""
-        run = self._runs.of(str(message.run_id), message.execution_id)
+        run = self._runs.of(str(message.run_number), message.execution_id)
         parts = _cut(message, run.parameters)
-        known = {int(row["slice_id"]) for row in self._rows_of(message.tf_filename)}
         for part in parts:
-            if part.slice_id not in known:
+            if (part.tf_filename, part.slice_id) not in run.slices:
                 self._register(part, message.run_number, run)
-            self._announce(part, str(message.run_id), run, namespace)
-        self._runs.count(run, len(parts))
+            self._announce(part, run, namespace)
+        self._runs.publish(run)
         _log.info("%s is cut into %d slices", message.tf_filename, len(parts))
 
     def end_run(self, received: Received) -> None:
         """Note that a run has ended; its data come for a while yet."""
         message = read(RunMessage, received.body)
-        run = self._runs.of(str(message.run_id), message.execution_id)
+        run = self._runs.of(str(message.run_number), message.execution_id)
         self._tell_workers("end_run", received.body, run)
         self._runs.end(run)
-        _log.info("run %s has ended, after %d slices; more may come", message.run_id, run.slices)
+        _log.info("run %s has ended, with %d slices; more may come", run.run_id, len(run.slices))
 
     def note_result(self, received: Received) -> None:
         """Note what became of a slice, as its worker says it."""
@@ -91,7 +89,9 @@ class FastProcessingAgent:
         }
         for row in self._rows_of(result.tf_file):
             if row["slice_id"] == result.slice_id:
-                self._change("tf-slices", row["id"], changed)
+                run = self._runs.of(str(row["run_number"]), None)
+                run.add(self._change("tf-slices", row["id"], changed))
+                self._runs.publish(run)
 
     # ------------------------------------------------------------------ rows
 
@@ -110,31 +110,26 @@ class FastProcessingAgent:
             "tf_last": part.last,
             "tf_count": part.tf_count,
             "tf_filename": part.name,
+            "stf_filename": part.stf_filename,
             "run_number": run_number,
             "status": "queued",
             "metadata": {"execution_id": run.execution_id, "created_by": self.runtime.name},
         }
         api = self.runtime.api
         try:
-            self.runtime.ask("register the slice", lambda: api.add("tf-slices", row))
+            run.add(self.runtime.ask("register the slice", lambda: api.add("tf-slices", row)))
         except AlreadyThere:  # by a call whose answer was lost
-            return
+            run.add(row)
 
-    def _change_run_state(self, number: int, values: dict[str, Any]) -> None:
-        """Change what this agent owns of a run's state, where there is one."""
+    def _change(self, collection: str, key: object, values: dict[str, Any]) -> dict[str, Any]:
         ask, api = self.runtime.ask, self.runtime.api
-        state = ask("show the run's state", lambda: api.row("run-states", number))
-        if state is not None and any(state.get(name) != value for name, value in values.items()):
-            self._change("run-states", number, values)
-
-    def _change(self, collection: str, key: object, values: dict[str, Any]) -> None:
-        api = self.runtime.api
-        self.runtime.ask(f"change {collection}", lambda: api.change(collection, key, values))
+        changed = ask(f"change {collection}", lambda: api.change(collection, key, values))
+        return dict(changed)
 
     # ------------------------------------------------------------------ messages
 
-    def _announce(self, part: Slice, run_id: str, run: RunContext, namespace: str | None) -> None:
-        body = slicing.slice_message(part, run_id, run.execution_id, now())
+    def _announce(self, part: Slice, run: RunContext, namespace: str | None) -> None:
+        body = slicing.slice_message(part, run.run_id, run.execution_id, now())
         namespace = self.runtime.namespace or namespace
         headers = slicing.headers_of(body, namespace, is_kept=True)
         message = self.runtime.outgoing(

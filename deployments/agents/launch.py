@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from blocks.monitor_api.agents import AgentApi
 from blocks.monitor_api.client import MonitorApi
@@ -15,14 +16,14 @@ from deployments.agents import log_records
 from deployments.agents.memory import Memory
 from deployments.agents.runtime import BAD_CONFIGURATION, Agent, Runtime
 from deployments.agents.transport import RestTransport
-from flows.common.settings import AgentSettings, BadSetting
+from flows.common.settings import BadSetting, settings
 
 _TIMEOUT_SECONDS: Final = 10.0
 
 _log = logging.getLogger("prodops.agent")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Setup:
     """What one agent is started with.
 
@@ -38,8 +39,31 @@ class Setup:
     url: str
     token: str = field(repr=False)
 
+    @classmethod
+    def of(
+        cls,
+        kind: str,
+        *,
+        namespace: str | None = None,
+        memory: Path | None = None,
+        url: str | None = None,
+        token: str | None = None,
+    ) -> Self:
+        """What an agent of that kind is started with: what is given, else what is set.
 
-def run(make: Callable[[Runtime], Agent], setup: Setup, settings: AgentSettings) -> int:
+        Raises:
+            BadSetting: There is no token.
+        """
+        configured = settings()
+        if not (found := token or configured.api.token):
+            raise BadSetting("SWF_API_TOKEN is not set; `prodops token create` makes a token")
+        chosen = configured.agent.namespace if namespace is None else namespace
+        plain = re.sub(r"[^A-Za-z0-9_.-]", "_", chosen) or "all"
+        default = configured.stack.state_dir / "agents" / f"{kind}.{plain}.json"
+        return cls(chosen, memory or default, url or configured.api.monitor_url, found)
+
+
+def run(make: Callable[[Runtime], Agent], setup: Setup) -> int:
     """Run the agent that `make` makes of its runtime, until a signal.
 
     Returns:
@@ -53,7 +77,8 @@ def run(make: Callable[[Runtime], Agent], setup: Setup, settings: AgentSettings)
             Memory.open(setup.memory, api.url) as memory,
         ):
             transport = RestTransport(api, monitor, report=lambda line: _log.warning("%s", line))
-            runtime = Runtime(api, transport, memory, settings, namespace=setup.namespace)
+            own = settings().agent
+            runtime = Runtime(api, transport, memory, own, namespace=setup.namespace)
             return runtime.run(make(runtime))
     except (BadSetting, BadMonitorAddress, TokenRefused) as error:
         _log.error("%s", error)

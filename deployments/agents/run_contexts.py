@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from deployments.agents.runtime import Runtime
 from flows.workflows.domain.configuration import fast_processing_of
@@ -24,14 +24,39 @@ class RunContext:
 
     Attributes:
         parameters: By which its TF files are cut.
-        slices: How many have been made in this life of the agent.
+        stfs: Names of the STFs of which something was sampled.
+        slices: Status of each of its slices, by TF file and number.
         ended_at: When it ended, by the monotonic clock.
+        said: What was last written of it.
     """
 
+    run_id: str
     execution_id: str | None
     parameters: FastProcessing
-    slices: int = 0
+    stfs: set[str] = field(default_factory=set)
+    slices: dict[tuple[str, int], str] = field(default_factory=dict)
     ended_at: float | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    said: dict[str, int] = field(default_factory=dict)
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Take in a slice, as its row says."""
+        self.slices[row["fastmon_file"], int(row["slice_id"])] = str(row["status"])
+        if row.get("stf_filename"):
+            self.stfs.add(row["stf_filename"])
+
+    def counts(self) -> dict[str, int]:
+        """The columns of the run's state that this agent owns: whole numbers, never differences."""
+        statuses = list(self.slices.values())
+        return {
+            "target_worker_count": self.parameters.target_worker_count,
+            "stf_samples_received": len(self.stfs),
+            "slices_created": len(statuses),
+            "slices_queued": statuses.count("queued"),
+            "slices_processing": statuses.count("processing"),
+            "slices_completed": statuses.count("completed") + statuses.count("done"),
+            "slices_failed": statuses.count("failed"),
+        }
 
 
 @dataclass
@@ -49,14 +74,22 @@ class RunContexts:
         if known is not None:
             return known
         execution_id = execution_id or self._execution_of(run_id)
-        found = RunContext(execution_id, self._parameters_of(execution_id))
+        found = RunContext(run_id, execution_id, self._parameters_of(execution_id))
+        for row in self._slices_of(run_id):
+            found.add(row)
         with self._lock:
             return self._known.setdefault(run_id, found)
 
-    def count(self, context: RunContext, slices: int) -> None:
-        """Count slices of a run."""
-        with self._lock:
-            context.slices += slices
+    def publish(self, context: RunContext) -> None:
+        """Write the counts into the run's state, where it has one and they are new."""
+        ask, api, run_id = self.runtime.ask, self.runtime.api, context.run_id
+        with context.lock:  # so that no thread writes what is older than what is there
+            counts = context.counts()
+            if counts == context.said:
+                return
+            if ask("show the run's state", lambda: api.row("run-states", run_id)) is not None:
+                ask("count the slices", lambda: api.change("run-states", run_id, counts))
+                context.said = counts
 
     def end(self, context: RunContext) -> None:
         """Note that a run has ended; forget those whose late data have had their time.
@@ -70,6 +103,12 @@ class RunContexts:
                 is_over = each.ended_at is not None and each.ended_at < oldest
                 if is_over or len(self._known) > _MOST_RUNS:
                     del self._known[run_id]
+
+    def _slices_of(self, run_id: str) -> list[dict[str, Any]]:
+        """The run's slices that are registered, by an earlier life of this agent."""
+        ask, api = self.runtime.ask, self.runtime.api
+        rows = ask("list the run's slices", lambda: api.rows("tf-slices", run_number=run_id))
+        return [row for row in rows if str(row["run_number"]) == run_id]
 
     def _execution_of(self, run_id: str) -> str | None:
         """The run's execution, as its state names it."""

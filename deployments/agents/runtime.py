@@ -196,6 +196,7 @@ class Runtime:
             lambda: self.api.subscribe(subscriber, f"{self.agent_type} agent"),
             limit_seconds=limit,
         )
+        self._beat()
         self._beats.start()
 
     def _connected(self, position: int | None) -> None:
@@ -246,12 +247,14 @@ class Runtime:
         return State.PROCESSING if is_busy else self._state
 
     def _beat_by_timer(self) -> None:
-        while not self._is_ended.is_set():
-            is_starting = self._state is State.STARTING
-            self._beat()
-            # That it is ready is said as soon as it is; everything else by the clock alone.
-            awaited = self._is_ready if is_starting else self._is_ended
+        """Beat by the clock, and once more as soon as the agent is ready."""
+        awaited = self._is_ready
+        while True:
             awaited.wait(self.settings.heartbeat_seconds)
+            if self._is_ended.is_set():
+                return
+            self._beat()
+            awaited = self._is_ended if self._is_ready.is_set() else self._is_ready
 
     def _beat(self, status: str | None = None) -> None:
         """Say how the agent is; a monitor that is away hears it the next time."""
@@ -297,6 +300,6 @@ class Runtime:
             _log.info("agent %s has ended", self.name)
             _log.removeHandler(self._monitor_log)
             self._monitor_log.flush_for(_LAST_WORDS_SECONDS)
-        if self._beats.is_alive():
+        if self._beats.ident is not None:  # it was started
             self._beats.join()
             self._beat("EXITED")

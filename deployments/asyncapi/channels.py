@@ -49,7 +49,7 @@ def servers() -> Named:
     }  # fmt: skip
 
 
-def channel(name: str, messages: Iterable[str]) -> dict[str, Any]:
+def channel_of(name: str, messages: Iterable[str]) -> dict[str, Any]:
     """A channel with its messages, by name."""
     return {
         **_channels()[name],

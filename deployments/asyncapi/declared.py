@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from types import ModuleType
 from typing import Final
 
@@ -22,7 +22,7 @@ def declaring() -> tuple[ModuleType, ...]:
     return (*capabilities.modules("messages"), *_OTHERS)
 
 
-@lru_cache(maxsize=1)
+@cache
 def events() -> dict[str, type[EventBody]]:
     """The form of every event, by its `msg_type`."""
     return {msg_type_of(form): form for module in declaring() for form in module.EVENTS}

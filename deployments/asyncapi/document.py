@@ -18,7 +18,7 @@ from deployments.asyncapi.channels import (
     STREAM,
     TOPIC,
     Named,
-    channel,
+    channel_of,
     ref,
     servers,
 )
@@ -28,10 +28,11 @@ from flows.common.messages import Enrichment
 from flows.fastmon.schemas import Message
 
 _HEAD: Final = "# Made by `python -m deployments.reference`; change the code, not this file.\n"
-_DESCRIPTION: Final = """\
-Every message that prodops takes from the bus, and every event that it publishes to the bus and to
-its live stream. A reader has to take keys that are not described: a later version may add some.
-"""
+_DESCRIPTION: Final = (
+    "Every message that prodops takes from the bus, and every event that it publishes to the bus "
+    "and to its live stream. A reader has to take keys that are not described: a later version may "
+    "add some."
+)
 _ENRICHMENT: Final = "enrichment"
 _PING: Final = "health_ping"
 
@@ -41,7 +42,7 @@ def document() -> dict[str, Any]:
     schemas = published.schemas()
     messages = {
         OPS: {each.name: _taken(each) for each in received.of_ops_queue()},
-        TOPIC: {each.name: _taken(each) for each in received.of_topic()} | _on_topic(schemas),
+        TOPIC: _of_peers() | _on_topic(schemas),
         REPLY: {each.name: _taken(each) for each in (received.pong(),)},
         STREAM: {**_control(), ANYTHING: _relayed(), **_on_stream(schemas)},
     }
@@ -54,7 +55,7 @@ def document() -> dict[str, Any]:
         },
         "defaultContentType": "application/json",
         "servers": servers(),
-        "channels": {name: channel(name, each) for name, each in messages.items()},
+        "channels": {name: channel_of(name, each) for name, each in messages.items()},
         "operations": _operations(messages),
         "components": {
             "messages": {
@@ -81,7 +82,6 @@ def as_yaml() -> str:
 
 
 def _operations(messages: Named) -> Named:
-    topic = [each.name for each in received.of_topic()]
     asked = [name for name in messages[OPS] if name != _PING]
     return {
         "takeRequest": _operation("receive", OPS, asked, "Accept a request, or end."),
@@ -93,7 +93,7 @@ def _operations(messages: Named) -> Named:
                 "messages": [ref("channels", REPLY, "messages", "pong")],
             },
         },
-        "takeMessage": _operation("receive", TOPIC, topic, "Relay it, and sample its STF."),
+        "takeMessage": _operation("receive", TOPIC, _of_peers(), "Relay it, and sample its STF."),
         "publishEvent": _operation("send", TOPIC, published.on_topic(), "Announce an event."),
         "streamEvents": {
             **_operation("send", STREAM, messages[STREAM], "Send events to who follows."),
@@ -116,6 +116,11 @@ def _operation(action: str, channel: str, names: Iterable[str], summary: str) ->
 
 def _taken(message: Received) -> dict[str, Any]:
     return _message(message.name, message.summary, message.schema, message.example)
+
+
+def _of_peers() -> Named:
+    """What peers send to the topic, by names that are not those of our events of the same type."""
+    return {f"peer.{each.name}": _taken(each) for each in received.of_topic()}
 
 
 def _on_topic(schemas: dict[str, Schema]) -> Named:

@@ -159,6 +159,7 @@ def _relay(message: Read, at: datetime) -> NewEvent:
         namespace=message.message.namespace,
         run_id=None if run_id is None else str(run_id),
         processed_by=message.message.processed_by,
+        execution_id=message.message.execution_id,
         origin=BUS,
     )
 

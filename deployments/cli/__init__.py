@@ -19,6 +19,7 @@ from deployments.cli.provenance import app as provenance_app
 from deployments.cli.sandbox import sandbox_app
 from deployments.cli.stack import app as stack_app
 from deployments.cli.submission.commands import app as task_app
+from deployments.cli.testbed import app as testbed_app
 from flows.common.http_proxies import keep_loopback_direct
 
 app = typer.Typer(
@@ -39,6 +40,7 @@ app.add_typer(provenance_app, name="provenance")
 app.add_typer(fastmon_app, name="fastmon")
 app.add_typer(daq_app, name="daq")
 app.command("agent")(agents.run_agent)
+app.add_typer(testbed_app, name="testbed")
 app.add_typer(bench_app, name="bench")
 app.add_typer(sandbox_app, name="sandbox")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import re
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -11,8 +10,7 @@ from typing import Annotated
 
 import typer
 
-from deployments.cli.monitor_access import Token, Url, any_token, monitor_url
-from flows.common.settings import BadSetting, settings
+from deployments.cli.monitor_access import Token, Url
 
 
 class AgentKind(StrEnum):
@@ -64,23 +62,5 @@ def run_agent(
     from deployments.agents import launch  # noqa: PLC0415
 
     module, name = _CLASSES[kind]
-    chosen = settings().agent.namespace if namespace is None else namespace
-    setup = launch.Setup(
-        namespace=chosen,
-        memory=memory or _memory_file(kind, chosen),
-        url=monitor_url(url),
-        token=_token(token),
-    )
-    agent = getattr(importlib.import_module(module), name)
-    sys.exit(launch.run(agent, setup, settings().agent))
-
-
-def _token(token: str | None) -> str:
-    if not (found := any_token(token)):
-        raise BadSetting("SWF_API_TOKEN is not set; `prodops token create` makes a token")
-    return found
-
-
-def _memory_file(kind: AgentKind, namespace: str) -> Path:
-    plain = re.sub(r"[^A-Za-z0-9_.-]", "_", namespace) or "all"
-    return settings().stack.state_dir / "agents" / f"{kind}.{plain}.json"
+    setup = launch.Setup.of(kind, namespace=namespace, memory=memory, url=url, token=token)
+    sys.exit(launch.run(getattr(importlib.import_module(module), name), setup))

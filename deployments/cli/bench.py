@@ -51,6 +51,19 @@ def idle(*, as_json: AsJson = False, seconds: Seconds = None) -> None:
 
 
 @app.command()
+def agents(
+    *,
+    as_json: AsJson = False,
+    seconds: Seconds = None,
+    number: Annotated[
+        int | None, typer.Option("--agents", min=1, help="Agents that call at once.")
+    ] = None,
+) -> None:
+    """Serve the calls of many original agents, one after the other of each, for their STFs."""
+    _show("agents", as_json=as_json, seconds=seconds, agents=number)
+
+
+@app.command()
 def submit(
     *,
     as_json: AsJson = False,
@@ -180,6 +193,7 @@ _MODULES: Final = {
     "idle": "stack.idle",
     "stream": "fastmon.stream",
     "sampling": "fastmon.sampling",
+    "agents": "agents.bench",
     "submit": "submission.submit",
     "sweep": "provenance.sweep",
     "fetch": "payload_logs.fetch",

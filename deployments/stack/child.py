@@ -30,6 +30,7 @@ class Spec:
         death_signal: What the program gets when its parent ends.
         parent: Pid of the expected parent, or a file that holds it.
         is_subreaper: Whether orphaned descendants become this program's children.
+        directory: Where the program works; None: where it is started.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Spec:
     death_signal: int
     parent: str
     is_subreaper: bool = False
+    directory: str | None = None
 
     def write(self, path: Path) -> None:
         """Write the specification for :func:`main` to read."""
@@ -51,6 +53,8 @@ def main() -> None:
     parent_death.die_with_parent(int(parent), spec.death_signal)
     if spec.is_subreaper:
         parent_death.adopt_orphans()
+    if spec.directory is not None:
+        os.chdir(spec.directory)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     print(f"{MARK}{spec.name} (pid {os.getpid()}) at {now}", flush=True)  # noqa: T201 - to its log
     os.execve(spec.argv[0], spec.argv, spec.environment)  # noqa: S606 - no shell is wanted

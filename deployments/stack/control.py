@@ -27,12 +27,16 @@ class PartState:
         state: supervisord's word: RUNNING, STARTING, BACKOFF, FATAL, STOPPED, …
         pid: Its process, if there is one.
         since: When that process started.
+        exit_status: With which its last process ended; 0 where none has.
+        reason: Why it could not be started, where it could not.
     """
 
     name: str
     state: str
     pid: int | None
     since: datetime | None
+    exit_status: int = 0
+    reason: str = ""
 
     @property
     def is_running(self) -> bool:
@@ -46,10 +50,11 @@ class PartState:
 
 
 class Control:
-    """The supervisord of one state directory."""
+    """The supervisord of one state directory; `what` it runs there is named where it is down."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, what: str = "stack") -> None:
         self._layout = layout
+        self._what = what
 
     def states(self) -> list[PartState]:
         """Every part's state.
@@ -79,6 +84,25 @@ class Control:
         with self._call() as supervisor, _accepting(Faults.NOT_RUNNING, name):
             supervisor.stopProcess(name, False)
 
+    def reload(self) -> tuple[list[str], list[str]]:
+        """Read the configuration again; gives the names of the parts that are new, and gone.
+
+        New ones are to be added, and those that are gone to be removed, by the methods below.
+        """
+        with self._call() as supervisor:
+            (new, _, gone), *_ = supervisor.reloadConfig()
+            return list(new), list(gone)
+
+    def add(self, name: str) -> None:
+        """Take up a part that is new in the configuration."""
+        with self._call() as supervisor, _accepting(Faults.ALREADY_ADDED, name):
+            supervisor.addProcessGroup(name)
+
+    def remove(self, name: str) -> None:
+        """Give up a part that has ended."""
+        with self._call() as supervisor, _accepting(Faults.BAD_NAME, name):
+            supervisor.removeProcessGroup(name)
+
     def shut_down(self) -> None:
         """End supervisord, and what it still runs."""
         with self._call() as supervisor:
@@ -90,7 +114,8 @@ class Control:
         try:
             yield cast("Any", ServerProxy("http://127.0.0.1", transport=transport)).supervisor
         except (OSError, http.client.HTTPException) as error:
-            raise StackDown(f"no stack runs with its state in {self._layout.state_dir}") from error
+            place = self._layout.state_dir
+            raise StackDown(f"no {self._what} runs with its state in {place}") from error
         finally:
             transport.close()
 
@@ -107,4 +132,5 @@ def _accepting(code: int, name: str) -> Iterator[None]:
 def _state(info: dict[str, Any]) -> PartState:
     pid = info["pid"] or None
     since = datetime.fromtimestamp(info["start"], UTC) if pid else None
-    return PartState(info["name"], info["statename"], pid, since)
+    status, reason = info.get("exitstatus", 0), info.get("spawnerr", "")
+    return PartState(info["name"], info["statename"], pid, since, status, reason)

@@ -51,6 +51,7 @@ class Part:
         is_group_stopped: Whether its children get the stop signal too, or are its own to stop.
         death_signal: What it gets when supervisord is lost.
         final_exit_code: The status with which it ends for good, and the whole stack with it.
+        directory: Where it works; None: in the state directory.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Part:
     is_group_stopped: bool = True
     death_signal: int = signal.SIGKILL
     final_exit_code: int | None = None
+    directory: str | None = None
 
     def spec(self, supervisor_pid: Path) -> Spec:
         """What `deployments.stack.child` starts it from."""
@@ -71,6 +73,7 @@ class Part:
             environment=self.environment,
             death_signal=int(self.death_signal),
             parent=os.fspath(supervisor_pid),
+            directory=self.directory,
         )
 
 

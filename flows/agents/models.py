@@ -237,16 +237,20 @@ class AgentWorkflowStage(Base):
 
 
 class WorkflowMessage(Base):
-    """A message that was only stored, over REST; those of the bus are events."""
+    """A message that was only stored, over REST; those of the bus are events.
+
+    `number` is not in the contract: messages of one time are ordered by it.
+    """
 
     __tablename__ = "swf_workflow_messages"
     __table_args__ = (
-        Index("swf_workflow_messages_sent_at_idx", "sent_at", "message_id"),
+        Index("swf_workflow_messages_sent_at_idx", "sent_at", "number"),
         Index("swf_workflow_messages_execution_id_idx", "execution_id"),
         Index("swf_workflow_messages_run_id_idx", "run_id"),
     )
 
     message_id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True, default=uuid.uuid4)
+    number: Mapped[int] = mapped_column(BigInteger, Identity())
     message_type: Mapped[str] = mapped_column(String(50))
     request_id: Mapped[int | None]
     sender_agent: Mapped[str | None] = mapped_column(String(100))

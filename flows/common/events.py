@@ -36,10 +36,10 @@ _ORDER = text("SELECT pg_advisory_xact_lock(:lock), pg_notify(:channel, '')")
 # a `json` column keeps the payload's text as it is.
 _APPEND = text("""
     INSERT INTO event (at, msg_type, namespace, run_id, processed_by, subject, request_id,
-                       flow_run_id, origin, payload)
+                       flow_run_id, execution_id, origin, payload)
     SELECT * FROM json_to_recordset(cast(:rows AS json)) AS row (
         at timestamptz, msg_type text, namespace text, run_id text, processed_by text,
-        subject text, request_id bigint, flow_run_id uuid, origin text,
+        subject text, request_id bigint, flow_run_id uuid, execution_id text, origin text,
         payload json)
     RETURNING id
 """)
@@ -59,6 +59,7 @@ class NewEvent:
     subject: str | None = None
     request_id: int | None = None
     flow_run_id: uuid.UUID | None = None
+    execution_id: str | None = None
     origin: str | None = None
 
 
@@ -95,6 +96,7 @@ def message_event(
         subject=subject,
         request_id=request_id,
         flow_run_id=flow_run_id,
+        execution_id=body.get("execution_id"),
     )
 
 

@@ -6,7 +6,7 @@ does not know: a later version may add some.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from typing import Annotated, Any, ClassVar, Final, Literal, get_args
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
@@ -78,13 +78,14 @@ class Enrichment(BaseModel):
     sent_at: Any = Field(description="When it was stored, in UTC.", examples=[_TIME])
 
 
+@cache
 def msg_type_of(body: type[BaseModel]) -> str:
     """The `msg_type` of a message's form."""
     [name] = get_args(body.model_fields["msg_type"].annotation)
     return str(name)
 
 
-@lru_cache(maxsize=1)
+@cache
 def of_capabilities() -> tuple[type[EventBody], ...]:
     """The form of every event that a capability's flows announce."""
     return tuple(each for module in capabilities.modules("messages") for each in module.EVENTS)

@@ -111,8 +111,15 @@ class Event(Base):
 
     __tablename__ = "event"
     __table_args__ = (
-        Index("event_at_idx", "at"),
+        Index("event_at_idx", "at", "id"),
         Index("event_request_idx", "request_id"),
+        Index(
+            "event_execution_idx",
+            "execution_id",
+            "at",
+            "id",
+            postgresql_where=text("execution_id IS NOT NULL"),
+        ),
         Index("event_lifecycle_at_idx", "at", postgresql_where=text(_LIFECYCLE_SQL)),
         Index("event_lifecycle_run_idx", "run_id", "id", postgresql_where=text(_LIFECYCLE_SQL)),
     )
@@ -128,6 +135,7 @@ class Event(Base):
     payload: Mapped[dict[str, Any]] = mapped_column(JSON)
     request_id: Mapped[int | None] = mapped_column(BigInteger)
     flow_run_id: Mapped[uuid.UUID | None] = mapped_column(Uuid)
+    execution_id: Mapped[str | None] = mapped_column(String(100))
     origin: Mapped[str | None] = mapped_column(String(20))
     """By what it came in, where it did: `bus` is not published there again."""
 

@@ -6,7 +6,7 @@ from flows.common.actions import Action, Nothing, OnLost
 
 PRUNE_HISTORY = Action(
     name="prune_history",
-    summary="Delete events and flow runs that are older than their retention times.",
+    summary="Delete events, flow runs and agents' records that are older than they are kept.",
     parameters=Nothing,
     dedup_key=lambda _: "all",
     subject=lambda _: None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from flows.common import requests, run
@@ -11,19 +12,27 @@ from flows.common.database import now
 from flows.common.flow import flow
 from flows.common.run import Ending
 from flows.housekeeping.actions import CHECK_PIPELINE, PRUNE_HISTORY
-from flows.housekeeping.tasks import delete_old_events, delete_old_flow_runs
+from flows.housekeeping.tasks import (
+    delete_old_arrivals,
+    delete_old_events,
+    delete_old_flow_runs,
+)
 
 
 @flow(PRUNE_HISTORY)
 def prune_history(_: Nothing) -> dict[str, Any]:
-    """Delete events and flow runs that are older than their retention times.
+    """Delete events, flow runs and what came in, as old as they are kept.
 
-    One that fails does not keep the other from being done, and is named at the end.
+    One that fails does not keep the others from being done, and is named at the end.
 
     Returns:
-        Numbers of what was deleted: events, flow_runs.
+        Numbers of what was deleted: events, flow_runs, and of what came in by its kind.
     """
-    parts = {"events": delete_old_events, "flow_runs": delete_old_flow_runs}
+    parts: dict[str, Callable[[], Any]] = {
+        "events": delete_old_events,
+        "flow_runs": delete_old_flow_runs,
+        "arrivals": delete_old_arrivals,
+    }
     result: dict[str, Any] = {}
     failures: list[str] = []
     for name, part in parts.items():

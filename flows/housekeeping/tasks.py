@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -16,6 +16,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import StateType
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+from sqlalchemy.orm import Session
 
 from blocks.errors import ProdOpsError
 from flows.common import run
@@ -24,6 +25,7 @@ from flows.common.flow import task
 from flows.common.models import Event, RelayedState
 from flows.common.settings import settings
 from flows.housekeeping import repository
+from flows.housekeeping.repository import History
 
 _FINAL = [StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED]
 _RUNS_AT_A_TIME = 200
@@ -47,6 +49,19 @@ def delete_old_events() -> int:
     before = now() - timedelta(days=settings().stream.event_days)
     _in_pieces(RelayedState, before)
     return _in_pieces(Event, before)
+
+
+@task("delete what came long ago", delays=_DELAYS)
+def delete_old_arrivals() -> dict[str, int]:
+    """Delete what came in, as old as it is kept, and agents that are silent; gives numbers."""
+    configured = settings().agents
+    days = dict.fromkeys(History, configured.history_days)
+    days[History.LOG_RECORDS] = configured.log_days
+    days[History.SEEN_MESSAGES] = settings().bus.seen_days
+    days[History.SETTLED_MESSAGES] = settings().bus.set_aside_days
+    return {
+        each.value: _history_in_pieces(each, now() - timedelta(days=days[each])) for each in History
+    }
 
 
 @task("delete old flow runs", delays=_DELAYS, repeated=(Exception,))
@@ -94,10 +109,17 @@ def _refusal(client: SyncPrefectClient, flow_run_id: uuid.UUID) -> str | None:
 
 
 def _in_pieces(model: type[Event | RelayedState], before: datetime) -> int:
+    return _repeat(lambda session: repository.delete_piece(session, model, before))
+
+
+def _history_in_pieces(history: History, before: datetime) -> int:
+    return _repeat(lambda session: repository.delete_history_piece(session, history, before))
+
+
+def _repeat(delete_piece: Callable[[Session], int]) -> int:
+    """Delete piece by piece, each in its transaction, until nothing is left; gives the number."""
     total, deleted = 0, repository.PIECE
     while deleted == repository.PIECE:
-        deleted = run.current().write(
-            lambda session, _: repository.delete_piece(session, model, before)
-        )
+        deleted = run.current().write(lambda session, _: delete_piece(session))
         total += deleted
     return total

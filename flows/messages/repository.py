@@ -153,8 +153,8 @@ def position(session: Session) -> BusPosition:
     return session.scalars(known).one()
 
 
-KEPT_BACK: Final = frozenset({"flow_run_state"})
-"""Types of events that stay inside: only our own pages read them."""
+KEPT_BACK: Final = frozenset({"flow_run_state", "testbed_command", "testbed_command_ended"})
+"""Types of events that stay inside: only our own pages and controllers read them."""
 
 _is_to_go_out = Event.origin.is_distinct_from(events.BUS)
 

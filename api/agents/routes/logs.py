@@ -35,6 +35,7 @@ from api.http.fields import (
 from api.http.forms import Sent
 from api.http.forms import body as _body
 from api.http.group_commit import GroupCommit
+from api.http.routers import PrefixRouter
 from api.http.sessions import read
 from api.http.silence import RestRoute
 from flows.common.settings import AgentsSettings
@@ -57,7 +58,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 router = APIRouter(lifespan=_lifespan)
-_logs = APIRouter(route_class=RestRoute, prefix="/api/logs", tags=["logs"])
+_logs = PrefixRouter(route_class=RestRoute, prefix="/api/logs", tags=["logs"])
 
 _LEVELS: Final = (0, 10, 20, 30, 40, 50)
 
@@ -185,7 +186,7 @@ async def log(request: Request, body: Sent) -> Response:
         raise Rejection(429, {"detail": text}, {"Retry-After": "1"})
     waiting: Records = request.app.state.log_records
     number = await waiting.take(record, size_bytes=len(body.raw))
-    view = LogView(id=number, **record)
+    view = LogView.model_construct(id=number, **record)  # the form has checked it
     return Response(view.model_dump_json(), 201, media_type="application/json")
 
 

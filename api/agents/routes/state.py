@@ -15,12 +15,15 @@ from api.http.errors import Problem, Rejection, refusals
 from api.http.fields import Paragraph, Text100
 from api.http.forms import Sent
 from api.http.forms import body as _body
+from api.http.routers import PrefixRouter
 from api.http.sessions import take_in
 from flows.agents import repository
 from flows.common import counters
 from flows.common.counters import Counter
 
-router = APIRouter(prefix="/api", tags=["state"])
+router = APIRouter()
+_state = PrefixRouter(prefix="/api/state", tags=["state"])
+_namespaces = PrefixRouter(prefix="/api/namespaces", tags=["namespaces"])
 
 Success = Annotated[Literal["success"], Field(description="The word that agents look for.")]
 _SUCCESS: Final = "success"
@@ -51,20 +54,20 @@ class ExecutionNumber(BaseModel):
     status: Success = _SUCCESS
 
 
-@router.post("/state/next-agent-id/", summary="Draw an agent's number", responses=_REFUSALS)
+@_state.post("/next-agent-id/", summary="Draw an agent's number", responses=_REFUSALS)
 async def next_agent_id(request: Request, _caller: Sender) -> AgentId:
     """A number that no other agent gets. The body is not read."""
     return AgentId(agent_id=await _next(request, Counter.AGENT_ID))
 
 
-@router.post("/state/next-run-number/", summary="Draw a run's number", responses=_REFUSALS)
+@_state.post("/next-run-number/", summary="Draw a run's number", responses=_REFUSALS)
 async def next_run_number(request: Request, _caller: Sender) -> RunNumber:
     """A number that no other run gets. The body is not read."""
     return RunNumber(run_number=await _next(request, Counter.RUN_NUMBER))
 
 
-@router.post(
-    "/state/next-workflow-execution-id/",
+@_state.post(
+    "/next-workflow-execution-id/",
     summary="Draw the number of a workflow's execution",
     responses=refusals(403, 415),
 )
@@ -98,8 +101,8 @@ class NamespaceView(BaseModel):
     status: Success = _SUCCESS
 
 
-@router.post(
-    "/namespaces/ensure/",
+@_namespaces.post(
+    "/ensure/",
     summary="Make a namespace if there is none of that name",
     responses=refusals(400, 403, 415),
     openapi_extra=_body(NamespaceForm, {"name": "testbed", "owner": "daq"}),
@@ -117,3 +120,7 @@ async def ensure_namespace(request: Request, _caller: AgentWriter, body: Sent) -
     return NamespaceView(
         name=found.name, owner=found.owner, description=found.description, created=is_new
     )
+
+
+router.include_router(_state)
+router.include_router(_namespaces)

@@ -22,6 +22,7 @@ from api.http.collections.store import Collection, Key, Record
 from api.http.errors import Problem, refusals
 from api.http.forms import Body, Sent, partial
 from api.http.forms import body as _body
+from api.http.routers import PrefixRouter
 from api.http.sessions import session_of, take_in
 from api.http.silence import RestRoute
 
@@ -113,7 +114,8 @@ def make_router(resource: Resource, *, removal: str = "", conflict: str = "") ->
 
 def make_reading_router(resource: Resource) -> APIRouter:
     """The routes of the resource that read it."""
-    router = APIRouter(route_class=RestRoute, prefix=f"/api/{resource.path}", tags=[resource.path])
+    prefix = f"/api/{resource.path}"
+    router = PrefixRouter(route_class=RestRoute, prefix=prefix, tags=[resource.path])
     _add_reading(router, resource)
     return router
 

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 import psycopg
@@ -33,6 +34,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.elements import KeyedColumnElement
 
 from api.http import fields
 from blocks.errors import Invalid, NotFound
@@ -54,10 +56,6 @@ def _unguarded(_session: Session, _which: ColumnElement[bool]) -> None:
     return None
 
 
-def _unfound(_session: Session, _key: Key) -> None:
-    return None
-
-
 class Filter(NamedTuple):
     """A query parameter: the column that it is compared with, what it means, and how."""
 
@@ -74,7 +72,7 @@ class Collection:
         name: What a row is called.
         words: The same in lower-case words, as texts spell it.
         columns: Columns of the fields that are called otherwise in the table.
-        elsewhere: Finds the row of a key that is not in the table, where `rows` has such too.
+        find: Gives the row of a key, where `rows` has others than those of the table.
         guard: Raises where one of the rows that a condition names may not be changed.
     """
 
@@ -82,10 +80,10 @@ class Collection:
     words: str
     table: Table
     rows: Select[Any]
-    order: tuple[Column[Any], ...]
+    order: tuple[KeyedColumnElement[Any], ...]
     filters: Mapping[str, Filter]
     columns: Mapping[str, str] = field(default_factory=dict)
-    elsewhere: Callable[[Session, Key], Record | None] = _unfound
+    find: Callable[[Session, Key], Record | None] | None = None
     guard: Callable[[Session, ColumnElement[bool]], None] = _unguarded
 
     @property
@@ -108,11 +106,16 @@ def get(session: Session, collection: Collection, key: Key) -> Record:
     Raises:
         NotFound: There is none.
     """
-    row = session.execute(collection.rows.where(collection.key == key)).mappings().one_or_none()
-    row = row or collection.elsewhere(session, key)
+    find = collection.find or partial(_find, collection)
+    row = find(session, key)
     if row is None:
         raise collection.not_found()
     return row
+
+
+def _find(collection: Collection, session: Session, key: Key) -> Record | None:
+    query = collection.rows.where(collection.key == key)
+    return session.execute(query).mappings().one_or_none()
 
 
 def count(session: Session, collection: Collection, wanted: Values) -> int:
@@ -136,7 +139,7 @@ def rows_after(
     """Rows that the filters leave, oldest first, after the row `last`."""
     query = _filtered(collection, wanted).order_by(*collection.order)
     if last is not None:
-        place = tuple_(*(literal(last[each.name], each.type) for each in collection.order))
+        place = tuple_(*(literal(last[each.key], each.type) for each in collection.order))
         query = query.where(tuple_(*collection.order) > place)
     return session.execute(query.limit(limit)).mappings().all()
 

@@ -1,7 +1,8 @@
 """The agents' REST: agents, logs, counters, workflows, TF slices and the states of runs.
 
 The tables are the original monitor's. The web role writes them for the agents; keys that the
-database hands out are its own.
+database hands out are its own. Events are found by the execution that they are of, and in the order
+of their times, as the list of messages shows them.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ def upgrade() -> None:
     _create_executions()
     _create_workflows()
     _create_data_taking()
+    _index_events()
     for name in _TABLES:
         op.execute(f"GRANT ALL ON {name} TO prodops_ops")
         _grant_web(name)
@@ -297,6 +299,7 @@ def _create_workflows() -> None:
     op.create_table(
         "swf_workflow_messages",
         sa.Column("message_id", sa.Uuid(), nullable=False),
+        sa.Column("number", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("message_type", sa.String(length=50), nullable=False),
         sa.Column("request_id", sa.Integer(), nullable=True),
         sa.Column("sender_agent", sa.String(length=100), nullable=True),
@@ -343,7 +346,7 @@ def _create_workflows() -> None:
     op.create_index(
         "swf_workflow_messages_sent_at_idx",
         "swf_workflow_messages",
-        ["sent_at", "message_id"],
+        ["sent_at", "number"],
         unique=False,
     )
     op.create_index(
@@ -457,6 +460,27 @@ def _create_data_taking() -> None:
     )
 
 
+def _index_events() -> None:
+    op.add_column("event", sa.Column("execution_id", sa.String(length=100), nullable=True))
+    op.execute("GRANT INSERT (execution_id) ON event TO prodops_web")
+    op.execute("""
+        UPDATE event SET execution_id = left(payload ->> 'execution_id', 100)
+        WHERE payload ->> 'execution_id' IS NOT NULL
+    """)
+    op.create_index(
+        "event_execution_idx",
+        "event",
+        ["execution_id", "at", "id"],
+        postgresql_where=sa.text("execution_id IS NOT NULL"),
+    )
+    op.drop_index("event_at_idx", table_name="event")
+    op.create_index("event_at_idx", "event", ["at", "id"])
+
+
 def downgrade() -> None:
+    op.drop_index("event_at_idx", table_name="event")
+    op.create_index("event_at_idx", "event", ["at"])
+    op.drop_index("event_execution_idx", table_name="event")
+    op.drop_column("event", "execution_id")
     for name in reversed(_TABLES):
         op.drop_table(name)

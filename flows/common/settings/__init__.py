@@ -11,7 +11,7 @@ from flows.common.settings.forms import PREFIX, BadSetting
 from flows.common.settings.production import PandaSettings
 from flows.common.settings.services import ApiSettings, StreamSettings, WorkerSettings
 from flows.common.settings.storage import RucioSettings, XrootdSettings
-from flows.common.settings.testbed import AgentSettings, WorkflowsSettings
+from flows.common.settings.testbed import AgentSettings, TestbedSettings, WorkflowsSettings
 from flows.common.settings.tree import GROUPS, Settings, known_names, names_of, settings
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "RucioSettings",
     "Settings",
     "StreamSettings",
+    "TestbedSettings",
     "WorkerSettings",
     "WorkflowsSettings",
     "XrootdSettings",

@@ -1,11 +1,13 @@
-"""Settings of the testbed: its workflows, and our own agents."""
+"""Settings of the testbed: its workflows, our own agents, and what runs the agents of a user."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
-from flows.common.settings.forms import also, group
+from flows.common.settings.forms import AbsolutePath, also, group
 
 
 class WorkflowsSettings(BaseSettings):
@@ -52,4 +54,37 @@ class AgentSettings(BaseSettings):
     )
     tf_count_per_stf: int = Field(
         1000, ge=1, description="TFs in an STF whose message does not say it."
+    )
+
+
+class TestbedSettings(BaseSettings):
+    """The testbed of a user: the `testbed` command."""
+
+    model_config = group("TESTBED")
+
+    config: AbsolutePath | None = Field(
+        None,
+        validation_alias=also("TESTBED_CONFIG", "SWF_TESTBED_CONFIG"),
+        description="The testbed's configuration; unset: `testbed.toml` in the current directory, "
+        "else the one that is in use.",
+    )
+    state_dir: AbsolutePath = Field(
+        Path("~/.local/state/prodops-testbed"),
+        description="Directory of the agents' supervisor: its socket, and the agents' logs.",
+    )
+    user: str | None = Field(
+        None,
+        max_length=85,
+        pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.@+\-]*$",
+        description="Whose testbed it is at the monitor; unset: the operating system's user. The "
+        "token must be this user's, or of the scope `operate`.",
+    )
+    ready_seconds: float = Field(
+        60.0, gt=0, description="How long `testbed run` waits for its agents to be ready."
+    )
+    stop_seconds: float = Field(
+        30.0, gt=0, description="How long an agent may take to stop before it is killed."
+    )
+    heartbeat_seconds: float = Field(
+        30.0, gt=0, le=90, description="Interval of the controller's heartbeats."
     )

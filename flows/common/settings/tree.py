@@ -33,7 +33,7 @@ from flows.common.settings.storage import (
     RucioProducedSettings,
     XrootdSettings,
 )
-from flows.common.settings.testbed import AgentSettings, WorkflowsSettings
+from flows.common.settings.testbed import AgentSettings, TestbedSettings, WorkflowsSettings
 
 
 class Settings(BaseModel):
@@ -53,6 +53,7 @@ class Settings(BaseModel):
     workflows: WorkflowsSettings
     agent: AgentSettings
     agents: AgentsSettings
+    testbed: TestbedSettings
     pcs: PcsSettings
     panda: PandaSettings
     submission: SubmissionSettings

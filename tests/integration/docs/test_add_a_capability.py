@@ -116,7 +116,7 @@ def test_the_page_holds_every_file_of_a_capability(tree):
     def names(layer: str) -> set[str]:
         return {path.stem for path in (tree / layer / "file_check").iterdir()} - {"__init__"}
 
-    assert names("flows") == {"actions", "domain", "flow", "models", "tasks"}
+    assert names("flows") == {"actions", "domain", "flow", "messages", "models", "tasks"}
     assert names("api") == {"queries", "routes"}
 
 

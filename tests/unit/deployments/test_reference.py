@@ -126,7 +126,7 @@ def test_each_parameter_has_a_type_and_is_required_where_the_form_wants_it(gener
 
     assert list(shown) == list(fields)
     assert {kind.partition(":")[0].partition(" ")[0] for kind, _default in shown.values()} <= {
-        "string", "integer", "boolean", "array", "object",
+        "string", "integer", "number", "boolean", "array", "object",
     }  # fmt: skip
     required = [name for name, (_kind, default) in shown.items() if default == "required"]
     assert required == [name for name, field in fields.items() if field.is_required()]

@@ -56,6 +56,9 @@ def campaign(api, database) -> SweptCampaign:
     return swept
 
 
+SUMMARY = dict.fromkeys(messages.SweepSummary.model_fields, 0)
+
+
 class OpsSide:
     """Does what a flow would do for a request, and says so."""
 
@@ -106,7 +109,7 @@ def test_a_sweep_is_followed_from_the_button_to_its_end(visit, campaign, databas
     ops.progress(campaign=NAME, done=120, total=405, text="Reading the files of datasets.")
     expect(words(visit.page)).to_contain_text("120 of 405")
     campaign.path("DIS/NC/5x41/minQ2=10", configs=[CONFIG])
-    ops.end(campaign=NAME, ok=True, summary={"requested": 3, "found": 2, "complete": 1})
+    ops.end(campaign=NAME, ok=True, summary=SUMMARY | {"requested": 3, "found": 2, "complete": 1})
     expect(words(visit.page)).to_have_text(
         "Done. 2 of 3 requested paths were found, 1 of them complete."
     )
@@ -137,7 +140,7 @@ def test_an_end_that_no_event_told_is_seen_by_asking(visit, campaign, database):
     visit.open("/pcs/catalog/")
     visit.page.get_by_role("button", name="Sweep now").click()
     expect(words(visit.page)).to_have_text("Queued.")
-    ops.end(campaign=NAME, ok=True, summary={})
+    ops.end(campaign=NAME, ok=True, summary=SUMMARY)
     expect(words(visit.page)).to_have_text("Done.")
     visit.complaints = [each for each in visit.complaints if "ERR_FAILED" not in each]
 
@@ -150,7 +153,7 @@ def test_an_answer_about_an_earlier_sweep_does_not_end_the_next(visit, campaign,
     button.click()
     expect(words(visit.page)).to_have_text("Queued.")
     look = held()
-    ops.end(campaign=NAME, ok=True, summary={})
+    ops.end(campaign=NAME, ok=True, summary=SUMMARY)
     expect(words(visit.page)).to_contain_text("Done.")
     before = look.fetch()
     button.click()
@@ -165,7 +168,7 @@ def test_a_page_that_comes_into_a_sweep_follows_it(visit, campaign, database, ap
     visit.open("/pcs/catalog/")
     expect(words(visit.page)).to_have_text("Under way.")
     expect(visit.page.get_by_role("button", name="Sweep now")).to_be_disabled()
-    OpsSide(database, SWEEP).end(campaign=NAME, ok=True, summary={})
+    OpsSide(database, SWEEP).end(campaign=NAME, ok=True, summary=SUMMARY)
     expect(words(visit.page)).to_contain_text("Done.")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
@@ -44,8 +44,51 @@ def keys(api) -> dict[str, str]:
     run = added("runs", "run_id", run_number=1, start_time="2026-08-01T12:00:00Z")
     stf = added("stf-files", "file_id", run=run, stf_filename="a.stf", metadata={"a": 1})
     tf = added("fastmon-files", "tf_file_id", stf_file="a.stf", tf_filename="a.tf")
-    found = {"runs": run, "stf-files": stf, "fastmon-files": tf}
+    found = {"runs": run, "stf-files": stf, "fastmon-files": tf} | agents_keys(added)
     return {f"/api/{path}/{{key}}/": key for path, key in found.items()}
+
+
+def agents_keys(added: Callable[..., str]) -> dict[str, str]:
+    """A row's key of each collection of the agents."""
+    time = "2026-08-01T12:00:00Z"
+    definition = added(
+        "workflow-definitions", "id", workflow_name="w", version="1", workflow_type="t",
+        definition="d", created_by="me",
+    )  # fmt: skip
+    workflow = added(
+        "workflows", "workflow_id", filename="a.stf", daq_state="run", daq_substate="physics",
+        generated_time=time, stf_start_time=time, stf_end_time=time,
+    )  # fmt: skip
+    return {
+        "systemagents": added("systemagents", "id", instance_name="a"),
+        "subscribers": added("subscribers", "subscriber_id", subscriber_name="a"),
+        "logs": added(
+            "logs", "id", app_name="a", instance_name="a", timestamp=time, levelname="INFO",
+            message="m", module="m", funcname="f", lineno=1, process=1, thread=1,
+        ),
+        "workflow-definitions": definition,
+        "workflow-executions": added(
+            "workflow-executions", "execution_id", execution_id="e-1",
+            workflow_definition=definition, start_time=time, executed_by="me",
+        ),
+        "workflows": workflow,
+        "workflow-stages": added(
+            "workflow-stages", "stage_id", workflow=workflow, agent_name="a", agent_type="data",
+        ),
+        "workflow-messages": added(
+            "workflow-messages", "message_id", message_type="note", message_content={},
+        ),
+        "tf-slices": added(
+            "tf-slices", "id", fastmon_file="a.tf", slice_id=1, tf_first=0, tf_last=0, tf_count=1,
+            run_number=1,
+        ),
+        "run-states": added("run-states", "run_number", run_number=1, phase="p", state="s"),
+        "system-state-events": added(
+            "system-state-events", "event_id", timestamp=time, run_number=1, event_type="e",
+            state="s",
+        ),
+        "workers": added("workers", "worker_id", worker_id="w", run_number=1, status="s"),
+    }  # fmt: skip
 
 
 def operations(description: dict) -> Iterator[APIOperation]:

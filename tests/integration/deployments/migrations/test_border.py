@@ -84,6 +84,16 @@ FORBIDDEN = {
         "INSERT INTO pcs_campaign (id, name, lifecycle, created_by, created_at, updated_at)"
         " VALUES (2147483647, 'x', 'future', 'me', now(), now())"
     ),
+    "choose an agent's id": (
+        "INSERT INTO swf_systemagent (id, instance_name, agent_type, description, status,"
+        " operational_state, workflow_enabled, current_stf_count, total_stf_processed,"
+        " created_at, updated_at)"
+        " VALUES (9, 'a', 'x', '', 'OK', 'READY', true, 0, 0, now(), now())"
+    ),
+    "change a log record": "UPDATE swf_applog SET message = ''",
+    "delete a namespace": "DELETE FROM swf_namespace",
+    "forget the counters": "DELETE FROM swf_persistent_state",
+    "give a run another number": "UPDATE swf_run_state SET run_number = 1",
     "read what is kept of a key": "SELECT key_hash FROM api_token",
     "make a session": ("INSERT INTO api_session VALUES ('x', 1, now(), now() + interval '1 day')"),
     "read the sessions": "SELECT * FROM api_session",

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from flows.common import events
 from flows.common.database import transaction
 from flows.common.models import Event
+from tests.declared_events import problem_of
 from tests.integration.api.pcs.services.test_imports import HEADER, TOP
 from tests.pcs_client import Pcs
 
@@ -55,6 +56,7 @@ def test_the_announcement_has_the_fields_of_every_message(pcs, database):
     with transaction(database.ops_engine) as session:
         [event] = session.scalars(select(Event).where(Event.msg_type == "prodtask_changed"))
         model = events.message_event({"sender": "prodops"} | event.payload, at=event.at)
+        assert problem_of(model) is None
     assert event.payload["sent_at"] == model.at.isoformat() == event.payload["timestamp"]
     assert {"sender_agent", "recipient_agent", "queue_name", "msg_type"} <= event.payload.keys()
     assert (event.namespace, event.processed_by) == (model.namespace, model.processed_by)

@@ -18,11 +18,16 @@ from flows.common.run import PartsFailed
 from flows.common.settings import settings
 from flows.housekeeping import flow
 from flows.housekeeping.actions import PRUNE_HISTORY
+from flows.housekeeping.repository import History
 from tests.databases import Database
 
 pytestmark = pytest.mark.integration
 
-EVENTS, RUNS = "delete_old_events", "delete_old_flow_runs"
+PARTS = {
+    "events": "delete_old_events",
+    "flow_runs": "delete_old_flow_runs",
+    "arrivals": "delete_old_arrivals",
+}
 
 
 @pytest.fixture
@@ -52,34 +57,35 @@ def gives(value: Any) -> Callable[[], Any]:
     return part
 
 
-def test_both_histories_are_kept_to_their_age(database, claimed, monkeypatch):
-    monkeypatch.setattr(flow, EVENTS, flow.delete_old_events.fn)
-    monkeypatch.setattr(flow, RUNS, gives(3))
-    assert flow.prune_history.fn() == {"events": 0, "flow_runs": 3}
+def test_all_histories_are_kept_to_their_age(database, claimed, monkeypatch):
+    for part in ("delete_old_events", "delete_old_arrivals"):
+        monkeypatch.setattr(flow, part, getattr(flow, part).fn)
+    monkeypatch.setattr(flow, "delete_old_flow_runs", gives(3))
+    nothing = {each.value: 0 for each in History}
+    result = {"events": 0, "flow_runs": 3, "arrivals": nothing}
+    assert flow.prune_history.fn() == result
     assert ended(database, claimed).state == "completed"
 
 
 @pytest.mark.parametrize(
     "error", [OutsideUnavailable("Prefect is away"), ValueError("odd"), OSError("x")]
 )
-@pytest.mark.parametrize(
-    ("bad", "name", "result"),
-    [(EVENTS, "events", {"flow_runs": 3}), (RUNS, "flow_runs", {"events": 3})],
-)
-def test_one_that_fails_is_named_and_the_other_is_done(
-    database, claimed, monkeypatch, *, error, bad, name, result
+@pytest.mark.parametrize("bad", PARTS)
+def test_one_that_fails_is_named_and_the_others_are_done(
+    database, claimed, monkeypatch, *, error, bad
 ):
-    for part in (EVENTS, RUNS):
-        monkeypatch.setattr(flow, part, gives(error if part == bad else 3))
+    for name, part in PARTS.items():
+        monkeypatch.setattr(flow, part, gives(error if name == bad else 3))
     with pytest.raises(PartsFailed):
         flow.prune_history.fn()
     row = ended(database, claimed)
-    assert (row.state, row.result, row.error) == ("failed", result, f"{name}: {error}")
+    done = {name: 3 for name in PARTS if name != bad}
+    assert (row.state, row.result, row.error) == ("failed", done, f"{bad}: {error}")
 
 
 def test_a_request_that_is_another_s_by_now_is_left_to_it(database, claimed, monkeypatch):
-    monkeypatch.setattr(flow, EVENTS, gives(ClaimLost("lost")))
-    monkeypatch.setattr(flow, RUNS, gives(AssertionError("not to be done")))
+    monkeypatch.setattr(flow, "delete_old_events", gives(ClaimLost("lost")))
+    monkeypatch.setattr(flow, "delete_old_flow_runs", gives(AssertionError("not to be done")))
     with pytest.raises(ClaimLost):
         flow.prune_history.fn()
     assert ended(database, claimed).finished_at is None

@@ -70,6 +70,7 @@ def test_a_spec_holds_the_whole_command_and_environment(tmp_path: Path):
         "death_signal": 9,
         "parent": "/state/supervisord.pid",
         "is_subreaper": False,
+        "directory": None,
     }
 
 
@@ -103,3 +104,9 @@ def test_postgres_is_stopped_by_its_fast_shutdown():
 def test_each_part_is_a_command_of_prodops():
     for name, part in parts().items():
         assert part.argv == (sys.executable, "-m", "deployments.cli", name)
+
+
+def test_a_daemon_goes_into_the_background_and_gives_up_when_it_is_told_to():
+    config = supervisor_config(Layout(Path("/state")), [_PART], is_daemon=True, start_retries=3)
+    assert "nodaemon = false" in config
+    assert "startretries = 3" in config

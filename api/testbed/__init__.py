@@ -1,0 +1,1 @@
+"""Commands to users' testbeds, over REST."""

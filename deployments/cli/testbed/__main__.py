@@ -1,0 +1,5 @@
+"""`python -m deployments.cli.testbed`."""
+
+from deployments.cli.testbed import main
+
+main()

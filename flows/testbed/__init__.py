@@ -1,0 +1,1 @@
+"""Commands to users' testbeds: what is asked of the controller that runs a user's agents."""
