@@ -26,7 +26,9 @@ NEWEST: Final = 2**63 - 1
 _MARKS: Final = 400
 _LATE: Final = timedelta(minutes=10)  # data of a run come after its end
 # Not as parameters: the planner would not know that the lifecycle's index has them all.
-_LIFECYCLE: Final = [literal_column(f"'{each}'") for each in sorted(LIFECYCLE)]
+_LIFECYCLE: Final[list[ColumnElement[str]]] = [
+    literal_column(f"'{each}'") for each in sorted(LIFECYCLE)
+]
 _LAST: Final = 2000
 _MOST_PARTICIPANTS: Final = 100
 
