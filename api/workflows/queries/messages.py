@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, false, func, select
+from sqlalchemy import ColumnElement, and_, func, literal_column, select
 from sqlalchemy.orm import Session
 
 from api.agents import lines
@@ -25,14 +25,18 @@ SHOWN: Final = 50
 NEWEST: Final = 2**63 - 1
 _MARKS: Final = 400
 _LATE: Final = timedelta(minutes=10)  # data of a run come after its end
+# Not as parameters: the planner would not know that the lifecycle's index has them all.
+_LIFECYCLE: Final[list[ColumnElement[str]]] = [
+    literal_column(f"'{each}'") for each in sorted(LIFECYCLE)
+]
 _LAST: Final = 2000
 _MOST_PARTICIPANTS: Final = 100
 
 
 def _of(execution: ExecutionView) -> ColumnElement[bool]:
-    """Which events are messages of the execution's run; without a run, none is known to be."""
+    """Which events are the execution's messages: its run's, as the original names no execution."""
     if execution.run_number is None:
-        return false()
+        return Event.execution_id == execution.execution_id
     until = execution.ended or now()
     return and_(
         Event.run_id == str(execution.run_number),
@@ -68,9 +72,10 @@ def counts(session: Session, execution: ExecutionView) -> list[MessageCount]:
 
 def changes(session: Session, execution: ExecutionView) -> list[tuple[str, datetime]]:
     """The lifecycle messages, in order."""
-    query = select(Event.msg_type, Event.at).where(
-        Event.run_id == str(execution.run_number), Event.msg_type.in_(sorted(LIFECYCLE))
-    )
+    is_its = Event.run_id == str(execution.run_number)  # by an index of its own
+    if execution.run_number is None:
+        is_its = _of(execution)
+    query = select(Event.msg_type, Event.at).where(is_its, Event.msg_type.in_(_LIFECYCLE))
     return [(kind, at) for kind, at in session.execute(query.order_by(Event.id))]
 
 

@@ -90,6 +90,14 @@ def test_what_is_unfolded_stays_so_when_the_page_is_brought_up_to_date(visit, en
     expect(visit.page.locator('tr[data-agent="gone"]')).to_be_visible()
 
 
+CREDENTIALS = [
+    {"kind": kind, "not_after": not_after, "problem": problem, "is_renewed": is_renewed}
+    for kind, not_after, problem, is_renewed in (
+        ("x509 proxy of the payload logs", "2001-01-01T00:00:00+00:00", "expired at " * 9, False),
+        ("x509 proxy of produced data", "2101-01-01T00:00:00+00:00", None, False),
+        ("token of PanDA", "2001-01-01T00:00:00+00:00", None, True),
+    )
+]
 LOOKS = {
     "light": {},
     "narrow-dark": {
@@ -104,7 +112,7 @@ LOOKS = {
 @pytest.mark.parametrize("look", ["narrow-dark", pytest.param("light", marks=pytest.mark.slow)])
 def test_the_page_is_seen(chromium, served_api, engine, look):
     """A screenshot to look at; the page is not wider than its screen, whatever words come."""
-    beat(engine, PartKind.WORKER)
+    beat(engine, PartKind.WORKER, credentials=CREDENTIALS)
     connect_bridge(engine, "broker_away", "unbroken" * 40)
     hear_agent(engine, "a" * 100, hostname="h" * 100, description="d" * 200, pid=2**31 - 1)
     put_aside(engine, b"x" * 900, reason="r" * 300)
