@@ -77,6 +77,12 @@ def _hindrances(row: PartRow) -> Iterator[WaitReason]:
                 yield reason
 
 
+def is_published(rows: Sequence[PartRow]) -> bool:
+    """Whether events go to the topic, unless every bridge says that it publishes none."""
+    bridges = [each for each in rows if each.kind is PartKind.BRIDGE]
+    return not bridges or any(each.details.get("publishes") is not False for each in bridges)
+
+
 def credentials_of(row: PartRow) -> Iterator[CredentialView]:
     """The credentials of which a worker has said until when they are good."""
     said = row.details.get("credentials")

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from api.agents import lines
 from api.http.standing import in_words as standing_in_words
 from api.requests.views import views
-from api.system.domain import Whole, credentials_of, in_words, part_of
+from api.system.domain import Whole, credentials_of, in_words, is_published, part_of
 from api.system.queries import events, parts, queues, set_aside
 from api.system.queries.set_aside import Wanted
 from api.system.views import SystemView
@@ -24,7 +24,8 @@ _AGENTS: Final = 200
 def read(session: Session, settings: Settings) -> SystemView:
     """The state of the system, in a fresh session, which is made to see one of the database."""
     last_event_id = freeze(session)
-    rows, waiting, at = parts.read(session), queues.read(session), now()
+    rows, at = parts.read(session), now()
+    waiting = queues.read(session, is_published=is_published(rows))
     agents = lines.newest(session, _AGENTS)
     whole = Whole(
         ops_side=standing_in_words(standing.read(session), at=at),

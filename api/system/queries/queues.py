@@ -19,8 +19,8 @@ _FAILED_WITHIN: Final = timedelta(days=1)
 _LOOKED_AT: Final = 5000
 
 
-def read(session: Session) -> QueuesView:
-    """The queues now."""
+def read(session: Session, *, is_published: bool) -> QueuesView:
+    """The queues now; without publishing, no event waits for it."""
     oldest = func.min(SetAsideMessage.at)
     is_open = SetAsideMessage.state == SetAsideState.OPEN
     number, since = session.execute(select(func.count(), oldest).where(is_open)).one()
@@ -28,7 +28,7 @@ def read(session: Session) -> QueuesView:
         requests=_requests(session),
         set_aside=number,
         set_aside_oldest=since,
-        unpublished=repository.unpublished(session, most=_LOOKED_AT),
+        unpublished=repository.unpublished(session, most=_LOOKED_AT) if is_published else None,
         unpublished_most=_LOOKED_AT,
     )
 

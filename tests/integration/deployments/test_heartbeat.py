@@ -8,13 +8,14 @@ from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.exc import ProgrammingError
 
 from deployments.heartbeat import Heartbeat
 from flows.common import standing
 from flows.common.database import transaction
 from flows.common.database_errors import DatabaseUnavailable
-from flows.common.models import PartKind
+from flows.common.models import OpsPart, PartKind
 from flows.common.settings import settings
 from flows.common.wait_reasons import WaitKind, WaitReason
 from tests.databases import Database
@@ -130,3 +131,28 @@ def test_a_worker_that_cannot_say_what_keeps_it_is_heard_all_the_same(
     heartbeat.wait_reasons = fail
     heartbeat.beat()
     assert read(database).workers == ((),)
+
+
+def details(database: Database) -> object:
+    with transaction(database.web_engine) as session:
+        return session.scalar(select(OpsPart.details))
+
+
+def test_what_else_a_part_says_is_read_by_the_web_tier(
+    heartbeat: Heartbeat, database: Database
+) -> None:
+    heartbeat.details = lambda: {"credentials": []}
+    heartbeat.beat()
+    assert details(database) == {"credentials": []}
+
+
+def test_a_part_whose_details_cannot_be_said_is_heard_all_the_same(
+    heartbeat: Heartbeat, database: Database
+) -> None:
+    def fail() -> dict[str, object]:
+        raise KeyError("x")
+
+    heartbeat.details = fail
+    heartbeat.beat()
+    assert read(database).is_worker_heard
+    assert details(database) == {}

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from api.system.domain import PartRow, credentials_of, is_usable, part_of
+from api.system.domain import PartRow, credentials_of, is_published, is_usable, part_of
 from api.system.views import CredentialView
 from flows.common.models import PartKind
 
@@ -75,3 +75,12 @@ def test_a_credential_is_usable_until_it_expires_unless_it_is_renewed(
         said_at=NOW,
     )
     assert is_usable(credential, NOW) is usable
+
+
+@pytest.mark.parametrize(
+    ("said", "published"),
+    [([], True), ([True, False], True), ([False, False], False), ([None], True)],
+)
+def test_events_are_published_unless_every_bridge_says_that_it_does_not(said, published):
+    bridges = [row(PartKind.BRIDGE, details={"publishes": each}) for each in said]
+    assert is_published([row(), *bridges]) is published
