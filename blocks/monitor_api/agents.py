@@ -66,6 +66,14 @@ class AgentApi(Connection):
             raise RequestRefused(_OK, f"{self.url}/api/{collection}/ gave no JSON array")
         return found
 
+    def count(self, collection: str, **filters: str) -> int:
+        """How many rows of a collection the filters leave."""
+        found = self._answer("GET", f"/api/{collection}/", params={**filters, "limit": "1"})
+        number = found.get("count") if isinstance(found, dict) else None
+        if not isinstance(number, int):
+            raise RequestRefused(_OK, f"{self.url}/api/{collection}/ gave no count")
+        return number
+
     def row(self, collection: str, key: object) -> dict[str, Any] | None:
         """The row of that key; None where there is none."""
         try:

@@ -33,12 +33,15 @@ class BusTransport:
         access: How the broker is reached.
         name: The agent's name, once it is registered: its client id, and its subscription's.
         report: Is told, once, that the broker is away.
+        record: Has the monitor know of a message that it does not see, since the topic is not where
+            it goes; it raises `OutsideUnavailable` where it may not have been recorded.
         topic: What is subscribed.
     """
 
     access: BrokerAccess
     name: Callable[[], str]
     report: Callable[[str], None]
+    record: Callable[[Outgoing], None] = lambda _message: None
     topic: str = EPIC_TOPIC
     is_connected: bool = False
     has_destinations: bool = True
@@ -87,6 +90,8 @@ class BusTransport:
         text = json.dumps(message.body)
         headers = {"persistent": "true", **message.headers}
         connection.send_all([Frame(destination=message.destination, body=text, headers=headers)])
+        if message.destination != self.topic:
+            self.record(message)
 
     def close(self) -> None:
         """See `Transport`."""

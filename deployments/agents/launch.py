@@ -16,7 +16,7 @@ from deployments.agents import log_records
 from deployments.agents.bus_transport import BusTransport
 from deployments.agents.memory import Memory
 from deployments.agents.runtime import BAD_CONFIGURATION, Agent, Runtime
-from deployments.agents.transport import RestTransport, Transport
+from deployments.agents.transport import Outgoing, RestTransport, Transport
 from deployments.bridge.access import access_of
 from flows.common.settings import BadSetting, settings
 
@@ -74,7 +74,22 @@ def _transport(api: AgentApi, monitor: MonitorApi, name: Callable[[], str]) -> T
     bus = settings().bus
     if bus.host is None:
         return RestTransport(api, monitor, report)
-    return BusTransport(access_of(bus), name, report)
+    return BusTransport(access_of(bus), name, report, lambda message: _record(api, message))
+
+
+def _record(api: AgentApi, message: Outgoing) -> None:
+    """Have the monitor know of a message that goes where it does not listen; none is relayed."""
+    body = message.body
+    row = {
+        "message_type": body["msg_type"],
+        "message_content": body,
+        "queue_name": message.destination.rpartition("/")[2],
+        "is_successful": True,
+        **{name: body.get(name) for name in ("namespace", "execution_id")},
+        "run_id": None if body.get("run_id") is None else str(body["run_id"]),
+        "sender_agent": body.get("sender"),
+    }
+    api.add("workflow-messages", {name: each for name, each in row.items() if each is not None})
 
 
 def run(make: Callable[[Runtime], Agent], setup: Setup) -> int:

@@ -18,6 +18,7 @@ from rich.table import Table
 from blocks import monitor_api
 from blocks.errors import ProdOpsError
 from deployments.demo.stream import listening
+from deployments.sandbox.broker.access import AGENT_USER, HOST, broker_environment, login_file
 from deployments.stack.stack import Stack
 from deployments.testbed.environment import Monitor
 from deployments.testbed.lifecycle import UserTestbed
@@ -88,8 +89,16 @@ def agents_of(stack: Stack) -> Iterator[UserTestbed]:
     """A testbed in the stack's state directory, whose agents end with it."""
     own = {"state_dir": stack.state_dir / "testbed", "user": "demo"}
     testbed = stack.settings.testbed.model_copy(update=own)
-    settings = stack.settings.model_copy(update={"testbed": testbed})
-    made = UserTestbed(settings, given={})
+    settings, given = stack.settings.model_copy(update={"testbed": testbed}), dict[str, str]()
+    if settings.sandbox.broker:
+        given = broker_environment(settings, AGENT_USER)
+        bus = {
+            "host": HOST,
+            "port": settings.sandbox.broker_port,
+            "login_file": login_file(settings, AGENT_USER),
+        }
+        settings = settings.model_copy(update={"bus": settings.bus.model_copy(update=bus)})
+    made = UserTestbed(settings, given=given)
     try:
         yield made
     finally:
@@ -103,14 +112,19 @@ def show(stack: Stack, testbed: UserTestbed, token: str, console: Console) -> No
         DemoFailed: The run did not come through whole.
         AgentsNotReady: An agent did not start.
     """
-    console.print("agents: data, processing, fast_processing; their messages go over REST, since "
-                  "no broker is needed for that", markup=False)  # fmt: skip
+    console.print(f"agents: data, processing, fast_processing; {_way(stack)}", markup=False)
     viewer = _Viewer()
     with monitor_api.MonitorApi(stack.api_url, token) as api, listening(api, viewer.see):
         report = _run(testbed, Monitor(url=stack.api_url, token=token), console, stack.state_dir)
         viewer.is_done.wait(_ARRIVAL_SECONDS)
     console.print(_table(viewer, report))
     _check(viewer, report)
+
+
+def _way(stack: Stack) -> str:
+    if stack.settings.sandbox.broker:
+        return "their messages go by the message bus"
+    return "their messages go over REST, since ActiveMQ is not installed"
 
 
 def _run(testbed: UserTestbed, monitor: Monitor, console: Console, directory: Path) -> Report:

@@ -12,6 +12,7 @@ from rich.console import Console
 from sqlalchemy import make_url
 
 from deployments.demo import data_taking, payload_logs, provenance, submission
+from deployments.sandbox.broker.programs import find_programs
 from deployments.stack.running import StartProgress, addresses
 from deployments.stack.stack import Stack
 from flows.common import access, callers
@@ -35,8 +36,9 @@ def run() -> int:
     console = Console()
     began = time.monotonic()
     progress = StartProgress(console)
+    has_broker = {"PRODOPS_SANDBOX_BROKER": "true"} if find_programs() is not None else {}
     with (
-        Stack.temporary(_SETTINGS, listener=progress) as stack,
+        Stack.temporary(_SETTINGS | has_broker, listener=progress) as stack,
         data_taking.agents_of(stack) as testbed,
     ):
         progress.close()

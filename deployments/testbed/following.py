@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from deployments.testbed.interruption import Interruption
 from deployments.testbed.progress import Progress
 
 _TICK_SECONDS: Final = 0.2
+_RECOUNT_SECONDS: Final = 1.0
 _LOOK_SECONDS: Final = 2.0
 _SETTLE_SECONDS: Final = 15.0
 _QUIET_SECONDS: Final = 1.0
@@ -33,6 +35,7 @@ class Follower:
         interruption: Whether somebody wants the workflow to stop.
         say: Tells people something, in a line.
         heard: Is called with each event of the execution.
+        recount: Counts anew what the stream does not say: what agents send elsewhere on a bus.
     """
 
     api: ActionApi
@@ -41,6 +44,7 @@ class Follower:
     interruption: Interruption
     say: Say
     heard: Callable[[StreamEvent], None]
+    recount: Callable[[], None] = lambda: None
     _looked_at: float = 0.0
     _is_stop_asked: bool = False
     _is_away: bool = False
@@ -69,9 +73,12 @@ class Follower:
         """
         deadline = time.monotonic() + _SETTLE_SECONDS
         counts = self.progress.counts
-        heard_at, total = time.monotonic(), counts.total()
+        heard_at, total, recounted_at = time.monotonic(), counts.total(), -math.inf
         while not self.interruption.is_wanted and time.monotonic() < deadline:
             self._hear(_TICK_SECONDS)
+            if time.monotonic() > recounted_at + _RECOUNT_SECONDS:
+                recounted_at = time.monotonic()
+                self.recount()
             if counts.total() != total:
                 heard_at, total = time.monotonic(), counts.total()
             is_complete = all(counts[name] >= number for name, number in expected.items())

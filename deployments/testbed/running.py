@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from filelock import FileLock, Timeout
 
+from blocks.errors import OutsideUnavailable
 from blocks.monitor_api import StreamEvent, StreamFilter
 from blocks.monitor_api.actions import ActionApi, ActionState
 from blocks.monitor_api.agents import AgentApi
@@ -28,6 +29,8 @@ COMPLETED, FAILED, INTERRUPTED = 0, 1, 130
 """Exit codes of a run; a bad configuration's is 2."""
 _SAID_OF_EACH_STF: Final = {"data": "stf_ready", "processing": "processing_complete"}
 """What agents of ours say of each STF."""
+_SENT_ELSEWHERE: Final = ("processing_complete", "slice")
+"""What goes to destinations of its own on a bus."""
 
 Say = Callable[[str], None]
 
@@ -142,6 +145,7 @@ class Runner:
     def _play(self, plan: Plan, form: Mapping[str, Any], instances: Mapping[str, str]) -> Report:
         with ExitStack() as opened:
             api = opened.enter_context(ActionApi(self.monitor.url, self.monitor.token))
+            agents = opened.enter_context(AgentApi(self.monitor.url, self.monitor.token))
             stream = opened.enter_context(MonitorApi(self.monitor.url, self.monitor.token))
             wanted = StreamFilter(msg_types=MSG_TYPES)
             events = opened.enter_context(reading(stream.follow(wanted), report=self.say))
@@ -152,6 +156,7 @@ class Runner:
             follower = Follower(
                 api, events, progress, self.interruption, self.say,
                 heard=lambda event: self.heard(event, progress),
+                recount=lambda: _recount(agents, progress),
             )  # fmt: skip
             state, is_interrupted = follower.until_ended(), self.interruption.is_wanted
             follower.until_settled(_expected(plan, progress))
@@ -178,6 +183,19 @@ class Runner:
         except Timeout:
             text = "another `testbed run` of yours is under way; wait for it, or stop its workflow"
             raise TestbedBusy(text) from None
+
+
+def _recount(api: AgentApi, progress: Progress) -> None:
+    """Count what agents send to other destinations than the topic, from the monitor's record."""
+    if progress.run_number is None:
+        return
+    for name in _SENT_ELSEWHERE:
+        wanted = {"message_type": name, "run_id": progress.run_number}
+        try:
+            number = api.count("workflow-messages", **wanted)
+        except OutsideUnavailable:
+            return  # at the next time
+        progress.counts[name] = max(progress.counts[name], number)
 
 
 def _expected(plan: Plan, progress: Progress) -> dict[str, int]:

@@ -37,10 +37,10 @@ def password(settings: Settings, user: str) -> str:
     return read_login(login_file(settings, user)).password
 
 
-def broker_environment(settings: Settings) -> dict[str, str]:
-    """The settings by which the ops side reaches the sandbox's broker."""
+def broker_environment(settings: Settings, user: str = OPS_USER) -> dict[str, str]:
+    """The settings by which a user, by default the ops side, reaches the sandbox's broker."""
     return {
         "PRODOPS_BUS_HOST": HOST,
         "PRODOPS_BUS_PORT": str(settings.sandbox.broker_port),
-        "PRODOPS_BUS_LOGIN_FILE": os.fspath(login_file(settings, OPS_USER)),
+        "PRODOPS_BUS_LOGIN_FILE": os.fspath(login_file(settings, user)),
     }
