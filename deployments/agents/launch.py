@@ -1,4 +1,4 @@
-"""An agent as a process: its parts put together, over REST."""
+"""An agent as a process: its parts put together, by the message bus where one is set, or REST."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from blocks.monitor_api.agents import AgentApi
 from blocks.monitor_api.client import MonitorApi
 from blocks.monitor_api.errors import BadMonitorAddress, TokenRefused
 from deployments.agents import log_records
+from deployments.agents.bus_transport import BusTransport
 from deployments.agents.memory import Memory
 from deployments.agents.runtime import BAD_CONFIGURATION, Agent, Runtime
-from deployments.agents.transport import RestTransport
+from deployments.agents.transport import RestTransport, Transport
+from deployments.bridge.access import access_of
 from flows.common.settings import BadSetting, settings
 
 _TIMEOUT_SECONDS: Final = 10.0
@@ -63,6 +65,18 @@ class Setup:
         return cls(chosen, memory or default, url or configured.api.monitor_url, found)
 
 
+def _transport(api: AgentApi, monitor: MonitorApi, name: Callable[[], str]) -> Transport:
+    """The message bus where one is set, else the monitor's REST."""
+
+    def report(line: str) -> None:
+        _log.warning("%s", line)
+
+    bus = settings().bus
+    if bus.host is None:
+        return RestTransport(api, monitor, report)
+    return BusTransport(access_of(bus), name, report)
+
+
 def run(make: Callable[[Runtime], Agent], setup: Setup) -> int:
     """Run the agent that `make` makes of its runtime, until a signal.
 
@@ -76,7 +90,7 @@ def run(make: Callable[[Runtime], Agent], setup: Setup) -> int:
             MonitorApi(setup.url, setup.token, timeout_seconds=_TIMEOUT_SECONDS) as monitor,
             Memory.open(setup.memory, api.url) as memory,
         ):
-            transport = RestTransport(api, monitor, report=lambda line: _log.warning("%s", line))
+            transport = _transport(api, monitor, lambda: runtime.name)
             own = settings().agent
             runtime = Runtime(api, transport, memory, own, namespace=setup.namespace)
             return runtime.run(make(runtime))

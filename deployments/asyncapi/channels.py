@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from flows.common.settings.bus import BusSettings
 
-OPS, TOPIC, REPLY, STREAM = "opsQueue", "topic", "reply", "stream"
+OPS, WORKFLOWS, TOPIC = "opsQueue", "workflowQueue", "topic"
+REPLY, STREAM = "reply", "stream"
 Named = dict[str, dict[str, Any]]
 SECURITY: Final = {
     "login": {"type": "userPassword", "description": "User and password at the broker."},
@@ -64,6 +65,13 @@ def _channels() -> Named:
             "address": default("ops_queue"),
             "title": "Requests",
             "description": "Queue of the requests for actions (`PRODOPS_BUS_OPS_QUEUE`).",
+            "servers": broker,
+        },
+        WORKFLOWS: {
+            "address": default("workflow_queue"),
+            "title": "Requests for workflows",
+            "description": "Queue of the workflow runner, where prodops is it "
+            "(`PRODOPS_BUS_WORKFLOW_QUEUE`, `PRODOPS_BUS_IS_RUNNER`).",
             "servers": broker,
         },
         TOPIC: {

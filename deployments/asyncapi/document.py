@@ -17,6 +17,7 @@ from deployments.asyncapi.channels import (
     SECURITY,
     STREAM,
     TOPIC,
+    WORKFLOWS,
     Named,
     channel_of,
     ref,
@@ -42,6 +43,7 @@ def document() -> dict[str, Any]:
     schemas = published.schemas()
     messages = {
         OPS: {each.name: _taken(each) for each in received.of_ops_queue()},
+        WORKFLOWS: {each.name: _taken(each) for each in received.of_workflow_queue()},
         TOPIC: _of_peers() | _on_topic(schemas),
         REPLY: {each.name: _taken(each) for each in (received.pong(),)},
         STREAM: {**_control(), ANYTHING: _relayed(), **_on_stream(schemas)},
@@ -93,6 +95,9 @@ def _operations(messages: Named) -> Named:
                 "messages": [ref("channels", REPLY, "messages", "pong")],
             },
         },
+        "takeWorkflowRequest": _operation(
+            "receive", WORKFLOWS, messages[WORKFLOWS], "Run a workflow, stop it, or tell of it."
+        ),
         "takeMessage": _operation("receive", TOPIC, _of_peers(), "Relay it, and sample its STF."),
         "publishEvent": _operation("send", TOPIC, published.on_topic(), "Announce an event."),
         "streamEvents": {

@@ -19,6 +19,7 @@ _HEADINGS: Final = {
     "flows.submission.messages": "Of a submission",
     "api.pcs.messages": "Of PCS's tasks",
     "deployments.relay.messages": "Of flow runs",
+    "deployments.bridge.messages": "Of the workflow runner",
     "deployments.bridge.unbuilt": "Of what is not carried out",
 }
 """Of the modules whose own name says too little."""
@@ -96,6 +97,10 @@ def _received() -> Iterator[str]:
             if each.answer
         ],
     )
+    yield from ("", "### On the queue of the workflow runner", "")
+    yield f"`{default('workflow_queue')}` (`PRODOPS_BUS_WORKFLOW_QUEUE`), where prodops is the"
+    yield "runner (`PRODOPS_BUS_IS_RUNNER`). What cannot be run is set aside, with the reason."
+    yield from ("", *_messages(received.of_workflow_queue(), ()))
     yield from ("", "### On the topic, and over REST", "")
     yield f"`{default('topic')}` (`PRODOPS_BUS_TOPIC`), and `POST /api/messages/`."
     yield from (*_lines(_RECEIVED), "", *_of_topic())

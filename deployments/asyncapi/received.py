@@ -9,7 +9,14 @@ from typing import Any, Final
 from pydantic import BaseModel, Field
 
 from deployments.asyncapi.schemas import Schema, example_of, in_one_line, schema_of, with_keys
-from deployments.bridge.messages import HealthPing, Pong, Shutdown
+from deployments.bridge.messages import (
+    HealthPing,
+    Pong,
+    RunWorkflowMessage,
+    Shutdown,
+    StatusRequest,
+    StopWorkflowMessage,
+)
 from deployments.bridge.unbuilt import UNBUILT, Answer
 from flows.common import actions
 from flows.common.actions import Action
@@ -83,6 +90,14 @@ _VALUES: Final[dict[str, dict[str, Any]]] = {
 def of_ops_queue() -> list[Received]:
     """What the queue of the ops agent takes: requests for actions, control, what is not built."""
     return [*_requests(), *_control(), *_unbuilt()]
+
+
+def of_workflow_queue() -> list[Received]:
+    """What the workflow runner's queue takes, where prodops is the runner."""
+    forms = (RunWorkflowMessage, StopWorkflowMessage, StatusRequest)
+    return [
+        _received(msg_type_of(form), in_one_line(form.__doc__), schema_of(form)) for form in forms
+    ]
 
 
 def of_topic() -> list[Received]:

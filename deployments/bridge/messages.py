@@ -34,6 +34,39 @@ class Pong(BaseModel):
     pid: int = Field(description="Number of its process.", examples=[4242])
 
 
+class RunWorkflowMessage(BaseModel):
+    """Run a workflow; `params` override its configuration, wherever they are read."""
+
+    msg_type: Literal["run_workflow"]
+    namespace: str = Field(description="Namespace of its messages.", examples=["testbed"])
+    workflow_name: str = Field("stf_datataking", description="The workflow.")
+    config: str = Field(
+        "fast_processing_default", description="Name of the workflow's configuration."
+    )
+    realtime: bool = Field(True, description="In its own time; else as fast as it can.")
+    duration: float = Field(0, description="Seconds after which it is ended; 0: when it is done.")
+    params: dict[str, bool | int | float | str] = Field(
+        {}, description="Values of parameters, by name.", examples=[{"stf_count": 5}]
+    )
+
+
+class StopWorkflowMessage(BaseModel):
+    """Stop an execution, or all of a namespace; each ends with its `end_run`."""
+
+    msg_type: Literal["stop_workflow"]
+    execution_id: str | None = Field(
+        None, description="The execution.", examples=["stf_datataking-shift-0042"]
+    )
+    namespace: str | None = Field(None, description="Whose executions, where none is named.")
+
+
+class StatusRequest(BaseModel):
+    """Say which executions have not ended: by the event `workflow_status`."""
+
+    msg_type: Literal["status_request"]
+    namespace: str | None = Field(None, description="Of which namespace; absent: of all.")
+
+
 class RunningExecution(EventPart):
     """An execution of a workflow that has not ended."""
 

@@ -9,11 +9,11 @@ from typing import Final
 
 from sqlalchemy.orm import Session as SqlSession
 
-from blocks.message_broker.access import BrokerAccess
 from blocks.message_broker.errors import BadLogin, BrokerUnavailable
 from blocks.message_broker.frames import Subscription
 from deployments.agent_row import ops_agent_name
 from deployments.bridge import commands, workflows
+from deployments.bridge.access import access_of
 from deployments.bridge.control import Control
 from deployments.bridge.publishing import Publisher
 from deployments.bridge.reading import Read
@@ -127,21 +127,6 @@ class _Service:
             stopping=self._stopping,
             keep_lock=keep_lock,
         )
-
-
-def access_of(bus: BusSettings) -> BrokerAccess:
-    """How the broker is reached."""
-    return BrokerAccess(
-        host=bus.host or "",
-        port=bus.port,
-        login_file=bus.login_file,
-        client_id=bus.client_id,
-        has_tls=bus.has_tls,
-        ca_file=bus.ca_file,
-        certificate_file=bus.certificate_file,
-        key_file=bus.key_file,
-        heartbeat_seconds=bus.heartbeat_seconds,
-    )
 
 
 def subscriptions_of(bus: BusSettings) -> list[Subscription]:

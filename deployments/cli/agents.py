@@ -56,8 +56,9 @@ def run_agent(
     """Run an agent of the testbed until SIGTERM or Ctrl+C.
 
     `data` registers runs and STFs, and announces each STF as ready; `processing` takes note of
-    STFs that are ready; `fast-processing` cuts sampled TF files into slices. A monitor that is away
-    is waited for. Ends with 0 at a signal, with 2 where something is configured wrongly, else 1.
+    STFs that are ready; `fast-processing` cuts sampled TF files into slices. Messages go by the bus
+    where PRODOPS_BUS_HOST is set, else by the monitor. A monitor that is away is waited for. Ends
+    with 0 at a signal, with 2 where something is configured wrongly, else 1.
     """
     from deployments.agents import launch  # noqa: PLC0415
 

@@ -44,6 +44,11 @@ class PartState:
         return self.state == "RUNNING"
 
     @property
+    def has_fallen(self) -> bool:
+        """Whether it ended before it had stood its first seconds."""
+        return self.state in {"BACKOFF", "FATAL"}
+
+    @property
     def is_ended(self) -> bool:
         """Whether it has no process and will get none by itself."""
         return self.state in _ENDED

@@ -17,8 +17,8 @@ from blocks.message_broker.connection import BrokerConnection
 from blocks.message_broker.errors import BadLogin, BrokerUnavailable
 from blocks.message_broker.frames import PREFIXES, Delivery, Outgoing, Subscription
 from blocks.monitor_api.back_off import BackOff
+from deployments.bridge.access import access_of
 from deployments.bridge.inbox import Inbox
-from deployments.bridge.service import access_of
 from flows.common.database import now
 from flows.common.settings.bus import BusSettings
 from flows.testbed.domain import Verb

@@ -109,10 +109,11 @@ class Commands:
         deadline, names = time.monotonic() + _START_SECONDS, list(names)
         while time.monotonic() < deadline:
             states = self.testbed.states()
-            fallen = [name for name in names if states[name].state in {"BACKOFF", "FATAL"}]
+            known = {name: states[name] for name in names if name in states}
+            fallen = [name for name in names if name not in known or known[name].has_fallen]
             if fallen:
                 raise NotStarted("\n".join(self._last_words(name) for name in fallen))
-            if all(states[name].is_running for name in names):
+            if all(each.is_running for each in known.values()):
                 return
             time.sleep(_POLL_SECONDS)
 

@@ -171,13 +171,14 @@ class _Controller:
         self._beat_now.set()
 
     def _carry_out(self, command: Mapping[str, Any]) -> None:
-        verb, target = Verb(command["verb"]), command["target"]
-        what = f"{verb} {target or ''}".strip()
+        what = f"{command['verb']} {command['target'] or ''}".strip()
         _log.info("command %d, of %s: %s", command["id"], command["requested_by"], what)
+        result, error = None, None
         try:
-            result, error = self.commands.do(verb, target, command["config"]), None
-        except ProdOpsError as refusal:
-            result, error = None, str(refusal)[:_LONGEST_ERROR]
+            verb = Verb(command["verb"])
+            result = self.commands.do(verb, command["target"], command["config"])
+        except (ProdOpsError, ValueError) as refusal:  # the monitor may know more verbs
+            error = str(refusal)[:_LONGEST_ERROR]
             _log.warning("command %d failed: %s", command["id"], error)
         try:
             self._patience.until_answered(

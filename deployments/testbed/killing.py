@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import signal
 import socket
 from collections.abc import Iterator, Mapping
@@ -85,7 +86,10 @@ def kill(api: AgentApi, found: Candidate) -> str:
     """
     with _held(found) as descriptor:
         signal.pidfd_send_signal(descriptor, signal.SIGKILL)
-    _await_end(found)
+        ended, _, _ = select.select([descriptor], [], [], _END_SECONDS)
+    if not ended:
+        text = f"process {found.pid} was sent SIGKILL, and has not ended"
+        raise NotKilled(f"{text}: it hangs in the kernel")
     done = f"{found.instance}: process {found.pid} was killed"
     if found.program:
         return f"{done}; the supervisor starts {found.program} again"
@@ -160,18 +164,6 @@ def _held(found: Candidate) -> Iterator[int]:
         raise NotKilled(f"{found.instance} has no process any more") from None
     finally:
         os.close(descriptor)
-
-
-def _await_end(found: Candidate) -> None:
-    try:
-        process = psutil.Process(found.pid)
-        if process.create_time() == found.created:
-            process.wait(_END_SECONDS)
-    except psutil.NoSuchProcess:
-        return
-    except psutil.TimeoutExpired:
-        text = f"process {found.pid} was sent SIGKILL, and has not ended"
-        raise NotKilled(f"{text}: it hangs in the kernel") from None
 
 
 def _note_exit(api: AgentApi, found: Candidate) -> None:

@@ -54,6 +54,8 @@ class Plan:
             known = [each.name for each in self.agents]
             path = self.configuration.path
             raise BadTestbed(f"{path}: there is no agent {name!r}{nearest(name, known)}")
+        if found[0].problem:
+            raise BadTestbed(found[0].problem)
         return found
 
 

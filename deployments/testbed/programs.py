@@ -29,6 +29,7 @@ IN_PRODOPS: Final = "fastmon"
 """What prodops does itself: no process of the testbed's does it."""
 CONTROLLER: Final = "agent-manager"
 """The program that is the user's controller."""
+_RESERVED: Final = frozenset({CONTROLLER, "supervisord"})
 _ALSO: Final = {
     "stf-data": "data",
     "stf-processing": "processing",
@@ -61,11 +62,19 @@ class Program:
 
 @dataclass(frozen=True, kw_only=True)
 class Agent:
-    """An agent of the configuration; without a program, prodops itself does its work."""
+    """An agent of the configuration; without a program, prodops itself does its work.
+
+    Attributes:
+        name: Its name there.
+        is_enabled: Whether it runs unless it is told otherwise.
+        program: What it runs.
+        problem: Why it cannot run, where it is not enabled; empty: it can.
+    """
 
     name: str
     is_enabled: bool
     program: Program | None
+    problem: str = ""
 
 
 def agents_of(configuration: TestbedConfiguration, state_dir: Path) -> list[Agent]:
@@ -76,16 +85,20 @@ def agents_of(configuration: TestbedConfiguration, state_dir: Path) -> list[Agen
         state_dir: Where agents of ours remember what they have dealt with.
 
     Raises:
-        BadTestbed: An agent is unknown, its program is missing, or it has two.
+        BadTestbed: An enabled agent is unknown, or its program is missing.
     """
-    return [
-        Agent(
-            name=name,
-            is_enabled=section.enabled,
-            program=_program_of(name, section, configuration, state_dir),
-        )
-        for name, section in configuration.agents.items()
-    ]
+    found = []
+    for name, section in configuration.agents.items():
+        program, problem = None, ""
+        try:
+            program = _program_of(name, section, configuration, state_dir)
+        except BadTestbed as error:
+            if section.enabled:
+                raise
+            problem = str(error)
+        agent = Agent(name=name, is_enabled=section.enabled, program=program, problem=problem)
+        found.append(agent)
+    return found
 
 
 def controller(state_dir: Path) -> Program:
@@ -99,8 +112,8 @@ def _program_of(
 ) -> Program | None:
     path = configuration.path
     where = f"{path}: [agents.{name}]"
-    if name == CONTROLLER:
-        raise BadTestbed(f"{where}: {name!r} is the controller, which runs anyway")
+    if name in _RESERVED:
+        raise BadTestbed(f"{where}: {name!r} is the name of a program that runs anyway")
     wanted = section.program or name
     if wanted in configuration.programs:
         described = configuration.programs[wanted]

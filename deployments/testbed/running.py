@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,7 @@ from deployments.testbed.errors import TestbedBusy
 from deployments.testbed.following import Follower
 from deployments.testbed.interruption import Interruption, Leave
 from deployments.testbed.lifecycle import Plan, UserTestbed
-from deployments.testbed.programs import OURS
+from deployments.testbed.programs import OURS, Agent
 from deployments.testbed.progress import MSG_TYPES, Progress
 from deployments.testbed.readiness import Readiness
 
@@ -120,14 +120,18 @@ class Runner:
             Leave: Ctrl+C, before the workflow began, or for the second time.
         """
         with self._alone():
-            instances = self.make_ready(plan, ready_seconds)
+            instances = self.make_ready(plan, plan.enabled, ready_seconds)
             return self._play(plan, form, instances)
 
-    def make_ready(self, plan: Plan, seconds: float) -> dict[str, str]:
-        """Start the enabled agents, and wait until they are ready; gives their names."""
-        agents = plan.enabled
+    def make_ready(self, plan: Plan, agents: Sequence[Agent], seconds: float) -> dict[str, str]:
+        """Start agents, and wait until they are ready; gives their names at the monitor.
+
+        Raises:
+            AgentsNotReady: Some are not.
+        """
         for name in self.testbed.start(plan, agents, self.monitor):
-            self.say(f"{name}: its command or its environment changed, or it is of this no more")
+            why = "its command or environment has changed, or the configuration has it no more"
+            self.say(f"{name} was stopped: {why}")
         with AgentApi(self.monitor.url, self.monitor.token) as api:
             return Readiness(api, self.testbed.supervision).wait(
                 agents,

@@ -58,11 +58,12 @@ _BEAT: Final = text("""
     FROM beat
     ON CONFLICT (instance_name) DO UPDATE SET
         last_heartbeat = excluded.last_heartbeat,
-        updated_at = excluded.updated_at,
-        (agent_type, description, status, agent_url, workflow_enabled, current_stf_count,
-         total_stf_processed, pid, hostname, operational_state, namespace, metadata, mq_connected,
-         other_pid, other_hostname, other_heartbeat) = (
-            SELECT coalesce(new.agent_type, old.agent_type),
+        (updated_at, agent_type, description, status, agent_url, workflow_enabled,
+         current_stf_count, total_stf_processed, pid, hostname, operational_state, namespace,
+         metadata, mq_connected, other_pid, other_hostname, other_heartbeat) = (
+            SELECT CASE WHEN new.instance_name IS NULL THEN old.updated_at
+                        ELSE excluded.updated_at END,
+                   coalesce(new.agent_type, old.agent_type),
                    coalesce(new.description, old.description),
                    coalesce(new.status, old.status),
                    CASE WHEN new.has_agent_url THEN new.agent_url ELSE old.agent_url END,

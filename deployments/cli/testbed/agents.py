@@ -28,6 +28,8 @@ from deployments.testbed.errors import BadTestbed
 from flows.common.settings import settings
 
 if TYPE_CHECKING:
+    from deployments.testbed.environment import Monitor
+    from deployments.testbed.lifecycle import Plan, UserTestbed
     from deployments.testbed.overview import Overview
 
 _DEGRADED, _DOWN = 1, 3
@@ -46,21 +48,10 @@ def start(
     token: Token = None,
 ) -> None:
     """Start the enabled agents, or one, and the controller; wait until they are ready."""
-    from blocks.monitor_api.agents import AgentApi  # noqa: PLC0415
-    from deployments.testbed.readiness import Readiness  # noqa: PLC0415
-
     with ending_in_one_line():
-        testbed, monitor = user_testbed(), monitor_of(url, token)
+        testbed = user_testbed()
         plan = plan_of(testbed, config)
-        agents = plan.chosen(agent)
-        for name in testbed.start(plan, agents, monitor):
-            say(f"{name}: its command or its environment changed, or it is of this no more")
-        with AgentApi(monitor.url, monitor.token) as api:
-            Readiness(api, testbed.supervision).wait(
-                agents,
-                seconds=ready_seconds or settings().testbed.ready_seconds,
-                became_ready=lambda name, instance: typer.echo(f"{name}: {instance} is ready"),
-            )
+        _make_ready(testbed, plan, agent, monitor_of(url, token), ready_seconds)
 
 
 def stop(
@@ -99,9 +90,11 @@ def restart(
 ) -> None:
     """Stop the agents, or one, start them again, and wait until they are ready."""
     with ending_in_one_line():
-        testbed = user_testbed()
+        testbed, monitor = user_testbed(), monitor_of(url, token)
+        in_use = testbed.supervision.config_in_use
+        plan = plan_of(testbed, None if in_use is None else str(in_use))
         testbed.stop(_known(testbed.states(), agent))
-    start(agent, config=None, ready_seconds=ready_seconds, url=url, token=token)
+        _make_ready(testbed, plan, agent, monitor, ready_seconds)
 
 
 def status(*, url: Url = None, token: Token = None, as_json: AsJson = False) -> None:
@@ -179,6 +172,18 @@ def controller(*, url: Url = None, token: Token = None) -> None:
     with ending_in_one_line():
         log_records.to_standard_output()
         raise typer.Exit(service.run(settings(), monitor_of(url, token)))
+
+
+def _make_ready(
+    testbed: UserTestbed, plan: Plan, agent: str | None, monitor: Monitor, seconds: float | None
+) -> None:
+    """Start the agent, or all that are enabled, and wait until they are ready; Ctrl+C leaves."""
+    from deployments.testbed.running import Runner  # noqa: PLC0415
+
+    runner = Runner(testbed, monitor, typer.echo)
+    with runner.interruption.watched():
+        seconds = seconds or settings().testbed.ready_seconds
+        runner.make_ready(plan, plan.chosen(agent), seconds)
 
 
 def _known(known: Sequence[str] | dict[str, Any], name: str | None) -> list[str]:

@@ -80,6 +80,12 @@ class Bed:
             capture_output=True, text=True, timeout=PATIENCE, check=False,
         )  # fmt: skip
 
+    def start(self) -> dict[str, dict[str, Any]]:
+        """Start the agents, and wait for the controller too; gives the rows of the status."""
+        started = self.run("start")
+        assert started.returncode == 0, started.stderr
+        return self.wait_ready("agent-manager")
+
     @contextmanager
     def started(self, *words: str) -> Iterator[subprocess.Popen[str]]:
         with subprocess.Popen(

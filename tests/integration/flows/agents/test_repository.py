@@ -127,7 +127,7 @@ def test_an_agent_that_said_that_it_exited_has(database):
     beat(database, AT + MINUTE, HERE | {"status": "WARNING", "description": "MQ: disconnected"})
     row = agent(database)
     assert (row.status, row.description) == ("EXITED", "")
-    assert row.last_heartbeat == AT + MINUTE
+    assert (row.last_heartbeat, row.updated_at) == (AT + MINUTE, AT)
 
 
 @pytest.mark.parametrize(

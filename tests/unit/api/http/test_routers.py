@@ -1,8 +1,10 @@
 """A router with a prefix serves what is below it, and is passed over for all else."""
 
+import asyncio
+
+import httpx
 import pytest
 from fastapi import APIRouter, FastAPI
-from fastapi.testclient import TestClient
 
 from api.http.routers import PrefixRouter
 
@@ -19,8 +21,13 @@ def test_what_is_below_the_prefix_is_served(prefix, path, status):
     outer.include_router(inner)
     app = FastAPI()
     app.include_router(outer, prefix=prefix)
-    with TestClient(app) as client:
-        assert client.get(prefix + path).status_code == status
+
+    async def get() -> int:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            return (await client.get(prefix + path)).status_code
+
+    assert asyncio.run(get()) == status
 
 
 def test_its_routes_are_not_tried_for_other_paths(monkeypatch):

@@ -12,6 +12,7 @@ from jsonschema import Draft7Validator
 
 from deployments.asyncapi import document, published
 from flows.common import actions
+from flows.messages.repository import KEPT_BACK
 from flows.workflows.domain.simulation import RunPlan, simulate_run
 from tests.produced import SHARED
 
@@ -93,7 +94,7 @@ def test_every_event_is_on_the_stream_and_all_but_the_pages_own_on_the_topic():
     assert schemas == {each.removeprefix("stream.") for each in MESSAGES if "stream." in each} - {
         "connected", "position_unknown", "heartbeat", "anything",
     }  # fmt: skip
-    assert schemas - set(published.on_topic()) == {"flow_run_state"}
+    assert schemas - set(published.on_topic()) == KEPT_BACK
 
 
 def test_no_event_looks_like_a_heartbeat_to_the_original_monitor():

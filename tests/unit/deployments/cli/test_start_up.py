@@ -26,7 +26,8 @@ EVERY = [
     ["run", "check_pipeline"], ["run", "check_pipeline", "--local"], ["logs-of", "7"],
     ["request", "list"], ["token", "list"], ["token", "create", "anna"], ["task", "list"],
     ["provenance", "show", "--campaign", "26.02.0"], ["fastmon", "status"], ["sandbox", "up"],
-    ["sandbox", "status"], ["sandbox", "down"],
+    ["sandbox", "status"], ["sandbox", "down"], ["testbed", "run"], ["testbed", "status"],
+    ["testbed", "start"], ["testbed", "stop"], ["testbed", "controller"],
 ]  # fmt: skip
 STARTS = [["up"], ["up", "--detach"], ["postgres"], ["prefect"], ["panda"], ["sandbox", "up"]]
 

@@ -91,8 +91,13 @@ def test_a_script_is_run_by_python_beside_the_file(place):
         ('[agents.x]\nprogram = "p"\n[programs.p]\ncommand = "a \'b"\n', "No closing quotation"),
         ('[agents.x]\nprogram = "p"\n[programs.p]\ncommand = ["sh"]\ndirectory = "nowhere"\n',
          "there is no directory"),
-        ("[agents.agent-manager]\nenabled = true\n", "is the controller"),
+        ("[agents.agent-manager]\nenabled = true\n", "a program that runs anyway"),
     ],
 )  # fmt: skip
 def test_what_cannot_run_is_named(place, text, said):
     assert said in refusal(place, text)
+
+
+def test_an_agent_that_is_not_enabled_may_have_no_program(place):
+    text = '[agents.x]\nenabled = false\nprogram = "p"\n'
+    assert "there is no program 'p'" in agents(place, text)["x"].problem
