@@ -63,7 +63,7 @@ def agent_environment(
     return found | {
         "PYTHONUNBUFFERED": "1",
         "PRODOPS_STATE_DIR": os.fspath(settings.stack.state_dir),
-        "PRODOPS_TESTBED_STATE_DIR": os.fspath(settings.testbed.state_dir),
+        "PRODOPS_TESTBED_STATE_DIR": os.fspath(settings.testbed.directory),
         "SWF_API_TOKEN": monitor.token,
         "SWF_MONITOR_URL": monitor.url,
         "SWF_MONITOR_HTTP_URL": monitor.url,

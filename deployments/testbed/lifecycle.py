@@ -85,7 +85,7 @@ class UserTestbed:
 
     def __post_init__(self) -> None:
         own = self.settings.testbed
-        self.supervision = Supervision(own.state_dir, own.stop_seconds)
+        self.supervision = Supervision(own.directory, own.stop_seconds)
 
     def plan(self, path: Path) -> Plan:
         """See `plan`."""

@@ -213,7 +213,7 @@ def _show(seen: Overview) -> None:
     if seen.config is not None:
         typer.echo(f"configuration {seen.config}")
     if not seen.is_up:
-        typer.echo(f"no agents run: no supervisor in {settings().testbed.state_dir}")
+        typer.echo(f"no agents run: no supervisor in {settings().testbed.directory}")
     for problem in seen.problems:
         typer.echo(problem)
     tables.show(seen.rows, columns=_COLUMNS)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
-from flows.common.settings.forms import AbsolutePath, also, group
+from blocks.paths import absolute
+from flows.common.settings.forms import AbsolutePath, BadSetting, also, group
+
+_STATE_DIR: Final = Path("~/.local/state/prodops-testbed")
 
 
 class WorkflowsSettings(BaseSettings):
@@ -68,9 +72,10 @@ class TestbedSettings(BaseSettings):
         description="The testbed's configuration; unset: `testbed.toml` in the current directory, "
         "else the one that is in use.",
     )
-    state_dir: AbsolutePath = Field(
-        Path("~/.local/state/prodops-testbed"),
-        description="Directory of the agents' supervisor: its socket, and the agents' logs.",
+    state_dir: AbsolutePath | None = Field(
+        None,
+        description="Directory of the agents' supervisor: its socket, and the agents' logs; unset: "
+        "`~/.local/state/prodops-testbed`.",
     )
     user: str | None = Field(
         None,
@@ -88,3 +93,15 @@ class TestbedSettings(BaseSettings):
     heartbeat_seconds: float = Field(
         30.0, gt=0, le=90, description="Interval of the controller's heartbeats."
     )
+
+    @property
+    def directory(self) -> Path:
+        """The directory of the agents' supervisor.
+
+        Raises:
+            BadSetting: It is unset, and this user has no home.
+        """
+        try:
+            return self.state_dir or absolute(_STATE_DIR)
+        except ValueError as error:
+            raise BadSetting(f"setting PRODOPS_TESTBED_STATE_DIR is unset: {error}") from None

@@ -80,7 +80,7 @@ def test_what_is_replaced_says_by_what(command, verb):
     [
         (["run"], "`testbed init` writes one"),
         (["run", "none"], "there is no testbed configuration 'none'"),
-        (["start"], "SWF_API_TOKEN is not set"),
+        (["start"], "`testbed init` writes one"),
         (["logs", "data"], "there is no agent 'data' here"),
         (["kill", "data-agent-anna-1", "--yes"], "SWF_API_TOKEN is not set"),
     ],
