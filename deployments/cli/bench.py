@@ -136,12 +136,12 @@ def chaos(
 def abuse(
     *,
     as_json: AsJson = False,
-    inputs: Annotated[int, typer.Option(min=50, help="Number of bad inputs.")] = 2000,
+    inputs: Annotated[int, typer.Option(min=50, help="Number of bad inputs.")] = 3000,
     seed: Annotated[int, typer.Option(min=0, help="Seed that all of them are drawn from.")] = 1,
 ) -> None:
     """Send bad requests, messages, files and rows, as every caller; exit 1: something gave way.
 
-    2,000 inputs take about 5 minutes. `bench all` leaves it out. Exits with 2 if schemathesis is
+    3,000 inputs take about 8 minutes. `bench all` leaves it out. Exits with 2 if schemathesis is
     not installed.
     """
     if not _show("abuse", as_json=as_json, inputs=inputs, seed=seed).is_met:

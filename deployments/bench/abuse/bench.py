@@ -27,7 +27,7 @@ from deployments.bench.common.stack import BenchStack, bench_stack, say
 from flows.common import callers
 from flows.common.callers import ALL, Scope
 
-INPUTS: Final = 2000
+INPUTS: Final = 3000
 EXAMPLES: Final = 4
 _MOST_SHOWN: Final = 40
 

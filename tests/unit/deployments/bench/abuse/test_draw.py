@@ -20,7 +20,7 @@ COLUMNS = [
 PROOFS = {"token": "t", "proxy": "p"}
 
 
-def drawn(seed: int, number: int = 2000, generated=None) -> Inputs:
+def drawn(seed: int, number: int = 3000, generated=None) -> Inputs:
     return draw(
         seed,
         number,
@@ -88,7 +88,7 @@ def test_every_kind_of_file_is_among_them(inputs):
     kinds = {each.kind for each in inputs.files}
     assert {files.ARCHIVE, files.PUBLISHED} < kinds
     assert {"regular", "fifo", "dangling", "directory"} < kinds
-    assert len(inputs.files) == files_among(2000)
+    assert len(inputs.files) == files_among(3000)
 
 
 def test_every_kind_of_row_is_among_them(inputs):
@@ -100,7 +100,7 @@ def test_what_schemathesis_makes_is_sent_as_well():
     chosen = [each for each in all_operations() if each.path == "/api/runs/{key}/"]
     generated = generate(1, chosen, KNOWN, examples=2)
     assert set(generated) == {str(each) for each in chosen}
-    sent = [each for of_one in drawn(1, 2000, generated).sent.values() for each in of_one]
+    sent = [each for of_one in drawn(1, 3000, generated).sent.values() for each in of_one]
     assert any(each.kind == "generated" for each in sent)
 
 
