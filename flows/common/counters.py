@@ -41,10 +41,15 @@ _COUNT: Final = text("""
     FROM key
     ON CONFLICT (id) DO UPDATE SET
         updated_at = excluded.updated_at,
-        state_data = stored.state_data || (
-            SELECT jsonb_build_object(next, number + 1, last, number,
-                                      time, cast(:at AS timestamptz))
-            FROM key, coalesce(cast(stored.state_data ->> next AS int), :first) AS number)
+        state_data = (
+            SELECT CASE WHEN jsonb_typeof(stored.state_data) = 'object' THEN stored.state_data
+                        ELSE '{}' END
+                   || jsonb_build_object(next, number + 1, last, number,
+                                         time, cast(:at AS timestamptz))
+            FROM key, LATERAL (
+                SELECT CASE WHEN jsonb_typeof(stored.state_data -> next) = 'number'
+                            THEN cast(stored.state_data ->> next AS int) ELSE :first END
+            ) AS counted (number))
     RETURNING cast(state_data ->> cast(:last_key AS text) AS int)
 """)
 

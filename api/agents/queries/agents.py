@@ -39,12 +39,13 @@ def _heard_last_before() -> datetime:
 
 _limit = bindparam("heard_last_before", callable_=_heard_last_before, type_=AwareTime)
 _fresh = bindparam("fresh_since", callable_=lambda: now() - SILENT, type_=AwareTime)
+_soon = bindparam("fresh_until", callable_=lambda: now() + SILENT, type_=AwareTime)
 _is_silent = func.coalesce(_AGENTS.c.last_heartbeat, _AGENTS.c.created_at) < _limit
 _status = case((_is_silent, AgentStatus.EXITED.value), else_=_AGENTS.c.status)
 _state = case((_is_silent, OperationalState.EXITED.value), else_=_AGENTS.c.operational_state)
 _conflict = case(
     (
-        _AGENTS.c.other_heartbeat >= _fresh,
+        _AGENTS.c.other_heartbeat.between(_fresh, _soon),
         func.jsonb_build_object(
             "pid", _AGENTS.c.other_pid,
             "hostname", _AGENTS.c.other_hostname,

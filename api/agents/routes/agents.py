@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, FastAPI, Request, Response
-from pydantic import BaseModel, Field, IPvAnyAddress
+from pydantic import BaseModel, BeforeValidator, Field
 
 from api.agents.queries import agents
 from api.http.access import AgentWriter
@@ -35,8 +35,8 @@ from api.http.fields import (
     Word255,
     choice,
 )
-from api.http.forms import Sent
 from api.http.forms import body as _body
+from api.http.forms import read_body
 from api.http.group_commit import GroupCommit
 from flows.agents.domain import AgentStatus, AgentType, DeliveryType, OperationalState
 from flows.agents.repository import Heartbeat
@@ -160,8 +160,9 @@ _EXAMPLE: Final = {
     responses={**_NEW, **refusals(400, 403, 415)},
     openapi_extra=_body(HeartbeatForm, _EXAMPLE),
 )
-async def heartbeat(request: Request, _caller: AgentWriter, body: Sent) -> Response:
+async def heartbeat(request: Request, _caller: AgentWriter) -> Response:
     """Any word is taken for the type, the status and the state."""
+    body = await read_body(request)
     said = body.read(HeartbeatForm)
     waiting: Heartbeats = request.app.state.heartbeats
     beat = Heartbeat(said.pop("instance_name"), said)
@@ -203,7 +204,7 @@ class SubscriberView(BaseModel):
     created_at: UtcTime
     updated_at: UtcTime
     delivery_type: str
-    client_ip: IPvAnyAddress | None
+    client_ip: Annotated[str, BeforeValidator(str)] | None
     client_location: str
     connected_at: UtcTime | None
     disconnected_at: UtcTime | None

@@ -32,8 +32,8 @@ from api.http.fields import (
     refuse,
     shown,
 )
-from api.http.forms import Sent
 from api.http.forms import body as _body
+from api.http.forms import read_body
 from api.http.group_commit import GroupCommit
 from api.http.routers import PrefixRouter
 from api.http.sessions import read
@@ -173,8 +173,9 @@ async def summarize(request: Request, _caller: Reader) -> Summary:
     responses=_REFUSALS,
     openapi_extra=_body(LogForm, _EXAMPLE),
 )
-async def log(request: Request, body: Sent) -> Response:
+async def log(request: Request) -> Response:
     """Takes no token, and ignores one. So many are taken in a second, and the newest are kept."""
+    body = await read_body(request)
     settings: AgentsSettings = request.app.state.settings.agents
     if len(body.raw) > settings.log_record_bytes:
         text = f"is larger than {settings.log_record_bytes} bytes"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import insert, select, text
 
 from flows.agents import repository
 from flows.agents.models import AppLog, PersistentState, SystemAgent
@@ -86,6 +86,13 @@ def test_the_state_has_the_keys_of_the_original_s_and_goes_on_from_its_numbers(d
         "last_agent_id": 1,
         "more": 1,
     }
+
+
+@pytest.mark.parametrize("state", [[], "x", None, {"next_run_number": "x"}])
+def test_a_state_that_somebody_spoiled_begins_anew(database, state):
+    with transaction(database.ops_engine) as session:
+        session.execute(insert(PersistentState).values(id=1, state_data=state))
+    assert [count(database, Counter.RUN_NUMBER) for _ in range(2)] == [100010, 100011]
 
 
 # ------------------------------------------------------------------ heartbeats

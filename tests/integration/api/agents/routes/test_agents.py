@@ -276,3 +276,19 @@ def test_subscribers_are_filtered_by_whether_they_are_active(api):
     assert (refused.status_code, refused.json()) == (
         400, {"is_active": ["Must be a valid boolean."]},
     )  # fmt: skip
+
+
+def test_rows_that_no_form_would_take_are_still_shown(api, database):
+    api.post("/api/subscribers/", json=SUBSCRIBER)
+    beat(api)
+    with transaction(database.ops_engine) as session:
+        session.execute(
+            text("UPDATE swf_subscribers SET client_ip = '10.0.0.0/8', message_filters = '[1]'")
+        )
+        session.execute(
+            text("UPDATE swf_systemagent SET other_heartbeat = 'infinity', metadata = '[1]'")
+        )
+    (subscriber,) = api.get("/api/subscribers/").json()
+    assert (subscriber["client_ip"], subscriber["message_filters"]) == ("10.0.0.0/8", [1])
+    (agent,) = shown(api)
+    assert (agent["conflict"], agent["metadata"]) == (None, [1])
