@@ -16,7 +16,7 @@ from flows.messages.models import SetAsideMessage, SetAsideState
 
 SHOWN: Final = 20
 _FAILED_WITHIN: Final = timedelta(days=1)
-_LOOKED_AT: Final = 5000
+_LOOKED_AT: Final = 1000
 
 
 def read(session: Session, *, is_published: bool) -> QueuesView:
