@@ -72,13 +72,13 @@ class Follower:
             expected: Numbers by type: what agents say of each STF.
         """
         deadline = time.monotonic() + _SETTLE_SECONDS
-        counts = self.progress.counts
-        heard_at, total, recounted_at = time.monotonic(), counts.total(), -math.inf
+        heard_at, total, recounted_at = time.monotonic(), self.progress.counts.total(), -math.inf
         while not self.interruption.is_wanted and time.monotonic() < deadline:
             self._hear(_TICK_SECONDS)
             if time.monotonic() > recounted_at + _RECOUNT_SECONDS:
                 recounted_at = time.monotonic()
                 self.recount()
+            counts = self.progress.counts
             if counts.total() != total:
                 heard_at, total = time.monotonic(), counts.total()
             is_complete = all(counts[name] >= number for name, number in expected.items())

@@ -27,7 +27,7 @@ class Progress:
         request_id: The request that it is of.
         execution_id: Its id, once it is known.
         run_number: Its run, likewise.
-        counts: How many messages of each type there were.
+        recorded: How many messages of a type the monitor has on record, where it was asked.
         is_over: Whether Prefect said that a run of the request has ended: it is worth a look.
     """
 
@@ -35,8 +35,14 @@ class Progress:
     request_id: int
     execution_id: str | None = None
     run_number: str | None = None
-    counts: Counter[str] = field(default_factory=Counter)
+    recorded: Counter[str] = field(default_factory=Counter)
     is_over: bool = False
+    _heard: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How many messages of each type there were: heard, or on record before they are heard."""
+        return self._heard | self.recorded
 
     def take(self, event: StreamEvent) -> bool:
         """Take note of an event; gives whether it is of the execution."""
@@ -51,7 +57,7 @@ class Progress:
             self.run_number = str(data.get("run_id"))
         if not self._is_ours(data):
             return False
-        self.counts[event.event] += 1
+        self._heard[event.event] += 1
         return True
 
     def _is_ours(self, data: dict[str, Any]) -> bool:

@@ -192,10 +192,9 @@ def _recount(api: AgentApi, progress: Progress) -> None:
     for name in _SENT_ELSEWHERE:
         wanted = {"message_type": name, "run_id": progress.run_number}
         try:
-            number = api.count("workflow-messages", **wanted)
+            progress.recorded[name] = api.count("workflow-messages", **wanted)
         except OutsideUnavailable:
             return  # at the next time
-        progress.counts[name] = max(progress.counts[name], number)
 
 
 def _expected(plan: Plan, progress: Progress) -> dict[str, int]:

@@ -13,6 +13,7 @@ from flows.common.callers import ALL, Scope
 from flows.common.database import transaction
 from flows.common.models import Request
 from flows.common.settings import settings
+from flows.messages.models import SetAsideMessage
 from tests.pcs_client import Pcs
 
 pytestmark = pytest.mark.integration
@@ -118,6 +119,9 @@ GOOD: dict[str, dict[str, Any]] = {
     "panda_task_operation": {"operation": "pause", "jedi_task_id": 7},
     "read_did": {"scope": "epic", "name": "/RECO/x"},
     "resolve_submission": {"task_name": "t", "failed": True, "reason": "no"},
+    "run_workflow": {"namespace": "n"},
+    "settle_message": {"message": 1, "decision": "drop"},
+    "stop_workflow": {"namespace": "n"},
     "submit_task": {"task_name": "t"},
 }
 """What an action needs, where it needs something."""
@@ -136,9 +140,17 @@ def test_no_action_is_requested_in_another_s_name(as_, database):
 
 def test_every_action_is_requested_by_its_caller_who_may_say_so(as_, database):
     client = as_("ann", *ALL)
-    for action in all_actions():
-        named = GOOD.get(action, {}) | dict.fromkeys(SAYS_WHO, "ann")
-        assert request(client, action, named).status_code == 202, action
+    with transaction(database.ops_engine) as session:
+        no_json = SetAsideMessage(
+            destination="/queue/q", message_id="1", reason="no JSON", body=b"x", size_bytes=1
+        )
+        session.add(no_json)
+        session.flush()
+        there = {"settle_message": {"message": no_json.id}}
+    for action in sorted(all_actions()):  # what runs a workflow comes before what stops it
+        named = GOOD.get(action, {}) | there.get(action, {}) | dict.fromkeys(SAYS_WHO, "ann")
+        asked = request(client, action, named)
+        assert asked.status_code == 202, (action, asked.text)
     assert set(requesters(database)) == {"ann"}
     with transaction(database.ops_engine) as session:
         kept = [row.parameters for row in session.query(Request)]

@@ -48,7 +48,7 @@ def following(broker: Broker, name: str, topic: str) -> Iterator[Following]:
     access = BrokerAccess(
         host=broker.host, port=broker.port, login_file=broker.login_file(), heartbeat_seconds=0.5
     )
-    made = Following(BusTransport(access, lambda: name, lambda _: None, topic))
+    made = Following(BusTransport(access, lambda: name, lambda _: None, topic=topic))
     thread = threading.Thread(target=made.follow)
     thread.start()
     try:

@@ -22,6 +22,14 @@ def test_what_belongs_to_the_execution_is_counted():
     assert progress.counts == {"run_imminent": 1, "stf_gen": 1, "tf_file_registered": 1}
 
 
+def test_what_is_on_record_and_heard_afterwards_is_counted_once():
+    progress = Progress("torre1", 7)
+    heard(progress, "stf_gen", execution_id="e-1", run_id="12")
+    progress.recorded["slice"] = 2
+    heard(progress, "slice", execution_id="e-1")
+    assert progress.counts == {"stf_gen": 1, "slice": 2}
+
+
 def test_what_belongs_to_others_is_not():
     progress = Progress("torre1", 7)
     assert not heard(progress, "stf_ready", execution_id="e-0")  # late, of the run before
