@@ -5,11 +5,12 @@ Source: fastmon contract sections 3.3 and 3.4.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Engine, bindparam, case, func, select
+from sqlalchemy import Engine, bindparam, case, func, not_, select
 from sqlalchemy.orm import Session
 
 from api.http.collections.store import Collection, Filter, Record, table_of
@@ -18,29 +19,36 @@ from flows.agents.domain import AgentStatus, OperationalState
 from flows.agents.models import Subscriber, SystemAgent
 from flows.agents.repository import Heartbeat
 from flows.common.database import AwareTime, among, now, transaction
-from flows.common.loaders import EARLIEST
+from flows.common.loaders import EARLIEST, LATEST
 
 SILENT: Final = timedelta(minutes=3)
 """An agent that was not heard for so long is shown as exited."""
-_STARTED: Final = now()
+_STARTED: Final = time.monotonic()
 
 _AGENTS: Final = table_of(SystemAgent)
 _SUBSCRIBERS: Final = table_of(Subscriber)
 
 
-def _heard_last_before() -> datetime:
-    """Agents that were heard last before that time are silent.
-
-    While this process has not run for so long, none is: nobody could be heard before.
-    """
-    limit = now() - SILENT
-    return limit if limit > _STARTED else EARLIEST
+def _is_young() -> bool:
+    """Whether this process has not run for that long: nobody could be heard before."""
+    return time.monotonic() - _STARTED < SILENT.total_seconds()
 
 
-_limit = bindparam("heard_last_before", callable_=_heard_last_before, type_=AwareTime)
+def _fresh_since() -> datetime:
+    return EARLIEST if _is_young() else now() - SILENT
+
+
+def _fresh_until() -> datetime:
+    """Whoever was heard later than that was heard before the clock jumped back."""
+    return LATEST if _is_young() else now() + SILENT
+
+
+_since = bindparam("heard_since", callable_=_fresh_since, type_=AwareTime)
+_until = bindparam("heard_until", callable_=_fresh_until, type_=AwareTime)
 _fresh = bindparam("fresh_since", callable_=lambda: now() - SILENT, type_=AwareTime)
 _soon = bindparam("fresh_until", callable_=lambda: now() + SILENT, type_=AwareTime)
-_is_silent = func.coalesce(_AGENTS.c.last_heartbeat, _AGENTS.c.created_at) < _limit
+_heard_at = func.coalesce(_AGENTS.c.last_heartbeat, _AGENTS.c.created_at)
+_is_silent = not_(_heard_at.between(_since, _until))
 _status = case((_is_silent, AgentStatus.EXITED.value), else_=_AGENTS.c.status)
 _state = case((_is_silent, OperationalState.EXITED.value), else_=_AGENTS.c.operational_state)
 _conflict = case(

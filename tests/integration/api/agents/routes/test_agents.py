@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -53,7 +54,7 @@ def heard(database, *, seconds_ago: float) -> None:
 @pytest.fixture
 def long_since(monkeypatch: pytest.MonkeyPatch) -> None:
     """The API process began long ago."""
-    monkeypatch.setattr(agents, "_STARTED", datetime.now(UTC) - timedelta(hours=1))
+    monkeypatch.setattr(agents, "_STARTED", time.monotonic() - 3600)
 
 
 # ------------------------------------------------------------------ heartbeats
@@ -145,6 +146,14 @@ def test_a_silent_agent_is_shown_exited_until_it_is_heard_again(api, database):
 
 
 @pytest.mark.usefixtures("long_since")
+def test_who_was_heard_before_the_clock_jumped_back_is_exited_until_heard_again(api, database):
+    beat(api)
+    heard(database, seconds_ago=-3600)
+    assert shown(api)[0]["status"] == "EXITED"
+    assert beat(api)["status"] == shown(api)[0]["status"] == "OK"
+
+
+@pytest.mark.usefixtures("long_since")
 def test_agents_are_filtered_by_what_is_shown(api, database):
     beat(api)
     heard(database, seconds_ago=181)
@@ -162,7 +171,7 @@ def test_three_minutes_are_not_yet_silence(api, database):
 
 
 def test_an_api_that_began_just_now_takes_no_agent_for_silent(api, database, monkeypatch):
-    monkeypatch.setattr(agents, "_STARTED", datetime.now(UTC) - timedelta(seconds=170))
+    monkeypatch.setattr(agents, "_STARTED", time.monotonic() - 170)
     beat(api)
     heard(database, seconds_ago=3600)
     assert shown(api)[0]["status"] == "OK"
