@@ -85,6 +85,7 @@ def attack(page: Any, other_site: str, base: str, paths: list[str]) -> list[Any]
     return page.evaluate(ATTACK, [[base + path for path in paths], list(FORM_TYPES)])
 
 
+@pytest.mark.slow
 def test_it_writes_nothing_by_a_proxy_s_user(
     chromium: Browser, served_api, database, other_site, tmp_path
 ):

@@ -203,6 +203,7 @@ def test_the_reports_follow_what_others_have_made(visit, database):
     expect(visit.page.locator("#reports tbody th")).to_have_text("1")
 
 
+@pytest.mark.slow
 def test_a_request_that_waits_is_listed_without_any_event(visit, database):
     """No event tells of it before its run begins: the queue does."""
     visit.open("/requests/")
@@ -234,7 +235,8 @@ LOOKS = {
 }
 
 
-@pytest.mark.parametrize("look", ["narrow-dark", pytest.param("light", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("look", LOOKS)
 def test_every_page_says_who_is_away_and_what_waits(chromium, served_api, database, look):
     visit = begin_visit(chromium, served_api.url, **LOOKS[look])
     strip = visit.page.locator("#strip")

@@ -173,6 +173,7 @@ def test_a_broker_that_comes_back_is_subscribed_again_within_seconds(frail_bridg
     bridge.wait_count(STFS, 1)
 
 
+@pytest.mark.slow
 def test_a_broker_that_hangs_is_said_and_left(frail_bridge: Bridge) -> None:
     bridge = frail_bridge
     bridge.connected(BUS_HEARTBEAT_SECONDS="0.5")
@@ -184,6 +185,7 @@ def test_a_broker_that_hangs_is_said_and_left(frail_bridge: Bridge) -> None:
     bridge.wait_count(STFS, 1)
 
 
+@pytest.mark.slow
 def test_a_broker_that_comes_back_empty_is_used_as_a_new_one(frail_bridge: Bridge) -> None:
     bridge = frail_bridge
     bridge.connected()

@@ -60,6 +60,7 @@ def terminal() -> Iterator[Terminal]:
     remove_state(temporary_settings(given))
 
 
+@pytest.mark.slow
 def test_a_day_of_a_stack_from_up_to_ctrl_c(terminal: Terminal) -> None:
     assert terminal.run("status").returncode == 3
     with terminal.start("up") as stack:

@@ -22,6 +22,7 @@ from tests.waiting import PATIENCE, wait_until
 pytestmark = pytest.mark.e2e
 
 
+@pytest.mark.slow
 def test_agents_are_started_stopped_restarted_killed_and_shown_over_rest(bed: Bed):
     bed.write_stubs(one="", two="")
     bed.start()

@@ -70,6 +70,7 @@ def test_one_row_of_the_host_has_the_units_pid_and_the_cleaner_kills_nobody(
     assert agent(whole_stack, _SECOND)["pid"] == second_worker.pid
 
 
+@pytest.mark.slow
 def test_a_worker_that_ends_says_so(
     whole_stack: Stack, second_worker: subprocess.Popen[bytes]
 ) -> None:

@@ -119,6 +119,7 @@ def test_an_outage_is_told_and_the_command_ends_with_one(provenance: Provenance)
     assert after.checked_at == before.checked_at
 
 
+@pytest.mark.slow
 def test_the_commands_sweep_and_show(provenance: Provenance):
     ran = provenance.cli("sweep", "--campaign", CAMPAIGN)
     assert ran.returncode == 0, ran.stderr

@@ -61,6 +61,7 @@ def test_a_run_whose_process_is_killed_goes_on_with_nothing_lost_or_doubled(
     assert execution(site, namespace)["status"] == "completed"
 
 
+@pytest.mark.slow
 def test_a_run_survives_the_kill_of_its_worker(site: Site, namespace: str):
     request_id = site.trigger("run_workflow", **asked(namespace, 12, 0.2))
     wait_until(lambda: len(generated(site, namespace)) >= 3)

@@ -60,6 +60,7 @@ def run_message(msg_type: str, **more: Any) -> dict[str, Any]:
 # ------------------------------------------------------------------ the whole
 
 
+@pytest.mark.slow
 def test_a_workflow_three_agents_and_sampling_give_exact_counts(
     crew: Crew, workflows, monkeypatch, database
 ):
@@ -125,6 +126,7 @@ def test_an_agent_that_is_killed_loses_and_doubles_nothing(crew: Crew):
     assert len(crew.agents()) == 1
 
 
+@pytest.mark.slow
 def test_slicing_that_is_killed_in_the_middle_is_finished_once(
     crew: Crew, workflows, monkeypatch, database
 ):
@@ -180,7 +182,13 @@ def test_another_namespace_s_messages_are_left(crew: Crew):
 # ------------------------------------------------------------------ ends
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGTERM,
+        *(pytest.param(each, marks=pytest.mark.slow) for each in (signal.SIGINT, signal.SIGQUIT)),
+    ],
+)
 def test_each_signal_ends_an_agent_cleanly_and_it_says_so_last(crew: Crew, number):
     crew.start("processing")
     assert crew.end("processing", number) == 0

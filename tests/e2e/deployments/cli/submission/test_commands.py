@@ -26,6 +26,7 @@ def composed(production: Production, name: str) -> str:
     return str(production.show(name)["composed_name"])
 
 
+@pytest.mark.slow
 def test_a_task_is_locked_submitted_shown_and_not_submitted_twice(production):
     name = production.task(lock=False)
     panda_name = composed(production, name)

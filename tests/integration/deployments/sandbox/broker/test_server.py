@@ -91,6 +91,7 @@ def test_a_kill_loses_no_persistent_message_and_no_durable_subscription(own_brok
         assert [each.text for each in agent.received_before(queue)] == ["kept"]
 
 
+@pytest.mark.slow
 def test_a_stop_loses_no_persistent_message_and_keeps_the_passwords(own_broker, queue):
     password = own_broker.password()
     with Peer(own_broker) as peer:
@@ -103,6 +104,7 @@ def test_a_stop_loses_no_persistent_message_and_keeps_the_passwords(own_broker, 
         assert peer.receive().text == "kept"
 
 
+@pytest.mark.slow
 def test_a_wiped_broker_comes_back_empty_with_the_same_users(own_broker, queue):
     with Peer(own_broker) as peer:
         peer.publish(queue, "lost", is_confirmed=True, persistent="true")
