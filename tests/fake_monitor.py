@@ -11,8 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from blocks.back_off import BackOff
 from blocks.monitor_api import MonitorApi
-from blocks.monitor_api.back_off import BackOff
 
 
 @dataclass

@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import tenacity
 
+from blocks.back_off import BackOff
 from blocks.closing import Closing
-from blocks.monitor_api.back_off import BackOff
 from blocks.monitor_api.errors import (
     BadMonitorAddress,
     MessageRefused,

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 from httpx_sse import EventSource, ServerSentEvent
 
-from blocks.monitor_api.back_off import BackOff
+from blocks.back_off import BackOff
 from blocks.monitor_api.errors import MonitorUnavailable, RequestRefused, TokenRefused, check_answer
 
 POSITION_UNKNOWN = "position_unknown"

@@ -9,14 +9,14 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from blocks.back_off import BackOff
 from blocks.message_broker.access import BrokerAccess
 from blocks.message_broker.connection import BrokerConnection
 from blocks.message_broker.errors import BadLogin, BrokerUnavailable
 from blocks.message_broker.frames import Delivery, Subscription
 from blocks.message_broker.frames import Outgoing as Frame
-from blocks.monitor_api.back_off import BackOff
+from blocks.message_broker.inbox import Inbox
 from deployments.agents.transport import EPIC_TOPIC, Outgoing, Received
-from deployments.bridge.inbox import Inbox
 
 _PREFETCH: Final = 200
 _TICK_SECONDS: Final = 0.5
@@ -108,7 +108,7 @@ class BusTransport:
             BrokerUnavailable: It broke, or could not be made.
             BadLogin: The login file cannot be used.
         """
-        inbox = Inbox(lambda _: False)
+        inbox = Inbox()
         name = self.name()
         with BrokerConnection(replace(self.access, client_id=name), inbox) as connection:
             connection.subscribe(

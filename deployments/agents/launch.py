@@ -17,7 +17,7 @@ from deployments.agents.bus_transport import BusTransport
 from deployments.agents.memory import Memory
 from deployments.agents.runtime import BAD_CONFIGURATION, Agent, Runtime
 from deployments.agents.transport import Outgoing, RestTransport, Transport
-from deployments.bridge.access import access_of
+from deployments.broker_access import access_of
 from flows.common.settings import BadSetting, settings
 
 _TIMEOUT_SECONDS: Final = 10.0

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from blocks.back_off import BackOff
 from blocks.errors import OutsideUnavailable, ProdOpsError
-from blocks.monitor_api.back_off import BackOff
 
 _T = TypeVar("_T")
 _log = logging.getLogger("prodops.agent")

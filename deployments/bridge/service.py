@@ -9,17 +9,18 @@ from typing import Final
 
 from sqlalchemy.orm import Session as SqlSession
 
+from blocks.back_off import BackOff
 from blocks.message_broker.errors import BadLogin, BrokerUnavailable
 from blocks.message_broker.frames import Subscription
 from deployments.agent_row import ops_agent_name
 from deployments.bridge import commands, workflows
-from deployments.bridge.access import access_of
 from deployments.bridge.control import Control
 from deployments.bridge.publishing import Publisher
 from deployments.bridge.reading import Read
 from deployments.bridge.report import Report
 from deployments.bridge.session import AnotherBridgeWorks, Session
 from deployments.bridge.taking import Command, Taker
+from deployments.broker_access import access_of
 from deployments.schema import await_schema
 from deployments.singletons import Singletons
 from deployments.stack.layout import Layout
@@ -34,8 +35,7 @@ from flows.common.standing import BridgeCondition
 from flows.messages import repository
 
 _LOCK: Final = "bridge"
-_FIRST_PAUSE: Final = 0.2
-_LONGEST_PAUSE: Final = 5.0
+_PAUSES: Final = BackOff(first_seconds=0.2, longest_seconds=5.0)
 _STAND_BY_SECONDS: Final = 1.0
 
 
@@ -91,8 +91,7 @@ class _Service:
         except (BrokerUnavailable, BadLogin) as error:
             self._report.say(BridgeCondition.BROKER_AWAY, str(error))
             self._failures += 1
-            # The first time at once: a connection that broke says nothing of the broker.
-            return min(_FIRST_PAUSE * 2.0 ** (self._failures - 2), _LONGEST_PAUSE)
+            return _PAUSES.pause_seconds(self._failures)
         return _STAND_BY_SECONDS
 
     def _on_subscribed(self) -> None:

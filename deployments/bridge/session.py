@@ -17,8 +17,8 @@ from blocks.message_broker.access import BrokerAccess
 from blocks.message_broker.connection import BrokerConnection
 from blocks.message_broker.errors import BrokerUnavailable
 from blocks.message_broker.frames import Delivery, Subscription
+from blocks.message_broker.inbox import Inbox
 from deployments.bridge.control import Control
-from deployments.bridge.inbox import Inbox
 from deployments.bridge.publishing import Publisher
 from deployments.bridge.taking import Taker
 from flows.common import events

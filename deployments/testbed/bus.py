@@ -12,13 +12,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from blocks.back_off import BackOff
 from blocks.errors import ProdOpsError
 from blocks.message_broker.connection import BrokerConnection
 from blocks.message_broker.errors import BadLogin, BrokerUnavailable
 from blocks.message_broker.frames import PREFIXES, Delivery, Outgoing, Subscription
-from blocks.monitor_api.back_off import BackOff
-from deployments.bridge.access import access_of
-from deployments.bridge.inbox import Inbox
+from blocks.message_broker.inbox import Inbox
+from deployments.broker_access import access_of
 from flows.common.database import now
 from flows.common.settings.bus import BusSettings
 from flows.testbed.domain import Verb
@@ -78,7 +78,7 @@ class ControlQueue:
                 self.stopping.wait(self._pauses.pause_seconds(self._failures))
 
     def _work(self) -> None:
-        inbox = Inbox(lambda _delivery: False)
+        inbox = Inbox()
         # No client id: nothing of ours is durable, and the bridge has the one that is set.
         with BrokerConnection(replace(access_of(self.bus), client_id=None), inbox) as connection:
             connection.subscribe(Subscription(destination=control_queue(self.user), prefetch=1))

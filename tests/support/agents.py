@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from blocks.back_off import BackOff
 from blocks.monitor_api.agents import AlreadyThere
-from blocks.monitor_api.back_off import BackOff
 from blocks.monitor_api.errors import MonitorUnavailable
 from deployments.agents.memory import Memory
 from deployments.agents.patience import Patience

@@ -7,8 +7,8 @@ from itertools import islice
 
 import pytest
 
+from blocks.back_off import BackOff
 from blocks.monitor_api import EventStream, MonitorApi, StreamEvent, StreamFilter, errors
-from blocks.monitor_api.back_off import BackOff
 from tests.fake_monitor import SOON, Stream, api_of, fake_monitor, frame, tf_frame
 from tests.waiting import wait_until
 

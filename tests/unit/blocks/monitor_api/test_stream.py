@@ -7,11 +7,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from blocks.monitor_api import MonitorApi, StreamFilter, TokenRefused, frames_of
-from blocks.monitor_api.back_off import BackOff
 from blocks.monitor_api.errors import BadMonitorAddress
 
 TRANSCRIPT = Path(__file__).parents[5] / "shared/contracts/fixtures/sse_idle_stream.txt"
@@ -60,12 +57,6 @@ def test_a_filter_becomes_comma_lists_and_leaves_out_what_is_empty():
     wanted = StreamFilter(msg_types=("a", "b"), run_ids=("7",), subject="run-7")
     assert wanted.params() == {"msg_types": "a,b", "run_ids": "7", "subject": "run-7"}
     assert StreamFilter().params() == {}
-
-
-@given(st.integers(1, 10_000))
-def test_pauses_grow_to_the_longest_and_never_beyond(failures):
-    pause = BackOff(first_seconds=1, longest_seconds=30).pause_seconds(failures)
-    assert min(30, 2 ** min(failures - 1, 5)) / 2 <= pause <= 30
 
 
 @pytest.mark.parametrize("url", ["", "localhost:8002", "ftp://host/", "http://", "http://[::1"])

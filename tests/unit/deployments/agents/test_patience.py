@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
+from blocks.back_off import BackOff
 from blocks.errors import OutsideUnavailable
-from blocks.monitor_api.back_off import BackOff
 from blocks.monitor_api.errors import RequestRefused
 from deployments.agents.patience import GaveUp, Patience, Stopping
 

@@ -1,4 +1,4 @@
-"""How long to wait before a monitor is tried again."""
+"""How long to wait before what did not answer is tried again."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ class Inbox:
         lost_because: Why the connection broke; empty: it stands.
     """
 
-    is_answered: Callable[[Delivery], bool]
+    is_answered: Callable[[Delivery], bool] = lambda _delivery: False
     lost_because: str = ""
     _waiting: queue.SimpleQueue[Delivery | None] = field(default_factory=queue.SimpleQueue)
 

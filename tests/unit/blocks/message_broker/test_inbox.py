@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from blocks.message_broker.frames import Delivery
-from deployments.bridge.inbox import Inbox
+from blocks.message_broker.inbox import Inbox
 from tests.unit.deployments.bridge.deliveries import delivery
 
 
