@@ -27,7 +27,7 @@ from flows.messages.repository import SetAside
 
 INSTANCE_HEADER: Final = "prodops_instance"
 """The header by which a bridge knows its own messages."""
-_RETRIES: Final = 50  # messages that were set aside, taken again at a time
+_RETRIES: Final = 50  # messages that were set aside, taken again before what comes is looked at
 
 _log = structlog.get_logger("bridge")
 Command = Callable[[Session, Read], Sequence[NewEvent]]
@@ -74,19 +74,36 @@ class Taker:
         """Take what was set aside and is to be taken again; what fails again is open again.
 
         Raises:
-            DatabaseUnavailable: Nothing was changed.
+            DatabaseUnavailable: What is not taken yet is taken the next time.
         """
-        at = now()
-        with transaction(self.engine) as session:
-            announced: list[NewEvent] = []
-            for row in repository.to_retry(session, _RETRIES):
+        for _ in range(_RETRIES):
+            if not self._take_one_again():
+                return
+
+    def _take_one_again(self) -> bool:
+        """Take one, in a transaction of its own; gives whether there was one."""
+        key: int | None = None
+        try:
+            with transaction(self.engine) as session:
+                row = repository.to_retry(session)
+                if row is None:
+                    return False
+                key = row.id
                 delivery = Delivery(row.destination, row.message_id, "", {}, row.body)
+                announced: Sequence[NewEvent] = ()
                 try:
-                    announced += self._again(session, delivery, at)
+                    announced = self._again(session, delivery, now())
                     row.state = SetAsideState.RETRIED
                 except Unusable as reason:
                     row.state, row.reason = SetAsideState.OPEN, str(reason)
-            events.commit(session, announced)
+                events.commit(session, announced)
+        except Exception as error:
+            if key is None or is_outage(error):
+                raise
+            _log.error("a message cannot be stored", exc_info=error)
+            with transaction(self.engine) as session:
+                repository.open_again(session, key, _cannot_be_stored(error))
+        return True
 
     def _again(self, session: Session, delivery: Delivery, at: datetime) -> Sequence[NewEvent]:
         found = self._read(delivery)
@@ -145,7 +162,7 @@ class Taker:
         return [_relay(each, at) for each in messages]
 
     def _set_aside_alone(self, delivery: Delivery, error: Exception) -> None:
-        reason = f"it cannot be stored: {type(error).__name__}: {error}"
+        reason = _cannot_be_stored(error)
         with transaction(self.engine) as session:
             self._unseen(session, [delivery], now())
             repository.set_aside(session, [_set_aside(delivery, reason, self.configured)], now())
@@ -162,6 +179,10 @@ def _relay(message: Read, at: datetime) -> NewEvent:
         execution_id=message.message.execution_id,
         origin=BUS,
     )
+
+
+def _cannot_be_stored(error: Exception) -> str:
+    return f"it cannot be stored: {type(error).__name__}: {error}"
 
 
 def _set_aside(delivery: Delivery, reason: str, configured: BusSettings) -> SetAside:

@@ -165,6 +165,9 @@ class _Controller:
                 except OutsideUnavailable as error:
                     _log.debug("no look for commands: %s", error)
                     return
+                except ProdOpsError as error:  # a monitor of another version
+                    _log.warning("the monitor gives no command: %s", error)
+                    return
                 if command is None:
                     return
                 self._carry_out(command)

@@ -192,17 +192,21 @@ class Supervision:
         layout.supervisor_pid.unlink(missing_ok=True)
         config = os.fspath(layout.supervisor_config)
         said = layout.logs / "supervisord.out"
-        with said.open("wb") as output:
-            ended = subprocess.run(
-                [sys.executable, "-P", "-m", "supervisor.supervisord", "-c", config],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env={name: os.environ[name] for name in _INHERITED if name in os.environ},
-                cwd=layout.state_dir,
-                timeout=_ANSWER_SECONDS,
-                check=False,
-            )
+        try:
+            with said.open("wb") as output:
+                ended = subprocess.run(
+                    [sys.executable, "-P", "-m", "supervisor.supervisord", "-c", config],
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    env={name: os.environ[name] for name in _INHERITED if name in os.environ},
+                    cwd=layout.state_dir,
+                    timeout=_ANSWER_SECONDS,
+                    check=False,
+                )
+        except subprocess.TimeoutExpired:
+            text = f"the agents' supervisor does not start within {_ANSWER_SECONDS:.0f} s"
+            raise SupervisorFailed(text) from None
         deadline = time.monotonic() + _ANSWER_SECONDS
         while ended.returncode == 0 and time.monotonic() < deadline:
             if self.is_up:

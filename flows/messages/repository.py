@@ -112,15 +112,24 @@ def settle(session: Session, message_id: int, state: SetAsideState, by: str) -> 
     )
 
 
-def to_retry(session: Session, limit: int) -> Sequence[SetAsideMessage]:
-    """Messages that the bridge is to take again, locked."""
+def to_retry(session: Session) -> SetAsideMessage | None:
+    """The oldest message that the bridge is to take again, locked."""
     return session.scalars(
         select(SetAsideMessage)
         .where(SetAsideMessage.state == SetAsideState.RETRY)
         .order_by(SetAsideMessage.id)
-        .limit(limit)
+        .limit(1)
         .with_for_update(skip_locked=True)
-    ).all()
+    ).one_or_none()
+
+
+def open_again(session: Session, message_id: int, reason: str) -> None:
+    """Note that a message could not be taken this time either, and why."""
+    session.execute(
+        update(SetAsideMessage)
+        .where(SetAsideMessage.id == message_id, SetAsideMessage.state == SetAsideState.RETRY)
+        .values(state=SetAsideState.OPEN, reason=_kept_text(reason))
+    )
 
 
 # ------------------------------------------------------------------ published

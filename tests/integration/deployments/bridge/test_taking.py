@@ -291,6 +291,27 @@ def test_what_fails_again_is_open_again_with_its_new_reason(
     assert "this is 'other'" in aside.reason
 
 
+def test_what_cannot_be_stored_the_second_time_either_keeps_no_other_from_being_taken(
+    engine: Engine, settle: Callable[[int, SetAsideState], None]
+) -> None:
+    act = commands_of(BusSettings())[QUEUE]
+
+    def picky(session: Any, found: Any) -> Any:
+        if found.message.msg_type == "poison":
+            raise ValueError("cannot be")
+        return act(session, found)
+
+    for kind in ("poison", "check_pipeline"):
+        ask(made(engine, namespace="other"), msg_type=kind)
+    for number in (1, 2):
+        settle(number, SetAsideState.RETRY)
+    Taker(engine, BusSettings(), "us", {QUEUE: picky}).take_again()
+    states = [(each.state, each.reason) for each in rows(engine, SetAsideMessage)]
+    assert states[0] == (SetAsideState.OPEN, "it cannot be stored: ValueError: cannot be")
+    assert states[1][0] == SetAsideState.RETRIED
+    assert [request.action for request in rows(engine, Request)] == ["check_pipeline"]
+
+
 def test_a_dropped_message_stays_dropped(
     engine: Engine, taker: Taker, settle: Callable[[int, SetAsideState], None]
 ) -> None:
