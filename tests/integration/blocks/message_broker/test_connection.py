@@ -206,12 +206,14 @@ def test_a_killed_broker_is_noticed_and_what_it_kept_comes_again(own_broker: Bro
         assert again.wait(1)[0].message_id == kept.deliveries[0].message_id
 
 
-@pytest.mark.parametrize("has_tls", [False, True], ids=["plain", "tls"])
+@pytest.mark.parametrize(
+    "has_tls", [pytest.param(False, marks=pytest.mark.slow), True], ids=["plain", "tls"]
+)
 def test_a_broker_that_hangs_is_silent_and_is_left_at_once(
     own_broker: Broker,
     has_tls: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
-    own = access(own_broker, answer_seconds=2.0)
+    own = access(own_broker)
     if has_tls:
         own = replace(own, port=own_broker.tls_port, has_tls=True, ca_file=own_broker.ca_file)
     connection = BrokerConnection(own, Kept())
@@ -221,4 +223,4 @@ def test_a_broker_that_hangs_is_silent_and_is_left_at_once(
         wait_until(connection.is_silent)
         connection.close()
         with pytest.raises(BrokerUnavailable):
-            BrokerConnection(own, Kept()).open()
+            BrokerConnection(replace(own, answer_seconds=0.5), Kept()).open()
