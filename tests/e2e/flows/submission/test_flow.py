@@ -16,12 +16,14 @@ from tests.waiting import stays, wait_until
 pytestmark = pytest.mark.e2e
 
 
-def pruns() -> list[int]:
-    """The processes of prun on this machine."""
+def pruns(production: Production) -> list[int]:
+    """The processes of prun that work in this stack's sandboxes."""
+    own = str(production.site.stack.state_dir / "submissions")
     return [
         process.info["pid"]
-        for process in psutil.process_iter(["pid", "cmdline"])
+        for process in psutil.process_iter(["pid", "cmdline", "cwd"])
         if any("PrunScript" in word for word in process.info["cmdline"] or ())
+        and (process.info["cwd"] or "").startswith(own)
     ]
 
 
@@ -48,7 +50,7 @@ def test_a_press_of_the_button_becomes_one_task_and_its_id_is_recorded(productio
     assert production.steps(request_id)[0] == "claim"
     sandboxes = production.site.stack.state_dir / "submissions"
     assert list(sandboxes.iterdir()) == []
-    assert pruns() == []
+    assert pruns(production) == []
 
 
 def test_many_presses_at_once_are_one_submission(production):
@@ -220,7 +222,7 @@ def test_a_killed_run_is_gone_on_with(production, step):
     for run in production.site.runs():
         os.kill(run.pid, signal.SIGKILL)
     assert_submitted_once(production, name, request_id)
-    wait_until(lambda: pruns() == [])
+    wait_until(lambda: pruns(production) == [])
 
 
 @pytest.mark.slow
