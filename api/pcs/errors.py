@@ -35,6 +35,14 @@ class BadTransition(ProdOpsError):
     """The record's status does not permit the operation."""
 
 
+class NoArtifact(ProdOpsError):
+    """The task lacks what the artifact is made of; says what, and how to set it."""
+
+
+class FilesNotKnown(Refused):
+    """The files of a task's input were not read from Rucio, or not lately; says what reads them."""
+
+
 class NotOwner(Forbidden):
     """Only who made the record may change it, and whoever may operate."""
 

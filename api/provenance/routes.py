@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -16,7 +16,6 @@ from api.provenance import schemas, services, views
 from api.provenance.queries import campaigns, counts, dids, reports, rows
 from api.provenance.queries.selection import COMPLETENESS, LARGEST_PAGE, Selection
 from api.requests.views import Triggered, triggered
-from flows.common.database import now
 from flows.common.text import Text
 from flows.provenance.domain.reports import as_csv
 
@@ -48,7 +47,7 @@ class PathFilters(BaseModel):
 
 def stale_before(request: Request) -> datetime:
     """The time before which a sweep is stale."""
-    return now() - timedelta(hours=settings_of(request).provenance.stale_hours)
+    return campaigns.stale_before(settings_of(request))
 
 
 # ------------------------------------------------------------------ campaigns

@@ -23,8 +23,9 @@ from api.pcs.queries import tasks as queries
 from api.pcs.routes.common import PREFIX, Name, PcsRouter, Writer, by_name, named_in_query
 from api.pcs.routes.records import Records, add_routes
 from api.pcs.schemas import tasks as forms
-from api.pcs.services import imports, plans, recording, submission, tasks
+from api.pcs.services import artifacts, imports, recording, submission, tasks
 from api.pcs.views.tasks import SubmittedTaskView, TaskView, task_view, task_views
+from api.provenance.queries import campaigns
 from flows.common.text import Text
 from flows.submission.schemas import TaskOperation
 
@@ -301,19 +302,25 @@ def command(
     fmt: Text = "panda",
     panda_tasks_id: Annotated[int | None, Query(ge=1, le=MAX_INTEGER)] = None,
 ) -> Response:
-    """`fmt=panda` is the prun command as text; `jedi` and `dump` are JSON. Nothing is written."""
+    """`panda` and `condor` are commands as text; `jedi`, `evgen` and `dump` are JSON.
+
+    `evgen` lists the input files as the ops side last read them, at `inputsCheckedAt`; where that
+    was too long ago or never, 409 says what reads them. Nothing is written.
+    """
     named = required(name)
     fmt = fmt.lower()
-    if fmt not in plans.FORMATS:
-        raise Rejection(400, {"detail": f"fmt must be one of: {', '.join(plans.FORMATS)}"})
+    if fmt not in artifacts.FORMATS:
+        raise Rejection(400, {"detail": f"fmt must be one of: {', '.join(artifacts.FORMATS)}"})
     with named_in_query(named), session_of(request) as session:
         task = queries.resolve(session, named, attempt_id=panda_tasks_id)
-        if fmt == "panda":
-            text = plans.prun_command(task, attempt_id=panda_tasks_id)
-            return Response(text, media_type="text/plain")
-        if fmt == "jedi":
-            return _json(plans.jedi_parameters(session, task, attempt_id=panda_tasks_id))
-        return _json(plans.dump(task))
+        wanted = artifacts.Wanted(
+            session=session,
+            task=task,
+            attempt_id=panda_tasks_id,
+            stale_before=campaigns.stale_before(settings_of(request)),
+        )
+        made = artifacts.compose(fmt, wanted)
+    return Response(made, media_type="text/plain") if isinstance(made, str) else _json(made)
 
 
 def _json(value: dict[str, Any]) -> Response:

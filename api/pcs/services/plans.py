@@ -14,7 +14,6 @@ from api.pcs.errors import AttemptNotFound
 from api.pcs.models import Attempt, ProdConfig, ProdTask
 from api.pcs.queries.tasks import input_location, sharing_names
 
-FORMATS: Final = ("panda", "jedi", "dump")
 _TASK_FIELDS: Final = (
     "id", "name", "description", "status", "csv_file", "created_by", "created_at", "updated_at",
 )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import func, or_, select
@@ -12,7 +12,9 @@ from sqlalchemy.orm import Session
 
 from api.pcs.models import Campaign, Lifecycle
 from blocks.errors import NotFound, ProdOpsError
+from flows.common.database import now
 from flows.common.models import OPEN, Request
+from flows.common.settings import Settings
 from flows.provenance.models import EVGEN, CampaignSweep, DetectedRelease, SweepState
 
 PRODUCING: Final = (Lifecycle.CURRENT, Lifecycle.LAST, Lifecycle.PRODUCING)
@@ -74,6 +76,11 @@ def known(session: Session) -> list[str]:
     names = set(session.scalars(select(Campaign.name)))
     names |= set(session.scalars(select(CampaignSweep.campaign)))
     return sorted(names, reverse=True)
+
+
+def stale_before(settings: Settings) -> datetime:
+    """The time before which a sweep is stale."""
+    return now() - timedelta(hours=settings.provenance.stale_hours)
 
 
 def standings(session: Session, *, stale_before: datetime) -> list[Standing]:

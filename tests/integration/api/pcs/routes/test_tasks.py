@@ -335,7 +335,7 @@ def test_the_command_wants_a_name_and_a_known_format(pcs):
     pcs.make_task()
     assert pcs.send("GET", "prod-tasks/command/").json() == {"detail": "Missing ?name="}
     answer = pcs.send("GET", "prod-tasks/command/", name="dis-10x100", fmt="x")
-    assert answer.json() == {"detail": "fmt must be one of: panda, jedi, dump"}
+    assert answer.json() == {"detail": "fmt must be one of: condor, panda, jedi, evgen, dump"}
     assert pcs.send("GET", "prod-tasks/command/", name="dis-10x100", fmt="DUMP").json()["task"]
     answer = pcs.send("GET", "prod-tasks/command/", name="dis-10x100", panda_tasks_id=99)
     assert answer.status_code == 404
