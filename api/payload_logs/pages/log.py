@@ -13,6 +13,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from api.assessments import queries as assessments
 from api.http import links, pages
 from api.http.sessions import session_of, settings_of
 from api.payload_logs import files, queries, routes, views
@@ -72,6 +73,7 @@ def _read(request: Request, pandaid: int, viewer: Caller, asked: Asked) -> dict[
         standing = queries.look_and_ask(session, pandaid, settings, viewer, asked)
         row = standing.row
         task_name, mistaken = queries.task_name(session, row), queries.mistaken(session, row)
+        assessed = assessments.shown_of(session, [("panda_job", str(pandaid))])
     with files.open_of(row, settings) or nullcontext() as log:
         members = views.log(row, log, settings).members if row is not None else []
         binaries = {each.name for each in log.members if not each.is_text} if log else set()
@@ -80,6 +82,7 @@ def _read(request: Request, pandaid: int, viewer: Caller, asked: Asked) -> dict[
             "standing": standing,
             "task_name": task_name,
             "mistaken": mistaken,
+            "assessed": assessed,
             "tabs": [each for each in members if each.name not in binaries],
             "downloads": [each for each in members if each.name in binaries],
             "remarks": words.remarks_of(row) if row is not None and log is not None else [],

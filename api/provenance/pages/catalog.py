@@ -13,6 +13,7 @@ from fastapi.responses import StreamingResponse
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
+from api.assessments import queries as assessments
 from api.http import links, pages, wording
 from api.http.access import gatekeeper
 from api.http.search import BadQuery
@@ -113,6 +114,7 @@ def _page(session: Session, asked: Selection, stale_before: datetime) -> dict[st
         "choices": counts.choices(session, name),
         "listing": rows.page(session, wanted, stale_before=stale_before),
         "unmatched": counts.unmatched(session, name),
+        "assessed": assessments.shown_of(session, [("campaign", name)]),
         "arrivals": [
             {"at": each.at.isoformat(), "stage": each.stage, "datasets": each.datasets,
              "files": each.files, "bytes": each.size_bytes}

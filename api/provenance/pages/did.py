@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request, Response
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
+from api.assessments import queries as assessments
 from api.http import pages
 from api.http.sessions import read, session_of
 from api.provenance import services
@@ -86,7 +87,9 @@ def _ask(request: Request, did: Did, by: Caller) -> None:
 
 def _found(session: Session, did: Did, page: int) -> dict[str, Any]:
     last_event_id = events.freeze(session)
-    return {"last_event_id": last_event_id, "detail": dids.read(session, did, page=page)}
+    detail = dids.read(session, did, page=page)
+    assessed = assessments.shown_of(session, [("dataset", str(did))])
+    return {"last_event_id": last_event_id, "detail": detail, "assessed": assessed}
 
 
 def _number(text: str) -> int:

@@ -9,6 +9,8 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from api.assessments import queries as assessments
+from api.assessments.models import Assessment
 from api.pcs.domain.effective import CONFIG_FIELDS, ConfigNotOfForm
 from api.pcs.models import Attempt, ProdRequest, ProdTask
 from api.pcs.queries.tasks import open_requests, unresolved_among
@@ -69,6 +71,7 @@ class Detail:
         operations: What was done to it at PanDA, newest first.
         waiting: Operations that the ops side has not begun.
         remarks: What syncs saw of it at PanDA that PCS cannot hold.
+        assessments: What AI assistants last wrote about it and its attempts.
         resolutions: What operators decided of its submissions, newest first.
     """
 
@@ -86,6 +89,7 @@ class Detail:
     operations: list[PandaOperation]
     waiting: list[Request]
     remarks: list[PandaRemark]
+    assessments: Sequence[Assessment]
     resolutions: list[SubmissionResolution]
 
     @property
@@ -120,6 +124,7 @@ def read(session: Session, task: ProdTask, *, caller: Caller, settings: Settings
         operations=_operations(session, task),
         waiting=_waiting(session, task),
         remarks=_remarks(session, task),
+        assessments=_assessments(session, task),
         resolutions=_resolutions(session, task),
     )
 
@@ -185,6 +190,12 @@ def _remarks(session: Session, task: ProdTask) -> list[PandaRemark]:
         PandaRemark.task_name == task.name, PandaRemark.cleared_at.is_(None)
     )
     return list(session.scalars(wanted.order_by(PandaRemark.id)))
+
+
+def _assessments(session: Session, task: ProdTask) -> Sequence[Assessment]:
+    attempts = [str(each.jedi_task_id or each.task_name) for each in task.attempts]
+    about = [("campaign_task", task.name), *(("panda_task", each) for each in attempts)]
+    return assessments.shown_of(session, about)
 
 
 def _resolutions(session: Session, task: ProdTask) -> list[SubmissionResolution]:

@@ -1,0 +1,48 @@
+"""Registering an assessment."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy.orm import Session
+
+from api.assessments import subjects
+from api.assessments.models import Assessment
+from api.assessments.schemas import AssessmentForm
+from flows.common.callers import Caller, Scope
+
+UNNAMED: Final = "mcp"
+"""The user's name by default, which stands for the caller (ops contract section 5.2)."""
+
+
+def register(session: Session, form: AssessmentForm, caller: Caller, *, prefix: str) -> Assessment:
+    """Keep an assessment, in the caller's name or in that of whom a service speaks for.
+
+    Args:
+        session: The caller's transaction.
+        form: What is said, and about what.
+        caller: Who registers it.
+        prefix: The path that our pages are below.
+
+    Raises:
+        Forbidden: The caller may not write, or names another.
+        SubjectNotFound: Nothing has the key.
+        AmbiguousIdentity: Several tasks have the name.
+    """
+    caller.require(Scope.REQUEST, "Registering an assessment")
+    speaker = caller if form.username == UNNAMED else caller.speaking_for(form.username)
+    subject = subjects.find(session, form.subject_type, form.subject_key)
+    added = Assessment(
+        subject_type=subject.type,
+        subject_key=subject.key,
+        subject_label=form.subject_label or subject.label,
+        subject_url=form.subject_url or (f"{prefix}{subject.path}" if subject.path else ""),
+        username=speaker.name,
+        ai=form.ai or "unknown",
+        assessment=form.assessment,
+        data=form.data,
+        is_linked=subject.is_linked,
+    )
+    session.add(added)
+    session.flush()
+    return added
