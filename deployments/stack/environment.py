@@ -36,7 +36,17 @@ _FIXED = {
     "MALLOC_ARENA_MAX": "2",  # a part with threads is 6 % smaller
 }
 _GROUPS = {
-    Zone.WEB: {"stack", "api", "stream", "fastmon", "agents", "pcs", "payload_logs", "provenance"},
+    Zone.WEB: {
+        "stack",
+        "api",
+        "stream",
+        "mcp",
+        "fastmon",
+        "agents",
+        "pcs",
+        "payload_logs",
+        "provenance",
+    },
     Zone.SERVER: {"stack", "database", "prefect", "sandbox"},
 }
 _ALSO = {Zone.WEB: {("database", "pool_size")}}
