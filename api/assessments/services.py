@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from sqlalchemy.orm import Session
 
 from api.assessments import subjects
 from api.assessments.models import Assessment
 from api.assessments.schemas import AssessmentForm
+from api.http.tools.speaking import speaker
 from flows.common.callers import Caller, Scope
-
-UNNAMED: Final = "mcp"
-"""The user's name by default, which stands for the caller (ops contract section 5.2)."""
 
 
 def register(session: Session, form: AssessmentForm, caller: Caller, *, prefix: str) -> Assessment:
@@ -30,14 +26,13 @@ def register(session: Session, form: AssessmentForm, caller: Caller, *, prefix: 
         AmbiguousIdentity: Several tasks have the name.
     """
     caller.require(Scope.REQUEST, "Registering an assessment")
-    speaker = caller if form.username == UNNAMED else caller.speaking_for(form.username)
     subject = subjects.find(session, form.subject_type, form.subject_key)
     added = Assessment(
         subject_type=subject.type,
         subject_key=subject.key,
         subject_label=form.subject_label or subject.label,
         subject_url=form.subject_url or (f"{prefix}{subject.path}" if subject.path else ""),
-        username=speaker.name,
+        username=speaker(caller, form.username).name,
         ai=form.ai or "unknown",
         assessment=form.assessment,
         data=form.data,

@@ -64,6 +64,12 @@ class Client:
         self.pending_bytes = 0
         self.ready.set()
 
+    def forget_pending(self) -> None:
+        """Drop what waits, which was only to be noticed."""
+        self.ready.clear()
+        self.pending.clear()
+        self.pending_bytes = 0
+
     async def chunks(self) -> AsyncIterator[bytes]:
         """What arrives, everything pending in one piece."""
         while True:

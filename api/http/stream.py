@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -119,6 +119,26 @@ class Feed:
                 yield chunk
         except DatabaseUnavailable as error:  # the client comes back with its last id
             _log.warning("a replay lost the database", reason=str(error))
+        finally:
+            self._forget(client)
+
+    async def news(self, wanted: Wanted | None, pause_seconds: float) -> AsyncGenerator[None]:
+        """Comes at once, then at each event that is wanted, and after each pause without one.
+
+        Args:
+            wanted: Which events; None: none.
+            pause_seconds: The longest time without a look.
+        """
+        client = Client(wanted or Wanted(), self._settings.client_buffer_bytes)
+        if wanted is not None:
+            self._groups.setdefault(wanted, set()).add(client)
+        try:
+            while True:
+                yield
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(pause_seconds):
+                        await client.ready.wait()
+                client.forget_pending()
         finally:
             self._forget(client)
 

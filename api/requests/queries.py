@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Select, func, or_, select
@@ -62,6 +63,32 @@ def page(session: Session, wanted: Filter, limit: int, offset: int) -> tuple[int
     count = session.scalar(select(func.count()).select_from(query.order_by(None).subquery()))
     in_order = query.order_by(None).order_by(_IS_OPEN.desc(), Request.id.desc())
     return count or 0, list(session.scalars(in_order.limit(limit).offset(offset)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Past:
+    """Which requests a record of what was done shows, by when they were accepted."""
+
+    action: str | None = None
+    subject: str | None = None
+    requested_by: str | None = None
+    states: Collection[str] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def past(session: Session, wanted: Past, *, limit: int, offset: int) -> tuple[int, list[Request]]:
+    """How many match, and so many of them from an offset on, newest first."""
+    filtered = Filter(
+        action=wanted.action, subject=wanted.subject, requested_by=wanted.requested_by
+    )
+    query = matching(filtered).where(among(Request.state, wanted.states))
+    if wanted.since is not None:
+        query = query.where(Request.created_at >= wanted.since)
+    if wanted.until is not None:
+        query = query.where(Request.created_at < wanted.until)
+    count = session.scalar(select(func.count()).select_from(query.order_by(None).subquery()))
+    return count or 0, list(session.scalars(query.limit(limit).offset(offset)))
 
 
 def following(session: Session, wanted: Filter, place: Place, limit: int) -> list[Request]:

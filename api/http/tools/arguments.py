@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, Field, ValidationError
 
 from api.http import fields
-from api.http.tools.declaration import CONFIRM, Tool
+from api.http.tools.declaration import CONFIRM, WAIT, Tool
 from blocks.errors import Invalid, Refused
 from flows.common.text import Text as Keepable
 from flows.common.text import unkeepable
@@ -54,9 +54,14 @@ class Arguments:
 
     @property
     def by_name(self) -> dict[str, Any]:
-        """The values, without the confirmation."""
-        names = type(self.form).model_fields.keys() - {CONFIRM}
+        """The values, without those that the function is not given."""
+        names = type(self.form).model_fields.keys() - {CONFIRM, WAIT}
         return {name: getattr(self.form, name) for name in names}
+
+    @property
+    def wait_seconds(self) -> float:
+        """How long the answer may be waited for."""
+        return float(getattr(self.form, WAIT, 0))
 
     @property
     def zoneless(self) -> list[str]:

@@ -19,6 +19,10 @@ from flows.common.callers import Scope
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 CONFIRM: Final = "confirm"
+_WAITING: Final = "Answer once the request has ended, or after so many seconds."
+WAIT: Final = "wait_seconds"
+Reread = Callable[[Call, dict[str, Any]], Any]
+"""Gives the answer anew, of the call and the answer so far."""
 
 
 class ToolNameTaken(ProdOpsError):
@@ -41,6 +45,7 @@ class Tool:
         is_destructive: Whether what it changes cannot be had back.
         is_idempotent: Whether the same call again changes nothing more.
         confirm: What it does that the person is to agree to first; empty: nothing.
+        reread: Gives its answer anew, so that it may wait for its request; None: it does not wait.
     """
 
     name: str
@@ -54,6 +59,7 @@ class Tool:
     is_destructive: bool
     is_idempotent: bool
     confirm: str
+    reread: Reread | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -76,6 +82,7 @@ class Toolbox:
         is_destructive: bool = False,
         is_idempotent: bool = False,
         confirm: str = "",
+        reread: Reread | None = None,
     ) -> Callable[[Function], Function]:
         """Declare the function as a tool.
 
@@ -88,10 +95,12 @@ class Toolbox:
             is_idempotent: Whether the same call again changes nothing more.
             confirm: What it does that the person is to agree to first, as the end of the sentence
                 "Confirm that it …"; adds the argument `confirm`.
+            reread: Gives the answer anew while its `state` is open; adds the argument
+                `wait_seconds`.
         """
 
         def declared(function: Function) -> Function:
-            takes_form, form = _form_of(function, confirm)
+            takes_form, form = _form_of(function, confirm, waits=reread is not None)
             self.tools.append(
                 Tool(
                     name=name,
@@ -105,6 +114,7 @@ class Toolbox:
                     is_destructive=is_destructive,
                     is_idempotent=is_idempotent,
                     confirm=confirm,
+                    reread=reread,
                 )
             )
             return function
@@ -140,7 +150,9 @@ def _description(function: Callable[..., Any], scope: Scope) -> str:
     return text if scope is Scope.READ else f"{text} Takes the scope {scope}."
 
 
-def _form_of(function: Callable[..., Any], confirm: str) -> tuple[bool, type[BaseModel]]:
+def _form_of(
+    function: Callable[..., Any], confirm: str, *, waits: bool
+) -> tuple[bool, type[BaseModel]]:
     """Whether the function takes a form as a whole, and the form of its arguments."""
     hints = get_type_hints(function, include_extras=True)
     assert hints.get(next(iter(inspect.signature(function).parameters))) is Call  # noqa: S101
@@ -149,6 +161,8 @@ def _form_of(function: Callable[..., Any], confirm: str) -> tuple[bool, type[Bas
     fields: dict[str, Any] = {}
     if confirm:
         fields[CONFIRM] = (bool, Field(False, description=f"True, to confirm that it {confirm}."))
+    if waits:
+        fields[WAIT] = (float, Field(0, ge=0, le=30, description=_WAITING))
     if forms:
         [form] = forms
         return True, create_model(form.__name__, __base__=form, **fields) if fields else form

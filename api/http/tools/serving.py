@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from fastapi import Request
@@ -16,7 +17,8 @@ from api.http.silence import unless_silent
 from api.http.tools.answers import bounded
 from api.http.tools.arguments import Arguments
 from api.http.tools.calls import Call
-from api.http.tools.declaration import Tool
+from api.http.tools.declaration import CONFIRM, WAIT, Tool
+from api.http.tools.waiting import is_open, waited
 from blocks.errors import ProdOpsError
 from flows.common.callers import Caller
 from flows.common.database_errors import is_of_value
@@ -39,20 +41,28 @@ async def serve(
     """
     try:
         caller.require(tool.scope, tool.name)
-        arguments = Arguments(tool, given)
-
-        def answered() -> dict[str, Any]:
-            return _answer(tool, arguments, caller, request)
-
-        if tool.writes:  # to its end: what is written may be there, whatever was answered
-            return await run_in_threadpool(answered)
-        return await unless_silent(request, lambda: run_in_threadpool(answered))
+        return await _served(tool, Arguments(tool, given), caller, request)
     except ProdOpsError as error:
         raise _failed(error, request) from error
     except DBAPIError as error:
         if not is_of_value(error):
             raise
         raise ToolFailed("A value cannot be stored, or be compared with what is.") from error
+
+
+async def _served(
+    tool: Tool, arguments: Arguments, caller: Caller, request: Request
+) -> dict[str, Any]:
+    def answered() -> dict[str, Any]:
+        return _answer(tool, arguments, caller, request)
+
+    if tool.writes:  # to its end: what is written may be there, whatever was answered
+        answer = await run_in_threadpool(answered)
+    else:
+        answer = await unless_silent(request, lambda: run_in_threadpool(answered))
+    if arguments.wait_seconds and is_open(answer):
+        answer = await _waited(tool, answer, arguments, caller, request)
+    return answer
 
 
 def _answer(tool: Tool, arguments: Arguments, caller: Caller, request: Request) -> dict[str, Any]:
@@ -68,9 +78,33 @@ def _answer(tool: Tool, arguments: Arguments, caller: Caller, request: Request) 
     return found
 
 
+async def _waited(
+    tool: Tool, answer: dict[str, Any], arguments: Arguments, caller: Caller, request: Request
+) -> dict[str, Any]:
+    """The answer once its request has ended, as far as it may be waited for.
+
+    What was done is answered, whatever becomes of the database meanwhile.
+    """
+    reread = tool.reread
+    assert reread is not None  # noqa: S101 - without it there is no argument to wait by
+
+    def anew(before: dict[str, Any]) -> dict[str, Any]:
+        with session_of(request) as session:
+            found = reread(Call(caller, session, request), before)
+            return bounded(found, narrow=_narrower(tool))
+
+    async def again(before: dict[str, Any]) -> dict[str, Any]:
+        with suppress(*errors.PASSING):
+            return await unless_silent(request, lambda: run_in_threadpool(anew, before))
+        return before
+
+    feed = request.app.state.feed
+    return await waited(feed, answer, again, seconds=arguments.wait_seconds)
+
+
 def _narrower(tool: Tool) -> str:
     """What the tool may be asked to answer less."""
-    names = list(tool.form.model_fields)
+    names = [name for name in tool.form.model_fields if name not in {CONFIRM, WAIT}]
     filters = ", ".join(name for name in names if name not in _PAGING)
     ways = [f"by {filters}"] if filters else []
     ways += ["with limit and offset"] if set(_PAGING) <= set(names) else []

@@ -15,10 +15,12 @@ class Actor:
     Attributes:
         caller: The caller.
         is_relaxed: Whether anyone who may request may change everything.
+        source: By what way it is asked, for the requests that come of it.
     """
 
     caller: Caller
     is_relaxed: bool = False
+    source: str = "rest"
 
     @property
     def name(self) -> str:

@@ -145,7 +145,9 @@ def _accept(session: Session, task: ProdTask, actor: Actor) -> None:
         panda_task_name=attempt.task_name,
         follows=task.panda_task_id,
     )
-    accepted = requests.accept(session, SUBMIT_TASK, wanted, caller=actor.caller, source="rest")
+    accepted = requests.accept(
+        session, SUBMIT_TASK, wanted, caller=actor.caller, source=actor.source
+    )
     if not accepted.is_new:
         # Another way in opened one meanwhile: nobody will use this attempt's name.
         session.delete(attempt)
@@ -188,7 +190,9 @@ def operate(session: Session, name: str, wanted: dict[str, Any], actor: Actor) -
     if not any(attempt.jedi_task_id == jedi_task_id for attempt in task.attempts):
         raise Refused(f"jediTaskID {jedi_task_id} is not of task '{task.name}'.")
     form = OPERATE_TASK.parse(wanted | {"jedi_task_id": jedi_task_id, "task_name": task.name})
-    accepted = requests.accept(session, OPERATE_TASK, form, caller=actor.caller, source="rest")
+    accepted = requests.accept(
+        session, OPERATE_TASK, form, caller=actor.caller, source=actor.source
+    )
     return QueuedOperation(
         queued=True,
         operation=wanted["operation"],
@@ -225,7 +229,7 @@ def resolve(session: Session, name: str, wanted: dict[str, Any], actor: Actor) -
     task = tasks.owned(session, name, actor)
     form = RESOLVE_SUBMISSION.parse(wanted | {"task_name": task.name})
     accepted = requests.accept(
-        session, RESOLVE_SUBMISSION, form, caller=actor.caller, source="rest"
+        session, RESOLVE_SUBMISSION, form, caller=actor.caller, source=actor.source
     )
     return QueuedResolution(queued=True, request_id=accepted.id)
 
