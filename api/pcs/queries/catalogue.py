@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 from sqlalchemy.orm.interfaces import ORMOption
 
 from api.pcs.models import Campaign, Dataset, Lifecycle, ProdConfig, Tag, TagKind
-from api.pcs.queries.rows import equal, key_of, no_match, unknown
+from api.pcs.queries.rows import equal, key_of, no_match, paged, unknown
 from blocks.errors import Invalid, NotFound
 from flows.common.text import Text
 
@@ -125,6 +125,8 @@ class DatasetFilter:
 
     stage: Text | None = None
     source_kind: Text | None = None
+    source_location: Text | None = None
+    scope: Text | None = None
     status: Text | None = None
     campaign: Text | None = None
     name_contains: Text | None = None
@@ -132,11 +134,47 @@ class DatasetFilter:
 
 def datasets(session: Session, wanted: DatasetFilter) -> list[Dataset]:
     """The datasets of a filter, oldest first."""
+    return list(session.scalars(_selected(wanted)))
+
+
+def dataset_page(
+    session: Session, wanted: DatasetFilter, *, limit: int, offset: int
+) -> tuple[int, list[Dataset]]:
+    """How many datasets a filter has, and so many of them from an offset on, oldest first."""
+    return paged(session, _selected(wanted), limit=limit, offset=offset)
+
+
+def dataset_named(
+    session: Session,
+    *,
+    name: str | None = None,
+    did: str | None = None,
+    dataset_name: str | None = None,
+) -> Dataset:
+    """The dataset of a composed name, a DID or a stored name; of several blocks the first.
+
+    Raises:
+        Invalid: None of them is given.
+        NotFound: There is none.
+    """
+    given = {"composed_name": name, "did": did, "dataset_name": dataset_name}
+    values = {column: value for column, value in given.items() if value is not None}
+    if not values:
+        raise Invalid({"name": ["Give one of name, did and dataset_name."]})
+    query = select(Dataset).filter_by(**values).options(*_loaded()).order_by(Dataset.block_num)
+    if (found := session.scalars(query.limit(1)).first()) is None:
+        raise NotFound(f"No dataset {' and '.join(values.values())}")
+    return found
+
+
+def _selected(wanted: DatasetFilter) -> Select[tuple[Dataset]]:
     query = equal(
         select(Dataset).options(*_loaded()).order_by(Dataset.id),
         wanted,
         stage=Dataset.meta["stage"].astext,
         source_kind=Dataset.source_kind,
+        source_location=Dataset.source_location,
+        scope=Dataset.scope,
         status=Dataset.meta["validation"]["status"].astext,
     )
     if wanted.campaign is not None:
@@ -146,7 +184,7 @@ def datasets(session: Session, wanted: DatasetFilter) -> list[Dataset]:
             Dataset.composed_name.contains(wanted.name_contains, autoescape=True)
             | Dataset.dataset_name.contains(wanted.name_contains, autoescape=True)
         )
-    return list(session.scalars(query))
+    return query
 
 
 def dataset(session: Session, key: int) -> Dataset:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, TypeVar
 
-from sqlalchemy import Select, SQLColumnExpression, select
+from sqlalchemy import Select, SQLColumnExpression, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from api.http.fields import MAX_INTEGER, no_such_key
@@ -52,6 +52,14 @@ def equal(
     return query.where(
         *(columns[name] == each for name, each in values.items() if each is not None)
     )
+
+
+def paged(
+    session: Session, query: Select[tuple[_Row]], *, limit: int, offset: int
+) -> tuple[int, list[_Row]]:
+    """How many rows a query has, and so many of them from an offset on."""
+    count = session.scalar(select(func.count()).select_from(query.order_by(None).subquery()))
+    return count or 0, list(session.scalars(query.limit(limit).offset(offset)))
 
 
 def listed(session: Session, wanted: object, *, model: type[_Row]) -> list[_Row]:

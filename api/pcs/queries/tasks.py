@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy import ColumnElement, Select, exists, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from api.pcs.domain.effective import input_dids
 from api.pcs.errors import AmbiguousIdentity, TaskNotFound
 from api.pcs.models import Dataset, ProdTask
 from api.pcs.queries.catalogue import TAG_FIELDS
-from api.pcs.queries.rows import equal, key_of
+from api.pcs.queries.rows import equal, key_of, paged
 from flows.common.database import among
 from flows.common.models import OPEN, Request
 from flows.common.text import Text, unkeepable
@@ -39,6 +39,17 @@ class TaskFilter:
 
 def tasks(session: Session, wanted: TaskFilter) -> list[ProdTask]:
     """The tasks of a filter, oldest first; a `name` finds as in `resolve`, several too."""
+    return list(session.scalars(_selected(session, wanted)))
+
+
+def page(
+    session: Session, wanted: TaskFilter, *, limit: int, offset: int
+) -> tuple[int, list[ProdTask]]:
+    """How many tasks a filter has, and so many of them from an offset on, oldest first."""
+    return paged(session, _selected(session, wanted), limit=limit, offset=offset)
+
+
+def _selected(session: Session, wanted: TaskFilter) -> Select[tuple[ProdTask]]:
     query = equal(
         select(ProdTask).options(*loaded()).order_by(ProdTask.id),
         wanted,
@@ -58,7 +69,7 @@ def tasks(session: Session, wanted: TaskFilter) -> list[ProdTask]:
     if wanted.has_request is not None:
         is_open = has_open_request()
         query = query.where(is_open if wanted.has_request else ~is_open)
-    return list(session.scalars(query))
+    return query
 
 
 def matches(session: Session, name: str) -> list[ProdTask]:
@@ -118,12 +129,18 @@ def load(session: Session, key: int, *, is_locked: bool = False) -> ProdTask:
 
 def input_location(session: Session, task: ProdTask) -> str:
     """Where a task's input files are listed: its first linked dataset's source, else its CSV."""
-    dids = input_dids(task.overrides or {})
-    linked = {
-        each.did: each for each in session.scalars(select(Dataset).where(among(Dataset.did, dids)))
-    }
-    first = next((linked[did] for did in dids if did in linked), None)
+    first = first_inputs(session, [task]).get(task.id)
     return task.csv_file if first is None else first.source_location or ""
+
+
+def first_inputs(session: Session, tasks: Sequence[ProdTask]) -> dict[int, Dataset]:
+    """The first linked dataset that PCS knows of each task that has one, by the task's key."""
+    linked = {task.id: input_dids(task.overrides or {}) for task in tasks}
+    wanted = {did for dids in linked.values() for did in dids}
+    rows = session.scalars(select(Dataset).where(among(Dataset.did, wanted)))
+    known = {each.did: each for each in rows}
+    found = {key: [known[did] for did in dids if did in known] for key, dids in linked.items()}
+    return {key: datasets[0] for key, datasets in found.items() if datasets}
 
 
 def sharing_names(session: Session, tasks: Sequence[ProdTask]) -> dict[int, tuple[str, ...]]:
