@@ -6,18 +6,20 @@ The arguments' types make the form that assistants see; the docstring tells them
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar, get_type_hints
 
+from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from api.http import folders
 from api.http.tools.calls import Call
 from blocks.errors import ProdOpsError
-from flows.common.callers import Scope
+from flows.common.callers import Caller, Scope
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+Follow = Callable[[Request, Caller, Any], Awaitable[Any]]
 CONFIRM: Final = "confirm"
 
 
@@ -41,6 +43,8 @@ class Tool:
         is_destructive: Whether what it changes cannot be had back.
         is_idempotent: Whether the same call again changes nothing more.
         confirm: What it does that the person is to agree to first; empty: nothing.
+        follow: Completes the answer when the call's transaction is committed: waits for what
+            comes of it, for a few seconds; None: the answer is whole.
     """
 
     name: str
@@ -54,6 +58,7 @@ class Tool:
     is_destructive: bool
     is_idempotent: bool
     confirm: str
+    follow: Follow | None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -76,6 +81,7 @@ class Toolbox:
         is_destructive: bool = False,
         is_idempotent: bool = False,
         confirm: str = "",
+        follow: Follow | None = None,
     ) -> Callable[[Function], Function]:
         """Declare the function as a tool.
 
@@ -88,6 +94,7 @@ class Toolbox:
             is_idempotent: Whether the same call again changes nothing more.
             confirm: What it does that the person is to agree to first, as the end of the sentence
                 "Confirm that it …"; adds the argument `confirm`.
+            follow: Completes the answer when the call's transaction is committed.
         """
 
         def declared(function: Function) -> Function:
@@ -105,6 +112,7 @@ class Toolbox:
                     is_destructive=is_destructive,
                     is_idempotent=is_idempotent,
                     confirm=confirm,
+                    follow=follow,
                 )
             )
             return function

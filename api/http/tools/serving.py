@@ -41,12 +41,16 @@ async def serve(
         caller.require(tool.scope, tool.name)
         arguments = Arguments(tool, given)
 
-        def answered() -> dict[str, Any]:
+        def answered() -> Any:
             return _answer(tool, arguments, caller, request)
 
         if tool.writes:  # to its end: what is written may be there, whatever was answered
-            return await run_in_threadpool(answered)
-        return await unless_silent(request, lambda: run_in_threadpool(answered))
+            answer = await run_in_threadpool(answered)
+        else:
+            answer = await unless_silent(request, lambda: run_in_threadpool(answered))
+        if tool.follow is not None:
+            answer = await tool.follow(request, caller, answer)
+        return await run_in_threadpool(_whole, tool, arguments, answer)
     except ProdOpsError as error:
         raise _failed(error, request) from error
     except DBAPIError as error:
@@ -55,14 +59,17 @@ async def serve(
         raise ToolFailed("A value cannot be stored, or be compared with what is.") from error
 
 
-def _answer(tool: Tool, arguments: Arguments, caller: Caller, request: Request) -> dict[str, Any]:
+def _answer(tool: Tool, arguments: Arguments, caller: Caller, request: Request) -> Any:
     with session_of(request) as session:
         call = Call(caller, session, request)
         if tool.takes_form:
-            answer = tool.function(call, arguments.form)
-        else:
-            answer = tool.function(call, **arguments.by_name)
-        found = bounded(answer, narrow=_narrower(tool))
+            return tool.function(call, arguments.form)
+        return tool.function(call, **arguments.by_name)
+
+
+def _whole(tool: Tool, arguments: Arguments, answer: Any) -> dict[str, Any]:
+    """The answer as it is sent."""
+    found = bounded(answer, narrow=_narrower(tool))
     if names := arguments.zoneless:
         found[TIMES] = f"UTC: {', '.join(names)} came without a zone"
     return found
