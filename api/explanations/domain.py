@@ -55,8 +55,8 @@ OF_SUBMISSION: Final[dict[Phase, tuple[Verdict, str]]] = {
     Phase.UNKNOWN: (
         Verdict.UNKNOWN,
         (
-            "PanDA may have the task, and that is being found out: do not submit it again. If it stays "
-            "so for hours, an operator settles it (how-to: when a submission is unknown)."
+            "PanDA may have the task, and that is being found out: do not submit it again. If it "
+            "stays so for hours, an operator settles it (how-to: when a submission is unknown)."
         ),
     ),
     Phase.UNRECORDED: (
@@ -74,8 +74,8 @@ OF_SUBMISSION: Final[dict[Phase, tuple[Verdict, str]]] = {
     Phase.FAILED: (
         Verdict.FAILED,
         (
-            "No task was made at PanDA. Mend what the reason names, then pcs_prodtask_submit submits "
-            "it again, under the next name."
+            "No task was made at PanDA. Mend what the reason names, then pcs_prodtask_submit "
+            "submits it again, under the next name."
         ),
     ),
 }
@@ -83,8 +83,8 @@ OF_SUBMISSION: Final[dict[Phase, tuple[Verdict, str]]] = {
 
 JOBS_FAILED: Final = (
     (
-        "Look at the log of a failed job: fetch_payload_log takes the job's id from the PanDA monitor, "
-        "and explain_failure(pandaid=…) then shows the errors."
+        "Look at the log of a failed job: fetch_payload_log takes the job's id from the PanDA "
+        "monitor, and explain_failure(pandaid=…) then shows the errors."
     ),
     (
         "Once the cause is mended, pcs_prodtask_retry_failures runs the failed jobs again; "

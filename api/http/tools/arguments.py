@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, Field, ValidationError
@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, ValidationError
 from api.http import fields
 from api.http.tools.declaration import CONFIRM, WAIT, Tool
 from blocks.errors import Invalid, Refused
+from flows.common.database import now
 from flows.common.text import Text as Keepable
 from flows.common.text import unkeepable
 
@@ -24,7 +25,13 @@ Text = Annotated[Keepable, Field(max_length=500)]
 """Words that rows are searched for."""
 Time = Annotated[fields.Time, Field(description="ISO 8601; without a zone, in UTC.")]
 Limit = Annotated[int, Field(ge=1, le=LARGEST_LIMIT, description="How many are answered at most.")]
+User = Annotated[Keepable, Field(max_length=85, description="Unset: you.")]
 Offset = Annotated[int, Field(ge=0, le=LARGEST_ID, description="How many to leave out before.")]
+
+
+def since(start_time: datetime | None, *, hours: float) -> datetime:
+    """The time that was asked for, or so many hours ago."""
+    return start_time if start_time is not None else now() - timedelta(hours=hours)
 
 
 class Arguments:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlencode
 
 from fastapi import Request
 from sqlalchemy.orm import Session
@@ -12,6 +13,7 @@ from sqlalchemy.orm import Session
 from api.http import proxies
 from api.http.links import prefix_of
 from api.http.sessions import settings_of
+from api.http.tools.answers import MonitorUrl
 from flows.common.callers import Caller
 from flows.common.settings import Settings
 
@@ -44,6 +46,11 @@ class Call:
             path: Below our prefix, as it stands in an address: `/requests/7/`.
         """
         return f"{door_of(self.request)}{prefix_of(self.request)}{path}"
+
+    def shown_at(self, title: str, path: str, **query: object) -> MonitorUrl:
+        """A page that shows what is answered; what is not given is left out of its address."""
+        given = {name: value for name, value in query.items() if value not in (None, "")}
+        return MonitorUrl(title=title, url=self.link(path + (f"?{urlencode(given)}" * bool(given))))
 
 
 def door_of(request: Request) -> str:

@@ -6,18 +6,20 @@ The arguments' types make the form that assistants see; the docstring tells them
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar, get_type_hints
 
+from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from api.http import folders
 from api.http.tools.calls import Call
 from blocks.errors import ProdOpsError
-from flows.common.callers import Scope
+from flows.common.callers import Caller, Scope
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+Follow = Callable[[Request, Caller, Any], Awaitable[Any]]
 CONFIRM: Final = "confirm"
 _WAITING: Final = "Answer once the request has ended, or after so many seconds."
 WAIT: Final = "wait_seconds"
@@ -46,6 +48,8 @@ class Tool:
         is_idempotent: Whether the same call again changes nothing more.
         confirm: What it does that the person is to agree to first; empty: nothing.
         reread: Gives its answer anew, so that it may wait for its request; None: it does not wait.
+        follow: Completes the answer when the call's transaction is committed: waits for what
+            comes of it, for a few seconds; None: the answer is whole.
     """
 
     name: str
@@ -59,7 +63,8 @@ class Tool:
     is_destructive: bool
     is_idempotent: bool
     confirm: str
-    reread: Reread | None = None
+    reread: Reread | None
+    follow: Follow | None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -83,6 +88,7 @@ class Toolbox:
         is_idempotent: bool = False,
         confirm: str = "",
         reread: Reread | None = None,
+        follow: Follow | None = None,
     ) -> Callable[[Function], Function]:
         """Declare the function as a tool.
 
@@ -97,6 +103,7 @@ class Toolbox:
                 "Confirm that it …"; adds the argument `confirm`.
             reread: Gives the answer anew while its `state` is open; adds the argument
                 `wait_seconds`.
+            follow: Completes the answer when the call's transaction is committed.
         """
 
         def declared(function: Function) -> Function:
@@ -115,6 +122,7 @@ class Toolbox:
                     is_idempotent=is_idempotent,
                     confirm=confirm,
                     reread=reread,
+                    follow=follow,
                 )
             )
             return function

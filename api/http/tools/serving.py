@@ -53,26 +53,32 @@ async def serve(
 async def _served(
     tool: Tool, arguments: Arguments, caller: Caller, request: Request
 ) -> dict[str, Any]:
-    def answered() -> dict[str, Any]:
+    def answered() -> Any:
         return _answer(tool, arguments, caller, request)
 
     if tool.writes:  # to its end: what is written may be there, whatever was answered
         answer = await run_in_threadpool(answered)
     else:
         answer = await unless_silent(request, lambda: run_in_threadpool(answered))
-    if arguments.wait_seconds and is_open(answer):
-        answer = await _waited(tool, answer, arguments, caller, request)
-    return answer
+    if tool.follow is not None:
+        answer = await tool.follow(request, caller, answer)
+    whole = await run_in_threadpool(_whole, tool, arguments, answer)
+    if tool.reread is not None and arguments.wait_seconds and is_open(whole):
+        return await _waited(tool, whole, arguments, caller, request)
+    return whole
 
 
-def _answer(tool: Tool, arguments: Arguments, caller: Caller, request: Request) -> dict[str, Any]:
+def _answer(tool: Tool, arguments: Arguments, caller: Caller, request: Request) -> Any:
     with session_of(request) as session:
         call = Call(caller, session, request)
         if tool.takes_form:
-            answer = tool.function(call, arguments.form)
-        else:
-            answer = tool.function(call, **arguments.by_name)
-        found = bounded(answer, narrow=_narrower(tool))
+            return tool.function(call, arguments.form)
+        return tool.function(call, **arguments.by_name)
+
+
+def _whole(tool: Tool, arguments: Arguments, answer: Any) -> dict[str, Any]:
+    """The answer as it is sent."""
+    found = bounded(answer, narrow=_narrower(tool))
     if names := arguments.zoneless:
         found[TIMES] = f"UTC: {', '.join(names)} came without a zone"
     return found
@@ -85,13 +91,12 @@ async def _waited(
 
     What was done is answered, whatever becomes of the database meanwhile.
     """
-    reread = tool.reread
-    assert reread is not None  # noqa: S101 - without it there is no argument to wait by
 
     def anew(before: dict[str, Any]) -> dict[str, Any]:
+        assert tool.reread is not None  # noqa: S101 - else nobody waits
         with session_of(request) as session:
-            found = reread(Call(caller, session, request), before)
-            return bounded(found, narrow=_narrower(tool))
+            found = tool.reread(Call(caller, session, request), before)
+        return _whole(tool, arguments, found)
 
     async def again(before: dict[str, Any]) -> dict[str, Any]:
         with suppress(*errors.PASSING):
