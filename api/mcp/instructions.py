@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+NAME: Final = "swf-testbed"
+"""What the original's clients know the server by (fastmon contract section 7.4)."""
 INSTRUCTIONS: Final = """\
 This server is ePIC's production operations and fast monitoring (prodops).
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from functools import cache
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Any
 
 from fastmcp import FastMCP
 from fastmcp.server.dependencies import get_http_request
@@ -17,11 +17,9 @@ from pydantic import PrivateAttr
 from api.http.tools import declaration
 from api.http.tools.serving import ToolFailed, serve
 from api.mcp.guard import visit_of
-from api.mcp.instructions import INSTRUCTIONS
+from api.mcp.instructions import INSTRUCTIONS, NAME
 from api.mcp.limits import CallLimit, TooManyCalls
-
-NAME: Final = "swf-testbed"
-"""What the original's clients know the server by (fastmon contract section 7.4)."""
+from api.mcp.prompts import all_prompts
 
 
 class ServedTool(Tool):
@@ -76,6 +74,8 @@ def make_server() -> FastMCP[None]:
         mask_error_details=True,
         on_duplicate="error",
     )
+    for prompt in all_prompts():
+        server.add_prompt(prompt)
     return server
 
 

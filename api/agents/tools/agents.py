@@ -128,5 +128,5 @@ def get_agent_instance_status(call: Call, *, instance_name: Name) -> InstanceSta
 
 def _with_status(status: str | None) -> ColumnElement[bool]:
     if status is None:
-        return AgentStatus.EXITED.value != _STATUS
-    return true() if status.lower() == _ALL else status.upper() == _STATUS
+        return _STATUS.not_in([AgentStatus.EXITED.value])
+    return true() if status.lower() == _ALL else _STATUS.in_([status.upper()])

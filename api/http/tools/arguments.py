@@ -97,10 +97,10 @@ def _refuse_unknown(tool: Tool, sent: Mapping[str, Any]) -> None:
 
 def _hint(name: str, known: list[str]) -> str:
     if not known:
-        return "There is no such argument; this tool takes none."
+        return "There is no such argument. This tool takes none."
     close = difflib.get_close_matches(name, known, n=1)
-    meant = f"did you mean {close[0]}? " if close else ""
-    return f"There is no such argument; {meant}This tool takes: {', '.join(known)}."
+    meant = f" Did you mean {close[0]}?" if close else ""
+    return f"There is no such argument.{meant} This tool takes: {', '.join(known)}."
 
 
 def _texts(tool: Tool, error: ValidationError) -> dict[str, list[str]]:

@@ -38,15 +38,20 @@ class Wanted:
     def conditions(self) -> list[ColumnElement[bool]]:
         """What holds for each."""
         row = WorkflowExecution
-        given: list[tuple[object, ColumnElement[bool]]] = [
-            (self.namespace, row.namespace == self.namespace),
-            (self.status, func.lower(row.status) == (self.status or "").lower()),
-            (self.executed_by, row.executed_by == self.executed_by),
-            (self.workflow_name, WorkflowDefinition.workflow_name == self.workflow_name),
-            (self.since, row.start_time >= self.since),
-            (self.until, row.start_time <= self.until),
-        ]
-        return [condition for value, condition in given if value is not None]
+        found: list[ColumnElement[bool]] = []
+        if self.namespace is not None:
+            found.append(row.namespace == self.namespace)
+        if self.status is not None:
+            found.append(func.lower(row.status) == self.status.lower())
+        if self.executed_by is not None:
+            found.append(row.executed_by == self.executed_by)
+        if self.workflow_name is not None:
+            found.append(WorkflowDefinition.workflow_name == self.workflow_name)
+        if self.since is not None:
+            found.append(row.start_time >= self.since)
+        if self.until is not None:
+            found.append(row.start_time <= self.until)
+        return found
 
 
 def page(
