@@ -37,18 +37,11 @@ _FIXED = {
 }
 _GROUPS = {
     Zone.WEB: {
-        "stack",
-        "api",
-        "stream",
-        "mcp",
-        "fastmon",
-        "agents",
-        "pcs",
-        "payload_logs",
-        "provenance",
+        "stack", "api", "stream", "mcp", "fastmon", "agents", "pcs", "payload_logs", "provenance",
+        "notifications",
     },
     Zone.SERVER: {"stack", "database", "prefect", "sandbox"},
-}
+}  # fmt: skip
 _ALSO = {Zone.WEB: {("database", "pool_size")}}
 _SET_HERE = {
     ("stack", "state_dir"),
