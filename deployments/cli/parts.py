@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Annotated, NoReturn
 
+import click
 import typer
 
 from flows.common.settings import Settings, settings
@@ -85,9 +86,12 @@ def migrate() -> None:
 
 
 def _run(part: Callable[[Settings], int]) -> NoReturn:
-    """Load the settings, so that a bad one ends the part at once, set up its log, and run it."""
+    """Load the settings, so that a bad one ends the part at once, set up its log, and run it.
+
+    In the log table the part is called as its command is.
+    """
     from deployments.logs import configure_logging  # noqa: PLC0415
 
     configured = settings()
-    configure_logging()
+    configure_logging(configured, click.get_current_context().info_name or "")
     raise typer.Exit(part(configured))
