@@ -29,7 +29,7 @@ from sqlalchemy.orm import Session, aliased
 from api.logs.search import LEVELS, Place, Search
 from flows.agents.models import AppLog
 
-MOST_SCANNED: Final = 200_000
+MOST_SCANNED: Final = 100_000
 """In so many records a text is looked for at a time."""
 MOST_COUNTED: Final = 100_000
 """Of so many records the levels are counted."""

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import structlog
 from sqlalchemy import Engine
@@ -24,8 +24,20 @@ from flows.agents import repository
 from flows.common.database import Limits, make_engine, transaction
 from flows.common.database_errors import DatabaseUnavailable
 
-Store = Callable[[Sequence[Row]], object]
-"""Writes rows in one transaction."""
+
+class Store(Protocol):
+    """Where rows are written."""
+
+    def write(self, batch: Sequence[Row]) -> None:
+        """Write rows in one transaction.
+
+        Raises:
+            DatabaseUnavailable: None was written, for now.
+        """
+
+    def close(self) -> None:
+        """Close what is open; nothing is written afterwards."""
+
 
 _BATCH_ROWS: Final = 500
 _GATHER_SECONDS: Final = 1.0  # a short run needs one connection, at its end, and no thread's time
@@ -79,12 +91,13 @@ class Writer:
         while not self._ending.wait(pause):
             pause = _GATHER_SECONDS if self._write() else min(2 * pause, _LONGEST_PAUSE_SECONDS)
         self._write()
+        self._store.close()
 
     def _write(self) -> bool:
         """Write all that waits; gives whether the table could be written."""
         while batch := self._buffer.first(_BATCH_ROWS):
             try:
-                self._store(batch)
+                self._store.write(batch)
             except DatabaseUnavailable as error:
                 _log.warning("the log table waits for the database", reason=str(error))
                 return False
@@ -142,7 +155,7 @@ class DatabaseStore:
 
     keep: int
 
-    def __call__(self, batch: Sequence[Row]) -> None:
+    def write(self, batch: Sequence[Row]) -> None:
         """Write rows in one transaction.
 
         Raises:
@@ -150,6 +163,10 @@ class DatabaseStore:
         """
         with transaction(self._engine) as session:
             repository.store_logs(session, batch, keep=self.keep)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._engine.dispose()
 
     @cached_property
     def _engine(self) -> Engine:

@@ -24,11 +24,15 @@ class Table:
     def __init__(self, *failures: Exception) -> None:
         self.failures = list(failures)
         self.batches: list[list[str]] = []
+        self.is_closed = False
 
-    def __call__(self, batch: Sequence[Row]) -> None:
+    def write(self, batch: Sequence[Row]) -> None:
         if self.failures:
             raise self.failures.pop(0)
         self.batches.append([row["message"] for row in batch])
+
+    def close(self) -> None:
+        self.is_closed = True
 
     @property
     def messages(self) -> list[str]:
@@ -70,16 +74,17 @@ def test_what_waits_is_written_in_order_and_in_batches_when_it_ends(logger, monk
         logger.debug("not wanted")
     writer.close(PATIENCE)
     assert table.batches == [["0", "1"], ["2", "3"], ["4"]]
+    assert table.is_closed
 
 
 def test_an_outage_is_waited_out_and_what_had_no_room_meanwhile_is_counted(logger):
     gate = threading.Event()
 
     class Away(Table):
-        def __call__(self, batch: Sequence[Row]) -> None:
+        def write(self, batch: Sequence[Row]) -> None:
             if not gate.is_set():
                 raise DatabaseUnavailable("away")
-            super().__call__(batch)
+            super().write(batch)
 
     writer = writer_of(table := Away(), buffer=Buffer(most_rows=3))
     logger.addHandler(TableHandler(writer, logging.INFO))
@@ -105,9 +110,9 @@ def test_a_batch_that_cannot_be_written_for_good_is_dropped_and_counted(logger):
 
 def test_what_the_writing_itself_logs_is_not_written(logger):
     class Loud(Table):
-        def __call__(self, batch: Sequence[Row]) -> None:
+        def write(self, batch: Sequence[Row]) -> None:
             logger.warning("connecting")
-            super().__call__(batch)
+            super().write(batch)
 
     writer = writer_of(table := Loud())
     logger.addHandler(TableHandler(writer, logging.INFO))
@@ -118,7 +123,12 @@ def test_what_the_writing_itself_logs_is_not_written(logger):
 
 def test_a_database_that_hangs_holds_up_neither_who_logs_nor_the_end(logger, capsys):
     gate = threading.Event()
-    writer = writer_of(lambda _batch: gate.wait(PATIENCE))
+
+    class Hanging(Table):
+        def write(self, batch: Sequence[Row]) -> None:
+            gate.wait(PATIENCE)
+
+    writer = writer_of(Hanging())
     logger.addHandler(TableHandler(writer, logging.INFO))
     logger.info("x")
     writer.close(0.01)
