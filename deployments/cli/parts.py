@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Annotated, NoReturn
 
-import click
 import typer
 
 from flows.common.settings import Settings, settings
@@ -19,7 +18,7 @@ def api() -> None:
     """Run the web tier: REST, pages and the stream."""
     from deployments import web  # noqa: PLC0415
 
-    _run(web.run)
+    _run("api", web.run)
 
 
 @app.command()
@@ -27,7 +26,7 @@ def worker() -> None:
     """Run the warm worker: claims requests, runs flows."""
     from deployments.worker import service  # noqa: PLC0415
 
-    _run(service.run)
+    _run("worker", service.run)
 
 
 @app.command()
@@ -35,7 +34,7 @@ def relay() -> None:
     """Run the relay: Prefect's state changes become events."""
     from deployments.relay import service  # noqa: PLC0415
 
-    _run(service.run)
+    _run("relay", service.run)
 
 
 @app.command()
@@ -43,7 +42,7 @@ def bridge() -> None:
     """Run the bridge to the message bus: requests and messages in, events out."""
     from deployments.bridge import service  # noqa: PLC0415
 
-    _run(service.run)
+    _run("bridge", service.run)
 
 
 @app.command()
@@ -53,7 +52,7 @@ def scanner(
     """Scan the watched directories for STFs."""
     from deployments import scanner as service  # noqa: PLC0415
 
-    _run(partial(service.run, once=once))
+    _run("scanner", partial(service.run, once=once))
 
 
 @app.command()
@@ -61,7 +60,7 @@ def panda() -> None:
     """Run the sandbox's PanDA, which accepts tasks and runs no jobs."""
     from deployments.sandbox.panda import serve  # noqa: PLC0415
 
-    _run(serve)
+    _run("panda", serve)
 
 
 @app.command()
@@ -85,13 +84,15 @@ def migrate() -> None:
     typer.echo("the schema is up to date")
 
 
-def _run(part: Callable[[Settings], int]) -> NoReturn:
+def _run(name: str, part: Callable[[Settings], int]) -> NoReturn:
     """Load the settings, so that a bad one ends the part at once, set up its log, and run it.
 
-    In the log table the part is called as its command is.
+    Args:
+        name: The part's name in the log table.
+        part: Runs it; gives the process's exit code.
     """
     from deployments.logs import configure_logging  # noqa: PLC0415
 
     configured = settings()
-    configure_logging(configured, click.get_current_context().info_name or "")
+    configure_logging(configured, name)
     raise typer.Exit(part(configured))

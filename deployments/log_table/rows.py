@@ -31,6 +31,7 @@ _ABOUT: Final = {
     "flow_run": "flow_run_id",
     "flow_run_id": "flow_run_id",
     "action": "action",
+    "task_run_name": "task",
 }
 """The keys under which our log lines and Prefect's say what they are about."""
 _NO_VALUES: Final = frozenset({"event", "level", "timestamp", "exception"})
