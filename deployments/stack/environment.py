@@ -37,8 +37,8 @@ _FIXED = {
 }
 _GROUPS = {
     Zone.WEB: {
-        "stack", "api", "stream", "fastmon", "agents", "log_table", "pcs", "payload_logs",
-        "provenance",
+        "stack", "api", "stream", "fastmon", "agents", "log_table", "notifications", "pcs",
+        "payload_logs", "provenance",
     },
     Zone.SERVER: {"stack", "database", "prefect", "sandbox"},
 }  # fmt: skip
