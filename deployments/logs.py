@@ -1,16 +1,33 @@
-"""How the parts log: a line each, with the time in UTC, to standard output."""
+"""How the parts log: a line each, in UTC, to standard output, and into the log table.
+
+Source of the table: fast-monitoring contract section 3.5.
+"""
 
 from __future__ import annotations
 
+import atexit
 import logging
 import sys
 import time
+from typing import Final
 
 import structlog
+from structlog.typing import Processor
+
+from deployments.log_table.rows import Source, place_adder
+from deployments.log_table.writer import DatabaseStore, TableHandler, TableProcessor, Writer
+from flows.common.settings import Settings
+
+_FLUSH_SECONDS: Final = 3.0
 
 
-def configure_logging() -> None:
-    """Log as lines that people and `grep` read."""
+def configure_logging(settings: Settings | None = None, part: str = "") -> None:
+    """Log as lines that people and `grep` read.
+
+    Args:
+        settings: Those of the process; None: nothing goes into the log table.
+        part: The part that it is, by its name in the log table.
+    """
     logging.basicConfig(
         level=logging.INFO,
         stream=sys.stdout,
@@ -18,11 +35,35 @@ def configure_logging() -> None:
     )
     logging.Formatter.converter = time.gmtime
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    if settings is None:
+        _configure_structlog()
+    else:
+        log_into_table(settings, Source(app_name=part))
+
+
+def log_into_table(settings: Settings, source: Source) -> None:
+    """Have every logger of this process write into the log table too, if the settings say so.
+
+    What waits at the process's end is written then, for at most a few seconds.
+    """
+    level = settings.log_table.minimum
+    if level is None or settings.database.url is None:
+        _configure_structlog()
+        return
+    writer = Writer(DatabaseStore(settings.agents.log_rows), source)
+    logging.getLogger().addHandler(TableHandler(writer, level))
+    _configure_structlog(TableProcessor(writer, level))
+    atexit.register(writer.close, _FLUSH_SECONDS)
+
+
+def _configure_structlog(into_table: TableProcessor | None = None) -> None:
+    to_table: list[Processor] = [place_adder, into_table] if into_table else []
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            *to_table,
             structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stdout),

@@ -28,6 +28,7 @@ def run(settings: Settings) -> int:
             # Whom to trust for X-Remote-User is judged by the true peer.
             proxy_headers=False,
             access_log=False,
+            log_config=None,  # its log is a part's, as everything else's
             log_level="info",
             timeout_keep_alive=_KEEP_SECONDS,
             timeout_graceful_shutdown=_GRACE_SECONDS,

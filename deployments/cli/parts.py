@@ -18,7 +18,7 @@ def api() -> None:
     """Run the web tier: REST, pages and the stream."""
     from deployments import web  # noqa: PLC0415
 
-    _run(web.run)
+    _run("api", web.run)
 
 
 @app.command()
@@ -26,7 +26,7 @@ def worker() -> None:
     """Run the warm worker: claims requests, runs flows."""
     from deployments.worker import service  # noqa: PLC0415
 
-    _run(service.run)
+    _run("worker", service.run)
 
 
 @app.command()
@@ -34,7 +34,7 @@ def relay() -> None:
     """Run the relay: Prefect's state changes become events."""
     from deployments.relay import service  # noqa: PLC0415
 
-    _run(service.run)
+    _run("relay", service.run)
 
 
 @app.command()
@@ -42,7 +42,7 @@ def bridge() -> None:
     """Run the bridge to the message bus: requests and messages in, events out."""
     from deployments.bridge import service  # noqa: PLC0415
 
-    _run(service.run)
+    _run("bridge", service.run)
 
 
 @app.command()
@@ -50,7 +50,7 @@ def notifier() -> None:
     """Run the notifier: tells people what happened, by rules and watches."""
     from deployments.notifier import service  # noqa: PLC0415
 
-    _run(service.run)
+    _run("notifier", service.run)
 
 
 @app.command()
@@ -60,7 +60,7 @@ def scanner(
     """Scan the watched directories for STFs."""
     from deployments import scanner as service  # noqa: PLC0415
 
-    _run(partial(service.run, once=once))
+    _run("scanner", partial(service.run, once=once))
 
 
 @app.command()
@@ -68,7 +68,7 @@ def panda() -> None:
     """Run the sandbox's PanDA, which accepts tasks and runs no jobs."""
     from deployments.sandbox.panda import serve  # noqa: PLC0415
 
-    _run(serve)
+    _run("panda", serve)
 
 
 @app.command()
@@ -92,10 +92,15 @@ def migrate() -> None:
     typer.echo("the schema is up to date")
 
 
-def _run(part: Callable[[Settings], int]) -> NoReturn:
-    """Load the settings, so that a bad one ends the part at once, set up its log, and run it."""
+def _run(name: str, part: Callable[[Settings], int]) -> NoReturn:
+    """Load the settings, so that a bad one ends the part at once, set up its log, and run it.
+
+    Args:
+        name: The part's name in the log table.
+        part: Runs it; gives the process's exit code.
+    """
     from deployments.logs import configure_logging  # noqa: PLC0415
 
     configured = settings()
-    configure_logging()
+    configure_logging(configured, name)
     raise typer.Exit(part(configured))

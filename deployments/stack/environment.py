@@ -37,8 +37,8 @@ _FIXED = {
 }
 _GROUPS = {
     Zone.WEB: {
-        "stack", "api", "stream", "mcp", "fastmon", "agents", "pcs", "payload_logs", "provenance",
-        "notifications",
+        "stack", "api", "stream", "mcp", "fastmon", "agents", "log_table", "notifications", "pcs",
+        "payload_logs", "provenance",
     },
     Zone.SERVER: {"stack", "database", "prefect", "sandbox"},
 }  # fmt: skip

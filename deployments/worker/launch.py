@@ -18,6 +18,7 @@ from deployments.worker.protocol import Intent, Start
 # Imported ahead, beside what every flow imports.
 # None of these opens a socket or starts a thread (measured).
 _PRELOADED: Final = (
+    "deployments.logs",
     "prefect.client.orchestration",
     "prefect.deployments.steps.core",
     "prefect.engine",
@@ -62,6 +63,7 @@ def run(order: Start) -> int:
     from deployments import catalogue  # noqa: PLC0415
     from flows.common import claims  # noqa: PLC0415
 
+    _log_into_table(order)
     _listen_for_intents()
     _refuse_to_suspend()
     prefect_access.bound_retries()
@@ -81,6 +83,20 @@ def run(order: Start) -> int:
     finally:
         _flush()
     return 0
+
+
+def _log_into_table(order: Start) -> None:
+    """Have what the run logs written to the log table, by a thread that starts after the fork."""
+    from deployments.log_table.rows import Source  # noqa: PLC0415 - imported by preload
+    from deployments.logs import log_into_table  # noqa: PLC0415
+    from flows.common.settings import settings  # noqa: PLC0415
+
+    about = {
+        "request_id": str(order.request_id),
+        "flow_run_id": str(order.flow_run["id"]),
+        "action": order.entrypoint.rpartition(":")[2],
+    }
+    log_into_table(settings(), Source(app_name="run", about=about))
 
 
 def _listen_for_intents() -> None:

@@ -69,13 +69,26 @@ class SystemAgent(Base):
     updated_at: Mapped[datetime] = mapped_column(AwareTime, default=now)
 
 
+_ABOUT = {"request": "request_id", "flow_run": "flow_run_id"}
+
+
+def _index_about(name: str, key: str) -> Index:
+    """The index by which the log records are found that are about one thing."""
+    value = text(f"(extra_data ->> '{key}')")
+    present = text(f"(extra_data ->> '{key}') IS NOT NULL")
+    return Index(f"swf_applog_{name}_idx", value, "timestamp", "id", postgresql_where=present)
+
+
 class AppLog(Base):
-    """A log record of an agent."""
+    """A log record of an agent, or of a part of prodops: `extra_data` says what it is about."""
 
     __tablename__ = "swf_applog"
     __table_args__ = (
         Index("swf_applog_instance_name_idx", "instance_name", "id"),
-        Index("swf_applog_timestamp_idx", "timestamp"),
+        Index("swf_applog_timestamp_idx", "timestamp", "id"),
+        Index("swf_applog_app_name_idx", "app_name", "timestamp", "id"),
+        Index("swf_applog_problems_idx", "timestamp", "id", postgresql_where=text("level >= 30")),
+        *(_index_about(name, key) for name, key in _ABOUT.items()),
         Index(
             "swf_applog_errors_idx",
             "app_name",

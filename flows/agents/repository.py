@@ -126,6 +126,7 @@ def _row(heartbeat: Heartbeat) -> str:
 
 # ------------------------------------------------------------------ log records
 
+_TRIMMED_EACH: Final = 10_000  # records between two looks at how many there are
 _ADD_LOGS: Final = text("""
     INSERT INTO swf_applog (app_name, instance_name, timestamp, level, levelname, message, module,
                             funcname, lineno, process, thread, extra_data)
@@ -141,6 +142,14 @@ def add_logs(session: Session, records: Sequence[Mapping[str, Any]]) -> list[int
     """Store log records, each given by its columns; gives their ids, in order."""
     rows = "[" + ",".join(json_row(record) for record in records) + "]"
     return list(session.scalars(_ADD_LOGS, {"rows": rows}))
+
+
+def store_logs(session: Session, records: Sequence[Mapping[str, Any]], *, keep: int) -> list[int]:
+    """Store log records, and now and then delete all but about the newest `keep`; gives the ids."""
+    ids = add_logs(session, records)
+    if any(number % _TRIMMED_EACH == 0 for number in ids):
+        trim_logs(session, keep)
+    return ids
 
 
 def trim_logs(session: Session, keep: int) -> int:

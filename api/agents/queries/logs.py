@@ -23,7 +23,6 @@ Instance = tuple[str, str]
 _LOGS: Final = table_of(AppLog)
 _ERRORS: Final = ("ERROR", "CRITICAL")
 _RECENT: Final = 5
-_TRIMMED_EACH: Final = 10_000  # records between two looks at how many there are
 
 LOGS: Final = Collection(
     name="AppLog",
@@ -49,10 +48,7 @@ def add(engine: Engine, records: Sequence[Mapping[str, Any]], *, keep: int) -> l
         DatabaseUnavailable: Nothing was stored.
     """
     with transaction(engine) as session:
-        ids = repository.add_logs(session, records)
-        if any(number % _TRIMMED_EACH == 0 for number in ids):
-            repository.trim_logs(session, keep)
-    return ids
+        return repository.store_logs(session, records, keep=keep)
 
 
 def count_by_level(session: Session) -> dict[Instance, dict[str, int]]:

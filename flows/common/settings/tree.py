@@ -15,6 +15,7 @@ from flows.common.settings.bus import BusSettings
 from flows.common.settings.env_file import env_file
 from flows.common.settings.fastmon import FastmonSettings
 from flows.common.settings.forms import PREFIX, BadSetting
+from flows.common.settings.logs import LogTableSettings
 from flows.common.settings.mcp import McpSettings
 from flows.common.settings.notifications import NotificationsSettings
 from flows.common.settings.production import PandaSettings, PcsSettings, SubmissionSettings
@@ -56,6 +57,7 @@ class Settings(BaseModel):
     workflows: WorkflowsSettings
     agent: AgentSettings
     agents: AgentsSettings
+    log_table: LogTableSettings
     testbed: TestbedSettings
     pcs: PcsSettings
     panda: PandaSettings

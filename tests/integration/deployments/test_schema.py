@@ -30,7 +30,7 @@ def surroundings(database: Database, monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("PRODOPS_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("PRODOPS_PREFECT_API_URL", "http://127.0.0.1:1/api")
     monkeypatch.setenv("PRODOPS_FASTMON_WATCH_DIRS", str(tmp_path))
-    monkeypatch.setattr("deployments.logs.configure_logging", lambda: None)  # it is for good
+    monkeypatch.setattr("deployments.logs.configure_logging", lambda *_: None)  # it is for good
     monkeypatch.setenv("PGTZ", "UTC")
     be(database, monkeypatch, "ops")
 

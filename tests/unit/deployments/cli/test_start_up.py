@@ -39,7 +39,7 @@ def surroundings(tmp_path, monkeypatch):
     for name, value in temporary_environment({}).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("PRODOPS_STATE_DIR", str(tmp_path / "state"))
-    monkeypatch.setattr("deployments.logs.configure_logging", lambda: None)  # it is for good
+    monkeypatch.setattr("deployments.logs.configure_logging", lambda *_: None)  # it is for good
     for name in ("PGTZ", "http_proxy", "HTTP_PROXY", "no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)  # as it is now, again afterwards
     return tmp_path

@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from api.agents.queries import logs
 from api.http.rate import Rate
+from flows.agents import repository
 from flows.agents.models import AppLog
 from flows.common.database import transaction
 
@@ -136,7 +137,7 @@ def test_a_record_that_is_too_large_is_413(anybody):
 
 
 def test_the_newest_records_are_kept(database, monkeypatch):
-    monkeypatch.setattr(logs, "_TRIMMED_EACH", 10)
+    monkeypatch.setattr(repository, "_TRIMMED_EACH", 10)
     for _ in range(3):  # 1 to 6, 7 to 12, 13 to 18
         logs.add(database.web_engine, [RECORD] * 6, keep=5)
     with transaction(database.ops_engine) as session:

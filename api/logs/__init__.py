@@ -1,0 +1,1 @@
+"""The page that log records are searched on."""
