@@ -1,0 +1,1 @@
+"""What an event means, whom it concerns, and how a message says it. Pure."""

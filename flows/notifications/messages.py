@@ -1,0 +1,45 @@
+"""The event of an alarm: something that somebody should look at has begun, or is over."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from flows.common.messages import Announcement, msg_type_of
+from flows.notifications.domain.words import Severity
+
+
+class Alarm(Announcement):
+    """An alarm has begun or is over: one event each, whatever happens between."""
+
+    SUBJECT: ClassVar = "`about`"
+
+    msg_type: Literal["alarm"]
+    kind: str = Field(description="Kind of the alarm.", examples=["failure_rate"])
+    key: str = Field(
+        description="What it is one alarm of: the same at its begin and its end.",
+        examples=["failure_rate:epic.26.05.0.DIS.NC.10x100.p1:1764450000"],
+    )
+    is_over: bool = Field(description="Whether it is over.", examples=[False])
+    severity: Severity = Field(description="How much it matters.")
+    text: str = Field(
+        description="What is wrong, in words.", examples=["40 % of its jobs have failed"]
+    )
+    about: str | None = Field(
+        description="What it is about, such as a task; null: the whole.",
+        examples=["epic.26.05.0.DIS.NC.10x100.p1"],
+    )
+    owner: str | None = Field(description="Whose that is; null: nobody's.", examples=["anna"])
+    campaign: str | None = Field(description="Its campaign, or null.", examples=["26.05.0"])
+    action_taken: str = Field(
+        "", description="What was done about it, or why nothing was.", examples=["it was paused"]
+    )
+    rule_id: int | None = Field(
+        None, description="The only rule that it is for; absent: all that match.", examples=[3]
+    )
+
+
+EVENTS = (Alarm,)
+
+ALARM = msg_type_of(Alarm)
