@@ -17,6 +17,7 @@ from flows.common.callers import Caller, Means
 from flows.common.database import now
 from flows.common.events import freeze
 from flows.common.own_tokens import MOST_DAYS
+from flows.notifications.repository import wishes
 
 router = APIRouter(route_class=pages.PageRoute, prefix="/me", include_in_schema=False)
 
@@ -56,6 +57,8 @@ def _found(session: Session, request: Request, viewer: Caller) -> dict[str, Any]
         "tokens": tokens,
         "own_token": own,
         "own_days": None if ends is None else max(0, (ends - now()).days),
+        "watches": queries.watches(session, viewer.name),
+        "address": wishes.address_of(session, viewer.name),
         "task_count": task_count,
         "tasks": tasks,
         "request_count": request_count,

@@ -10,6 +10,8 @@ from sqlalchemy.orm import Session, joinedload
 
 from api.me import views
 from api.me.views import TokenView
+from api.notifications.views import WatchView
+from api.notifications.views import watch as view
 from api.pcs.models import ProdTask
 from api.requests import queries as requests
 from api.requests.queries import Filter
@@ -17,6 +19,7 @@ from flows.common import access, own_tokens
 from flows.common.callers import Caller
 from flows.common.database import now
 from flows.common.models import Request
+from flows.notifications.repository import wishes
 
 SHOWN: Final = 10
 
@@ -27,6 +30,13 @@ def tokens(session: Session, caller: Caller) -> list[TokenView]:
     rows = access.list_tokens(session, owner=caller.name)
     shown = [views.token(row, current_id=current_id, at=at) for row in rows]
     return sorted(shown, key=lambda each: (each.is_good, each.id), reverse=True)
+
+
+def watches(session: Session, name: str) -> list[WatchView]:
+    """What the user watches, and what they were told of last."""
+    found = [view(*each) for each in wishes.watches_of(session, name)]
+    live = [each for each in found if each.fired_at is None]
+    return [*live, *[each for each in found if each.fired_at is not None][:SHOWN]]
 
 
 def tasks(session: Session, name: str) -> tuple[int, Sequence[ProdTask]]:

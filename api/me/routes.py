@@ -11,8 +11,10 @@ from api.http.errors import Problem, reading, writing
 from api.http.sessions import session_of
 from api.http.silence import RestRoute
 from api.me import queries, views
-from api.me.views import MadeTokenView, MeView, RevokedView, TokenForm, TokenView
+from api.me.views import AddressView, MadeTokenView, MeView, RevokedView, TokenForm, TokenView
 from flows.common import own_tokens
+from flows.notifications.repository import wishes
+from flows.notifications.schemas import AddressForm
 
 router = APIRouter(route_class=RestRoute, prefix="/api/me", tags=["me"])
 
@@ -34,7 +36,37 @@ def get_me(request: Request, response: Response, caller: Asker) -> MeView:
     """The caller's name, by what they are known, and what they may do."""
     _keep_to_oneself(response)
     with session_of(request) as session:
-        return views.me(caller, own_tokens.current_id(session, caller))
+        return views.me(
+            caller,
+            token_id=own_tokens.current_id(session, caller),
+            address=wishes.address_of(session, caller.name),
+        )
+
+
+# ------------------------------------------------------------------ where one is told
+
+
+@router.put("/address/", summary="Register one's mail address", responses=_WRITING)
+def set_address(
+    request: Request, response: Response, caller: Asker, form: AddressForm
+) -> AddressView:
+    """Your watches, and rules on what is your own, tell it; a new one replaces it."""
+    _keep_to_oneself(response)
+    with session_of(request) as session:
+        wishes.set_address(session, form.email, caller)
+    return AddressView(email=form.email)
+
+
+@router.delete("/address/", summary="Forget one's mail address", responses=_WRITING)
+def forget_address(request: Request, response: Response, caller: Asker) -> AddressView:
+    """Watches that would tell it tell nobody until one is registered."""
+    _keep_to_oneself(response)
+    with session_of(request) as session:
+        wishes.set_address(session, None, caller)
+    return AddressView(email=None)
+
+
+# ------------------------------------------------------------------ tokens
 
 
 @router.get("/tokens/", summary="One's own tokens", responses=_READING)

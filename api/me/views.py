@@ -94,12 +94,23 @@ class MeView(BaseModel):
     means: Means = Field(description="By what you are known.")
     scopes: list[str]
     token_id: int | None = Field(description="The token that was sent or signed in with.")
+    address: str | None = Field(description="The registered mail address.")
 
 
-def me(caller: Caller, token_id: int | None) -> MeView:
+class AddressView(BaseModel):
+    """The registered mail address; null: there is none."""
+
+    email: str | None
+
+
+def me(caller: Caller, *, token_id: int | None, address: str | None) -> MeView:
     """The caller, as they are known."""
     return MeView(
-        name=caller.name, means=caller.means, scopes=in_order(caller.scopes), token_id=token_id
+        name=caller.name,
+        means=caller.means,
+        scopes=in_order(caller.scopes),
+        token_id=token_id,
+        address=address,
     )
 
 

@@ -90,7 +90,39 @@ async function revoke(button) {
   }
 }
 
+// ------------------------------------------------------------------ watches and the address
+
+async function unwatch(button) {
+  const answer = await write("DELETE", `${page.watches}${button.dataset.unwatch}/`);
+  const isGone = answer.isGood || answer.status === 404;
+  if (isGone) byId("said").textContent = "You are not told of it any more";
+  await live.noteAsked();
+  byId("watch-refused").textContent = isGone ? "" : answer.reason;
+  byId("watch-refused").hidden = isGone;
+}
+
+const addressForm = byId("address");
+const addressProblems = new FormProblems(addressForm, byId("address-refused"));
+
+async function register(method, body) {
+  if (!(await mayWrite(page.caller))) return;
+  const answer = await write(method, page.address, body);
+  addressProblems.show(answer);
+  if (!answer.isGood) return;
+  addressForm.elements.email.value = answer.body.email ?? "";
+  byId("address-forget").hidden = !answer.body.email;
+  byId("said").textContent = answer.body.email ? "Your address is registered" : "Your address is forgotten";
+  await live.noteAsked();
+}
+
+addressForm.addEventListener("submit", (event) => {
+  event.preventDefault();
+  register("PUT", { email: addressForm.elements.email.value });
+});
+byId("address-forget").addEventListener("click", () => register("DELETE"));
+
 document.addEventListener("click", ({ target }) => {
-  const button = target.closest("[data-revoke]");
-  if (button) revoke(button);
+  const button = target.closest("[data-revoke], [data-unwatch]");
+  if (button?.dataset.revoke) revoke(button);
+  else if (button) unwatch(button);
 });
