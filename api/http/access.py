@@ -166,7 +166,7 @@ class Gatekeeper:
                 access.close_session(session, secret)
 
         await self._reserve.run(closed)
-        self._known.pop(_digest(Proof(means=Means.SESSION, value=secret)), None)
+        self.forget(Proof(means=Means.SESSION, value=secret))
 
     def visitor_cookie(self) -> str:
         """A cookie's value that lets a page of an anonymous visitor follow the stream."""
@@ -201,6 +201,10 @@ class Gatekeeper:
             return True
         is_open = self._settings.has_open_reads
         return caller is not None and (is_open or caller.may(Scope.READ))
+
+    def forget(self, proof: Proof) -> None:
+        """Ask the database anew when this proof is shown again."""
+        self._known.pop(_digest(proof), None)
 
     async def _look_up(self, proof: Proof) -> Caller | None:
         """Whose the proof is, remembered so that a busy caller costs no query."""

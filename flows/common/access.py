@@ -10,6 +10,7 @@ import hashlib
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import delete, func, select, text, update
@@ -18,13 +19,14 @@ from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 
 from blocks.errors import Forbidden
-from flows.common.callers import DEFAULT, Caller, Proof, Scope, in_order, with_included
+from flows.common.callers import DEFAULT, Caller, Means, Proof, Scope, in_order, with_included
 from flows.common.database import now
 from flows.common.models import ApiAction, ApiPolicy, ApiToken, ApiUser
 
 _KEY_BYTES: Final = 20  # 40 hex digits, the form of the original's tokens
 _REFUSED: Final = "42501"  # PostgreSQL: insufficient_privilege
 _CALLER = text("SELECT name, scopes, is_service FROM api_caller(:means, :proof)")
+_NOTE_USE = text("SELECT api_token_note_use(:means, :proof)")
 
 
 def hash_key(key: str) -> str:
@@ -32,16 +34,35 @@ def hash_key(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
+def new_key() -> str:
+    """A key that nobody can guess."""
+    return secrets.token_hex(_KEY_BYTES)
+
+
 # ------------------------------------------------------------------ tokens
 
 
 def create_token(
-    session: Session, owner: str, note: str = "", *, scopes: Iterable[Scope] = DEFAULT
+    session: Session,
+    owner: str,
+    note: str = "",
+    *,
+    scopes: Iterable[Scope] = DEFAULT,
+    expires_at: datetime | None = None,
 ) -> str:
-    """Make a token for `owner`; its key is returned once and never kept."""
-    key = secrets.token_hex(_KEY_BYTES)
+    """Make a token for `owner`; its key is returned once and never kept.
+
+    Args:
+        session: The caller's transaction.
+        owner: Who it stands for.
+        note: What it is for.
+        scopes: What it permits, with what they include.
+        expires_at: When it ends; None: when it is revoked.
+    """
+    key = new_key()
     kept = in_order(with_included(scopes))
-    session.add(ApiToken(owner=owner, note=note, key_hash=hash_key(key), scopes=kept))
+    row = {"owner": owner, "note": note, "key_hash": hash_key(key), "scopes": kept}
+    session.add(ApiToken(**row, expires_at=expires_at))
     return key
 
 
@@ -67,8 +88,11 @@ def keep_token(
     )
 
 
-def list_tokens(session: Session) -> list[ApiToken]:
-    """Every token, oldest first, without its hash, which the web role may not read."""
+def list_tokens(session: Session, *, owner: str | None = None) -> list[ApiToken]:
+    """Every token, of one owner or of all, oldest first.
+
+    Without its hash, which the web role may not read.
+    """
     columns = (
         ApiToken.id,
         ApiToken.owner,
@@ -76,8 +100,12 @@ def list_tokens(session: Session) -> list[ApiToken]:
         ApiToken.scopes,
         ApiToken.created_at,
         ApiToken.revoked_at,
+        ApiToken.expires_at,
+        ApiToken.last_used_at,
+        ApiToken.made_with_id,
     )
-    found = session.execute(select(*columns).order_by(ApiToken.id))
+    wanted = select(*columns).order_by(ApiToken.id)
+    found = session.execute(wanted if owner is None else wanted.where(ApiToken.owner == owner))
     return [ApiToken(**row) for row in found.mappings()]
 
 
@@ -150,9 +178,12 @@ def publish(
 
 def caller_of(session: Session, proof: Proof) -> Caller | None:
     """Who shows this; None where the token or session is not good, or has ended."""
-    found = session.execute(_CALLER, {"means": proof.means, "proof": proof.value}).first()
+    shown = {"means": proof.means, "proof": proof.value}
+    found = session.execute(_CALLER, shown).first()
     if found is None:
         return None
+    if proof.means is not Means.PROXY:
+        session.execute(_NOTE_USE, shown)
     scopes = frozenset(Scope(each) for each in found.scopes)
     service = found.name if found.is_service else ""
     return Caller(found.name, proof.means, scopes, service, proof)

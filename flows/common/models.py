@@ -178,9 +178,13 @@ class RelayedState(Base):
 
 
 class ApiToken(Base):
-    """A key to the API, and what its bearer may do. Only its hash is kept."""
+    """A key to the API, and what its bearer may do. Only its hash is kept.
+
+    `made_with_id`: the token with which its owner made it; null: the ops side did.
+    """
 
     __tablename__ = "api_token"
+    __table_args__ = (Index("api_token_owner_idx", "owner"),)
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     owner: Mapped[str] = mapped_column(String(150))
@@ -191,6 +195,15 @@ class ApiToken(Base):
     )
     created_at: Mapped[datetime] = mapped_column(AwareTime, default=now)
     revoked_at: Mapped[datetime | None] = mapped_column(AwareTime)
+    expires_at: Mapped[datetime | None] = mapped_column(AwareTime)
+    last_used_at: Mapped[datetime | None] = mapped_column(AwareTime)
+    made_with_id: Mapped[int | None] = mapped_column(
+        ForeignKey("api_token.id", ondelete="SET NULL")
+    )
+
+    def is_good(self, at: datetime) -> bool:
+        """Whether it opens anything at a time."""
+        return self.revoked_at is None and (self.expires_at is None or self.expires_at > at)
 
 
 class ApiUser(Base):

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
 
 from flows.common.text import Text
 from flows.notifications.domain.words import WATCHABLE, Outcome, SubjectKind, WatchFor, What
@@ -67,14 +74,23 @@ class WatchForm(_Form):
         None, description="A channel that is open to watchers; null: your own address."
     )
 
-    @model_validator(mode="after")
-    def _can_be(self) -> Self:
-        if self.watch_for not in WATCHABLE[self.kind]:
-            known = ", ".join(WATCHABLE[self.kind])
-            raise ValueError(f"a {self.kind} can be watched for: {known}")
-        if self.kind is SubjectKind.REQUEST and not re.fullmatch("[0-9]{1,18}", self.subject):
+    @field_validator("subject")
+    @classmethod
+    def _names_one(cls, subject: str, info: ValidationInfo) -> str:
+        if info.data.get("kind") is SubjectKind.REQUEST and not re.fullmatch(
+            "[0-9]{1,18}", subject
+        ):
             raise ValueError("a request is named by its number")
-        return self
+        return subject
+
+    @field_validator("watch_for")
+    @classmethod
+    def _can_be(cls, wanted: WatchFor, info: ValidationInfo) -> WatchFor:
+        kind = info.data.get("kind")
+        if kind is not None and wanted not in WATCHABLE[kind]:
+            known = ", ".join(WATCHABLE[kind])
+            raise ValueError(f"a {kind} can be watched for: {known}")
+        return wanted
 
 
 class AddressForm(_Form):

@@ -73,9 +73,14 @@ export class Answer {
 }
 
 /** POST `body` to `path`; where the session has ended meanwhile, one signs in anew. */
-export async function post(path, body = {}) {
+export function post(path, body = {}) {
+  return write("POST", path, body);
+}
+
+/** The same, by any method. */
+export async function write(method, path, body = {}) {
   for (;;) {
-    const answer = await send(path, body);
+    const answer = await send(path, body, method);
     if (!answer.isUnknown || !(await signIn())) return answer;
   }
 }
@@ -88,10 +93,10 @@ export async function read(path) {
   throw new Error(new Answer(answer.status, body).reason);
 }
 
-async function send(path, body) {
+async function send(path, body, method = "POST") {
   try {
     const answer = await fetch(path, {
-      method: "POST",
+      method,
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(body),
       redirect: "error",

@@ -1,0 +1,1 @@
+"""What is one's own: tasks, requests, watches, address and tokens."""

@@ -1,0 +1,1 @@
+"""Notifications, rules, watches and channels over REST."""
