@@ -118,10 +118,12 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         return await self._claimed.serve()
 
     async def _look_at_pool(self) -> None:
-        """Read the pool's and queue's pause and limit: Prefect checks them in its poll only."""
+        """Read the pool's and queues' pause and limit: Prefect checks them in its poll only."""
         if time.monotonic() - self._limits_at < _LIMITS_SECONDS:
             return
-        pool, self._limits.queue = await self.registry.pool()
+        pool, queues = await self.registry.pool()
+        self._limits.queue = next((q for q in queues if q.id == pool.default_queue_id), None)
+        self._limits.closed = await self.registry.closed(pool, queues)
         self._record_work_pool_snapshot(pool)
         self._limits_at = time.monotonic()
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import DeploymentScheduleCreate, WorkPoolCreate, WorkPoolUpdate
-from prefect.client.schemas.objects import State, WorkPool
+from prefect.client.schemas.objects import State, WorkPool, WorkQueue
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.exceptions import ObjectNotFound
 
@@ -145,6 +145,21 @@ class Registration:
             for edit in deployment_parts.edits(known[name], each, self.pool)
         ]
 
+    async def has_zero_limit(self) -> bool:
+        """Whether a deployment, of whatever pool, has a limit of 0: cheaper than to read them."""
+        answer = await self.client.request(
+            "POST", "/v2/concurrency_limits/filter", json={"limit": _PAGE}
+        )
+        return any(each["active"] and each["limit"] == 0 for each in answer.json())
+
+    def closed(
+        self, found: Mapping[str, Deployment], shut: Collection[WorkQueue]
+    ) -> dict[str, str]:
+        """The actions whose deployment has a limit of 0, or one of these queues; why, in words."""
+        by_id = {str(each.id): each for each in shut}
+        reasons = {name: _why_closed(each, by_id) for name, each in found.items()}
+        return {name: reason for name, reason in reasons.items() if reason is not None}
+
     async def _bring_up_to_date(
         self, action: Action, found: Deployment | None, written: Mapping[str, str]
     ) -> uuid.UUID:
@@ -204,6 +219,15 @@ class Registration:
             await self.client.request(
                 "POST", "/deployments/{id}/schedules", path_params=where, json=new
             )
+
+
+def _why_closed(found: Deployment, shut: Mapping[str, WorkQueue]) -> str | None:
+    if deployment_parts.at_prefect(found)[Part.LIMIT] == 0:
+        return f"the concurrency limit of the deployment {found['name']} is 0 at Prefect"
+    if (queue := shut.get(str(found["work_queue_id"]))) is None:
+        return None
+    how = "is paused" if queue.is_paused else "has a limit of 0"
+    return f"the work queue {queue.name} {how} at Prefect"
 
 
 def _schedules(action: Action) -> list[DeploymentScheduleCreate]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Final
 
@@ -61,16 +61,26 @@ class Registry:
         """Remember no deployment: one was deleted, or made anew."""
         self._deployments.clear()
 
-    async def pool(self) -> tuple[WorkPool, WorkQueue | None]:
-        """The pool, and its default queue."""
+    async def pool(self) -> tuple[WorkPool, list[WorkQueue]]:
+        """The pool, and its queues."""
         try:
             pool = await self._client.read_work_pool(self._pool)
         except ObjectNotFound:
             self.forget()  # they lost it
             self.is_incomplete.set()
             pool = await self._keep_pool()
-        queues = await self._client.read_work_queues(work_pool_name=self._pool)
-        return pool, next((each for each in queues if each.id == pool.default_queue_id), None)
+        return pool, await self._client.read_work_queues(work_pool_name=self._pool)
+
+    async def closed(self, pool: WorkPool, queues: Sequence[WorkQueue]) -> dict[str, str]:
+        """The actions of which Prefect lets no run begin, each with the reason.
+
+        The default queue, which closes them all, is not looked at.
+        """
+        others = [each for each in queues if each.id != pool.default_queue_id]
+        shut = [each for each in others if each.is_paused or each.concurrency_limit == 0]
+        if not shut and not await self._registration.has_zero_limit():
+            return {}
+        return self._registration.closed(await self._registration.deployments(), shut)
 
     async def keep(self) -> None:
         """Register again what was deleted: a deployment, the pool, or all that Prefect had.

@@ -80,6 +80,7 @@ class FakePrefect:
             ],
             "global_concurrency_limit": limit and {"limit": limit, "active": True},
             "work_queue_name": "default", "work_pool_name": given["work_pool_name"],
+            "work_queue_id": None,
             "description": given["description"], "tags": given["tags"],
             "entrypoint": given["entrypoint"], "enforce_parameter_schema": True,
             "parameter_openapi_schema": given["parameter_openapi_schema"],
@@ -90,6 +91,10 @@ class FakePrefect:
         if name in self.refused:
             raise answer(422)
         self.registered.append(name)
+
+    def _limits(self) -> list[Any]:
+        limits = [each["global_concurrency_limit"] for each in self.deployments.values()]
+        return [each for each in limits if each]
 
     def _in_pool(self) -> list[Any]:
         return [each for each in self.deployments.values() if each["work_pool_name"]]
@@ -102,6 +107,8 @@ class FakePrefect:
         match method, path.split("/")[2:]:
             case "POST", ["count"]:
                 return httpx.Response(200, json=len(self._in_pool()))
+            case "POST", ["concurrency_limits", "filter"]:
+                return httpx.Response(200, json=self._limits())
             case "POST", ["filter"]:
                 names = json["deployments"]["name"]["any_"]
                 self.reads += len(names) > 1

@@ -118,6 +118,29 @@ def test_what_is_registered_stays_as_an_operator_has_changed_it(prefect):
     assert prefect.registered == []
 
 
+def test_a_limit_of_zero_or_a_shut_queue_closes_an_action_with_the_reason(prefect):
+    default, slow = (
+        SimpleNamespace(id=name, name=name, is_paused=name == "slow", concurrency_limit=None)
+        for name in ("default", "slow")
+    )
+    pool = SimpleNamespace(default_queue_id="default")
+
+    async def work() -> tuple[dict[str, str], dict[str, str]]:
+        registry = Registry(prefect.registration())
+        await registry.keep()
+        open_still = await registry.closed(pool, [default])
+        prefect.deployments["prune_history"]["global_concurrency_limit"]["limit"] = 0
+        prefect.deployments["read_did"]["work_queue_id"] = "slow"
+        return open_still, await registry.closed(pool, [default, slow])
+
+    open_still, closed = asyncio.run(work())
+    assert open_still == {}
+    assert closed == {
+        "prune_history": "the concurrency limit of the deployment prune_history is 0 at Prefect",
+        "read_did": "the work queue slow is paused at Prefect",
+    }
+
+
 def test_while_their_number_stays_the_deployments_are_not_read_again(prefect):
     async def work() -> None:
         registry = Registry(prefect.registration())
