@@ -63,7 +63,7 @@ def wait_of(row: Request, found: Surroundings) -> Wait:
     if (away := _away(row, found.standing)) is not None:
         return away
     if row.state == RequestState.CLAIMED:
-        return _for_its_run(row)
+        return _closed(row, found.standing) or _for_its_run(row)
     reasons = [_first(row, each, found) for each in found.standing.workers]
     if reasons and all(reasons):  # else one of the workers is free
         return next(each for each in reasons if each is not None)
@@ -88,6 +88,15 @@ def _away(row: Request, found: Standing) -> Wait | None:
         return Wait("the worker is away", max(heard_at, row.created_at))
     if found.prefect_away_since is not None:
         return Wait("Prefect does not answer", max(found.prefect_away_since, row.created_at))
+    return None
+
+
+def _closed(row: Request, found: Standing) -> Wait | None:
+    """Why Prefect lets no run of its action begin, where a worker says so."""
+    reasons = [each for said in found.workers for each in said]
+    for each in reasons:
+        if each.kind is WaitKind.PAUSED and each.action == row.action:
+            return Wait(each.text, max(each.since or row.created_at, row.created_at))
     return None
 
 

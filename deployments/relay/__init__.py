@@ -1,1 +1,1 @@
-"""The relay: Prefect's state changes as events."""
+"""The relay: Prefect's state changes as events, and domain events as events of Prefect."""

@@ -1,4 +1,6 @@
-"""`prodops relay`: the event websocket gives speed, REST gives truth.
+"""`prodops relay`: Prefect's states as events of ours; our domain events in Prefect's feed.
+
+The event websocket gives speed, REST gives truth.
 
 Prefect drops events in bursts and may miss the first seconds after a reconnect (measured), so
 REST is asked at connect, a few seconds later, and by the clock.
@@ -20,6 +22,8 @@ from blocks.errors import OutsideUnavailable
 from deployments.heartbeat import Heartbeat
 from deployments.isolation import is_outage, isolated
 from deployments.prefect_access import await_server, bound_retries, configure_client
+from deployments.relay.feed import Feed
+from deployments.relay.feed_repository import FeedRepository
 from deployments.relay.messages import Belonging, RunState
 from deployments.relay.repository import StateRepository
 from deployments.schema import await_schema
@@ -57,6 +61,7 @@ class _Service:
         self._settings = settings
         engine = make_engine(pool_size=2)
         self._repository = StateRepository(engine)
+        self._feed = FeedRepository(engine)
         self.heartbeat = Heartbeat(settings, engine, PartKind.RELAY, socket.gethostname())
         self._queue: asyncio.Queue[RunState] = asyncio.Queue()
         self._owners: dict[uuid.UUID, Belonging | None] = {}
@@ -78,6 +83,8 @@ class _Service:
                 asyncio.create_task(self._look(client)),
                 asyncio.create_task(self.heartbeat.run()),
             ]
+            if self._settings.relay.is_feeding:
+                work.append(asyncio.create_task(Feed(self._feed, client).run()))
             stopped = asyncio.create_task(stopping.wait())
             done, _ = await asyncio.wait([stopped, *work], return_when=asyncio.FIRST_COMPLETED)
             for task in (stopped, *work):

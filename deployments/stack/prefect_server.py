@@ -16,6 +16,7 @@ from deployments.stack.binaries import package_directory
 from deployments.stack.credentials import PREFECT_ROLE, Credentials
 from deployments.stack.layout import Layout
 from deployments.stack.ports import check_free, ports_of
+from deployments.stack.prefect_ui import OwnHostOnly
 from flows.common.settings import BadSetting, Settings
 
 ANSWER_SECONDS = 90.0
@@ -26,6 +27,7 @@ _FIXED: Mapping[str, str] = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    "PREFECT_SERVER_UI_V2_ENABLED": "false",  # its pages ask an analytics host (measured)
     "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
     "PREFECT_LOGGING_TO_API_ENABLED": "false",
     # bounded
@@ -63,7 +65,7 @@ def run(settings: Settings) -> None:
     from prefect.server.api.server import create_app  # noqa: PLC0415
 
     uvicorn.run(
-        create_app(final=True),
+        OwnHostOnly(create_app(final=True), os.environ["PREFECT_SERVER_UI_API_URL"]),
         host="127.0.0.1",
         port=settings.prefect.port,
         log_level="warning",

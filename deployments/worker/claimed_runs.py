@@ -44,7 +44,12 @@ class ClaimedRuns:
         # Taken before the claim, or the poll takes them while it is made; each goes to one request.
         with self.room.taken(free) as slots, self.room.reserved_for_background(share):
             claimed = await asyncio.to_thread(
-                self.store.claim, free, ceiling, ending, background=share
+                self.store.claim,
+                free,
+                ceiling,
+                ending,
+                background=share,
+                closed=self.room.limits.closed,
             )
             for request in claimed:
                 action = actions.get(request.action)

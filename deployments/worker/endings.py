@@ -73,7 +73,8 @@ def of_refused_start(state: State[Any] | None) -> Ending:
     """How a request ends whose run, in that state, Prefect does not let start."""
     is_cancelled = state is not None and state.is_cancelled()
     became = RequestState.CANCELLED if is_cancelled else None
-    return Ending(state=became, error="Prefect does not let its run start")
+    is_unbegun = state is not None and state.is_scheduled()
+    return Ending(state=became, error="Prefect does not let its run start", is_unbegun=is_unbegun)
 
 
 def of_unserved(work: Work, error: Exception, *, is_admitted: bool) -> Ending:

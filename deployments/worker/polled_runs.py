@@ -10,6 +10,7 @@ from prefect.states import Cancelled, Completed, Failed
 
 from blocks.errors import ProdOpsError
 from deployments.isolation import is_outage
+from deployments.worker import endings
 from deployments.worker.execution import Execution
 from deployments.worker.flow_runs import FlowRuns
 from deployments.worker.request_store import NoRoom, RequestStore, attempt_of
@@ -51,14 +52,25 @@ class PolledRuns:
             self.works.remove(work)
 
     async def _is_admitted(self, work: Work, flow_run: FlowRun) -> bool:
-        """Whether Prefect lets it start; else it is parked."""
+        """Whether Prefect lets it start; else it is parked, or ended where it never may."""
         work.is_parked = False
         state = None
         try:
             state = await self.flow_runs.propose_pending(flow_run)
+            if state is None:  # its deployment was deleted, or its limit is 0
+                await self._end_refused(work, flow_run)
+                return False
         finally:
             work.is_parked = state is None or not state.is_pending()
         return not work.is_parked
+
+    async def _end_refused(self, work: Work, flow_run: FlowRun) -> None:
+        """End a run that Prefect refuses; its request gets another one, of another attempt."""
+        refused = endings.of_refused_start(await self.flow_runs.state(flow_run.id))
+        await self.execution.closing.conclude(work, refused)
+        self.works.remove(work)
+        text = "Prefect does not let it start"
+        await self.flow_runs.force(flow_run.id, Cancelled(message=text))
 
     async def _adopted(self, flow_run: FlowRun) -> Work | None:
         """A request for a run that was not triggered by one; None where it is not for us to run."""

@@ -29,7 +29,8 @@ from deployments.worker.execution import Execution
 from deployments.worker.flow_runs import FlowRuns
 from deployments.worker.guardian_client import GuardianClient
 from deployments.worker.polled_runs import PolledRuns
-from deployments.worker.registration import WORKER_TYPE
+from deployments.worker.registered import RegisteredDeployments
+from deployments.worker.registration import WORKER_TYPE, Registration
 from deployments.worker.registry import Registry
 from deployments.worker.request_store import NoRoom, RequestStore
 from deployments.worker.room import PoolLimits, Room
@@ -75,7 +76,8 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
             raise ProdOpsError("the worker is not set up")
         works, store, guard = self.works, self.store, self.guard
         grace = self.configured.stop_grace_seconds
-        self.registry = Registry(self.client, self._work_pool_name)
+        registered = RegisteredDeployments(store.engine)
+        self.registry = Registry(Registration(self.client, self._work_pool_name, registered))
         flow_runs = FlowRuns(self.client, self.registry)
         closing = Closing(store, flow_runs)
         self.stopping = Stopping(
@@ -116,10 +118,12 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         return await self._claimed.serve()
 
     async def _look_at_pool(self) -> None:
-        """Read the pool's and queue's pause and limit: Prefect checks them in its poll only."""
+        """Read the pool's and queues' pause and limit: Prefect checks them in its poll only."""
         if time.monotonic() - self._limits_at < _LIMITS_SECONDS:
             return
-        pool, self._limits.queue = await self.registry.pool()
+        pool, queues = await self.registry.pool()
+        self._limits.queue = next((q for q in queues if q.id == pool.default_queue_id), None)
+        self._limits.closed = await self.registry.closed(pool, queues)
         self._record_work_pool_snapshot(pool)
         self._limits_at = time.monotonic()
 

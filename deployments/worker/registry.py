@@ -5,23 +5,18 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Final
 
 import httpx
 import structlog
-from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import WorkPool, WorkQueue
 from prefect.exceptions import ObjectNotFound
 
 from deployments.isolation import is_outage, isolated
-from deployments.worker.registration import (
-    deployments_in,
-    missing_actions,
-    register_deployment,
-    register_pool,
-)
+from deployments.worker.deployment_parts import Edit
+from deployments.worker.registration import Registration, register_pool
 from flows.common import actions
 from flows.common.actions import Action
 
@@ -37,17 +32,20 @@ class Registry:
     Attributes:
         is_incomplete: Set where something was found missing: the rest may be, too.
         refused: Why Prefect refuses to register, by action; None: the pool.
+        edits: What an operator has edited at Prefect, as it was last looked at.
     """
 
-    def __init__(self, client: PrefectClient, pool: str) -> None:
-        self._client = client
-        self._pool = pool
+    def __init__(self, registration: Registration) -> None:
+        self._registration = registration
+        self._client = registration.client
+        self._pool = registration.pool
         self._deployments: dict[str, uuid.UUID] = {}
         self._locks: defaultdict[str | None, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._places = asyncio.Semaphore(_AT_ONCE)
         self._number: int | None = None  # of deployments, when none was missing
         self.is_incomplete = asyncio.Event()
         self.refused: dict[str | None, str] = {}
+        self.edits: list[Edit] = []
 
     async def deployment(self, action: str) -> uuid.UUID:
         """The id of the action's deployment, registered again where it was deleted; remembered."""
@@ -63,16 +61,26 @@ class Registry:
         """Remember no deployment: one was deleted, or made anew."""
         self._deployments.clear()
 
-    async def pool(self) -> tuple[WorkPool, WorkQueue | None]:
-        """The pool, and its default queue."""
+    async def pool(self) -> tuple[WorkPool, list[WorkQueue]]:
+        """The pool, and its queues."""
         try:
             pool = await self._client.read_work_pool(self._pool)
         except ObjectNotFound:
             self.forget()  # they lost it
             self.is_incomplete.set()
             pool = await self._keep_pool()
-        queues = await self._client.read_work_queues(work_pool_name=self._pool)
-        return pool, next((each for each in queues if each.id == pool.default_queue_id), None)
+        return pool, await self._client.read_work_queues(work_pool_name=self._pool)
+
+    async def closed(self, pool: WorkPool, queues: Sequence[WorkQueue]) -> dict[str, str]:
+        """The actions of which Prefect lets no run begin, each with the reason.
+
+        The default queue, which closes them all, is not looked at.
+        """
+        others = [each for each in queues if each.id != pool.default_queue_id]
+        shut = [each for each in others if each.is_paused or each.concurrency_limit == 0]
+        if not shut and not await self._registration.has_zero_limit():
+            return {}
+        return self._registration.closed(await self._registration.deployments(), shut)
 
     async def keep(self) -> None:
         """Register again what was deleted: a deployment, the pool, or all that Prefect had.
@@ -83,16 +91,20 @@ class Registry:
             self._number = None
         self.is_incomplete.clear()
         await self._keep_pool()
-        number = await deployments_in(self._client, self._pool)
+        number = await self._registration.count()
         if number == self._number:
             return
-        missing = await missing_actions(self._client, self._pool)
+        missing = self._registration.missing(await self._registration.deployments())
         self._number = None if missing else number
         for name in self.refused.keys() - {None, *(action.name for action in missing)}:
             self.refused.pop(name, None)  # somebody else has registered it
         for action in missing:
             self._deployments.pop(action.name, None)
         await asyncio.gather(*[self._register_again(action) for action in missing])
+
+    async def look_for_edits(self) -> None:
+        """Note what an operator has edited: an edit is used at once, and shown a while later."""
+        self.edits = self._registration.edits(await self._registration.deployments())
 
     async def _register_again(self, action: Action) -> None:
         async with self._places, self._locks[action.name]:
@@ -132,7 +144,7 @@ class Registry:
 
     async def _register(self, action: Action) -> uuid.UUID:
         _log.warning("registers again what is missing at Prefect", deployment=action.name)
-        return await register_deployment(self._client, self._pool, action)
+        return await self._registration.register_deployment(action)
 
 
 def _reason(error: Exception) -> str:

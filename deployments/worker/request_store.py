@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -93,11 +93,12 @@ class RequestStore:
         ending: Sequence[int] = (),
         *,
         background: int | None = None,
+        closed: Collection[str] = (),
     ) -> list[Request]:
         """Claim up to `free` requests; no more than `ceiling` are held in all, where it is set.
 
-        No more than `background` of them are of background actions. Those of `ending` are left:
-        the process of an earlier attempt is still ending here.
+        No more than `background` of them are of background actions, and none of `closed` actions.
+        Those of `ending` are left: the process of an earlier attempt is still ending here.
         """
         with transaction(self.engine) as session:
             ended = [*cancellations.end_queued(session)]
@@ -113,6 +114,7 @@ class RequestStore:
                 lease_seconds=self.settings.lease_seconds,
                 background=background,
                 excluding=ending,
+                closed=closed,
             )
 
     def unknown_actions(self) -> list[str]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from anyio import CapacityLimiter
 from prefect.client.schemas.objects import WorkPool, WorkQueue
@@ -16,10 +16,16 @@ from flows.common.actions import Action
 
 @dataclass
 class PoolLimits:
-    """What the pool and its queue allow, as last read: Prefect checks it in its poll only."""
+    """What the pool and its queues allow, as last read: Prefect checks it in its poll only.
+
+    Attributes:
+        queue: The pool's default queue.
+        closed: Actions of which Prefect lets no run begin, and why.
+    """
 
     pool: WorkPool | None = None
     queue: WorkQueue | None = None
+    closed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_paused(self) -> bool:
@@ -93,5 +99,7 @@ class Room:
         Raises:
             NoRoom: It may not.
         """
+        if (reason := self.limits.closed.get(action.name)) is not None:
+            raise NoRoom(reason)
         if action.is_background and self.free_for_background() <= 0:
             raise NoRoom("the slots that are left are kept for what people wait for")

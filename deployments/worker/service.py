@@ -39,7 +39,7 @@ _END_SECONDS: Final = 30.0
 _NAME_SECONDS: Final = 1.0
 _LISTEN_SECONDS: Final = 1.0  # before the database is listened to anew
 _REGISTRATION_SECONDS: Final = 15.0  # a schedule whose deployment is gone starts nothing till then
-
+_EDITS_SECONDS: Final = 30.0  # an edit is used at once: this is how late it is shown
 
 _log = structlog.get_logger("worker")
 
@@ -95,8 +95,9 @@ class _Service:
             self.engine,
             PartKind.WORKER,
             self.name,
-            details=lambda: {"credentials": expiry.of_credentials(settings)},
+            details=self._details,
         )
+        self._registry: Registry | None = None
         self.presence = Presence(settings, self.engine, self.name)
         self.notified = asyncio.Event()
         self.stopping = asyncio.Event()
@@ -107,7 +108,8 @@ class _Service:
         from deployments.worker import sweeper, waiting  # noqa: PLC0415
         from deployments.worker.guardian_client import GuardianClient  # noqa: PLC0415
         from deployments.worker.pool import PoolWorker  # noqa: PLC0415
-        from deployments.worker.registration import register  # noqa: PLC0415
+        from deployments.worker.registered import RegisteredDeployments  # noqa: PLC0415
+        from deployments.worker.registration import Registration  # noqa: PLC0415
 
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -115,7 +117,8 @@ class _Service:
         bound_retries()
         await _carefully(asyncio.to_thread(self.presence.look))
         async with get_client() as client:
-            await register(client, self.settings.prefect.pool)
+            registered = RegisteredDeployments(self.engine)
+            await Registration(client, self.settings.prefect.pool, registered).register()
         guard = await GuardianClient.start(f"{self.settings.stack.state_dir}:{self.name}")
         worker = PoolWorker(
             work_pool_name=self.settings.prefect.pool,
@@ -129,6 +132,7 @@ class _Service:
             # What a former worker of our name held: its guardian has ended its runs.
             held = await asyncio.to_thread(self.store.held)
             await sweeper.recover_all(worker.client, self.store, held)
+            self._registry = worker.registry
             self.heartbeat.wait_reasons = lambda: waiting.reasons(worker)
             Layout(self.settings.stack.state_dir).say_ready("worker")
             _log.info("the worker is ready", name=self.name, pid=os.getpid())
@@ -152,6 +156,13 @@ class _Service:
         if any(isinstance(chore.exception(), WorkerRuns) for chore in done & set(chores)):
             return WorkerRuns.exit_code
         return 0 if is_orderly else 1
+
+    def _details(self) -> dict[str, Any]:
+        edits = self._registry.edits if self._registry is not None else []
+        return {
+            "credentials": expiry.of_credentials(self.settings),
+            "edits": [each.row() for each in edits],
+        }
 
     def _chores(self, worker: Any, sweeper: Any) -> list[asyncio.Task[None]]:
         configured = self.configured
@@ -200,6 +211,7 @@ class _Service:
             asyncio.create_task(self._listen()),
             asyncio.create_task(self._serve(worker)),
             asyncio.create_task(_keep_registered(worker.registry)),
+            asyncio.create_task(_look_for_edits(worker.registry)),
             asyncio.create_task(self.heartbeat.run()),
             *[asyncio.create_task(_repeat(seconds, chore)) for seconds, chore in every],
         ]
@@ -257,6 +269,13 @@ async def _keep_registered(registry: Registry) -> None:
             async with asyncio.timeout(_REGISTRATION_SECONDS):
                 await registry.is_incomplete.wait()
         await _carefully(registry.keep())
+
+
+async def _look_for_edits(registry: Registry) -> None:
+    """See at the start and by the clock what an operator has edited at Prefect."""
+    while True:
+        await _carefully(registry.look_for_edits())
+        await asyncio.sleep(_EDITS_SECONDS)
 
 
 async def _repeat(seconds: float, chore: Callable[[], Awaitable[Any]]) -> None:

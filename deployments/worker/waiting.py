@@ -40,7 +40,12 @@ def _of_room(room: Room) -> Iterator[WaitReason]:
         if each is not None and each.is_paused:
             text = f"the {what} {each.name} is paused at Prefect"
             yield WaitReason(kind=WaitKind.PAUSED, text=text)
-    if limits.ceiling is not None:
+        if each is not None and each.concurrency_limit == 0:
+            text = f"the {what} {each.name} has a limit of 0 at Prefect"
+            yield WaitReason(kind=WaitKind.PAUSED, text=text)
+    for action, text in limits.closed.items():
+        yield WaitReason(kind=WaitKind.PAUSED, text=text, action=action)
+    if limits.ceiling:
         text = "runs that the work pool allows at a time are under way"
         yield WaitReason(kind=WaitKind.CEILING, text=text, limit=limits.ceiling)
     if not limits.is_paused and room.free() <= 0:

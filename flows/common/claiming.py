@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 
 from pydantic import BaseModel
@@ -25,6 +25,7 @@ def claim(
     lease_seconds: float,
     background: int | None = None,
     excluding: Sequence[int] = (),
+    closed: Collection[str] = (),
 ) -> list[Request]:
     """Claim up to `limit` requests for `worker`: those that are due, in one order, by their age.
 
@@ -37,8 +38,10 @@ def claim(
         lease_seconds: For how long, unless they are renewed.
         background: How many of them may be of background actions; None: any number.
         excluding: Those that are left: a run of theirs is still ending here.
+        closed: Actions of which none may begin now.
     """
-    room = capacity.room_for_each(session, _awaited(session)) if limit > 0 else {}
+    awaited = [each for each in _awaited(session) if each.name not in closed] if limit > 0 else []
+    room = capacity.room_for_each(session, awaited)
     if not room:
         return []
     waiting = _waiting(room, excluding, limit, limit if background is None else background)

@@ -34,9 +34,12 @@ class EventBody(EventPart):
 
     Attributes:
         SUBJECT: What the stream's `subject` filter is compared with, in words; empty: nothing.
+        FEED: Its name in Prefect's event feed, less `prodops.`; `.completed` or `.failed` is added
+            where it says whether something is `ok`. Empty: it is not put there.
     """
 
     SUBJECT: ClassVar[str] = ""
+    FEED: ClassVar[str] = ""
 
     msg_type: str = Field(description="Type of the message.")
 

@@ -177,6 +177,29 @@ class RelayedState(Base):
     at: Mapped[datetime] = mapped_column(AwareTime)
 
 
+class RegisteredDeployment(Base):
+    """What was declared of a deployment when it was last written at Prefect.
+
+    `digests`: one of each declared part, by its name.
+    """
+
+    __tablename__ = "registered_deployment"
+
+    pool: Mapped[str] = mapped_column(String(255), primary_key=True)
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    digests: Mapped[dict[str, str]] = mapped_column(JSONB)
+    at: Mapped[datetime] = mapped_column(AwareTime, default=now)
+
+
+class FeedPosition(Base):
+    """Up to which event Prefect's event feed has everything that it is to get: one row."""
+
+    __tablename__ = "feed_position"
+
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    event_id: Mapped[int] = mapped_column(BigInteger)
+
+
 class ApiToken(Base):
     """A key to the API, and what its bearer may do. Only its hash is kept.
 

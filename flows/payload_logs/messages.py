@@ -30,11 +30,15 @@ class LogMessage(Announcement):
 class LogReady(LogMessage):
     """Final: the members of the log are in the cache."""
 
+    FEED: ClassVar = "payload_log.ready"
+
     msg_type: Literal["payload_log_ready"]
 
 
 class LogFailed(LogMessage):
     """Final: nothing new is in the cache, and why."""
+
+    FEED: ClassVar = "payload_log.failed"
 
     msg_type: Literal["payload_log_failed"]
     reason: str = Field(description="Why.", examples=["no replica of the log can be read"])

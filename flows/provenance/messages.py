@@ -68,6 +68,8 @@ class ProvenanceProgress(Announcement):
 class SnapshotReady(Outcome):
     """A snapshot of every producing campaign has ended; `error` names each that failed."""
 
+    FEED: ClassVar = "rucio_snapshot"
+
     msg_type: Literal["rucio_snapshot_ready"]
 
 
@@ -75,6 +77,7 @@ class CampaignSwept(Outcome):
     """A sweep of one campaign has ended, alone or within a snapshot."""
 
     SUBJECT: ClassVar = "the campaign"
+    FEED: ClassVar = "campaign_sweep"
 
     msg_type: Literal["campaign_provenance_ready"]
     campaign: str = _CAMPAIGN
@@ -83,6 +86,8 @@ class CampaignSwept(Outcome):
 
 class EvgenReady(Outcome):
     """A sweep of the registered inputs has ended."""
+
+    FEED: ClassVar = "evgen_sweep"
 
     msg_type: Literal["evgen_rucio_ready"]
     summary: SweepSummary | None = Field(None, description="What it found.")
@@ -95,6 +100,7 @@ class EvgenRegistered(Outcome):
     """
 
     SUBJECT: ClassVar = "the DID"
+    FEED: ClassVar = "evgen_registration"
 
     msg_type: Literal["evgen_registered"]
     dataset: str = Field("", description="Its name.", examples=["/EVGEN/DIS/NC/10x100/minQ2=1"])
@@ -105,6 +111,8 @@ class EvgenRegistered(Outcome):
 
 class RucioArrivals(Outcome):
     """An arrivals sweep has ended."""
+
+    FEED: ClassVar = "arrivals_sweep"
 
     msg_type: Literal["rucio_arrivals"]
     window_start: Timestamp | None = Field(None, description="Since when files count.")
@@ -122,6 +130,7 @@ class CompletionReported(Outcome):
     """A completion report was made; where only its mail failed, `ok` is false and it has an id."""
 
     SUBJECT: ClassVar = "the campaign, or `current`"
+    FEED: ClassVar = "completion_report"
 
     msg_type: Literal["completion_report_ready"]
     campaign: str | None = Field(

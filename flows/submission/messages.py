@@ -49,6 +49,8 @@ class TaskSubmitProgress(TaskMessage):
 class TaskSubmitted(TaskMessage):
     """Final: PanDA has one task, and PCS has its id; also of one that a sync found at PanDA."""
 
+    FEED: ClassVar = "prodtask.submitted"
+
     msg_type: Literal["prodtask_submitted"]
     jedi_task_id: _JediTaskId = Field(description="Its jediTaskID.")
     differs: str = Field("", description="How it differs from what was sent, if it was adopted.")
@@ -57,12 +59,16 @@ class TaskSubmitted(TaskMessage):
 class TaskSubmitFailed(TaskMessage):
     """Final: PanDA has no task of this attempt."""
 
+    FEED: ClassVar = "prodtask.submit_failed"
+
     msg_type: Literal["prodtask_submit_failed"]
     reason: _Reason
 
 
 class TaskSubmitUnknown(TaskMessage):
     """PanDA may have the task; each time that the request is put off."""
+
+    FEED: ClassVar = "prodtask.submit_unknown"
 
     msg_type: Literal["prodtask_submit_unknown"]
     reason: _Reason
@@ -75,6 +81,8 @@ class TaskSubmitUnrecorded(TaskMessage):
     Final where `is_final`: PCS refuses the id, and an operator decides.
     """
 
+    FEED: ClassVar = "prodtask.submit_unrecorded"
+
     msg_type: Literal["prodtask_submit_unrecorded"]
     jedi_task_id: _JediTaskId = Field(description="Its jediTaskID.")
     reason: _Reason
@@ -86,6 +94,8 @@ class TaskSubmitUnrecorded(TaskMessage):
 
 class TaskSubmitResolved(TaskMessage):
     """An operator has decided; the final event follows, of the deciding request."""
+
+    FEED: ClassVar = "prodtask.submit_resolved"
 
     msg_type: Literal["prodtask_submit_resolved"]
     panda_task_name: str = Field(
@@ -102,6 +112,8 @@ class TaskSubmitResolved(TaskMessage):
 class TaskRemark(TaskMessage):
     """A sync noticed something at PanDA that PCS cannot hold; announced once."""
 
+    FEED: ClassVar = "panda_task.remark"
+
     msg_type: Literal["panda_task_remark"]
     jedi_task_id: _JediTaskId = Field(description="The number that it is about.")
     kind: RemarkKind = Field(description="What it is.")
@@ -110,6 +122,8 @@ class TaskRemark(TaskMessage):
 
 class TaskOperated(TaskMessage):
     """An operation on a live task has ended."""
+
+    FEED: ClassVar = "panda_task.operation"
 
     msg_type: Literal["panda_task_operation_done"]
     jedi_task_id: _JediTaskId = Field(description="Its jediTaskID.")

@@ -76,10 +76,17 @@ def claimed(engine: Engine) -> Claim:
     return Claim(request.id, request.attempts, uuid.uuid4())
 
 
-def claimed_ids(engine: Engine, limit: int, background: int | None = None) -> list[int]:
+def claimed_ids(
+    engine: Engine, limit: int, background: int | None = None, **more: Any
+) -> list[int]:
     with transaction(engine) as session:
         found = claiming.claim(
-            session, worker="w", limit=limit, lease_seconds=LEASE_SECONDS, background=background
+            session,
+            worker="w",
+            limit=limit,
+            lease_seconds=LEASE_SECONDS,
+            background=background,
+            **more,
         )
     return [each.id for each in found]
 

@@ -308,3 +308,6 @@ class RelaySettings(BaseSettings):
     rest_seconds: float = Field(
         30.0, gt=0, description="Interval of polling Prefect's REST API for missed state changes."
     )
+    is_feeding: bool = Field(
+        True, description="Whether domain events are put into Prefect's event feed."
+    )

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -235,6 +235,44 @@ def test_a_paused_pool_starts_nothing_and_resumed_keeps_its_limit_and_the_worker
     assert 1 < most_at_once(runs) <= most
 
 
+@contextmanager
+def limit_of_zero(site: Site) -> Iterator[str]:
+    """As the page of Prefect's concurrency limits sets it."""
+    path = f"/v2/concurrency_limits/deployment:{site.deployment('prune_history')}"
+    site.ask("PATCH", path, limit=0)
+    yield "the concurrency limit of the deployment prune_history is 0 at Prefect"
+    site.ask("PATCH", path, limit=1)
+
+
+@contextmanager
+def paused_queue(site: Site) -> Iterator[str]:
+    """A queue of the operator's own, which the deployment is put into."""
+    path = f"/deployments/{site.deployment('prune_history')}"
+    site.ask("PATCH", path, work_pool_name="prodops", work_queue_name="slow")
+    site.ask("PATCH", "/work_pools/prodops/queues/slow", is_paused=True)
+    yield "the work queue slow is paused at Prefect"
+    site.ask("DELETE", "/work_pools/prodops/queues/slow")
+
+
+@pytest.mark.parametrize(
+    "closing", [paused_queue, pytest.param(limit_of_zero, marks=pytest.mark.slow)]
+)
+def test_what_prefect_holds_of_one_action_says_so_and_runs_once_when_it_may(
+    site: Site, closing: Any
+):
+    """The paused queue is deleted in the end: its deployment is put back into the pool."""
+
+    def waits_for(request_id: int) -> str | None:
+        return site.api.get(f"/api/requests/{request_id}/").json()["waits_for"]
+
+    with closing(site) as reason:
+        wait_until(lambda: waits_for(site.trigger("prune_history")) == reason, pause=0.3)
+        [held] = site.requests(action="prune_history", state=RequestState.QUEUED)
+        assert site.ended(site.trigger("check_pipeline")).state == "completed"
+    ended = site.ended(held.id)
+    assert (ended.state, ended.attempts, ended.error) == ("completed", 1, None)
+
+
 @pytest.fixture
 def waits_for_a_slot(site: Site) -> Iterator[Request]:
     """A request whose run waits for its deployment's only slot, which the test holds."""
@@ -246,7 +284,8 @@ def waits_for_a_slot(site: Site) -> Iterator[Request]:
         wait_until(lambda: site.run_state(run) == "AwaitingConcurrencySlot")
         yield site.request(request_id)
     finally:
-        site.ask("POST", "/v2/concurrency_limits/decrement", **slot)
+        with suppress(httpx.HTTPStatusError):  # its deployment was deleted, and the limit with it
+            site.ask("POST", "/v2/concurrency_limits/decrement", **slot)
 
 
 def test_what_waits_for_a_slot_can_be_cancelled(site: Site, waits_for_a_slot: Request):
@@ -385,6 +424,26 @@ def test_a_deployment_or_pool_that_was_deleted_is_registered_again_and_what_wait
     assert again != gone
     run = site.run_ended(site.start_in_prefect("check_pipeline"))
     assert (run["state_type"], run["work_pool_name"]) == ("COMPLETED", "prodops")
+
+
+@pytest.mark.slow
+def test_what_waits_for_a_slot_of_a_deleted_deployment_runs_by_the_new_one(
+    site: Site, waits_for_a_slot: Request
+):
+    site.ask("DELETE", f"/deployments/{site.deployment('prune_history')}")
+    ended = site.ended(waits_for_a_slot.id, 60)
+    assert (ended.state, ended.flow_run_id != waits_for_a_slot.flow_run_id) == ("completed", True)
+
+
+@pytest.mark.slow
+def test_runs_that_are_deleted_leave_their_requests_to_a_good_end(site: Site, namespace: str):
+    site.send(stf_message(namespace, 1))
+    running = sampling_request(site, namespace)
+    site.ask("DELETE", f"/flow_runs/{running.flow_run_id}")
+    assert site.ended(running.id).state == "completed"
+    assert site.inbox(namespace) == {f"swf.{namespace}.000001.stf": "sampled"}
+    site.ask("DELETE", f"/flow_runs/{site.request(running.id).flow_run_id}")
+    assert site.api.get(f"/requests/{running.id}/").status_code == 200
 
 
 def deployments(site: Site) -> dict[str, str]:

@@ -51,6 +51,12 @@ def test_no_plan_of_the_database_claims_more_than_is_asked_for(ops: Engine):
         assert [each.id for each in claimed] == ids[:2]
 
 
+def test_a_closed_action_waits_and_holds_up_no_other(ops: Engine):
+    [limited, open_one] = asked(ops, LIMITED, ACTION)
+    assert claimed_ids(ops, 5, closed={LIMITED.name}) == [open_one]
+    assert claimed_ids(ops, 5) == [limited]
+
+
 def test_a_request_that_another_claims_just_now_is_skipped_not_waited_for(ops: Engine):
     first, second = (accept(ops, is_deduplicated=False).id for _ in range(2))
     with transaction(ops) as session:

@@ -136,3 +136,11 @@ def test_else_it_waits_for_its_turn(place, text):
 def test_an_action_that_nobody_knows_is_said_whatever_else_holds():
     found = wait_of(request("no_such"), around(PAUSED))
     assert found == Wait("no worker of this version knows the action no_such", ASKED)
+
+
+def test_a_claimed_request_says_what_prefect_holds_its_run_by():
+    shut = reason(WaitKind.PAUSED, "the work queue slow is paused", action="fetch_payload_log")
+    claimed = request(state=RequestState.CLAIMED, claimed_at=ASKED)
+    assert wait_of(claimed, around(shut)) == Wait(shut.text, SINCE)
+    other = replace(shut, action="read_did")
+    assert "Prefect gives it a slot" in wait_of(claimed, around(other)).text

@@ -7,11 +7,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from anyio import CapacityLimiter
+from prefect.states import Scheduled
 
 from blocks.errors import OutsideUnavailable, Refused
 from deployments.worker.polled_runs import PolledRuns
 from deployments.worker.request_store import NoRoom
-from deployments.worker.works import Works
+from deployments.worker.room import PoolLimits, Room
+from deployments.worker.works import Work, Works
+from flows.common import actions
+from flows.common.claims import Claim
 from tests.support.fake_prefect import answer
 
 
@@ -48,3 +53,54 @@ def adopt(error: Exception) -> list[Any]:
     )
     asyncio.run(polled.take(SimpleNamespace(idempotency_key=None, id="run")))
     return forced
+
+
+class Parked:
+    """A request whose run waits for a slot, and what becomes of it at the next poll."""
+
+    def __init__(self, closed: dict[str, str] | None = None) -> None:
+        self.forced: list[str] = []
+        self.concluded: list[Any] = []
+        self.works = Works()
+        run = SimpleNamespace(id="run", idempotency_key=None)
+        work = Work(Claim(1, 1), actions.get("read_did"), run, is_parked=True)
+        self.works.add(work)
+        limits = PoolLimits(closed=closed or {})
+        self.polled = PolledRuns(
+            works=self.works,
+            room=Room(self.works, limits, slots=CapacityLimiter(1), background_limit=1),
+            store=None,
+            flow_runs=self,
+            execution=SimpleNamespace(closing=self),
+        )
+
+    def poll(self) -> None:
+        [work] = self.works
+        asyncio.run(self.polled.take(work.flow_run))
+
+    async def propose_pending(self, _run: object) -> None:
+        return None
+
+    async def state(self, _id: object) -> Any:
+        return Scheduled(name="AwaitingConcurrencySlot")
+
+    async def force(self, _id: object, state: Any) -> None:
+        self.forced.append(state.type.value)
+
+    async def conclude(self, _work: object, ending: Any) -> None:
+        self.concluded.append(ending)
+
+
+def test_a_parked_run_that_prefect_refuses_is_ended_and_its_request_gets_another():
+    parked = Parked()
+    parked.poll()
+    [ending] = parked.concluded
+    assert (ending.state, ending.is_unbegun, parked.forced) == (None, True, ["CANCELLED"])
+    assert list(parked.works) == []
+
+
+def test_a_parked_run_of_a_closed_action_stays_parked():
+    parked = Parked({"read_did": "its limit is 0"})
+    with pytest.raises(NoRoom, match="its limit is 0"):
+        parked.poll()
+    assert [work.is_parked for work in parked.works] == [True]

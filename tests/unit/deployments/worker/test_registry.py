@@ -23,7 +23,7 @@ def prefect(monkeypatch: pytest.MonkeyPatch) -> FakePrefect:
 @pytest.mark.parametrize("deleted", ["the deployment", "the pool", "everything", "and made anew"])
 def test_what_was_deleted_is_registered_again_and_the_request_runs_once(prefect, deleted):
     async def work() -> None:
-        registry = Registry(prefect, "prodops")
+        registry = Registry(prefect.registration())
         await registry.keep()
         await registry.deployment("read_did")  # known from before
         prefect.registered.clear()
@@ -34,7 +34,7 @@ def test_what_was_deleted_is_registered_again_and_the_request_runs_once(prefect,
         elif deleted != "the pool":
             del prefect.deployments["read_did"]
         if deleted == "and made anew":
-            await prefect.create_deployment(name="read_did", work_pool_name="prodops")
+            await prefect.registration().register_deployment(actions.get("read_did"))
         await registry.pool()
         request = SimpleNamespace(action="read_did", parameters={}, id=1, attempts=1)
         await FlowRuns(prefect, registry).create(request)
@@ -46,14 +46,14 @@ def test_what_was_deleted_is_registered_again_and_the_request_runs_once(prefect,
     lost_all = deleted in {"the pool", "everything"}
     everything = sorted(actions.all_actions())
     assert sorted(prefect.registered) == (everything if lost_all else ["read_did"])
-    assert prefect.runs == [prefect.deployments["read_did"].id]
+    assert prefect.runs == [prefect.deployments["read_did"]["id"]]
 
 
 def test_what_a_request_waits_for_is_registered_before_the_rest(prefect):
     awaited = sorted(actions.all_actions())[-2:]
 
     async def work() -> None:
-        registry = Registry(prefect, "prodops")
+        registry = Registry(prefect.registration())
         keeping = asyncio.create_task(registry.keep())
         await asyncio.sleep(0)
         await asyncio.gather(*[registry.deployment(name) for name in awaited * 2])
@@ -66,7 +66,7 @@ def test_what_a_request_waits_for_is_registered_before_the_rest(prefect):
 
 def test_who_finds_something_missing_says_that_more_may_be(prefect):
     async def work() -> None:
-        registry = Registry(prefect, "prodops")
+        registry = Registry(prefect.registration())
         await registry.deployment("read_did")
         assert registry.is_incomplete.is_set()
         await registry.keep()
@@ -82,7 +82,7 @@ def test_who_finds_something_missing_says_that_more_may_be(prefect):
 
 def test_a_deployment_that_prefect_refuses_keeps_no_other_from_being_registered(prefect):
     prefect.refused = {"read_did"}
-    registry = Registry(prefect, "prodops")
+    registry = Registry(prefect.registration())
     asyncio.run(registry.keep())
     assert sorted(prefect.registered) == sorted(actions.all_actions().keys() - {"read_did"})
     assert registry.refused == {"read_did": "HTTP 422"}
@@ -93,23 +93,23 @@ def test_a_deployment_that_prefect_refuses_keeps_no_other_from_being_registered(
 
 def test_a_refusal_is_over_once_somebody_else_has_registered_it(prefect):
     prefect.refused = {"read_did"}
-    registry = Registry(prefect, "prodops")
+    registry = Registry(prefect.registration())
     asyncio.run(registry.keep())
     prefect.refused = set()
-    asyncio.run(Registry(prefect, "prodops").keep())
+    asyncio.run(Registry(prefect.registration()).keep())
     asyncio.run(registry.keep())
     assert registry.refused == {}
 
 
 def test_at_the_start_too_a_deployment_that_prefect_refuses_keeps_no_other(prefect):
     prefect.refused = {"read_did"}
-    asyncio.run(registration.register(prefect, "prodops"))
+    asyncio.run(prefect.registration().register())
     assert sorted(prefect.registered) == sorted(actions.all_actions().keys() - {"read_did"})
 
 
 def test_what_is_registered_stays_as_an_operator_has_changed_it(prefect):
     async def work() -> None:
-        registry = Registry(prefect, "prodops")
+        registry = Registry(prefect.registration())
         await registry.keep()
         prefect.registered.clear()
         await registry.keep()
@@ -118,9 +118,32 @@ def test_what_is_registered_stays_as_an_operator_has_changed_it(prefect):
     assert prefect.registered == []
 
 
+def test_a_limit_of_zero_or_a_shut_queue_closes_an_action_with_the_reason(prefect):
+    default, slow = (
+        SimpleNamespace(id=name, name=name, is_paused=name == "slow", concurrency_limit=None)
+        for name in ("default", "slow")
+    )
+    pool = SimpleNamespace(default_queue_id="default")
+
+    async def work() -> tuple[dict[str, str], dict[str, str]]:
+        registry = Registry(prefect.registration())
+        await registry.keep()
+        open_still = await registry.closed(pool, [default])
+        prefect.deployments["prune_history"]["global_concurrency_limit"]["limit"] = 0
+        prefect.deployments["read_did"]["work_queue_id"] = "slow"
+        return open_still, await registry.closed(pool, [default, slow])
+
+    open_still, closed = asyncio.run(work())
+    assert open_still == {}
+    assert closed == {
+        "prune_history": "the concurrency limit of the deployment prune_history is 0 at Prefect",
+        "read_did": "the work queue slow is paused at Prefect",
+    }
+
+
 def test_while_their_number_stays_the_deployments_are_not_read_again(prefect):
     async def work() -> None:
-        registry = Registry(prefect, "prodops")
+        registry = Registry(prefect.registration())
         for _ in range(4):
             await registry.keep()  # registers all, sees that all are there, and counts
         assert prefect.reads == 2

@@ -54,6 +54,8 @@ def test_kept_slots_are_said_where_only_they_are_left():
     ("given", "kind", "text"),
     [
         ({"is_paused": True}, WaitKind.PAUSED, "the work pool prodops is paused at Prefect"),
+        ({"concurrency_limit": 0}, WaitKind.PAUSED,
+         "the work pool prodops has a limit of 0 at Prefect"),
         ({"concurrency_limit": 5}, WaitKind.CEILING,
          "runs that the work pool allows at a time are under way"),
         ({"is_draining": True}, WaitKind.PAUSED, "the worker is stopping"),
@@ -63,6 +65,13 @@ def test_kept_slots_are_said_where_only_they_are_left():
 )  # fmt: skip
 def test_pause_limit_stop_and_refusal_are_said(given, kind, text):
     assert said(worker(**given)) == {kind: text}
+
+
+def test_a_closed_action_waits_alone():
+    closed = worker()
+    closed.room.limits.closed = {"read_did": "the work queue slow is paused at Prefect"}
+    [reason] = [each for each in waiting.reasons(closed) if each.kind is WaitKind.PAUSED]
+    assert (reason.action, reason.text) == ("read_did", "the work queue slow is paused at Prefect")
 
 
 def test_a_refused_deployment_concerns_its_action_alone():
