@@ -8,10 +8,13 @@ import threading
 from typing import Any, Final
 
 import structlog
+from prefect import tags
+from prefect.client.schemas.objects import State
 from sqlalchemy import Engine
 
 from blocks.errors import OutsideUnavailable, ProdOpsError
 from deployments import catalogue
+from deployments.worker import endings
 from deployments.worker.request_store import Ending, NoRoom, RequestStore
 from flows.common import actions, capacity, claiming, claims, holding, requests
 from flows.common.actions import Action
@@ -19,11 +22,16 @@ from flows.common.callers import Caller
 from flows.common.claims import Claim
 from flows.common.database import transaction
 from flows.common.models import Request, RequestState
+from flows.common.run_labels import labels_of
 from flows.common.settings import settings
 
 
 class AlreadyOpen(ProdOpsError):
     """An equal request is open elsewhere."""
+
+
+class ForeseenEnd(ProdOpsError):
+    """The run ended as was foreseen: in which state, and why."""
 
 
 _LEASES: Final = 3
@@ -36,6 +44,7 @@ def run(engine: Engine, name: str, parameters: dict[str, Any], *, caller: Caller
 
     Raises:
         AlreadyOpen: An equal request is open; the message names it.
+        ForeseenEnd: The run was refused, found nothing, or was put off.
         NoRoom: As many of the action's requests are worked on as may be at a time.
         Invalid: The parameters are not of the action's form.
     """
@@ -43,11 +52,23 @@ def run(engine: Engine, name: str, parameters: dict[str, Any], *, caller: Caller
     worker = f"{caller.name}@{socket.gethostname()}:{os.getpid()}"
     store = RequestStore(engine, settings().worker, worker)
     claim = _claim(store, action, parameters, caller)
+    labels = labels_of(
+        action,
+        action.parse(parameters),
+        request_id=claim.request_id,
+        attempt=claim.attempt,
+        requested_by=caller.name,
+    )
     ended = threading.Event()
     threading.Thread(target=_renew, args=(store, claim, ended), daemon=True).start()
     claims.hold(claim)
     try:
-        catalogue.flow_of(name)(**parameters)
+        named = catalogue.flow_of(name).with_options(flow_run_name=lambda: labels.name)
+        with tags(*labels.tags):
+            state: Any = named(**parameters, return_state=True)
+        _require_completed(store, claim, state)
+    except ForeseenEnd:
+        raise
     except Exception as error:
         text = f"{type(error).__name__}: {error}"
         store.conclude(claim, Ending(state=RequestState.FAILED, error=text))
@@ -62,6 +83,15 @@ def run(engine: Engine, name: str, parameters: dict[str, Any], *, caller: Caller
     store.conclude(claim, Ending(state=RequestState.COMPLETED))
     with transaction(engine) as session:
         return requests.get(session, claim.request_id)
+
+
+def _require_completed(store: RequestStore, claim: Claim, state: State[Any]) -> None:
+    """Raise what the run failed with, or how it ended otherwise."""
+    ending = endings.of_foreseen(state)
+    if ending is not None:
+        store.conclude(claim, ending)
+        raise ForeseenEnd(f"{state.name}: {state.message}")
+    state.result()
 
 
 def _claim(

@@ -15,6 +15,7 @@ from prefect.exceptions import ObjectNotFound
 from deployments import catalogue
 from deployments.isolation import isolated
 from flows.common import actions
+from flows.common.action_descriptions import described
 from flows.common.actions import Action
 
 WORKER_TYPE: Final = "prodops"
@@ -82,7 +83,7 @@ async def register_deployment(client: PrefectClient, pool: str, action: Action) 
         flow_id=await client.create_flow(catalogue.flow_of(action.name)),
         name=action.name,
         entrypoint=actions.entrypoints()[action.name],
-        description=action.summary,
+        description=described(action),
         work_pool_name=pool,
         concurrency_limit=action.runs_at_a_time,
         parameter_openapi_schema=action.parameters.model_json_schema(),

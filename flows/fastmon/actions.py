@@ -38,6 +38,9 @@ def _unserved(session: Session) -> list[SampleStfs]:
 SAMPLE_STFS = Action(
     name="sample_stfs",
     summary="Sample Time Frames from the STFs that wait in a namespace's inbox.",
+    verb="sample STFs",
+    guidance="The bridge asks for it as STFs arrive: by hand only for an inbox that nobody "
+    "serves. While its namespace is served, it joins the request that serves it.",
     parameters=SampleStfs,
     dedup_key=lambda parameters: f"namespace:{parameters.namespace}",
     subject=lambda parameters: parameters.namespace or None,

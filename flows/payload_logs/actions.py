@@ -75,6 +75,10 @@ def _fetch_ended(session: Session, request: Request) -> Sequence[NewEvent]:
 FETCH_PAYLOAD_LOG = Action(
     name="fetch_payload_log",
     summary="Fetch the log of a PanDA job from storage, check it, and publish its members.",
+    verb="fetch log",
+    guidance="A job's page asks for it when somebody opens it. By hand, with `force`, where "
+    "fetches failed so often that none is tried any more, or the log at PanDA is "
+    "another one now.",
     parameters=FetchPayloadLog,
     dedup_key=lambda parameters: f"fetch:{parameters.pandaid}",
     subject=lambda parameters: str(parameters.pandaid),
@@ -91,6 +95,8 @@ FETCH_PAYLOAD_LOG = Action(
 PRUNE_PAYLOAD_LOGS = Action(
     name="prune_payload_logs",
     summary="Delete expired payload logs from the cache, and the oldest while it is too large.",
+    verb="prune payload logs",
+    guidance="It runs every night. By hand where the cache's disk is full.",
     parameters=Nothing,
     dedup_key=lambda _: "all",
     subject=lambda _: None,

@@ -137,6 +137,9 @@ UPDATE_SNAPSHOT = _action(
     "Sweep every producing campaign in Rucio, and write the snapshot files.",
     UpdateSnapshot,
     is_background=True,
+    verb="update snapshot",
+    guidance="Part of the nightly sweep. By hand when the snapshot's files are to be made "
+    "anew now; for one campaign, sweep that campaign instead.",
 )
 
 SWEEP_CAMPAIGN = _action(
@@ -146,6 +149,10 @@ SWEEP_CAMPAIGN = _action(
     about=_campaign_of,
     scope=Scope.REQUEST,
     is_background=True,
+    verb="sweep",
+    guidance="When a campaign's numbers are wanted newer than the last night's. A name that "
+    "neither PCS nor Rucio knows ends as NotFound and changes nothing.",
+    campaign=lambda form: form.campaign,
 )
 
 SWEEP_PRODUCING = _action(
@@ -155,6 +162,9 @@ SWEEP_PRODUCING = _action(
     schedule="47 2 * * *",
     runs_at_a_time=1,
     is_background=True,
+    verb="sweep producing campaigns",
+    guidance="It runs every night. By hand after a night that failed; it takes minutes, and "
+    "reads all of Rucio.",
 )
 
 SWEEP_ARRIVALS = _action(
@@ -162,6 +172,8 @@ SWEEP_ARRIVALS = _action(
     "Count the files that are new in Rucio since the last arrivals sweep, by campaign.",
     UpdateSnapshot,
     is_background=True,
+    verb="sweep arrivals",
+    guidance="Part of the nightly sweep. By hand when the arrivals are wanted up to now.",
 )
 
 UPDATE_EVGEN = _action(
@@ -170,6 +182,8 @@ UPDATE_EVGEN = _action(
     UpdateEvgen,
     scope=Scope.REQUEST,
     is_background=True,
+    verb="update EVGEN",
+    guidance="Part of the nightly sweep. By hand after inputs were registered by somebody else.",
 )
 
 REGISTER_EVGEN = _action(
@@ -177,6 +191,9 @@ REGISTER_EVGEN = _action(
     "Register requested inputs that are on the storage but not in Rucio.",
     RegisterEvgen,
     is_background=True,
+    verb=lambda form: "plan EVGEN registration" if form.dry_run else "register EVGEN",
+    guidance="First as a dry run, which writes nothing and says what would be registered. "
+    "Then without it, for the same paths.",
 )
 
 REPORT_COMPLETION = _action(
@@ -187,6 +204,11 @@ REPORT_COMPLETION = _action(
     about=_campaign_of,
     scope=Scope.REQUEST,
     gate=_mails_for_all,
+    verb="report on",
+    guidance="It runs on the first of a month for the current campaign. By hand for another "
+    "one, or without `mail` to read the report on its page only. The campaign must "
+    "have been swept.",
+    campaign=lambda form: form.campaign,
 )
 
 READ_DID = _action(
@@ -199,6 +221,9 @@ READ_DID = _action(
     at_a_time=lambda: settings().provenance.read_limit,
     a_minute=lambda: settings().provenance.reads_a_minute,
     is_look=True,
+    verb="read",
+    guidance="A dataset's page asks for it when somebody opens it. For one dataset or file; "
+    "to compare a whole campaign, sweep it.",
 )
 
 ACTIONS = (

@@ -38,6 +38,9 @@ def _stops_own(session: Session, form: StopWorkflow, caller: Caller) -> None:
 RUN_WORKFLOW = Action(
     name=repository.ACTION,
     summary="Run a workflow that plays the data acquisition: a run with its messages, in time.",
+    verb="run workflow in",
+    guidance="To play the data acquisition in a namespace, which runs one workflow at a "
+    "time: stop the one that runs, or choose another namespace.",
     parameters=RunWorkflow,
     dedup_key=lambda parameters: f"namespace:{parameters.namespace}",
     subject=lambda parameters: parameters.namespace,
@@ -53,6 +56,9 @@ RUN_WORKFLOW = Action(
 STOP_WORKFLOW = Action(
     name="stop_workflow",
     summary="Stop a workflow, or all of a namespace; each ends with its end_run.",
+    verb="stop workflow",
+    guidance="To end a workflow, or all of a namespace, with its `end_run`. Where none runs "
+    "it is refused.",
     parameters=StopWorkflow,
     dedup_key=lambda parameters: f"stop:{parameters.what}",
     subject=lambda parameters: parameters.execution_id or parameters.namespace,
