@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import structlog
 from prefect import tags
@@ -14,15 +14,19 @@ from sqlalchemy import Engine
 
 from blocks.errors import OutsideUnavailable, ProdOpsError
 from deployments import catalogue
+from deployments.isolation import outlived
+from deployments.stack.environment import monitor_url
 from deployments.worker import endings
 from deployments.worker.request_store import Ending, NoRoom, RequestStore
-from flows.common import actions, capacity, claiming, claims, holding, requests
+from flows.common import actions, capacity, claiming, claims, holding, outcomes
 from flows.common.actions import Action
 from flows.common.callers import Caller
 from flows.common.claims import Claim
 from flows.common.database import transaction
 from flows.common.models import Request, RequestState
-from flows.common.run_labels import labels_of
+from flows.common.quick_client import quick_client
+from flows.common.run_artifacts import artifacts_of
+from flows.common.run_labels import RunLabels, labels_of
 from flows.common.settings import settings
 
 
@@ -63,35 +67,52 @@ def run(engine: Engine, name: str, parameters: dict[str, Any], *, caller: Caller
     threading.Thread(target=_renew, args=(store, claim, ended), daemon=True).start()
     claims.hold(claim)
     try:
-        named = catalogue.flow_of(name).with_options(flow_run_name=lambda: labels.name)
-        with tags(*labels.tags):
-            state: Any = named(**parameters, return_state=True)
-        _require_completed(store, claim, state)
-    except ForeseenEnd:
-        raise
-    except Exception as error:
-        text = f"{type(error).__name__}: {error}"
-        store.conclude(claim, Ending(state=RequestState.FAILED, error=text))
-        raise
+        state = _run(action, parameters, labels)
     except KeyboardInterrupt:
         text = f"interrupted by {caller.name}"
         store.conclude(claim, Ending(state=RequestState.CANCELLED, error=text))
         raise
+    except Exception as error:
+        store.conclude(claim, _failed(error))
+        raise
     finally:
         ended.set()
         claims.hold(None)
-    store.conclude(claim, Ending(state=RequestState.COMPLETED))
-    with transaction(engine) as session:
-        return requests.get(session, claim.request_id)
-
-
-def _require_completed(store: RequestStore, claim: Claim, state: State[Any]) -> None:
-    """Raise what the run failed with, or how it ended otherwise."""
-    ending = endings.of_foreseen(state)
-    if ending is not None:
-        store.conclude(claim, ending)
+    store.conclude(claim, _ending_of(state))
+    request = store.request(claim.request_id)
+    _leave_artifacts(request, action, state)
+    if outcomes.of_state(state) is not None:
         raise ForeseenEnd(f"{state.name}: {state.message}")
-    state.result()
+    state.result()  # raises what the run failed with
+    return request
+
+
+def _run(action: Action, parameters: dict[str, Any], labels: RunLabels) -> State[Any]:
+    flow = catalogue.flow_of(action.name).with_options(flow_run_name=lambda: labels.name)
+    with tags(*labels.tags):
+        state: Any = flow(**parameters, return_state=True)
+    return cast("State[Any]", state)
+
+
+def _ending_of(state: State[Any]) -> Ending:
+    foreseen = endings.of_foreseen(state)
+    if foreseen is not None:
+        return foreseen
+    if state.is_completed():
+        return Ending(state=RequestState.COMPLETED)
+    return _failed(state.result(raise_on_failure=False))
+
+
+def _failed(error: object) -> Ending:
+    return Ending(state=RequestState.FAILED, error=f"{type(error).__name__}: {error}")
+
+
+def _leave_artifacts(request: Request, action: Action, state: State[Any]) -> None:
+    """Write what the run leaves at Prefect; where that cannot be, it is a line in the log."""
+    flow_run_id = state.state_details.flow_run_id
+    with outlived("the run gets no artifacts"), quick_client() as client:
+        for each in artifacts_of(request, action, monitor_url(settings()), flow_run_id):
+            client.request("POST", "/artifacts/", json=each.body())
 
 
 def _claim(

@@ -60,6 +60,8 @@ class Action:
             empty: the action's name.
         guidance: When to ask for it and when not, in a few sentences of Markdown.
         campaign: The campaign that it is about, where its form says so.
+        pages: Label and path of the monitor's pages about its form and its result.
+        table: The rows of its result, where that is a table.
         at_a_time: How many of its requests are worked on at a time, in all workers; None: any.
         scope: What a caller must have to request it at all; the gate may want more.
         gate: Raises `Refused` or `Forbidden` where the caller's request may not be accepted;
@@ -83,6 +85,8 @@ class Action:
     verb: str | Callable[[Any], str] = ""
     guidance: str = ""
     campaign: Callable[[Any], str | None] = lambda _parameters: None
+    pages: Callable[[Any, dict[str, Any]], Sequence[tuple[str, str]]] = lambda _form, _result: ()
+    table: Callable[[dict[str, Any]], Sequence[dict[str, Any]]] = lambda _result: ()
     schedule: str | None = None
     runs_at_a_time: int | None = None
     at_a_time: Callable[[], int | None] = lambda: None

@@ -33,8 +33,11 @@ def flow(action: Action) -> Callable[[Callable[[Any], _T]], prefect.Flow[..., _T
         def start(**parameters: Any) -> _T | State[Any]:
             try:
                 form = action.parse(parameters)
-                with run.opened(action):
-                    return function(form)
+                with run.opened(action) as present:
+                    value = function(form)
+                    if present.progress is not None:
+                        present.progress.complete()
+                    return value
             except ProdOpsError as error:
                 state = outcomes.state_of_error(error)
                 if state is None or FlowRunContext.get() is None:  # called without Prefect

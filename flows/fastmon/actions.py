@@ -41,6 +41,7 @@ SAMPLE_STFS = Action(
     verb="sample STFs",
     guidance="The bridge asks for it as STFs arrive: by hand only for an inbox that nobody "
     "serves. While its namespace is served, it joins the request that serves it.",
+    pages=lambda _form, _result: (("fast monitoring", "/fastmon/"),),
     parameters=SampleStfs,
     dedup_key=lambda parameters: f"namespace:{parameters.namespace}",
     subject=lambda parameters: parameters.namespace or None,

@@ -39,6 +39,7 @@ SETTLE_MESSAGE = Action(
     verb=lambda form: f"{form.decision.value} message",
     guidance="For a message that the bridge set aside because it could not be taken: retry "
     "it once what was wrong is mended, else drop it. The page `/system/` lists them.",
+    pages=lambda _form, _result: (("system", "/system/"),),
     parameters=SettleMessage,
     dedup_key=lambda form: f"message:{form.message}",
     subject=lambda form: str(form.message),

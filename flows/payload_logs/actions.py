@@ -79,6 +79,7 @@ FETCH_PAYLOAD_LOG = Action(
     guidance="A job's page asks for it when somebody opens it. By hand, with `force`, where "
     "fetches failed so often that none is tried any more, or the log at PanDA is "
     "another one now.",
+    pages=lambda form, _result: (("payload log", f"/panda/jobs/{form.pandaid}/log/"),),
     parameters=FetchPayloadLog,
     dedup_key=lambda parameters: f"fetch:{parameters.pandaid}",
     subject=lambda parameters: str(parameters.pandaid),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy.orm import Session
@@ -122,6 +123,32 @@ def _campaign_of(parameters: Any) -> str:
     return parameters.campaign or "current"
 
 
+def _catalog_of(form: Any, _result: object) -> Sequence[tuple[str, str]]:
+    chosen = f"?campaign={quote(form.campaign)}" if form.campaign else ""
+    return (("catalog", f"/pcs/catalog/{chosen}"),)
+
+
+def _report_of(form: Any, result: dict[str, Any]) -> Sequence[tuple[str, str]]:
+    report = [("report", f"/pcs/reports/{result['report_id']}/")] if "report_id" in result else []
+    return (*report, *_catalog_of(form, result))
+
+
+def _counts_table(result: dict[str, Any]) -> Sequence[dict[str, Any]]:
+    """A row for each number of a campaign."""
+    numbers = result.get("counts", result)
+    return [
+        {"campaign": result["campaign"], "what": name, "number": value}
+        for name, value in numbers.items()
+        if isinstance(value, int) and not isinstance(value, bool)
+    ]
+
+
+def _campaigns_table(result: dict[str, Any]) -> Sequence[dict[str, Any]]:
+    """A row for each campaign of a snapshot, or of a night's."""
+    campaigns = result.get("campaigns") or result.get("rucio_snapshot_update") or {}
+    return [{"campaign": name, **counts} for name, counts in campaigns.items()]
+
+
 def _did_of(parameters: Any) -> str:
     return f"{parameters.scope}:{parameters.name}"
 
@@ -140,6 +167,8 @@ UPDATE_SNAPSHOT = _action(
     verb="update snapshot",
     guidance="Part of the nightly sweep. By hand when the snapshot's files are to be made "
     "anew now; for one campaign, sweep that campaign instead.",
+    pages=lambda _form, _result: (("catalog", "/pcs/catalog/"),),
+    table=_campaigns_table,
 )
 
 SWEEP_CAMPAIGN = _action(
@@ -152,6 +181,8 @@ SWEEP_CAMPAIGN = _action(
     verb="sweep",
     guidance="When a campaign's numbers are wanted newer than the last night's. A name that "
     "neither PCS nor Rucio knows ends as NotFound and changes nothing.",
+    pages=_catalog_of,
+    table=_counts_table,
     campaign=lambda form: form.campaign,
 )
 
@@ -165,6 +196,8 @@ SWEEP_PRODUCING = _action(
     verb="sweep producing campaigns",
     guidance="It runs every night. By hand after a night that failed; it takes minutes, and "
     "reads all of Rucio.",
+    pages=lambda _form, _result: (("catalog", "/pcs/catalog/"),),
+    table=_campaigns_table,
 )
 
 SWEEP_ARRIVALS = _action(
@@ -209,6 +242,8 @@ REPORT_COMPLETION = _action(
     "one, or without `mail` to read the report on its page only. The campaign must "
     "have been swept.",
     campaign=lambda form: form.campaign,
+    pages=_report_of,
+    table=_counts_table,
 )
 
 READ_DID = _action(
@@ -224,6 +259,7 @@ READ_DID = _action(
     verb="read",
     guidance="A dataset's page asks for it when somebody opens it. For one dataset or file; "
     "to compare a whole campaign, sweep it.",
+    pages=lambda form, _result: (("dataset", f"/pcs/did/{quote(form.scope)}/{quote(form.name)}"),),
 )
 
 ACTIONS = (

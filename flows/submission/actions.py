@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy.orm import Session
 
@@ -40,6 +42,10 @@ def _operates_own(session: Session, form: OperateTask, caller: Caller) -> None:
     _require_owner(caller, owner, f"An operation on PanDA's task {form.jedi_task_id}")
 
 
+def _page_of_task(form: Any, _result: object) -> Sequence[tuple[str, str]]:
+    return (("task", f"/pcs/tasks/{quote(form.task_name)}"),) if form.task_name else ()
+
+
 def _verb_of(form: OperateTask) -> str:
     return form.operation.value.replace("_", " ")
 
@@ -58,6 +64,7 @@ SUBMIT_TASK = Action(
     "is joined, and one that is submitted is refused. What PanDA left unsaid is "
     "looked up by later runs: do not start it again, its request goes on by itself.",
     campaign=lambda form: campaigns.of_task_name(form.task_name),
+    pages=_page_of_task,
     parameters=SubmitTask,
     dedup_key=lambda parameters: f"submit:{parameters.task_name}",
     subject=lambda parameters: parameters.task_name,
@@ -78,6 +85,7 @@ OPERATE_TASK = Action(
     "or resume it. It is sent once; an effect that does not show in time ends as "
     "failed.",
     campaign=lambda form: campaigns.of_task_name(form.task_name),
+    pages=_page_of_task,
     parameters=OperateTask,
     dedup_key=lambda parameters: f"panda-op:{parameters.operation}:{parameters.jedi_task_id}",
     subject=lambda parameters: parameters.task_name or str(parameters.jedi_task_id),
@@ -95,6 +103,7 @@ RESOLVE_SUBMISSION = Action(
     guidance="Only where a submission is unresolved, after a look at PanDA's monitor: adopt "
     "the task that it became, or say that it failed. Nobody else's word settles it.",
     campaign=lambda form: campaigns.of_task_name(form.task_name),
+    pages=_page_of_task,
     parameters=ResolveSubmission,
     dedup_key=lambda parameters: f"resolve:{parameters.task_name}:{parameters.decision}",
     subject=lambda parameters: parameters.task_name,
@@ -108,6 +117,7 @@ SYNC_TASK_STATES = Action(
     summary="Query the states of submitted tasks at PanDA, and update PCS.",
     verb="sync task states",
     guidance="It runs every five minutes. By hand to have PCS up to date at once.",
+    pages=lambda _form, _result: (("tasks", "/pcs/tasks/"),),
     parameters=Nothing,
     dedup_key=lambda _: "all",
     subject=lambda _: None,

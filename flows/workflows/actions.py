@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
+
 from sqlalchemy.orm import Session
 
 from blocks.errors import Refused
@@ -35,12 +39,18 @@ def _stops_own(session: Session, form: StopWorkflow, caller: Caller) -> None:
         caller.require_own(request.requested_by, f"Stopping the workflow of request {request.id}")
 
 
+def _page_of_execution(_form: object, result: dict[str, Any]) -> Sequence[tuple[str, str]]:
+    execution = result.get("execution_id")
+    return (("workflow", f"/workflows/{quote(str(execution))}"),) if execution else ()
+
+
 RUN_WORKFLOW = Action(
     name=repository.ACTION,
     summary="Run a workflow that plays the data acquisition: a run with its messages, in time.",
     verb="run workflow in",
     guidance="To play the data acquisition in a namespace, which runs one workflow at a "
     "time: stop the one that runs, or choose another namespace.",
+    pages=_page_of_execution,
     parameters=RunWorkflow,
     dedup_key=lambda parameters: f"namespace:{parameters.namespace}",
     subject=lambda parameters: parameters.namespace,
