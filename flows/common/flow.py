@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, ParamSpec, TypeVar, cast
 
 import prefect
 from prefect.client.schemas.objects import State
-from prefect.context import FlowRunContext
+from prefect.context import FlowRunContext, TaskRunContext
 from prefect.states import Completed
 from pydantic import BaseModel, Field
 
@@ -67,7 +67,7 @@ def task(
     """A task that is repeated through an outage, by default of about a minute.
 
     One that ends as was foreseen is completed to Prefect, in a state of the outcome's name, and
-    raises its error to the flow. The function itself is the task's `fn`.
+    raises its error to the flow.
 
     Args:
         name: In Prefect's UI.
@@ -79,25 +79,27 @@ def task(
         return isinstance(state.result(raise_on_failure=False), repeated)
 
     def decorate(function: Callable[_P, _T]) -> Callable[_P, _T]:
-        decorated: Any = prefect.task(
+        step = _Task(
+            _foreseeing(function, repeated),
             name=name,
             persist_result=False,
             retries=len(delays),
             retry_delay_seconds=list(delays),
             retry_condition_fn=is_passing,
-        )(_foreseeing(function, repeated))
-
-        @wraps(function)
-        def call(*args: _P.args, **kwargs: _P.kwargs) -> _T:
-            value = decorated(*args, **kwargs)
-            if isinstance(value, State):
-                raise value.result(raise_on_failure=False)
-            return cast("_T", value)
-
-        call.fn = function  # type: ignore[attr-defined]
-        return call
+        )
+        return cast("Callable[_P, _T]", step)
 
     return decorate
+
+
+class _Task(prefect.Task[..., Any]):
+    """A task whose foreseen errors are states to Prefect, and errors to the flow."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        value: Any = super().__call__(*args, **kwargs)
+        if isinstance(value, State):
+            raise value.result(raise_on_failure=False)
+        return value
 
 
 def _foreseeing(
@@ -111,11 +113,12 @@ def _foreseeing(
             return function(*args, **kwargs)
         except ProdOpsError as error:
             outcome = outcomes.of_error(error)
-            if outcome is None or isinstance(error, repeated):
+            is_expected = outcome is not None and not isinstance(error, repeated)
+            if not is_expected or TaskRunContext.get() is None:  # called without Prefect
                 raise
             # Prefect logs a task's end in any state that is not completed as an error.
             message = outcomes.message_of(error)
-            return Completed(name=outcome.value, message=message, data=error)
+            return Completed(name=str(outcome), message=message, data=error)
 
     return attempt
 
