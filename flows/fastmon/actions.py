@@ -19,7 +19,9 @@ class SampleStfs(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    namespace: str = Field("", max_length=100, description="Namespace of the STFs; empty: none.")
+    namespace: str = Field(
+        "", max_length=100, description="Namespace of the STFs; empty: those that name none."
+    )
 
 
 def _status_of_end(_session: Session, request: Request) -> Sequence[NewEvent]:

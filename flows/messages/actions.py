@@ -24,7 +24,9 @@ class SettleMessage(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    message: int = Field(ge=1, le=2**63 - 1, description="Number of the message.")
+    message: int = Field(
+        ge=1, le=2**63 - 1, description="Number of the message, as the page of the system shows it."
+    )
     decision: Decision = Field(description="Take it again, or leave it for good.")
 
 

@@ -54,13 +54,24 @@ class FetchPayloadLog(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    pandaid: int = Field(ge=1, le=_MAX_ID, description="The job at PanDA.")
-    jeditaskid: OptionalId = Field(None, ge=1, le=_MAX_ID, description="The job's task, likewise.")
+    pandaid: int = Field(ge=1, le=_MAX_ID, title="PanDA id", description="Id of the job at PanDA.")
+    jeditaskid: OptionalId = Field(
+        None,
+        ge=1,
+        le=_MAX_ID,
+        title="JEDI task id",
+        description="Id of the job's task at PanDA, for when PanDA cannot be asked.",
+    )
     scope: Annotated[RucioScope | None, BeforeValidator(_unset)] = Field(
-        None, description="Rucio scope of the log, for when PanDA cannot be asked."
+        None,
+        title="Rucio scope",
+        description="Rucio scope of the log, for when PanDA cannot be asked.",
+        examples=["panda"],
     )
     lfn: Annotated[Lfn | None, BeforeValidator(_unset)] = Field(
-        None, description="Name of the log in Rucio, likewise."
+        None,
+        title="LFN",
+        description="Name of the log in Rucio, for when PanDA cannot be asked.",
     )
     force: bool = Field(False, description="Look it up and fetch it again, even if it is cached.")
 

@@ -49,7 +49,9 @@ class UpdateSnapshot(_Form):
 class SweepCampaign(_Form):
     """Which campaign to sweep."""
 
-    campaign: CampaignName = Field(description="Name of the campaign, e.g. 26.05.0.")
+    campaign: CampaignName = Field(
+        description="Name of the campaign, e.g. 26.05.0.", examples=["26.05.0"]
+    )
 
 
 class UpdateEvgen(_Form):
@@ -63,6 +65,7 @@ class RegisterEvgen(_Form):
         default_factory=list,
         max_length=1000,
         description="Requested paths; none: all that are not registered.",
+        examples=[["/EVGEN/DIS/NC/10x100"]],
     )
     dry_run: bool = Field(True, description="Only report what would be registered.")
 
@@ -71,16 +74,19 @@ class ReportCompletion(_Form):
     """Which campaign to report on."""
 
     campaign: CampaignName | None = Field(
-        None, description="Name of the campaign; unset: the current one."
+        None, description="Name of the campaign; unset: the current one.", examples=["26.05.0"]
     )
-    mail: bool = Field(True, description="Mail it, if a notification block is set.")
+    mail: bool = Field(True, description="Mail the report, if a notification block is set.")
 
 
 class ReadDid(_Form):
     """Which dataset or file to read from Rucio now."""
 
-    scope: RucioScope = Field(description="Scope of the DID.")
-    name: DidName = Field(description="Name of the DID.")
+    scope: RucioScope = Field(description="Rucio scope of the DID.", examples=["epic"])
+    name: DidName = Field(
+        description="Name of the dataset, container or file in Rucio.",
+        examples=["/RECO/26.05.0/epic_craterlake/DIS/NC/10x100"],
+    )
 
 
 def _lost(_session: Session, request: Request) -> Sequence[NewEvent]:
