@@ -8,12 +8,25 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from flows.common import actions
+from flows.common.action_descriptions import described
 from flows.common.actions import Action
 
 if TYPE_CHECKING:
     from prefect import Flow
 
 POOL = "prodops"
+
+
+class _Dumper(yaml.SafeDumper):  # type: ignore[misc]
+    """Writes a text of several lines as it is read."""
+
+
+def _written(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in value else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+
+_Dumper.add_representer(str, _written)
 
 
 def flow_of(action: str) -> Flow[..., Any]:
@@ -30,21 +43,21 @@ def load(entrypoint: str) -> Flow[..., Any]:
 
 def prefect_yaml() -> str:
     """`prefect.yaml`, for `prefect deploy --all`; the worker registers the same at its start."""
-    described = [_described(action) for action in actions.all_actions().values()]
-    document = {"name": "prodops", "pull": None, "deployments": described}
+    entries = [_entry(action) for action in actions.all_actions().values()]
+    document = {"name": "prodops", "pull": None, "deployments": entries}
     head = "# Made by `python -m deployments.reference` from each capability's actions.py.\n"
-    return f"{head}{yaml.safe_dump(document, sort_keys=False, width=1000)}"
+    return f"{head}{yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=1000)}"
 
 
-def _described(action: Action) -> dict[str, Any]:
-    described: dict[str, Any] = {
+def _entry(action: Action) -> dict[str, Any]:
+    entry: dict[str, Any] = {
         "name": action.name,
-        "description": action.summary,
+        "description": described(action),
         "entrypoint": actions.entrypoints()[action.name],
         "work_pool": {"name": POOL},
     }
     if action.runs_at_a_time is not None:
-        described["concurrency_limit"] = action.runs_at_a_time
+        entry["concurrency_limit"] = action.runs_at_a_time
     if action.schedule is not None:
-        described["schedules"] = [{"cron": action.schedule, "timezone": "UTC"}]
-    return described
+        entry["schedules"] = [{"cron": action.schedule, "timezone": "UTC"}]
+    return entry

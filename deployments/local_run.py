@@ -5,25 +5,37 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import structlog
+from prefect import tags
+from prefect.client.schemas.objects import State
 from sqlalchemy import Engine
 
 from blocks.errors import OutsideUnavailable, ProdOpsError
 from deployments import catalogue
+from deployments.isolation import outlived
+from deployments.stack.environment import monitor_url
+from deployments.worker import endings
 from deployments.worker.request_store import Ending, NoRoom, RequestStore
-from flows.common import actions, capacity, claiming, claims, holding, requests
+from flows.common import actions, capacity, claiming, claims, holding, outcomes
 from flows.common.actions import Action
 from flows.common.callers import Caller
 from flows.common.claims import Claim
 from flows.common.database import transaction
 from flows.common.models import Request, RequestState
+from flows.common.quick_client import quick_client
+from flows.common.run_artifacts import artifacts_of
+from flows.common.run_labels import RunLabels, labels_of
 from flows.common.settings import settings
 
 
 class AlreadyOpen(ProdOpsError):
     """An equal request is open elsewhere."""
+
+
+class ForeseenEnd(ProdOpsError):
+    """The run ended as was foreseen: in which state, and why."""
 
 
 _LEASES: Final = 3
@@ -36,6 +48,7 @@ def run(engine: Engine, name: str, parameters: dict[str, Any], *, caller: Caller
 
     Raises:
         AlreadyOpen: An equal request is open; the message names it.
+        ForeseenEnd: The run was refused, found nothing, or was put off.
         NoRoom: As many of the action's requests are worked on as may be at a time.
         Invalid: The parameters are not of the action's form.
     """
@@ -43,25 +56,63 @@ def run(engine: Engine, name: str, parameters: dict[str, Any], *, caller: Caller
     worker = f"{caller.name}@{socket.gethostname()}:{os.getpid()}"
     store = RequestStore(engine, settings().worker, worker)
     claim = _claim(store, action, parameters, caller)
+    labels = labels_of(
+        action,
+        action.parse(parameters),
+        request_id=claim.request_id,
+        attempt=claim.attempt,
+        requested_by=caller.name,
+    )
     ended = threading.Event()
     threading.Thread(target=_renew, args=(store, claim, ended), daemon=True).start()
     claims.hold(claim)
     try:
-        catalogue.flow_of(name)(**parameters)
-    except Exception as error:
-        text = f"{type(error).__name__}: {error}"
-        store.conclude(claim, Ending(state=RequestState.FAILED, error=text))
-        raise
+        state = _run(action, parameters, labels)
     except KeyboardInterrupt:
         text = f"interrupted by {caller.name}"
         store.conclude(claim, Ending(state=RequestState.CANCELLED, error=text))
         raise
+    except Exception as error:
+        store.conclude(claim, _failed(error))
+        raise
     finally:
         ended.set()
         claims.hold(None)
-    store.conclude(claim, Ending(state=RequestState.COMPLETED))
-    with transaction(engine) as session:
-        return requests.get(session, claim.request_id)
+    store.conclude(claim, _ending_of(state))
+    request = store.request(claim.request_id)
+    _leave_artifacts(request, action, state)
+    if outcomes.of_state(state) is not None:
+        raise ForeseenEnd(f"{state.name}: {state.message}")
+    state.result()  # raises what the run failed with
+    return request
+
+
+def _run(action: Action, parameters: dict[str, Any], labels: RunLabels) -> State[Any]:
+    flow = catalogue.flow_of(action.name).with_options(flow_run_name=lambda: labels.name)
+    with tags(*labels.tags):
+        state: Any = flow(**parameters, return_state=True)
+    return cast("State[Any]", state)
+
+
+def _ending_of(state: State[Any]) -> Ending:
+    foreseen = endings.of_foreseen(state)
+    if foreseen is not None:
+        return foreseen
+    if state.is_completed():
+        return Ending(state=RequestState.COMPLETED)
+    return _failed(state.result(raise_on_failure=False))
+
+
+def _failed(error: object) -> Ending:
+    return Ending(state=RequestState.FAILED, error=f"{type(error).__name__}: {error}")
+
+
+def _leave_artifacts(request: Request, action: Action, state: State[Any]) -> None:
+    """Write what the run leaves at Prefect; where that cannot be, it is a line in the log."""
+    flow_run_id = state.state_details.flow_run_id
+    with outlived("the run gets no artifacts"), quick_client() as client:
+        for each in artifacts_of(request, action, monitor_url(settings()), flow_run_id):
+            client.request("POST", "/artifacts/", json=each.body())
 
 
 def _claim(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from blocks.errors import OutsideUnavailable, ProdOpsError
+from blocks.errors import NotFound, OutsideUnavailable, ProdOpsError
 
 _MOST_SHOWN = 3
 
@@ -57,13 +57,13 @@ class _OfDid(ProdOpsError):
         super().__init__(f"{scope}:{name} {self.fact}")
 
 
-class DidNotFound(_OfDid):
+class DidNotFound(_OfDid, NotFound):
     """Rucio does not know the DID."""
 
     fact = "is not in Rucio"
 
 
-class NoReplicas(_OfDid):
+class NoReplicas(_OfDid, NotFound):
     """Rucio knows the file, and no place where it is."""
 
     fact = "has no replicas"

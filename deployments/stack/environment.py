@@ -126,6 +126,12 @@ def api_url(settings: Settings) -> str:
     return f"http://{literal}:{settings.api.port}{settings.stack.root_path}"
 
 
+def monitor_url(settings: Settings) -> str:
+    """The monitor's address in links of Prefect's UI: the one that is set, else this machine's."""
+    is_set = "monitor_url" in settings.api.model_fields_set
+    return settings.api.monitor_url.rstrip("/") if is_set else api_url(settings)
+
+
 def _passed_on(zone: Zone, settings: Settings, given: Mapping[str, str]) -> dict[str, str]:
     known = known_names()
     passed = {}

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from flows.common import actions
+from flows.common.action_descriptions import described
 from flows.common.actions import Action
 
 QUEUE: Final = "default"
@@ -66,7 +67,7 @@ def declared(action: Action, pool: str) -> Parts:
         Part.SCHEDULE: [_schedule(schedule)] if action.schedule is not None else [],
         Part.LIMIT: action.runs_at_a_time,
         Part.QUEUE: QUEUE,
-        Part.DESCRIPTION: action.summary,
+        Part.DESCRIPTION: described(action),
         Part.TAGS: sorted(TAGS),
         Part.POOL: pool,
         Part.ENTRYPOINT: {

@@ -7,13 +7,15 @@ from typing import Any, Final
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelled, Crashed, Failed
 
-from blocks.errors import Invalid
+from blocks.errors import Invalid, ProdOpsError
 from deployments.isolation import is_outage
 from deployments.worker.protocol import Ended, EndReason
 from deployments.worker.request_store import Ending
 from deployments.worker.works import Work
+from flows.common import outcomes
 from flows.common.actions import Action, OnLost
 from flows.common.models import Request, RequestState
+from flows.common.outcomes import Outcome
 
 _HANDED_BACK: Final = "handed back by a worker that stopped"
 
@@ -31,6 +33,8 @@ def of_run(work: Work, end: Ended, state: State[Any] | None) -> tuple[Ending, St
     """
     if state is not None and state.is_completed():
         return Ending(state=RequestState.COMPLETED), None
+    if (foreseen := of_foreseen(state)) is not None:
+        return foreseen, None
     if work.is_cancelled or (state is not None and state.is_cancelling()):
         ending = Ending(state=RequestState.CANCELLED, error="cancelled")
         return ending, _unless_final(state, Cancelled(message="cancelled"))
@@ -41,6 +45,28 @@ def of_run(work: Work, end: Ended, state: State[Any] | None) -> tuple[Ending, St
         ending = Ending(state=None, error=_HANDED_BACK, is_handed_back=True)
         return ending, _unless_final(state, Cancelled(message=_HANDED_BACK))
     return _of_unhappy_run(end, state)
+
+
+def of_foreseen(state: State[Any] | None) -> Ending | None:
+    """The end of a request whose run ended as was foreseen, unless the run has written it itself.
+
+    Returns:
+        None where the run is in no such state.
+    """
+    outcome = outcomes.of_state(state)
+    if state is None or outcome is None:
+        return None
+    became = None if outcome is Outcome.PUT_OFF else RequestState.FAILED
+    return Ending(state=became, error=state.message)
+
+
+def of_unadopted(error: Exception) -> State[Any]:
+    """The final state of a run that Prefect started, and for which there can be no request."""
+    foreseen = outcomes.state_of_error(error)
+    if foreseen is not None:
+        return foreseen
+    name = "" if isinstance(error, ProdOpsError) else f"{type(error).__name__}: "
+    return Failed(message=f"{name}{error}")
 
 
 def _of_unhappy_run(end: Ended, state: State[Any] | None) -> tuple[Ending, State[Any] | None]:

@@ -28,6 +28,7 @@ class Execution:
 
     Attributes:
         watching: Has Prefect's cancelling of a run noticed while it is executed.
+        ended: Is told of each run that has ended, as its request has.
     """
 
     works: Works
@@ -36,6 +37,7 @@ class Execution:
     closing: Closing
     grace_seconds: float
     watching: Callable[[uuid.UUID], AbstractContextManager[None]]
+    ended: Callable[[Work], None]
 
     async def execute(self, work: Work) -> None:
         """Run the work's flow run in its own process, and bring its request to its end."""
@@ -47,6 +49,7 @@ class Execution:
         with self.watching(work.flow_run.id):
             end = await self._run_noted(work, self._order(work))
             await self.closing.end_run(work, end)
+        self.ended(work)
 
     def _order(self, work: Work) -> Start:
         assert work.flow_run is not None  # noqa: S101

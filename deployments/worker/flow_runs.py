@@ -17,12 +17,14 @@ from prefect.states import Pending
 from prefect.utilities.engine import propose_state
 
 from blocks.errors import ProdOpsError
+from deployments.isolation import outlived
 from deployments.worker.registration import state_of
 from deployments.worker.registry import Registry
 from deployments.worker.request_store import idempotency_key
 from flows.common import actions
 from flows.common.actions import Action
 from flows.common.models import Request
+from flows.common.run_labels import RunLabels, labels_of
 
 _log = structlog.get_logger("worker")
 
@@ -36,19 +38,28 @@ class FlowRuns:
 
     async def create(self, request: Request) -> FlowRun:
         """The flow run of the request's present attempt: a new one, or the one that it has."""
+        labels = _labels_of(request)
         for is_second_try in (False, True):
             try:
                 return await self.client.create_flow_run_from_deployment(
                     await self.registry.deployment(request.action),
                     parameters=request.parameters,
                     idempotency_key=idempotency_key(request),
-                    name=f"{request.action}-{request.id}-{request.attempts}",
+                    name=labels.name,
+                    tags=labels.tags,
                 )
             except (ObjectNotFound, httpx.HTTPStatusError) as error:
                 if is_second_try or not _is_missing(error):
                     raise
                 self.registry.forget()
         raise AssertionError("unreachable")
+
+    async def label(self, flow_run: FlowRun, request: Request) -> None:
+        """Name a run that Prefect started for its request, beside the tags that it has."""
+        labels = _labels_of(request)
+        flow_run.name, flow_run.tags = labels.name, sorted({*flow_run.tags, *labels.tags})
+        with outlived("a run keeps the name that Prefect gave it"):
+            await self.client.update_flow_run(flow_run.id, name=flow_run.name, tags=flow_run.tags)
 
     async def propose_pending(self, flow_run: FlowRun) -> State[Any] | None:
         """The state that Prefect answers; None where another worker has the run."""
@@ -83,6 +94,17 @@ class FlowRuns:
             await self.client.set_flow_run_state(flow_run_id, state, force=True)
         except ObjectNotFound:
             _log.warning("a flow run was deleted while it ran", flow_run=str(flow_run_id))
+
+
+def _labels_of(request: Request) -> RunLabels:
+    action = actions.get(request.action)
+    return labels_of(
+        action,
+        action.parse(request.parameters),
+        request_id=request.id,
+        attempt=request.attempts,
+        requested_by=request.requested_by,
+    )
 
 
 def _is_missing(error: ObjectNotFound | httpx.HTTPStatusError) -> bool:

@@ -6,9 +6,8 @@ import asyncio
 from dataclasses import dataclass
 
 from prefect.client.schemas.objects import FlowRun
-from prefect.states import Cancelled, Completed, Failed
+from prefect.states import Cancelled, Completed
 
-from blocks.errors import ProdOpsError
 from deployments.isolation import is_outage
 from deployments.worker import endings
 from deployments.worker.execution import Execution
@@ -88,8 +87,7 @@ class PolledRuns:
             if is_outage(error):
                 raise
             # Whatever is wrong with this run, Prefect would bring it again for ever.
-            name = "" if isinstance(error, ProdOpsError) else f"{type(error).__name__}: "
-            await self.flow_runs.force(flow_run.id, Failed(message=f"{name}{error}"))
+            await self.flow_runs.force(flow_run.id, endings.of_unadopted(error))
             return None
 
     async def _new_work(self, flow_run: FlowRun) -> Work | None:
@@ -105,8 +103,9 @@ class PolledRuns:
                 claim = Claim(request.id, request.attempts, flow_run.id)
                 work = Work(claim, action, flow_run)
                 self.works.add(work)
+                await self.flow_runs.label(flow_run, request)
                 return work
         joined = await asyncio.to_thread(self.store.open_request, action, flow_run.parameters)
         text = f"joined request {joined}, which is open for the same thing"
-        await self.flow_runs.force(flow_run.id, Completed(message=text))
+        await self.flow_runs.force(flow_run.id, Completed(name="Joined", message=text))
         return None

@@ -23,6 +23,7 @@ from prefect.workers.base import (
 )
 
 from blocks.errors import ProdOpsError
+from deployments.worker.artifacts import RunArtifacts
 from deployments.worker.claimed_runs import ClaimedRuns
 from deployments.worker.closing import Closing
 from deployments.worker.execution import Execution
@@ -57,11 +58,21 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
     configured: WorkerSettings
     works: Works
     registry: Registry
+    monitor: str
     room: Room
     stopping: Stopping
+    artifacts: RunArtifacts
 
-    def equip(self, store: RequestStore, guard: GuardianClient, configured: WorkerSettings) -> None:
-        """Give the worker its store and its guardian, before it starts."""
+    def equip(
+        self,
+        store: RequestStore,
+        guard: GuardianClient,
+        configured: WorkerSettings,
+        *,
+        monitor: str,
+    ) -> None:
+        """Give the worker its store, its guardian and the monitor's address, before it starts."""
+        self.monitor = monitor
         self.store = store
         self.guard = guard
         self.configured = configured
@@ -83,6 +94,7 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         self.stopping = Stopping(
             works=works, guard=guard, flow_runs=flow_runs, closing=closing, grace_seconds=grace
         )
+        self.artifacts = RunArtifacts(self.client, store, self.monitor)
         execution = Execution(
             works=works,
             store=store,
@@ -90,6 +102,7 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
             closing=closing,
             grace_seconds=grace,
             watching=self._watching,
+            ended=self.artifacts.note,
         )
         self.room = room = Room(
             works,

@@ -168,6 +168,11 @@ class RequestStore:
                 )
             )
 
+    def request(self, request_id: int) -> Request:
+        """The request as it is now."""
+        with transaction(self.engine) as session:
+            return requests.get(session, request_id)
+
     def is_given_up(self, claim: Claim) -> bool:
         """Whether no worker holds the request under that claim any more."""
         with transaction(self.engine) as session:

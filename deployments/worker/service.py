@@ -20,6 +20,7 @@ from deployments.heartbeat import Heartbeat
 from deployments.isolation import outlived
 from deployments.prefect_access import await_server, bound_retries, configure_client
 from deployments.schema import await_schema
+from deployments.stack.environment import monitor_url
 from deployments.stack.layout import Layout
 from deployments.worker import expiry
 from deployments.worker.identity import Identity, WorkerRuns
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 _TICK_SECONDS: Final = 0.1
 _END_SECONDS: Final = 30.0
+_ARTIFACT_SECONDS: Final = 2.0  # for what the last runs leave at Prefect
 _NAME_SECONDS: Final = 1.0
 _LISTEN_SECONDS: Final = 1.0  # before the database is listened to anew
 _REGISTRATION_SECONDS: Final = 15.0  # a schedule whose deployment is gone starts nothing till then
@@ -126,7 +128,7 @@ class _Service:
             limit=self.configured.limit,
             create_pool_if_not_found=False,
         )
-        worker.equip(self.store, guard, self.configured)
+        worker.equip(self.store, guard, self.configured, monitor=monitor_url(self.settings))
         async with worker:
             await worker.sync_with_backend()
             # What a former worker of our name held: its guardian has ended its runs.
@@ -147,6 +149,7 @@ class _Service:
                 _log.error("the worker ends: a chore broke", exc_info=chore.exception())
             is_orderly = self.stopping.is_set() and not guard.lost.is_set()
             await self._drain(worker)
+            await worker.artifacts.drain(_ARTIFACT_SECONDS)
             await _carefully(asyncio.to_thread(self.presence.end))
             signals.end_within(_END_SECONDS)
             for chore in (*chores, lost, stopped):
@@ -210,6 +213,7 @@ class _Service:
             asyncio.create_task(self._keep_name()),
             asyncio.create_task(self._listen()),
             asyncio.create_task(self._serve(worker)),
+            asyncio.create_task(worker.artifacts.run()),
             asyncio.create_task(_keep_registered(worker.registry)),
             asyncio.create_task(_look_for_edits(worker.registry)),
             asyncio.create_task(self.heartbeat.run()),

@@ -24,6 +24,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Crashed
 
 from deployments.isolation import isolated, say_once
+from deployments.worker import endings
 from deployments.worker.registration import state_of
 from deployments.worker.request_store import Ending, RequestStore, attempt_of
 from flows.common.claims import Claim
@@ -124,6 +125,8 @@ async def recover(client: PrefectClient, store: RequestStore, request: Request) 
     state = await state_of(client, request.flow_run_id)
     if state is not None and state.is_completed():
         ending = Ending(state=RequestState.COMPLETED)
+    elif (foreseen := endings.of_foreseen(state)) is not None:
+        ending = foreseen
     elif state is not None and state.is_failed():
         ending = Ending(state=RequestState.FAILED, error=state.message)
     elif state is not None and (state.is_cancelled() or state.is_cancelling()):

@@ -56,6 +56,12 @@ class Action:
         schedule: When it is run by itself: a cron line, in UTC; None: never.
         runs_at_a_time: How many runs Prefect lets run at a time, in all workers; None: any.
         on_lost: What becomes of a request whose run was lost.
+        verb: What its runs do, in two or three words that come before the subject in their names;
+            empty: the action's name.
+        guidance: When to ask for it and when not, in a few sentences of Markdown.
+        campaign: The campaign that it is about, where its form says so.
+        pages: Label and path of the monitor's pages about its form and its result.
+        table: The rows of its result, where that is a table.
         at_a_time: How many of its requests are worked on at a time, in all workers; None: any.
         scope: What a caller must have to request it at all; the gate may want more.
         gate: Raises `Refused` or `Forbidden` where the caller's request may not be accepted;
@@ -76,6 +82,11 @@ class Action:
     subject: Callable[[Any], str | None]
     timeout_seconds: float
     on_lost: OnLost
+    verb: str | Callable[[Any], str] = ""
+    guidance: str = ""
+    campaign: Callable[[Any], str | None] = lambda _parameters: None
+    pages: Callable[[Any, dict[str, Any]], Sequence[tuple[str, str]]] = lambda _form, _result: ()
+    table: Callable[[dict[str, Any]], Sequence[dict[str, Any]]] = lambda _result: ()
     schedule: str | None = None
     runs_at_a_time: int | None = None
     at_a_time: Callable[[], int | None] = lambda: None
@@ -92,6 +103,11 @@ class Action:
     def flow_name(self) -> str:
         """Name of the flow at Prefect."""
         return self.name.replace("_", "-")
+
+    def verb_of(self, parameters: Any) -> str:
+        """What a run with these parameters does, in two or three words."""
+        verb = self.verb if isinstance(self.verb, str) else self.verb(parameters)
+        return verb or self.name.replace("_", " ")
 
     def parse(self, parameters: object) -> BaseModel:
         """The parameters in their form.

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import Annotated, Any, Final, ParamSpec, TypeVar, cast
 
 import prefect
+from prefect.client.schemas.objects import State
+from prefect.context import FlowRunContext, TaskRunContext
+from prefect.states import Completed
 from pydantic import BaseModel, Field
 
-from blocks.errors import OutsideUnavailable
-from flows.common import run
+from blocks.errors import OutsideUnavailable, ProdOpsError
+from flows.common import outcomes, run
 from flows.common.actions import Action
 
 _P = ParamSpec("_P")
@@ -21,24 +25,35 @@ _DELAYS: Final = (0.3, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 def flow(action: Action) -> Callable[[Callable[[Any], _T]], prefect.Flow[..., _T]]:
     """The flow of an action: a function of its form, run with :func:`flows.common.run.current`.
 
-    To Prefect its parameters are the form's fields, one each.
+    To Prefect its parameters are the form's fields, one each. An end that was foreseen is a state
+    (see :mod:`flows.common.outcomes`), of which Prefect logs a line and no traceback.
     """
 
     def decorate(function: Callable[[Any], _T]) -> prefect.Flow[..., _T]:
-        def start(**parameters: Any) -> _T:
-            form = action.parse(parameters)
-            with run.opened(action):
-                return function(form)
+        def start(**parameters: Any) -> _T | State[Any]:
+            try:
+                form = action.parse(parameters)
+                with run.opened(action) as present:
+                    value = function(form)
+                    if present.progress is not None:
+                        present.progress.complete()
+                    return value
+            except ProdOpsError as error:
+                state = outcomes.state_of_error(error)
+                if state is None or FlowRunContext.get() is None:  # called without Prefect
+                    raise
+                return state
 
         start.__name__, start.__module__ = function.__name__, function.__module__
         start.__doc__ = _docstring(action)
         start.__signature__ = _signature(action.parameters)  # type: ignore[attr-defined]
-        return prefect.flow(
+        decorated = prefect.flow(
             name=action.flow_name,
             description=action.summary,
             persist_result=False,
             validate_parameters=False,  # the form does
         )(start)
+        return cast("prefect.Flow[..., _T]", decorated)
 
     return decorate
 
@@ -51,6 +66,9 @@ def task(
 ) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
     """A task that is repeated through an outage, by default of about a minute.
 
+    One that ends as was foreseen is completed to Prefect, in a state of the outcome's name, and
+    raises its error to the flow.
+
     Args:
         name: In Prefect's UI.
         delays: Seconds before each repetition; none: it is done once.
@@ -60,14 +78,49 @@ def task(
     def is_passing(_task: Any, _run: Any, state: Any) -> bool:
         return isinstance(state.result(raise_on_failure=False), repeated)
 
-    decorator: Any = prefect.task(
-        name=name,
-        persist_result=False,
-        retries=len(delays),
-        retry_delay_seconds=list(delays),
-        retry_condition_fn=is_passing,
-    )
-    return cast("Callable[[Callable[_P, _T]], Callable[_P, _T]]", decorator)
+    def decorate(function: Callable[_P, _T]) -> Callable[_P, _T]:
+        step = _Task(
+            _foreseeing(function, repeated),
+            name=name,
+            persist_result=False,
+            retries=len(delays),
+            retry_delay_seconds=list(delays),
+            retry_condition_fn=is_passing,
+        )
+        return cast("Callable[_P, _T]", step)
+
+    return decorate
+
+
+class _Task(prefect.Task[..., Any]):
+    """A task whose foreseen errors are states to Prefect, and errors to the flow."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        value: Any = super().__call__(*args, **kwargs)
+        if isinstance(value, State):
+            raise value.result(raise_on_failure=False)
+        return value
+
+
+def _foreseeing(
+    function: Callable[_P, _T], repeated: tuple[type[Exception], ...]
+) -> Callable[_P, _T | State[Any]]:
+    """The function with its foreseen errors as states, each of which holds the error."""
+
+    @wraps(function)
+    def attempt(*args: _P.args, **kwargs: _P.kwargs) -> _T | State[Any]:
+        try:
+            return function(*args, **kwargs)
+        except ProdOpsError as error:
+            outcome = outcomes.of_error(error)
+            is_expected = outcome is not None and not isinstance(error, repeated)
+            if not is_expected or TaskRunContext.get() is None:  # called without Prefect
+                raise
+            # Prefect logs a task's end in any state that is not completed as an error.
+            message = outcomes.message_of(error)
+            return Completed(name=str(outcome), message=message, data=error)
+
+    return attempt
 
 
 def _signature(form: type[BaseModel]) -> inspect.Signature:

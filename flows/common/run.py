@@ -25,6 +25,8 @@ from flows.common.database import make_engine, transaction
 from flows.common.database_errors import DatabaseUnavailable
 from flows.common.events import NewEvent
 from flows.common.models import RequestState
+from flows.common.progress import ProgressArtifact
+from flows.common.run_artifacts import key_of
 from flows.common.settings import Settings, settings
 
 _OUTAGE_SECONDS: Final = 300.0
@@ -74,6 +76,7 @@ class Run:
     engine: Engine
     claim: Claim
     action: Action | None = None
+    progress: ProgressArtifact | None = None
     _began: float = field(default_factory=time.monotonic)
     _limit: tuple[float, Callable[[float], ProdOpsError]] | None = None
     _ending: Ending | None = None  # what this process last tried to end the request with
@@ -253,6 +256,11 @@ class Run:
 
         return transact() if connection is not None else _through_outage(transact)
 
+    def show_progress(self, done: float, total: float, text: str) -> None:
+        """Show at Prefect how much of the total is done; a run of a moment shows nothing."""
+        if self.progress is not None:
+            self.progress.show(done, total, text)
+
     def close(self) -> None:
         """Close what was opened."""
         self._open.close()
@@ -275,7 +283,8 @@ def opened(action: Action | None = None) -> Iterator[Run]:
         ClaimLost: It holds none.
     """
     claim = claims.held()
-    run = Run(settings(), make_engine(pool_size=_CONNECTIONS), claim, action)
+    progress = None if action is None else ProgressArtifact(key_of(action, "progress"))
+    run = Run(settings(), make_engine(pool_size=_CONNECTIONS), claim, action, progress)
     token = _current.set(run)
     try:
         yield run

@@ -19,7 +19,9 @@ class SampleStfs(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    namespace: str = Field("", max_length=100, description="Namespace of the STFs; empty: none.")
+    namespace: str = Field(
+        "", max_length=100, description="Namespace of the STFs; empty: those that name none."
+    )
 
 
 def _status_of_end(_session: Session, request: Request) -> Sequence[NewEvent]:
@@ -38,6 +40,10 @@ def _unserved(session: Session) -> list[SampleStfs]:
 SAMPLE_STFS = Action(
     name="sample_stfs",
     summary="Sample Time Frames from the STFs that wait in a namespace's inbox.",
+    verb="sample STFs",
+    guidance="The bridge asks for it as STFs arrive: by hand only for an inbox that nobody "
+    "serves. While its namespace is served, it joins the request that serves it.",
+    pages=lambda _form, _result: (("fast monitoring", "/fastmon/"),),
     parameters=SampleStfs,
     dedup_key=lambda parameters: f"namespace:{parameters.namespace}",
     subject=lambda parameters: parameters.namespace or None,

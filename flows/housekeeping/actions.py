@@ -7,6 +7,9 @@ from flows.common.actions import Action, Nothing, OnLost
 PRUNE_HISTORY = Action(
     name="prune_history",
     summary="Delete events, flow runs and agents' records that are older than they are kept.",
+    verb="prune history",
+    guidance="It runs every night. By hand, after `PRODOPS_STREAM_EVENT_DAYS` or "
+    "`PRODOPS_PREFECT_HISTORY_DAYS` was shortened, or where the disk is full.",
     parameters=Nothing,
     dedup_key=lambda _: "all",
     subject=lambda _: None,
@@ -20,6 +23,9 @@ PRUNE_HISTORY = Action(
 CHECK_PIPELINE = Action(
     name="check_pipeline",
     summary="Measure the time from the trigger to the flow's first line, and do nothing else.",
+    verb="check pipeline",
+    guidance="To see that worker, Prefect and database work together: it completes within a "
+    "second and changes nothing.",
     parameters=Nothing,
     dedup_key=lambda _: None,
     subject=lambda _: None,

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
     FlowRunFilter,
     FlowRunFilterEndTime,
     FlowRunFilterId,
@@ -77,8 +81,9 @@ def delete_old_flow_runs() -> int:
         while runs := client.read_flow_runs(
             flow_run_filter=_ended(before, excluding=list(kept)), limit=_RUNS_AT_A_TIME
         ):
+            left = _artifacts_of(client, [each.id for each in runs])
             for each in runs:
-                if (reason := _refusal(client, each.id)) is None:
+                if (reason := _refusal(client, each.id, left[each.id])) is None:
                     deleted += 1
                 else:
                     kept[each.id] = reason
@@ -97,12 +102,32 @@ def _ended(before: datetime, *, excluding: list[uuid.UUID]) -> FlowRunFilter:
     )
 
 
-def _refusal(client: SyncPrefectClient, flow_run_id: uuid.UUID) -> str | None:
-    """Why Prefect does not delete the run; None where it is gone."""
+def _artifacts_of(
+    client: SyncPrefectClient, runs: list[uuid.UUID]
+) -> defaultdict[uuid.UUID | None, list[uuid.UUID]]:
+    """The artifacts of the runs, by run: Prefect keeps them when a run is deleted."""
+    of_runs = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=runs))
+    found = defaultdict[uuid.UUID | None, list[uuid.UUID]](list)
+    offset, page = 0, 1
+    while page:
+        artifacts = client.read_artifacts(artifact_filter=of_runs, offset=offset)
+        for each in artifacts:
+            found[each.flow_run_id].append(each.id)
+        page = len(artifacts)
+        offset += page
+    return found
+
+
+def _refusal(
+    client: SyncPrefectClient, flow_run_id: uuid.UUID, artifacts: Sequence[uuid.UUID]
+) -> str | None:
+    """Why Prefect does not delete the run and its artifacts; None where they are gone."""
     try:
-        client.delete_flow_run(flow_run_id)
-    except ObjectNotFound:  # somebody else's work
-        return None
+        for each in artifacts:
+            with suppress(ObjectNotFound):  # somebody else's work
+                client.delete_artifact(each)
+        with suppress(ObjectNotFound):
+            client.delete_flow_run(flow_run_id)
     except PrefectHTTPStatusError as error:
         return f"Prefect answers {error.response.status_code}"
     return None

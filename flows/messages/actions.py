@@ -24,17 +24,24 @@ class SettleMessage(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    message: int = Field(ge=1, le=2**63 - 1, description="Number of the message.")
+    message: int = Field(
+        ge=1, le=2**63 - 1, description="Number of the message, as the page of the system shows it."
+    )
     decision: Decision = Field(description="Take it again, or leave it for good.")
 
 
 def _can_be_settled(session: Session, form: SettleMessage, _caller: Caller) -> None:
+    """The message is still set aside, and may be settled so."""
     repository.require_open(session, form.message, is_retry=form.decision is Decision.RETRY)
 
 
 SETTLE_MESSAGE = Action(
     name="settle_message",
     summary="Take a message of the bus that was set aside again, or drop it.",
+    verb=lambda form: f"{form.decision.value} message",
+    guidance="For a message that the bridge set aside because it could not be taken: retry "
+    "it once what was wrong is mended, else drop it. The page `/system/` lists them.",
+    pages=lambda _form, _result: (("system", "/system/"),),
     parameters=SettleMessage,
     dedup_key=lambda form: f"message:{form.message}",
     subject=lambda form: str(form.message),

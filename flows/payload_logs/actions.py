@@ -54,13 +54,24 @@ class FetchPayloadLog(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    pandaid: int = Field(ge=1, le=_MAX_ID, description="The job at PanDA.")
-    jeditaskid: OptionalId = Field(None, ge=1, le=_MAX_ID, description="The job's task, likewise.")
+    pandaid: int = Field(ge=1, le=_MAX_ID, title="PanDA id", description="Id of the job at PanDA.")
+    jeditaskid: OptionalId = Field(
+        None,
+        ge=1,
+        le=_MAX_ID,
+        title="JEDI task id",
+        description="Id of the job's task at PanDA, for when PanDA cannot be asked.",
+    )
     scope: Annotated[RucioScope | None, BeforeValidator(_unset)] = Field(
-        None, description="Rucio scope of the log, for when PanDA cannot be asked."
+        None,
+        title="Rucio scope",
+        description="Rucio scope of the log, for when PanDA cannot be asked.",
+        examples=["panda"],
     )
     lfn: Annotated[Lfn | None, BeforeValidator(_unset)] = Field(
-        None, description="Name of the log in Rucio, likewise."
+        None,
+        title="LFN",
+        description="Name of the log in Rucio, for when PanDA cannot be asked.",
     )
     force: bool = Field(False, description="Look it up and fetch it again, even if it is cached.")
 
@@ -75,6 +86,11 @@ def _fetch_ended(session: Session, request: Request) -> Sequence[NewEvent]:
 FETCH_PAYLOAD_LOG = Action(
     name="fetch_payload_log",
     summary="Fetch the log of a PanDA job from storage, check it, and publish its members.",
+    verb="fetch log",
+    guidance="A job's page asks for it when somebody opens it. By hand, with `force`, where "
+    "fetches failed so often that none is tried any more, or the log at PanDA is "
+    "another one now.",
+    pages=lambda form, _result: (("payload log", f"/panda/jobs/{form.pandaid}/log/"),),
     parameters=FetchPayloadLog,
     dedup_key=lambda parameters: f"fetch:{parameters.pandaid}",
     subject=lambda parameters: str(parameters.pandaid),
@@ -91,6 +107,8 @@ FETCH_PAYLOAD_LOG = Action(
 PRUNE_PAYLOAD_LOGS = Action(
     name="prune_payload_logs",
     summary="Delete expired payload logs from the cache, and the oldest while it is too large.",
+    verb="prune payload logs",
+    guidance="It runs every night. By hand where the cache's disk is full.",
     parameters=Nothing,
     dedup_key=lambda _: "all",
     subject=lambda _: None,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from blocks.errors import ProdOpsError
+from blocks.errors import NotFound, ProdOpsError, Refused
 
 _MOST_NAMED: Final = 20
 
@@ -15,7 +15,7 @@ class FetchFailed(ProdOpsError):
     """The fetch ended without a log; the reason is recorded and announced."""
 
 
-class LogAbsent(ProdOpsError):
+class LogAbsent(NotFound):
     """There is nothing to fetch, as PanDA says; later there may be."""
 
 
@@ -23,7 +23,7 @@ class JobUnknown(LogAbsent):
     """PanDA knows no such job."""
 
 
-class AttemptsExhausted(ProdOpsError):
+class AttemptsExhausted(Refused):
     """So many fetches failed that only a forced one tries again."""
 
     def __init__(self, attempts: int, last_error: str | None) -> None:
@@ -61,7 +61,7 @@ class ReplicasFailed(ProdOpsError):
         self.causes = tuple(causes)
 
 
-class ArchiveTooLarge(ProdOpsError):
+class ArchiveTooLarge(Refused):
     """The archive, or what it unpacks to, is more than is taken."""
 
 
@@ -69,7 +69,7 @@ class ArchiveBroken(ProdOpsError):
     """The archive is no tar compressed with gzip, or breaks off."""
 
 
-class NoKnownMember(ProdOpsError):
+class NoKnownMember(NotFound):
     """The archive holds none of the members that are kept; says what it holds.
 
     Args:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy.orm import Session
@@ -48,7 +49,9 @@ class UpdateSnapshot(_Form):
 class SweepCampaign(_Form):
     """Which campaign to sweep."""
 
-    campaign: CampaignName = Field(description="Name of the campaign, e.g. 26.05.0.")
+    campaign: CampaignName = Field(
+        description="Name of the campaign, e.g. 26.05.0.", examples=["26.05.0"]
+    )
 
 
 class UpdateEvgen(_Form):
@@ -62,6 +65,7 @@ class RegisterEvgen(_Form):
         default_factory=list,
         max_length=1000,
         description="Requested paths; none: all that are not registered.",
+        examples=[["/EVGEN/DIS/NC/10x100"]],
     )
     dry_run: bool = Field(True, description="Only report what would be registered.")
 
@@ -70,16 +74,19 @@ class ReportCompletion(_Form):
     """Which campaign to report on."""
 
     campaign: CampaignName | None = Field(
-        None, description="Name of the campaign; unset: the current one."
+        None, description="Name of the campaign; unset: the current one.", examples=["26.05.0"]
     )
-    mail: bool = Field(True, description="Mail it, if a notification block is set.")
+    mail: bool = Field(True, description="Mail the report, if a notification block is set.")
 
 
 class ReadDid(_Form):
     """Which dataset or file to read from Rucio now."""
 
-    scope: RucioScope = Field(description="Scope of the DID.")
-    name: DidName = Field(description="Name of the DID.")
+    scope: RucioScope = Field(description="Rucio scope of the DID.", examples=["epic"])
+    name: DidName = Field(
+        description="Name of the dataset, container or file in Rucio.",
+        examples=["/RECO/26.05.0/epic_craterlake/DIS/NC/10x100"],
+    )
 
 
 def _lost(_session: Session, request: Request) -> Sequence[NewEvent]:
@@ -122,6 +129,32 @@ def _campaign_of(parameters: Any) -> str:
     return parameters.campaign or "current"
 
 
+def _catalog_of(form: Any, _result: object) -> Sequence[tuple[str, str]]:
+    chosen = f"?campaign={quote(form.campaign)}" if form.campaign else ""
+    return (("catalog", f"/pcs/catalog/{chosen}"),)
+
+
+def _report_of(form: Any, result: dict[str, Any]) -> Sequence[tuple[str, str]]:
+    report = [("report", f"/pcs/reports/{result['report_id']}/")] if "report_id" in result else []
+    return (*report, *_catalog_of(form, result))
+
+
+def _counts_table(result: dict[str, Any]) -> Sequence[dict[str, Any]]:
+    """A row for each number of a campaign."""
+    numbers = result.get("counts", result)
+    return [
+        {"campaign": result["campaign"], "what": name, "number": value}
+        for name, value in numbers.items()
+        if isinstance(value, int) and not isinstance(value, bool)
+    ]
+
+
+def _campaigns_table(result: dict[str, Any]) -> Sequence[dict[str, Any]]:
+    """A row for each campaign of a snapshot, or of a night's."""
+    campaigns = result.get("campaigns") or result.get("rucio_snapshot_update") or {}
+    return [{"campaign": name, **counts} for name, counts in campaigns.items()]
+
+
 def _did_of(parameters: Any) -> str:
     return f"{parameters.scope}:{parameters.name}"
 
@@ -137,6 +170,11 @@ UPDATE_SNAPSHOT = _action(
     "Sweep every producing campaign in Rucio, and write the snapshot files.",
     UpdateSnapshot,
     is_background=True,
+    verb="update snapshot",
+    guidance="Part of the nightly sweep. By hand when the snapshot's files are to be made "
+    "anew now; for one campaign, sweep that campaign instead.",
+    pages=lambda _form, _result: (("catalog", "/pcs/catalog/"),),
+    table=_campaigns_table,
 )
 
 SWEEP_CAMPAIGN = _action(
@@ -146,6 +184,12 @@ SWEEP_CAMPAIGN = _action(
     about=_campaign_of,
     scope=Scope.REQUEST,
     is_background=True,
+    verb="sweep",
+    guidance="When a campaign's numbers are wanted newer than the last night's. A name that "
+    "neither PCS nor Rucio knows ends as NotFound and changes nothing.",
+    pages=_catalog_of,
+    table=_counts_table,
+    campaign=lambda form: form.campaign,
 )
 
 SWEEP_PRODUCING = _action(
@@ -155,6 +199,11 @@ SWEEP_PRODUCING = _action(
     schedule="47 2 * * *",
     runs_at_a_time=1,
     is_background=True,
+    verb="sweep producing campaigns",
+    guidance="It runs every night. By hand after a night that failed; it takes minutes, and "
+    "reads all of Rucio.",
+    pages=lambda _form, _result: (("catalog", "/pcs/catalog/"),),
+    table=_campaigns_table,
 )
 
 SWEEP_ARRIVALS = _action(
@@ -162,6 +211,8 @@ SWEEP_ARRIVALS = _action(
     "Count the files that are new in Rucio since the last arrivals sweep, by campaign.",
     UpdateSnapshot,
     is_background=True,
+    verb="sweep arrivals",
+    guidance="Part of the nightly sweep. By hand when the arrivals are wanted up to now.",
 )
 
 UPDATE_EVGEN = _action(
@@ -170,6 +221,8 @@ UPDATE_EVGEN = _action(
     UpdateEvgen,
     scope=Scope.REQUEST,
     is_background=True,
+    verb="update EVGEN",
+    guidance="Part of the nightly sweep. By hand after inputs were registered by somebody else.",
 )
 
 REGISTER_EVGEN = _action(
@@ -177,6 +230,9 @@ REGISTER_EVGEN = _action(
     "Register requested inputs that are on the storage but not in Rucio.",
     RegisterEvgen,
     is_background=True,
+    verb=lambda form: "plan EVGEN registration" if form.dry_run else "register EVGEN",
+    guidance="First as a dry run, which writes nothing and says what would be registered. "
+    "Then without it, for the same paths.",
 )
 
 REPORT_COMPLETION = _action(
@@ -187,6 +243,13 @@ REPORT_COMPLETION = _action(
     about=_campaign_of,
     scope=Scope.REQUEST,
     gate=_mails_for_all,
+    verb="report on",
+    guidance="It runs on the first of a month for the current campaign. By hand for another "
+    "one, or without `mail` to read the report on its page only. The campaign must "
+    "have been swept.",
+    campaign=lambda form: form.campaign,
+    pages=_report_of,
+    table=_counts_table,
 )
 
 READ_DID = _action(
@@ -199,6 +262,10 @@ READ_DID = _action(
     at_a_time=lambda: settings().provenance.read_limit,
     a_minute=lambda: settings().provenance.reads_a_minute,
     is_look=True,
+    verb="read",
+    guidance="A dataset's page asks for it when somebody opens it. For one dataset or file; "
+    "to compare a whole campaign, sweep it.",
+    pages=lambda form, _result: (("dataset", f"/pcs/did/{quote(form.scope)}/{quote(form.name)}"),),
 )
 
 ACTIONS = (

@@ -80,8 +80,9 @@ def submit_task(form: SubmitTask) -> dict[str, Any]:
         attempt = _begin(form)
     except OutsideUnavailable as outage:
         delay = present.settings.submission.check_seconds
-        present.put_off(f"nothing was begun: {outage}", delay_seconds=delay, is_unknown=False)
-        raise
+        reason = f"nothing was begun: {outage}"
+        present.put_off(reason, delay_seconds=delay, is_unknown=False)
+        raise RunPutOff(reason) from outage
     except AttemptOpen as rival:
         return _join(form, {"joined": rival.request_id})
     except Overtaken as other:

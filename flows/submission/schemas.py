@@ -31,6 +31,7 @@ TaskName = Annotated[
 Queues = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
 _MAX_ID = 2**63 - 1
+_TASK_NAMES = ["group.EIC.26.02.0.epic_craterlake.p3001.e1.s1.r1"]
 
 
 class SubmitTask(BaseModel):
@@ -38,18 +39,28 @@ class SubmitTask(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    task_name: TaskName = Field(description="Stored name of the production task at PCS.")
+    task_name: TaskName = Field(
+        description="Stored name of the production task at PCS.", examples=_TASK_NAMES
+    )
     panda_tasks_id: int | None = Field(
-        None, ge=1, le=_MAX_ID, description="Id of the attempt at PCS (.tryN)."
+        None,
+        ge=1,
+        le=_MAX_ID,
+        title="Attempt at PCS",
+        description="Id of the attempt at PCS (.tryN); unset: the task's own.",
     )
     panda_task_name: str | None = Field(
-        None, max_length=300, description="Name of the attempt at PanDA."
+        None,
+        max_length=300,
+        title="Name at PanDA",
+        description="Name of the attempt at PanDA; unset: as PCS composes it.",
     )
     follows: int | None = Field(
         None,
         ge=1,
         le=_MAX_ID,
-        description="jediTaskID of the task at the time of the request; none: it had none.",
+        title="JEDI task id so far",
+        description="jediTaskID of the task at the time of the request; unset: it had none.",
     )
 
 
@@ -67,9 +78,15 @@ class ResolveSubmission(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    task_name: TaskName = Field(description="Stored name of the production task at PCS.")
+    task_name: TaskName = Field(
+        description="Stored name of the production task at PCS.", examples=_TASK_NAMES
+    )
     adopt: int | None = Field(
-        None, ge=1, le=_MAX_ID, description="jediTaskID of the task at PanDA that it became."
+        None,
+        ge=1,
+        le=_MAX_ID,
+        title="Adopt JEDI task id",
+        description="jediTaskID of the task at PanDA that it became; unset where it failed.",
     )
     failed: bool = Field(False, description="Whether it made no task, or one that is not ours.")
     reason: str = Field(min_length=1, max_length=1000, description="Why, for the record.")
@@ -123,11 +140,21 @@ class OperateTask(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    operation: TaskOperation = Field(description="What to do.")
-    jedi_task_id: int = Field(ge=1, le=_MAX_ID, description="The task at PanDA.")
-    task_name: str = Field("", max_length=300, description="The production task at PCS.")
-    increase: int = Field(1, ge=1, le=100, description="Attempts to add (increase_attempts).")
-    new_parameters: RetryParameters = Field(
-        default_factory=RetryParameters, description="Parameters to change (retry_failures)."
+    operation: TaskOperation = Field(description="What to do to the task.")
+    jedi_task_id: int = Field(
+        ge=1, le=_MAX_ID, title="JEDI task id", description="jediTaskID of the task at PanDA."
     )
-    reason: str = Field("", max_length=1000, description="Why.")
+    task_name: str = Field(
+        "",
+        max_length=300,
+        description="Stored name of the production task at PCS; empty: it is not recorded there.",
+        examples=_TASK_NAMES,
+    )
+    increase: int = Field(
+        1, ge=1, le=100, description="How many attempts to add, for increase_attempts."
+    )
+    new_parameters: RetryParameters = Field(
+        default_factory=RetryParameters,
+        description="Task parameters to change, for retry_failures; unset ones stay as they are.",
+    )
+    reason: str = Field("", max_length=1000, description="Why, for the record.")

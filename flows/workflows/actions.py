@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import quote
+
 from sqlalchemy.orm import Session
 
 from blocks.errors import Refused
@@ -35,9 +39,18 @@ def _stops_own(session: Session, form: StopWorkflow, caller: Caller) -> None:
         caller.require_own(request.requested_by, f"Stopping the workflow of request {request.id}")
 
 
+def _page_of_execution(_form: object, result: dict[str, Any]) -> Sequence[tuple[str, str]]:
+    execution = result.get("execution_id")
+    return (("workflow", f"/workflows/{quote(str(execution))}"),) if execution else ()
+
+
 RUN_WORKFLOW = Action(
     name=repository.ACTION,
     summary="Run a workflow that plays the data acquisition: a run with its messages, in time.",
+    verb="run workflow in",
+    guidance="To play the data acquisition in a namespace, which runs one workflow at a "
+    "time: stop the one that runs, or choose another namespace.",
+    pages=_page_of_execution,
     parameters=RunWorkflow,
     dedup_key=lambda parameters: f"namespace:{parameters.namespace}",
     subject=lambda parameters: parameters.namespace,
@@ -53,6 +66,9 @@ RUN_WORKFLOW = Action(
 STOP_WORKFLOW = Action(
     name="stop_workflow",
     summary="Stop a workflow, or all of a namespace; each ends with its end_run.",
+    verb="stop workflow",
+    guidance="To end a workflow, or all of a namespace, with its `end_run`. Where none runs "
+    "it is refused.",
     parameters=StopWorkflow,
     dedup_key=lambda parameters: f"stop:{parameters.what}",
     subject=lambda parameters: parameters.execution_id or parameters.namespace,

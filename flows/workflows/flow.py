@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from blocks.errors import Refused
 from flows.common import cancellations, requests, run
 from flows.common.callers import on_ops_side
 from flows.common.flow import flow
@@ -14,6 +15,10 @@ from flows.common.run import Announce, Ending
 from flows.workflows import repository, tasks
 from flows.workflows.actions import RUN_WORKFLOW, STOP_WORKFLOW
 from flows.workflows.schemas import RunWorkflow, StopWorkflow
+
+
+class NothingToStop(Refused):
+    """No workflow runs where one is to be stopped."""
 
 
 @flow(RUN_WORKFLOW)
@@ -36,15 +41,19 @@ def stop_workflow(form: StopWorkflow) -> dict[str, Any]:
 
     Returns:
         Ids of what is stopped: executions; requests, which had begun none yet.
+
+    Raises:
+        NothingToStop: There is nothing; that is recorded.
     """
     present = run.current()
+    nothing = f"no workflow runs {form.what}"
     result: dict[str, Any] = {"executions": [], "requests": []}
 
     def stop(session: Session, _: Announce) -> Ending:
         by = requests.get(session, present.claim.request_id).requested_by
         found = repository.open_requests(session, **form.model_dump())
         if not found:
-            return Ending.failed(f"no workflow runs {form.what}")
+            return Ending.failed(nothing)
         for request in found:
             execution_id = repository.request_stop(session, request, by)
             if execution_id is not None:
@@ -56,4 +65,6 @@ def stop_workflow(form: StopWorkflow) -> dict[str, Any]:
         return Ending(result=result)
 
     present.finish(stop)
+    if not any(result.values()):
+        raise NothingToStop(nothing)
     return result

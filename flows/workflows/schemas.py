@@ -48,7 +48,7 @@ class ParameterOverride(BaseModel):
     section: str = Field(max_length=100, description="Section of the configuration.")
     key: str = Field(max_length=100, description="Key in that section.")
     value: StrictBool | StrictInt | StrictFloat | Annotated[StrictStr, Field(max_length=1000)] = (
-        Field(description="Its value.")
+        Field(description="The value that it gets.")
     )
     source: str = Field(
         "overrides", max_length=200, description="Where it comes from; recorded with the value."
@@ -61,11 +61,12 @@ class RunWorkflow(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     workflow: WorkflowName = Field(WorkflowName.STF_DATATAKING, description="Name of the workflow.")
-    namespace: Namespace = Field(description="Namespace of its messages.")
+    namespace: Namespace = Field(description="Namespace of the messages of its run.")
     config: str = Field(
         "fast_processing_default",
         max_length=100,
         description="Name of the configuration, with or without `_default`.",
+        json_schema_extra={"enum": [*configurations.choices()]},
     )
     stf_count: int | None = Field(
         None, ge=0, le=1_000_000, description="STFs of each physics period; 0: by its duration."
@@ -80,7 +81,7 @@ class RunWorkflow(BaseModel):
         description="Seconds of each physics period; counts instead of a configured STF count.",
     )
     stf_interval: float | None = Field(
-        None, ge=0, le=86400, description="Seconds between two STFs."
+        None, ge=0, le=86400, description="Seconds between two STFs; unset: as configured."
     )
     duration_seconds: float = Field(
         0,
@@ -145,7 +146,10 @@ class StopWorkflow(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     execution_id: str | None = Field(
-        None, min_length=1, max_length=100, description="Id of the execution."
+        None,
+        min_length=1,
+        max_length=100,
+        description="Id of the execution to stop; unset: all of a namespace.",
     )
     namespace: Namespace | None = Field(
         None, description="Namespace, all of whose executions are stopped."

@@ -110,6 +110,7 @@ class _Progress:
     def __init__(self, located: Located, rse: str, reasons: list[str]) -> None:
         size = located.file.size_bytes
         self._pandaid = located.log.pandaid
+        self._size = size or 0
         self._whole = words.in_words(size) if size is not None else "the log"
         self._source = f"from {rse}" + (f" (after {reasons[-1]})" if reasons else "")
         self._most = run.current().settings.payload_logs.max_archive_bytes
@@ -120,6 +121,7 @@ class _Progress:
             raise ArchiveTooLarge(
                 f"the archive has more than the {self._most} bytes that are fetched"
             )
+        run.current().show_progress(size_bytes, self._size, f"copied {self._source}")
         if time.monotonic() - self._noted_at > _NOTE_SECONDS:
             self._note(f"copying {words.in_words(size_bytes)} of {self._whole}")
 

@@ -58,6 +58,7 @@ class Progress:
         fields = {**self._about, "done": done, "total": total, "text": text}
         event = messages.progress(self._action, present.claim, self._subject, **fields)
         present.write(lambda _, announce: announce(event))
+        present.show_progress(done, total, text)
 
 
 def conclude(

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from prefect import get_run_logger
 
-from blocks.errors import OutsideUnavailable, ProdOpsError
+from blocks.errors import NotFound, OutsideUnavailable
 from blocks.pcs_service import Campaign, PcsRefused, RequestedInput, Survey
 from flows.common import run
 from flows.common.database import transaction
@@ -34,7 +34,7 @@ _OVER: Final = "past"
 _THIS_HOST: Final = ("127.0.0.1", "::1", "localhost")
 
 
-class NoCurrentCampaign(ProdOpsError):
+class NoCurrentCampaign(NotFound):
     """PCS has no campaign to sweep (the words are the original's)."""
 
     def __init__(self) -> None:

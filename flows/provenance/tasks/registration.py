@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from blocks import xrootd_storage
-from blocks.errors import ProdOpsError
+from blocks.errors import NotFound
 from blocks.rucio_catalog import DidMetadata
 from flows.common import run
 from flows.provenance import messages
@@ -36,7 +36,7 @@ from flows.provenance.tasks.pcs import read_requested
 from flows.provenance.tasks.storage import InputStorage
 
 
-class PathNotRequested(ProdOpsError):
+class PathNotRequested(NotFound):
     """PCS has no task that asks for a path."""
 
 

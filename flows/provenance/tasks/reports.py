@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from blocks.errors import ProdOpsError
+from blocks.errors import NotFound
 from blocks.notification import (
     Attachment,
     DeliveryUnknown,
@@ -37,7 +37,7 @@ _MOST_NAMED: Final = 20
 _UNKNOWN: Final = "not known to be mailed: a run ended while the relay had the mail"
 
 
-class CampaignNeverSwept(ProdOpsError):
+class CampaignNeverSwept(NotFound):
     """There is nothing to report: the campaign was never swept."""
 
     def __init__(self, campaign: str, known: Sequence[str]) -> None:

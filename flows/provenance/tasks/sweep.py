@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
-from blocks.errors import ProdOpsError
+from blocks.errors import NotFound, ProdOpsError
 from flows.common import run
 from flows.common.actions import Action
 from flows.provenance.actions import SWEEP_CAMPAIGN
@@ -26,7 +26,7 @@ from flows.provenance.tasks.rucio import Produced
 _MOST_NAMED: Final = 20
 
 
-class UnknownCampaign(ProdOpsError):
+class UnknownCampaign(NotFound):
     """Neither PCS nor Rucio knows the campaign."""
 
     def __init__(self, campaign: str, known: Sequence[str]) -> None:

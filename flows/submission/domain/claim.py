@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from blocks.errors import ProdOpsError
+from blocks.errors import Refused
 from blocks.pcs_service import ProdTask
 from flows.submission.domain import gate
 from flows.submission.schemas import SubmitTask
@@ -12,11 +12,11 @@ from flows.submission.schemas import SubmitTask
 _SUBMIT_FAILED: Final = "submit_failed"
 
 
-class NotSubmittable(ProdOpsError):
+class NotSubmittable(Refused):
     """The task may not be submitted now, for the reason given."""
 
 
-class Overtaken(ProdOpsError):
+class Overtaken(Refused):
     """The task got an id since the submission was asked for: two clicks, one of them served."""
 
     def __init__(self, jedi_task_id: int) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from blocks.errors import ProdOpsError
+from blocks.errors import Refused
 from flows.submission.domain import prun_rules
 
 _NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._+-]*"
@@ -46,7 +46,7 @@ _REFUSED: Final = {
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
-class CommandRefused(ProdOpsError):
+class CommandRefused(Refused):
     """The text is not a prun command that may be run."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from blocks.errors import ProdOpsError
+from blocks.errors import Refused
 from blocks.panda_server.tasks import ABORTING
 from flows.submission.schemas import OperateTask, TaskOperation
 
@@ -22,7 +22,7 @@ _SENSELESS: Final = {
 _NOTHING_RAISED: Final = re.compile(r"\bfor 0 inputs\b")
 
 
-class OperationRefused(ProdOpsError):
+class OperationRefused(Refused):
     """The operation is not sent, for a reason of ours."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from blocks.errors import ProdOpsError
+from blocks.errors import Refused
 from blocks.panda_server import PandaTask
 from blocks.pcs_service import ProdTask
 from flows.submission.domain import identity
@@ -13,7 +13,7 @@ from flows.submission.domain.identity import Here, Recorded
 from flows.submission.models import AttemptState, SubmissionAttempt
 
 
-class NotToBeResolved(ProdOpsError):
+class NotToBeResolved(Refused):
     """There is nothing to decide, or the decision contradicts what PanDA shows."""
 
 

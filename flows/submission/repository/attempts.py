@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from blocks.errors import ProdOpsError
+from blocks.errors import Refused
 from flows.common import claims
 from flows.common.claims import Claim
 from flows.common.database import now
@@ -37,7 +37,7 @@ _UNSENT: Final[dict[str, Any]] = {
 _ENDED: Final = (AttemptState.RECORDED, AttemptState.FAILED)
 
 
-class AttemptOpen(ProdOpsError):
+class AttemptOpen(Refused):
     """Another request is submitting the same task."""
 
     def __init__(self, task_name: str, request_id: int) -> None:
@@ -45,7 +45,7 @@ class AttemptOpen(ProdOpsError):
         super().__init__(f"{task_name} is already being submitted by request {request_id}")
 
 
-class Unresolved(ProdOpsError):
+class Unresolved(Refused):
     """An earlier attempt of the task waits for an operator's word."""
 
     def __init__(self, attempt: SubmissionAttempt) -> None:
@@ -55,7 +55,7 @@ class Unresolved(ProdOpsError):
         )
 
 
-class NameUsed(ProdOpsError):
+class NameUsed(Refused):
     """The name at PanDA belongs to an earlier attempt, and is never used again."""
 
 

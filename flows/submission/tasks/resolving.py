@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy.orm import Session
 
-from blocks.errors import ProdOpsError
+from blocks.errors import Refused
 from blocks.panda_server import PandaRefused, TokenRefused
 from blocks.pcs_service import PcsRefused, ProdTask
 from flows.common import holding, run
@@ -36,7 +36,7 @@ REFUSALS: Final = (NotToBeResolved, PandaRefused, PcsRefused, TokenRefused)
 """What keeps a decision from being taken; nothing has changed then."""
 
 
-class Busy(ProdOpsError):
+class Busy(Refused):
     """A run is working on the submission just now."""
 
 

@@ -25,6 +25,12 @@ def names() -> list[str]:
     return sorted(name.removesuffix(_SUFFIX) for name in found if name.endswith(_SUFFIX))
 
 
+def choices() -> list[str]:
+    """The names that :func:`load` takes: those of the files, also without `_default`."""
+    known = names()
+    return sorted({*known, *(name.removesuffix(_DEFAULT) for name in known)})
+
+
 @lru_cache(maxsize=64)
 def load(name: str) -> Configuration:
     """The configuration `name`: of the file of that name, or of `<name>_default`.

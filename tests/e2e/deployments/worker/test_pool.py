@@ -91,9 +91,9 @@ def test_a_run_started_in_prefect_joins_the_open_request_and_names_it(
     assert run["run_count"] == 0
 
 
-def test_a_run_started_in_prefect_with_parameters_of_no_form_fails_with_the_reason(site: Site):
+def test_a_run_started_in_prefect_with_parameters_of_no_form_is_invalid_and_says_why(site: Site):
     run = site.run_ended(site.start_in_prefect("read_did", scope="no scope", name="/a/name"))
-    assert run["state_type"] == "FAILED"
+    assert (run["state_type"], run["state_name"]) == ("CANCELLED", "Invalid")
     assert "scope" in run["state"]["message"]
     assert site.requests(flow_run_id=run["id"]) == []
 

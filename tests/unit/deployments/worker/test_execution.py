@@ -70,6 +70,7 @@ def run_of(monkeypatch: pytest.MonkeyPatch, notes: Notes, *, ends: bool) -> Guar
             end = Ended(run="r", reason=EndReason.EXITED, exit_code=0)
             asyncio.get_running_loop().call_later(0.1, guard.ended.set_result, end)
         ended: list[EndReason] = []
+        left: list[int] = []
 
         async def end_run(_work: Work, how: Ended) -> None:
             ended.append(how.reason)
@@ -81,8 +82,9 @@ def run_of(monkeypatch: pytest.MonkeyPatch, notes: Notes, *, ends: bool) -> Guar
             closing=SimpleNamespace(end_run=end_run),
             grace_seconds=1,
             watching=nullcontext,
+            ended=lambda work: left.append(work.claim.request_id),
         ).execute(Work(Claim(1, 1), ACTION, flow_run=Run()))
-        assert ended == [EndReason.EXITED]
+        assert (ended, left) == ([EndReason.EXITED], [1])
         return guard
 
     try:
@@ -127,6 +129,7 @@ def test_a_run_that_is_not_to_begin_any_more_is_ended_unbegun(why):
         closing=SimpleNamespace(end_unbegun=end_unbegun),
         grace_seconds=1,
         watching=nullcontext,
+        ended=lambda _: None,
     )
     work = Work(Claim(1, 1), ACTION, flow_run=Run(), is_cancelled=why == "cancelled")
     asyncio.run(executing.execute(work))

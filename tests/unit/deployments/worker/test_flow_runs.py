@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Sequence
 from types import SimpleNamespace
 
 import httpx
@@ -16,7 +17,11 @@ from deployments.worker import flow_runs
 from deployments.worker.flow_runs import FlowRuns
 from tests.support.fake_prefect import answer
 
-REQUEST = SimpleNamespace(action="read_did", parameters={}, id=1, attempts=2)
+REQUEST = SimpleNamespace(
+    action="submit_task", parameters={"task_name": "t"}, id=1, attempts=2, requested_by="alice"
+)
+NAME = "submit t #1 (attempt 2)"
+TAGS = ["action:submit_task", "by:alice", "request:1"]
 
 
 class Registry:
@@ -36,7 +41,10 @@ def creating(*answers: object) -> tuple[FlowRuns, Registry, list[str]]:
     """Flow runs whose making is answered so, one answer after the other."""
     left, keys, registry = list(answers), [], Registry()
 
-    async def create(_deployment: str, *, idempotency_key: str, **_: object) -> object:
+    async def create(
+        _deployment: str, *, idempotency_key: str, name: str, tags: Sequence[str], **_: object
+    ) -> object:
+        assert (name, sorted(tags)) == (NAME, TAGS)
         keys.append(idempotency_key)
         found = left.pop(0)
         if isinstance(found, Exception):
@@ -85,3 +93,19 @@ def test_a_run_that_was_deleted_meanwhile_needs_no_final_state():
 
     runs = FlowRuns(SimpleNamespace(set_flow_run_state=set_state), None)
     asyncio.run(runs.force(uuid.uuid4(), Cancelled()))
+
+
+@pytest.mark.parametrize("error", [None, httpx.ConnectError("away"), answer(404)])
+def test_a_run_that_prefect_started_is_named_for_its_request_if_prefect_can(error):
+    written: list[tuple[str, list[str]]] = []
+
+    async def update(_id: uuid.UUID, *, name: str, tags: list[str]) -> None:
+        if error is not None:
+            raise error
+        written.append((name, tags))
+
+    run = SimpleNamespace(id=uuid.uuid4(), name="brisk-otter", tags=["prodops"])
+    runs = FlowRuns(SimpleNamespace(update_flow_run=update), None)
+    asyncio.run(runs.label(run, REQUEST))
+    assert (run.name, run.tags) == (NAME, sorted([*TAGS, "prodops"]))
+    assert written == ([] if error else [(run.name, run.tags)])

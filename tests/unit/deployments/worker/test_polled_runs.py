@@ -10,7 +10,7 @@ import pytest
 from anyio import CapacityLimiter
 from prefect.states import Scheduled
 
-from blocks.errors import OutsideUnavailable, Refused
+from blocks.errors import Invalid, OutsideUnavailable, Refused
 from deployments.worker.polled_runs import PolledRuns
 from deployments.worker.request_store import NoRoom
 from deployments.worker.room import PoolLimits, Room
@@ -20,12 +20,19 @@ from flows.common.claims import Claim
 from tests.support.fake_prefect import answer
 
 
-@pytest.mark.parametrize("error", [Refused("no"), TypeError("a broken gate"), answer(422)])
-def test_a_run_of_prefect_that_can_get_no_request_fails_with_the_reason(error):
-    forced = adopt(error)
-    assert [(state.type.value, str(error) in state.message) for state in forced] == [
-        ("FAILED", True)
-    ]
+@pytest.mark.parametrize(
+    ("error", "name"),
+    [
+        (Refused("no"), "Refused"),
+        (Invalid({"x": ["is missing"]}), "Invalid"),
+        (TypeError("a broken gate"), "Failed"),
+        (answer(422), "Failed"),
+    ],
+)
+def test_a_run_of_prefect_that_can_get_no_request_ends_with_the_reason(error, name):
+    [state] = adopt(error)
+    assert (state.name, state.is_failed()) == (name, name == "Failed")
+    assert str(error) in state.message
 
 
 @pytest.mark.parametrize("error", [OutsideUnavailable("away"), NoRoom("full"), answer(503)])

@@ -36,7 +36,10 @@ def test_what_was_deleted_is_registered_again_and_the_request_runs_once(prefect,
         if deleted == "and made anew":
             await prefect.registration().register_deployment(actions.get("read_did"))
         await registry.pool()
-        request = SimpleNamespace(action="read_did", parameters={}, id=1, attempts=1)
+        parameters = {"scope": "epic", "name": "/a"}
+        request = SimpleNamespace(
+            action="read_did", parameters=parameters, id=1, attempts=1, requested_by="alice"
+        )
         await FlowRuns(prefect, registry).create(request)
         assert prefect.registered == ["read_did"], "a request waits for its own deployment alone"
         await registry.keep()

@@ -1,9 +1,12 @@
 """Every action's form: closed, so that nothing in it can be evaluated on the ops side."""
 
 from collections.abc import Iterator
-from typing import Any
+from enum import Enum
+from typing import Any, get_args
 
 import pytest
+from pydantic import BaseModel, TypeAdapter
+from pydantic.fields import FieldInfo
 
 from blocks.errors import Invalid
 from flows.common.actions import all_actions
@@ -52,6 +55,60 @@ def test_what_prefect_would_evaluate_is_refused_at_any_depth(name, key, depth):
     with pytest.raises(Invalid) as refused:
         all_actions()[name].parse(parameters)
     assert any(path.endswith(key) for path in refused.value.fields)
+
+
+# ------------------------------------------------------------------ what people are asked
+
+
+def fields_of(form: type[BaseModel], path: str) -> Iterator[tuple[str, FieldInfo, Any]]:
+    """Every field of a form and of the forms in it: its path, itself, its JSON schema."""
+    shown = form.model_json_schema()["properties"] if form.model_fields else {}
+    for name, field in form.model_fields.items():
+        yield f"{path}.{name}", field, shown[name]
+        for below in (field.annotation, *get_args(field.annotation)):
+            if isinstance(below, type) and issubclass(below, BaseModel):
+                yield from fields_of(below, f"{path}.{name}")
+
+
+ASKED = [each for action in all_actions().values()
+         for each in fields_of(action.parameters, action.name)]  # fmt: skip
+
+
+def alternatives(schema: Any) -> list[Any]:
+    return [each for each in schema.get("anyOf", [schema]) if each.get("type") != "null"]
+
+
+@pytest.mark.parametrize(("path", "field", "_"), ASKED, ids=[each[0] for each in ASKED])
+def test_every_field_says_what_it_is_in_a_sentence_of_its_own(path, field, _):
+    text = field.description or ""
+    assert len(text.split()) >= 3, path
+    assert text.endswith("."), path
+    assert "likewise" not in text, path
+
+
+@pytest.mark.parametrize(("path", "field", "schema"), ASKED, ids=[each[0] for each in ASKED])
+def test_what_is_shown_of_a_field_bounds_it(path, field, schema):
+    for each in alternatives(schema):
+        if each.get("type") in {"integer", "number"} and not path.endswith("overrides.value"):
+            assert each.keys() & {"minimum", "exclusiveMinimum"}, path
+        if each.get("type") == "array":
+            assert "maxItems" in each, path
+
+
+def test_what_is_one_of_a_few_is_shown_as_a_choice():
+    found = {path for path, field, _ in ASKED if is_closed(field.annotation)}
+    assert found == {
+        "panda_task_operation.operation", "run_workflow.workflow", "settle_message.decision",
+    }  # fmt: skip
+    for path, field, schema in ASKED:
+        if is_closed(field.annotation):
+            assert "enum" in TypeAdapter(field.annotation).json_schema(), path
+        if path == "run_workflow.config":
+            assert schema["default"] in schema["enum"]
+
+
+def is_closed(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, Enum)
 
 
 # ------------------------------------------------------------------ looks

@@ -20,6 +20,7 @@ class FakePrefect:
     def __init__(self, number: int) -> None:
         self.runs = [uuid.UUID(int=each) for each in range(number)]
         self.answers: dict[uuid.UUID, Exception] = {}
+        self.artifacts: dict[uuid.UUID, list[uuid.UUID]] = {}  # of runs
 
     def __enter__(self) -> Self:
         return self
@@ -32,6 +33,18 @@ class FakePrefect:
         left = [each for each in self.runs if each not in excluded]
         return [Run(each) for each in left[:limit]]
 
+    def read_artifacts(self, *, artifact_filter: Any, offset: int) -> list[Any]:
+        wanted = artifact_filter.flow_run_id.any_
+        found = [Left(each, run) for run in wanted for each in self.artifacts.get(run, [])]
+        return found[offset : offset + PAGE]
+
+    def delete_artifact(self, key: uuid.UUID) -> None:
+        for artifacts in self.artifacts.values():
+            if key in artifacts:
+                artifacts.remove(key)
+                return
+        raise ObjectNotFound(Exception("deleted"))
+
     def delete_flow_run(self, key: uuid.UUID) -> None:
         error = self.answers.get(key)
         if error is None or isinstance(error, ObjectNotFound):
@@ -43,6 +56,11 @@ class FakePrefect:
 class Run:
     def __init__(self, key: uuid.UUID) -> None:
         self.id = key
+
+
+class Left:
+    def __init__(self, key: uuid.UUID, flow_run_id: uuid.UUID) -> None:
+        self.id, self.flow_run_id = key, flow_run_id
 
 
 def refusal(status: int) -> PrefectHTTPStatusError:
@@ -90,3 +108,11 @@ def test_prefect_that_is_away_is_no_bad_run(prefect):
     prefect.answers = {uuid.UUID(int=0): httpx.ConnectError("away")}
     with pytest.raises(httpx.ConnectError):
         tasks.delete_old_flow_runs.fn()
+
+
+def test_the_artifacts_of_old_runs_go_with_them(prefect):
+    prefect.artifacts = {run: [uuid.uuid4() for _ in range(2 * PAGE)] for run in prefect.runs[:3]}
+    kept = uuid.uuid4()
+    prefect.artifacts[uuid.uuid4()] = [kept]
+    assert tasks.delete_old_flow_runs.fn() == 10
+    assert [each for left in prefect.artifacts.values() for each in left] == [kept]

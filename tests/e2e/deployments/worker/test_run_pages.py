@@ -1,0 +1,64 @@
+"""What an operator finds of a run in Prefect: its name, its tags, its end, what it left."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import Site
+from tests.waiting import wait_until
+
+NO_JOB = 4_000_000_000
+
+
+def logs_of(site: Site, flow_run_id: str) -> str:
+    """The run's log; a process sends it behind everything else."""
+    wanted = {"logs": {"flow_run_id": {"any_": [flow_run_id]}}}
+
+    def found() -> str:
+        lines = "\n".join(each["message"] for each in site.ask("POST", "/logs/filter", **wanted))
+        return lines if "Finished in state" in lines else ""
+
+    return wait_until(found)
+
+
+def artifacts_of(site: Site, flow_run_id: str) -> list[dict[str, Any]]:
+    wanted = {"artifacts": {"flow_run_id": {"any_": [flow_run_id]}}}
+    return wait_until(lambda: site.ask("POST", "/artifacts/filter", **wanted))
+
+
+def test_a_job_that_panda_does_not_know_ends_its_run_as_not_found_in_a_line(site: Site):
+    request = site.ended(site.trigger("fetch_payload_log", pandaid=NO_JOB))
+    run = site.run_ended(str(request.flow_run_id))
+    assert request.state == "failed"
+    assert (run["state_name"], run["state"]["message"]) == ("NotFound", request.error)
+    assert "FAILED" not in {each["state_type"] for each in tasks_of(site, run["id"])}
+    log = logs_of(site, run["id"])
+    assert "Traceback" not in log
+    assert f"Finished in state NotFound('{request.error}'" in log
+    assert run["name"] == f"fetch log {NO_JOB} #{request.id}"
+    assert {"action:fetch_payload_log", f"request:{request.id}", "prodops"} <= set(run["tags"])
+    [summary] = artifacts_of(site, run["id"])
+    assert (summary["key"], summary["type"]) == (f"fetch-payload-log-{NO_JOB}", "markdown")
+    assert f"{site.stack.api_url}/panda/jobs/{NO_JOB}/log/" in summary["data"]
+
+
+def tasks_of(site: Site, flow_run_id: str) -> list[dict[str, Any]]:
+    wanted = {"flow_runs": {"id": {"any_": [flow_run_id]}}}
+    return wait_until(lambda: site.ask("POST", "/task_runs/filter", **wanted))
+
+
+def test_a_run_started_in_prefect_is_named_for_its_request(site: Site):
+    run = site.run_ended(site.start_in_prefect("check_pipeline"))
+    (request,) = site.requests(flow_run_id=run["id"])
+    assert run["name"] == f"check pipeline #{request.id}"
+    assert {f"request:{request.id}", "by:prefect"} <= set(run["tags"])
+
+
+@pytest.mark.slow
+def test_a_local_run_that_is_refused_says_so_in_a_line(site: Site):
+    done = site.cli("run", "fetch_payload_log", "-p", f"pandaid={NO_JOB + 1}", "--local")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("prodops: NotFound: ")
