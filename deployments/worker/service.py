@@ -90,12 +90,13 @@ class _Service:
         self.name = name_of(settings)
         self.engine = make_engine(pool_size=5)
         self.store = RequestStore(self.engine, settings.worker, self.name)
+        credentials = expiry.Credentials(settings)
         self.heartbeat = Heartbeat(
             settings,
             self.engine,
             PartKind.WORKER,
             self.name,
-            details=lambda: {"credentials": expiry.of_credentials(settings)},
+            details=lambda: {"credentials": credentials.rows()},
         )
         self.presence = Presence(settings, self.engine, self.name)
         self.notified = asyncio.Event()
@@ -104,6 +105,7 @@ class _Service:
     async def run(self) -> int:
         from prefect.client.orchestration import get_client  # noqa: PLC0415
 
+        from deployments.block_documents.registration import register_blocks  # noqa: PLC0415
         from deployments.worker import sweeper, waiting  # noqa: PLC0415
         from deployments.worker.guardian_client import GuardianClient  # noqa: PLC0415
         from deployments.worker.pool import PoolWorker  # noqa: PLC0415
@@ -116,6 +118,7 @@ class _Service:
         await _carefully(asyncio.to_thread(self.presence.look))
         async with get_client() as client:
             await register(client, self.settings.prefect.pool)
+            await register_blocks(client, self.settings)
         guard = await GuardianClient.start(f"{self.settings.stack.state_dir}:{self.name}")
         worker = PoolWorker(
             work_pool_name=self.settings.prefect.pool,

@@ -27,7 +27,7 @@ def flow(action: Action) -> Callable[[Callable[[Any], _T]], prefect.Flow[..., _T
     def decorate(function: Callable[[Any], _T]) -> prefect.Flow[..., _T]:
         def start(**parameters: Any) -> _T:
             form = action.parse(parameters)
-            with run.opened(action):
+            with run.opened(action, say=_log):
                 return function(form)
 
         start.__name__, start.__module__ = function.__name__, function.__module__
@@ -68,6 +68,11 @@ def task(
         retry_condition_fn=is_passing,
     )
     return cast("Callable[[Callable[_P, _T]], Callable[_P, _T]]", decorator)
+
+
+def _log(line: str) -> None:
+    """Write it to the log of the run, or of its task."""
+    prefect.get_run_logger().info(line)
 
 
 def _signature(form: type[BaseModel]) -> inspect.Signature:
