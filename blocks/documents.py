@@ -56,31 +56,37 @@ class PrefectApi:
             BlocksUnavailable: Prefect does not answer, or refuses.
         """
         names = sorted(set(wanted))
-        rows = self._filter(
+        found = self._filter(
             {
                 "block_documents": {"name": {"any_": sorted({each.name for each in names})}},
                 "block_types": {"slug": {"any_": sorted({each.type_slug for each in names})}},
-                "include_secrets": False,
-                "limit": _MOST,
             }
         )
-        found = {BlockName(row["block_type"]["slug"], row["name"]): row["data"] for row in rows}
         return {name: found[name] for name in names if name in found}
 
-    def _filter(self, body: Mapping[str, Any]) -> list[dict[str, Any]]:
+    def documents_of(self, type_slugs: Iterable[str]) -> dict[BlockName, Mapping[str, Any]]:
+        """The values of all documents of those types.
+
+        Raises:
+            BlocksUnavailable: As :meth:`documents`.
+        """
+        return self._filter({"block_types": {"slug": {"any_": list(type_slugs)}}})
+
+    def _filter(self, wanted: Mapping[str, Any]) -> dict[BlockName, Mapping[str, Any]]:
         user, _, password = (self.auth or "").partition(":")
         auth = (user, password) if self.auth else None
+        body = {**wanted, "include_secrets": False, "limit": _MOST}
         try:
             with httpx.Client(
                 auth=auth, timeout=_ANSWER_SECONDS, verify=_trust(self.url)
             ) as client:
                 answer = client.post(f"{self.url}/block_documents/filter", json=body)
                 answer.raise_for_status()
-                rows: list[dict[str, Any]] = answer.json()
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+                rows = answer.json()
+            return {BlockName(row["block_type"]["slug"], row["name"]): row["data"] for row in rows}
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
             reason = str(error) or type(error).__name__
             raise BlocksUnavailable(f"Prefect does not give the blocks: {reason}") from error
-        return rows
 
 
 def _trust(url: str) -> ssl.SSLContext:

@@ -10,7 +10,7 @@ from typing import NoReturn
 import typer
 
 from blocks.errors import ProdOpsError
-from deployments.cli import agents, parts, requests, tokens, users
+from deployments.cli import agents, blocks, parts, requests, tokens, users
 from deployments.cli.bench import app as bench_app
 from deployments.cli.fastmon.daq import daq_app
 from deployments.cli.fastmon.watch import fastmon_app
@@ -36,6 +36,7 @@ app.command("logs-of")(print_log)
 app.add_typer(task_app, name="task")
 app.add_typer(tokens.app, name="token")
 app.add_typer(users.app, name="user")
+app.add_typer(blocks.app, name="block")
 app.add_typer(provenance_app, name="provenance")
 app.add_typer(fastmon_app, name="fastmon")
 app.add_typer(daq_app, name="daq")

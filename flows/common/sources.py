@@ -124,7 +124,7 @@ def of_settings(outside: Outside, settings: Settings, form: type[_C]) -> _C:
     try:
         return form(**outside.values(settings))
     except ValidationError as error:
-        field, reason = _first(error)
+        field, reason = first_problem(error)
         raise BadSetting(f"setting {setting_of(outside, field)}: {reason}") from None
 
 
@@ -144,7 +144,7 @@ def of_document(block: BlockName, values: Mapping[str, Any], form: type[_C], *, 
         made = form(**values)
         made.require_paths()
     except ValidationError as error:
-        field, reason = _first(error)
+        field, reason = first_problem(error)
         problem = f"{field}: {reason}"
     except PathUnusable as error:
         problem = str(error)
@@ -159,6 +159,7 @@ def setting_of(outside: Outside, field: str) -> str:
     return names_of(group, field)[0] if field in group.model_fields else field
 
 
-def _first(error: ValidationError) -> tuple[str, str]:
+def first_problem(error: ValidationError) -> tuple[str, str]:
+    """The first field that is wrong, and what is wrong with it."""
     first = error.errors()[0]
     return str(first["loc"][0]), first["msg"].removeprefix("Value error, ")
