@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pkgutil import resolve_name
@@ -60,7 +60,9 @@ class Written:
     fields: tuple[str, ...] = ()
 
 
-async def keep_documents(client: PrefectClient, settings: Settings) -> list[Written]:
+async def keep_documents(
+    client: PrefectClient, settings: Settings, outsides: Sequence[Outside] = OUTSIDES
+) -> list[Written]:
     """Make the documents of the stack that are missing, and bring those up to date that we wrote.
 
     Only documents with the stack's own names are kept: another name is an operator's document.
@@ -68,7 +70,7 @@ async def keep_documents(client: PrefectClient, settings: Settings) -> list[Writ
     Raises:
         BadSetting: A setting cannot be used.
     """
-    kept = [each for each in OUTSIDES if each.name_in(settings) == each.document]
+    kept = [each for each in outsides if each.name_in(settings) == each.document]
     writer = await _Writer.of(client)
     found = [
         await writer.write(each, each.document, settings, is_forced=False)
@@ -79,7 +81,9 @@ async def keep_documents(client: PrefectClient, settings: Settings) -> list[Writ
     return found
 
 
-async def sync_documents(client: PrefectClient, settings: Settings) -> list[Written]:
+async def sync_documents(
+    client: PrefectClient, settings: Settings, outsides: Sequence[Outside] = OUTSIDES
+) -> list[Written]:
     """Write the documents of all that is configured anew from the settings, edited ones too.
 
     Raises:
@@ -88,7 +92,7 @@ async def sync_documents(client: PrefectClient, settings: Settings) -> list[Writ
     writer = await _Writer.of(client)
     found = [
         await writer.write(each, each.name_in(settings) or each.document, settings, is_forced=True)
-        for each in OUTSIDES
+        for each in outsides
         if each.is_in(settings)
     ]
     await writer.close()

@@ -32,4 +32,5 @@ async def register_blocks(client: PrefectClient, settings: Settings) -> None:
 def _say(written: Written) -> None:
     text = _SAID.get(written.change)
     if text is not None:
-        _log.info(text, block=written.name, fields=", ".join(written.fields) or None)
+        about = {"fields": ", ".join(written.fields)} if written.fields else {}
+        _log.info(text, block=written.name, **about)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pkgutil import resolve_name
 
 from prefect.blocks.core import Block
@@ -24,5 +25,4 @@ def type_of(outside: Outside) -> type[Block]:
 
 async def register_types(client: PrefectClient) -> None:
     """Register every type with its present schema; what is registered already stays as it is."""
-    for each in block_types():
-        await each.aregister_type_and_schema(client=client)
+    await asyncio.gather(*[each.aregister_type_and_schema(client=client) for each in block_types()])

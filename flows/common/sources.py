@@ -76,13 +76,12 @@ class Sources:
     def _of_document(self, outside: Outside, name: str, form: type[_C]) -> _C:
         if self._documents is None:
             self._documents = self._asking(read_documents, self._settings)
-        block = BlockName(outside.type_slug, name)
         setting = setting_of(outside, outside.named_by)
-        if block not in self._documents:
-            raise BlockUnusable(
-                f"setting {setting}: Prefect has no block {block}; `prodops block sync` makes it"
-            )
-        return of_document(block, self._documents[block], form, setting=setting)
+        try:
+            return _read(self._documents, BlockName(outside.type_slug, name), form, setting)
+        except BlockUnusable:
+            self._documents = None  # it may be mended before the next try
+            raise
 
 
 def read_documents(settings: Settings) -> _Documents:
@@ -128,20 +127,18 @@ def of_settings(outside: Outside, settings: Settings, form: type[_C]) -> _C:
         raise BadSetting(f"setting {setting_of(outside, field)}: {reason}") from None
 
 
-def of_document(block: BlockName, values: Mapping[str, Any], form: type[_C], *, setting: str) -> _C:
-    """The configuration as a document has it.
-
-    Args:
-        block: The document's name.
-        values: What it holds.
-        form: What that is to be.
-        setting: The setting that names it.
+def _read(documents: _Documents, block: BlockName, form: type[_C], setting: str) -> _C:
+    """The configuration as the document has it that a setting names.
 
     Raises:
-        BlockUnusable: A value cannot be used, or a path cannot be read.
+        BlockUnusable: It is not there, a value cannot be used, or a path cannot be read.
     """
+    if block not in documents:
+        raise BlockUnusable(
+            f"setting {setting}: Prefect has no block {block}; `prodops block sync` makes it"
+        )
     try:
-        made = form(**values)
+        made = form(**documents[block])
         made.require_paths()
     except ValidationError as error:
         field, reason = first_problem(error)
