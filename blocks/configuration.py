@@ -10,9 +10,9 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from blocks.errors import ProdOpsError
 from blocks.paths import absolute
@@ -47,6 +47,14 @@ class Configuration(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     PRIVATE: ClassVar[frozenset[str]] = frozenset()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_unset(cls, given: Any) -> Any:
+        """Take a field that was emptied in Prefect's UI as one that was never filled in."""
+        if not isinstance(given, dict):
+            return given
+        return {name: value for name, value in given.items() if value != ""}
 
     def require_paths(self) -> None:
         """Check that every file and directory that is named can be read.

@@ -24,7 +24,9 @@ from prefect.client.schemas.actions import (
 )
 from prefect.client.schemas.objects import BlockDocument
 from prefect.exceptions import ObjectNotFound
+from pydantic import ValidationError
 
+from blocks.configuration import Configuration
 from deployments.block_documents.types import type_of
 from flows.common.outsides import OUTSIDES, Outside
 from flows.common.settings import Settings
@@ -137,7 +139,7 @@ class _Writer:
         except ObjectNotFound:
             await self._create(block, name, values)
             return Written(outside=outside, name=name, change=Change.CREATED)
-        fields = differing(found.data, values)
+        fields = differing(values | _whole(outside, found.data), values)
         change = Change.UNCHANGED
         if fields:
             is_ours = self._written.get(name) == _checksum(found.data)
@@ -187,6 +189,18 @@ class _Writer:
 def differing(held: Mapping[str, Any], wanted: Mapping[str, Any]) -> tuple[str, ...]:
     """The fields that two versions of a document have with different values."""
     return tuple(name for name, value in wanted.items() if held.get(name) != value)
+
+
+def _whole(outside: Outside, held: dict[str, Any]) -> dict[str, Any]:
+    """A document's values with the defaults, which Prefect's UI leaves out when it saves.
+
+    One that holds a value that cannot be used is given as it is.
+    """
+    try:
+        made: Configuration = resolve_name(outside.form)(**held)
+    except ValidationError:
+        return held
+    return made.model_dump(mode="json")
 
 
 def _checksum(values: Mapping[str, Any]) -> str:

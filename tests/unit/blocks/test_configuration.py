@@ -34,7 +34,12 @@ def test_only_a_credential_has_to_be_private(tmp_path):
         Account(password_file=tmp_path / "open").require_paths()
 
 
-@pytest.mark.parametrize("url", ["ftp://x.test", "x.test", ""])
+@pytest.mark.parametrize("url", ["ftp://x.test", "x.test"])
 def test_an_address_is_of_http(url):
     with pytest.raises(ValidationError, match="must be an http:// or https:// URL"):
         Account(url=url)
+
+
+def test_a_field_that_was_emptied_in_the_ui_is_unset():
+    emptied = Account(url="", password_file="", ca_dir="")
+    assert emptied == Account()
