@@ -16,6 +16,7 @@ from flows.common.database import transaction
 from flows.common.models import Request, RequestState
 from flows.common.run import Run
 from flows.common.settings import FastmonSettings, settings
+from flows.common.sources import Sources
 from flows.fastmon import intake, schemas
 from flows.fastmon.domain import Tally
 from flows.fastmon.intake import Incoming, Verdict
@@ -57,7 +58,7 @@ def claimed(engine: Engine, namespace: str) -> Claim:
 def sampler_of(engine: Engine, claim: Claim, namespace: str = "epic", **configured: Any) -> Sampler:
     """The sampler of a claimed request; every STF is sampled, where nothing else is configured."""
     chosen = FastmonSettings(**{"selection_fraction": 1.0, **configured})
-    return Sampler(Run(settings(), engine, claim), namespace, chosen)
+    return Sampler(Run(settings(), engine, claim, Sources(settings())), namespace, chosen)
 
 
 def begin_sampling(engine: Engine, namespace: str = "epic", **configured: Any) -> Sampler:

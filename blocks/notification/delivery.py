@@ -54,6 +54,19 @@ def deliver(
         return refused
 
 
+def greet(relay: MailRelay, *, password: str) -> None:
+    """Connect, greet and log in; no mail is begun.
+
+    Raises:
+        RelayUnavailable, MailRefused: As :func:`deliver`.
+    """
+    with (
+        _connected(relay) as (smtp, was_too_late),
+        _before_handing_over(relay, was_too_late),
+    ):
+        _introduce(smtp, relay, password)
+
+
 @contextmanager
 def _connected(relay: MailRelay) -> Iterator[tuple[smtplib.SMTP, threading.Event]]:
     """A connection that is cut when the time is over, however slowly the relay talks."""
@@ -82,15 +95,7 @@ def _cut(smtp: smtplib.SMTP, was_too_late: threading.Event) -> None:
 
 def _agree(smtp: smtplib.SMTP, relay: MailRelay, password: str) -> dict[str, str]:
     """Everything before the content; what was said of recipients that are refused."""
-    smtp.ehlo_or_helo_if_needed()
-    if relay.starttls:
-        context = ssl.create_default_context(cafile=relay.ca_file)
-        smtp.starttls(context=without_strict_form(context))
-        smtp.ehlo()
-    if relay.username is not None:
-        if not relay.starttls and relay.host not in _LOOPBACK:
-            raise MailRefused("a password is sent over TLS only: set starttls")
-        smtp.login(relay.username, password)
+    _introduce(smtp, relay, password)
     _demand(smtp.mail(relay.sender), f"the sender {relay.sender}")
     refused = {}
     for recipient in relay.recipients:
@@ -101,6 +106,19 @@ def _agree(smtp: smtplib.SMTP, relay: MailRelay, password: str) -> dict[str, str
     if len(refused) == len(relay.recipients):
         _demand(last, "every recipient")
     return refused
+
+
+def _introduce(smtp: smtplib.SMTP, relay: MailRelay, password: str) -> None:
+    """Say who we are: by name, and by password where there is one, over TLS."""
+    smtp.ehlo_or_helo_if_needed()
+    if relay.starttls:
+        context = ssl.create_default_context(cafile=relay.ca_file)
+        smtp.starttls(context=without_strict_form(context))
+        smtp.ehlo()
+    if relay.username is not None:
+        if not relay.starttls and relay.host not in _LOOPBACK:
+            raise MailRefused("a password is sent over TLS only: set starttls")
+        smtp.login(relay.username, password)
 
 
 def _send_content(smtp: smtplib.SMTP, message: EmailMessage, was_too_late: threading.Event) -> None:

@@ -37,15 +37,24 @@ class MailRelay(NotificationBlock):
     _block_type_slug = "mail-relay"
     _description = "Sends notifications as mail through an SMTP relay."
 
-    host: Annotated[str, StringConstraints(min_length=1, max_length=255)]
-    port: int = Field(25, ge=1, le=65535)
-    sender: _Address
-    recipients: list[_Address] = Field(min_length=1, max_length=100)
+    host: Annotated[str, StringConstraints(min_length=1, max_length=255)] = Field(
+        description="Name of the relay."
+    )
+    port: int = Field(25, ge=1, le=65535, description="Its port.")
+    sender: _Address = Field(description="Address that the mail comes from.")
+    recipients: list[_Address] = Field(
+        min_length=1, max_length=100, description="Addresses that it goes to."
+    )
     starttls: bool = Field(False, description="Whether the connection is made secret first.")
     ca_file: Path | None = Field(None, description="CA certificates; unset: the system's.")
-    username: str | None = None
+    username: str | None = Field(None, description="User name at the relay; unset: no login.")
     password_file: Path | None = Field(None, description="File (mode 0600) with the password.")
-    timeout_seconds: float = Field(30.0, gt=0, le=600)
+    timeout_seconds: float = Field(
+        30.0,
+        gt=0,
+        le=600,
+        description="How long the connection, and then the whole delivery, may take.",
+    )
 
     @field_validator("ca_file", "password_file")
     @classmethod
@@ -57,8 +66,15 @@ class MailRelay(NotificationBlock):
     ) -> dict[str, str]:
         """Send a mail; raises and returns as :func:`blocks.notification.delivery.deliver`."""
         message = on_the_wire(mail, sender=self.sender, recipients=self.recipients)
-        password = _secret(self.password_file) if self.username is not None else ""
-        return deliver(self, message, password=password, handing_over=handing_over)
+        return deliver(self, message, password=self.password(), handing_over=handing_over)
+
+    def password(self) -> str:
+        """The password of `username`; empty where there is none.
+
+        Raises:
+            MailRefused: It cannot be read, or others can read it.
+        """
+        return _secret(self.password_file) if self.username is not None else ""
 
     async def notify(self, body: str, subject: str | None = None) -> None:
         """Send a notification, as Prefect's own blocks do.

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from blocks.closing import Closing
 from blocks.rucio_catalog.access import RucioAccess
-from blocks.rucio_catalog.errors import DidNotFound, NoReplicas
+from blocks.rucio_catalog.errors import DidNotFound, NoReplicas, RucioUnavailable
 from blocks.rucio_catalog.names import about, check_did, check_pattern
 from blocks.rucio_catalog.parallel import in_parallel
 from blocks.rucio_catalog.pool import SessionPool
@@ -21,7 +21,16 @@ from blocks.rucio_catalog.records import (
     FileReplicas,
     Rule,
 )
-from blocks.rucio_catalog.rows import file_of, file_replicas, read, rse_type, rule, text
+from blocks.rucio_catalog.rows import (
+    account_status,
+    door,
+    file_of,
+    file_replicas,
+    read,
+    rse_type,
+    rule,
+    text,
+)
 from blocks.rucio_catalog.session import RucioSession
 
 _MOST_METADATA = 1000
@@ -51,6 +60,7 @@ class RucioCatalog(Closing):
             threads: requests at a time, of one call about many DIDs.
             dids_per_call: DIDs in one such request, 1000 at most.
         """
+        self._account = access.account
         self._sessions = SessionPool(access)
         self._threads = threads
         self._dids_per_call = min(dids_per_call, _MOST_METADATA)
@@ -167,6 +177,26 @@ class RucioCatalog(Closing):
         missing = self.metadata(scope, empty).missing if empty else ()
         known = {name: records for name, records in found.items() if name not in {*missing}}
         return Answers(known, missing)
+
+    def version(self) -> str:
+        """Rucio's own version; no identity is shown for it."""
+        with self._sessions.session() as session:
+            return session.version()
+
+    def account_status(self) -> str:
+        """The status of our account, such as ``ACTIVE``; read in its name."""
+        with self._sessions.session() as session:
+            # Not `whoami`, which is a redirect to this.
+            for status in read(account_status, session.account(self._account)):
+                return status
+        raise RucioUnavailable("Rucio gave nothing of our account")
+
+    def doors_of(self, rse: str) -> tuple[str, ...]:
+        """The doors of an RSE, as ``scheme://host:port``."""
+        with self._sessions.session() as session:
+            found = session.get_protocols(rse)
+        protocols = found if isinstance(found, list) else [found]
+        return tuple(dict.fromkeys(read(door, protocols)))
 
     def rse_types(self) -> dict[str, str]:
         """``DISK`` or ``TAPE`` of each RSE, as Rucio has it; by the RSE's name."""

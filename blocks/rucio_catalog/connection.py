@@ -15,6 +15,7 @@ from blocks.rucio_catalog.access import RucioAccess
 from blocks.rucio_catalog.answers import BROKEN, RucioAnswer
 from blocks.rucio_catalog.certificates import failure_of
 from blocks.rucio_catalog.deadline import Deadline
+from blocks.rucio_catalog.errors import RucioUnavailable
 from blocks.rucio_catalog.tokens import TOKEN_HEADER, Tokens
 from blocks.tls import without_strict_form
 
@@ -51,6 +52,18 @@ class RucioConnection:
             answer = self._ask(method, url, {**(headers or {}), TOKEN_HEADER: token}, **parts)
         answer.require_success()
         return answer
+
+    def ping(self) -> str:
+        """The server's version; no identity is shown to it.
+
+        Raises:
+            RucioUnavailable, RucioRefused: as the answer's status says, or it is none of Rucio's.
+        """
+        answer = self._ask("GET", f"{self.origin}/ping", {})
+        answer.require_success()
+        for row in answer.rows():
+            return str(row.get("version")) if isinstance(row, dict) else str(row)
+        raise RucioUnavailable(f"{self.origin}/ping gave nothing")
 
     def _grant(
         self, path: str, headers: Mapping[str, str], proxy: Path | None

@@ -78,6 +78,16 @@ def rule(row: Mapping[str, Any]) -> Rule:
     return Rule(str(row["id"]), row["rse_expression"], str(row["state"]))
 
 
+def account_status(row: Mapping[str, Any]) -> str:
+    """An account's status."""
+    return str(row["status"])
+
+
+def door(row: Mapping[str, Any]) -> str:
+    """Where a protocol of an RSE is spoken, as ``scheme://host:port``."""
+    return f"{row['scheme']}://{row['hostname']}:{row['port']}"
+
+
 def rse_type(row: Mapping[str, Any]) -> tuple[str, str]:
     """An RSE's name and its type."""
     return row["rse"], str(row.get("rse_type") or "")

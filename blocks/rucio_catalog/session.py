@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from rucio.client.didclient import DIDClient
 from rucio.client.replicaclient import ReplicaClient
@@ -30,6 +31,15 @@ class RucioSession(DIDClient, ReplicaClient, RSEClient, RuleClient):  # type: ig
         self._connection = RucioConnection(access, tokens)
         self.host = self._connection.origin
         self.list_hosts = [self.host]
+
+    def version(self) -> str:
+        """Rucio's own version, as its ping says; no identity is shown for it."""
+        return self._connection.ping()
+
+    def account(self, name: str) -> Iterator[Any]:
+        """What Rucio keeps of an account, in one row."""
+        url = f"{self.host}/accounts/{quote(name, safe='')}"
+        return self._connection.exchange("GET", url).rows()
 
     def disconnect(self) -> None:
         """Close the connections."""

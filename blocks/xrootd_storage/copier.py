@@ -1,8 +1,8 @@
 """The child that reads a file from a storage door; needs nothing of prodops but this file.
 
-``copier.py copy URL DESTINATION``, ``copier.py list URL``, ``copier.py checksum URL...``: lines of
-JSON on stdout, the last one with ``done`` or ``error``. It ends when its stdin does, so that
-none outlives the process that started it.
+``copier.py copy URL DESTINATION``, ``copier.py list URL``, ``copier.py checksum URL...``,
+``copier.py version URL``: lines of JSON on stdout, the last one with ``done`` or ``error``. It ends
+when its stdin does, so that none outlives the process that started it.
 """
 
 from __future__ import annotations
@@ -55,6 +55,8 @@ def main(command: str, url: str, *more: str) -> int:
             done = _copy(_door(url).blocks(url), Path(destination))
         elif command == "list":
             done = _list(_door(url), url)
+        elif command == "version":
+            done = {"version": _door(url).version()}
         else:
             done = _sum_up((url, *more))
     except Failed as failure:
@@ -107,6 +109,14 @@ class Door:
         kind, _, value = answer.decode().strip("\x00\n").partition(" ")
         return {"adler32": value.strip().rjust(8, "0")} if kind == "adler32" else None
 
+    def version(self) -> str:
+        """The server's, for which it has to let us in."""
+        from XRootD.client.flags import QueryCode  # noqa: PLC0415
+
+        status, answer = self._files.query(QueryCode.CONFIG, "version")
+        _require("open", status)
+        return str(answer.decode().strip("\x00\n "))
+
     def entries(self, path: str) -> Iterator[tuple[str, int | None]]:
         """A directory's entries by name, with sizes; a directory among them has none."""
         from XRootD.client.flags import DirListFlags, StatInfoFlags  # noqa: PLC0415
@@ -135,6 +145,10 @@ class Files:
     def known_checksum(self, _url: str) -> dict[str, Any] | None:
         """None: it has to be computed."""
         return None
+
+    def version(self) -> str:
+        """There is no server."""
+        return "plain files"
 
     def entries(self, path: str) -> Iterator[tuple[str, int | None]]:
         """A directory's entries by name, with sizes; a directory among them has none."""

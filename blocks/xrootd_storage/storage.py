@@ -17,7 +17,12 @@ from pathlib import Path
 from blocks.x509_proxy import good_proxy
 from blocks.xrootd_storage.access import LOCAL_SCHEME, XrootdAccess, XrootdLimits
 from blocks.xrootd_storage.child import Copier
-from blocks.xrootd_storage.errors import ChecksumMismatch, DestinationFailed, SizeMismatch
+from blocks.xrootd_storage.errors import (
+    ChecksumMismatch,
+    DestinationFailed,
+    DoorUnavailable,
+    SizeMismatch,
+)
 
 
 @dataclass(frozen=True)
@@ -117,6 +122,20 @@ def checksums(urls: Sequence[str], *, access: XrootdAccess, limits: XrootdLimits
         for message in copier.messages():
             if "checksum" in message:
                 yield str(message["checksum"])
+
+
+def version(url: str, *, access: XrootdAccess, limits: XrootdLimits) -> str:
+    """The version of a door's server.
+
+    Raises:
+        StorageError, ProxyUnusable: As :func:`copy`.
+    """
+    _check(url, access)
+    with Copier("version", url, access=access, limits=limits) as copier:
+        for message in copier.messages():
+            if "done" in message:
+                return str(message["done"]["version"])
+    raise DoorUnavailable(url, "it did not answer")
 
 
 def _check(url: str, access: XrootdAccess) -> None:

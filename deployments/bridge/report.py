@@ -45,10 +45,12 @@ class Report:
     Attributes:
         engine: The database.
         configured: The settings of the bus.
+        broker: Host and port of the broker, once they are known.
     """
 
     engine: Engine
     configured: BusSettings
+    broker: str = ""
     _rows: AgentRows = field(init=False)
     _condition: BridgeCondition = BridgeCondition.STARTING
     _text: str = ""
@@ -109,7 +111,7 @@ class Report:
             "condition": self._condition.value,
             "text": self._text,
             "since": self._since.isoformat(),
-            "broker": f"{self.configured.host}:{self.configured.port}",
+            "broker": self.broker,
             "publishes": self.configured.publishes,
         }
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 from sqlalchemy.orm import Session as SqlSession
 
 from blocks.back_off import BackOff
+from blocks.documents import BlocksUnavailable, BlockUnusable
+from blocks.message_broker.access import BrokerAccess
+from blocks.message_broker.configuration import BrokerConfiguration
 from blocks.message_broker.errors import BadLogin, BrokerUnavailable
 from blocks.message_broker.frames import Subscription
 from deployments.agent_row import ops_agent_name
@@ -20,7 +24,7 @@ from deployments.bridge.reading import Read
 from deployments.bridge.report import Report
 from deployments.bridge.session import AnotherBridgeWorks, Session
 from deployments.bridge.taking import Command, Taker
-from deployments.broker_access import access_of
+from deployments.isolation import say_once
 from deployments.schema import await_schema
 from deployments.singletons import Singletons
 from deployments.stack.layout import Layout
@@ -29,8 +33,10 @@ from deployments.unit import main_pid
 from flows.common.database import make_engine, transaction
 from flows.common.database_errors import DatabaseUnavailable
 from flows.common.events import NewEvent
+from flows.common.outsides import BROKER
 from flows.common.settings import BadSetting, Settings
 from flows.common.settings.bus import BusSettings
+from flows.common.sources import Sources
 from flows.common.standing import BridgeCondition
 from flows.messages import repository
 
@@ -88,7 +94,7 @@ class _Service:
             self._report.say(BridgeCondition.STANDS_BY, str(error))
         except DatabaseUnavailable as error:
             self._report.say(BridgeCondition.DATABASE_AWAY, str(error))
-        except (BrokerUnavailable, BadLogin) as error:
+        except (BrokerUnavailable, BadLogin, BlocksUnavailable, BlockUnusable) as error:
             self._report.say(BridgeCondition.BROKER_AWAY, str(error))
             self._failures += 1
             return _PAUSES.pause_seconds(self._failures)
@@ -118,7 +124,7 @@ class _Service:
         instance = str(known.instance)
         publisher = Publisher(self._engine, self._bus.topic, instance, known.event_id)
         return Session(
-            access=access_of(self._bus),
+            access=self._access(),
             subscriptions=subscriptions_of(self._bus),
             taker=Taker(self._engine, self._bus, instance, commands_of(self._bus)),
             publisher=publisher if self._bus.publishes else None,
@@ -126,6 +132,18 @@ class _Service:
             stopping=self._stopping,
             keep_lock=keep_lock,
         )
+
+    def _access(self) -> BrokerAccess:
+        """How the broker is reached: by the settings, or by the block that they name.
+
+        Raises:
+            BadSetting, BlocksUnavailable, BlockUnusable: As :meth:`Sources.configuration`.
+        """
+        sources = Sources(self._settings, say=partial(say_once, "info"))
+        configured = sources.configuration(BROKER, BrokerConfiguration)
+        access = configured.access(client_id=self._bus.client_id)
+        self._report.broker = access.place
+        return access
 
 
 def subscriptions_of(bus: BusSettings) -> list[Subscription]:

@@ -10,7 +10,7 @@ from typing import NoReturn
 import typer
 
 from blocks.errors import ProdOpsError
-from deployments.cli import agents, automations, parts, requests, tokens, users
+from deployments.cli import agents, automations, blocks, parts, requests, tokens, users
 from deployments.cli.bench import app as bench_app
 from deployments.cli.fastmon.daq import daq_app
 from deployments.cli.fastmon.watch import fastmon_app
@@ -38,6 +38,7 @@ app.add_typer(automations.app, name="automation")
 app.add_typer(task_app, name="task")
 app.add_typer(tokens.app, name="token")
 app.add_typer(users.app, name="user")
+app.add_typer(blocks.app, name="block")
 app.add_typer(provenance_app, name="provenance")
 app.add_typer(fastmon_app, name="fastmon")
 app.add_typer(daq_app, name="daq")

@@ -17,7 +17,9 @@ from deployments.sandbox.grid.access import grid_environment
 from deployments.stack.credentials import OPS_ROLE, WEB_ROLE, Credentials
 from deployments.stack.layout import Layout
 from flows.common.http_proxies import proxy_environment
-from flows.common.settings import BadSetting, Settings, env_file, known_names
+from flows.common.outsides import OUTSIDES
+from flows.common.settings import GROUPS, BadSetting, Settings, env_file, known_names, names_of
+from flows.common.sources import setting_of
 
 
 class Zone(StrEnum):
@@ -52,7 +54,7 @@ _SET_HERE = {
     ("prefect", "ui_url"),
     ("api", "cookie_key_file"),
 }
-_OPS_ONLY = {("pcs", "url"), ("pcs", "token_file")}
+_OPS_ONLY = {("pcs", "url"), ("pcs", "token_file"), ("pcs", "block")}
 _CLIENTS_OWN = {("api", "token")}
 
 
@@ -96,6 +98,7 @@ def environment_of(zone: Zone, settings: Settings, given: Mapping[str, str]) -> 
             environment = broker_environment(settings) | environment  # a given one counts
         if settings.sandbox.grid:
             environment = grid_environment(settings) | environment  # a given one counts
+        environment = _blocks(environment) | environment  # the same
     return environment
 
 
@@ -109,7 +112,7 @@ def _home(settings: Settings) -> str:
 
 def prefect_api_url(settings: Settings) -> str:
     """The API of the Prefect server that the stack uses."""
-    return settings.prefect.api_url or f"http://127.0.0.1:{settings.prefect.port}/api"
+    return settings.prefect.server_url
 
 
 def prefect_ui_url(settings: Settings) -> str:
@@ -192,6 +195,16 @@ def _pcs(settings: Settings) -> dict[str, str]:
         "PRODOPS_PCS_URL": api_url(settings),
         "PRODOPS_PCS_TOKEN_FILE": os.fspath(token_file.absolute()),
     }
+
+
+def _blocks(environment: Mapping[str, str]) -> dict[str, str]:
+    """The names of the block documents that the worker makes: of all that is configured."""
+    named = {}
+    for each in OUTSIDES:
+        address = each.address and names_of(GROUPS[each.group], each.address)
+        if not address or any(name in environment for name in address):
+            named[setting_of(each, each.named_by)] = each.document
+    return named
 
 
 def sandbox_environment(settings: Settings) -> dict[str, str]:

@@ -6,44 +6,98 @@ imported where one is set: it takes 10 MB of the worker.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from blocks.errors import OutsideUnavailable
+from flows.common.outsides import BROKER, PANDA, RUCIO_LOGS, RUCIO_PRODUCED
 from flows.common.settings import Settings
-from flows.common.settings.production import PandaSettings
-from flows.common.settings.storage import RucioSettings
+from flows.common.sources import Sources
 
 _NO_TOKEN = "there is no token that may be used: sign in again"  # noqa: S105 - a sentence
+_NO_BLOCK: Final = "the block in Prefect that names it cannot be used"
+_READ_SECONDS: Final = 60.0  # between two readings of the blocks, which are a call to Prefect
+
+_Row = dict[str, Any]
 
 
-def of_credentials(settings: Settings) -> list[dict[str, Any]]:
-    """The credentials that are set and expire, as rows.
+class Credentials:
+    """The credentials that the settings name, or the blocks that count instead of them."""
 
-    Each has its `kind`; `not_after`: when it expires, None where it cannot be read; `problem`: why
-    it cannot be used, or None; `is_renewed`: whether that is done without anybody's doing.
-    """
-    return list(_rows(settings))
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._sources = Sources(settings)
+        self._read_at = time.monotonic()
+
+    def rows(self) -> list[_Row]:
+        """Those that expire, as rows.
+
+        Each has its `kind`; `not_after`: when it expires, None where it cannot be read; `problem`:
+        why it cannot be used, or None; `is_renewed`: whether that is done without anybody's doing.
+        """
+        if time.monotonic() - self._read_at > _READ_SECONDS:
+            self._sources, self._read_at = Sources(self._settings), time.monotonic()
+        kinds = {
+            "x509 proxy of the payload logs": self._of_logs,
+            "x509 proxy of produced data": self._of_produced,
+            "token of PanDA": self._of_panda,
+            "certificate of the bridge": self._of_bridge,
+        }
+        return [row for kind, rows in kinds.items() for row in _known(kind, rows)]
+
+    def _of_logs(self, kind: str) -> Iterator[_Row]:
+        from flows.common import adapters  # noqa: PLC0415
+
+        is_wanted, path = False, adapters.proxy_file(self._sources)
+        if self._sources.has(RUCIO_LOGS):
+            configured = adapters.rucio_logs(self._sources)
+            path = configured.proxy_file or path
+            is_wanted = configured.auth_type == "x509_proxy"
+        yield from _of_proxy(kind, path, is_wanted=is_wanted)
+
+    def _of_produced(self, kind: str) -> Iterator[_Row]:
+        from flows.common import adapters  # noqa: PLC0415
+
+        if self._sources.has(RUCIO_PRODUCED):
+            configured = adapters.rucio_produced(self._sources)
+            is_wanted = configured.auth_type == "x509_proxy"
+            yield from _of_proxy(kind, configured.proxy_file, is_wanted=is_wanted)
+
+    def _of_panda(self, kind: str) -> Iterator[_Row]:
+        from flows.common import adapters  # noqa: PLC0415
+
+        if self._sources.has(PANDA):
+            configured = adapters.panda(self._sources)
+            if configured.robot_client_id is None:
+                yield _of_token(kind, configured.config_root)
+
+    def _of_bridge(self, kind: str) -> Iterator[_Row]:
+        from blocks.message_broker.configuration import BrokerConfiguration  # noqa: PLC0415
+
+        if self._settings.bus.is_used:
+            configured = self._sources.configuration(BROKER, BrokerConfiguration)
+            if configured.certificate_file is not None:
+                yield _of_certificate(kind, configured.certificate_file)
 
 
-def _rows(settings: Settings) -> Iterator[dict[str, Any]]:
-    yield from _of_rucio("x509 proxy of the payload logs", settings.rucio_logs)
-    yield from _of_rucio("x509 proxy of produced data", settings.rucio_produced)
-    if settings.panda.url_ssl is not None and settings.panda.robot_client_id is None:
-        yield _of_panda(settings.panda)
-    if settings.bus.is_used and settings.bus.certificate_file is not None:
-        yield _of_certificate("certificate of the bridge", settings.bus.certificate_file)
+def _known(kind: str, rows: Callable[[str], Iterator[_Row]]) -> Iterator[_Row]:
+    try:
+        yield from rows(kind)
+    except OutsideUnavailable:  # the reason may name a path, which the web tier may not know
+        yield _row(kind, problem=_NO_BLOCK)
 
 
-def _of_rucio(kind: str, configured: RucioSettings) -> Iterator[dict[str, Any]]:
-    if configured.proxy_file is not None:
-        yield _of_proxy(kind, configured.proxy_file)
-    elif configured.url is not None and configured.auth_type == "x509_proxy":
+def _of_proxy(kind: str, path: Path | None, *, is_wanted: bool) -> Iterator[_Row]:
+    if path is not None:
+        yield _of_proxy_file(kind, path)
+    elif is_wanted:
         yield _row(kind, problem="none is set")
 
 
-def _of_proxy(kind: str, path: Path) -> dict[str, Any]:
+def _of_proxy_file(kind: str, path: Path) -> _Row:
     from blocks.x509_proxy import ProxyUnusable, good_proxy, read_proxy  # noqa: PLC0415
 
     not_after = None
@@ -55,20 +109,19 @@ def _of_proxy(kind: str, path: Path) -> dict[str, Any]:
     return _row(kind, not_after)
 
 
-def _of_panda(configured: PandaSettings) -> dict[str, Any]:
+def _of_token(kind: str, config_root: Path) -> _Row:
     from blocks.panda_server.errors import TokenRefused  # noqa: PLC0415
     from blocks.panda_server.token_file import TokenFile  # noqa: PLC0415
 
-    kind = "token of PanDA"
     try:
-        stored = TokenFile(configured.config_root).read()
+        stored = TokenFile(config_root).read()
         identity = stored.identity()
     except TokenRefused:
         return _row(kind, problem=_NO_TOKEN)
     return _row(kind, identity.expires_at, is_renewed=stored.refresh_token is not None)
 
 
-def _of_certificate(kind: str, path: Path) -> dict[str, Any]:
+def _of_certificate(kind: str, path: Path) -> _Row:
     from cryptography import x509  # noqa: PLC0415
 
     try:
@@ -86,7 +139,7 @@ def _row(
     *,
     problem: str | None = None,
     is_renewed: bool = False,
-) -> dict[str, Any]:
+) -> _Row:
     return {
         "kind": kind,
         "not_after": not_after.isoformat() if not_after is not None else None,

@@ -92,6 +92,7 @@ class _Service:
         self.name = name_of(settings)
         self.engine = make_engine(pool_size=5)
         self.store = RequestStore(self.engine, settings.worker, self.name)
+        self._credentials = expiry.Credentials(settings)
         self.heartbeat = Heartbeat(
             settings,
             self.engine,
@@ -107,6 +108,7 @@ class _Service:
     async def run(self) -> int:
         from prefect.client.orchestration import get_client  # noqa: PLC0415
 
+        from deployments.block_documents.registration import register_blocks  # noqa: PLC0415
         from deployments.worker import sweeper, waiting  # noqa: PLC0415
         from deployments.worker.guardian_client import GuardianClient  # noqa: PLC0415
         from deployments.worker.pool import PoolWorker  # noqa: PLC0415
@@ -121,6 +123,7 @@ class _Service:
         async with get_client() as client:
             registered = RegisteredDeployments(self.engine)
             await Registration(client, self.settings.prefect.pool, registered).register()
+            await register_blocks(client, self.settings)
         guard = await GuardianClient.start(f"{self.settings.stack.state_dir}:{self.name}")
         worker = PoolWorker(
             work_pool_name=self.settings.prefect.pool,
@@ -163,7 +166,7 @@ class _Service:
     def _details(self) -> dict[str, Any]:
         edits = self._registry.edits if self._registry is not None else []
         return {
-            "credentials": expiry.of_credentials(self.settings),
+            "credentials": self._credentials.rows(),
             "edits": [each.row() for each in edits],
         }
 

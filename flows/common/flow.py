@@ -33,7 +33,7 @@ def flow(action: Action) -> Callable[[Callable[[Any], _T]], prefect.Flow[..., _T
         def start(**parameters: Any) -> _T | State[Any]:
             try:
                 form = action.parse(parameters)
-                with run.opened(action) as present:
+                with run.opened(action, say=_log) as present:
                     value = function(form)
                     if present.progress is not None:
                         present.progress.complete()
@@ -121,6 +121,11 @@ def _foreseeing(
             return Completed(name=str(outcome), message=message, data=error)
 
     return attempt
+
+
+def _log(line: str) -> None:
+    """Write it to the log of the run, or of its task."""
+    prefect.get_run_logger().info(line)
 
 
 def _signature(form: type[BaseModel]) -> inspect.Signature:

@@ -28,6 +28,7 @@ from flows.common.models import RequestState
 from flows.common.progress import ProgressArtifact
 from flows.common.run_artifacts import key_of
 from flows.common.settings import Settings, settings
+from flows.common.sources import PATIENCE_SECONDS, Sources
 
 _OUTAGE_SECONDS: Final = 300.0
 _MOST_NAMED: Final = 20
@@ -75,6 +76,7 @@ class Run:
     settings: Settings
     engine: Engine
     claim: Claim
+    sources: Sources
     action: Action | None = None
     progress: ProgressArtifact | None = None
     _began: float = field(default_factory=time.monotonic)
@@ -276,15 +278,22 @@ def current() -> Run:
 
 
 @contextmanager
-def opened(action: Action | None = None) -> Iterator[Run]:
+def opened(
+    action: Action | None = None, *, say: Callable[[str], None] = lambda _: None
+) -> Iterator[Run]:
     """Make a run, of the action, of the claim that this process holds.
+
+    Args:
+        action: What is run.
+        say: Is told where the configuration of each outside service comes from.
 
     Raises:
         ClaimLost: It holds none.
     """
     claim = claims.held()
     progress = None if action is None else ProgressArtifact(key_of(action, "progress"))
-    run = Run(settings(), make_engine(pool_size=_CONNECTIONS), claim, action, progress)
+    sources = Sources(settings(), say=say, patience_seconds=PATIENCE_SECONDS)
+    run = Run(settings(), make_engine(pool_size=_CONNECTIONS), claim, sources, action, progress)
     token = _current.set(run)
     try:
         yield run

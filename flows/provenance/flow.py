@@ -161,7 +161,7 @@ def register_evgen(form: actions.RegisterEvgen) -> dict[str, Any]:
     done: list[str] = []
     failures: list[str] = []
     with recording(partial(announce_failure, actions.REGISTER_EVGEN)):
-        storage = InputStorage.of(run.current().settings)
+        storage = InputStorage.of(run.current().settings, run.current().sources)
         plan = registration.make_plan(storage, form.paths)
         if not form.dry_run:
             done, failures = _register(storage, plan)

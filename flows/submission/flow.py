@@ -21,6 +21,7 @@ from blocks.pcs_service import PcsRefused
 from flows.common import run
 from flows.common.actions import Nothing
 from flows.common.flow import flow
+from flows.common.outsides import PANDA
 from flows.common.run import Ending, RunPutOff
 from flows.submission.actions import (
     OPERATE_TASK,
@@ -308,7 +309,7 @@ def sync_task_states(_: Nothing) -> dict[str, Any]:
 
 
 def _synced() -> dict[str, Any]:
-    if run.current().settings.panda.url_ssl is None:
+    if not run.current().sources.has(PANDA):
         return {"skipped": "no PanDA server is set (PANDA_URL_SSL)"}
     tasks = syncing.read_tasks()
     associating.announce_left(tasks)

@@ -67,6 +67,7 @@ def check(
 
     from deployments.access import join_stack  # noqa: PLC0415
     from flows.common.adapters import produced_catalog  # noqa: PLC0415
+    from flows.common.sources import Sources  # noqa: PLC0415
     from flows.provenance.actions import CampaignName  # noqa: PLC0415
     from flows.provenance.domain.marks import written  # noqa: PLC0415
 
@@ -76,7 +77,7 @@ def check(
         raise typer.BadParameter(f"{campaign!r} is no campaign's name") from None
     join_stack()
     table = _of_file(input_) if input_ is not None else _of_pcs(url, token)
-    with produced_catalog(settings()) as catalog:
+    with produced_catalog(settings(), Sources(settings())) as catalog:
         found = marks_of(catalog, settings().provenance.scope, campaign, table.paths)
     _write(output, written(table, campaign, found))
     _summarize(table, campaign, output, found)

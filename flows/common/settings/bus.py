@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings
 
 from flows.common.callers import Scope
-from flows.common.settings.forms import Port, ScopeList, also, group
+from flows.common.settings.forms import BlockName, Port, ScopeList, also, group
 
 
 def _explicit(value: str) -> str:
@@ -64,6 +64,11 @@ class BusSettings(BaseSettings):
         ge=0.1,
         description="How often each side says that it is there; a broker that is silent for 2.5 "
         "times as long is left.",
+    )
+    block: BlockName = Field(
+        None,
+        description="Prefect block (of type message-broker) that holds what is above; empty or "
+        "unset: these settings do.",
     )
     client_id: str = Field(
         "prodops-bridge",
@@ -120,4 +125,4 @@ class BusSettings(BaseSettings):
     def is_used(self) -> bool:
         """Whether there is a bus, and something to do on it."""
         uses = (self.takes_actions, self.takes_messages, self.publishes, self.is_runner)
-        return self.host is not None and any(uses)
+        return (self.host is not None or self.block is not None) and any(uses)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field
 from pydantic_settings import NoDecode, SettingsConfigDict
@@ -14,6 +15,7 @@ from flows.common.callers import Scope
 
 PREFIX = "PRODOPS_"
 ENV_FILE = ".env"
+_BLOCK_NAME: Final = re.compile("[a-z0-9-]+")
 
 
 class BadSetting(ProdOpsError):
@@ -63,6 +65,17 @@ ScopeList = Annotated[
 
 AbsolutePath = Annotated[Path, AfterValidator(absolute)]
 """A path that holds wherever the process works; ``~`` is the home."""
+
+
+def _block_name(value: str | None) -> str | None:
+    """None of an empty name, by which one says that the settings count."""
+    if value and not _BLOCK_NAME.fullmatch(value):
+        raise ValueError("may hold lower-case letters, digits and dashes only")
+    return value or None
+
+
+BlockName = Annotated[str | None, AfterValidator(_block_name)]
+"""The name of a block in Prefect, without its type's."""
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 """A port that something listens on."""

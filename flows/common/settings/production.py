@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings
 
-from flows.common.settings.forms import AbsolutePath, NameList, also, group
+from flows.common.settings.forms import AbsolutePath, BlockName, NameList, also, group
 
 
 class PcsSettings(BaseSettings):
@@ -26,6 +26,11 @@ class PcsSettings(BaseSettings):
         "makes one.",
     )
     timeout_seconds: float = Field(30.0, gt=0, description="How long a call to PCS may take.")
+    block: BlockName = Field(
+        None,
+        description="Prefect block (of type pcs-service) that holds url, token_file and "
+        "timeout_seconds; empty or unset: these settings do.",
+    )
     relaxed: bool = Field(
         False,
         description="Whether a task may be submitted as draft, with draft tags, and be changed by "
@@ -116,6 +121,11 @@ class PandaSettings(BaseSettings):
         "still its own.",
     )
     timeout_seconds: float = Field(30.0, gt=0, description="How long a look-up at PanDA may take.")
+    block: BlockName = Field(
+        None,
+        description="Prefect block (of type panda-server) that holds all of these; empty or "
+        "unset: these settings do.",
+    )
 
 
 class SubmissionSettings(BaseSettings):

@@ -112,6 +112,11 @@ class PrefectSettings(BaseSettings):
         30.0, gt=0, description="Age at which ended flow runs are deleted from Prefect's history."
     )
 
+    @property
+    def server_url(self) -> str:
+        """The API of the Prefect server that is used."""
+        return self.api_url or f"http://127.0.0.1:{self.port}/api"
+
     def flow_run_url(self, run_id: uuid.UUID | None) -> str | None:
         """The page of a flow run in Prefect's UI, where one is configured."""
         if not self.ui_url or run_id is None:

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
-from flows.common.settings.forms import AbsolutePath, NameList, also, group
+from flows.common.settings.forms import AbsolutePath, BlockName, NameList, also, group
 
 _AuthType = Annotated[
     str,
@@ -43,6 +43,11 @@ class RucioSettings(BaseSettings):
     )
     ca_file: _CaFile = None
     timeout_seconds: float = Field(60.0, gt=0, description="How long one call to Rucio may take.")
+    block: BlockName = Field(
+        None,
+        description="Prefect block (of type rucio-catalog) that holds all of these; empty or "
+        "unset: these settings do.",
+    )
 
 
 class RucioLogsSettings(RucioSettings):
@@ -71,6 +76,11 @@ class RucioLogsSettings(RucioSettings):
     ca_file: _CaFile = Field(
         None,
         validation_alias=also("RUCIO_LOGS_CA_FILE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"),
+    )
+    proxy_block: BlockName = Field(
+        None,
+        description="Prefect block (of type x509-proxy) that holds the proxy's path; empty or "
+        "unset: PRODOPS_RUCIO_LOGS_PROXY_FILE does.",
     )
 
 
@@ -124,6 +134,11 @@ class XrootdSettings(BaseSettings):
     )
     schemes: NameList = Field(
         ("root", "roots"), description="Schemes of replicas that are read (comma-separated)."
+    )
+    block: BlockName = Field(
+        None,
+        description="Prefect block (of type xrootd-storage) that holds all of these; empty or "
+        "unset: these settings do.",
     )
 
 

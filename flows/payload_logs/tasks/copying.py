@@ -88,12 +88,12 @@ def _copy_from(
     replica: Replica, located: Located, destination: Path, reasons: list[str]
 ) -> Archive:
     log, file, present = located.log, located.file, run.current()
-    configured = present.settings.xrootd
+    configured = adapters.xrootd(present.sources)
     copied = storage.copy(
         replica.pfn,
         destination,
-        access=adapters.door_access(configured, present.settings.rucio_logs.proxy_file),
-        limits=adapters.door_limits(configured, seconds=present.remaining()),
+        access=configured.access(adapters.proxy_file(present.sources)),
+        limits=configured.limits(seconds=present.remaining()),
         expected_size=file.size_bytes,
         expected_adler32=file.adler32,
         on_progress=_Progress(located, replica.rse, reasons),

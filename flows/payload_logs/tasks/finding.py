@@ -14,7 +14,6 @@ from flows.common import adapters, run
 from flows.common.database_errors import DatabaseUnavailable
 from flows.common.flow import task
 from flows.common.run import Run
-from flows.common.settings import BadSetting
 from flows.payload_logs import cache, repository
 from flows.payload_logs.actions import FetchPayloadLog
 from flows.payload_logs.domain import failures, replicas
@@ -112,7 +111,7 @@ def _find_replicas(log: PayloadLog) -> Located:
     assert log.scope is not None  # noqa: S101 - the look-up found them
     assert log.lfn is not None  # noqa: S101
     file = catalog.replicas(log.scope, log.lfn)
-    configured = present.settings.xrootd
+    configured = adapters.xrootd(present.sources)
     readable = replicas.in_order(
         file.replicas, local_rses=configured.local_rses, schemes=configured.schemes
     )
@@ -131,10 +130,7 @@ def _catalog(present: Run) -> AbstractContextManager[RucioCatalog]:
         ProxyUnusable: The proxy is absent, expired or unreadable; a refusal would not say so.
         BadSetting: No server is set, or no proxy where Rucio wants one.
     """
-    configured = present.settings.rucio_logs
-    if configured.proxy_file is not None:
-        good_proxy(configured.proxy_file)
-    elif configured.auth_type == "x509_proxy":
-        raise BadSetting("setting PRODOPS_RUCIO_LOGS_PROXY_FILE: no x509 proxy is set")
-    access = adapters.rucio_access(configured, timeout_seconds=present.remaining())
+    access = adapters.logs_access(present.sources, timeout_seconds=present.remaining())
+    if access.proxy_file is not None:
+        good_proxy(access.proxy_file)
     return RucioCatalog(access, threads=1)

@@ -11,6 +11,7 @@ from blocks.panda_server import PandaServer
 from blocks.panda_server.jobs import PandaJob
 from flows.common import adapters, run
 from flows.common.database import now
+from flows.common.outsides import PANDA
 from flows.common.run import Run
 from flows.payload_logs.actions import FetchPayloadLog
 from flows.payload_logs.errors import JobUnknown, LogAbsent
@@ -70,12 +71,12 @@ def _without_panda(log: PayloadLog, order: FetchPayloadLog, silence: ProdOpsErro
 
 def is_elsewhere(log: PayloadLog) -> bool:
     """Whether another PanDA than the one that is set said which log it is."""
-    is_set = run.current().settings.panda.url_ssl is not None
+    is_set = run.current().sources.has(PANDA)
     return is_set and log.panda_server is not None and log.panda_server not in _origins()
 
 
 def _origins() -> tuple[str, ...]:
-    return adapters.panda_origins(run.current().settings.panda)
+    return adapters.panda(run.current().sources).origins
 
 
 def _located(log: PayloadLog, by: LocatedBy, text: str, **found: Any) -> PayloadLog:
@@ -87,8 +88,6 @@ def _located(log: PayloadLog, by: LocatedBy, text: str, **found: Any) -> Payload
 
 
 def _panda(present: Run) -> AbstractContextManager[PandaServer]:
-    configured = present.settings.panda
-    tokens = adapters.token_source(configured, margin_seconds=_TOKEN_MARGIN_SECONDS)
-    return adapters.panda_server(
-        configured, lambda: tokens.identity().token, timeout_seconds=present.remaining()
-    )
+    configured = adapters.panda(present.sources)
+    tokens = configured.token_source(margin_seconds=_TOKEN_MARGIN_SECONDS)
+    return configured.server(lambda: tokens.identity().token, timeout_seconds=present.remaining())

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from blocks.pcs_service import PcsService
 from blocks.rucio_catalog import RucioCatalog, RucioRegistration
-from flows.common import run
-from flows.common.adapters import pcs_service, produced_catalog, rucio_access
+from flows.common import adapters, run
 from flows.common.run import Run
 
 
@@ -25,12 +24,12 @@ def registration() -> RucioRegistration:
 
 
 def _pcs(present: Run) -> PcsService:
-    return pcs_service(present.settings)
+    return adapters.pcs_service(present.sources)
 
 
 def _catalog(present: Run) -> RucioCatalog:
-    return produced_catalog(present.settings)
+    return adapters.produced_catalog(present.settings, present.sources)
 
 
 def _registration(present: Run) -> RucioRegistration:
-    return RucioRegistration(rucio_access(present.settings.rucio_produced))
+    return RucioRegistration(adapters.produced_access(present.sources))

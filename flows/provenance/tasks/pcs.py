@@ -15,9 +15,9 @@ from prefect import get_run_logger
 
 from blocks.errors import NotFound, OutsideUnavailable
 from blocks.pcs_service import Campaign, PcsRefused, RequestedInput, Survey
-from flows.common import run
+from flows.common import adapters, run
 from flows.common.database import transaction
-from flows.common.settings import Settings
+from flows.common.run import Run
 from flows.provenance import schemas
 from flows.provenance.domain import names
 from flows.provenance.domain.join import Requested, TaskOf
@@ -120,7 +120,7 @@ def current_campaign() -> str:
 def send_outputs(campaign: str, tasks: Sequence[RequestedInput]) -> None:
     """Send another's PCS what its tasks produced, where that changed, and count what it took."""
     present = run.current()
-    if _is_embedded(present.settings):
+    if _is_embedded(present):
         return
     owned = present.read(lambda session: sweeps.outputs_of(session, [each.name for each in tasks]))
     outputs = _by_task(owned)
@@ -141,12 +141,13 @@ def _by_task(owned: Iterable[ProducedDataset]) -> dict[str, list[dict[str, Any]]
     return found
 
 
-def _is_embedded(settings: Settings) -> bool:
+def _is_embedded(present: Run) -> bool:
     """Whether the PCS is the stack's own, which sees our tables."""
-    if settings.pcs.url is None:
+    api, configured = present.settings.api, present.settings.pcs
+    if configured.url is None and configured.block is None:
         return True
-    address, hosts = urlsplit(settings.pcs.url), {settings.api.host, *_THIS_HOST}
-    return address.port == settings.api.port and address.hostname in hosts
+    address = urlsplit(adapters.pcs(present.sources).url)
+    return address.port == api.port and address.hostname in {api.host, *_THIS_HOST}
 
 
 def _is_taken(asking: RequestedInput, outputs: list[dict[str, Any]]) -> bool:

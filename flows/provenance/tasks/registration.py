@@ -13,7 +13,7 @@ from typing import Any
 from blocks import xrootd_storage
 from blocks.errors import NotFound
 from blocks.rucio_catalog import DidMetadata
-from flows.common import run
+from flows.common import adapters, run
 from flows.provenance import messages
 from flows.provenance.actions import REGISTER_EVGEN
 from flows.provenance.domain.inputs import asked_for_files, join_inputs
@@ -179,4 +179,4 @@ def _scope() -> str:
 
 
 def _account() -> str:
-    return run.current().settings.rucio_produced.account
+    return adapters.rucio_produced(run.current().sources).account

@@ -10,8 +10,9 @@ from typing import Self, TypeVar
 from blocks import xrootd_storage as storage
 from blocks.rucio_catalog import NewFile
 from blocks.xrootd_storage import XrootdAccess, XrootdLimits
-from flows.common.adapters import door_access, door_limits
+from flows.common import adapters
 from flows.common.settings import BadSetting, Settings
+from flows.common.sources import Sources
 from flows.provenance.domain.registration import StoredInput
 
 _T = TypeVar("_T")
@@ -30,24 +31,25 @@ class InputStorage:
     threads: int
 
     @classmethod
-    def of(cls, settings: Settings) -> Self:
+    def of(cls, settings: Settings, sources: Sources) -> Self:
         """The storage that is set.
 
         Raises:
             BadSetting: None is.
         """
-        configured, doors = settings.provenance, settings.xrootd
+        configured = settings.provenance
         if configured.evgen_url is None:
             raise BadSetting("setting PRODOPS_PROVENANCE_EVGEN_URL: no storage of inputs is set")
         if configured.evgen_rse is None:
             raise BadSetting("setting PRODOPS_PROVENANCE_EVGEN_RSE: no RSE of inputs is set")
+        doors = adapters.xrootd(sources)
         return cls(
             url=configured.evgen_url,
             rse=configured.evgen_rse,
-            access=door_access(
-                doors, settings.rucio_produced.proxy_file or settings.rucio_logs.proxy_file
+            access=doors.access(
+                adapters.rucio_produced(sources).proxy_file or adapters.proxy_file(sources)
             ),
-            limits=door_limits(doors),
+            limits=doors.limits(),
             threads=configured.threads,
         )
 

@@ -37,12 +37,12 @@ def tokens() -> TokenSource:
 
 def user_name() -> str:
     """The userName under which PanDA stores our tasks."""
-    return run.current().settings.panda.user_name or tokens().identity().name
+    return adapters.panda(run.current().sources).user_name or tokens().identity().name
 
 
 def here() -> Here:
     """The PanDA that is set, and who we are there."""
-    server, *formers = adapters.panda_origins(run.current().settings.panda)
+    server, *formers = adapters.panda(run.current().sources).origins
     return Here(server, tuple(formers), user_name())
 
 
@@ -81,13 +81,13 @@ def write(attempt: SubmissionAttempt, step: Step, text: str, **values: Any) -> S
 
 
 def _pcs(present: Run) -> PcsService:
-    return adapters.pcs_service(present.settings)
+    return adapters.pcs_service(present.sources)
 
 
 def _panda(present: Run) -> PandaServer:
-    return adapters.panda_server(present.settings.panda, lambda: tokens().identity().token)
+    return adapters.panda(present.sources).server(lambda: tokens().identity().token)
 
 
 def _tokens(present: Run) -> AbstractContextManager[TokenSource]:
     margin = _MARGIN_SECONDS + present.settings.submission.timeout_seconds
-    return nullcontext(adapters.token_source(present.settings.panda, margin_seconds=margin))
+    return nullcontext(adapters.panda(present.sources).token_source(margin_seconds=margin))

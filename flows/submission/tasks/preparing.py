@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from blocks.errors import ProdOpsError
 from blocks.panda_server import PandaRefused, PrunMissing, TokenRefused, UnsafePath
 from blocks.pcs_service import PcsRefused
-from flows.common import run
+from flows.common import adapters, run
 from flows.common.flow import task
 from flows.common.run import Announce
 from flows.common.settings import BadSetting
@@ -116,7 +116,7 @@ def check_token(attempt: SubmissionAttempt) -> None:
     common.write(attempt, Step.TOKEN, "checking the token for PanDA")
     identity = common.tokens().identity()
     if PrunCommand(tuple(attempt.arguments)).is_official:
-        vo = run.current().settings.panda.auth_vo
+        vo = adapters.panda(run.current().sources).auth_vo
         common.tokens().require_group(vo.replace(".", "/"))
     ended = [each for each in common.tasks_named(attempt.panda_name) if states.is_rerun(each)]
     if ended:

@@ -55,16 +55,17 @@ def _note_sending(attempt: SubmissionAttempt, number: int) -> SubmissionAttempt:
 
 def _run_prun(attempt: SubmissionAttempt, directory: Path, token: str) -> Outcome:
     settings = run.current().settings
-    client = settings.panda.client_dir or Path(sys.prefix)
+    configured = adapters.panda(run.current().sources)
+    client = configured.client_dir or Path(sys.prefix)
     environment = prun_environment(
         client_dir=client,
         private_dir=directory / "home",
-        url=settings.panda.url,
-        url_ssl=adapters.panda_url(settings.panda),
-        cache_url=settings.panda.cache_url,
-        auth_vo=settings.panda.auth_vo,
+        url=configured.url,
+        url_ssl=configured.url_ssl,
+        cache_url=configured.cache_url,
+        auth_vo=configured.auth_vo,
         token=token,
-        ca_dir=settings.panda.ca_dir,
+        ca_dir=configured.ca_dir,
         keep={
             **{name: os.environ[name] for name in (MARKER,) if name in os.environ},
             **proxy_environment(os.environ),

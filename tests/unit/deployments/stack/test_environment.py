@@ -66,7 +66,20 @@ def test_ops_knows_its_role_and_prefect():
         "PRODOPS_PREFECT_UI_URL": "http://127.0.0.1:4200",
         "PRODOPS_PCS_URL": "http://127.0.0.1:8002",
         "PRODOPS_PCS_TOKEN_FILE": "/state/secrets/pcs.token",
+        "PRODOPS_PCS_BLOCK": "prodops-pcs",
+        "PRODOPS_XROOTD_BLOCK": "prodops-xrootd",
     }
+
+
+def test_ops_names_the_blocks_of_what_is_configured_unless_others_are_given():
+    found = ours(Zone.OPS, PANDA_URL_SSL="https://panda.test", PRODOPS_XROOTD_BLOCK="mine")
+    assert found["PRODOPS_PANDA_BLOCK"] == "prodops-panda"
+    assert found["PRODOPS_XROOTD_BLOCK"] == "mine"
+    assert "PRODOPS_RUCIO_LOGS_BLOCK" not in found
+
+
+def test_an_empty_name_has_the_settings_count():
+    assert ours(Zone.OPS, PRODOPS_PCS_BLOCK="")["PRODOPS_PCS_BLOCK"] == ""
 
 
 def test_ops_keeps_another_pcs_and_its_token():

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from deployments.worker import expiry
 from flows.common.settings import settings
-from tests.unit.blocks.test_x509_proxy import NOW, certificate, private
+from tests.unit.blocks.x509_proxy.test_proxy import NOW, certificate, private
 
 SOON = NOW + timedelta(hours=3)
 
@@ -28,7 +28,7 @@ def said(monkeypatch, tmp_path):
         for variable, value in environment.items():
             monkeypatch.setenv(f"PRODOPS_{variable}", value.format(path=path, dir=tmp_path))
         settings.cache_clear()
-        rows = expiry.of_credentials(settings())
+        rows = expiry.Credentials(settings()).rows()
         assert str(tmp_path) not in json.dumps(rows)
         return rows
 

@@ -19,7 +19,7 @@ def test_the_separator_is_named_and_kept(monkeypatch, tmp_path, separator, word)
     module = sys.modules["deployments.cli.provenance.check"]
     monkeypatch.setattr(module, "marks_of", lambda *_: {"/x": ["/RECO/x"]})
     monkeypatch.setattr("deployments.access.join_stack", lambda: None)
-    monkeypatch.setattr("flows.common.adapters.produced_catalog", lambda _: nullcontext())
+    monkeypatch.setattr("flows.common.adapters.produced_catalog", lambda *_: nullcontext())
     given, output = tmp_path / "in.csv", tmp_path / "out.csv"
     given.write_text("".join(f"{separator.join(each)}\n" for each in (ROW, ("1", "/x", ""))))
     app = typer.Typer()

@@ -9,6 +9,7 @@ import pytest
 
 from blocks.panda_server import PrunMissing
 from flows.common.settings import settings
+from flows.common.sources import Sources
 from flows.submission.tasks import sending
 
 
@@ -23,7 +24,8 @@ def environment(monkeypatch, tmp_path):
         ended = SimpleNamespace(returncode=0, output="", survivors=(), is_timed_out=False)
         monkeypatch.setattr(sending, "run_prun", lambda *_, **given: got.update(given) or ended)
         monkeypatch.setattr(sending, "get_run_logger", lambda: logging.getLogger("prun"))
-        monkeypatch.setattr(sending.run, "current", lambda: SimpleNamespace(settings=settings()))
+        present = SimpleNamespace(settings=settings(), sources=Sources(settings()))
+        monkeypatch.setattr(sending.run, "current", lambda: present)
         try:
             sending._run_prun(SimpleNamespace(arguments=()), tmp_path, "token")
         except PrunMissing:

@@ -1,4 +1,4 @@
-"""An x509 proxy (or certificate) in a file: whose it is, until when, and whether it may be used."""
+"""Reading a proxy, and judging whether it may be used."""
 
 from __future__ import annotations
 

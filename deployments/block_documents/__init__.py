@@ -1,0 +1,1 @@
+"""The blocks of outside services at Prefect: their types, their documents, and checks of them."""
