@@ -91,6 +91,9 @@ def _schema(declared: declaration.Tool) -> dict[str, Any]:
     schema.pop("description", None)
     for about in schema.get("properties", {}).values():
         about.pop("title", None)
+        for choice in about.get("anyOf", ()):  # what is said of one choice is said of the argument
+            if text := choice.pop("description", None):
+                about.setdefault("description", text)
     return {"properties": {}, **schema, "additionalProperties": False}
 
 

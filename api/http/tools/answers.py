@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any, Final, Generic, TypeVar
 
 import pydantic_core
 from pydantic import BaseModel, Field
 
 from api.http.wording import volume
+from blocks.errors import ProdOpsError
 
 MOST_BYTES: Final = 200_000
 """The size of an answer, as JSON: about 50,000 tokens of an assistant's memory."""
 LEFT_OUT: Final = "left_out"
 HAS_MORE: Final = "has_more"
 _ROUNDS: Final = 20
+_MANY_KEYS: Final = 50
 _NOTES_BYTES: Final = 2_000
 
 Item = TypeVar("Item")
+
+
+class AnswerTooLarge(ProdOpsError):
+    """The answer is larger than the bound, and none of it can be left out."""
 
 
 class MonitorUrl(BaseModel):
@@ -57,6 +64,9 @@ def bounded(answer: Any, *, narrow: str, most_bytes: int = MOST_BYTES) -> dict[s
         answer: A model or a mapping.
         narrow: What the tool may be asked to answer less, in words.
         most_bytes: The bound.
+
+    Raises:
+        AnswerTooLarge: There is nothing in it that could be cut.
     """
     found: dict[str, Any] = pydantic_core.to_jsonable_python(answer, inf_nan_mode="null")
     size = _size(found)
@@ -69,7 +79,10 @@ def bounded(answer: Any, *, narrow: str, most_bytes: int = MOST_BYTES) -> dict[s
             break
         notes.append(_cut_longest(found, excess))
         size = _size(found)
-    return {**found, LEFT_OUT: [*notes, narrow]}
+    whole = {**found, LEFT_OUT: [*notes, narrow]}
+    if _size(whole) > most_bytes:
+        raise AnswerTooLarge(f"{notes[0]} Nothing of it can be left out. {narrow}")
+    return whole
 
 
 def _cut_longest(found: dict[str, Any], excess: int) -> str:
@@ -78,6 +91,9 @@ def _cut_longest(found: dict[str, Any], excess: int) -> str:
     value = holder[key]
     size = _size(value)
     kept = int(len(value) * max(0.0, 1 - excess / size) * 0.95)
+    if isinstance(value, dict):
+        holder[key] = dict(islice(value.items(), kept))
+        return f"{path}: {len(value) - kept} of {len(value)} entries are left out."
     holder[key] = value[:kept]
     if isinstance(value, list):
         if holder is found and HAS_MORE in found:
@@ -89,7 +105,8 @@ def _cut_longest(found: dict[str, Any], excess: int) -> str:
 def _longest(found: dict[str, Any]) -> tuple[Any, Any, str]:
     """Where the largest list or text stands: what holds it, under which key, and its path.
 
-    Of nested ones it is the outermost that has more than one entry: whole entries go first.
+    Of nested lists it is the outermost that has more than one entry: whole entries go first. An
+    object with very many keys is as good as a list.
     """
     holder: Any = found
     path = ""
@@ -98,6 +115,8 @@ def _longest(found: dict[str, Any]) -> tuple[Any, Any, str]:
         key, value = max(pairs, key=lambda pair: _size(pair[1]))
         path = f"{path}.{key}" if path else str(key)
         if isinstance(value, str) or (isinstance(value, list) and len(value) > 1):
+            return holder, key, path
+        if isinstance(value, dict) and len(value) > _MANY_KEYS:
             return holder, key, path
         if not isinstance(value, dict | list) or not value:
             holder[key] = str(value)

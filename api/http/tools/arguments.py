@@ -13,19 +13,18 @@ from api.http import fields
 from api.http.tools.declaration import CONFIRM, WAIT, Tool
 from blocks.errors import Invalid, Refused
 from flows.common.database import now
-from flows.common.text import Text as Keepable
 from flows.common.text import unkeepable
 
 LARGEST_ID: Final = 2**63 - 1
 LARGEST_LIMIT: Final = 1000
 
-Name = Annotated[Keepable, Field(max_length=fields.LONGEST)]
+Name = Annotated[str, Field(max_length=fields.LONGEST)]
 """A name that rows are found by."""
-Text = Annotated[Keepable, Field(max_length=500)]
+Text = Annotated[str, Field(max_length=500)]
 """Words that rows are searched for."""
 Time = Annotated[fields.Time, Field(description="ISO 8601; without a zone, in UTC.")]
 Limit = Annotated[int, Field(ge=1, le=LARGEST_LIMIT, description="How many are answered at most.")]
-User = Annotated[Keepable, Field(max_length=85, description="Unset: you.")]
+User = Annotated[str, Field(max_length=85, description="Unset: you.")]
 Offset = Annotated[int, Field(ge=0, le=LARGEST_ID, description="How many to leave out before.")]
 
 

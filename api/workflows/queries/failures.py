@@ -32,8 +32,7 @@ def of(session: Session, execution: ExecutionView) -> list[Failure]:
     """The newest messages that tell of a failure, and the newest errors that were logged."""
     told = [
         Failure(each.at, _reason(each.payload), "message")
-        for kind in _FAILURES
-        for each in messages.page(session, execution, msg_type=kind)
+        for each in messages.of_types(session, execution, _FAILURES)
     ]
     return sorted([*told, *_logged(session, execution)], key=lambda each: each.time)
 
