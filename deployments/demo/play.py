@@ -1,4 +1,4 @@
-"""`prodops demo`: a whole stack of its own: a data-taking run, a task, its log, a campaign."""
+"""`prodops demo`: a whole stack of its own: a data-taking run, tasks, a log, a campaign."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final
 from rich.console import Console
 from sqlalchemy import make_url
 
-from deployments.demo import data_taking, payload_logs, provenance, submission
+from deployments.demo import assistant, data_taking, payload_logs, provenance, submission
 from deployments.sandbox.broker.programs import find_programs
 from deployments.stack.running import StartProgress, addresses
 from deployments.stack.stack import Stack
@@ -46,6 +46,7 @@ def run() -> int:
         data_taking.show(stack, testbed, token, console)
         jedi_task_id = submission.show(stack, token, console)
         pages = {
+            "its task": assistant.show(stack, token, console),
             "job's log": payload_logs.show(stack, token, console, jedi_task_id=jedi_task_id),
             "catalog": provenance.show(stack, token, console),
         }

@@ -46,7 +46,7 @@ def test_a_large_artifact_is_bounded_and_says_what_is_left_out(assistant, pcs):
 def test_what_is_wrong_with_a_call_is_said_with_what_is_accepted(assistant, pcs):
     pcs.make_task("t1")
     assert "No task 'nope'" in assistant.refusal("pcs_prodtask_get", name="nope")
-    assert "did you mean name_contains?" in assistant.refusal("pcs_prodtask_list", name_contain="x")
+    assert "Did you mean name_contains?" in assistant.refusal("pcs_prodtask_list", name_contain="x")
     assert "'condor', 'panda'" in assistant.refusal("pcs_prodtask_artifact", name="t1", fmt="x")
     both = {"did": "epic:/EVGEN/a", "dids": ["epic:/EVGEN/b"]}
     assert "either did or dids" in assistant.refusal(
