@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from flows.common.text import Text
+from flows.notifications.alarms.options import AlarmKind, AlarmOptions
 from flows.notifications.domain.words import WATCHABLE, Outcome, SubjectKind, WatchFor, What
 
 _Name = Annotated[Text, StringConstraints(max_length=150, strip_whitespace=True)]
@@ -20,6 +21,7 @@ Email = Annotated[
         pattern=r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])$",
     ),
 ]
+_ALARM_KINDS: Final = ", ".join(AlarmKind)
 
 
 class _Form(BaseModel):
@@ -49,6 +51,17 @@ class RuleForm(_Form):
         default_factory=dict, max_length=10, description="Of an alarm: its limits."
     )
     is_enabled: bool = Field(True, description="Whether it is in force.")
+
+    @model_validator(mode="after")
+    def _is_of_an_alarm(self) -> Self:
+        """The options of an alarm, and the name of its kind, are known ones."""
+        if self.what is What.ALARM:
+            AlarmOptions.model_validate(self.options)
+            if self.name and self.name not in set(AlarmKind):
+                raise ValueError(f"there is no alarm {self.name!r}; there are: {_ALARM_KINDS}")
+        elif self.options:
+            raise ValueError("only a rule on alarms has options")
+        return self
 
     def columns(self) -> dict[str, Any]:
         """The columns of its row, but for channel and author."""
