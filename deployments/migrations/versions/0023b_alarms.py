@@ -40,6 +40,7 @@ def upgrade() -> None:
     op.execute("GRANT SELECT ON notification_alarm TO prodops_web")
     for name in ("started_at", "restarted_at"):
         op.add_column("ops_part", sa.Column(name, sa.DateTime(timezone=True), nullable=True))
+    op.execute("GRANT SELECT (started_at, restarted_at) ON ops_part TO prodops_web")
 
 
 def downgrade() -> None:
