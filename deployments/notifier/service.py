@@ -8,6 +8,7 @@ import time
 from typing import Final
 
 from deployments.isolation import outlived
+from deployments.notifier.alarms import Alarms
 from deployments.notifier.delivering import Deliverer
 from deployments.notifier.report import NotifierCondition, Report
 from deployments.notifier.taking import Taker
@@ -47,6 +48,7 @@ class _Service:
         self._stopping = threading.Event()
         self._report = Report(self._engine)
         self._taker = Taker(self._engine)
+        self._alarms = Alarms(self._engine)
         self._looked_at = -float("inf")
 
     def run(self) -> int:
@@ -101,6 +103,8 @@ class _Service:
                     pass
         if news.happened or news.waits:
             deliverer.start_due()
+        with outlived("alarms cannot be judged", ended_by=(DatabaseUnavailable,)):
+            self._alarms.look_if_due(has_news=news.happened)
         if time.monotonic() - self._looked_at > _LOOK_SECONDS:
             self._looked_at = time.monotonic()
             self._look()

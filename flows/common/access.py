@@ -143,6 +143,18 @@ def list_users(session: Session) -> list[ApiUser]:
     return list(session.scalars(select(ApiUser).order_by(ApiUser.name)))
 
 
+def scopes_of(session: Session, name: str) -> frozenset[Scope]:
+    """What a user may do now: by a token that is not revoked, or as a proxied user who was set.
+
+    For what the ops side does in the user's name later; who asks now shows a proof.
+    """
+    tokens = select(ApiToken.scopes).where(ApiToken.owner == name, ApiToken.revoked_at.is_(None))
+    held = {each for scopes in session.scalars(tokens) for each in scopes}
+    if (user := session.get(ApiUser, name)) is not None:
+        held |= set(user.scopes) & set(policy(session).proxied_ceiling)
+    return frozenset(Scope(each) for each in held)
+
+
 # ------------------------------------------------------------------ what the database goes by
 
 

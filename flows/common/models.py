@@ -153,7 +153,8 @@ class OpsPart(Base):
     """A part of the ops side: when it was last heard, and since when Prefect does not answer it.
 
     `wait_reasons`: what keeps it from working on requests; see `flows.common.wait_reasons`.
-    `details`: what else there is to say of a part of its kind.
+    `details`: what else there is to say of a part of its kind. `restarted_at`: when another process
+    than before was first heard of it; null: never.
     """
 
     __tablename__ = "ops_part"
@@ -164,6 +165,8 @@ class OpsPart(Base):
     prefect_away_since: Mapped[datetime | None] = mapped_column(AwareTime)
     wait_reasons: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
     details: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
+    started_at: Mapped[datetime | None] = mapped_column(AwareTime)
+    restarted_at: Mapped[datetime | None] = mapped_column(AwareTime)
 
 
 class RelayedState(Base):

@@ -27,14 +27,19 @@ AWAY_SECONDS: Final = 20
 MOST_COUNTED: Final = 1000
 """So many waiting requests are counted; what is more is said to be more."""
 
+_STARTED_AT: Final = datetime.now(UTC)  # of this process, which is one part
 _BEAT = text("""
-    INSERT INTO ops_part AS part (kind, name, heard_at, prefect_away_since, wait_reasons, details)
+    INSERT INTO ops_part AS part
+        (kind, name, heard_at, prefect_away_since, wait_reasons, details, started_at)
     VALUES (:kind, :name, now(), CASE WHEN :answers THEN NULL ELSE now() END,
-            cast(:wait_reasons AS jsonb), cast(:details AS jsonb))
+            cast(:wait_reasons AS jsonb), cast(:details AS jsonb), :started_at)
     ON CONFLICT (kind, name) DO UPDATE SET
         heard_at = now(),
         wait_reasons = excluded.wait_reasons,
         details = excluded.details,
+        started_at = excluded.started_at,
+        restarted_at = CASE WHEN part.started_at <> excluded.started_at
+                            THEN now() ELSE part.restarted_at END,
         prefect_away_since =
             CASE WHEN :answers THEN NULL ELSE coalesce(part.prefect_away_since, now()) END
 """)
@@ -175,7 +180,8 @@ def beat(
     """
     values = {"kind": kind.value, "name": name}
     said = {"wait_reasons": json.dumps(list(wait_reasons)), "details": json.dumps(details or {})}
-    session.execute(_BEAT, {**values, "answers": prefect_answers, **said})
+    how = {"answers": prefect_answers, "started_at": _STARTED_AT}
+    session.execute(_BEAT, values | said | how)
     session.execute(_FORGET, values)
 
 

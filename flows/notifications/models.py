@@ -201,3 +201,36 @@ class RequestEnd(Base):
     request_id: Mapped[int] = mapped_column(BigInteger)
     state: Mapped[str] = mapped_column(String(20))
     at: Mapped[datetime] = mapped_column(AwareTime)
+
+
+class AlarmEpisode(Base):
+    """An alarm of a rule, from its begin to its end; at most one at a time of one thing.
+
+    `about` empty: the whole. `request_id`: what was asked for because of it.
+    """
+
+    __tablename__ = "notification_alarm"
+    __table_args__ = (
+        Index(
+            "notification_alarm_open_key",
+            "rule_id",
+            "kind",
+            "about",
+            unique=True,
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+        Index("notification_alarm_began_at_idx", "began_at"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    rule_id: Mapped[int] = mapped_column(BigInteger)
+    kind: Mapped[str] = mapped_column(String(30))
+    about: Mapped[str] = mapped_column(String(500), server_default="")
+    owner: Mapped[str] = mapped_column(String(150), server_default="")
+    campaign: Mapped[str] = mapped_column(String(100), server_default="")
+    severity: Mapped[Severity] = mapped_column(String(10))
+    text: Mapped[str] = mapped_column(Text)
+    action_taken: Mapped[str] = mapped_column(Text, server_default="")
+    request_id: Mapped[int | None] = mapped_column(BigInteger)
+    began_at: Mapped[datetime] = mapped_column(AwareTime)
+    ended_at: Mapped[datetime | None] = mapped_column(AwareTime)

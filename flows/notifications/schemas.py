@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import (
     BaseModel,
@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from flows.common.text import Text
+from flows.notifications.alarms.options import AlarmKind, AlarmOptions
 from flows.notifications.domain.words import WATCHABLE, Outcome, SubjectKind, WatchFor, What
 
 _Name = Annotated[Text, StringConstraints(max_length=150, strip_whitespace=True)]
@@ -27,6 +28,7 @@ Email = Annotated[
         pattern=r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])$",
     ),
 ]
+_ALARM_KINDS: Final = ", ".join(AlarmKind)
 
 
 class _Form(BaseModel):
@@ -56,6 +58,21 @@ class RuleForm(_Form):
         default_factory=dict, max_length=10, description="Of an alarm: its limits."
     )
     is_enabled: bool = Field(True, description="Whether it is in force.")
+
+    @field_validator("name")
+    @classmethod
+    def _is_an_alarm(cls, name: str, info: ValidationInfo) -> str:
+        if name and info.data.get("what") is What.ALARM and name not in set(AlarmKind):
+            raise ValueError(f"there is no alarm {name!r}; there are: {_ALARM_KINDS}")
+        return name
+
+    @field_validator("options")
+    @classmethod
+    def _are_of_an_alarm(cls, options: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        if options and info.data.get("what") is not What.ALARM:
+            raise ValueError("only a rule on alarms has options")
+        AlarmOptions.model_validate(options)
+        return options
 
     def columns(self) -> dict[str, Any]:
         """The columns of its row, but for channel and author."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from blocks.panda_server import PandaTask
 from blocks.pcs_service import Attempt, ProdTask
 from flows.submission.domain.inputs import INPUTS_FAILED
+
+_PERCENT: Final = 100
 
 
 @dataclass(frozen=True)
@@ -131,10 +134,19 @@ def _unsubmitted_names(task: ProdTask) -> Iterator[str]:
 
 
 def _counts_changed(attempt: Attempt, seen: PandaTask) -> bool:
-    """Whether PCS is to learn how many inputs failed: of a task that has ended."""
-    if not seen.is_ended or seen.inputs_failed is None:
+    """Whether PCS is to learn how many inputs failed.
+
+    Of a task that has ended, exactly; of one that works, to a hundredth of its inputs: each piece
+    of news is a call to PCS.
+    """
+    if seen.inputs_failed is None:
         return False
-    return bool(attempt.metadata.get(INPUTS_FAILED) != seen.inputs_failed)
+    known = attempt.metadata.get(INPUTS_FAILED)
+    if seen.is_ended:
+        return bool(known != seen.inputs_failed)
+    return bool(
+        _PERCENT * abs(seen.inputs_failed - (known or 0)) >= max(seen.inputs or 0, _PERCENT)
+    )
 
 
 def in_turn(numbers: Sequence[int], most: int, turn: int) -> list[int]:

@@ -1,5 +1,7 @@
 """What the tasks at PanDA mean for PCS: survivors of a name, and news."""
 
+import pytest
+
 from blocks.panda_server import PandaTask
 from flows.submission.domain.states import (
     StatusNews,
@@ -73,6 +75,14 @@ def test_a_count_of_failed_inputs_that_pcs_does_not_have_is_news():
     )
     ours = task("completed", 41, [attempt(1, 41, "finished")])
     assert news([ours], [finished]) == [StatusNews(ours, NAME, 41, "finished", 100, 4)]
+
+
+@pytest.mark.parametrize(("failed", "is_news"), [(0, False), (9, False), (10, True), (20, True)])
+def test_of_a_task_that_works_failed_inputs_are_news_by_the_hundredth(failed, is_news):
+    row = {"jeditaskid": 41, "taskname": NAME, "status": "running", "nfiles": 1000}
+    seen = PandaTask.from_row(row | {"nfilesfailed": failed})
+    ours = task("submitted", 41, [attempt(1, 41, "running")])
+    assert bool(news([ours], [seen])) is is_news
 
 
 def test_what_is_asked_for_singly_takes_turns():
