@@ -46,6 +46,14 @@ def bridge() -> None:
 
 
 @app.command()
+def notifier() -> None:
+    """Run the notifier: tells people what happened, by rules and watches."""
+    from deployments.notifier import service  # noqa: PLC0415
+
+    _run(service.run)
+
+
+@app.command()
 def scanner(
     *, once: Annotated[bool, typer.Option("--once", help="Scan once and end.")] = False
 ) -> None:

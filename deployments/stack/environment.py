@@ -36,9 +36,12 @@ _FIXED = {
     "MALLOC_ARENA_MAX": "2",  # a part with threads is 6 % smaller
 }
 _GROUPS = {
-    Zone.WEB: {"stack", "api", "stream", "fastmon", "agents", "pcs", "payload_logs", "provenance"},
+    Zone.WEB: {
+        "stack", "api", "stream", "fastmon", "agents", "pcs", "payload_logs", "provenance",
+        "notifications",
+    },
     Zone.SERVER: {"stack", "database", "prefect", "sandbox"},
-}
+}  # fmt: skip
 _ALSO = {Zone.WEB: {("database", "pool_size")}}
 _SET_HERE = {
     ("stack", "state_dir"),

@@ -24,6 +24,9 @@ BROKER = "broker"
 BRIDGE = "bridge"
 """The part that takes from the message bus, and publishes to it."""
 
+NOTIFIER = "notifier"
+"""The part that tells people what happened."""
+
 EXIT_DELIBERATE = 100
 """The status of what ended because it was asked to by the bus: it is not started again.
 
@@ -33,7 +36,10 @@ Source: ops contract section 6.1.
 SANDBOX = ("postgres", "panda", *GRID, BROKER)
 """The parts of a sandbox without the stack."""
 
-NAMES = ("postgres", "panda", *GRID, BROKER, "prefect", "api", "relay", "worker", BRIDGE, "scanner")
+NAMES = (
+    "postgres", "panda", *GRID, BROKER, "prefect", "api", "relay", "worker", BRIDGE, NOTIFIER,
+    "scanner",
+)  # fmt: skip
 """Every part that there can be, in the order of their start."""
 
 
@@ -92,6 +98,7 @@ def parts_of(settings: Settings, given: Mapping[str, str]) -> tuple[Part, ...]:
             stop_seconds=settings.worker.drain_seconds + settings.stack.stop_seconds,
             is_group_stopped=False,  # it drains: what it runs is its own to stop
         ),
+        _part(NOTIFIER, Zone.OPS, settings, given),
     ]
     if settings.database.url is None:
         postgres = replace(

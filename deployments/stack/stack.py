@@ -21,7 +21,7 @@ from deployments.stack.errors import PartFailed, ShutDownByBus, StackDown, faile
 from deployments.stack.layout import Layout
 from deployments.stack.lock import UpLock
 from deployments.stack.logs import last_error, last_words
-from deployments.stack.parts import BRIDGE, BROKER, GRID, parts_of
+from deployments.stack.parts import BRIDGE, BROKER, GRID, NOTIFIER, parts_of
 from deployments.stack.ports import check_free, ports_of
 from deployments.stack.readiness import answers
 from deployments.stack.supervise import Supervisor
@@ -267,7 +267,7 @@ class Stack:
         steps = [
             ["postgres"],
             ["panda", *GRID, BROKER, "prefect", "api"],
-            ["relay", "worker", BRIDGE, "scanner"],
+            ["relay", "worker", BRIDGE, NOTIFIER, "scanner"],
         ]
         present = [[name for name in step if name in self.part_names] for step in steps]
         return [step for step in present if step]
@@ -285,7 +285,7 @@ class Stack:
             return grid.readiness(self.settings, part)
         if part == BROKER:
             return lambda: accepts(self.settings)
-        if part in {"relay", "worker", BRIDGE}:
+        if part in {"relay", "worker", BRIDGE, NOTIFIER}:
             return lambda: self.layout.is_ready(part, self._control.state(part).pid)
         return lambda: self._control.state(part).is_running
 

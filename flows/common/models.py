@@ -146,6 +146,7 @@ class PartKind(StrEnum):
     WORKER = "worker"
     RELAY = "relay"
     BRIDGE = "bridge"
+    NOTIFIER = "notifier"
 
 
 class OpsPart(Base):

@@ -15,6 +15,7 @@ from flows.common.settings.bus import BusSettings
 from flows.common.settings.env_file import env_file
 from flows.common.settings.fastmon import FastmonSettings
 from flows.common.settings.forms import PREFIX, BadSetting
+from flows.common.settings.notifications import NotificationsSettings
 from flows.common.settings.production import PandaSettings, PcsSettings, SubmissionSettings
 from flows.common.settings.sandbox import SandboxSettings
 from flows.common.settings.services import (
@@ -62,6 +63,7 @@ class Settings(BaseModel):
     xrootd: XrootdSettings
     payload_logs: PayloadLogsSettings
     provenance: ProvenanceSettings
+    notifications: NotificationsSettings
     sandbox: SandboxSettings
 
 

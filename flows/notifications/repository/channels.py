@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session, undefer
 
 from blocks.errors import NotFound, Refused
 from flows.common.database import now
-from flows.notifications.domain.words import ChannelKind
-from flows.notifications.models import Channel
+from flows.notifications.domain.words import WAITING, ChannelKind, DeliveryState
+from flows.notifications.models import Channel, Notification
 
 
 class ChannelNotFound(NotFound):
@@ -78,12 +78,17 @@ def add(
 
 
 def remove(session: Session, name: str) -> None:
-    """Remove a channel, with the rules and watches that name it.
+    """Remove a channel, with the rules and watches that name it; what waits for it has failed.
 
     Raises:
         ChannelNotFound: There is none.
     """
     channel = named(session, name)
+    waiting = update(Notification).where(
+        Notification.channel_id == channel.id, Notification.state.in_(WAITING)
+    )
+    gone = {"state": DeliveryState.FAILED, "error": "its channel was removed", "ended_at": now()}
+    session.execute(waiting.values(gone))
     session.execute(delete(Channel).where(Channel.id == channel.id))
 
 

@@ -1,0 +1,21 @@
+"""What may become of a message instead of its delivery."""
+
+from __future__ import annotations
+
+from blocks.errors import OutsideUnavailable, ProdOpsError
+
+
+class ChannelUnavailable(OutsideUnavailable):
+    """The other side did not answer in time, or not now: the message is tried again."""
+
+
+class ChannelRefused(ProdOpsError):
+    """The message will not be taken, however often it is tried: the channel must be mended."""
+
+
+class ChannelUnknown(ProdOpsError):
+    """The message was handed over, and nobody knows whether it was taken."""
+
+
+class BadUrlFile(ChannelRefused):
+    """The file with the channel's URL cannot be used."""

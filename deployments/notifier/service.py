@@ -1,0 +1,113 @@
+"""`prodops notifier`: of several on a database one works: it follows what happens, and delivers."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from typing import Final
+
+from deployments.isolation import outlived
+from deployments.notifier.delivering import Deliverer
+from deployments.notifier.report import NotifierCondition, Report
+from deployments.notifier.taking import Taker
+from deployments.schema import await_schema
+from deployments.singletons import Singletons
+from deployments.stack.layout import Layout
+from flows.common import events
+from flows.common.database import make_engine, transaction
+from flows.common.database_errors import DatabaseUnavailable
+from flows.common.notifications import NotificationListener
+from flows.common.settings import Settings
+from flows.notifications.repository import channels, feed, outbox
+
+_LOCK: Final = "notifier"
+_TICK_SECONDS: Final = 0.5
+_BATCH_SECONDS: Final = 0.2  # a burst of events is taken together
+_LOOK_SECONDS: Final = 5.0
+_STAND_BY_SECONDS: Final = 1.0
+
+
+def run(settings: Settings) -> int:
+    """Run the notifier until SIGTERM; gives the process's exit code.
+
+    Raises:
+        SchemaDiffers: The database's schema is not the one of this version.
+    """
+    await_schema()
+    return _Service(settings).run()
+
+
+class _Service:
+    """One notifier's life."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._engine = make_engine(pool_size=6)  # this loop, the report, and each delivery
+        self._stopping = threading.Event()
+        self._report = Report(self._engine)
+        self._taker = Taker(self._engine)
+        self._looked_at = -float("inf")
+
+    def run(self) -> int:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._stopping.set())
+        with self._report.repeated(), Singletons() as locks:
+            while not self._stopping.is_set():
+                Layout(self._settings.stack.state_dir).say_ready("notifier")
+                try:
+                    self._stand_by_or_work(locks)
+                except DatabaseUnavailable as error:
+                    self._report.say(NotifierCondition.DATABASE_AWAY, str(error))
+                self._stopping.wait(_STAND_BY_SECONDS)
+        return 0
+
+    def _stand_by_or_work(self, locks: Singletons) -> None:
+        """Work, if no other notifier does, until the database is away or another has the lock.
+
+        Raises:
+            DatabaseUnavailable: Nobody knows who works.
+        """
+        if not locks.holds(_LOCK):
+            self._report.say(
+                NotifierCondition.STANDS_BY, "another notifier works on this database; this waits"
+            )
+            return
+        with transaction(self._engine) as session:
+            outbox.settle_lost(session)
+        self._report.say(NotifierCondition.READY, "")
+        with NotificationListener(events.CHANNEL) as listener:
+            deliverer = Deliverer(self._settings, self._engine, self._stopping)
+            try:
+                while not self._stopping.is_set() and locks.holds(_LOCK):
+                    self._round(deliverer)
+                    listener.wait(_TICK_SECONDS)
+                    self._stopping.wait(_BATCH_SECONDS)
+            finally:
+                deliverer.close()
+
+    def _round(self, deliverer: Deliverer) -> None:
+        """Take what happened, and deliver what is due.
+
+        Raises:
+            DatabaseUnavailable: It is away.
+        """
+        with transaction(self._engine) as session:
+            news = feed.news(session)
+        if news.happened:
+            with outlived("what happened cannot be told", ended_by=(DatabaseUnavailable,)):
+                while self._taker.take() and not self._stopping.is_set():
+                    pass
+        if news.happened or news.waits:
+            deliverer.start_due()
+        if time.monotonic() - self._looked_at > _LOOK_SECONDS:
+            self._looked_at = time.monotonic()
+            self._look()
+
+    def _look(self) -> None:
+        """Say how the channels are."""
+        with transaction(self._engine) as session:
+            away = [each for each in channels.every(session) if each.failing_since is not None]
+            said = "; ".join(f"channel {each.name}: {each.last_error}" for each in away)
+        condition = NotifierCondition.CHANNEL_AWAY if away else NotifierCondition.READY
+        self._report.say(condition, said)

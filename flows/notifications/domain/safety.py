@@ -1,0 +1,45 @@
+"""Foreign text made harmless: no markup, no mention of everybody, nothing invisible, not endless.
+
+Names, reasons and subjects come from peers, users and servers; whatever they hold is shown as text.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Final
+
+_JOINER: Final = "\u2060"  # word joiner: invisible, and no chat server reads a name across it
+_BROKEN: Final = {
+    "@": f"@{_JOINER}",  # @all, @channel, @here, and everybody's name
+    "<!": f"<{_JOINER}!",  # Slack's <!here>
+    "<@": f"<{_JOINER}@",
+    "<#": f"<{_JOINER}#",
+    "://": f":{_JOINER}//",  # no server follows it for a preview
+}
+_CODE: Final = str.maketrans({"`": "'"})
+
+
+def one_line(text: object, most: int) -> str:
+    """The text on one line, without what is invisible, at most so many characters."""
+    visible = "".join(_shown(each) for each in str(text)[: 4 * most])
+    line = " ".join(visible.split())
+    return line if len(line) <= most else f"{line[: most - 1].rstrip()}…"
+
+
+def plain(text: object, most: int) -> str:
+    """The text for a message without markup: it mentions nobody, and links nowhere."""
+    line = one_line(text, most)
+    for found, broken in _BROKEN.items():
+        line = line.replace(found, broken)
+    return line
+
+
+def code(text: object, most: int) -> str:
+    """The text as a code span of Markdown, in which nothing else is markup; empty: of nothing."""
+    line = plain(text, most).translate(_CODE)
+    return f"`{line}`" if line else ""
+
+
+def _shown(character: str) -> str:
+    """The character; a space for a control or format character, or one that is none."""
+    return " " if unicodedata.category(character).startswith("C") else character
