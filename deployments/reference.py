@@ -1,7 +1,7 @@
 """The generated pages: ``python -m deployments.reference [--check]``, in the source tree.
 
-Everything comes from the code (settings, command, OpenAPI, actions, messages) and nothing from the
-machine.
+Everything comes from the code (settings, command, OpenAPI, actions, messages, tools) and nothing
+from the machine.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from starlette.requests import HTTPConnection
 
 from api.http.app import create_app
 from api.http.errors import Rejection
-from deployments import catalogue
+from deployments import catalogue, tools_page
 from deployments.asyncapi import document
 from deployments.asyncapi import page as messages_page
 from deployments.cli import app as command
@@ -62,6 +62,7 @@ def pages() -> dict[str, str]:
         "docs/reference/actions.md": _actions_page(),
         "docs/reference/asyncapi.yaml": document.as_yaml(),
         "docs/reference/messages.md": messages_page.text(),
+        "docs/reference/mcp.md": tools_page.text(),
         "deployments/prefect.yaml": catalogue.prefect_yaml(),
     }
 
@@ -231,7 +232,8 @@ def _api_page(routes: Iterable[tuple[str, str, str, str]]) -> str:
         "The whole description, with forms and examples, is in [openapi.json](openapi.json); a",
         "running API shows it at `/docs`. A path without its trailing slash is served too. With",
         "`PRODOPS_ROOT_PATH` every path has that prefix. Refusals are described in",
-        "[refusals.md](refusals.md).",
+        "[refusals.md](refusals.md). Assistants call the tools of [the MCP server](mcp.md) at",
+        "`/mcp/`.",
         "",
         "Who calls is known by a token (`Authorization: Token KEY`, or `Bearer`), by a browser's",
         "session, or by one of `PRODOPS_API_TRUSTED_PROXIES` that names the user in",

@@ -62,6 +62,12 @@ def named(session: Session, names: Collection[str]) -> list[AgentLine]:
     return _lines(session, AGENTS.rows.order_by(None).where(which), len(names))
 
 
+def in_namespace(session: Session, namespace: str, limit: int) -> list[AgentLine]:
+    """The agents of a namespace that were heard last, at most `limit`, by their names."""
+    which = AGENTS.table.c.namespace == namespace
+    return _lines(session, AGENTS.rows.order_by(None).where(which), limit)
+
+
 def _lines(session: Session, query: Select[Any], limit: int) -> list[AgentLine]:
     last = query.order_by(AGENTS.table.c.last_heartbeat.desc().nulls_last()).limit(limit)
     found = [AgentLine.model_validate(dict(row)) for row in session.execute(last).mappings()]

@@ -110,6 +110,22 @@ class Gatekeeper:
         caller.require(scope)
         return caller
 
+    async def assistant(self, connection: HTTPConnection) -> Caller:
+        """For whom an assistant calls a tool; what that takes, the tool says.
+
+        Source: ops contract section 5.1 (missing 401, wrong 403).
+
+        Raises:
+            Rejection: 401, where nobody is known; 403, where the token is not good; 415, where the
+                sign is missing that it is no other site's page.
+        """
+        caller = await self.caller(connection)
+        if not caller.is_known:
+            raise Rejection(401, {"detail": NOT_PROVIDED}, {"WWW-Authenticate": "Bearer"})
+        if caller.means is not Means.TOKEN and not _is_signed(connection):
+            raise Rejection(415, {"detail": _NO_SIGN})
+        return caller
+
     async def listener(self, connection: HTTPConnection) -> Caller:
         """Who listens to the stream: 401 for all others, whatever they sent.
 

@@ -8,7 +8,7 @@ from typing import Final
 from fastapi.routing import RouteContext, iter_route_contexts
 from starlette.datastructures import MutableHeaders
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Match
+from starlette.routing import Match, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _JSON: Final = ["application/json"]
@@ -52,7 +52,7 @@ def _options(scope: Scope) -> Response | None:
     """The answer to OPTIONS; None where a route answers it, or there is none of that path."""
     routes = list(_routes(scope))
     allowed = _allowed(routes)
-    if not routes or "OPTIONS" in allowed:
+    if not routes or "OPTIONS" in allowed or _answers_itself(routes):
         return None
     headers = {"Allow": ", ".join([*allowed, "OPTIONS"])}
     for route in routes:
@@ -65,11 +65,14 @@ def _options(scope: Scope) -> Response | None:
 
 def _with_all_methods(scope: Scope, send: Send) -> Send:
     """`send` that completes the Allow of a 405: Starlette names those of one route of the path."""
+    asked = dict(scope)  # what is mounted changes the path that routes match
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start" and message["status"] == 405:  # noqa: PLR2004
-            methods = [*_allowed(list(_routes(scope))), "OPTIONS"]
-            MutableHeaders(scope=message)["Allow"] = ", ".join(dict.fromkeys(methods))
+            routes = list(_routes(asked))
+            if not _answers_itself(routes):
+                methods = [*_allowed(routes), "OPTIONS"]
+                MutableHeaders(scope=message)["Allow"] = ", ".join(dict.fromkeys(methods))
         await send(message)
 
     return sending
@@ -80,6 +83,11 @@ def _routes(scope: Scope) -> Iterator[RouteContext]:
     for route in iter_route_contexts(scope["app"].routes):
         if route.matches(scope)[0] is not Match.NONE:
             yield route
+
+
+def _answers_itself(routes: list[RouteContext]) -> bool:
+    """Whether the path is that of a mounted application, which knows its methods alone."""
+    return any(isinstance(route.original_route, Mount) for route in routes)
 
 
 def _allowed(routes: list[RouteContext]) -> list[str]:

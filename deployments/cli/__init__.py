@@ -14,6 +14,7 @@ from deployments.cli import agents, parts, requests, tokens, users
 from deployments.cli.bench import app as bench_app
 from deployments.cli.fastmon.daq import daq_app
 from deployments.cli.fastmon.watch import fastmon_app
+from deployments.cli.mcp import serve_stdio
 from deployments.cli.notifications import app as notify_app
 from deployments.cli.payload_logs.command import print_log
 from deployments.cli.provenance import app as provenance_app
@@ -42,6 +43,7 @@ app.add_typer(notify_app, name="notify")
 app.add_typer(fastmon_app, name="fastmon")
 app.add_typer(daq_app, name="daq")
 app.command("agent")(agents.run_agent)
+app.command("mcp")(serve_stdio)
 app.add_typer(testbed_app, name="testbed")
 app.add_typer(bench_app, name="bench")
 app.add_typer(sandbox_app, name="sandbox")

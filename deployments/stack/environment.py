@@ -37,7 +37,7 @@ _FIXED = {
 }
 _GROUPS = {
     Zone.WEB: {
-        "stack", "api", "stream", "fastmon", "agents", "pcs", "payload_logs", "provenance",
+        "stack", "api", "stream", "mcp", "fastmon", "agents", "pcs", "payload_logs", "provenance",
         "notifications",
     },
     Zone.SERVER: {"stack", "database", "prefect", "sandbox"},

@@ -21,7 +21,7 @@ from blocks.message_broker.inbox import Inbox
 from deployments.broker_access import access_of
 from flows.common.database import now
 from flows.common.settings.bus import BusSettings
-from flows.testbed.domain import Verb
+from flows.testbed.domain import Verb, control_queue
 
 _TICK_SECONDS: Final = 1.0
 _MOST_BYTES: Final = 1 << 16
@@ -39,11 +39,6 @@ _VERBS: Final = {
 _log = logging.getLogger("prodops.controller")
 
 Do = Callable[[Verb, str | None, str | None], dict[str, Any]]
-
-
-def control_queue(user: str) -> str:
-    """The queue of a user's commands."""
-    return f"/queue/agent_control.{user}"
 
 
 @dataclass

@@ -74,10 +74,16 @@ def take_in(
     Raises:
         DatabaseUnavailable: Nothing was stored.
     """
-    at = now()
     with transaction(engine) as session:
-        verdicts = bring_about(session, messages, at=at, source=source)
-        ids = events.commit(session, [events.message_event(each.body, at=at) for each in messages])
+        return commit(session, messages, at=now(), source=source)
+
+
+def commit(
+    session: Session, messages: Sequence[Incoming], *, at: datetime, source: str
+) -> list[tuple[int, Verdict]]:
+    """Do as :func:`take_in` does, in a session, which is committed."""
+    verdicts = bring_about(session, messages, at=at, source=source)
+    ids = events.commit(session, [events.message_event(each.body, at=at) for each in messages])
     return list(zip(ids, verdicts, strict=True))
 
 

@@ -51,6 +51,11 @@ def controller_name(user: str) -> str:
     return f"agent-manager-{user}"
 
 
+def control_queue(user: str) -> str:
+    """The queue of a user's commands on the bus (contract section 7.3)."""
+    return f"/queue/agent_control.{user}"
+
+
 def start_one(user: str) -> str:
     """What to do where no controller runs."""
     return f"no controller of {user} runs: start one by `testbed controller`"
@@ -71,6 +76,12 @@ def standing(
     if recorded.state is CommandState.TAKEN and taken_at is not None and at >= taken_at + ANSWER:
         return Standing(CommandState.FAILED, unanswered(taken_by), taken_at + ANSWER)
     return recorded
+
+
+def is_unanswered(error: str | None, taken_by: str | None) -> bool:
+    """Whether that is why a command failed: it may have been done all the same."""
+    host = (taken_by or "").partition(":")[0]
+    return error in {unanswered(taken_by), unanswered(host)}
 
 
 def unanswered(taken_by: str | None) -> str:

@@ -26,6 +26,15 @@ _CONTROLLER: Final = text("""
     SELECT last_heartbeat, status <> 'EXITED' AS is_there FROM swf_systemagent
     WHERE instance_name = :name
 """)
+_DESCRIBED: Final = text("""
+    SELECT last_heartbeat, status, operational_state, description, metadata
+    FROM swf_systemagent WHERE instance_name = :name
+""")
+_NAMESPACE: Final = text("""
+    SELECT coalesce(
+        (SELECT nullif(namespace, '') FROM swf_systemagent WHERE instance_name = :name),
+        (SELECT min(name) FROM swf_namespace WHERE owner = :user HAVING count(*) = 1))
+""")
 
 
 class CommandNotFound(NotFound):
@@ -40,10 +49,54 @@ class Controller:
     is_there: bool
 
 
+@dataclass(frozen=True)
+class Described:
+    """What a user's controller says of itself; `metadata` in the original's keys.
+
+    Source: fastmon contract section 7.3.
+    """
+
+    heard_at: datetime | None
+    status: str
+    operational_state: str
+    description: str
+    metadata: Any
+
+    def said(self, key: str) -> Any:
+        """A value of the metadata; None where it says none."""
+        return self.metadata.get(key) if isinstance(self.metadata, dict) else None
+
+    def is_there(self, at: datetime) -> bool:
+        """Whether it was heard not long ago, and did not say that it ended."""
+        is_heard = self.heard_at is not None and self.heard_at >= at - domain.HEARD
+        return is_heard and self.status != "EXITED"
+
+    @property
+    def programs(self) -> dict[str, str]:
+        """The states of its programs, in the supervisor's words, by name."""
+        found = self.said("programs")
+        return {str(name): str(state) for name, state in found.items()} if found else {}
+
+
 def controller_of(session: Session, user: str) -> Controller | None:
     """The user's controller; None where there was never one."""
     row = session.execute(_CONTROLLER, {"name": domain.controller_name(user)}).first()
     return None if row is None else Controller(row.last_heartbeat, row.is_there)
+
+
+def described_controller(session: Session, user: str) -> Described | None:
+    """What the user's controller says of itself; None where there was never one."""
+    row = session.execute(_DESCRIBED, {"name": domain.controller_name(user)}).first()
+    return None if row is None else Described(*row)
+
+
+def namespace_of(session: Session, user: str) -> str | None:
+    """The namespace of a user's testbed: what its controller says, else the only one of the user.
+
+    None where neither tells.
+    """
+    values = {"name": domain.controller_name(user), "user": user}
+    return cast("str | None", session.scalar(_NAMESPACE, values))
 
 
 def add(session: Session, wanted: Mapping[str, Any], proof: Proof | None) -> int:

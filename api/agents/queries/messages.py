@@ -133,6 +133,14 @@ MESSAGES: Final = Collection(
 )
 
 
+def senders(session: Session, execution_id: str) -> list[str]:
+    """The agents that have sent messages of an execution."""
+    rows = MESSAGES.rows.where(MESSAGES.filters["execution_id"].column == execution_id)
+    sender = MESSAGES.filters["sender_agent"].column
+    found = session.scalars(rows.with_only_columns(sender, maintain_column_froms=True).distinct())
+    return [each for each in found if each is not None]
+
+
 def remove(session: Session, key: Key) -> None:
     """Delete a message that was only stored.
 

@@ -14,7 +14,6 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from pydantic import BaseModel, Field, PlainValidator, WithJsonSchema
 
 from api.agents.queries import logs
-from api.agents.rate import Rate
 from api.http.access import Reader
 from api.http.background import running
 from api.http.collections.routes import Resource, make_reading_router
@@ -35,6 +34,7 @@ from api.http.fields import (
 from api.http.forms import body as _body
 from api.http.forms import read_body
 from api.http.group_commit import GroupCommit
+from api.http.rate import Rate
 from api.http.routers import PrefixRouter
 from api.http.sessions import read
 from api.http.silence import RestRoute

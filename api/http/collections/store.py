@@ -133,6 +133,31 @@ def page(
     return session.execute(query.limit(limit).offset(offset)).mappings().all()
 
 
+def newest(
+    session: Session,
+    collection: Collection,
+    *wanted: ColumnElement[bool],
+    order: Sequence[ColumnElement[Any]] = (),
+    limit: int,
+    offset: int,
+) -> tuple[int, Sequence[Record]]:
+    """How many rows the conditions leave, and so many of them from an offset on, newest first.
+
+    Args:
+        session: The database.
+        collection: Whose rows.
+        *wanted: What holds for each.
+        order: By what they are ordered, where not by the collection's order.
+        limit: How many at most.
+        offset: How many are left out before.
+    """
+    query = collection.rows.where(*wanted)
+    counted = query.with_only_columns(func.count(), maintain_column_froms=True)
+    last_first = [each.desc().nulls_last() for each in order or collection.order]
+    rows = session.execute(query.order_by(*last_first).limit(limit).offset(offset))
+    return session.scalar(counted) or 0, rows.mappings().all()
+
+
 def rows_after(
     session: Session, collection: Collection, wanted: Values, *, last: Record | None, limit: int
 ) -> Sequence[Record]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Select, func, select
@@ -21,10 +22,11 @@ _EXECUTION_ID: Final = RunState.meta["execution_id"].astext
 
 @dataclass(frozen=True, kw_only=True)
 class Filter:
-    """Which executions are listed; an empty text filters nothing."""
+    """Which executions are listed; an empty text filters nothing, nor does None."""
 
     namespace: str = ""
     status: str = ""
+    since: datetime | None = None
 
 
 def page(
@@ -59,6 +61,8 @@ def _matching(query: Select[Any], wanted: Filter) -> Select[Any]:
         query = query.where(WorkflowExecution.namespace == wanted.namespace)
     if wanted.status:
         query = query.where(WorkflowExecution.status == wanted.status)
+    if wanted.since is not None:
+        query = query.where(WorkflowExecution.start_time >= wanted.since)
     return query
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, func, literal_column, select
+from sqlalchemy import ColumnElement, and_, func, literal_column, or_, select
 from sqlalchemy.orm import Session
 
 from api.agents import lines
@@ -50,11 +50,25 @@ def page(
     limit: int = SHOWN,
 ) -> list[MessageView]:  # fmt: skip
     """The newest messages, of a type or of all; older than one of them."""
+    wanted = [_of(execution), Event.id < before]
+    wanted += [Event.msg_type == msg_type] if msg_type else []
+    return _newest(session, wanted, limit)
+
+
+def of_types(
+    session: Session, execution: ExecutionView, msg_types: Sequence[str], *, limit: int = SHOWN
+) -> list[MessageView]:
+    """The newest messages of these types, of the run or naming the execution."""
+    is_its = or_(_of(execution), Event.execution_id == execution.execution_id)
+    return _newest(session, [is_its, Event.msg_type.in_(msg_types)], limit)
+
+
+def _newest(
+    session: Session, wanted: Sequence[ColumnElement[bool]], limit: int
+) -> list[MessageView]:
     columns = (Event.id, Event.at, Event.msg_type, Event.processed_by, Event.payload)
-    query = select(*columns).where(_of(execution), Event.id < before)
-    if msg_type:
-        query = query.where(Event.msg_type == msg_type)
-    rows = session.execute(query.order_by(Event.id.desc()).limit(limit)).mappings()
+    query = select(*columns).where(*wanted).order_by(Event.id.desc()).limit(limit)
+    rows = session.execute(query).mappings()
     return [
         MessageView.model_validate(
             {**row, "sender": _sender(row["payload"]) or row["processed_by"]}

@@ -15,6 +15,7 @@ from flows.common.settings.bus import BusSettings
 from flows.common.settings.env_file import env_file
 from flows.common.settings.fastmon import FastmonSettings
 from flows.common.settings.forms import PREFIX, BadSetting
+from flows.common.settings.mcp import McpSettings
 from flows.common.settings.notifications import NotificationsSettings
 from flows.common.settings.production import PandaSettings, PcsSettings, SubmissionSettings
 from flows.common.settings.sandbox import SandboxSettings
@@ -47,6 +48,7 @@ class Settings(BaseModel):
     prefect: PrefectSettings
     api: ApiSettings
     stream: StreamSettings
+    mcp: McpSettings
     worker: WorkerSettings
     relay: RelaySettings
     bus: BusSettings

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from dotenv import dotenv_values
 
+from api.http.tools.declaration import all_tools
 from deployments import reference
 from flows.common import actions
 from flows.common.settings import GROUPS, known_names, names_of, settings
@@ -109,6 +110,16 @@ def test_every_action_is_listed(generated):
     page = generated["docs/reference/actions.md"]
 
     assert [name for name in actions.all_actions() if f"## `{name}`" not in page] == []
+
+
+def test_every_tool_is_listed_with_its_names_and_its_answers_keys(generated):
+    page = generated["docs/reference/mcp.md"]
+    for tool in all_tools():
+        section = page.split(f"## `{tool.name}`\n")[1].split("\n## ", maxsplit=1)[0]
+        assert all(f"`{name}`" in section for name in tool.aliases)
+        assert all(f"| `{name}` | " in section for name in tool.form.model_fields)
+    assert "items have `name`, `agent_type`, `status`" in page
+    assert "| `status` | string | unset |" in page
 
 
 def parameters_of(page: str, action: str) -> dict[str, tuple[str, str]]:

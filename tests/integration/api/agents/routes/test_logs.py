@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from api.agents.queries import logs
-from api.agents.rate import Rate
+from api.http.rate import Rate
 from flows.agents.models import AppLog
 from flows.common.database import transaction
 

@@ -1,6 +1,6 @@
 """So much is taken at once, and so much a second."""
 
-from api.agents.rate import Rate
+from api.http.rate import Rate
 
 
 def test_two_seconds_worth_is_taken_at_once_and_then_what_time_gives():

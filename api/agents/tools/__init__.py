@@ -1,0 +1,1 @@
+"""What assistants may ask of agents, their logs, messages and namespaces."""

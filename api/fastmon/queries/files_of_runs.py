@@ -1,0 +1,63 @@
+"""STF files, TF files and TF slices as their rows record them, each with what it is of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, RowMapping, Select, func, select
+from sqlalchemy.orm import Session
+
+from flows.fastmon.models import FastmonFile, Run, StfFile, TfSlice
+
+Wanted = Sequence[ColumnElement[bool]]
+
+
+def stf_query() -> Select[Any]:
+    """STF files, each with its run's number and how many TF files were made of it."""
+    made = select(func.count()).where(FastmonFile.stf_file_id == StfFile.file_id)
+    return select(
+        *(column for column in StfFile.__table__.c if column.name != "run_id"),
+        Run.run_number,
+        made.scalar_subquery().label("tf_file_count"),
+    ).join_from(StfFile, Run, Run.run_id == StfFile.run_id)
+
+
+def tf_query() -> Select[Any]:
+    """TF files, each with its STF file's name and its run's number."""
+    return (
+        select(
+            *(column for column in FastmonFile.__table__.c if column.name != "stf_file_id"),
+            StfFile.stf_filename,
+            Run.run_number,
+        )
+        .join_from(FastmonFile, StfFile, StfFile.file_id == FastmonFile.stf_file_id)
+        .join(Run, Run.run_id == StfFile.run_id)
+    )
+
+
+def slice_query() -> Select[Any]:
+    """TF slices, each with the names of its TF file and its STF file."""
+    return (
+        select(
+            *(column for column in TfSlice.__table__.c if column.name != "tf_filename"),
+            FastmonFile.tf_filename,
+            StfFile.stf_filename,
+        )
+        .join_from(TfSlice, FastmonFile, FastmonFile.tf_file_id == TfSlice.fastmon_file_id)
+        .join(StfFile, StfFile.file_id == FastmonFile.stf_file_id)
+    )
+
+
+def page(
+    session: Session, query: Select[Any], created_at: Any, *, limit: int, offset: int
+) -> tuple[int, Sequence[RowMapping]]:
+    """How many rows a query has, and so many of them, the newest first."""
+    total = session.scalar(query.with_only_columns(func.count(), maintain_column_froms=True))
+    rows = session.execute(query.order_by(created_at.desc()).limit(limit).offset(offset))
+    return total or 0, rows.mappings().all()
+
+
+def one(session: Session, query: Select[Any], *wanted: ColumnElement[bool]) -> RowMapping | None:
+    """The row that the conditions leave; None where there is none."""
+    return session.execute(query.where(*wanted)).mappings().first()

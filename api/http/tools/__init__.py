@@ -1,0 +1,1 @@
+"""What the capabilities' tools for assistants share: `api/<capability>/tools.py` declares them."""

@@ -1,0 +1,114 @@
+"""Arguments of a call: read into the tool's form, or refused in words that name them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, Field, ValidationError
+
+from api.http import fields
+from api.http.tools.declaration import CONFIRM, Tool
+from blocks.errors import Invalid, Refused
+from flows.common.database import now
+from flows.common.text import unkeepable
+
+LARGEST_ID: Final = 2**63 - 1
+LARGEST_LIMIT: Final = 1000
+
+Name = Annotated[str, Field(max_length=fields.LONGEST)]
+"""A name that rows are found by."""
+Text = Annotated[str, Field(max_length=500)]
+"""Words that rows are searched for."""
+Time = Annotated[fields.Time, Field(description="ISO 8601; without a zone, in UTC.")]
+Limit = Annotated[int, Field(ge=1, le=LARGEST_LIMIT, description="How many are answered at most.")]
+User = Annotated[str, Field(max_length=85, description="Unset: you.")]
+Offset = Annotated[int, Field(ge=0, le=LARGEST_ID, description="How many to leave out before.")]
+
+
+def since(start_time: datetime | None, *, hours: float) -> datetime:
+    """The time that was asked for, or so many hours ago."""
+    return start_time if start_time is not None else now() - timedelta(hours=hours)
+
+
+class Arguments:
+    """The arguments of a call, as they came and in the tool's form."""
+
+    def __init__(self, tool: Tool, given: Mapping[str, Any]) -> None:
+        """Read the arguments.
+
+        Raises:
+            Invalid: They are not of the form; names each, and what is accepted.
+            Refused: The tool wants to be confirmed.
+        """
+        sent = {name: value for name, value in given.items() if not _is_left_out(tool, name, value)}
+        _refuse_unknown(tool, sent)
+        if bad := {path: [why] for path, why in unkeepable(sent)}:
+            raise Invalid(bad, of=tool.name)
+        try:
+            self.form: BaseModel = tool.form.model_validate(sent)
+        except ValidationError as error:
+            raise Invalid(_texts(tool, error), of=tool.name) from None
+        if tool.confirm and not getattr(self.form, CONFIRM):
+            raise Refused(
+                f"{tool.name} {tool.confirm}. Ask the person whether that is wanted; if so, "
+                "call it again with confirm=true."
+            )
+        self._sent = sent
+
+    @property
+    def by_name(self) -> dict[str, Any]:
+        """The values, without the confirmation."""
+        names = type(self.form).model_fields.keys() - {CONFIRM}
+        return {name: getattr(self.form, name) for name in names}
+
+    @property
+    def zoneless(self) -> list[str]:
+        """The names of the times that came without a zone."""
+        return [name for name, value in self.by_name.items() if self._is_zoneless(name, value)]
+
+    def _is_zoneless(self, name: str, value: object) -> bool:
+        sent = self._sent.get(name)
+        if not isinstance(value, datetime) or not isinstance(sent, str):
+            return False
+        return datetime.fromisoformat(sent).tzinfo is None
+
+
+def _is_left_out(tool: Tool, name: str, value: object) -> bool:
+    """Whether an argument stands for none: assistants send "" for what they leave out."""
+    info = tool.form.model_fields.get(name)
+    return value in ("", None) and info is not None and not info.is_required()
+
+
+def _refuse_unknown(tool: Tool, sent: Mapping[str, Any]) -> None:
+    known = list(tool.form.model_fields)
+    unknown = {name: [_hint(name, known)] for name in sent if name not in known}
+    if unknown:
+        raise Invalid(unknown, of=tool.name)
+
+
+def _hint(name: str, known: list[str]) -> str:
+    if not known:
+        return "There is no such argument. This tool takes none."
+    close = difflib.get_close_matches(name, known, n=1)
+    meant = f" Did you mean {close[0]}?" if close else ""
+    return f"There is no such argument.{meant} This tool takes: {', '.join(known)}."
+
+
+def _texts(tool: Tool, error: ValidationError) -> dict[str, list[str]]:
+    texts: dict[str, list[str]] = {}
+    for name, text in _errors(tool, error):
+        texts.setdefault(name, []).append(text)
+    return texts
+
+
+def _errors(tool: Tool, error: ValidationError) -> Iterator[tuple[str, str]]:
+    for item in error.errors():
+        name = ".".join(str(part) for part in item["loc"]) or "arguments"
+        if item["type"] == "missing":
+            accepted = ", ".join(tool.form.model_fields)
+            yield name, f"This argument is required; this tool takes: {accepted}."
+        else:
+            yield name, str(item["msg"]).removeprefix("Value error, ")

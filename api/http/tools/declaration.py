@@ -1,0 +1,171 @@
+"""How a tool is declared: a function of a call and its arguments, in `api/<capability>/tools.py`.
+
+The arguments' types make the form that assistants see; the docstring tells them when to use it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar, get_type_hints
+
+from fastapi import Request
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from api.http import folders
+from api.http.tools.calls import Call
+from blocks.errors import ProdOpsError
+from flows.common.callers import Caller, Scope
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+Follow = Callable[[Request, Caller, Any], Awaitable[Any]]
+CONFIRM: Final = "confirm"
+
+
+class ToolNameTaken(ProdOpsError):
+    """Two tools have one name, and an assistant could mean either."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tool:
+    """A tool that assistants call.
+
+    Attributes:
+        name: What it is called by.
+        aliases: Other names of the same tool: the original's.
+        description: When to use it and when not, in one to three sentences.
+        function: Gives the answer, a model or a mapping: of a `Call`, then the arguments.
+        form: The arguments; what it does not know is refused.
+        takes_form: Whether the function is given the form as a whole.
+        scope: What a caller must have.
+        writes: Whether it changes anything.
+        is_destructive: Whether what it changes cannot be had back.
+        is_idempotent: Whether the same call again changes nothing more.
+        confirm: What it does that the person is to agree to first; empty: nothing.
+        follow: Completes the answer when the call's transaction is committed: waits for what
+            comes of it, for a few seconds; None: the answer is whole.
+    """
+
+    name: str
+    aliases: tuple[str, ...]
+    description: str
+    function: Callable[..., Any]
+    form: type[BaseModel]
+    takes_form: bool
+    scope: Scope
+    writes: bool
+    is_destructive: bool
+    is_idempotent: bool
+    confirm: str
+    follow: Follow | None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All its names."""
+        return (self.name, *self.aliases)
+
+
+@dataclass
+class Toolbox:
+    """The tools of a module, in order; `toolbox` in `api/<capability>/tools.py`."""
+
+    tools: list[Tool] = field(default_factory=list)
+
+    def tool(
+        self,
+        name: str,
+        *aliases: str,
+        scope: Scope = Scope.READ,
+        writes: bool | None = None,
+        is_destructive: bool = False,
+        is_idempotent: bool = False,
+        confirm: str = "",
+        follow: Follow | None = None,
+    ) -> Callable[[Function], Function]:
+        """Declare the function as a tool.
+
+        Args:
+            name: What it is called by.
+            *aliases: Other names of the same tool.
+            scope: What a caller must have; gates may want more.
+            writes: Whether it changes anything; unset: where it takes more than reading.
+            is_destructive: Whether what it changes cannot be had back.
+            is_idempotent: Whether the same call again changes nothing more.
+            confirm: What it does that the person is to agree to first, as the end of the sentence
+                "Confirm that it …"; adds the argument `confirm`.
+            follow: Completes the answer when the call's transaction is committed.
+        """
+
+        def declared(function: Function) -> Function:
+            takes_form, form = _form_of(function, confirm)
+            self.tools.append(
+                Tool(
+                    name=name,
+                    aliases=aliases,
+                    description=_description(function, scope),
+                    function=function,
+                    form=form,
+                    takes_form=takes_form,
+                    scope=scope,
+                    writes=scope is not Scope.READ if writes is None else writes,
+                    is_destructive=is_destructive,
+                    is_idempotent=is_idempotent,
+                    confirm=confirm,
+                    follow=follow,
+                )
+            )
+            return function
+
+        return declared
+
+
+def all_tools() -> list[Tool]:
+    """Every tool of every capability, by name.
+
+    Raises:
+        ToolNameTaken: Two of them have one name.
+    """
+    found: dict[str, Tool] = {}
+    tools = sorted(_declared(), key=lambda each: each.name)
+    for tool in tools:
+        for name in tool.names:
+            if name in found:
+                raise ToolNameTaken(f"two tools have the name {name}; rename one of them")
+            found[name] = tool
+    return tools
+
+
+def _declared() -> Iterator[Tool]:
+    for module in folders.modules("tools"):
+        toolbox = getattr(module, "toolbox", None)
+        if isinstance(toolbox, Toolbox):
+            yield from toolbox.tools
+
+
+def _description(function: Callable[..., Any], scope: Scope) -> str:
+    text = " ".join((inspect.getdoc(function) or "").split())
+    return text if scope is Scope.READ else f"{text} Takes the scope {scope}."
+
+
+def _form_of(function: Callable[..., Any], confirm: str) -> tuple[bool, type[BaseModel]]:
+    """Whether the function takes a form as a whole, and the form of its arguments."""
+    hints = get_type_hints(function, include_extras=True)
+    assert hints.get(next(iter(inspect.signature(function).parameters))) is Call  # noqa: S101
+    arguments = list(inspect.signature(function).parameters.values())[1:]
+    forms = [hints[each.name] for each in arguments if _is_form(hints[each.name])]
+    fields: dict[str, Any] = {}
+    if confirm:
+        fields[CONFIRM] = (bool, Field(False, description=f"True, to confirm that it {confirm}."))
+    if forms:
+        [form] = forms
+        return True, create_model(form.__name__, __base__=form, **fields) if fields else form
+    for each in arguments:
+        default = ... if each.default is inspect.Parameter.empty else each.default
+        fields[each.name] = (hints[each.name], default)
+    name = "".join(word.title() for word in function.__name__.split("_"))
+    return False, create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
+
+
+def _is_form(hint: object) -> bool:
+    return isinstance(hint, type) and issubclass(hint, BaseModel)

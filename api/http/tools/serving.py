@@ -1,0 +1,106 @@
+"""A tool's call from its arguments to its answer; whatever goes wrong is said in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from fastapi import Request
+from sqlalchemy.exc import DBAPIError
+from starlette.concurrency import run_in_threadpool
+
+from api.http import errors
+from api.http.errors import Rejection
+from api.http.sessions import session_of
+from api.http.silence import unless_silent
+from api.http.tools.answers import bounded
+from api.http.tools.arguments import Arguments
+from api.http.tools.calls import Call
+from api.http.tools.declaration import Tool
+from blocks.errors import ProdOpsError
+from flows.common.callers import Caller
+from flows.common.database_errors import is_of_value
+
+TIMES: Final = "times"
+_PAGING: Final = ("limit", "offset")
+
+
+class ToolFailed(ProdOpsError):
+    """The call came to nothing; the text says why and what to do."""
+
+
+async def serve(
+    tool: Tool, given: Mapping[str, Any], *, caller: Caller, request: Request
+) -> dict[str, Any]:
+    """What the tool answers.
+
+    Raises:
+        ToolFailed: It answers nothing.
+    """
+    try:
+        caller.require(tool.scope, tool.name)
+        arguments = Arguments(tool, given)
+
+        def answered() -> Any:
+            return _answer(tool, arguments, caller, request)
+
+        if tool.writes:  # to its end: what is written may be there, whatever was answered
+            answer = await run_in_threadpool(answered)
+        else:
+            answer = await unless_silent(request, lambda: run_in_threadpool(answered))
+        if tool.follow is not None:
+            answer = await tool.follow(request, caller, answer)
+        return await run_in_threadpool(_whole, tool, arguments, answer)
+    except ProdOpsError as error:
+        raise _failed(error, request) from error
+    except DBAPIError as error:
+        if not is_of_value(error):
+            raise
+        raise ToolFailed("A value cannot be stored, or be compared with what is.") from error
+
+
+def _answer(tool: Tool, arguments: Arguments, caller: Caller, request: Request) -> Any:
+    with session_of(request) as session:
+        call = Call(caller, session, request)
+        if tool.takes_form:
+            return tool.function(call, arguments.form)
+        return tool.function(call, **arguments.by_name)
+
+
+def _whole(tool: Tool, arguments: Arguments, answer: Any) -> dict[str, Any]:
+    """The answer as it is sent."""
+    found = bounded(answer, narrow=_narrower(tool))
+    if names := arguments.zoneless:
+        found[TIMES] = f"UTC: {', '.join(names)} came without a zone"
+    return found
+
+
+def _narrower(tool: Tool) -> str:
+    """What the tool may be asked to answer less."""
+    names = list(tool.form.model_fields)
+    filters = ", ".join(name for name in names if name not in _PAGING)
+    ways = [f"by {filters}"] if filters else []
+    ways += ["with limit and offset"] if set(_PAGING) <= set(names) else []
+    return f"Ask for less, {' or '.join(ways)}." if ways else "The pages show all of it."
+
+
+def _failed(error: ProdOpsError, request: Request) -> ToolFailed:
+    text = str(error)
+    if isinstance(error, Rejection):
+        text = _in_words(error.body)
+    if isinstance(error, errors.PASSING):
+        errors.note(request, error)
+        text = f"{text}. Nothing was done; call it again in {errors.RETRY_SECONDS} s."
+    failed = ToolFailed(text)
+    failed.details = error.details
+    return failed
+
+
+def _in_words(body: Mapping[str, object]) -> str:
+    """What a refusal's body says, in one line."""
+    if set(body) <= {"detail", "error"}:
+        return " ".join(str(value) for value in body.values())
+    return "; ".join(
+        f"{name}: {' '.join(map(str, text)) if isinstance(text, list) else text}"
+        for name, text in body.items()
+    )

@@ -1,0 +1,1 @@
+"""The MCP server: the capabilities' tools, for assistants. It holds no credential."""

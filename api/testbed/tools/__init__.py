@@ -1,0 +1,1 @@
+"""What assistants may ask of users' testbeds, whose controllers do it on their own hosts."""

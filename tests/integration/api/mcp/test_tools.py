@@ -1,0 +1,230 @@
+"""Tools that write go through the gates of REST; what a tool refuses is said in words."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import text
+
+from flows.common.callers import Scope
+from flows.common.database import transaction
+from flows.common.database_errors import DatabaseUnavailable
+from flows.common.models import Event, Request
+from tests.integration.api.mcp.conftest import EXECUTION, STF
+from tests.support.mcp import Assistant
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.integration
+
+ME = "daq01:4711"
+
+
+def answered_by_a_controller(api, **answer) -> threading.Thread:
+    """Take the next command as the user's controller, and answer it."""
+
+    def work() -> None:
+        taking = {"user": "tester", "taken_by": ME}
+        path = "/api/testbed/commands/"
+        command = wait_until(lambda: api.post(f"{path}take/", json=taking).json()["command"])
+        api.post(f"{path}{command['id']}/answer/", json={"taken_by": ME, **answer})
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    return thread
+
+
+# ------------------------------------------------------------------ workflows
+
+
+def test_a_workflow_is_asked_for_in_the_namespace_of_ones_testbed(assistant, testbed, database):
+    begun = assistant.ask("swf_start_workflow", stf_count=3, duration=60)
+    assert begun["namespace"] == "torre1"
+    assert begun["params"] == {"stf_count": 3}
+    assert begun["config"] == "fast_processing_default"
+    with transaction(database.ops_engine) as session:
+        row = session.get(Request, begun["request"]["request_id"])
+        assert (row.action, row.requested_by, row.source) == ("run_workflow", "tester", "mcp")
+        assert row.parameters["duration_seconds"] == 60
+    assert not assistant.ask("start_workflow", stf_count=3, duration=60)["request"]["is_new"]
+    assert "runs a workflow already" in assistant.refusal("start_workflow", stf_count=4)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({}, "No one namespace of tester is known: name one"),
+        ({"namespace": "a", "config": "none"}, "there is no workflow configuration 'none'"),
+        ({"namespace": "a", "stf_count": -1}, "stf_count: Input should be greater"),
+        ({"namespace": "a", "name": "b"}, "name: There is no such argument. Did you mean"),
+    ],
+)
+def test_a_workflow_that_cannot_be_started_is_refused_in_words(assistant, arguments, words):
+    assert words in assistant.refusal("start_workflow", **arguments)
+
+
+def test_an_execution_whose_runner_is_gone_is_ended_once(assistant, testbed):
+    assert "no workflow runs as" in assistant.refusal("stop_workflow", execution_id=EXECUTION)
+    ended = assistant.ask("end_execution", execution_id=EXECUTION)
+    assert (ended["old_status"], ended["new_status"]) == ("running", "terminated")
+    assert assistant.ask("get_workflow_execution", execution_id=EXECUTION)["end_time"]
+    again = assistant.refusal("end_execution", execution_id=EXECUTION)
+    assert again == f"{EXECUTION} does not run: its status is terminated."
+
+
+def test_ending_what_another_executes_takes_the_scope_operate(served_api, testbed, database):
+    other = Assistant(served_api.url, database.create_token("eve"))
+    refused = other.refusal("end_execution", execution_id=EXECUTION)
+    assert "Ending what tester executes takes the scope operate" in refused
+
+
+def test_a_monitor_tells_phase_events_and_errors(assistant, testbed):
+    found = assistant.ask("get_workflow_monitor", execution_id=EXECUTION)
+    assert (found["phase"], found["status"]) == ("imminent", "running")
+    assert [each["type"] for each in found["events"]] == ["run_imminent"]
+    errors = {(each["source"], each["error"]) for each in found["errors"]}
+    assert errors == {("message", "the disk is full"), ("log", "cannot write 100 %_done")}
+
+
+# ------------------------------------------------------------------ testbeds
+
+
+def test_a_kill_succeeds_only_if_the_process_was_killed(assistant, testbed, api, database):
+    with transaction(database.ops_engine) as session:
+        session.execute(
+            text("UPDATE swf_systemagent SET instance_name = 'data-agent-tester-1'"
+                 " WHERE agent_type = 'data'")
+        )  # fmt: skip
+    controller = answered_by_a_controller(api, error="it has no process any more")
+    found = assistant.ask("swf_kill_agent", name="data-agent-tester-1")
+    controller.join()
+    assert (found["success"], found["killed"], found["new_state"]) == (False, False, "STARTING")
+    assert found["kill_error"] == "it has no process any more"
+    assert (found["pid"], found["hostname"]) == (4711, "daq01")
+    controller = answered_by_a_controller(api, result={"killed": "process 4711 was killed"})
+    found = assistant.ask("kill_agent", name="data-agent-tester-1")
+    controller.join()
+    assert (found["success"], found["killed"], found["new_state"]) == (True, True, "EXITED")
+
+
+def test_an_agent_is_started_by_its_users_controller(assistant, testbed, api):
+    controller = answered_by_a_controller(api, result={"started": ["data"]})
+    found = assistant.ask("start_supervised_agent", program_name="data")
+    controller.join()
+    assert found["success"]
+    assert found["command"]["result"] == {"started": ["data"]}
+    shown = assistant.ask("get_testbed_command", command_id=found["command"]["id"])
+    assert shown["state"] == "done"
+
+
+@pytest.mark.usefixtures("testbed")
+def test_a_command_without_its_controller_or_its_scope_is_refused_in_words(
+    assistant, served_api, database
+):
+    assert "no controller of olga runs" in assistant_with(
+        served_api, database, Scope.OPERATE
+    ).refusal("stop_user_testbed", username="olga")
+    assert "takes the scope operate" in assistant.refusal("stop_user_testbed", username="olga")
+    assert "There is no agent 'x'" in assistant.refusal("kill_agent", name="x")
+
+
+def assistant_with(served_api, database, *scopes: Scope) -> Assistant:
+    return Assistant(served_api.url, database.create_token("boss", *scopes))
+
+
+# ------------------------------------------------------------------ messages
+
+
+def test_a_message_is_stored_and_relayed_in_the_callers_name(assistant, testbed, database):
+    sent = assistant.ask("swf_send_message", message="Beam at 10", metadata={"shift": 1})
+    assert (sent["sender"], sent["namespace"]) == ("tester-personal-agent", "torre1")
+    with transaction(database.ops_engine) as session:
+        event = session.get(Event, sent["message_id"])
+        assert event.msg_type == "announcement"
+        assert event.payload["message"] == "Beam at 10"
+        assert event.payload["metadata"] == {"shift": 1}
+    assert assistant.ask("send_message", message="x", message_type="test")["namespace"] is None
+
+
+# ------------------------------------------------------------------ any tool
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "words"),
+    [
+        ("get_agent", {"name": "x"}, "There is no agent 'x'; list_agents"),
+        ("get_run", {"run_number": 1}, "There is no run 1; list_runs"),
+        ("get_run", {"run_number": 2**40}, "run_number: Input should be less than"),
+        ("get_stf_file", {}, "Give a file_id or an stf_filename"),
+        ("get_stf_file", {"file_id": "x"}, "file_id: Input should be a valid UUID"),
+        ("get_tf_slice", {"tf_filename": "x", "slice_id": 1}, "There is no slice 1 of x"),
+        ("get_log_entry", {"log_id": 1}, "There is no log record 1"),
+        ("get_workflow_monitor", {"execution_id": "x"}, "there is no execution 'x'"),
+        ("list_logs", {"level": "LOUD"}, "level: Input should be 'DEBUG', 'INFO'"),
+        ("list_agents", {"start_time": "0001-01-01"}, "start_time: Ensure the year"),
+    ],
+)
+def test_what_is_not_there_or_cannot_be_meant_is_said(assistant, tool, arguments, words):
+    assert words in assistant.refusal(tool, **arguments)
+
+
+def test_a_time_without_a_zone_is_in_utc_and_the_answer_says_so(assistant, testbed):
+    naive = testbed["stf"]["created_at"].removesuffix("Z")
+    found = assistant.ask("list_stf_files", start_time=naive, end_time=f"{naive}Z")
+    assert found["times"] == "UTC: start_time came without a zone"
+    assert [each["stf_filename"] for each in found["items"]] == [STF]
+
+
+def test_lists_are_paged(assistant, api):
+    for number in range(5):
+        api.post("/api/namespaces/ensure/", json={"name": f"n{number}", "owner": "o"})
+    first = assistant.ask("list_namespaces", limit=2)
+    assert ([each["name"] for each in first["items"]], first["has_more"]) == (["n0", "n1"], True)
+    last = assistant.ask("list_namespaces", limit=2, offset=4)
+    assert ([each["name"] for each in last["items"]], last["has_more"]) == (["n4"], False)
+
+
+def test_an_answer_of_megabytes_is_cut_and_says_how_to_ask_for_less(assistant, api):
+    log = {
+        "app_name": "a", "instance_name": "i", "level": 20, "levelname": "INFO", "module": "m",
+        "funcname": "f", "lineno": 1, "process": 1, "thread": 1, "message": "x" * 10_000,
+        "timestamp": "2026-08-01T12:00:00Z",
+    }  # fmt: skip
+    for _ in range(30):
+        assert api.post("/api/logs/", json=log).is_success
+    found = assistant.ask("list_logs", start_time="2026-08-01T00:00:00Z")
+    assert (found["total_count"], found["has_more"]) == (30, True)
+    assert "entries are left out" in found["left_out"][1]
+    assert "Ask for less, by app_name" in found["left_out"][-1]
+
+
+def test_a_bot_that_loops_is_told_when_to_call_again(monkeypatch, request):
+    monkeypatch.setenv("PRODOPS_MCP_CALLS_A_MINUTE", "3")
+    assistant = request.getfixturevalue("assistant")
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(lambda _: assistant.result("list_runs"), range(4)))
+    refused = [each.structured_content for each in results if each.is_error]
+    assert len(refused) == 1
+    assert (refused[0]["calls_a_minute"], refused[0]["retry_after_seconds"]) == (3, 20)
+    assert "call again in 20 s" in refused[0]["error"]
+
+
+def test_what_breaks_inside_is_not_shown(assistant, monkeypatch):
+    def broken(*_args, **_more):
+        raise ValueError("a secret")
+
+    monkeypatch.setattr("api.fastmon.queries.runs.page", broken)
+    result = assistant.result("list_runs")
+    assert result.is_error
+    assert result.content[0].text == "Error calling tool 'list_runs'"
+
+
+def test_a_database_that_is_away_is_said_with_when_to_come_again(assistant, monkeypatch):
+    def away(*_args, **_more):
+        raise DatabaseUnavailable("the database is unavailable")
+
+    monkeypatch.setattr("api.fastmon.queries.runs.page", away)
+    assert assistant.refusal("list_runs") == (
+        "the database is unavailable. Nothing was done; call it again in 2 s."
+    )
