@@ -8,10 +8,11 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from api.http.access import Asker, gatekeeper
 from api.http.errors import Problem, reading, writing
-from api.http.sessions import session_of
+from api.http.sessions import session_of, settings_of
 from api.http.silence import RestRoute
 from api.me import queries, views
 from api.me.views import AddressView, MadeTokenView, MeView, RevokedView, TokenForm, TokenView
+from blocks.errors import Invalid, Refused
 from flows.common import own_tokens
 from flows.notifications.repository import wishes
 from flows.notifications.schemas import AddressForm
@@ -52,8 +53,12 @@ def set_address(
 ) -> AddressView:
     """Your watches, and rules on what is your own, tell it; a new one replaces it."""
     _keep_to_oneself(response)
+    domains = settings_of(request).notifications.mail_domains
     with session_of(request) as session:
-        wishes.set_address(session, form.email, caller)
+        try:
+            wishes.set_address(session, form.email, caller, domains=domains)
+        except Refused as refused:
+            raise Invalid({"email": [str(refused)]}) from None
     return AddressView(email=form.email)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -28,17 +29,23 @@ def create(
         bool, typer.Option("--only", help="It permits nothing besides what --scope names.")
     ] = False,
     note: Annotated[str, typer.Option(help="What it is for.")] = "",
+    days: Annotated[
+        int | None,
+        typer.Option(min=1, max=36_500, help="Days until it ends; unset: when it is revoked."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Create a token and print it: it is shown only once."""
     from deployments.access import ops_session  # noqa: PLC0415
     from flows.common import access  # noqa: PLC0415
+    from flows.common.database import now  # noqa: PLC0415
 
     if is_only and not scope:
         raise ProdOpsError("--only takes a --scope")
     scopes = with_included({*(() if is_only else DEFAULT), *(scope or ())})
     with ops_session() as session:
-        key = access.create_token(session, owner, note, scopes=scopes)
+        expires_at = None if days is None else now() + timedelta(days=days)
+        key = access.create_token(session, owner, note, scopes=scopes, expires_at=expires_at)
     answer = {"owner": owner, "token": key, "scopes": in_order(scopes)}
     typer.echo(json.dumps(answer) if as_json else key)
 
@@ -57,22 +64,32 @@ def list_all(*, as_json: AsJson = False) -> None:
                 "scopes": " ".join(token.scopes),
                 "note": token.note,
                 "created": token.created_at,
+                "ends": token.expires_at,
+                "used": token.last_used_at,
+                "made_with": token.made_with_id,
                 "revoked": token.revoked_at,
             }
             for token in access.list_tokens(session)
         ]
-    columns = ["id", "owner", "scopes", "note", "created", "revoked"]
+    columns = ["id", "owner", "scopes", "note", "created", "ends", "used", "made_with", "revoked"]
     tables.show(rows, columns=columns, as_json=as_json)
 
 
 @app.command()
-def revoke(token_id: Annotated[int, typer.Argument(help="Its id, as `list` shows it.")]) -> None:
+def revoke(
+    token_id: Annotated[int, typer.Argument(help="Its id, as `list` shows it.")],
+    *,
+    with_made: Annotated[
+        bool, typer.Option("--with-made", help="Also those that were made with it.")
+    ] = False,
+) -> None:
     """Revoke a token: within seconds it is invalid, and its sessions and streams end."""
     from deployments.access import ops_session  # noqa: PLC0415
     from flows.common import access  # noqa: PLC0415
 
     with ops_session() as session:
-        token = access.revoke_token(session, token_id)
-    if token is None:
+        revoked = access.revoke_tokens(session, token_id, with_made=with_made)
+    if not revoked:
         raise ProdOpsError(f"there is no token {token_id}; see `prodops token list`")
-    typer.echo(f"token {token_id} of {token.owner} is revoked")
+    for token in revoked:
+        typer.echo(f"token {token.id} of {token.owner} is revoked")

@@ -117,6 +117,19 @@ def revoke_token(session: Session, token_id: int) -> ApiToken | None:
     return token
 
 
+def revoke_tokens(session: Session, token_id: int, *, with_made: bool) -> list[ApiToken]:
+    """Revoke a token, and where that is wished those that were made with it, and with these.
+
+    Gives them all; none where there is no token of that id.
+    """
+    found = [token for token in [revoke_token(session, token_id)] if token is not None]
+    if with_made:
+        made = select(ApiToken.id).where(ApiToken.made_with_id == token_id)
+        for each in session.scalars(made).all():
+            found += revoke_tokens(session, each, with_made=True)
+    return found
+
+
 # ------------------------------------------------------------------ users
 
 

@@ -77,7 +77,7 @@ def _asked(request: Request) -> dict[str, Any]:
         "recipient": search.exact("recipient", given.get("recipient", "").strip()),
         "name": search.exact("name", given.get("name", "").strip()),
         "subject": search.exact("subject", given.get("subject", "").strip()),
-        "summary_id": _number(given.get("summary_id", "")),
+        "summary": _number(given.get("summary", "")),
         "before": _number(given.get("before", "")),
     }
 
@@ -89,9 +89,8 @@ def _number(text: str) -> int | None:
 
 def _found(session: Session, viewer: Caller, asked: dict[str, Any]) -> dict[str, Any]:
     last_event_id = freeze(session)
-    wanted = Filter(
-        seen_by=seen_by(viewer), **{name: value or None for name, value in asked.items()}
-    )
+    given = {name: value or None for name, value in asked.items()}
+    wanted = Filter(seen_by=seen_by(viewer), summary_id=given.pop("summary"), **given)
     rows = listing.newest(session, wanted, _SHOWN + 1)
     return {
         "last_event_id": last_event_id,

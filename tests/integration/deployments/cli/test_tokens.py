@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from flows.common import access
-from flows.common.callers import Means, Proof
+from flows.common import access, own_tokens
+from flows.common.callers import Means, Proof, Scope
 from flows.common.database import transaction
 
 pytestmark = pytest.mark.integration
@@ -54,6 +54,18 @@ def test_a_revoked_token_is_listed_as_one_and_opens_nothing(prodops, database):
     when = listed(prodops)[1]["revoked"]
     prodops(f"token revoke {number}")  # once more changes nothing
     assert listed(prodops)[1]["revoked"] == when
+
+
+def test_a_token_is_revoked_with_those_that_were_made_with_it(prodops, database):
+    first = prodops("token create ann --days 7 --json")["token"]
+    with transaction(database.web_engine) as session:
+        asks = access.caller_of(session, Proof(means=Means.TOKEN, value=first))
+        made = own_tokens.create(session, asks, note="", scopes={Scope.READ}, days=1)
+    old, new = (row["id"] for row in listed(prodops))
+    said = prodops(f"token revoke {old} --with-made")
+    assert (f"token {old} of ann" in said, f"token {new} of ann" in said) == (True, True)
+    assert (caller(database, first), caller(database, made.key)) == (None, None)
+    assert listed(prodops)[1]["made_with"] == old
 
 
 def test_what_cannot_be_meant_is_refused_in_words(prodops):

@@ -23,7 +23,7 @@ def test_what_was_held_back_names_the_summary_that_told_it(api, database):
     held = tell(database.ops_engine, "h", state=DeliveryState.HELD, summary_id=summary)
     page = api.get("/notifications/").text
     assert f'id="summary-of-{held}" href="#notification-{summary}"' in page
-    assert f'href="?summary_id={summary}"' in page
+    assert f'href="?summary={summary}"' in page
 
 
 def test_a_failure_and_an_unknown_end_are_said_in_words(api, database):
@@ -55,4 +55,4 @@ def test_an_address_that_cannot_be_meant_is_refused_in_words(api, query):
 
 
 def test_a_number_that_cannot_be_meant_asks_for_nothing(api):
-    assert api.get(f"/notifications/?before={'9' * 40}&summary_id=x").status_code == 200
+    assert api.get(f"/notifications/?before={'9' * 40}&summary=x").status_code == 200
