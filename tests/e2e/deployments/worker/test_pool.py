@@ -449,6 +449,25 @@ def deployments(site: Site) -> dict[str, str]:
     return {each["name"]: each["id"] for each in site.ask("POST", "/deployments/filter", limit=200)}
 
 
+# ------------------------------------------------------------------ what was edited at Prefect
+
+
+@pytest.mark.slow
+def test_an_edit_holds_through_a_restart_of_the_worker_and_is_shown(site: Site):
+    path = f"/deployments/{site.deployment('prune_history')}"
+    site.ask("PATCH", path, concurrency_limit=3)
+    edit = {"deployment": "prune_history", "part": "limit", "now": "3", "declared": "1"}
+    try:
+        site.kill("worker")
+        wait_until(lambda: edit in site.api.get("/api/system/").json()["edits"])
+        assert site.ask("GET", path)["global_concurrency_limit"]["limit"] == 3
+        rows = json.loads(site.cli("actions", "--json").stdout)
+        shown = {row["action"]: row["edited"] for row in rows if row["edited"]}
+        assert shown == {"prune_history": "limit: 3 (declared 1)"}
+    finally:
+        site.ask("PATCH", path, concurrency_limit=1)
+
+
 # ------------------------------------------------------------------ a second of the name
 
 
@@ -537,6 +556,20 @@ def test_every_state_of_a_run_becomes_one_event_that_names_its_request(site: Sit
         assert {event.request_id for event in told} == {request.id}
         assert {event.payload["action"] for event in told} == {"check_pipeline"}
         assert [event.payload["state_name"] for event in told][-1] == "Completed"
+
+
+def test_a_domain_event_is_in_prefects_feed_with_its_request_as_a_resource(site: Site):
+    """Prefect takes up to 5 s to show it."""
+    request = site.ended(site.trigger("fetch_payload_log", pandaid=999_999_999))
+    wanted = {"related": {"id": [f"prodops.request.{request.id}"]}}
+
+    def found() -> list[dict[str, Any]]:
+        return list(site.ask("POST", "/events/filter", filter=wanted)["events"])
+
+    [event] = wait_until(found)
+    assert event["event"] == "prodops.payload_log.failed"
+    assert event["resource"]["prefect.resource.id"] == "prodops.job.999999999"
+    assert event["payload"]["reason"]
 
 
 @pytest.mark.slow
