@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from api.http.standing import OpsStanding
 from api.http.wording import count
-from api.system.views import CredentialView, PartView
+from api.system.views import CredentialView, EditView, PartView
 from flows.common.models import PartKind
 from flows.common.wait_reasons import WaitReason
 
@@ -89,6 +89,17 @@ def credentials_of(row: PartRow) -> Iterator[CredentialView]:
     for each in said if isinstance(said, list) else ():
         with suppress(ValidationError, TypeError):  # of a worker of another version
             yield CredentialView(**each, said_by=row.name, said_at=row.heard_at)
+
+
+def edits_of(rows: Sequence[PartRow]) -> list[EditView]:
+    """What was edited in Prefect, as the workers that are heard say; each once."""
+    found: dict[tuple[str, str], EditView] = {}
+    for said in (row.details.get("edits") for row in rows if row.is_heard):
+        for each in said if isinstance(said, list) else ():
+            with suppress(ValidationError, TypeError):  # of a worker of another version
+                edit = EditView(**each)
+                found[edit.deployment, edit.part] = edit
+    return [found[key] for key in sorted(found)]
 
 
 def _time(value: object) -> datetime | None:

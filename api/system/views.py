@@ -41,6 +41,17 @@ class CredentialView(BaseModel):
     said_at: datetime
 
 
+class EditView(BaseModel):
+    """A part of a deployment that was edited in Prefect, and differs from its declaration."""
+
+    deployment: str
+    part: str = Field(
+        description="`schedule`, `limit`, `queue`, `description`, `tags` or `paused`."
+    )
+    now: str = Field(description="What it is in Prefect, in words.")
+    declared: str = Field(description="What is declared, in words.")
+
+
 class QueueView(BaseModel):
     """Open requests of an action in a state."""
 
@@ -106,6 +117,7 @@ class SystemView(BaseModel):
     at: datetime
     parts: list[PartView]
     credentials: list[CredentialView]
+    edits: list[EditView] = Field(description="What was edited in Prefect of the deployments.")
     agents: list[AgentLine] = Field(description="The last heard, by their names.")
     queues: QueuesView
     open_requests: list[RequestView] = Field(description="The newest.")

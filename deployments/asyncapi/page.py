@@ -11,6 +11,7 @@ from deployments.asyncapi.received import ANYTHING, Received
 from deployments.asyncapi.schemas import Schema, in_one_line, schema_of, type_in_words
 from deployments.bridge.publishing import KEPT_BACK
 from deployments.markdown import page, table
+from deployments.relay import feed_event
 from flows.common.messages import Enrichment, EventBody, msg_type_of
 from flows.fastmon.schemas import Message, StfReady
 
@@ -42,7 +43,8 @@ An event is committed with what it announces. It goes to the [stream](../how-to/
 and, unless the table says otherwise, to the topic, there at least once and in order. A request has
 one final event. What the events mean for who waits: [submission](../explanation/submission.md),
 [payload logs](../explanation/payload-logs.md), [provenance](../explanation/provenance.md). In
-brackets: what may be absent."""
+brackets: what may be absent. Some are put into Prefect's feed, for
+[automations](../how-to/act-on-events.md)."""
 _STREAM: Final = """\
 Lines end with LF, frames with an empty line. `data` is one line of ASCII JSON.
 
@@ -140,9 +142,15 @@ def _names(schema: Schema, common: Collection[str]) -> str:
 def _published() -> Iterator[str]:
     yield from ("", "## Published", "", *_lines(_PUBLISHED), "")
     yield from table(
-        ("`msg_type`", "Where", "`subject` of the stream's filter", "When"),
+        ("`msg_type`", "Where", "`subject` of the stream's filter", "In Prefect's feed", "When"),
         [
-            (f"`{name}`", _where(name), form.SUBJECT or "none", in_one_line(form.__doc__))
+            (
+                f"`{name}`",
+                _where(name),
+                form.SUBJECT or "none",
+                _in_feed(form),
+                in_one_line(form.__doc__),
+            )
             for name, form in declared.events().items()
         ],
     )
@@ -156,6 +164,15 @@ def _published() -> Iterator[str]:
 
 def _where(name: str) -> str:
     return "stream" if name in KEPT_BACK else "topic, stream"
+
+
+def _in_feed(form: type[EventBody]) -> str:
+    if not form.FEED:
+        return "no"
+    name = f"{feed_event.PREFIX}.{form.FEED}"
+    if "ok" not in form.model_fields:
+        return f"`{name}`"
+    return f"`{name}.completed`, `{name}.failed`"
 
 
 def _heading(module: str) -> str:

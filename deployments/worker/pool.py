@@ -23,6 +23,7 @@ from prefect.workers.base import (
 )
 
 from blocks.errors import ProdOpsError
+from deployments.worker import waiting
 from deployments.worker.artifacts import RunArtifacts
 from deployments.worker.claimed_runs import ClaimedRuns
 from deployments.worker.closing import Closing
@@ -79,6 +80,7 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         self.works = Works()
         self._limits = PoolLimits()
         self._limits_at = -math.inf
+        self._held: set[str] = set()
 
     async def setup(self) -> None:
         """Connect to Prefect, and put together what works with that connection."""
@@ -139,6 +141,15 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         self._limits.closed = await self.registry.closed(pool, queues)
         self._record_work_pool_snapshot(pool)
         self._limits_at = time.monotonic()
+        self._say_held({each.text for each in waiting.held_by_prefect(self._limits)})
+
+    def _say_held(self, held: set[str]) -> None:
+        """Log once what Prefect holds back, and that it does so no longer."""
+        for reason in sorted(held - self._held):
+            _log.warning("Prefect holds work back", reason=reason)
+        for reason in sorted(self._held - held):
+            _log.info("Prefect holds work back no longer", reason=reason)
+        self._held = held
 
     @contextmanager
     def _watching(self, flow_run_id: uuid.UUID) -> Iterator[None]:

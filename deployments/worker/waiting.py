@@ -13,7 +13,7 @@ from flows.common.wait_reasons import WaitKind, WaitReason
 if TYPE_CHECKING:
     from deployments.worker.pool import PoolWorker
     from deployments.worker.registry import Registry
-    from deployments.worker.room import Room
+    from deployments.worker.room import PoolLimits, Room
 
 
 def reasons(worker: PoolWorker) -> list[WaitReason]:
@@ -34,8 +34,8 @@ def _of_registry(registry: Registry) -> Iterator[WaitReason]:
         yield WaitReason(kind=WaitKind.REGISTRATION, text=text, action=action)
 
 
-def _of_room(room: Room) -> Iterator[WaitReason]:
-    limits = room.limits
+def held_by_prefect(limits: PoolLimits) -> Iterator[WaitReason]:
+    """What is paused at Prefect, or has a limit of 0."""
     for what, each in (("work pool", limits.pool), ("work queue", limits.queue)):
         if each is not None and each.is_paused:
             text = f"the {what} {each.name} is paused at Prefect"
@@ -45,6 +45,11 @@ def _of_room(room: Room) -> Iterator[WaitReason]:
             yield WaitReason(kind=WaitKind.PAUSED, text=text)
     for action, text in limits.closed.items():
         yield WaitReason(kind=WaitKind.PAUSED, text=text, action=action)
+
+
+def _of_room(room: Room) -> Iterator[WaitReason]:
+    limits = room.limits
+    yield from held_by_prefect(limits)
     if limits.ceiling:
         text = "runs that the work pool allows at a time are under way"
         yield WaitReason(kind=WaitKind.CEILING, text=text, limit=limits.ceiling)

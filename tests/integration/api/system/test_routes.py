@@ -69,6 +69,17 @@ def test_a_bridge_that_is_not_heard_is_away_and_the_sentence_says_so(api, engine
     assert part(api, "bridge")["condition"] == "away"
 
 
+def test_edits_in_prefect_are_what_the_workers_said_each_once(api, engine):
+    edit = {"deployment": "prune_history", "part": "schedule", "now": "0 3 * * *",
+            "declared": "30 3 * * *"}  # fmt: skip
+    beat(engine, PartKind.WORKER, edits=[edit, {"of another": "version"}])
+    beat(engine, PartKind.WORKER, "other@there", edits=[edit])
+    assert api.get("/api/system/").json()["edits"] == [edit]
+    page = api.get("/system/").text
+    assert 'id="edits"' in page
+    assert "0 3 * * *" in page
+
+
 def test_the_state_of_credentials_is_what_the_worker_said(api, engine):
     expired = (now() - timedelta(hours=1)).isoformat()
     row = {"kind": "x509 proxy", "not_after": expired, "problem": None, "is_renewed": False}

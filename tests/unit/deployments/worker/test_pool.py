@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import anyio
 import pytest
 from prefect.client.schemas.objects import WorkPool
+from structlog.testing import capture_logs
 
 from deployments.worker.pool import PoolWorker
 from deployments.worker.request_store import NoRoom
@@ -62,3 +63,12 @@ def test_what_the_pool_allows_is_known_from_whichever_reading_of_it_was_the_last
 
 def test_the_cancelling_of_a_run_that_is_not_ours_stops_nothing(worker):
     asyncio.run(worker._cancel_run(uuid.uuid4()))
+
+
+def test_what_prefect_holds_back_is_logged_once_and_so_is_its_end(worker):
+    with capture_logs() as lines:
+        for held in ({"the pool is paused"}, {"the pool is paused"}, set()):
+            worker._say_held(held)
+    assert [(line["log_level"], line["reason"]) for line in lines] == [
+        ("warning", "the pool is paused"), ("info", "the pool is paused")
+    ]  # fmt: skip
