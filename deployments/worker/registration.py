@@ -86,7 +86,7 @@ async def register_deployment(client: PrefectClient, pool: str, action: Action) 
         description=described(action),
         work_pool_name=pool,
         concurrency_limit=action.runs_at_a_time,
-        parameter_openapi_schema=action.parameters.model_json_schema(),
+        parameter_openapi_schema=catalogue.form_schema(action),
         enforce_parameter_schema=True,
         schedules=schedules,
         pull_steps=None,
