@@ -41,6 +41,22 @@ def load(entrypoint: str) -> Flow[..., Any]:
     return flow
 
 
+def form_schema(action: Action) -> dict[str, Any]:
+    """The JSON schema of the action's form, as the run form of Prefect's UI shows it.
+
+    Source: Prefect 3.8, `prefect/utilities/callables.py: ParameterSchema`: a field is placed by its
+    `position`, and a choice or a form in the form is looked for in `definitions` only.
+    """
+    schema = action.parameters.model_json_schema(ref_template="#/definitions/{model}")
+    if definitions := schema.pop("$defs", None):
+        schema["definitions"] = definitions
+    forms = [schema, *schema.get("definitions", {}).values()]
+    for form in forms:
+        for position, field in enumerate(form.get("properties", {}).values()):
+            field["position"] = position
+    return schema
+
+
 def prefect_yaml() -> str:
     """`prefect.yaml`, for `prefect deploy --all`; the worker registers the same at its start."""
     entries = [_entry(action) for action in actions.all_actions().values()]

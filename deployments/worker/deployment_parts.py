@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from deployments import catalogue
 from flows.common import actions
 from flows.common.action_descriptions import described
 from flows.common.actions import Action
@@ -76,7 +77,7 @@ def declared(action: Action, pool: str) -> Parts:
             "pull_steps": None,
         },
         Part.FORM: {
-            "parameter_openapi_schema": action.parameters.model_json_schema(),
+            "parameter_openapi_schema": catalogue.form_schema(action),
             "enforce_parameter_schema": True,
         },
     }

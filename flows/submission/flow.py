@@ -30,7 +30,7 @@ from flows.submission.actions import (
     SYNC_TASK_STATES,
 )
 from flows.submission.domain import comparison
-from flows.submission.domain.claim import NotSubmittable, Overtaken
+from flows.submission.domain.claim import NotSubmittable, Overtaken, TaskUnreadable
 from flows.submission.domain.operations import OperationRefused, irrelevant, shows
 from flows.submission.domain.states import news, unsettled
 from flows.submission.domain.verdict import Verdict
@@ -96,7 +96,7 @@ def submit_task(form: SubmitTask) -> dict[str, Any]:
 def _begin(form: SubmitTask) -> SubmissionAttempt:
     try:
         return preparing.claim_attempt(form)
-    except (NotSubmittable, NameUsed, Unresolved) as refusal:
+    except (NotSubmittable, TaskUnreadable, NameUsed, Unresolved) as refusal:
         recording.record_refusal(form, str(refusal))
         recording.close_refused(form, str(refusal))
         raise

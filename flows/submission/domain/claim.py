@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from blocks.errors import Refused
+from blocks.errors import NotFound, ProdOpsError, Refused
 from blocks.pcs_service import ProdTask
 from flows.submission.domain import gate
 from flows.submission.schemas import SubmitTask
@@ -14,6 +14,14 @@ _SUBMIT_FAILED: Final = "submit_failed"
 
 class NotSubmittable(Refused):
     """The task may not be submitted now, for the reason given."""
+
+
+class TaskMissing(NotSubmittable, NotFound):
+    """PCS has no task of that name."""
+
+
+class TaskUnreadable(ProdOpsError):
+    """PCS does not let the task be read: it refuses who asks, or is not at this address."""
 
 
 class Overtaken(Refused):

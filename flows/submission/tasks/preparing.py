@@ -9,14 +9,13 @@ from sqlalchemy.orm import Session
 
 from blocks.errors import ProdOpsError
 from blocks.panda_server import PandaRefused, PrunMissing, TokenRefused, UnsafePath
-from blocks.pcs_service import PcsRefused
+from blocks.pcs_service import PcsRefused, TaskUnknown
 from flows.common import adapters, run
 from flows.common.flow import task
 from flows.common.run import Announce
 from flows.common.settings import BadSetting
 from flows.submission import messages
 from flows.submission.domain import claim, command, states
-from flows.submission.domain.claim import NotSubmittable
 from flows.submission.domain.command import CommandRefused, PrunCommand
 from flows.submission.models import AttemptState, Step, SubmissionAttempt
 from flows.submission.repository import attempts
@@ -49,7 +48,8 @@ def claim_attempt(form: SubmitTask) -> SubmissionAttempt:
     """The request's attempt: an earlier run's, or a new one where PCS's gate lets it.
 
     Raises:
-        NotSubmittable: The gate refuses, with its reason.
+        NotSubmittable: The gate refuses, with its reason, or PCS has no such task.
+        TaskUnreadable: PCS refuses to show it.
         Overtaken: Another request has submitted the task.
         AttemptOpen: Another request is submitting the task.
         NameUsed: The name at PanDA belongs to an earlier attempt.
@@ -61,8 +61,10 @@ def claim_attempt(form: SubmitTask) -> SubmissionAttempt:
         return former
     try:
         prod_task = common.pcs().task(form.task_name)
+    except TaskUnknown as error:
+        raise claim.TaskMissing(error.detail) from error
     except PcsRefused as error:
-        raise NotSubmittable(error.detail) from error
+        raise claim.TaskUnreadable(error.detail) from error
     values = {
         "task_name": prod_task.name,
         "panda_name": claim.name_to_claim(prod_task, form, is_relaxed=present.settings.pcs.relaxed),

@@ -10,11 +10,13 @@ from types import SimpleNamespace
 
 import pytest
 from prefect.exceptions import ObjectNotFound
+from prefect.states import Cancelled, Completed, Failed
 
 from blocks.errors import OutsideUnavailable
 from deployments.worker import sweeper
 from deployments.worker.sweeper import Silences
 from flows.common.leases import Overdue
+from flows.common.models import RequestState
 
 LEASE = 30.0
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
@@ -103,3 +105,29 @@ def test_a_run_that_was_deleted_meanwhile_needs_no_end():
     client = SimpleNamespace(set_flow_run_state=set_state)
     state = SimpleNamespace(is_final=no, is_cancelling=no, is_scheduled=no)
     asyncio.run(sweeper._end(client, "run", state, "lost"))
+
+
+@pytest.mark.parametrize(
+    ("state", "became", "error"),
+    [
+        (Completed(), RequestState.COMPLETED, None),
+        (Failed(message="no quota"), RequestState.FAILED, "no quota"),
+        (Cancelled(), RequestState.CANCELLED, "cancelled"),
+        (Cancelled(name="NotFound", message="no job"), RequestState.FAILED, "no job"),
+        (Cancelled(name="PutOff", message="later"), None, "later"),
+        (None, None, "worker w was lost while it held the request"),
+    ],
+)
+def test_a_request_of_a_lost_worker_ends_as_its_run_has(monkeypatch, state, became, error):
+    concluded: list[tuple[object, object]] = []
+
+    async def state_of(_client: object, _id: object) -> object:
+        return state
+
+    monkeypatch.setattr(sweeper, "state_of", state_of)
+    request = SimpleNamespace(id=1, attempts=1, flow_run_id=None, worker="w")
+    store = SimpleNamespace(
+        conclude=lambda _claim, ending: concluded.append((ending.state, ending.error))
+    )
+    asyncio.run(sweeper.recover(None, store, request))
+    assert concluded == [(became, error)]

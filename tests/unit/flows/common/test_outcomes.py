@@ -11,7 +11,7 @@ from flows.common.outcomes import Outcome
 from flows.common.run import PartsFailed, RunPutOff
 from flows.payload_logs.errors import FetchFailed, JobUnknown, ReplicasFailed
 from flows.provenance.tasks.sweep import SweepFailed, UnknownCampaign
-from flows.submission.domain.claim import NotSubmittable
+from flows.submission.domain.claim import NotSubmittable, TaskMissing, TaskUnreadable
 
 
 def caused(error: ProdOpsError, cause: Exception) -> ProdOpsError:
@@ -24,6 +24,7 @@ def caused(error: ProdOpsError, cause: Exception) -> ProdOpsError:
     [
         (Refused("no"), Outcome.REFUSED),
         (NotSubmittable("draft"), Outcome.REFUSED),
+        (TaskMissing("No task 'x'"), Outcome.NOT_FOUND),
         (NotFound("nothing"), Outcome.NOT_FOUND),
         (Forbidden("not yours"), Outcome.FORBIDDEN),
         (Invalid({"name": ["is missing"]}), Outcome.INVALID),
@@ -45,6 +46,7 @@ def test_an_end_that_was_foreseen_has_a_state_of_its_name_that_is_not_red(error,
         ProdOpsError("a fact"),
         PartsFailed("two of three"),
         OutsideUnavailable("away"),
+        TaskUnreadable("HTTP 401"),
         caused(FetchFailed("broken"), ReplicasFailed(["a"], [])),
         ValueError("a fault"),
     ],
