@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Final, ParamSpec, TypeVar, cast
 
 import prefect
+from prefect.exceptions import MissingContextError
 from pydantic import BaseModel, Field
 
 from blocks.errors import OutsideUnavailable
@@ -71,8 +73,12 @@ def task(
 
 
 def _log(line: str) -> None:
-    """Write it to the log of the run, or of its task."""
-    prefect.get_run_logger().info(line)
+    """Write it to the log of the run, or of its task; without Prefect, to Python's."""
+    try:
+        logger: Any = prefect.get_run_logger()
+    except MissingContextError:  # the function that a flow wraps was called
+        logger = logging.getLogger(__name__)
+    logger.info(line)
 
 
 def _signature(form: type[BaseModel]) -> inspect.Signature:
