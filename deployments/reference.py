@@ -1,7 +1,7 @@
 """The generated pages: ``python -m deployments.reference [--check]``, in the source tree.
 
-Everything comes from the code (settings, command, OpenAPI, actions, messages, tools) and nothing
-from the machine.
+Everything comes from the code (settings, command, OpenAPI, actions, messages, tools, blocks) and
+nothing from the machine.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from api.http.errors import Rejection
 from deployments import catalogue, tools_page
 from deployments.asyncapi import document
 from deployments.asyncapi import page as messages_page
+from deployments.block_documents import page as blocks_page
 from deployments.cli import app as command
 from deployments.markdown import flowing, page, table
 from deployments.stack.temporary import only_settings, temporary_settings
@@ -63,6 +64,7 @@ def pages() -> dict[str, str]:
         "docs/reference/asyncapi.yaml": document.as_yaml(),
         "docs/reference/messages.md": messages_page.text(),
         "docs/reference/mcp.md": tools_page.text(),
+        "docs/reference/blocks.md": blocks_page.text(),
         "deployments/prefect.yaml": catalogue.prefect_yaml(),
     }
 

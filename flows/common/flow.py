@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Annotated, Any, Final, ParamSpec, TypeVar, cast
@@ -10,6 +11,7 @@ from typing import Annotated, Any, Final, ParamSpec, TypeVar, cast
 import prefect
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext, TaskRunContext
+from prefect.exceptions import MissingContextError
 from prefect.states import Completed
 from pydantic import BaseModel, Field
 
@@ -124,8 +126,12 @@ def _foreseeing(
 
 
 def _log(line: str) -> None:
-    """Write it to the log of the run, or of its task."""
-    prefect.get_run_logger().info(line)
+    """Write it to the log of the run, or of its task; without Prefect, to Python's."""
+    try:
+        logger: Any = prefect.get_run_logger()
+    except MissingContextError:  # the function that a flow wraps was called
+        logger = logging.getLogger(__name__)
+    logger.info(line)
 
 
 def _signature(form: type[BaseModel]) -> inspect.Signature:
