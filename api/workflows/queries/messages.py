@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, and_, func, literal_column, select
 from sqlalchemy.orm import Session
 
 from api.agents import lines
@@ -59,8 +59,11 @@ def of_types(
     session: Session, execution: ExecutionView, msg_types: Sequence[str], *, limit: int = SHOWN
 ) -> list[MessageView]:
     """The newest messages of these types, of the run or naming the execution."""
-    is_its = or_(_of(execution), Event.execution_id == execution.execution_id)
-    return _newest(session, [is_its, Event.msg_type.in_(msg_types)], limit)
+    is_wanted = Event.msg_type.in_(msg_types)
+    # Two reads, each along an index.
+    ways = (_of(execution), Event.execution_id == execution.execution_id)
+    found = {each.id: each for way in ways for each in _newest(session, [way, is_wanted], limit)}
+    return sorted(found.values(), key=lambda each: -each.id)[:limit]
 
 
 def _newest(

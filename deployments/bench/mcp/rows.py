@@ -18,9 +18,9 @@ TF: Final = "swf.500001.000001_0_9.tf"
 # Each row is some seconds younger than the one before; the last is new.
 _AT: Final = "now() - make_interval(secs => 86400.0 * (:rows - n) / :rows)"
 _STATEMENTS: Final = (
-    f"""
+    """
     INSERT INTO event (at, msg_type, namespace, run_id, execution_id, payload)
-    SELECT {_AT}, (ARRAY['stf_gen', 'stf_ready', 'processing_complete'])[1 + n % 3],
+    SELECT @at, (ARRAY['stf_gen', 'stf_ready', 'processing_complete'])[1 + n % 3],
            'bench' || 1 + n % 10, CAST(500001 + n * :runs / (:rows + 1) AS text),
            'bench-execution-' || 1 + n * 100 / (:rows + 1),
            json_build_object('msg_type', 'stf_gen', 'sender', 'data-agent-bench-' || 1 + n % 100,
@@ -28,25 +28,25 @@ _STATEMENTS: Final = (
                              'filename', 'swf.' || n || '.stf', 'text', repeat('x', 200))
     FROM generate_series(1, :rows) AS n
     """,
-    f"""
+    """
     INSERT INTO swf_workflow_messages
         (message_id, message_type, sender_agent, namespace, run_id, message_content, sent_at)
     SELECT gen_random_uuid(), 'stf_gen', 'data-agent-bench-' || 1 + n % 100,
-           'bench' || 1 + n % 10, CAST(500001 + n % :runs AS text), '{{"a": 1}}', {_AT}
+           'bench' || 1 + n % 10, CAST(500001 + n % :runs AS text), '{"a": 1}', @at
     FROM generate_series(1, :rows) AS n
     """,
-    f"""
+    """
     INSERT INTO swf_runs (run_number, start_time, end_time)
     SELECT 500000 + r, at, at + interval '5 minutes'
     FROM generate_series(1, :runs) AS r,
-         LATERAL (SELECT r * :rows / :runs AS n) AS place, LATERAL (SELECT {_AT} AS at) AS time
+         LATERAL (SELECT r * :rows / :runs AS n) AS place, LATERAL (SELECT @at AS at) AS time
     """,
-    f"""
+    """
     INSERT INTO swf_stf_files
         (file_id, run_id, machine_state, stf_filename, file_size_bytes, created_at, status)
     SELECT gen_random_uuid(), run_id, 'physics',
            'swf.' || run_number || '.' || lpad(CAST(1 + n / :runs AS text), 6, '0') || '.stf',
-           2147483648, {_AT}, (ARRAY['registered', 'processed', 'done'])[1 + n % 3]
+           2147483648, @at, (ARRAY['registered', 'processed', 'done'])[1 + n % 3]
     FROM generate_series(0, :rows - 1) AS n
     JOIN swf_runs ON run_number = 500001 + n % :runs
     """,
@@ -66,11 +66,11 @@ _STATEMENTS: Final = (
            created_at, created_at
     FROM swf_fastmon_files WHERE tf_filename LIKE 'swf.5%'
     """,
-    f"""
+    """
     INSERT INTO swf_applog
         (app_name, instance_name, timestamp, level, levelname, message, module, funcname, lineno,
          process, thread, extra_data)
-    SELECT 'data_agent', 'data-agent-bench-' || 1 + n % 100, {_AT},
+    SELECT 'data_agent', 'data-agent-bench-' || 1 + n % 100, @at,
            CASE WHEN n % 50 = 0 THEN 40 ELSE 20 END,
            CASE WHEN n % 50 = 0 THEN 'ERROR' ELSE 'INFO' END,
            'STF ' || n || ' was registered', 'agent', 'run', 7, 4711, 1,
@@ -78,14 +78,14 @@ _STATEMENTS: Final = (
                               'execution_id', 'bench-execution-' || 1 + n * 100 / (:rows + 1))
     FROM generate_series(1, :rows) AS n
     """,
-    f"""
+    """
     INSERT INTO request
         (action, parameters, subject, requested_by, source, state, attempts, created_at,
          claimed_at, started_at, finished_at)
-    SELECT (ARRAY['check_pipeline', 'fetch_payload_log', 'submit_task'])[1 + n % 3], '{{}}',
+    SELECT (ARRAY['check_pipeline', 'fetch_payload_log', 'submit_task'])[1 + n % 3], '{}',
            'subject' || n % 1000, 'user' || n % 20, 'rest',
            CASE WHEN n % 20 = 0 THEN 'failed' ELSE 'completed' END, 1, at, at, at, at
-    FROM generate_series(1, :rows) AS n, LATERAL (SELECT {_AT} AS at) AS time
+    FROM generate_series(1, :rows) AS n, LATERAL (SELECT @at AS at) AS time
     """,
     """
     INSERT INTO swf_workflow_definitions
@@ -93,15 +93,15 @@ _STATEMENTS: Final = (
     SELECT 'bench', CAST(n AS text), 'simulation', '', 'bench', now(), now()
     FROM generate_series(1, 20) AS n
     """,
-    f"""
+    """
     INSERT INTO swf_workflow_executions
         (execution_id, workflow_definition_id, namespace, parameter_values, status, start_time,
          end_time, executed_by)
-    SELECT 'bench-execution-' || n / (:rows / 1000), id, 'bench' || 1 + n % 10, '{{}}',
+    SELECT 'bench-execution-' || n / (:rows / 1000), id, 'bench' || 1 + n % 10, '{}',
            'completed', at, at + interval '5 minutes', 'bench'
     FROM generate_series(1, :rows, :rows / 1000) AS n
     JOIN swf_workflow_definitions ON workflow_name = 'bench' AND version = '1',
-         LATERAL (SELECT {_AT} AS at) AS time
+         LATERAL (SELECT @at AS at) AS time
     """,
     """
     INSERT INTO swf_systemagent
@@ -112,8 +112,10 @@ _STATEMENTS: Final = (
            'bench' || 1 + n % 10, now(), now()
     FROM generate_series(1, 500) AS n
     """,
-    "INSERT INTO swf_namespace (name, owner, description, created_at, updated_at)"
-    " SELECT 'bench' || n, 'bench', '', now(), now() FROM generate_series(1, 10) AS n",
+    """
+    INSERT INTO swf_namespace (name, owner, description, created_at, updated_at)
+    SELECT 'bench' || n, 'bench', '', now(), now() FROM generate_series(1, 10) AS n
+    """,
 )
 _LAST_LOG: Final = text("SELECT max(id) FROM swf_applog")
 
@@ -122,7 +124,8 @@ def fill(engine: Engine, rows: int = ROWS) -> int:
     """Insert the rows, and have PostgreSQL look at them; gives the id of a log record."""
     with engine.begin() as connection:
         for statement in _STATEMENTS:
-            connection.execute(text(statement), {"rows": rows, "runs": RUNS})
+            wanted = text(statement.replace("@at", _AT))
+            connection.execute(wanted, {"rows": rows, "runs": RUNS})
         log_id = int(connection.execute(_LAST_LOG).scalar_one())
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE"))
