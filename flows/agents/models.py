@@ -109,7 +109,7 @@ class AppLog(Base):
 
 
 # The key as it stands, not as a parameter: else the planner could not use the index.
-LOGGED_EXECUTION: Final[ColumnElement[str]] = AppLog.extra_data.op("->>", return_type=Text())(
+LOGGED_EXECUTION: Final[ColumnElement[Any]] = AppLog.extra_data.op("->>", return_type=Text())(
     literal_column("'execution_id'")
 )
 """The execution that a log record names."""
