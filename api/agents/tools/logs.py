@@ -92,7 +92,7 @@ def list_logs(
     wanted += [columns.app_name == app_name] if app_name else []
     wanted += [columns.instance_name == instance_name] if instance_name else []
     if execution_id:
-        wanted.append(execution_id == LOGGED_EXECUTION)
+        wanted.append(LOGGED_EXECUTION.in_([execution_id]))
     wanted += [columns.level >= logging.getLevelNamesMapping()[level]] if level else []
     wanted += [columns.message.icontains(search, autoescape=True)] if search else []
     order = (columns.timestamp, columns.id)

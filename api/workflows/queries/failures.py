@@ -39,7 +39,7 @@ def of(session: Session, execution: ExecutionView) -> list[Failure]:
 
 def _logged(session: Session, execution: ExecutionView) -> list[Failure]:
     query = select(AppLog.timestamp, AppLog.message).where(
-        execution.execution_id == LOGGED_EXECUTION,
+        LOGGED_EXECUTION.in_([execution.execution_id]),
         AppLog.level >= logging.ERROR,
         AppLog.timestamp >= execution.began,
     )
