@@ -182,6 +182,16 @@ def notify(*, as_json: AsJson = False) -> None:
     _show("notify", as_json=as_json)
 
 
+@app.command()
+def mcp(
+    *,
+    as_json: AsJson = False,
+    runs: Annotated[int | None, typer.Option(min=1, help="Calls of each tool.")] = None,
+) -> None:
+    """Submit by a tool for assistants; call those that read, with 1e5 rows of each kind."""
+    _show("mcp", as_json=as_json, calls=runs)
+
+
 @app.command("all")
 def everything(*, as_json: AsJson = False) -> None:
     """Run every bench that is short, one by one; with --json, a line for each at the end.
@@ -206,6 +216,7 @@ _MODULES: Final = {
     "stall": "payload_logs.stall",
     "bus": "messages.bus",
     "notify": "notifications.bench",
+    "mcp": "mcp.bench",
     "chaos": "submission.chaos.bench",
     "abuse": "abuse.bench",
     "outage": "outage.bench",

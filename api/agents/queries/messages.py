@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import operator
 import uuid
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -131,6 +132,19 @@ MESSAGES: Final = Collection(
     find=_find,
     guard=_refuse_events,
 )
+
+
+def count_in(session: Session, namespace: str, *, start: datetime, end: datetime) -> int:
+    """How many messages of a namespace were sent in a time; each table is counted alone."""
+    stored = select(func.count()).where(
+        _MESSAGES.c.namespace == namespace, _MESSAGES.c.sent_at.between(start, end)
+    )
+    kept = select(func.count()).where(
+        _EVENTS.c.namespace == namespace,
+        _EVENTS.c.at.between(start, end),
+        _EVENTS.c.msg_type != _OF_PREFECT,
+    )
+    return (session.scalar(stored) or 0) + (session.scalar(kept) or 0)
 
 
 def senders(session: Session, execution_id: str) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from api.agents.queries.messages import MESSAGES
+from api.agents.queries import messages
 from flows.agents.models import Namespace, SystemAgent, WorkflowExecution
 
 
@@ -50,16 +50,12 @@ def activity(session: Session, name: str, *, start: datetime, end: datetime) -> 
         WorkflowExecution.namespace == name, began
     )
     by_user = session.execute(executions.group_by(WorkflowExecution.executed_by)).all()
-    messages = MESSAGES.rows.where(
-        MESSAGES.filters["namespace"].column == name,
-        MESSAGES.filters["start_time"].column.between(start, end),
-    )
     return Activity(
         owner=registered.owner if registered else None,
         description=registered.description if registered else None,
         agents=_count(session, select(SystemAgent.id).where(SystemAgent.namespace == name)),
         executions=sum(number for _, number in by_user),
-        messages=_count(session, messages),
+        messages=messages.count_in(session, name, start=start, end=end),
         users=tuple(sorted(user for user, _ in by_user)),
     )
 
