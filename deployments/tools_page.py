@@ -23,8 +23,8 @@ def text() -> str:
         "The tools that assistants call at `/mcp/` (see",
         "[connect an assistant](../how-to/connect-an-assistant.md)). A tool may be called by any",
         "of its names. Lists answer `items`, `total_count`, `has_more` and `monitor_urls`; an",
-        "answer above 200 kB is cut, and `left_out` says what is missing. What a tool refuses is an",
-        "error result (`isError`) with the reason as text and as `error`.",
+        "answer above 200 kB is cut, and `left_out` says what is missing. What a tool refuses is",
+        "an error result (`isError`) with the reason as text and as `error`.",
     ]
     for tool in tools:
         lines += ["", *_described(tool)]

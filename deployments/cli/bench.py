@@ -176,6 +176,16 @@ def bus(*, as_json: AsJson = False) -> None:
     _show("bus", as_json=as_json)
 
 
+@app.command()
+def mcp(
+    *,
+    as_json: AsJson = False,
+    runs: Annotated[int | None, typer.Option(min=1, help="Calls of each tool.")] = None,
+) -> None:
+    """Call the tools for assistants that read, with 1e5 rows of each kind in the tables."""
+    _show("mcp", as_json=as_json, calls=runs)
+
+
 @app.command("all")
 def everything(*, as_json: AsJson = False) -> None:
     """Run every bench that is short, one by one; with --json, a line for each at the end.
@@ -199,6 +209,7 @@ _MODULES: Final = {
     "fetch": "payload_logs.fetch",
     "stall": "payload_logs.stall",
     "bus": "messages.bus",
+    "mcp": "mcp.bench",
     "chaos": "submission.chaos.bench",
     "abuse": "abuse.bench",
     "outage": "outage.bench",

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
+    ColumnElement,
     ForeignKey,
     Identity,
     Index,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    literal_column,
     text,
 )
 from sqlalchemy.dialects.postgresql import INET, JSONB
@@ -77,6 +79,12 @@ class AppLog(Base):
         Index("swf_applog_instance_name_idx", "instance_name", "id"),
         Index("swf_applog_timestamp_idx", "timestamp"),
         Index(
+            "swf_applog_execution_idx",
+            text("(extra_data ->> 'execution_id')"),
+            "timestamp",
+            postgresql_where=text("(extra_data ->> 'execution_id') IS NOT NULL"),
+        ),
+        Index(
             "swf_applog_errors_idx",
             "app_name",
             "instance_name",
@@ -98,6 +106,13 @@ class AppLog(Base):
     process: Mapped[int]
     thread: Mapped[int] = mapped_column(BigInteger)
     extra_data: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+
+
+# The key as it stands, not as a parameter: else the planner could not use the index.
+LOGGED_EXECUTION: Final[ColumnElement[Any]] = AppLog.extra_data.op("->>", return_type=Text())(
+    literal_column("'execution_id'")
+)
+"""The execution that a log record names."""
 
 
 class Subscriber(Base):

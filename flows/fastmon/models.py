@@ -196,6 +196,7 @@ class TfSlice(Base):
         UniqueConstraint("fastmon_file_id", "slice_id"),
         Index("swf_tf_slices_run_number_idx", "run_number", "status"),
         Index("swf_tf_slices_tf_filename_idx", "tf_filename"),
+        Index("swf_tf_slices_created_at_idx", "created_at"),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)

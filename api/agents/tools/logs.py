@@ -17,6 +17,7 @@ from api.http.tools.arguments import LARGEST_ID, Limit, Name, Offset, Text, Time
 from api.http.tools.calls import Call
 from api.http.tools.declaration import Toolbox
 from blocks.errors import NotFound
+from flows.agents.models import LOGGED_EXECUTION
 
 toolbox = Toolbox()
 
@@ -91,7 +92,7 @@ def list_logs(
     wanted += [columns.app_name == app_name] if app_name else []
     wanted += [columns.instance_name == instance_name] if instance_name else []
     if execution_id:
-        wanted.append(columns.extra_data["execution_id"].astext == execution_id)
+        wanted.append(execution_id == LOGGED_EXECUTION)
     wanted += [columns.level >= logging.getLevelNamesMapping()[level]] if level else []
     wanted += [columns.message.icontains(search, autoescape=True)] if search else []
     order = (columns.timestamp, columns.id)

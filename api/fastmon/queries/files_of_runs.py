@@ -50,12 +50,32 @@ def slice_query() -> Select[Any]:
 
 
 def page(
-    session: Session, query: Select[Any], created_at: Any, *, limit: int, offset: int
+    session: Session,
+    query: Select[Any],
+    model: Any,
+    *,
+    own: Wanted,
+    of_others: Wanted,
+    limit: int,
+    offset: int,
 ) -> tuple[int, Sequence[RowMapping]]:
-    """How many rows a query has, and so many of them, the newest first."""
-    total = session.scalar(query.with_only_columns(func.count(), maintain_column_froms=True))
-    rows = session.execute(query.order_by(created_at.desc()).limit(limit).offset(offset))
-    return total or 0, rows.mappings().all()
+    """How many rows the conditions leave, and so many of them, the newest first.
+
+    Args:
+        session: The database.
+        query: The rows with what they are of.
+        model: What the rows are; each has all that it is of, so that they are counted alone.
+        own: Conditions on the rows' own columns.
+        of_others: Conditions on what they are of.
+        limit: How many at most.
+        offset: How many are left out before.
+    """
+    counted = select(func.count()).select_from(model).where(*own)
+    found = query.where(*own, *of_others)
+    if of_others:
+        counted = found.with_only_columns(func.count(), maintain_column_froms=True)
+    rows = session.execute(found.order_by(model.created_at.desc()).limit(limit).offset(offset))
+    return session.scalar(counted) or 0, rows.mappings().all()
 
 
 def one(session: Session, query: Select[Any], *wanted: ColumnElement[bool]) -> RowMapping | None:

@@ -73,14 +73,19 @@ def list_stf_files(
     how many there are of a run, by status, get_run is enough.
     """
     begin = start_time if run_number is not None else since(start_time, hours=24)
-    wanted = [Run.run_number == run_number] if run_number is not None else []
-    wanted += [StfFile.created_at >= begin] if begin is not None else []
+    of_run = [Run.run_number == run_number] if run_number is not None else []
+    wanted = [StfFile.created_at >= begin] if begin is not None else []
     wanted += [StfFile.created_at <= end_time] if end_time else []
     wanted += [StfFile.status == status.lower()] if status else []
     wanted += [func.lower(StfFile.machine_state) == machine_state.lower()] if machine_state else []
-    query = files_of_runs.stf_query().where(*wanted)
     total, rows = files_of_runs.page(
-        call.session, query, StfFile.created_at, limit=limit, offset=offset
+        call.session,
+        files_of_runs.stf_query(),
+        StfFile,
+        own=wanted,
+        of_others=of_run,
+        limit=limit,
+        offset=offset,
     )
     items = [StfItem.model_validate(row) for row in rows]
     return page(items, total, offset=offset, urls=[run_url(call, run_number)])

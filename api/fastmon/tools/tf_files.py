@@ -59,15 +59,20 @@ def list_tf_files(
     """
     is_named = run_number is not None or stf_filename or tf_filename
     begin = start_time if is_named else since(start_time, hours=24)
-    wanted = [Run.run_number == run_number] if run_number is not None else []
-    wanted += [StfFile.stf_filename == stf_filename] if stf_filename else []
-    wanted += [FastmonFile.tf_filename == tf_filename] if tf_filename else []
+    of_others = [Run.run_number == run_number] if run_number is not None else []
+    of_others += [StfFile.stf_filename == stf_filename] if stf_filename else []
+    wanted = [FastmonFile.tf_filename == tf_filename] if tf_filename else []
     wanted += [FastmonFile.status == status.lower()] if status else []
     wanted += [FastmonFile.created_at >= begin] if begin is not None else []
     wanted += [FastmonFile.created_at <= end_time] if end_time else []
-    query = files_of_runs.tf_query().where(*wanted)
     total, rows = files_of_runs.page(
-        call.session, query, FastmonFile.created_at, limit=limit, offset=offset
+        call.session,
+        files_of_runs.tf_query(),
+        FastmonFile,
+        own=wanted,
+        of_others=of_others,
+        limit=limit,
+        offset=offset,
     )
     items = [TfItem.model_validate(row) for row in rows]
     return page(items, total, offset=offset, urls=[run_url(call, run_number)])

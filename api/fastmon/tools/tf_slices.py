@@ -78,18 +78,23 @@ def list_tf_slices(
     named = (id, fastmon_file_id, run_number, stf_filename, tf_filename)
     is_named = any(each is not None for each in named)
     begin = start_time if is_named else since(start_time, hours=24)
+    of_others = [StfFile.stf_filename == stf_filename] if stf_filename else []
+    of_others += [FastmonFile.tf_filename == tf_filename] if tf_filename else []
     wanted = [TfSlice.id == id] if id is not None else []
     wanted += [TfSlice.fastmon_file_id == fastmon_file_id] if fastmon_file_id else []
     wanted += [TfSlice.run_number == run_number] if run_number is not None else []
-    wanted += [StfFile.stf_filename == stf_filename] if stf_filename else []
-    wanted += [FastmonFile.tf_filename == tf_filename] if tf_filename else []
     wanted += [TfSlice.status == status.lower()] if status else []
     wanted += [TfSlice.assigned_worker == assigned_worker] if assigned_worker else []
     wanted += [TfSlice.created_at >= begin] if begin is not None else []
     wanted += [TfSlice.created_at <= end_time] if end_time else []
-    query = files_of_runs.slice_query().where(*wanted)
     total, rows = files_of_runs.page(
-        call.session, query, TfSlice.created_at, limit=limit, offset=offset
+        call.session,
+        files_of_runs.slice_query(),
+        TfSlice,
+        own=wanted,
+        of_others=of_others,
+        limit=limit,
+        offset=offset,
     )
     items = [SliceItem.model_validate(row) for row in rows]
     return page(items, total, offset=offset, urls=[run_url(call, run_number)])

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from api.workflows.queries import messages
 from api.workflows.views import ExecutionView
-from flows.agents.models import AppLog
+from flows.agents.models import LOGGED_EXECUTION, AppLog
 
 _FAILURES: Final = ("run_workflow_failed", "error")
 _LOGS: Final = 10
@@ -39,7 +39,7 @@ def of(session: Session, execution: ExecutionView) -> list[Failure]:
 
 def _logged(session: Session, execution: ExecutionView) -> list[Failure]:
     query = select(AppLog.timestamp, AppLog.message).where(
-        AppLog.extra_data["execution_id"].astext == execution.execution_id,
+        execution.execution_id == LOGGED_EXECUTION,
         AppLog.level >= logging.ERROR,
         AppLog.timestamp >= execution.began,
     )

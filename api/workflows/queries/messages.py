@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, and_, func, literal_column, select
 from sqlalchemy.orm import Session
 
 from api.agents import lines
@@ -59,16 +59,27 @@ def of_types(
     session: Session, execution: ExecutionView, msg_types: Sequence[str], *, limit: int = SHOWN
 ) -> list[MessageView]:
     """The newest messages of these types, of the run or naming the execution."""
-    is_its = or_(_of(execution), Event.execution_id == execution.execution_id)
-    return _newest(session, [is_its, Event.msg_type.in_(msg_types)], limit)
+    is_wanted = Event.msg_type.in_(msg_types)
+    # Two reads, each along an index that has the times in order: by id, all events would be read.
+    ways = (_of(execution), Event.execution_id == execution.execution_id)
+    found = {
+        each.id: each
+        for way in ways
+        for each in _newest(session, [way, is_wanted], limit, order=(Event.at, Event.id))
+    }
+    return sorted(found.values(), key=lambda each: -each.id)[:limit]
 
 
 def _newest(
-    session: Session, wanted: Sequence[ColumnElement[bool]], limit: int
+    session: Session,
+    wanted: Sequence[ColumnElement[bool]],
+    limit: int,
+    *,
+    order: Sequence[Any] = (Event.id,),
 ) -> list[MessageView]:
     columns = (Event.id, Event.at, Event.msg_type, Event.processed_by, Event.payload)
-    query = select(*columns).where(*wanted).order_by(Event.id.desc()).limit(limit)
-    rows = session.execute(query).mappings()
+    query = select(*columns).where(*wanted).order_by(*(each.desc() for each in order))
+    rows = session.execute(query.limit(limit)).mappings()
     return [
         MessageView.model_validate(
             {**row, "sender": _sender(row["payload"]) or row["processed_by"]}

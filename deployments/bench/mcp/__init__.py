@@ -1,1 +1,1 @@
-"""Benchmarks of the MCP server."""
+"""Bench of the MCP server."""
