@@ -23,7 +23,7 @@ from api.submission.queries.submission import Submission, submission_of
 from flows.payload_logs.models import PayloadLog
 from flows.submission.models import PandaRemark
 
-_MOST_JOBS: Final = 5
+_MOST_JOBS: Final = 3
 
 
 def explain(call: Call, task: ProdTask) -> Explanation:

@@ -32,7 +32,7 @@ _FINE: Final = re.compile(
     r"\b(?:no|0) errors?\b|\berrors?\b[\"']?\s{0,3}[:=]\s{0,3}[\"']?(?:0\b|none\b)",
     re.ASCII | re.IGNORECASE,
 )
-_READ_BYTES: Final = 2_000_000  # of the end of each member
+_READ_BYTES: Final = 500_000  # of the end of each member
 _LONGEST: Final = 300
 _SEARCHED: Final = 2_000  # characters of a line
 
@@ -59,7 +59,7 @@ def looks_bad(line: str) -> bool:
 def last_errors(log: OpenLog, most: int) -> list[ErrorLine]:
     """The last lines that look like errors, in the order of the members, then of the lines.
 
-    Of each member only the last 2 MB are read.
+    Of each member only the last 500 kB are read.
     """
     found: deque[ErrorLine] = deque(maxlen=most)
     for member in log.members:

@@ -79,6 +79,19 @@ class Past:
 
 def past(session: Session, wanted: Past, *, limit: int, offset: int) -> tuple[int, list[Request]]:
     """How many match, and so many of them from an offset on, newest first."""
+    query = _past(wanted)
+    count = session.scalar(select(func.count()).select_from(query.order_by(None).subquery()))
+    return count or 0, list(session.scalars(query.limit(limit).offset(offset)))
+
+
+def past_counts(session: Session, wanted: Past) -> list[tuple[str, str, int]]:
+    """How many match of each action in each state, by the action's name."""
+    of_each = _past(wanted).with_only_columns(Request.action, Request.state, func.count())
+    grouped = of_each.order_by(None).group_by(Request.action, Request.state)
+    return [(*row,) for row in session.execute(grouped.order_by(Request.action)).tuples()]
+
+
+def _past(wanted: Past) -> Select[tuple[Request]]:
     filtered = Filter(
         action=wanted.action, subject=wanted.subject, requested_by=wanted.requested_by
     )
@@ -87,8 +100,7 @@ def past(session: Session, wanted: Past, *, limit: int, offset: int) -> tuple[in
         query = query.where(Request.created_at >= wanted.since)
     if wanted.until is not None:
         query = query.where(Request.created_at < wanted.until)
-    count = session.scalar(select(func.count()).select_from(query.order_by(None).subquery()))
-    return count or 0, list(session.scalars(query.limit(limit).offset(offset)))
+    return query
 
 
 def following(session: Session, wanted: Filter, place: Place, limit: int) -> list[Request]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final
@@ -24,7 +25,6 @@ from flows.common.models import Request, RequestState
 toolbox = Toolbox()
 
 RequestId = Annotated[int, Field(ge=1, le=MAX_BIG_INTEGER, description="The request's id.")]
-_MOST_SUMMARIZED: Final = 10_000
 
 
 class RequestDetail(RequestView):
@@ -136,7 +136,6 @@ class ActionSummary(BaseModel):
 
     total_count: int
     by_action: dict[str, dict[str, int]]
-    truncated: bool
 
 
 @toolbox.tool("epicprod_list_actions")
@@ -167,14 +166,9 @@ def list_actions(
         since=start_time,
         until=end_time,
     )
-    total, rows = queries.past(
-        call.session,
-        wanted,
-        limit=_MOST_SUMMARIZED if summarize else limit,
-        offset=0 if summarize else offset,
-    )
     if summarize:
-        return _summary(total, rows)
+        return _summary(queries.past_counts(call.session, wanted))
+    total, rows = queries.past(call.session, wanted, limit=limit, offset=offset)
     urls = [MonitorUrl(title="Requests", url=call.link("/requests/"))]
     return page([_record(call, each) for each in rows], total, offset=offset, urls=urls)
 
@@ -198,9 +192,11 @@ def _record(call: Call, row: Request) -> ActionRecord:
     )
 
 
-def _summary(total: int, rows: list[Request]) -> ActionSummary:
-    counts: dict[str, Counter[str]] = {}
-    for row in rows:
-        counts.setdefault(row.action, Counter())[_outcome(row.state)] += 1
-    by_action = {name: dict(counts[name]) for name in sorted(counts)}
-    return ActionSummary(total_count=total, by_action=by_action, truncated=total > len(rows))
+def _summary(found: Iterable[tuple[str, str, int]]) -> ActionSummary:
+    counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for action, state, count in found:
+        counts[action][_outcome(state)] += count
+    return ActionSummary(
+        total_count=sum(each.total() for each in counts.values()),
+        by_action={name: dict(each) for name, each in counts.items()},
+    )

@@ -23,6 +23,7 @@ Follow = Callable[[Request, Caller, Any], Awaitable[Any]]
 CONFIRM: Final = "confirm"
 _WAITING: Final = "Answer once the request has ended, or after so many seconds."
 WAIT: Final = "wait_seconds"
+_MOST_WAIT_SECONDS: Final = 30  # proxies give up after 60
 Reread = Callable[[Call, dict[str, Any]], Any]
 """Gives the answer anew, of the call and the answer so far."""
 
@@ -170,7 +171,7 @@ def _form_of(
     if confirm:
         fields[CONFIRM] = (bool, Field(False, description=f"True, to confirm that it {confirm}."))
     if waits:
-        fields[WAIT] = (float, Field(0, ge=0, le=30, description=_WAITING))
+        fields[WAIT] = (float, Field(0, ge=0, le=_MOST_WAIT_SECONDS, description=_WAITING))
     if forms:
         [form] = forms
         return True, create_model(form.__name__, __base__=form, **fields) if fields else form

@@ -15,7 +15,6 @@ from api.http.frames import Wanted
 from api.http.stream import Feed
 from flows.common.models import OPEN
 
-MOST_SECONDS: Final = 30
 _LOOK_SECONDS: Final = 2.0
 
 Answer = dict[str, Any]

@@ -101,6 +101,12 @@ def reading(log_id: int) -> list[tuple[str, dict[str, Any]]]:
         ("list_tf_slices", {}),
         ("list_tf_slices", {"run_number": rows.RUN_NUMBER}),
         ("get_tf_slice", {"tf_filename": rows.TF, "slice_id": 1}),
+        ("list_requests", {}),
+        ("list_requests", {"state": "failed"}),
+        ("get_request", {"request_id": 1}),
+        ("epicprod_list_actions", {}),
+        ("epicprod_list_actions", {"outcome": "error", "summarize": True}),
+        ("pcs_prodtask_list", {}),
     ]
 
 

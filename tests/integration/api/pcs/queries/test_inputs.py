@@ -69,7 +69,7 @@ def evgen(pcs: Pcs) -> httpx.Response:
     return pcs.send("GET", "prod-tasks/command/", name="dis-10x100", fmt="evgen")
 
 
-def test_the_files_of_a_linked_input_are_the_rows_with_their_age(pcs, database):
+def test_the_files_of_a_linked_input_are_the_rows_with_their_age(pcs, assistant, database):
     record(database, "b.hepmc", "a.hepmc")
     pcs.make_task(config=EVENTS)
     pcs.good("POST", "prod-tasks/dis-10x100/link-input/", {"did": DID})
@@ -77,6 +77,8 @@ def test_the_files_of_a_linked_input_are_the_rows_with_their_age(pcs, database):
     below = NAME.removeprefix("/EVGEN/")
     assert made["csvRows"] == [f"{below}/a,hepmc,500,0000", f"{below}/b,hepmc,500,0000"]
     assert made["inputsCheckedAt"] < now().isoformat()
+    by_tool = assistant.ask("pcs_prodtask_artifact", name="dis-10x100", fmt="evgen")
+    assert by_tool["submissionSpec"] == made
 
 
 def test_without_a_link_the_matched_input_counts_and_of_a_matched_file_the_file(pcs, database):
