@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -27,13 +28,13 @@ class Artifact:
 
     Attributes:
         key: Of small letters, digits and dashes; the page of a key lists all of that key.
-        type: `markdown`, or `table`, of which `data` is a list of rows.
+        type: `markdown`, or `table`, of which `data` is a JSON list of rows, with Markdown in them.
     """
 
     key: str
     type: str
     description: str
-    data: Any
+    data: str
     flow_run_id: UUID | None = None
 
     def body(self) -> dict[str, Any]:
@@ -117,11 +118,13 @@ def _numbers(result: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, 
             yield path, value
 
 
-def _json(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [
+def _json(rows: list[dict[str, Any]]) -> str:
+    """The rows as Prefect's own tables hold them."""
+    shown = [
         {
             key: value if isinstance(value, int | float) else markdown.escaped(value)
             for key, value in row.items()
         }
         for row in rows
     ]
+    return json.dumps(shown)

@@ -93,6 +93,20 @@ def test_a_sweep_finds_what_pcs_asks_for(provenance: Provenance):
     assert owned.owner_task == f"EVGEN/{ASKED[0]}" == path.campaign_tasks[0]
 
 
+def test_a_sweep_leaves_its_numbers_as_a_table_in_prefect(provenance: Provenance):
+    site = provenance.site
+    ended = site.ended(provenance.sweep())
+    run = site.flow_run(ended.flow_run_id)
+    assert (run["name"], f"campaign:{CAMPAIGN}" in run["tags"]) == (
+        f"sweep {CAMPAIGN} #{ended.id}",
+        True,
+    )
+    wanted = {"artifacts": {"flow_run_id": {"any_": [run["id"]]}, "type": {"any_": ["table"]}}}
+    [table] = wait_until(lambda: site.ask("POST", "/artifacts/filter", **wanted))
+    rows = {row["what"]: row["number"] for row in json.loads(table["data"])}
+    assert (rows["requested"], rows["found"], rows["missing"]) == (3, 2, 1)
+
+
 def test_a_run_that_is_killed_while_rucio_is_silent_is_made_up_for(provenance: Provenance):
     site = provenance.site
     with provenance.grid.stalled("rucio"):

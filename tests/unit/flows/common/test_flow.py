@@ -8,11 +8,12 @@ import pytest
 from prefect.utilities.callables import parameter_schema
 from pydantic import BaseModel, ConfigDict, Field
 
-from blocks.errors import Invalid
+from blocks.errors import Invalid, NotFound, OutsideUnavailable, Refused
 from flows.common import claims
 from flows.common import flow as flows
 from flows.common.actions import Action, OnLost
 from flows.common.claims import Claim, ClaimLost
+from flows.common.run import RunPutOff
 
 
 class Order(BaseModel):
@@ -67,3 +68,32 @@ def test_what_is_not_of_the_form_is_refused_by_its_fields(claimed, wrong):
 def test_a_flow_needs_a_claim():
     with pytest.raises(ClaimLost, match="outside a request"):
         take_order.fn(kind="slow")
+
+
+def test_where_prefect_runs_it_a_foreseen_end_is_a_state(claimed, monkeypatch):
+    monkeypatch.setattr(flows.FlowRunContext, "get", lambda: "a run")
+    state = take_order.fn(kind="late")
+    assert (state.name, state.is_cancelled()) == ("Invalid", True)
+    assert state.message.startswith("take_order: kind:")
+
+
+@flows.task("look it up", delays=(), repeated=(RunPutOff,))
+def look_up(error: Exception) -> None:
+    raise error
+
+
+@pytest.mark.parametrize("error", [Refused("no"), NotFound("nothing")])
+def test_where_prefect_runs_a_task_its_foreseen_error_is_no_failure(monkeypatch, error):
+    with pytest.raises(type(error)):
+        look_up.fn(error)
+    monkeypatch.setattr(flows.TaskRunContext, "get", lambda: "a task run")
+    state = look_up.fn(error)
+    assert (state.name, state.is_completed()) == (type(error).__name__, True)
+    assert state.data is error
+
+
+@pytest.mark.parametrize("error", [RunPutOff("again"), OutsideUnavailable("away"), KeyError("x")])
+def test_what_is_repeated_or_was_not_foreseen_is_raised_to_prefect(monkeypatch, error):
+    monkeypatch.setattr(flows.TaskRunContext, "get", lambda: "a task run")
+    with pytest.raises(type(error)):
+        look_up.fn(error)

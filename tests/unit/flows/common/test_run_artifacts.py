@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -87,7 +88,7 @@ def test_what_was_put_off_says_that_a_later_run_goes_on():
 )
 def test_a_sweep_and_a_report_leave_a_table(action, parameters, result, rows):
     _, table = left_by(action, parameters, result=result)
-    assert (table.type, table.data) == ("table", rows)
+    assert (table.type, json.loads(table.data)) == ("table", rows)
 
 
 def test_one_that_failed_leaves_no_table():
