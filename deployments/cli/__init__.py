@@ -14,6 +14,7 @@ from deployments.cli import agents, parts, requests, tokens, users
 from deployments.cli.bench import app as bench_app
 from deployments.cli.fastmon.daq import daq_app
 from deployments.cli.fastmon.watch import fastmon_app
+from deployments.cli.notifications import app as notify_app
 from deployments.cli.payload_logs.command import print_log
 from deployments.cli.provenance import app as provenance_app
 from deployments.cli.sandbox import sandbox_app
@@ -37,6 +38,7 @@ app.add_typer(task_app, name="task")
 app.add_typer(tokens.app, name="token")
 app.add_typer(users.app, name="user")
 app.add_typer(provenance_app, name="provenance")
+app.add_typer(notify_app, name="notify")
 app.add_typer(fastmon_app, name="fastmon")
 app.add_typer(daq_app, name="daq")
 app.command("agent")(agents.run_agent)

@@ -176,6 +176,12 @@ def bus(*, as_json: AsJson = False) -> None:
     _show("bus", as_json=as_json)
 
 
+@app.command()
+def notify(*, as_json: AsJson = False) -> None:
+    """Tell a channel that is away for half a minute of a thousand events in a minute."""
+    _show("notify", as_json=as_json)
+
+
 @app.command("all")
 def everything(*, as_json: AsJson = False) -> None:
     """Run every bench that is short, one by one; with --json, a line for each at the end.
@@ -199,6 +205,7 @@ _MODULES: Final = {
     "fetch": "payload_logs.fetch",
     "stall": "payload_logs.stall",
     "bus": "messages.bus",
+    "notify": "notifications.bench",
     "chaos": "submission.chaos.bench",
     "abuse": "abuse.bench",
     "outage": "outage.bench",

@@ -11,7 +11,7 @@ from typing import Final
 from rich.console import Console
 from sqlalchemy import make_url
 
-from deployments.demo import data_taking, payload_logs, provenance, submission
+from deployments.demo import data_taking, notifications, payload_logs, provenance, submission
 from deployments.sandbox.broker.programs import find_programs
 from deployments.stack.running import StartProgress, addresses
 from deployments.stack.stack import Stack
@@ -43,12 +43,14 @@ def run() -> int:
     ):
         progress.close()
         token = _token(stack)
+        notifications.prepare(stack)
         data_taking.show(stack, testbed, token, console)
         jedi_task_id = submission.show(stack, token, console)
         pages = {
             "job's log": payload_logs.show(stack, token, console, jedi_task_id=jedi_task_id),
             "catalog": provenance.show(stack, token, console),
         }
+        notifications.show(stack, console)
         console.print(f"all of it in {time.monotonic() - began:.1f} s")
         for name, address in (addresses(stack) | pages).items():
             console.print(f"{name:>10}  {address}", markup=False)

@@ -77,6 +77,7 @@ class _Service:
             return
         with transaction(self._engine) as session:
             outbox.settle_lost(session)
+            feed.position(session)  # what happens from the first start on is told
         self._report.say(NotifierCondition.READY, "")
         with NotificationListener(events.CHANNEL) as listener:
             deliverer = Deliverer(self._settings, self._engine, self._stopping)

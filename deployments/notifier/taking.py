@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from deployments.isolation import isolated
+from deployments.isolation import is_outage, isolated
 from flows.common.database import now, transaction
 from flows.notifications.domain import announced, ends, pages
 from flows.notifications.domain.happenings import Happening, merged
@@ -45,19 +45,39 @@ class Taker:
         Raises:
             DatabaseUnavailable: Nothing of it was written, and it is taken again.
         """
+        try:
+            return self._take(_EVENTS, _ENDS)
+        except Exception as error:
+            if is_outage(error):
+                raise
+            return self._take_apart()
+
+    def _take_apart(self) -> bool:
+        """Take the next alone: whatever is wrong is of one, which is logged and told to nobody."""
+        for is_told in (True, False):
+            with isolated("what happened cannot be told"):
+                return self._take(1, 1, is_told=is_told)
+        return False
+
+    def _take(self, most_events: int, most_ends: int, *, is_told: bool = True) -> bool:
         with transaction(self.engine) as session:
             after = feed.position(session)
-            ended = feed.ends(session, _ENDS)
-            seen = feed.look(session, after, wanted=_WANTED, limit=_EVENTS)
-            already = watching.holding_already(session, _NEW_WATCHES)
-            happenings = _happenings(session, ended, seen)
-            turned = [*already, *_touched(session, seen)]
-            if happenings or turned:
-                outbox.insert(session, _Writer(session).rows(happenings, turned))
+            ended = feed.ends(session, most_ends)
+            seen = feed.look(session, after, wanted=_WANTED, limit=most_events)
+            if is_told:
+                _tell(session, ended, seen)
             feed.forget_ends(session, ended)
             if seen:
                 feed.advance(session, seen[-1].id)
-        return len(seen) == _EVENTS or len(ended) == _ENDS
+        return len(seen) == most_events or len(ended) == most_ends
+
+
+def _tell(session: Session, ended: Sequence[Ended], seen: Sequence[Seen]) -> None:
+    already = watching.holding_already(session, _NEW_WATCHES)
+    happenings = _happenings(session, ended, seen)
+    turned = [*already, *_touched(session, seen)]
+    if happenings or turned:
+        outbox.insert(session, _Writer(session).rows(happenings, turned))
 
 
 def _happenings(session: Session, ended: Sequence[Ended], seen: Sequence[Seen]) -> list[Happening]:

@@ -32,6 +32,13 @@ class History(StrEnum):
     """By what messages of the bus are recognised when they come again."""
     SETTLED_MESSAGES = "settled_messages"
     """Messages of the bus that were set aside, and settled."""
+    NOTIFICATIONS = "notifications"
+    """Those that came to their end."""
+    SPENT_WATCHES = "spent_watches"
+    REQUEST_ENDS = "request_ends"
+    """Ends of requests that no notifier has looked at."""
+    ALARMS = "alarms"
+    """Those that are over."""
 
 
 # The tables are those of other capabilities, which this one shares the database with.
@@ -67,6 +74,26 @@ _DELETE: Final[dict[History, TextClause]] = {
         DELETE FROM bus_set_aside WHERE id IN (
             SELECT id FROM bus_set_aside
             WHERE state IN ('retried', 'dropped') AND settled_at < :before LIMIT :piece)
+    """),
+    # A summary goes after what it tells.
+    History.NOTIFICATIONS: text("""
+        DELETE FROM notification WHERE id IN (
+            SELECT id FROM notification AS told
+            WHERE at < :before AND state NOT IN ('pending', 'sending') AND NOT EXISTS (
+                SELECT FROM notification WHERE summary_id = told.id AND at >= :before)
+            ORDER BY at LIMIT :piece)
+    """),
+    History.ALARMS: text("""
+        DELETE FROM notification_alarm WHERE id IN (
+            SELECT id FROM notification_alarm WHERE ended_at < :before LIMIT :piece)
+    """),
+    History.SPENT_WATCHES: text("""
+        DELETE FROM notification_watch WHERE id IN (
+            SELECT id FROM notification_watch WHERE fired_at < :before LIMIT :piece)
+    """),
+    History.REQUEST_ENDS: text("""
+        DELETE FROM notification_request_end WHERE id IN (
+            SELECT id FROM notification_request_end WHERE at < :before ORDER BY id LIMIT :piece)
     """),
 }
 

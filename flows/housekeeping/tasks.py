@@ -59,6 +59,10 @@ def delete_old_arrivals() -> dict[str, int]:
     days[History.LOG_RECORDS] = configured.log_days
     days[History.SEEN_MESSAGES] = settings().bus.seen_days
     days[History.SETTLED_MESSAGES] = settings().bus.set_aside_days
+    days |= dict.fromkeys(
+        (History.NOTIFICATIONS, History.SPENT_WATCHES, History.REQUEST_ENDS, History.ALARMS),
+        settings().notifications.history_days,
+    )
     return {
         each.value: _history_in_pieces(each, now() - timedelta(days=days[each])) for each in History
     }

@@ -241,6 +241,7 @@ _MEANINGS: Final = {
         text="was read from Rucio", outcome=_by_ok, ends=("read_did",), links=_did_page
     ),
 }
+_KEY: Final = 300  # characters; an index has its limit
 TYPES: Final = frozenset({*_MEANINGS, ALARM})
 """The types of events that somebody can be told of."""
 
@@ -253,7 +254,7 @@ def _alarm(event: EventFacts) -> Happening:
     known = Severity(severity) if severity in set(Severity) else Severity.ERROR
     rule_id = said.get("rule_id")
     return Happening(
-        key=f"alarm:{said.get('key')}:{outcome}",
+        key=f"alarm:{str(said.get('key'))[:_KEY]}:{outcome}",
         names=((What.ALARM, str(said.get("kind") or "")), (What.EVENT, ALARM)),
         outcome=outcome,
         at=event.at,

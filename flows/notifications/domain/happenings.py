@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from flows.common.text import kept
+from flows.notifications.domain import safety
 from flows.notifications.domain.words import Outcome, Severity, SubjectKind, WatchFor, What
 
 Fact = tuple[SubjectKind, str, WatchFor]
@@ -112,16 +113,11 @@ class Happening:
             "reason": self.reason[:_MOST],
             "links": [{"text": each.text, "href": each.path} for each in self.links],
         }
-        return {name: _kept(value) for name, value in said.items() if value not in ("", None, [])}
-
-
-def _kept(value: Any) -> Any:
-    """The value with what PostgreSQL cannot keep in its texts written as escapes."""
-    if isinstance(value, list):
-        return [_kept(each) for each in value]
-    if isinstance(value, dict):
-        return {name: _kept(each) for name, each in value.items()}
-    return kept(value) if isinstance(value, str) else value
+        return {
+            name: safety.keepable(value)
+            for name, value in said.items()
+            if value not in ("", None, [])
+        }
 
 
 def merged(happenings: Iterable[Happening]) -> list[Happening]:

@@ -6,7 +6,9 @@ Names, reasons and subjects come from peers, users and servers; whatever they ho
 from __future__ import annotations
 
 import unicodedata
-from typing import Final
+from typing import Any, Final
+
+from flows.common.text import kept
 
 _JOINER: Final = "\u2060"  # word joiner: invisible, and no chat server reads a name across it
 _BROKEN: Final = {
@@ -38,6 +40,15 @@ def code(text: object, most: int) -> str:
     """The text as a code span of Markdown, in which nothing else is markup; empty: of nothing."""
     line = plain(text, most).translate(_CODE)
     return f"`{line}`" if line else ""
+
+
+def keepable(value: Any) -> Any:
+    """A JSON value with what PostgreSQL cannot keep in its texts written as escapes."""
+    if isinstance(value, list):
+        return [keepable(each) for each in value]
+    if isinstance(value, dict):
+        return {kept(str(name)): keepable(each) for name, each in value.items()}
+    return kept(value) if isinstance(value, str) else value
 
 
 def _shown(character: str) -> str:

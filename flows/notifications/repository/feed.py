@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from flows.common import events
 from flows.common.database import among
 from flows.common.models import Event, Request, RequestState
+from flows.notifications.domain import safety
 from flows.notifications.domain.announced import EventFacts
 from flows.notifications.domain.ends import RequestFacts
 from flows.notifications.models import NotificationPosition, RequestEnd
@@ -130,7 +131,7 @@ def look(session: Session, after: int, *, wanted: Collection[str], limit: int) -
         .limit(limit)
     )
     return [
-        Seen(key, msg_type, at, subject or "", request_id, payload)
+        Seen(key, msg_type, at, subject or "", request_id, safety.keepable(payload))
         for key, msg_type, at, subject, request_id, payload in rows
     ]
 
@@ -194,7 +195,7 @@ def _task_of(payload: dict[str, Any]) -> str:
 
 def _tasks(session: Session, names: Iterator[str]) -> dict[str, tuple[str, str]]:
     """Owner and campaign of tasks, by their names."""
-    wanted = [each for each in set(names) if each and "\0" not in each]
+    wanted = [each for each in set(names) if each]
     if not wanted:
         return {}
     rows = session.execute(_TASKS, {"names": wanted})

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from blocks.errors import NotFound
 from flows.notifications.domain.words import DeliveryState, Outcome
@@ -74,7 +74,18 @@ def _conditions(wanted: Filter) -> Sequence[ColumnElement[bool]]:
     if wanted.before is not None:
         found.append(Notification.id < wanted.before)
     if wanted.seen_by is not None:
-        written = select(Rule.id).where(Rule.author == wanted.seen_by)
-        is_own = Notification.username == wanted.seen_by
-        found.append(or_(is_own, Notification.rule_id.in_(written)))
+        found.append(_may_see(wanted.seen_by))
     return found
+
+
+def _may_see(username: str) -> ColumnElement[bool]:
+    """What is a user's own, what their rules told, and the summaries that tell any of these."""
+    told = aliased(Notification)
+    summaries = select(told.summary_id).where(_is_of(told, username), told.summary_id.is_not(None))
+    return or_(_is_of(Notification, username), Notification.id.in_(summaries))
+
+
+def _is_of(row: type[Notification], username: str) -> ColumnElement[bool]:
+    written = select(Rule.id).where(Rule.author == username)
+    is_to_them = and_(row.channel_id.is_(None), row.recipient == username)
+    return or_(row.username == username, is_to_them, row.rule_id.in_(written))

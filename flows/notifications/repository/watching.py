@@ -74,7 +74,8 @@ _HOLDING: Final[dict[SubjectKind, str]] = {
           AND swept.counts ->> 'complete' = swept.counts ->> 'requested'
     """,
     SubjectKind.REQUEST: """
-        JOIN request ON request.id = w.subject::bigint
+        JOIN request ON request.id
+            = CASE WHEN w.subject ~ '^[0-9]{1,18}$' THEN w.subject::bigint END
         WHERE CASE w.watch_for WHEN 'complete' THEN request.state = 'completed'
                                WHEN 'failed' THEN request.state = 'failed'
                                ELSE request.state IN ('completed', 'failed', 'cancelled') END
@@ -84,8 +85,7 @@ _LIVE = "SELECT * FROM notification_watch WHERE fired_at IS NULL AND kind = :kin
 
 
 def _statement(kind: SubjectKind, narrowed: str) -> TextClause:
-    # Materialized: a subject is cast to a number only of a watch whose subject is one.
-    live = f"WITH w AS MATERIALIZED ({_LIVE} {narrowed})"
+    live = f"WITH w AS ({_LIVE} {narrowed})"
     return text(f"{live} SELECT {_COLUMNS} FROM w {_HOLDING[kind]}")  # noqa: S608 - of constants
 
 

@@ -20,7 +20,7 @@ from tests.databases import Database
 
 pytestmark = pytest.mark.integration
 
-PARTS = ["api", "worker", "relay", "scanner"]
+PARTS = ["api", "worker", "relay", "notifier", "scanner"]
 MIGRATE = "run `prodops migrate`"
 
 

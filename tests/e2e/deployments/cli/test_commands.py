@@ -92,7 +92,9 @@ def _see_status(terminal: Terminal) -> None:
     told = terminal.run("status", "--json")
     assert told.returncode == 0, told.stdout
     parts = {part["part"]: part["state"] for part in json.loads(told.stdout)["parts"]}
-    assert parts == dict.fromkeys(["postgres", "prefect", "api", "relay", "worker"], "running")
+    assert parts == dict.fromkeys(
+        ["postgres", "prefect", "api", "relay", "worker", "notifier"], "running"
+    )
 
 
 def _follow_a_request(terminal: Terminal) -> None:

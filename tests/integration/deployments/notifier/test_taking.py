@@ -10,9 +10,10 @@ from flows.common import events
 from flows.common.callers import on_ops_side
 from flows.common.claims import Claim
 from flows.common.database import transaction
+from flows.common.database_errors import DatabaseUnavailable
 from flows.common.models import RequestState
 from flows.notifications.domain.words import DeliveryState
-from flows.notifications.repository import feed, wishes
+from flows.notifications.repository import feed, outbox, wishes
 from flows.payload_logs import messages as log_messages
 from tests.support import requests
 from tests.support.requests import ACTION
@@ -69,9 +70,13 @@ def test_nothing_is_lost_or_doubled_where_a_batch_is_broken_off(site, submitted,
     site.channel()
     site.rule(what="event", name="prodtask_submitted")
     site.announce(*(submitted(f"t{number}") for number in range(5)))
+
+    def away(*_: object) -> None:
+        raise DatabaseUnavailable("it was stopped")
+
     with monkeypatch.context() as broken:
-        broken.setattr(feed, "advance", lambda *_: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
+        broken.setattr(feed, "advance", away)
+        with pytest.raises(DatabaseUnavailable):
             site.take()
     assert site.rows() == []
     site.take()
@@ -156,3 +161,37 @@ def test_every_condition_of_a_rule_has_to_hold(site, submitted):
     site.announce(submitted("epic.1"), submitted("other.1"))
     site.take()
     assert [row.subject for row in site.rows()] == ["epic.1"]
+
+
+ODD = [
+    {"msg_type": "alarm", "kind": "k" * 999, "key": "k" * 9999, "owner": [], "severity": "?"},
+    {"msg_type": "rucio_arrivals", "ok": True, "by_campaign": {"x" * 999: {"files": "many"}}},
+    {"msg_type": "prodtask_submitted", "task_name": {"a": 1}},
+    {"msg_type": "evgen_registered", "ok": True, "did": 7, "paths": [None, "y" * 999]},
+]
+
+
+@pytest.mark.parametrize("body", ODD)
+def test_an_event_that_is_not_of_its_form_is_told_all_the_same(site, body):
+    site.channel()
+    site.rule(what="event")
+    site.announce(events.message_event(body))
+    site.take()
+    [row] = site.rows()
+    assert row.name == body.get("kind", body["msg_type"])[:100]
+
+
+def test_an_event_that_nobody_can_tell_hinders_no_other(site, submitted, monkeypatch):
+    site.channel()
+    site.rule(what="event", name="prodtask_submitted")
+    site.announce(*(submitted(f"t{number}") for number in range(3)))
+    insert = outbox.insert
+
+    def refuse(session, rows) -> None:
+        if any(row["subject"] == "t1" for row in rows):
+            raise ValueError("whatever it is")
+        insert(session, rows)
+
+    monkeypatch.setattr(outbox, "insert", refuse)
+    site.take()
+    assert [row.subject for row in site.rows()] == ["t0", "t2"]

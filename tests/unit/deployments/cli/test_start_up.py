@@ -22,7 +22,7 @@ from flows.common.settings.tree import load
 
 EVERY = [
     ["up"], ["up", "--detach"], ["down"], ["status"], ["logs"], ["postgres"], ["prefect"], ["api"],
-    ["worker"], ["relay"], ["scanner", "--once"], ["panda"], ["migrate"],
+    ["worker"], ["relay"], ["notifier"], ["scanner", "--once"], ["panda"], ["migrate"],
     ["run", "check_pipeline"], ["run", "check_pipeline", "--local"], ["logs-of", "7"],
     ["request", "list"], ["token", "list"], ["token", "create", "anna"], ["task", "list"],
     ["provenance", "show", "--campaign", "26.02.0"], ["fastmon", "status"], ["sandbox", "up"],

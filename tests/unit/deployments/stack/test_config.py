@@ -75,7 +75,7 @@ def test_a_spec_holds_the_whole_command_and_environment(tmp_path: Path):
 
 
 def test_the_parts_come_in_the_order_of_their_start():
-    assert list(parts()) == ["postgres", "prefect", "api", "relay", "worker"]
+    assert list(parts()) == ["postgres", "prefect", "api", "relay", "worker", "notifier"]
 
 
 def test_servers_of_ones_own_are_not_started():
@@ -84,7 +84,7 @@ def test_servers_of_ones_own_are_not_started():
         PRODOPS_PREFECT_API_URL="http://prefect:4200/api",
     )
 
-    assert list(there) == ["api", "relay", "worker"]
+    assert list(there) == ["api", "relay", "worker", "notifier"]
 
 
 def test_the_scanner_runs_where_a_directory_is_watched():

@@ -1,0 +1,127 @@
+"""A message to a server of the test's own: what it answers decides what becomes of the message."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from blocks.notification_channel.delivery import Order, deliver
+from blocks.notification_channel.errors import ChannelRefused, ChannelUnavailable
+
+pytestmark = pytest.mark.integration
+
+
+@dataclass
+class Sink:
+    """A server that answers with the status that the path names, and keeps what it got."""
+
+    port: int = 0
+    taken: list[str] = field(default_factory=list)
+    is_over: threading.Event = field(default_factory=threading.Event)
+
+
+@pytest.fixture(scope="module")
+def sink() -> Iterator[Sink]:
+    found = Sink()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("content-length", 0)))
+            found.taken.append(self.path)
+            if self.path == "/hang":
+                found.is_over.wait()
+            status = self.path.strip("/")
+            self.send_response(int(status) if status.isdigit() else 200)
+            if status == "302":
+                self.send_header("location", f"http://127.0.0.1:{found.port}/redirected")
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            """Says nothing."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    found.port = server.server_port
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield found
+    found.is_over.set()
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def order(sink: Sink, path: str, *, is_local_allowed: bool = True, **more: Any) -> Order:
+    given = {
+        "kind": "apprise",
+        "url": f"json://127.0.0.1:{sink.port}/{path}",
+        "seconds": 20,
+        "title": "title",
+        "plain": "title\ntext",
+        "markdown": "**title**",
+        "key": "k",
+    }
+    return Order(**{**given, **more}, is_local_allowed=is_local_allowed)
+
+
+@pytest.fixture
+def send(tmp_path: Path):
+    def send(wanted: Order) -> None:
+        deliver(wanted, directory=tmp_path, environment={"PREFECT_HOME": str(tmp_path)})
+
+    return send
+
+
+def test_a_message_is_taken(sink, send):
+    send(order(sink, "200"))
+    assert sink.taken[-1] == "/200"
+
+
+def test_a_redirect_is_not_followed(sink, send):
+    with pytest.raises(ChannelRefused, match="redirects, which is not followed"):
+        send(order(sink, "302"))
+    assert "/redirected" not in sink.taken
+
+
+@pytest.mark.parametrize(("path", "error"), [("404", ChannelRefused), ("503", ChannelUnavailable)])
+def test_what_must_be_mended_differs_from_what_is_tried_again(sink, send, path, error):
+    with pytest.raises(error, match=f"answers {path}"):
+        send(order(sink, path))
+
+
+def test_a_server_that_hangs_is_left_at_the_time_limit(sink, send):
+    began = time.monotonic()
+    with pytest.raises(ChannelUnavailable, match="within 1 s"):
+        send(order(sink, "hang", seconds=1))
+    assert time.monotonic() - began < 25
+
+
+def test_this_machine_is_refused_as_it_is_connected_to(sink, send):
+    before = list(sink.taken)
+    for url in (f"json://127.0.0.1:{sink.port}/200", f"json://localhost:{sink.port}/200"):
+        with pytest.raises(ChannelRefused, match="ALLOW_LOCAL_ADDRESSES"):
+            send(order(sink, "", url=url, is_local_allowed=False))
+    assert sink.taken == before
+
+
+@pytest.mark.parametrize(
+    ("kind", "url"),
+    [
+        ("apprise", "nothing://s3cret"),
+        ("slack", "https://hooks.slack.com/s3cret"),
+        ("mattermost", "https://chat.example.org/s3cret"),
+        ("mail", "mail://s3cret"),
+        ("file", "file:../../s3cret"),
+    ],
+)
+def test_an_url_that_cannot_be_used_is_refused_without_being_shown(sink, send, kind, url):
+    with pytest.raises(ChannelRefused) as refused:
+        send(order(sink, "", kind=kind, url=url))
+    assert "s3cret" not in str(refused.value)
