@@ -12,7 +12,7 @@ from flows.common.settings.forms import group
 
 
 class LogTableSettings(BaseSettings):
-    """The parts' log records in the table that agents log to; `PRODOPS_AGENTS_` bounds it."""
+    """The parts' log records in the table that agents log to; the agents' settings bound it."""
 
     model_config = group("LOG_TABLE")
 
