@@ -22,7 +22,7 @@ from deployments.log_table.buffer import Buffer, Row
 from deployments.log_table.rows import Source
 from flows.agents import repository
 from flows.common.database import Limits, make_engine, transaction
-from flows.common.database_errors import DatabaseUnavailable
+from flows.common.database_errors import DatabaseUnavailable, StatementTooSlow
 
 
 class Store(Protocol):
@@ -98,7 +98,7 @@ class Writer:
         while batch := self._buffer.first(_BATCH_ROWS):
             try:
                 self._store.write(batch)
-            except DatabaseUnavailable as error:
+            except (DatabaseUnavailable, StatementTooSlow) as error:
                 _log.warning("the log table waits for the database", reason=str(error))
                 return False
             except (SQLAlchemyError, ProdOpsError) as error:

@@ -37,6 +37,8 @@ class History(StrEnum):
     SPENT_WATCHES = "spent_watches"
     REQUEST_ENDS = "request_ends"
     """Ends of requests that no notifier has looked at."""
+    ALARMS = "alarms"
+    """Those that are over."""
 
 
 # The tables are those of other capabilities, which this one shares the database with.
@@ -80,6 +82,10 @@ _DELETE: Final[dict[History, TextClause]] = {
             WHERE at < :before AND state NOT IN ('pending', 'sending') AND NOT EXISTS (
                 SELECT FROM notification WHERE summary_id = told.id AND at >= :before)
             ORDER BY at LIMIT :piece)
+    """),
+    History.ALARMS: text("""
+        DELETE FROM notification_alarm WHERE id IN (
+            SELECT id FROM notification_alarm WHERE ended_at < :before LIMIT :piece)
     """),
     History.SPENT_WATCHES: text("""
         DELETE FROM notification_watch WHERE id IN (

@@ -64,7 +64,7 @@ def delete_old_arrivals() -> dict[str, int]:
     days[History.SEEN_MESSAGES] = settings().bus.seen_days
     days[History.SETTLED_MESSAGES] = settings().bus.set_aside_days
     days |= dict.fromkeys(
-        (History.NOTIFICATIONS, History.SPENT_WATCHES, History.REQUEST_ENDS),
+        (History.NOTIFICATIONS, History.SPENT_WATCHES, History.REQUEST_ENDS, History.ALARMS),
         settings().notifications.history_days,
     )
     return {

@@ -41,6 +41,9 @@ _ROWS = (
        VALUES (:old, '/queue/q', '', '', '', 0, 'dropped', :old),
               (:old, '/queue/q', '', '', '', 0, 'retried', :new),
               (:old, '/queue/q', '', '', '', 0, 'open', NULL)""",
+    """INSERT INTO notification_alarm (rule_id, kind, about, severity, text, began_at, ended_at)
+       VALUES (1, 'a', '', 'error', '', :old, :old), (1, 'a', '', 'error', '', :old, :new),
+              (1, 'a', '', 'error', '', :old, NULL)""",
 )
 
 
@@ -66,6 +69,7 @@ def deleted(database: Database, kind: History) -> int:
         (History.AGENTS, 2),
         (History.SEEN_MESSAGES, 1),
         (History.SETTLED_MESSAGES, 1),
+        (History.ALARMS, 1),
     ],
 )
 def test_what_is_old_goes_and_what_lives_stays(history, kind, number):

@@ -14,7 +14,7 @@ from deployments.log_table import writer as module
 from deployments.log_table.buffer import Buffer, Row
 from deployments.log_table.rows import Source
 from deployments.log_table.writer import TableHandler, TableProcessor, Writer
-from flows.common.database_errors import DatabaseUnavailable
+from flows.common.database_errors import DatabaseUnavailable, StatementTooSlow
 from tests.waiting import PATIENCE, wait_until
 
 
@@ -96,6 +96,14 @@ def test_an_outage_is_waited_out_and_what_had_no_room_meanwhile_is_counted(logge
     assert table.messages == [
         "0", "1", "2", "2 log records could not be written to the log table",
     ]  # fmt: skip
+
+
+def test_a_table_that_is_slow_or_locked_is_written_later():
+    writer = writer_of(table := Table(StatementTooSlow("locked")))
+    handler = TableHandler(writer, logging.INFO)
+    handler.handle(logging.LogRecord("a", logging.INFO, "", 0, "x", None, None))
+    wait_until(lambda: table.messages == ["x"])
+    writer.close(PATIENCE)
 
 
 def test_a_batch_that_cannot_be_written_for_good_is_dropped_and_counted(logger):
