@@ -240,7 +240,7 @@ def message_of(row: Notification, *, base_url: str) -> Message:
         link = pages.held(row.id)
         body["links"] = [{"text": link.text, "href": link.path}]
     told = Told(
-        id=row.id, name=row.name, outcome=str(row.outcome), subject=row.subject,
+        name=row.name, outcome=str(row.outcome), subject=row.subject,
         title=row.title, body=body, is_summary=is_summary,
     )  # fmt: skip
     return texts.message_of(told, base_url=base_url)

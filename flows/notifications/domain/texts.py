@@ -33,7 +33,6 @@ class Message:
 class Told:
     """What a notification's row says."""
 
-    id: int
     name: str
     outcome: str
     subject: str

@@ -26,7 +26,7 @@ def told(**more):
         "reason": "no replica",
         "links": [{"text": "request 7", "href": "/requests/7/"}],
     }
-    given = {"id": 1, "name": "submit_task", "outcome": "failed", "subject": "t1", "body": body}
+    given = {"name": "submit_task", "outcome": "failed", "subject": "t1", "body": body}
     return Told(**{"title": "submit_task t1 failed", **given, **more})
 
 
