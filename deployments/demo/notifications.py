@@ -24,7 +24,7 @@ from flows.notifications.schemas import RuleForm
 
 _CHANNEL: Final = "demo"
 _FILE: Final = "demo.jsonl"
-_ACTIONS: Final = ("submit_task", "fetch_payload_log", "rucio_snapshot_update")
+_ACTIONS: Final = ("submit_task", "fetch_payload_log", "campaign_provenance_sweep")
 _SECONDS: Final = 30.0
 _SHOWN: Final = 3
 

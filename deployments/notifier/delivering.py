@@ -31,7 +31,7 @@ from flows.common.settings import Settings
 from flows.notifications.domain import pages, texts
 from flows.notifications.domain.pacing import next_turn, summary_of
 from flows.notifications.domain.texts import Message, Told
-from flows.notifications.domain.words import DeliveryState
+from flows.notifications.domain.words import ChannelKind, DeliveryState
 from flows.notifications.models import Channel, Notification
 from flows.notifications.repository import channels, outbox
 from flows.notifications.repository.outbox import Group
@@ -168,7 +168,7 @@ class Deliverer:
             url=read_url(path),
             title=message.title,
             plain=message.plain,
-            markdown=message.markdown,
+            markdown=message.slack if kind is ChannelKind.SLACK else message.markdown,
             key=f"prodops.notification.{begun.id}",
             address=begun.address or "",
             seconds=self.settings.notifications.timeout_seconds,
@@ -240,7 +240,7 @@ def message_of(row: Notification, *, base_url: str) -> Message:
         link = pages.held(row.id)
         body["links"] = [{"text": link.text, "href": link.path}]
     told = Told(
-        id=row.id, name=row.name, outcome=str(row.outcome), subject=row.subject,
+        name=row.name, outcome=str(row.outcome), subject=row.subject,
         title=row.title, body=body, is_summary=is_summary,
     )  # fmt: skip
     return texts.message_of(told, base_url=base_url)

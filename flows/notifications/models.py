@@ -138,6 +138,7 @@ class Notification(Base):
         Index("notification_recipient_idx", "recipient", "id"),
         Index("notification_summary_idx", "summary_id"),
         Index("notification_at_idx", "at"),
+        Index("notification_handed_over_at_idx", "handed_over_at"),
         Index(
             "notification_due_idx",
             "channel_id",

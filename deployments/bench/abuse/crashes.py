@@ -12,7 +12,7 @@ from deployments.stack.layout import Layout
 _BEGIN: Final = "Traceback (most recent call last):"
 _CALL: Final = re.compile(r'^\W*File ".*/((?:api|flows|blocks|deployments)/.+)", line (\d+)')
 _ERROR: Final = re.compile(r"^\W*([A-Za-z_][\w.]*(?:: .*)?)$")
-_PARTS: Final = ("api", "relay", "worker", "scanner")
+_PARTS: Final = ("api", "relay", "worker", "notifier", "scanner")
 _LONGEST: Final = 300
 
 

@@ -324,6 +324,7 @@ def _create_messages() -> None:
     op.create_index("notification_recipient_idx", "notification", ["recipient", "id"])
     op.create_index("notification_summary_idx", "notification", ["summary_id"])
     op.create_index("notification_at_idx", "notification", ["at"])
+    op.create_index("notification_handed_over_at_idx", "notification", ["handed_over_at"])
     op.create_index(
         "notification_due_idx", "notification", ["channel_id", "id"], postgresql_where=_WAITING
     )

@@ -13,9 +13,9 @@ from flows.common.text import kept
 _JOINER: Final = "\u2060"  # word joiner: invisible, and no chat server reads a name across it
 _BROKEN: Final = {
     "@": f"@{_JOINER}",  # @all, @channel, @here, and everybody's name
-    "<!": f"<{_JOINER}!",  # Slack's <!here>
-    "<@": f"<{_JOINER}@",
-    "<#": f"<{_JOINER}#",
+    "!": f"!{_JOINER}",  # Slack's <!here>, of which Apprise makes one wherever it reads `!here>`
+    "<": "\u2039",  # no tag, and no reference of Slack's
+    ">": "\u203a",
     "://": f":{_JOINER}//",  # no server follows it for a preview
 }
 _CODE: Final = str.maketrans({"`": "'"})

@@ -1,4 +1,7 @@
-"""A notification as a message: title, plain text and Markdown. Foreign text is made harmless."""
+"""A notification as a message: title, plain text, Markdown, and Slack's own markup.
+
+Foreign text is made harmless in each.
+"""
 
 from __future__ import annotations
 
@@ -23,13 +26,13 @@ class Message:
     title: str
     plain: str
     markdown: str
+    slack: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
     """What a notification's row says."""
 
-    id: int
     name: str
     outcome: str
     subject: str
@@ -50,10 +53,16 @@ def message_of(told: Told, *, base_url: str) -> Message:
     links = list(_links(told, base_url))
     plain = [title, *(f"{label}: {safety.plain(text, most)}" for label, text, most in fields)]
     plain += [f"{text}: {address}" for text, address in links]
-    marked = [f"{_MARKS.get(told.outcome, '')} **{_words(told)}** {_subject(told)}".strip()]
-    marked += [f"{label}: {safety.code(text, most)}" for label, text, most in fields]
-    marked += [" · ".join(f"[{text}]({address})" for text, address in links)] if links else []
-    return Message(title=title, plain="\n".join(plain), markdown="  \n".join(marked))
+    head = f"{_MARKS.get(told.outcome, '')} {{}}{_words(told)}{{}} {_subject(told)}".strip()
+    marked = [f"{label}: {safety.code(text, most)}" for label, text, most in fields]
+    at_markdown = " · ".join(f"[{text}]({address})" for text, address in links)
+    at_slack = " · ".join(f"<{address}|{text}>" for text, address in links)
+    return Message(
+        title=title,
+        plain="\n".join(plain),
+        markdown="  \n".join(filter(None, (head.format("**", "**"), *marked, at_markdown))),
+        slack="\n".join(filter(None, (head.format("*", "*"), *marked, at_slack))),
+    )
 
 
 def _words(told: Told) -> str:

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from blocks.notification_channel.delivery import Order, deliver
-from blocks.notification_channel.errors import ChannelRefused, ChannelUnavailable
+from blocks.notification_channel.errors import ChannelRefused, ChannelUnavailable, ChannelUnknown
+from tests.mail_relay import relay
 
 pytestmark = pytest.mark.integration
 
@@ -125,3 +126,33 @@ def test_an_url_that_cannot_be_used_is_refused_without_being_shown(sink, send, k
     with pytest.raises(ChannelRefused) as refused:
         send(order(sink, "", kind=kind, url=url))
     assert "s3cret" not in str(refused.value)
+
+
+def test_a_mail_goes_to_the_address_of_its_user(send):
+    with relay() as mails:
+        wanted = Order(
+            kind="mail", url=f"mail://127.0.0.1:{mails.port}?from=prodops@example.org",
+            title="a title", plain="a title\na text", markdown="", key="prodops.notification.7",
+            address="anna@example.org", seconds=20, is_local_allowed=True,
+        )  # fmt: skip
+        send(wanted)
+        mails.data_answer = "550 no"
+        with pytest.raises(ChannelRefused, match="550"):
+            send(wanted)
+    [mail] = mails.mails
+    assert mails.recipients == [["anna@example.org"]]
+    assert (mail["subject"], mail["message-id"]) == (
+        "a title", "<prodops.notification.7@example.org>"
+    )  # fmt: skip
+
+
+def test_a_relay_that_falls_silent_with_the_mail_leaves_it_unknown(send):
+    with relay() as mails:
+        mails.silent_seconds = 3
+        url = f"mail://127.0.0.1:{mails.port}?from=a@example.org&to=b@example.org"
+        wanted = Order(
+            kind="mail", url=url, title="t", plain="t", markdown="", key="k",
+            seconds=1, is_local_allowed=True,
+        )  # fmt: skip
+        with pytest.raises(ChannelUnknown):
+            send(wanted)

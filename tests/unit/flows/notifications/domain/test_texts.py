@@ -26,7 +26,7 @@ def told(**more):
         "reason": "no replica",
         "links": [{"text": "request 7", "href": "/requests/7/"}],
     }
-    given = {"id": 1, "name": "submit_task", "outcome": "failed", "subject": "t1", "body": body}
+    given = {"name": "submit_task", "outcome": "failed", "subject": "t1", "body": body}
     return Told(**{"title": "submit_task t1 failed", **given, **more})
 
 
@@ -44,6 +44,7 @@ def test_a_message_holds_what_who_how_long_the_outcome_the_step_the_reason_and_l
         "request 7: https://m.example.org/swf/requests/7/",
     ]
     assert "[request 7](https://m.example.org/swf/requests/7/)" in message.markdown
+    assert "<https://m.example.org/swf/requests/7/|request 7>" in message.slack
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -51,8 +52,9 @@ def test_foreign_text_is_harmless_in_every_field(text):
     body = dict.fromkeys(("requester", "owner", "campaign", "step", "reason", "text"), text)
     hostile = told(name=text, subject=text, title=text, body={**body, "text": "failed"})
     message = texts.message_of(hostile, base_url="https://m.example.org")
-    for said in (message.title, message.plain, message.markdown):
-        assert not any(each in said for each in ("@all", "@channel", "@here", "<!", "<@", "\x1b"))
+    for said in (message.title, message.plain, message.markdown, message.slack):
+        assert not any(each in said for each in ("@all", "@channel", "@here", "!here", "\x1b"))
+        assert not any(each in said for each in "<>")
         assert not any(each in said for each in ("\x00", "\u202e", "\ufeff", "\u200b", "http://e"))
         assert "https://evil" not in said
         assert len(said.encode()) < 20_000
