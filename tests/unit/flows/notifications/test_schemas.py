@@ -1,37 +1,8 @@
-<<<<<<< HEAD
-"""Rules on alarms: what they may limit."""
-
-from __future__ import annotations
-=======
 """Forms of rules, watches and addresses: what is not of its form is refused and named."""
->>>>>>> a80492c518d073279b46f1cd915069aa562c452a
 
 import pytest
 from pydantic import ValidationError
 
-<<<<<<< HEAD
-from flows.notifications.schemas import RuleForm
-
-
-@pytest.mark.parametrize(
-    ("form", "reason"),
-    [
-        ({"what": "alarm", "options": {"days": "soon"}}, "valid number"),
-        ({"what": "alarm", "options": {"limit_percent": 0}}, "greater than 0"),
-        ({"what": "alarm", "options": {"limit": 5}}, "not permitted"),
-        ({"what": "alarm", "name": "failures"}, "there is no alarm 'failures'"),
-        ({"what": "event", "options": {"days": 1}}, "only a rule on alarms"),
-    ],
-)
-def test_a_rule_on_alarms_takes_known_kinds_and_limits_alone(form, reason):
-    with pytest.raises(ValidationError, match=reason):
-        RuleForm.model_validate(form)
-
-
-def test_limits_that_are_not_given_are_the_usual_ones():
-    form = RuleForm.model_validate({"what": "alarm", "name": "queue_waits"})
-    assert form.options == {}
-=======
 from flows.notifications.schemas import AddressForm, RuleForm, WatchForm
 
 
@@ -68,4 +39,23 @@ def test_an_address_is_one_mail_address(email):
 def test_a_rule_that_is_not_of_its_form_is_refused(more):
     with pytest.raises(ValidationError):
         RuleForm(**{"what": "action", **more})
->>>>>>> a80492c518d073279b46f1cd915069aa562c452a
+
+
+@pytest.mark.parametrize(
+    ("form", "reason"),
+    [
+        ({"what": "alarm", "options": {"days": "soon"}}, "valid number"),
+        ({"what": "alarm", "options": {"limit_percent": 0}}, "greater than 0"),
+        ({"what": "alarm", "options": {"limit": 5}}, "not permitted"),
+        ({"what": "alarm", "name": "failures"}, "there is no alarm 'failures'"),
+        ({"what": "event", "options": {"days": 1}}, "only a rule on alarms"),
+    ],
+)
+def test_a_rule_on_alarms_takes_known_kinds_and_limits_alone(form, reason):
+    with pytest.raises(ValidationError, match=reason):
+        RuleForm.model_validate(form)
+
+
+def test_limits_that_are_not_given_are_the_usual_ones():
+    form = RuleForm.model_validate({"what": "alarm", "name": "queue_waits"})
+    assert form.options == {}
