@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection
 from functools import cache
+from typing import Final
 
 from sqlalchemy.orm import Session
 
@@ -26,7 +27,8 @@ from flows.notifications.repository.channels import ChannelNotFound
 from flows.notifications.repository.wishes import RuleNotFound
 from flows.notifications.schemas import RuleForm, WatchForm
 
-NO_ADDRESS = (
+MOST_LISTED: Final = 1000
+NO_ADDRESS: Final = (
     "You have registered no address: register one on your page /me/ (PUT /api/me/address/), or "
     "name a channel that is open to watchers."
 )
@@ -82,13 +84,13 @@ def watch_list(
     subject: str | None = None,
     is_live: bool = False,
 ) -> WatchList:
-    """The caller's watches, the newest first; and where the caller may be told."""
+    """The caller's watches, the newest first, at most `MOST_LISTED`; and where one may be told."""
     found = wishes.watches_of(session, caller.name, kind=kind, subject=subject, is_live=is_live)
     opened = [each for each in channels.every(session) if each.is_open_to_watchers]
     return WatchList(
         address=wishes.address_of(session, caller.name),
         channels=[each.name for each in opened if each.is_enabled],
-        watches=[views.watch(*each) for each in found],
+        watches=[views.watch(*each) for each in found[:MOST_LISTED]],
     )
 
 
