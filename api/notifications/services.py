@@ -8,10 +8,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection
 from functools import cache
+from typing import Final
 
 from sqlalchemy.orm import Session
 
 from api.http import folders
+from api.notifications import views
+from api.notifications.views import WatchList
 from blocks.errors import Invalid, Refused
 from flows.common import actions
 from flows.common.callers import Caller, Scope
@@ -24,7 +27,8 @@ from flows.notifications.repository.channels import ChannelNotFound
 from flows.notifications.repository.wishes import RuleNotFound
 from flows.notifications.schemas import RuleForm, WatchForm
 
-NO_ADDRESS = (
+MOST_LISTED: Final = 1000
+NO_ADDRESS: Final = (
     "You have registered no address: register one on your page /me/ (PUT /api/me/address/), or "
     "name a channel that is open to watchers."
 )
@@ -70,6 +74,24 @@ def save_rule(
     saved = wishes.save_rule(session, form, caller, rule_id=rule_id)
     session.expire_all()
     return wishes.rule(session, saved), form.channel
+
+
+def watch_list(
+    session: Session,
+    caller: Caller,
+    *,
+    kind: SubjectKind | None = None,
+    subject: str | None = None,
+    is_live: bool = False,
+) -> WatchList:
+    """The caller's watches, the newest first, at most `MOST_LISTED`; and where one may be told."""
+    found = wishes.watches_of(session, caller.name, kind=kind, subject=subject, is_live=is_live)
+    opened = [each for each in channels.every(session) if each.is_open_to_watchers]
+    return WatchList(
+        address=wishes.address_of(session, caller.name),
+        channels=[each.name for each in opened if each.is_enabled],
+        watches=[views.watch(*each) for each in found[:MOST_LISTED]],
+    )
 
 
 def watch(session: Session, caller: Caller, form: WatchForm) -> tuple[Watch, str | None]:

@@ -18,7 +18,7 @@ from api.notifications.routes.rules import NOBODY
 from api.notifications.views import WatchList, WatchView
 from flows.common.text import Text
 from flows.notifications.domain.words import SubjectKind
-from flows.notifications.repository import channels, wishes
+from flows.notifications.repository import wishes
 from flows.notifications.schemas import WatchForm
 
 router = APIRouter(route_class=RestRoute, tags=["notifications"])
@@ -45,13 +45,7 @@ def list_watches(
     """The newest first; and where you may be told: your address, and the channels open to all."""
     response.headers["Cache-Control"] = "no-store"
     with session_of(request) as session:
-        found = wishes.watches_of(session, caller.name, kind=kind, subject=subject, is_live=live)
-        opened = [each for each in channels.every(session) if each.is_open_to_watchers]
-        return WatchList(
-            address=wishes.address_of(session, caller.name),
-            channels=[each.name for each in opened if each.is_enabled],
-            watches=[views.watch(*each) for each in found],
-        )
+        return services.watch_list(session, caller, kind=kind, subject=subject, is_live=live)
 
 
 @router.post(f"{_PCS}/", include_in_schema=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -19,7 +19,7 @@ _SERVER_ERROR: Final = 500
 _UNAVAILABLE: Final = 503
 _SHORTEST_SECRET: Final = 16
 _OF_ANYBODY: Final = frozenset({"swf_applog"})
-_OF_ADMINS: Final = frozenset({"api_token", "api_user", "api_policy", "api_action"})
+_OF_ADMINS: Final = frozenset({"api_user", "api_policy", "api_action"})
 """What the ops side's commands write, and no route does."""
 _OWNED: Final = frozenset({"pcs_prod_task", "pcs_prod_request"})
 """Whose rows are their makers' own (docs/explanation/border.md, `request`)."""
@@ -123,13 +123,8 @@ class Judge:
             return "only the ops side's commands write that"
         if change.table == "request":
             return self._against_request(sender, change)
-        if change.table == "cancellation":
-            return _against_cancellation(sender, change)
-        if change.table == "event":
-            is_web = change.after is not None and not change.after.about
-            return "" if not is_web or sender.scopes & _MESSAGING else "it takes the scope message"
-        if change.table == "api_session":
-            return "" if _own(sender, change) else "it is another's session"
+        if (against := _AGAINST.get(change.table)) is not None:
+            return against(sender, change)
         return self._against_record(sender, change)
 
     def _against_request(self, sender: Sender, change: Change) -> str:
@@ -191,6 +186,34 @@ def _against_cancellation(sender: Sender, change: Change) -> str:
         return f"{sender.label} cancelled in another's name"
     needed = Scope.REQUEST if change.after.about == sender.name else Scope.OPERATE
     return "" if needed in sender.scopes else f"it takes the scope {needed}"
+
+
+def _against_token(sender: Sender, change: Change) -> str:
+    """Whoever has a token makes and revokes their own, within its scopes (decision 0073)."""
+    if not _own(sender, change):
+        return "it is another's token"
+    permits = {
+        Scope(each) for row in (change.before, change.after) if row for each in row.about.split()
+    }
+    return "" if permits <= sender.scopes else "it permits more than the caller may"
+
+
+def _against_session(sender: Sender, change: Change) -> str:
+    return "" if _own(sender, change) else "it is another's session"
+
+
+def _against_event(sender: Sender, change: Change) -> str:
+    is_web = change.after is not None and not change.after.about
+    return "" if not is_web or sender.scopes & _MESSAGING else "it takes the scope message"
+
+
+_AGAINST: Final[dict[str, Callable[[Sender, Change], str]]] = {
+    "api_session": _against_session,
+    "api_token": _against_token,
+    "cancellation": _against_cancellation,
+    "event": _against_event,
+}
+"""Why a caller may not have changed a row, by its table; empty where it may."""
 
 
 def _own(sender: Sender, change: Change) -> bool:

@@ -35,8 +35,14 @@ _ABOUT: Final = {
     "event": "coalesce(t.request_id::text, t.flow_run_id::text, "
     "CASE WHEN t.msg_type = 'prodtask_changed' THEN 'pcs_prod_task' END, '')",
     "swf_fastmon_files": "coalesce(t.sampled_by::text, '')",
+    "api_token": "array_to_string(t.scopes, ' ')",
 }
-_SESSION_OWNER: Final = "(SELECT owner FROM api_token WHERE id = t.token_id)"
+_OWNER: Final = {
+    "api_session": "(SELECT owner FROM api_token WHERE id = t.token_id)",
+    "api_token": "t.owner",
+}
+_CONTENT: Final = {"api_token": "to_jsonb(t) - 'last_used_at'"}
+"""What counts as a row's content, where it is not all of it: that a token is used is no change."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,7 @@ class Row:
         owner: Whose it is; empty where it says nothing of that.
         about: Of a request its action, of a cancellation the request's owner, of an event
             whether it names a request or a run, or the database announces by it what changed at
-            PCS, of a TF file whether the sampler made it.
+            PCS, of a TF file whether the sampler made it, of a token what it permits.
     """
 
     digest: str
@@ -101,11 +107,12 @@ def _rows(
     connection: Connection, table: str, columns: list[str], keys: list[str]
 ) -> Iterator[tuple[tuple[str, str], Row]]:
     owners = [f"t.{each}" for each in _OWNERS if each in columns]
-    owner = _SESSION_OWNER if table == "api_session" else owners[0] if owners else "''"
+    owner = _OWNER.get(table, owners[0] if owners else "''")
     key = " || ' ' || ".join(f"t.{each}::text" for each in keys)
     about = _ABOUT.get(table, "''")
+    content = _CONTENT.get(table, "t")
     statement = text(  # the names are the database's own
-        f"SELECT {key} AS key, md5(t::text) AS digest, {owner} AS owner, {about} AS about"  # noqa: S608
+        f"SELECT {key} AS key, md5(({content})::text) AS digest, {owner} AS owner, {about} AS about"  # noqa: S608
         f" FROM {table} AS t"
     )
     for row in connection.execute(statement):

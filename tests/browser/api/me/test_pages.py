@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 
 from tests.browser import visits
 from tests.browser.visits import OVERFLOW, PHONE, begin_visit
+from tests.nginx_proxy import proxied
 from tests.pcs_client import COMPOSED, Pcs
 from tests.support.notifications import make_channels, tell
 
@@ -97,6 +98,25 @@ def test_who_is_not_signed_in_signs_in_to_be_told(chromium, served_api, task, da
     visit.page.get_by_role("button", name="Sign in").click()
     expect(visit.page.locator('[data-watch-for="complete"]')).to_be_enabled()
     visit.page.context.close()
+
+
+@pytest.mark.slow
+def test_a_user_whom_the_external_proxy_names_is_told(
+    chromium, served_api, task, database, tmp_path
+):
+    """It passes on no cookie, and nothing but paths below `/pcs/`."""
+    make_channels(database.ops_engine)
+    with proxied(served_api.url, tmp_path, user="anna") as url:
+        visit = begin_visit(chromium, url)
+        visit.open(f"/pcs/tasks/{COMPOSED}/")
+        visit.page.get_by_role("button", name="Tell me").click()
+        visit.page.locator('[data-watch-for="failed"]').click()
+        visit.page.keyboard.press("Escape")
+        expect(visit.page.locator("#tell-me")).to_have_text("Watching: failed")
+        visit.page.reload()
+        expect(visit.page.locator("#tell-me")).to_have_text("Watching: failed")
+        visit.page.context.close()
+    assert visit.complaints == []
 
 
 LOOKS = {

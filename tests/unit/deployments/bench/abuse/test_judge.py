@@ -166,13 +166,20 @@ BEYOND = {Kind.BEYOND_SCOPE: 1}
         (AGENT, "pcs_tag"),
         (REQUESTER, "swf_runs"),
         (READER, "event"),
-        (OPERATOR, "api_token"),
+        (OPERATOR, "api_token"),  # nobody's
         (OPERATOR, "api_policy"),
         (AGENT, "api_user"),
     ],
 )
 def test_a_row_that_its_scope_does_not_permit_is_beyond_it(judge, sender, table):
     assert wrote(judge, sender, table, None, NEW) == BEYOND
+
+
+@pytest.mark.parametrize(
+    "token", [Row("new", "bench", "read"), Row("new", "abuse-request", "read operate")]
+)
+def test_a_token_of_another_or_with_more_scopes_is_beyond_the_caller_s(judge, token):
+    assert wrote(judge, REQUESTER, "api_token", None, token) == BEYOND
 
 
 @pytest.mark.parametrize("after", [Row("other", "bench"), None])
@@ -197,6 +204,7 @@ def test_a_change_of_anothers_task_is_beyond_the_scope_request(judge, after):
         (REQUESTER, "cancellation", None, Row("new", "abuse-request", "abuse-request")),
         (OPERATOR, "cancellation", None, Row("new", "abuse-operate", "bench")),
         (REQUESTER, "api_session", None, Row("new", "abuse-request")),
+        (REQUESTER, "api_token", None, Row("new", "abuse-request", "read request")),
     ],
 )
 def test_what_may_be_written_is_not_counted(judge, sender, table, before, after):

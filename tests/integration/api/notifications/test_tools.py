@@ -1,0 +1,44 @@
+"""The tools of watches and notifications, as an assistant calls them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.mcp import Assistant
+from tests.support.notifications import tell
+
+pytestmark = pytest.mark.integration
+
+WATCH = {"kind": "task", "subject": "t1", "watch_for": "failed", "channel": "open"}
+
+
+@pytest.fixture
+def assistant(served_api) -> Assistant:
+    return Assistant(served_api.url, served_api.token)
+
+
+def test_something_is_watched_listed_and_watched_no_more(assistant):
+    made = assistant.ask("watch", **WATCH)
+    found = assistant.ask("list_my_watches", kind="task")
+    assert (found["channels"], [each["id"] for each in found["watches"]]) == (
+        ["open"],
+        [made["id"]],
+    )
+    assert assistant.ask("unwatch", watch_id=made["id"]) == {"id": made["id"]}
+    assert assistant.ask("list_my_watches")["watches"] == []
+    assert "no watch" in assistant.refusal("unwatch", watch_id=made["id"])
+
+
+def test_what_cannot_be_watched_is_refused_in_words(assistant):
+    assert "not open to watchers" in assistant.refusal("watch", **WATCH | {"channel": "ops"})
+    assert "/me/" in assistant.refusal("watch", **WATCH | {"channel": None})
+    assert "arrived, complete" in assistant.refusal("watch", **WATCH | {"kind": "dataset"})
+
+
+def test_one_s_own_notifications_are_listed(assistant, database):
+    own = [tell(database.ops_engine, key) for key in "ab"]
+    tell(database.ops_engine, "c", username="eve", recipient="eve")
+    found = assistant.ask("list_notifications", limit=1)
+    assert ([each["id"] for each in found["items"]], found["has_more"]) == ([own[1]], True)
+    older = assistant.ask("list_notifications", before=own[1])
+    assert ([each["id"] for each in older["items"]], older["has_more"]) == ([own[0]], False)
