@@ -61,7 +61,7 @@ class Checking:
         try:
             more = self._more(block.type_slug)
         except ProdOpsError as error:
-            return [Finding("proxy", False, str(error))]
+            return [Finding("what it needs", False, str(error))]
         checks: Callable[..., Iterator[Check]] = resolve_name(_CHECKS[block.type_slug])
         return [find(each, seconds=self.seconds) for each in checks(made, *more)]
 
