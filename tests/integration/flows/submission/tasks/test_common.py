@@ -21,7 +21,7 @@ def test_a_submission_without_its_block_is_put_off_unsent_and_goes_on_when_it_is
         settings.cache_clear()
         lost.setattr(sources, "read_documents", lambda _: {})
         waiting = submissions.submit("elm")
-    assert waiting.state == RequestState.UNKNOWN
+    assert waiting.state == RequestState.QUEUED
     assert waiting.error.startswith("setting PRODOPS_PANDA_BLOCK: Prefect has no block")
     assert submissions.attempt("elm").sends == 0
     settings.cache_clear()
