@@ -56,12 +56,9 @@ class PrefectApi:
             BlocksUnavailable: Prefect does not answer, or refuses.
         """
         names = sorted(set(wanted))
-        found = self._filter(
-            {
-                "block_documents": {"name": {"any_": sorted({each.name for each in names})}},
-                "block_types": {"slug": {"any_": sorted({each.type_slug for each in names})}},
-            }
-        )
+        # Not by their types as well: that takes Prefect three times as long (measured).
+        by_name = {"name": {"any_": sorted({each.name for each in names})}}
+        found = self._filter({"block_documents": by_name})
         return {name: found[name] for name in names if name in found}
 
     def documents_of(self, type_slugs: Iterable[str]) -> dict[BlockName, Mapping[str, Any]]:

@@ -14,6 +14,7 @@ from blocks.checks import Check, Finding, find
 from blocks.documents import BlockName
 from blocks.errors import NotFound, ProdOpsError
 from blocks.rucio_catalog import RucioCatalog
+from blocks.xrootd_storage.access import LOCAL_SCHEME
 from flows.common import adapters
 from flows.common.outsides import OUTSIDES, RUCIO_LOGS
 from flows.common.settings import Settings
@@ -60,7 +61,7 @@ class Checking:
         try:
             more = self._more(block.type_slug)
         except ProdOpsError as error:
-            return [Finding("proxy", False, str(error))]
+            return [Finding("what it needs", False, str(error))]
         checks: Callable[..., Iterator[Check]] = resolve_name(_CHECKS[block.type_slug])
         return [find(each, seconds=self.seconds) for each in checks(made, *more)]
 
@@ -86,7 +87,8 @@ class Checking:
             access = adapters.logs_access(sources, timeout_seconds=self.seconds)
             with RucioCatalog(access, threads=1) as catalog:
                 known = [door for rse in configured.local_rses for door in catalog.doors_of(rse)]
-            doors += [each for each in known if urlsplit(each).scheme in configured.schemes]
+            read_here = {*configured.schemes} - {LOCAL_SCHEME}  # which is no door
+            doors += [each for each in known if urlsplit(each).scheme in read_here]
         return list(dict.fromkeys(doors))
 
 

@@ -28,6 +28,7 @@ from pydantic import ValidationError
 
 from blocks.configuration import Configuration
 from deployments.block_documents.types import type_of
+from deployments.isolation import isolated
 from flows.common.outsides import OUTSIDES, Outside
 from flows.common.settings import Settings
 from flows.common.sources import of_settings
@@ -67,18 +68,15 @@ async def keep_documents(
 ) -> list[Written]:
     """Make the documents of the stack that are missing, and bring those up to date that we wrote.
 
-    Only documents with the stack's own names are kept: another name is an operator's document.
-
-    Raises:
-        BadSetting: A setting cannot be used.
+    Only documents with the stack's own names are kept: another name is an operator's document. One
+    whose settings cannot be used is logged, and hinders no other.
     """
-    kept = [each for each in outsides if each.name_in(settings) == each.document]
     writer = await _Writer.of(client)
-    found = [
-        await writer.write(each, each.document, settings, is_forced=False)
-        for each in kept
-        if each.is_in(settings)
-    ]
+    found = []
+    for each in outsides:
+        if each.name_in(settings) == each.document and each.is_in(settings):
+            with isolated("a block could not be made of the settings", block=each.document):
+                found.append(await writer.write(each, each.document, settings, is_forced=False))
     await writer.close()
     return found
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from deployments.sandbox.grid.programs import has_doors
 from flows.common.models import RequestState
 from tests.e2e.conftest import Site
 from tests.waiting import wait_until
@@ -51,4 +52,5 @@ def test_the_stack_s_blocks_are_good(site):
     assert ("panda-server/prodops-panda", "is alive", "good") in found
     assert (BLOCK, "whoami", "good") in found
     assert ("x509-proxy/prodops-proxy", "proxy", "good") in found
-    assert ("xrootd-storage/prodops-xrootd", "door", "good") in found
+    if has_doors(site.stack.settings):
+        assert ("xrootd-storage/prodops-xrootd", "door", "good") in found

@@ -138,6 +138,12 @@ def test_a_document_under_a_name_of_an_operators_is_not_made(documents):
     assert documents.ask(lambda client: keep_documents(client, settings(), OURS)) == []
 
 
+def test_settings_that_cannot_be_used_leave_the_document_as_it_is(documents):
+    documents.set(PANDA_URL_SSL="nowhere")
+    assert documents.ask(lambda client: keep_documents(client, settings(), OURS)) == []
+    assert documents.used().url_ssl == "https://one.test"
+
+
 def test_all_documents_are_read_by_one_call(documents, monkeypatch):
     asked = []
     read = sources.read_documents

@@ -12,7 +12,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from blocks.errors import ProdOpsError
 from deployments.worker.request_store import Ending, RequestStore
-from flows.common import claims, holding
+from flows.common import claims, holding, sources
 from flows.common.claims import ClaimLost
 from flows.common.database import transaction
 from flows.common.models import RequestState
@@ -162,6 +162,18 @@ def test_a_success_clears_the_count_and_the_mark(fetches: Fetches) -> None:
     row = fetches.row(order)
     assert (row.state, row.attempts, row.last_error) == ("ready", 0, None)
     assert not (fetches.directory(order) / ".error").exists()
+
+
+def test_a_block_that_is_gone_counts_against_no_job(fetches: Fetches, monkeypatch) -> None:
+    order = fetches.job()
+    monkeypatch.setenv("PRODOPS_RUCIO_LOGS_BLOCK", "gone")
+    settings.cache_clear()
+    monkeypatch.setattr(sources, "read_documents", lambda _: {})
+    reason = fetches.fail(**order)
+    assert reason.startswith(
+        "setting PRODOPS_RUCIO_LOGS_BLOCK: Prefect has no block rucio-catalog/"
+    )
+    assert fetches.row(order).attempts == 0
 
 
 # ------------------------------------------------------------------ runs that were lost
