@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -70,18 +71,22 @@ def deliver(order: Order, *, directory: Path, environment: Mapping[str, str]) ->
     if order.kind == _FILE:
         _append(order, directory)
         return
-    said = _hand_over(order, environment)
+    said, is_late = _hand_over(order, environment)
     outcome = next((each["outcome"] for each in said if "outcome" in each), None)
     if outcome == "sent":
         return
     if outcome is None:
-        raise _unfinished(order, said)
+        raise _unfinished(order, said, is_late=is_late)
     reasons = [each["error"] for each in said if "error" in each]
     raise _ERRORS[outcome](reasons[0].replace(order.url, "its URL"))
 
 
-def _hand_over(order: Order, environment: Mapping[str, str]) -> list[dict[str, str]]:
-    """What the process said; what it says last is missing where it was killed, or broke."""
+def _hand_over(order: Order, environment: Mapping[str, str]) -> tuple[list[dict[str, str]], bool]:
+    """What the process said, and whether it was ended at its time limit.
+
+    What it says last is missing where it was ended, or broke.
+    """
+    is_late = False
     with subprocess.Popen(
         [sys.executable, "-m", "blocks.notification_channel.hand_over"],
         env=os.environ | environment,
@@ -93,19 +98,26 @@ def _hand_over(order: Order, environment: Mapping[str, str]) -> list[dict[str, s
         try:
             text, _ = process.communicate(json.dumps(asdict(order)), _START_SECONDS + order.seconds)
         except subprocess.TimeoutExpired:
+            is_late = True
             process.kill()
             text, _ = process.communicate()
-    return [json.loads(line) for line in text.splitlines() if line.endswith("}")]
+    said = [json.loads(line) for line in text.splitlines() if line.endswith("}")]
+    return said, is_late or process.returncode == -signal.SIGALRM
 
 
-def _unfinished(order: Order, said: list[dict[str, str]]) -> ChannelUnknown | ChannelUnavailable:
+def _unfinished(
+    order: Order, said: list[dict[str, str]], *, is_late: bool
+) -> ChannelUnknown | ChannelUnavailable:
     """What it means that the process did not come to its end.
 
     A chat server that hangs has most likely taken nothing, so it is tried again; a mail relay may
-    have the mail (decision 0072).
+    have the mail, and whoever is cut off by something else may have the message (decision 0072).
     """
+    was_begun = any("step" in each for each in said)
+    if was_begun and not is_late:
+        return ChannelUnknown("its delivery broke off: nobody knows whether it was taken")
     text = f"it was not handed over within {order.seconds:g} s"
-    if order.kind == _MAIL and any("step" in each for each in said):
+    if was_begun and order.kind == _MAIL:
         return ChannelUnknown(text)
     return ChannelUnavailable(text)
 

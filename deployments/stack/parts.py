@@ -98,7 +98,11 @@ def parts_of(settings: Settings, given: Mapping[str, str]) -> tuple[Part, ...]:
             stop_seconds=settings.worker.drain_seconds + settings.stack.stop_seconds,
             is_group_stopped=False,  # it drains: what it runs is its own to stop
         ),
-        _part(NOTIFIER, Zone.OPS, settings, given),
+        replace(
+            _part(NOTIFIER, Zone.OPS, settings, given),
+            stop_seconds=settings.notifications.timeout_seconds + settings.stack.stop_seconds,
+            is_group_stopped=False,  # a delivery that it has begun comes to its end
+        ),
     ]
     if settings.database.url is None:
         postgres = replace(
