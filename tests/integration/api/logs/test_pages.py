@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,7 +17,7 @@ from flows.common.models import Request
 pytestmark = pytest.mark.integration
 
 AT = datetime(2026, 8, 1, 12, tzinfo=UTC)
-RUN = str(uuid.uuid4())
+RUN = "05720fdf-477c-41af-9932-1b8646b4d3cd"
 LEVELS = {"INFO": 20, "WARNING": 30, "ERROR": 40}
 
 
