@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
+import api.ai_memory.models
 import api.assessments.models
 import api.pcs.models  # noqa: F401 - for the metadata; flows must not import it
 from flows.common.capabilities import import_models

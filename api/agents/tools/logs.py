@@ -98,7 +98,7 @@ def list_logs(
     order = (columns.timestamp, columns.id)
     total, rows = store.newest(call.session, LOGS, *wanted, order=order, limit=limit, offset=offset)
     items = [LogItem.model_validate(dict(row)) for row in rows]
-    return page(items, total, offset=offset, urls=[call.shown_at("The system", "/system/")])
+    return page(items, total, offset=offset, urls=[call.shown_at("The log", "/logs/")])
 
 
 @toolbox.tool("get_log_entry", "swf_get_log_entry")
