@@ -60,7 +60,9 @@ def artifacts_of(
     pages = [("request", f"/requests/{request.id}/"), *action.pages(form, result)]
     links = " · ".join(markdown.link(label, f"{address}{path}") for label, path in pages)
     facts = markdown.table(("Fact", "Value"), _facts(request, result))
-    text = f"{links}\n\n{facts}"
+    # Not in the table, whose cells do not wrap.
+    reason = markdown.escaped(request.error or "", most=_MOST_REASON)
+    text = "\n\n".join(part for part in (links, reason, facts) if part)
     made = [
         Artifact(key_of(action, subject), "markdown", markdown.escaped(title), text, flow_run_id)
     ]
@@ -78,8 +80,6 @@ def key_of(action: Action, subject: str, *more: str) -> str:
 
 def _facts(request: Request, result: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "Outcome", f"**{_outcome(request)}**"
-    if request.error:
-        yield "Reason", markdown.escaped(request.error, most=_MOST_REASON)
     yield "Requested by", markdown.escaped(f"{request.requested_by} ({request.source})")
     yield "Requested at", f"{request.created_at:%Y-%m-%d %H:%M:%S} UTC"
     if request.started_at is not None:

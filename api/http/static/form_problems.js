@@ -12,8 +12,9 @@ export class FormProblems {
     const rest = [];
     const isOfFields = answer.status === 400 && answer.body && !answer.body.detail;
     for (const [name, said] of Object.entries(isOfFields ? answer.body : {})) {
-      const field = name.split(".")[0];
-      const text = [said].flat().join(" ").replace(/^Value error, /, "");
+      const [field, part] = name.split(".");
+      const words = [said].flat().join(" ").replace(/^Value error, /, "");
+      const text = part && !Number.isInteger(Number(part)) ? `${part}: ${words}` : words;
       if (this.#place(field)) texts.set(field, [...(texts.get(field) ?? []), text]);
       else rest.push(`${name}: ${text}`);
     }

@@ -12,6 +12,7 @@ from api.http.sessions import read
 from api.notifications import services, views
 from flows.common import actions
 from flows.common.callers import Caller, Scope
+from flows.notifications.alarms.options import AlarmKind, AlarmOptions
 from flows.notifications.domain.words import Outcome, What
 from flows.notifications.repository import channels, wishes
 
@@ -38,6 +39,8 @@ async def rules_page(request: Request) -> Response:
         outcomes=[each.value for each in Outcome],
         actions=sorted(actions.all_actions()),
         event_types=services.event_types(),
+        alarm_kinds=[each.value for each in AlarmKind],
+        alarm_options=_alarm_options(),
         api=f"{links.prefix_of(request)}/api/notification-rules/",
     )
 
@@ -49,3 +52,16 @@ def _found(session: Session, viewer: Caller) -> dict[str, Any]:
         "channels": [views.channel(each, viewer) for each in channels.every(session)],
         "address": wishes.address_of(session, viewer.name),
     }
+
+
+def _alarm_options() -> list[dict[str, Any]]:
+    """The limits of alarms, as the form offers them: name, description, usual value."""
+    return [
+        {
+            "name": name,
+            "description": field.description,
+            "usual": f"{field.default:g}",
+            "is_switch": field.annotation is bool,
+        }
+        for name, field in AlarmOptions.model_fields.items()
+    ]

@@ -46,23 +46,28 @@ function entered() {
     ...body,
     outcome: elements.outcome.value || null,
     channel: elements.channel.value || null,
-    options: isAlarm ? options(elements.options.value) : {},
+    options: isAlarm ? options() : {},
     is_enabled: elements.is_enabled.checked,
   };
 }
 
-/** Lines `name = value` as an object; values are numbers or truths where they read so. */
-function options(text) {
-  const lines = text.split("\n").map((line) => line.trim()).filter(Boolean);
-  return Object.fromEntries(lines.map((line) => {
-    const [name, ...rest] = line.split("=");
-    return [name.trim(), valueOf(rest.join("=").trim())];
-  }));
+/** The limits of an alarm that are not the usual ones. */
+function options() {
+  const given = limits().map((input) => [input.dataset.option, input.type === "checkbox" ? input.checked : input.value]);
+  return Object.fromEntries(given.filter(([, value]) => value !== "" && value !== false)
+    .map(([name, value]) => [name, value === true ? value : Number(value)]));
 }
 
-function valueOf(text) {
-  if (text === "true" || text === "false") return text === "true";
-  return text !== "" && Number.isFinite(Number(text)) ? Number(text) : text;
+function limits() {
+  return [...form.querySelectorAll("[data-option]")];
+}
+
+function showLimits(values) {
+  for (const input of limits()) {
+    const value = values[input.dataset.option];
+    if (input.type === "checkbox") input.checked = value === true;
+    else input.value = value ?? "";
+  }
 }
 
 async function edit(id) {
@@ -72,7 +77,7 @@ async function edit(id) {
   for (const name of TEXTS) form.elements[name].value = rule[name];
   for (const name of ["outcome", "channel"]) choose(form.elements[name], rule[name] ?? "");
   form.elements.is_enabled.checked = rule.is_enabled;
-  form.elements.options.value = Object.entries(rule.options).map(([name, value]) => `${name} = ${value}`).join("\n");
+  showLimits(rule.options);
   showKind();
   byId("form-title").textContent = `Change rule ${id}`;
   byId("save").textContent = "Change the rule";

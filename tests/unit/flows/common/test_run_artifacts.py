@@ -52,7 +52,7 @@ def test_a_failure_says_why_and_its_words_stay_words():
     text = summary_of(
         "submit_task", {"task_name": "t"}, state=RequestState.FAILED, error="<b>no|quota</b>"
     )
-    assert r"| Reason | &lt;b&gt;no\|quota&lt;/b&gt; |" in text
+    assert "\n\n&lt;b&gt;no\\|quota&lt;/b&gt;\n\n" in text
 
 
 def test_what_was_put_off_says_that_a_later_run_goes_on():
