@@ -159,6 +159,9 @@ def in_words(part: Part, value: Any) -> str:
         return "; ".join(_schedule_in_words(each) for each in value) or "none"
     if part is Part.TAGS:
         return ", ".join(value) or "none"
+    if part is Part.DESCRIPTION and value:
+        first, _, rest = value.partition("\n")
+        return f"{first} …" if rest else first
     if part is Part.FORM:
         return f"form {digest(value)[:8]}"
     if isinstance(value, dict):

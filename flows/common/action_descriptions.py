@@ -19,17 +19,16 @@ _WHEN_LOST: Final = {
 
 
 def described(action: Action) -> str:
-    """The action's description: what it does, when to use it, and what bounds it."""
+    """The action's description: what it does, when to use it, and what bounds it.
+
+    Without schedule and limit, which Prefect shows as they are: an operator may have edited them.
+    """
     facts = "\n".join(f"* **{name}**: {value}" for name, value in _facts(action))
     return "\n\n".join(part for part in (action.summary, action.guidance, facts) if part)
 
 
 def _facts(action: Action) -> Iterator[tuple[str, str]]:
     yield "Who may ask for it", f"callers with the scope `{action.scope.value}`{_gate(action)}"
-    if action.schedule is not None:
-        yield "By itself", f"`{action.schedule}` (UTC), as declared"
-    if action.runs_at_a_time is not None:
-        yield "Runs at a time", str(action.runs_at_a_time)
     limit = f"{_span(action.timeout_seconds)}; the worker ends a run that takes longer"
     yield "Time limit", limit
     yield "If its run is lost", _WHEN_LOST[action.on_lost]

@@ -97,14 +97,14 @@ def test_many_callers_at_once_share_one_fetch(logs: Logs) -> None:
     assert logs.steps(request_id).count("copy") == 1
 
 
-def test_a_fetch_that_fails_is_a_failed_run_with_its_reason(logs: Logs) -> None:
+def test_a_fetch_of_an_unknown_job_is_a_run_that_says_so(logs: Logs) -> None:
     request = logs.fetched(logs.site.trigger("fetch_payload_log", pandaid=17))
     assert (request.state, request.error) == ("failed", "job 17: PanDA knows no such job")
 
     def state() -> dict[str, str]:
         return logs.site.prefect.get(f"flow_runs/{request.flow_run_id}").json()["state"]
 
-    wait_until(lambda: state()["type"] == "FAILED")
+    wait_until(lambda: state()["name"] == "NotFound")
     assert "PanDA knows no such job" in state()["message"]
     assert logs.finals(request.id) == ["payload_log_failed"]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from flows.common import actions
@@ -12,12 +14,15 @@ def test_a_description_says_what_it_does_when_and_what_bounds_it():
     text = described(actions.get("sync_task_states"))
     for part in (
         "Query the states of submitted tasks at PanDA, and update PCS.\n\n",
-        "* **By itself**: `*/5 * * * *` (UTC)",
-        "* **Runs at a time**: 1\n",
         "* **Time limit**: 15 min;",
         "`/requests/?action=sync_task_states`",
     ):
         assert part in text
+
+
+def test_a_description_leaves_out_what_may_be_edited_beside_it():
+    action = replace(actions.get("sync_task_states"), schedule="0 2 * * *", runs_at_a_time=7)
+    assert described(action) == described(actions.get("sync_task_states"))
 
 
 def test_a_gate_is_told_in_its_own_words():

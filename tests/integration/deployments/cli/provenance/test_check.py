@@ -14,6 +14,7 @@ from deployments.sandbox.grid.listing import parse_listing
 from deployments.sandbox.grid.seed import seed
 from flows.common.adapters import produced_catalog
 from flows.common.settings import settings
+from flows.common.sources import Sources
 from flows.provenance.domain.marks import read_requests
 from tests.grid import rucio_away
 from tests.input_runs import rucio, runs
@@ -51,7 +52,7 @@ def one_query_each(rucio, campaign: str, paths: list[str]) -> set[str]:
 
 
 def marks(campaign: str, paths: list[str]) -> set[str]:
-    with produced_catalog(settings()) as catalog:
+    with produced_catalog(settings(), Sources(settings())) as catalog:
         return set(marks_of(catalog, "epic", campaign, paths))
 
 
