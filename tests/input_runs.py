@@ -76,7 +76,7 @@ class Runs:
     def run(self, action: str, **parameters: Any) -> dict[str, Any]:
         """The result of a run that completes."""
         ended = self.end(self.hold(action, parameters), action, **parameters)
-        assert (ended.state, ended.error) == ("completed", None)
+        assert ended.state == "completed", ended.error
         return ended.result or {}
 
     def fail(self, action: str, **parameters: Any) -> str:

@@ -48,6 +48,7 @@ def test_nothing_of_the_machine_is_in_a_page(monkeypatch, generated):
     assert not any(str(reference.ROOT) in text for text in generated.values())
 
 
+@pytest.mark.slow
 def test_generating_leaves_the_environment_as_it_was(monkeypatch):
     monkeypatch.setenv("PRODOPS_API_PORT", "8003")
     before = dict(os.environ)

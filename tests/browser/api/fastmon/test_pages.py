@@ -250,6 +250,7 @@ def test_the_browser_words_numbers_as_the_server_does(visit):
 VALUES = [0, 1, 7, 63, 699, 1000, 6999, 123_456, 9_876_543_210, 10**15]
 
 
+@pytest.mark.slow
 def test_a_namespace_and_a_run_are_chosen_by_keyboard(visit, database):
     take_in(database.ops_engine, messages_of(7, 2, namespace="alpha"))
     take_in(database.ops_engine, messages_of(8, 3, namespace="beta"))

@@ -156,6 +156,7 @@ def test_a_connection_that_died_without_a_word_is_not_live(chromium, served_api,
     assert visit.strangers == []
 
 
+@pytest.mark.slow
 def test_a_database_that_was_set_back_is_said_and_the_page_begins_anew(visit, database):
     take_in(database.ops_engine, messages_of(100123, 3))
     visit.open("/fastmon/")

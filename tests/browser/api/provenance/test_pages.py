@@ -216,6 +216,7 @@ def test_a_did_that_is_nowhere_is_said_to_be_so(visit, database):
 _SLOW_LOOKS = [pytest.param(look, marks=pytest.mark.slow) for look in ("desktop", "dark")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("look", ["phone", *_SLOW_LOOKS])
 def test_the_real_listing_reads_well(chromium, served_api, database, api, look):
     load_listing(database.ops_engine, NAME)

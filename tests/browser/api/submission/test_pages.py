@@ -115,6 +115,7 @@ def test_an_answer_from_before_the_press_does_not_end_the_following(visit, produ
     expect_submitted(visit, production, name)
 
 
+@pytest.mark.slow
 def test_a_reload_in_the_middle_shows_the_same_and_goes_on(visit, production):
     name = production.task()
     production.fault("slow", name=name, seconds=3)
@@ -495,6 +496,7 @@ LOOKS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("look", ["narrow-dark", pytest.param("light", marks=pytest.mark.slow)])
 def test_the_pages_are_seen_while_a_submission_runs(chromium, production, look):
     """Screenshots to look at; no page is wider than its screen."""
@@ -529,6 +531,7 @@ def snap(visit: Visit, name: str) -> None:
     assert visit.page.evaluate(OVERFLOW) <= 0
 
 
+@pytest.mark.slow
 def test_open_pages_follow_what_others_do_at_pcs(chromium, served_api, api):
     pcs = Pcs(api)
     pcs.make_task("first")

@@ -62,6 +62,7 @@ def test_what_comes_while_nobody_is_there_is_taken_later(bridge: Bridge) -> None
     bridge.wait_count("SELECT count(*) FROM request WHERE action = 'check_pipeline'", 1)
 
 
+@pytest.mark.slow
 def test_bridge_and_broker_are_killed_in_the_middle_and_nothing_is_lost_or_doubled(
     frail_bridge: Bridge,
 ) -> None:
@@ -160,6 +161,7 @@ def test_our_own_events_and_what_came_from_the_bus_are_not_taken_in_again(bridge
 # ------------------------------------------------------------------ a broker that is not well
 
 
+@pytest.mark.slow
 def test_a_broker_that_comes_back_is_subscribed_again_within_seconds(frail_bridge: Bridge) -> None:
     bridge = frail_bridge
     bridge.connected()
@@ -202,6 +204,7 @@ def _is_taken(bridge: Bridge, body: dict[str, Any], number: int) -> bool:
     return bool(bridge.value(STFS) == number)
 
 
+@pytest.mark.slow
 def test_a_refused_password_is_said_and_found_out_when_it_is_put_right(
     frail_bridge: Bridge,
 ) -> None:
@@ -225,6 +228,7 @@ def test_a_client_id_in_use_is_said(bridge: Bridge) -> None:
 # ------------------------------------------------------------------ several, and their end
 
 
+@pytest.mark.slow
 def test_of_two_bridges_one_works_and_the_other_takes_over(bridge: Bridge) -> None:
     first = bridge.connected()
     second = bridge.start()
@@ -244,6 +248,7 @@ def _pids(bridge: Bridge, peer: Peer) -> set[int]:
     return {peer.receive().message["pid"]}
 
 
+@pytest.mark.slow
 def test_a_ping_is_answered_at_once_under_load(bridge: Bridge) -> None:
     bridge.connected()
     load = [stf(number) for number in range(3000)]
@@ -260,6 +265,7 @@ def test_a_ping_is_answered_at_once_under_load(bridge: Bridge) -> None:
     assert max(took) < 5  # `prodops bench bus` measures it
 
 
+@pytest.mark.slow
 def test_a_stopped_bridge_ends_with_0(bridge: Bridge) -> None:
     assert end(bridge.connected()) == 0
 

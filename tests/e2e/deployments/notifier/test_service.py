@@ -138,6 +138,7 @@ def works(site: Site) -> bool:
     return site.count(select(func.count()).select_from(NotificationPosition)) == 1
 
 
+@pytest.mark.slow
 def test_one_of_two_works_and_the_other_takes_over_from_the_middle_of_a_batch(site, sink):
     first = site.start()
     wait_until(lambda: works(site))

@@ -300,6 +300,7 @@ def test_what_waits_for_a_slot_ends_where_its_run_is_cancelled_in_prefect(
     assert site.ended(waits_for_a_slot.id, 10).state == "cancelled"
 
 
+@pytest.mark.slow
 def test_a_worker_drains_although_a_request_waits_for_a_slot_and_the_next_takes_it(
     site: Site, waits_for_a_slot: Request
 ):
@@ -340,6 +341,7 @@ def test_two_workers_share_the_queue_and_take_nothing_from_each_other(site: Site
     assert {(end.state, end.attempts, end.error) for end in ends} == {("completed", 1, None)}
 
 
+@pytest.mark.slow
 def test_a_run_that_another_worker_holds_is_left_to_it_and_one_given_up_is_cancelled(site: Site):
     held = held_elsewhere(site)
     path = f"/deployments/{site.deployment('check_pipeline')}/create_flow_run"

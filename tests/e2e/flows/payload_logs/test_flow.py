@@ -6,12 +6,13 @@ import itertools
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 
 from deployments.sandbox.grid.logs import make_log
@@ -67,7 +68,11 @@ class Logs:
         return [*private, *root.glob(f"*/{cache.LEFT}*")]
 
     def copiers(self) -> list[Any]:
-        return [c for run in self.site.runs() for c in run.children() if c.status() != "zombie"]
+        found = []
+        for run in self.site.runs():
+            with suppress(psutil.NoSuchProcess):  # it ends as it is looked at
+                found += [c for c in run.children() if c.status() != psutil.STATUS_ZOMBIE]
+        return found
 
 
 @pytest.fixture(scope="module")

@@ -148,6 +148,7 @@ def test_the_commands_sweep_and_show(provenance: Provenance):
     assert (unknown.returncode, "99.99.9" in unknown.stderr) == (1, True)
 
 
+@pytest.mark.slow
 def test_the_snapshot_writes_its_files_for_everybody(provenance: Provenance):
     site = provenance.site
     ran = provenance.cli("snapshot")

@@ -112,6 +112,7 @@ def test_what_a_lost_answer_did_is_found_out(production, kind, when):
     assert final == "prodtask_submitted"
 
 
+@pytest.mark.slow
 def test_a_slow_server_that_commits_after_prun_was_killed_makes_one_task(production):
     name = production.task()
     production.fault("slow", when="before", name=name, seconds=6)
@@ -246,6 +247,7 @@ def _answers(production: Production) -> bool:
         return False
 
 
+@pytest.mark.slow
 def test_a_record_that_pcs_does_not_take_is_told_and_taken_later(production):
     name = production.task()
     production.fault("slow", when="after", name=name, seconds=2)

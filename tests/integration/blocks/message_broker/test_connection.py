@@ -188,6 +188,7 @@ def test_a_login_file_that_is_not_there_is_named(broker: Broker, tmp_path: Path)
 # ------------------------------------------------------------------ a broker that breaks
 
 
+@pytest.mark.slow
 def test_a_killed_broker_is_noticed_and_what_it_kept_comes_again(own_broker: Broker) -> None:
     kept, again = Kept(), Kept()
     queue = "/queue/kept"

@@ -128,6 +128,7 @@ def test_an_url_that_cannot_be_used_is_refused_without_being_shown(sink, send, k
     assert "s3cret" not in str(refused.value)
 
 
+@pytest.mark.slow
 def test_a_mail_goes_to_the_address_of_its_user(send):
     with relay() as mails:
         wanted = Order(

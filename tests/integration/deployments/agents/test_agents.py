@@ -155,6 +155,7 @@ def test_a_message_that_comes_again_changes_nothing(crew: Crew):
     assert crew.rows("runs") == [before]
 
 
+@pytest.mark.slow
 def test_agents_wait_for_a_monitor_that_is_away_and_go_on(crew: Crew, served_api: ServedApi):
     served_api.stop()
     crew.start("data", is_awaited=False)

@@ -89,6 +89,7 @@ def test_what_is_sent_reaches_its_destination_with_its_headers(
     assert (received.message, received.headers["vo"]) == ({"msg_type": "slice"}, "eic")
 
 
+@pytest.mark.slow
 def test_a_broker_that_comes_back_is_followed_again(own_broker: Broker) -> None:
     topic = "/topic/back"
     with following(own_broker, "agent", topic) as made:

@@ -124,6 +124,7 @@ def names(place: Place, number: int) -> list[str]:
     return [f"{place.request_id}-{each:03}" for each in range(number)]
 
 
+@pytest.mark.slow
 def test_a_burst_arrives_whole_and_in_order_and_each_once(place):
     wanted = names(place, 120)
     place.announce(*wanted)
@@ -131,6 +132,7 @@ def test_a_burst_arrives_whole_and_in_order_and_each_once(place):
     assert place.shown() == wanted
 
 
+@pytest.mark.slow
 def test_what_a_former_relay_has_sent_is_not_sent_again(place):
     place.announce(*names(place, 3))
 

@@ -29,6 +29,7 @@ def stack() -> Iterator[Stack]:
         yield running
 
 
+@pytest.mark.slow
 def test_a_killed_broker_is_started_again_with_what_it_kept(stack, queue):
     address = BrokerAddress(stack.settings)
     with Peer(address) as peer:

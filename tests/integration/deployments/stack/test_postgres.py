@@ -67,6 +67,7 @@ def instance(stack: Stack) -> Instance:
     return instance_of(stack.settings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "programs", [wheel_programs, pytest.param(system_programs, marks=pytest.mark.slow)]
 )
@@ -200,6 +201,7 @@ def test_secrets_are_in_no_command_line_and_no_environment(stack: Stack):
             assert not [secret for secret in secrets if secret in shown]
 
 
+@pytest.mark.slow
 def test_a_first_start_that_was_interrupted_is_completed(stack: Stack, instance: Instance):
     stack.stop_part("postgres")
     shutil.rmtree(instance.data)
@@ -213,6 +215,7 @@ def test_a_first_start_that_was_interrupted_is_completed(stack: Stack, instance:
     connect(stack, "prodops_web").close()
 
 
+@pytest.mark.slow
 def test_new_secrets_take_effect_at_the_next_start(stack: Stack):
     (stack.state_dir / "secrets" / "pgpass.ops").unlink()
     Credentials(stack.layout.secrets).create()
@@ -222,6 +225,7 @@ def test_new_secrets_take_effect_at_the_next_start(stack: Stack):
     connect(stack, "prodops_ops").close()
 
 
+@pytest.mark.slow
 def test_data_whose_password_is_lost_are_named_at_once(stack: Stack, instance: Instance):
     passfile = Credentials(stack.layout.secrets).superuser
     kept = passfile.rename(passfile.with_suffix(".kept"))

@@ -71,6 +71,7 @@ def table(tmp_path, *rows: str):
 _slow = [pytest.param(campaign, marks=pytest.mark.slow) for campaign in ("26.05.0", "26.07.1")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("campaign", ["26.06.0", *_slow])
 def test_marks_of_a_real_campaign_equal_one_query_for_each_request(runs, rucio, campaign):
     place = SHARED / "produced" / f"RECO-{campaign}.txt"

@@ -74,6 +74,7 @@ def test_what_a_killed_peer_did_not_acknowledge_comes_again(broker, queue):
     assert (again.text, again.headers["redelivered"]) == ("two", "true")
 
 
+@pytest.mark.slow
 def test_a_kill_loses_no_persistent_message_and_no_durable_subscription(own_broker, queue, topic):
     with Peer(own_broker, "agent-1") as agent:
         agent.subscribe(topic, durable_name="agent-1")
@@ -114,6 +115,7 @@ def test_a_wiped_broker_comes_back_empty_with_the_same_users(own_broker, queue):
         assert peer.received_before(queue) == []
 
 
+@pytest.mark.slow
 def test_a_paused_broker_answers_nothing_until_it_goes_on(own_broker, queue):
     with Peer(own_broker) as peer:
         peer.subscribe(queue)

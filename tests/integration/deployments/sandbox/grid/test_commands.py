@@ -57,6 +57,7 @@ def listing(tmp_path):
     return str(path)
 
 
+@pytest.mark.slow
 def test_a_sandbox_that_is_down_is_said_to_be(sandbox, listing):
     assert prodops(sandbox, "status").returncode == 3
     assert prodops(sandbox, "down").returncode == 1

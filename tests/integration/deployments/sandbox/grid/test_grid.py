@@ -107,6 +107,7 @@ def protocols(grid, *rses):
         return [(rse, api.get("rses", rse)[0]["protocols"]) for rse in rses]
 
 
+@pytest.mark.slow
 def test_rses_lead_to_where_the_doors_are_now_also_those_made_on_the_fly(grid):
     grid.ensure_rse("MOVED-XRD")
     before = protocols(grid, "EIC-XRD", "MOVED-XRD")

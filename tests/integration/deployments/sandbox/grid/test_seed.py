@@ -88,6 +88,7 @@ def _plain(value):
     return value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "available",
     [pytest.param(5, marks=pytest.mark.slow), pytest.param(9, marks=pytest.mark.slow), 0],

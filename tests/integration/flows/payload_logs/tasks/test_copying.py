@@ -190,6 +190,7 @@ def test_a_door_that_stalls_in_the_middle_is_left_for_another(fetches, large):
     assert fetches.left() == []
 
 
+@pytest.mark.slow
 def test_a_door_that_dies_in_the_middle_costs_nothing_but_time(fetches, large):
     order = fetches.job(content=large, rses=BOTH)
     with in_the_middle(lambda: os.kill(fetches.grid.pid("door"), signal.SIGKILL)) as came:

@@ -191,6 +191,7 @@ def test_pcs_that_does_not_answer_changes_nothing(
     require_stands(sweeps, campaign, standing, "no answer from")
 
 
+@pytest.mark.slow
 def test_a_sweep_waits_for_another_of_the_family(sweeps, campaign, standing):
     family = campaign.rsplit(".", 1)[0]
     ended = []

@@ -95,6 +95,7 @@ def test_what_panda_rejects_while_it_says_success_fails_in_its_own_words(submiss
     assert "command rejected since status=exhausted" in request.error
 
 
+@pytest.mark.slow
 def test_a_run_that_was_lost_after_it_asked_is_not_believed_by_a_state_from_before(
     submissions, monkeypatch
 ):

@@ -68,6 +68,7 @@ def test_what_is_unresolved_is_not_submitted_again(submissions):
     assert len(submissions.panda.tasks()) == 1
 
 
+@pytest.mark.slow
 def test_both_sides_of_a_collision_are_settled_by_an_operator(submissions):
     number = collided(submissions)
     submissions.panda.refine()
@@ -103,6 +104,7 @@ def test_who_when_and_why_is_kept_and_announced(submissions):
     assert "resolved as failed by tester: looked" in failed["reason"]
 
 
+@pytest.mark.slow
 def test_after_a_failure_by_word_the_task_is_submitted_under_its_next_name(submissions):
     collided(submissions)
     resolve(submissions, "elm", failed=True)
@@ -208,6 +210,7 @@ def test_a_submission_that_is_worked_on_is_waited_for(submissions):
     assert decisions(submissions) == []
 
 
+@pytest.mark.slow
 def test_a_deciding_run_that_is_lost_is_gone_on_with(submissions, monkeypatch):
     number = collided(submissions)
     submissions.panda.refine()

@@ -37,6 +37,7 @@ def inputs() -> Inputs:
     return drawn(1)
 
 
+@pytest.mark.slow
 def test_a_seed_gives_the_same_inputs_each_time(inputs):
     assert drawn(1) == inputs
 
@@ -96,6 +97,7 @@ def test_every_kind_of_row_is_among_them(inputs):
     assert kinds == {"insert", "update", "request", "notify", "forbidden"}
 
 
+@pytest.mark.slow
 def test_what_schemathesis_makes_is_sent_as_well():
     chosen = [each for each in all_operations() if each.path == "/api/runs/{key}/"]
     generated = generate(1, chosen, KNOWN, examples=2)
