@@ -117,6 +117,7 @@ def test_a_sweep_is_followed_from_the_button_to_its_end(visit, campaign, databas
     expect(visit.page.locator("#connection-words")).to_have_text("Live")
 
 
+@pytest.mark.slow
 def test_a_failed_sweep_is_said_loudly_and_what_was_known_stays(visit, campaign, database):
     ops = OpsSide(database, SWEEP)
     visit.open("/pcs/catalog/")

@@ -87,6 +87,7 @@ def test_a_press_of_the_button_shows_the_id_live(visit, production):
     assert is_same(visit.page)
 
 
+@pytest.mark.slow
 def test_a_refusal_tells_why_and_the_next_press_makes_a_new_attempt(visit, production):
     name = production.task()
     production.fault("reject", name=name, message="too many tasks for you", code=10)
@@ -403,6 +404,7 @@ def test_what_is_refused_does_not_end_the_following_of_what_goes_on(visit, produ
 # ------------------------------------------------------------------ who asks
 
 
+@pytest.mark.slow
 def test_who_is_not_known_signs_in_to_write_by_keyboard_only(chromium, production):
     name = production.task()
     visit = begin_visit(chromium, production.site.stack.api_url)

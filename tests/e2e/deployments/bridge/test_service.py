@@ -107,6 +107,7 @@ def test_a_bad_message_stops_nothing(bridge: Bridge) -> None:
 # ------------------------------------------------------------------ out
 
 
+@pytest.mark.slow
 def test_events_are_published_in_order_and_go_on_where_they_ended(frail_bridge: Bridge) -> None:
     bridge = frail_bridge
     bridge.connected()

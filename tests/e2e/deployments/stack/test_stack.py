@@ -148,6 +148,7 @@ def test_killing_the_keeper_leaves_no_process(keeper: subprocess.Popen[str]):
     wait_until(lambda: all_ended(processes))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM]
 )

@@ -473,6 +473,7 @@ def test_an_edit_holds_through_a_restart_of_the_worker_and_is_shown(site: Site):
 # ------------------------------------------------------------------ a second of the name
 
 
+@pytest.mark.slow
 def test_a_second_worker_of_the_name_is_refused_with_one_line(site: Site, tmp_path: Path):
     environment = {**site.stack.environment("ops"), "PRODOPS_STATE_DIR": str(tmp_path)}
     command = [sys.executable, "-m", "deployments.cli", "worker"]

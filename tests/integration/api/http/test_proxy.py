@@ -133,6 +133,7 @@ def test_the_style_that_the_proxy_s_own_pages_ask_for_is_served(outside):
     assert ".running_fill" in answer.text
 
 
+@pytest.mark.slow
 def test_no_path_of_pcs_redirects_with_or_without_its_slash(closed, outside, pcs):
     task = pcs.make_ready("t1", sample="")
     paths = [

@@ -45,6 +45,7 @@ def of_pcs(pcs: Pcs) -> list[APIOperation]:
     return sorted(listed, key=lambda each: each.method == "delete" or "delete" in each.path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", STEPS)
 def test_no_awkward_value_is_a_server_error_where_there_are_rows(pcs, subtests, step):
     for number, operation in enumerate(of_pcs(pcs)):

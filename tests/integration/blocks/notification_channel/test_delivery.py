@@ -112,6 +112,7 @@ def test_this_machine_is_refused_as_it_is_connected_to(sink, send):
     assert sink.taken == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "url"),
     [

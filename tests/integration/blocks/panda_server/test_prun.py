@@ -225,6 +225,7 @@ def test_files_of_the_sandbox_are_packed_and_never_run(prun: Runner, panda, tmp_
     assert len(panda.journal("file_server/upload_cache_file")) == 1
 
 
+@pytest.mark.slow
 def test_a_server_that_hangs_costs_no_more_than_the_time_given(prun: Runner, panda):
     panda.fault("task/submit", "hang")
     begun = time.monotonic()

@@ -163,6 +163,7 @@ def test_a_closed_door_and_an_unknown_host_are_told_at_once(grid, access, lfn, d
     assert time.monotonic() - begun < 30
 
 
+@pytest.mark.slow
 def test_a_door_that_stalls_before_the_copy_is_told_within_the_limit(
     grid, access, lfn, destination
 ):

@@ -143,6 +143,7 @@ def test_slicing_that_is_killed_in_the_middle_is_finished_once(
     assert len(names) == len(set(names)) == len(crew.rows("tf-slices")) == slices
 
 
+@pytest.mark.slow
 def test_a_message_that_comes_again_changes_nothing(crew: Crew):
     crew.start("data", "processing")
     twice = [run_message("run_imminent"), stf_gen(1), stf_gen(1), run_message("run_imminent")]
@@ -172,6 +173,7 @@ def test_agents_wait_for_a_monitor_that_is_away_and_go_on(crew: Crew, served_api
     assert crew.log("data").count("stream lost") == 1
 
 
+@pytest.mark.slow
 def test_another_namespace_s_messages_are_left(crew: Crew):
     crew.start("data")
     crew.send({**stf_gen(1), "namespace": "torre2"}, {**stf_gen(2), "namespace": None}, stf_gen(3))

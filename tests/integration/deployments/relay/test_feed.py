@@ -164,6 +164,7 @@ def test_neither_bulk_nor_progress_nor_a_peers_message_is_put_there(place):
     assert (place.posts, place.shown()) == (before, [])
 
 
+@pytest.mark.slow
 def test_what_prefect_refuses_holds_up_nothing_else(place, monkeypatch):
     as_it_is = feed_module.feed_event.as_prefect_has_it
 

@@ -145,6 +145,7 @@ def test_a_closed_door_is_a_failure_in_time_or_another_replica(fetches):
             assert fetches.run(**two)["source"] == "EIC-XRD"
 
 
+@pytest.mark.slow
 def test_a_stalled_door_is_a_failure_in_time_or_another_replica(fetches):
     one, two = fetches.job(), fetches.job(rses=BOTH)
     with fetches.grid.stalled("door"):

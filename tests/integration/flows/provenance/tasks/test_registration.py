@@ -103,6 +103,7 @@ def test_a_second_registration_changes_nothing(asked, rucio, suffix):
     assert len(asked.events("evgen_registered")) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lost_in", ["ensure_dataset", "attach_files", "close_dataset"])
 def test_what_a_lost_run_left_is_completed_by_the_next(asked, rucio, suffix, lost_in, monkeypatch):
     parameters = {"dry_run": False}

@@ -113,6 +113,7 @@ def test_after_a_failure_by_word_the_task_is_submitted_under_its_next_name(submi
     assert request.result["panda_task_name"].endswith(".try2")
 
 
+@pytest.mark.slow
 def test_an_id_of_another_name_is_not_adopted(submissions):
     collided(submissions)
     other = submissions.by_hand("group.EIC.oak")

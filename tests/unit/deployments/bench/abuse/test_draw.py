@@ -106,6 +106,7 @@ def test_what_schemathesis_makes_is_sent_as_well():
     assert any(each.kind == "generated" for each in sent)
 
 
+@pytest.mark.slow
 def test_schemathesis_makes_the_same_of_a_seed_each_time():
     chosen = [each for each in all_operations() if each.path == "/api/stf-files/"]
     first, again = (generate(7, chosen, KNOWN, examples=3) for _ in range(2))
