@@ -9,11 +9,13 @@ import atexit
 import logging
 import sys
 import time
+from dataclasses import replace
 from typing import Final
 
 import structlog
 from structlog.typing import Processor
 
+from deployments.log_table.hidden import paths_of_credentials
 from deployments.log_table.rows import Source, place_adder
 from deployments.log_table.writer import DatabaseStore, TableHandler, TableProcessor, Writer
 from flows.common.settings import Settings
@@ -50,6 +52,7 @@ def log_into_table(settings: Settings, source: Source) -> None:
     if level is None or settings.database.url is None:
         _configure_structlog()
         return
+    source = replace(source, hidden=paths_of_credentials(settings))
     writer = Writer(DatabaseStore(settings.agents.log_rows), source)
     logging.getLogger().addHandler(TableHandler(writer, level))
     _configure_structlog(TableProcessor(writer, level))
