@@ -39,6 +39,7 @@ def test_a_stale_page_is_named_and_written(tmp_path, monkeypatch, generated):
     assert reference.stale(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_nothing_of_the_machine_is_in_a_page(monkeypatch, generated):
     monkeypatch.setenv("PRODOPS_STATE_DIR", "/somewhere/else")
     monkeypatch.setenv("HOME", "/home/of-a-builder")

@@ -105,6 +105,7 @@ def test_nothing_is_asked_again_by_the_clock(visit, served_api):
     assert visit.asked[before:] == []
 
 
+@pytest.mark.slow
 def test_a_break_is_told_and_nothing_of_it_is_missed(chromium, served_api, database):
     """The restarted server has another cookie key, so the page must also be admitted again."""
     visit = begin_visit(chromium, served_api.url)
@@ -123,6 +124,7 @@ def test_a_break_is_told_and_nothing_of_it_is_missed(chromium, served_api, datab
     visit.page.context.close()
 
 
+@pytest.mark.slow
 def test_a_refused_stream_is_told_and_the_numbers_stay(chromium, monkeypatch, request, database):
     """A proxy that strips cookies and names its user on the pages only."""
     monkeypatch.setenv("PRODOPS_API_OPEN_READS", "false")
@@ -198,6 +200,7 @@ def stf_events(number):
         )
 
 
+@pytest.mark.slow
 def test_the_requests_follow_their_flow_runs(visit, database):
     visit.open("/requests/")
     visit.expect_live()

@@ -97,6 +97,7 @@ def test_a_browser_that_can_share_nothing_still_follows(visit, database):
     visit.expect_numbers(announced="2")
 
 
+@pytest.mark.slow
 def test_a_tab_of_other_events_gets_those_from_before_it_came(visit, database):
     """The stream is open for other types already, and has passed what this page wants."""
     visit.open("/requests/")

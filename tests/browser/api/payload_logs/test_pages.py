@@ -204,6 +204,7 @@ def test_an_address_with_a_line_opens_there(visit, logs):
     assert abs(int(shown(visit.page)) - 3005) < 60
 
 
+@pytest.mark.slow
 def test_a_large_file_shows_its_two_ends_and_what_is_between_on_demand(visit, logs):
     page = visit.page
     line = b"%08d " + b"x" * 90 + b"\n"

@@ -90,6 +90,7 @@ def words(page: Page):
     return page.locator("#work-words")
 
 
+@pytest.mark.slow
 def test_what_is_typed_into_the_search_is_taken_without_blanks_and_with_its_plus(visit, campaign):
     campaign.path("SINGLE/e+/1GeV", configs=[CONFIG])
     campaign.path("SINGLE/e-/1GeV", configs=[CONFIG])

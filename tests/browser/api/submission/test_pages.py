@@ -103,6 +103,7 @@ def test_a_refusal_tells_why_and_the_next_press_makes_a_new_attempt(visit, produ
     expect(rows.nth(1)).to_contain_text("too many tasks for you")
 
 
+@pytest.mark.slow
 def test_an_answer_from_before_the_press_does_not_end_the_following(visit, production):
     name = production.task()
     open_task(visit, production, name)

@@ -114,6 +114,7 @@ def test_the_same_asked_for_twice_is_one_request_and_another_is_refused(visit):
     expect(visit.page.locator("#refused")).to_contain_text("runs a workflow already (request 1)")
 
 
+@pytest.mark.slow
 def test_an_execution_is_drawn_while_it_runs(visit, engine, on_ops_side, api):
     with on_ops_side() as workflows:
         execution = workflows.begun(namespace="torre1")

@@ -219,6 +219,7 @@ def test_a_refused_password_is_said_and_found_out_when_it_is_put_right(
     bridge.wait_for("connected")
 
 
+@pytest.mark.slow
 def test_a_client_id_in_use_is_said(bridge: Bridge) -> None:
     with Peer(bridge.broker, bridge.name):
         bridge.start()
@@ -280,6 +281,7 @@ def test_shutdown_ends_it_with_100_and_only_once(bridge: Bridge) -> None:
     assert stays(lambda: again.poll() is None, 1.0)
 
 
+@pytest.mark.slow
 def test_shutdown_that_is_switched_off_is_set_aside(bridge: Bridge) -> None:
     process = bridge.connected()
     publish(bridge, {"msg_type": "shutdown"}, destination=bridge.queue)
@@ -287,6 +289,7 @@ def test_shutdown_that_is_switched_off_is_set_aside(bridge: Bridge) -> None:
     assert process.poll() is None
 
 
+@pytest.mark.slow
 def test_what_only_publishes_subscribes_to_nothing(bridge: Bridge) -> None:
     bridge.connected(BUS_TAKES_ACTIONS="false", BUS_TAKES_MESSAGES="false")
     publish(bridge, {"msg_type": "check_pipeline"}, destination=bridge.queue)

@@ -131,6 +131,7 @@ def test_the_log_marks_each_start(stack: Stack):
     assert "prodops: starting postgres (pid " in stack.layout.log("postgres").read_text()
 
 
+@pytest.mark.slow
 def test_killing_supervisord_leaves_no_process():
     with running_stack(parts=("postgres",)) as stack:
         processes = family(stack.pid("supervisord"))

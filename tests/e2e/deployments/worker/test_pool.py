@@ -53,6 +53,7 @@ def test_a_trigger_over_rest_completes_with_its_result(site: Site):
     assert (run["state_type"], run["idempotency_key"]) == ("COMPLETED", f"{request.id}:1")
 
 
+@pytest.mark.slow
 def test_the_command_waits_for_the_end_and_exits_0(site: Site):
     done = site.cli("run", "check_pipeline", "--wait")
     assert done.returncode == 0, done.stderr

@@ -107,6 +107,7 @@ def test_a_sweep_leaves_its_numbers_as_a_table_in_prefect(provenance: Provenance
     assert (rows["requested"], rows["found"], rows["missing"]) == (3, 2, 1)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_while_rucio_is_silent_is_made_up_for(provenance: Provenance):
     site = provenance.site
     with provenance.grid.stalled("rucio"):

@@ -197,6 +197,7 @@ def test_a_live_task_of_the_name_that_was_made_by_hand_is_taken_for_it(productio
     assert assert_submitted_once(production, name, production.submit(name)) == by_hand
 
 
+@pytest.mark.slow
 def test_a_task_made_by_hand_is_found_by_the_next_sync(production):
     name = production.task()
     composed = production.show(name)["composed_name"]
@@ -283,6 +284,7 @@ def test_an_id_that_pcs_refuses_for_good_ends_in_words_and_an_operator_settles_i
     assert (shown["status"], shown["panda_task_id"]) == ("submitted", made)
 
 
+@pytest.mark.slow
 def test_an_ended_task_that_panda_runs_again_is_an_alarm_and_no_success(production):
     name = production.task()
     composed = production.show(name)["composed_name"]

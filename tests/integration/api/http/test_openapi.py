@@ -109,6 +109,7 @@ def connection() -> Iterator[requests.Session]:
         yield session
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("examples", EXAMPLES)
 def test_no_answer_is_a_server_error(api, served_api, keys, subtests, examples):
     with connection() as session:
