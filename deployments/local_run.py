@@ -15,6 +15,8 @@ from sqlalchemy import Engine
 from blocks.errors import OutsideUnavailable, ProdOpsError
 from deployments import catalogue
 from deployments.isolation import outlived
+from deployments.log_table.rows import Source
+from deployments.logs import logged_into_table
 from deployments.stack.environment import monitor_url
 from deployments.worker import endings
 from deployments.worker.request_store import Ending, NoRoom, RequestStore
@@ -66,8 +68,10 @@ def run(engine: Engine, name: str, parameters: dict[str, Any], *, caller: Caller
     ended = threading.Event()
     threading.Thread(target=_renew, args=(store, claim, ended), daemon=True).start()
     claims.hold(claim)
+    about = {"request_id": str(claim.request_id), "action": name}
     try:
-        state = _run(action, parameters, labels)
+        with logged_into_table(settings(), Source(app_name="run", about=about)):
+            state = _run(action, parameters, labels)
     except KeyboardInterrupt:
         text = f"interrupted by {caller.name}"
         store.conclude(claim, Ending(state=RequestState.CANCELLED, error=text))

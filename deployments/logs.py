@@ -9,6 +9,8 @@ import atexit
 import logging
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
 
@@ -57,6 +59,27 @@ def log_into_table(settings: Settings, source: Source) -> None:
     logging.getLogger().addHandler(TableHandler(writer, level))
     _configure_structlog(TableProcessor(writer, level))
     atexit.register(writer.close, _FLUSH_SECONDS)
+
+
+@contextmanager
+def logged_into_table(settings: Settings, source: Source) -> Iterator[None]:
+    """Have what is logged meanwhile written into the log table too, if the settings say so.
+
+    For work in the foreground of a process that goes on afterwards.
+    """
+    level = settings.log_table.minimum
+    if level is None or settings.database.url is None:
+        yield
+        return
+    source = replace(source, hidden=paths_of_credentials(settings))
+    writer = Writer(DatabaseStore(settings.agents.log_rows), source)
+    handler = TableHandler(writer, level)
+    logging.getLogger().addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(handler)
+        writer.close(_FLUSH_SECONDS)
 
 
 def _configure_structlog(into_table: TableProcessor | None = None) -> None:

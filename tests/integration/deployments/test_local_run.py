@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from sqlalchemy import select
 
 from deployments import local_run
 from deployments.local_run import ForeseenEnd
+from flows.agents.models import AppLog
 from flows.common.callers import on_ops_side
 from flows.common.database import transaction
 from flows.common.models import Request
@@ -97,3 +99,17 @@ def test_a_prefect_that_takes_no_artifact_changes_nothing(prefect, monkeypatch):
     monkeypatch.setattr(local_run, "quick_client", away)
     prefect.state = ended(Completed())
     assert prefect.run().state == "completed"
+
+
+def test_what_it_logs_is_in_the_log_table_with_its_request(prefect, database, monkeypatch):
+    def log(**_: Any) -> State[Any]:
+        logging.getLogger("flows").warning("a line of a run here")
+        return ended(Completed())
+
+    monkeypatch.setattr(prefect, "with_options", lambda **_: log)
+    request = prefect.run()
+    with transaction(database.ops_engine) as session:
+        about = session.scalars(
+            select(AppLog.extra_data).where(AppLog.message == "a line of a run here")
+        ).one()
+    assert about == {"request_id": str(request.id), "action": "prune_history"}
