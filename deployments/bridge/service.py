@@ -21,7 +21,7 @@ from deployments.bridge import commands, workflows
 from deployments.bridge.control import Control
 from deployments.bridge.publishing import Publisher
 from deployments.bridge.reading import Read
-from deployments.bridge.report import Report
+from deployments.bridge.report import BridgeReport
 from deployments.bridge.session import AnotherBridgeWorks, Session
 from deployments.bridge.taking import Command, Taker
 from deployments.isolation import say_once
@@ -70,7 +70,7 @@ class _Service:
         self._engine = make_engine(pool_size=3)
         self._stopping = threading.Event()
         self._control = Control(self._bus, ops_agent_name(), main_pid(settings))
-        self._report = Report(self._engine, self._bus)
+        self._report = BridgeReport(self._engine, self._bus)
         self._failures = 0  # of the broker, since it was last reached
 
     def run(self) -> int:

@@ -10,7 +10,7 @@ from typing import Final
 from deployments.isolation import outlived
 from deployments.notifier.alarms import Alarms
 from deployments.notifier.delivering import Deliverer
-from deployments.notifier.report import NotifierCondition, Report
+from deployments.notifier.report import NotifierCondition, NotifierReport
 from deployments.notifier.taking import Taker
 from deployments.schema import await_schema
 from deployments.singletons import Singletons
@@ -46,7 +46,7 @@ class _Service:
         self._settings = settings
         self._engine = make_engine(pool_size=6)  # this loop, the report, and each delivery
         self._stopping = threading.Event()
-        self._report = Report(self._engine)
+        self._report = NotifierReport(self._engine)
         self._taker = Taker(self._engine)
         self._alarms = Alarms(self._engine)
         self._looked_at = -float("inf")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from typing import Final
 
 from prefect.client.schemas.objects import FlowRun
 from prefect.states import Cancelled, Completed
@@ -16,6 +17,8 @@ from deployments.worker.request_store import NoRoom, RequestStore, attempt_of
 from deployments.worker.room import Room
 from deployments.worker.works import Work, Works
 from flows.common.claims import Claim
+
+_OVER: Final = "this attempt at request {} is over; to do it again, run the deployment anew"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +79,8 @@ class PolledRuns:
         attempt = attempt_of(flow_run.idempotency_key)
         if attempt is not None:
             if await asyncio.to_thread(self.store.is_given_up, attempt):
-                text = "this attempt was given up"
+                # A lost attempt's run, or one that ended and was retried in Prefect's UI.
+                text = _OVER.format(attempt.request_id)
                 await self.flow_runs.force(flow_run.id, Cancelled(message=text))
             return None  # or another worker has it
         try:

@@ -65,6 +65,7 @@ def task(
     *,
     delays: Sequence[float] = _DELAYS,
     repeated: tuple[type[Exception], ...] = (OutsideUnavailable,),
+    puts_off: bool = False,
 ) -> Callable[[Callable[_P, _T]], Callable[_P, _T]]:
     """A task that is repeated through an outage, by default of about a minute.
 
@@ -75,14 +76,16 @@ def task(
         name: In Prefect's UI.
         delays: Seconds before each repetition; none: it is done once.
         repeated: The errors after which it is.
+        puts_off: Whether its flow puts the run off where they go on, so that they are foreseen.
     """
+    lasting = outcomes.Outcome.PUT_OFF if puts_off else None
 
     def is_passing(_task: Any, _run: Any, state: Any) -> bool:
         return isinstance(state.result(raise_on_failure=False), repeated)
 
     def decorate(function: Callable[_P, _T]) -> Callable[_P, _T]:
         step = _Task(
-            _foreseeing(function, repeated),
+            _foreseeing(function, repeated, repetitions=len(delays), lasting=lasting),
             name=name,
             persist_result=False,
             retries=len(delays),
@@ -105,18 +108,34 @@ class _Task(prefect.Task[..., Any]):
 
 
 def _foreseeing(
-    function: Callable[_P, _T], repeated: tuple[type[Exception], ...]
+    function: Callable[_P, _T],
+    repeated: tuple[type[Exception], ...],
+    *,
+    repetitions: int,
+    lasting: outcomes.Outcome | None,
 ) -> Callable[_P, _T | State[Any]]:
-    """The function with its foreseen errors as states, each of which holds the error."""
+    """The function with its foreseen errors as states, each of which holds the error.
+
+    Args:
+        function: What the task does.
+        repeated: The errors after which Prefect calls it again.
+        repetitions: How often.
+        lasting: What it is when they go on after that; None: a failure.
+    """
 
     @wraps(function)
     def attempt(*args: _P.args, **kwargs: _P.kwargs) -> _T | State[Any]:
         try:
             return function(*args, **kwargs)
         except ProdOpsError as error:
+            context = TaskRunContext.get()
+            if context is None:  # called without Prefect
+                raise
             outcome = outcomes.of_error(error)
-            is_expected = outcome is not None and not isinstance(error, repeated)
-            if not is_expected or TaskRunContext.get() is None:  # called without Prefect
+            if isinstance(error, repeated):
+                is_last = context.task_run.run_count > repetitions
+                outcome = lasting if is_last else None
+            if outcome is None:
                 raise
             # Prefect logs a task's end in any state that is not completed as an error.
             message = outcomes.message_of(error)

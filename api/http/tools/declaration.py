@@ -6,25 +6,24 @@ The arguments' types make the form that assistants see; the docstring tells them
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar, get_type_hints
 
-from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from api.http import folders
 from api.http.tools.calls import Call
+from api.http.tools.waiting import Answer, Pending, pending_request
 from blocks.errors import ProdOpsError
-from flows.common.callers import Caller, Scope
+from flows.common.callers import Scope
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-Follow = Callable[[Request, Caller, Any], Awaitable[Any]]
 CONFIRM: Final = "confirm"
-_WAITING: Final = "Answer once the request has ended, or after so many seconds."
+_WAITING: Final = "Answer once it has ended, or after so many seconds."
 WAIT: Final = "wait_seconds"
 _MOST_WAIT_SECONDS: Final = 30  # proxies give up after 60
-Reread = Callable[[Call, dict[str, Any]], Any]
+Reread = Callable[[Call, Answer], Any]
 """Gives the answer anew, of the call and the answer so far."""
 
 
@@ -48,9 +47,8 @@ class Tool:
         is_destructive: Whether what it changes cannot be had back.
         is_idempotent: Whether the same call again changes nothing more.
         confirm: What it does that the person is to agree to first; empty: nothing.
-        reread: Gives its answer anew, so that it may wait for its request; None: it does not wait.
-        follow: Completes the answer when the call's transaction is committed: waits for what
-            comes of it, for a few seconds; None: the answer is whole.
+        reread: Gives its answer anew, so that it may wait for an end; None: it does not wait.
+        pending: What an answer still waits for.
     """
 
     name: str
@@ -65,7 +63,7 @@ class Tool:
     is_idempotent: bool
     confirm: str
     reread: Reread | None
-    follow: Follow | None
+    pending: Callable[[Answer], Pending | None]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -89,7 +87,8 @@ class Toolbox:
         is_idempotent: bool = False,
         confirm: str = "",
         reread: Reread | None = None,
-        follow: Follow | None = None,
+        pending: Callable[[Answer], Pending | None] = pending_request,
+        wait_seconds: float = 0,
     ) -> Callable[[Function], Function]:
         """Declare the function as a tool.
 
@@ -102,13 +101,14 @@ class Toolbox:
             is_idempotent: Whether the same call again changes nothing more.
             confirm: What it does that the person is to agree to first, as the end of the sentence
                 "Confirm that it …"; adds the argument `confirm`.
-            reread: Gives the answer anew while its `state` is open; adds the argument
-                `wait_seconds`.
-            follow: Completes the answer when the call's transaction is committed.
+            reread: Gives the answer anew while it waits; adds the argument `wait_seconds`.
+            pending: What an answer still waits for, by default its request.
+            wait_seconds: How long it waits unless told otherwise.
         """
 
         def declared(function: Function) -> Function:
-            takes_form, form = _form_of(function, confirm, waits=reread is not None)
+            waits = wait_seconds if reread is not None else None
+            takes_form, form = _form_of(function, confirm, wait_seconds=waits)
             self.tools.append(
                 Tool(
                     name=name,
@@ -123,7 +123,7 @@ class Toolbox:
                     is_idempotent=is_idempotent,
                     confirm=confirm,
                     reread=reread,
-                    follow=follow,
+                    pending=pending,
                 )
             )
             return function
@@ -160,7 +160,7 @@ def _description(function: Callable[..., Any], scope: Scope) -> str:
 
 
 def _form_of(
-    function: Callable[..., Any], confirm: str, *, waits: bool
+    function: Callable[..., Any], confirm: str, *, wait_seconds: float | None
 ) -> tuple[bool, type[BaseModel]]:
     """Whether the function takes a form as a whole, and the form of its arguments."""
     hints = get_type_hints(function, include_extras=True)
@@ -170,8 +170,9 @@ def _form_of(
     fields: dict[str, Any] = {}
     if confirm:
         fields[CONFIRM] = (bool, Field(False, description=f"True, to confirm that it {confirm}."))
-    if waits:
-        fields[WAIT] = (float, Field(0, ge=0, le=_MOST_WAIT_SECONDS, description=_WAITING))
+    if wait_seconds is not None:
+        waits = Field(wait_seconds, ge=0, le=_MOST_WAIT_SECONDS, description=_WAITING)
+        fields[WAIT] = (float, waits)
     if forms:
         [form] = forms
         return True, create_model(form.__name__, __base__=form, **fields) if fields else form

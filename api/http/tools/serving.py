@@ -18,7 +18,7 @@ from api.http.tools.answers import bounded
 from api.http.tools.arguments import Arguments
 from api.http.tools.calls import Call
 from api.http.tools.declaration import CONFIRM, WAIT, Tool
-from api.http.tools.waiting import is_open, waited
+from api.http.tools.waiting import waited
 from blocks.errors import ProdOpsError
 from flows.common.callers import Caller
 from flows.common.database_errors import is_of_value
@@ -60,10 +60,8 @@ async def _served(
         answer = await run_in_threadpool(answered)
     else:
         answer = await unless_silent(request, lambda: run_in_threadpool(answered))
-    if tool.follow is not None:
-        answer = await tool.follow(request, caller, answer)
     whole = await run_in_threadpool(_whole, tool, arguments, answer)
-    if tool.reread is not None and arguments.wait_seconds and is_open(whole):
+    if tool.reread is not None and arguments.wait_seconds:
         return await _waited(tool, whole, arguments, caller, request)
     return whole
 
@@ -87,7 +85,7 @@ def _whole(tool: Tool, arguments: Arguments, answer: Any) -> dict[str, Any]:
 async def _waited(
     tool: Tool, answer: dict[str, Any], arguments: Arguments, caller: Caller, request: Request
 ) -> dict[str, Any]:
-    """The answer once its request has ended, as far as it may be waited for.
+    """The answer once it has ended, as far as it may be waited for.
 
     What was done is answered, whatever becomes of the database meanwhile.
     """
@@ -104,7 +102,8 @@ async def _waited(
         return before
 
     feed = request.app.state.feed
-    return await waited(feed, answer, again, seconds=arguments.wait_seconds)
+    seconds = arguments.wait_seconds
+    return await waited(feed, answer, tool.pending, again, seconds=seconds)
 
 
 def _narrower(tool: Tool) -> str:

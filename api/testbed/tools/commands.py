@@ -5,17 +5,18 @@ Keys: fastmon contract section 7.4.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, Final
 
-from fastapi import Request
 from pydantic import BaseModel, Field
 
 from api.http.tools.arguments import LARGEST_ID, User
 from api.http.tools.calls import Call
-from api.http.tools.declaration import Toolbox
-from api.testbed.outcomes import outcome, success_of
+from api.http.tools.declaration import Function, Toolbox
+from api.http.tools.waiting import Answer
+from api.testbed.outcomes import WAIT_SECONDS, command_of, pending_command, success_of
 from api.testbed.views import NAME, CommandView, Target, view
-from flows.common.callers import Caller, Scope
+from flows.common.callers import Scope
 from flows.common.database import now
 from flows.testbed import commands, domain, repository
 from flows.testbed.domain import Verb
@@ -52,16 +53,28 @@ def get_testbed_command(call: Call, *, command_id: CommandId) -> CommandView:
     return view(repository.get(call.session, command_id), now())
 
 
-async def _follow(request: Request, caller: Caller, answer: Any) -> Any:
-    """The answer with what came of its command."""
-    ended = await outcome(request, caller, answer.command)
-    return answer.model_copy(update=_said(ended))
+def _again(call: Call, answer: Answer) -> Answer:
+    """The answer with what has come of its command."""
+    return answer | _said(command_of(call, answer))
 
 
-@toolbox.tool(
-    "start_user_testbed", "swf_start_user_testbed", scope=Scope.REQUEST, is_idempotent=True,
-    follow=_follow,
-)  # fmt: skip
+def _command_tool(
+    name: str, *, is_destructive: bool = False, is_idempotent: bool = False
+) -> Callable[[Function], Function]:
+    """Declare a tool that gives a testbed's controller a command, and waits for its answer."""
+    return toolbox.tool(
+        name,
+        f"swf_{name}",
+        scope=Scope.REQUEST,
+        reread=_again,
+        pending=pending_command,
+        wait_seconds=WAIT_SECONDS,
+        is_destructive=is_destructive,
+        is_idempotent=is_idempotent,
+    )
+
+
+@_command_tool("start_user_testbed", is_idempotent=True)
 def start_user_testbed(
     call: Call, *, username: UserName | None = None, config_name: Target | None = None
 ) -> TestbedStarted:
@@ -75,19 +88,13 @@ def start_user_testbed(
     return TestbedStarted(**_shown(command), config=config)
 
 
-@toolbox.tool(
-    "stop_user_testbed", "swf_stop_user_testbed", scope=Scope.REQUEST, is_destructive=True,
-    is_idempotent=True, follow=_follow,
-)  # fmt: skip
+@_command_tool("stop_user_testbed", is_destructive=True, is_idempotent=True)
 def stop_user_testbed(call: Call, *, username: UserName | None = None) -> Commanded:
     """Stop all agents of a testbed, yours unless you name another's; its controller stays."""
     return Commanded(**_shown(_command(call, username, Verb.STOP)))
 
 
-@toolbox.tool(
-    "start_supervised_agent", "swf_start_supervised_agent", scope=Scope.REQUEST,
-    is_idempotent=True, follow=_follow,
-)  # fmt: skip
+@_command_tool("start_supervised_agent", is_idempotent=True)
 def start_supervised_agent(
     call: Call, *, program_name: Program, username: UserName | None = None
 ) -> Commanded:
@@ -95,10 +102,7 @@ def start_supervised_agent(
     return Commanded(**_shown(_command(call, username, Verb.START, target=program_name)))
 
 
-@toolbox.tool(
-    "stop_supervised_agent", "swf_stop_supervised_agent", scope=Scope.REQUEST, is_destructive=True,
-    is_idempotent=True, follow=_follow,
-)  # fmt: skip
+@_command_tool("stop_supervised_agent", is_destructive=True, is_idempotent=True)
 def stop_supervised_agent(
     call: Call, *, program_name: Program, username: UserName | None = None
 ) -> Commanded:
@@ -106,10 +110,7 @@ def stop_supervised_agent(
     return Commanded(**_shown(_command(call, username, Verb.STOP, target=program_name)))
 
 
-@toolbox.tool(
-    "restart_supervised_agent", "swf_restart_supervised_agent", scope=Scope.REQUEST,
-    is_destructive=True, follow=_follow,
-)  # fmt: skip
+@_command_tool("restart_supervised_agent", is_destructive=True)
 def restart_supervised_agent(
     call: Call, *, program_name: Program, username: UserName | None = None
 ) -> Commanded:

@@ -8,17 +8,17 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from fastapi import Request
 from pydantic import BaseModel, Field
 
 from api.agents import lines
 from api.http.tools.calls import Call
 from api.http.tools.declaration import Toolbox
-from api.testbed.outcomes import outcome, success_of
+from api.http.tools.waiting import Answer
+from api.testbed.outcomes import WAIT_SECONDS, command_of, pending_command, success_of
 from api.testbed.views import CommandView, Target, view
 from blocks.errors import NotFound
 from flows.agents.domain import OperationalState
-from flows.common.callers import Caller, Scope
+from flows.common.callers import Scope
 from flows.common.database import now
 from flows.testbed import commands
 from flows.testbed.domain import Verb
@@ -46,14 +46,19 @@ class Killed(BaseModel):
     command: CommandView
 
 
-async def _follow(request: Request, caller: Caller, answer: Killed) -> Killed:
-    """The answer with what came of its command."""
-    ended = await outcome(request, caller, answer.command)
-    return answer.model_copy(update=_said(ended, answer.old_state))
+def _again(call: Call, answer: Answer) -> Answer:
+    """The answer with what has come of its command."""
+    return answer | _said(command_of(call, answer), answer["old_state"])
 
 
 @toolbox.tool(
-    "kill_agent", "swf_kill_agent", scope=Scope.REQUEST, is_destructive=True, follow=_follow
+    "kill_agent",
+    "swf_kill_agent",
+    scope=Scope.REQUEST,
+    is_destructive=True,
+    reread=_again,
+    pending=pending_command,
+    wait_seconds=WAIT_SECONDS,
 )
 def kill_agent(call: Call, *, name: Target) -> Killed:
     """Kill the process of an agent that hangs, by the name of its instance.

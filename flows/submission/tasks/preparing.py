@@ -43,7 +43,7 @@ REFUSALS: Final = (
 """What ends an attempt of which nothing was sent."""
 
 
-@task("claim the attempt")
+@task("claim the attempt", puts_off=True)
 def claim_attempt(form: SubmitTask) -> SubmissionAttempt:
     """The request's attempt: an earlier run's, or a new one where PCS's gate lets it.
 
@@ -81,7 +81,7 @@ def claim_attempt(form: SubmitTask) -> SubmissionAttempt:
     return present.write(insert)
 
 
-@task("fetch the command")
+@task("fetch the command", puts_off=True)
 def fetch_command(attempt: SubmissionAttempt) -> SubmissionAttempt:
     """The attempt with the command that PCS composed for it, checked, as an argument vector.
 

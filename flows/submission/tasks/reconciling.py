@@ -42,7 +42,7 @@ def take_over(attempt: SubmissionAttempt) -> SubmissionAttempt:
     )
 
 
-@task("look the task up at PanDA")
+@task("look the task up at PanDA", puts_off=True)
 def look_up(attempt: SubmissionAttempt) -> SubmissionAttempt:
     """The attempt with the task that PanDA has of its name, where it shows one.
 
@@ -66,7 +66,7 @@ def look_up(attempt: SubmissionAttempt) -> SubmissionAttempt:
     return attempt
 
 
-@task("settle a refused resending")
+@task("settle a refused resending", puts_off=True)
 def settle_refused(attempt: SubmissionAttempt, reason: str) -> SubmissionAttempt:
     """The end of an attempt that is not to be sent again, once an earlier sending would show.
 
@@ -84,7 +84,7 @@ def settle_refused(attempt: SubmissionAttempt, reason: str) -> SubmissionAttempt
     return common.write(attempt, Step.RECONCILE, text, state=AttemptState.REFUSED, reason=text)
 
 
-@task("confirm the task at PanDA")
+@task("confirm the task at PanDA", puts_off=True)
 def confirm(attempt: SubmissionAttempt) -> SubmissionAttempt:
     """The attempt with the one task that lives under its name.
 

@@ -33,7 +33,7 @@ class IdRefused(ProdOpsError):
 # ------------------------------------------------------------------ at PCS
 
 
-@task("record at PCS")
+@task("record at PCS", puts_off=True)
 def record(attempt: SubmissionAttempt) -> None:
     """Record the id at PCS, as the task's owner; the same id again changes nothing.
 
@@ -67,7 +67,7 @@ def _former() -> int | None:
     return decided.former_jedi_task_id if decided is not None else None
 
 
-@task("record the failure at PCS")
+@task("record the failure at PCS", puts_off=True)
 def record_failure(attempt: SubmissionAttempt) -> None:
     """Record at PCS that the attempt made no task, where PCS has a row for it.
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import http.server
-import json
 import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,47 +23,20 @@ from flows.notifications.models import Notification, NotificationPosition
 from flows.notifications.repository import channels, wishes
 from flows.notifications.schemas import RuleForm
 from tests.databases import Database
+from tests.http_sink import Sink, http_sink
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.e2e
 
 
-@dataclass
-class Sink:
-    """A chat server: what it took, by task; while it hangs, it takes and answers nothing."""
-
-    port: int = 0
-    taken: list[str] = field(default_factory=list)
-    is_hanging: bool = False
-    is_over: threading.Event = field(default_factory=threading.Event)
-
-
 @pytest.fixture
 def sink() -> Iterator[Sink]:
-    found = Sink()
+    with http_sink() as found:
+        yield found
 
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            found.taken.append(body["title"])
-            if found.is_hanging:
-                found.is_over.wait()
-            self.send_response(200)
-            self.end_headers()
 
-        def log_message(self, *_: Any) -> None:
-            """Says nothing."""
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    found.port = server.server_port
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield found
-    found.is_over.set()
-    server.shutdown()
-    server.server_close()
-    thread.join()
+def titles(sink: Sink) -> list[str]:
+    return [body["title"] for body in sink.bodies]
 
 
 @dataclass
@@ -150,7 +120,7 @@ def test_one_of_two_works_and_the_other_takes_over_from_the_middle_of_a_batch(si
         wait_until(lambda: session.scalar(blocked))
         kill(first)
     wait_until(lambda: site.states() == [DeliveryState.SENT] * 2)
-    assert sorted(sink.taken) == [title("a"), title("b")]
+    assert sorted(titles(sink)) == [title("a"), title("b")]
     second.send_signal(signal.SIGTERM)
     assert second.wait() == 0
     parts = select(OpsPart.details).where(OpsPart.kind == PartKind.NOTIFIER)
@@ -163,10 +133,10 @@ def test_what_was_being_handed_over_by_one_that_was_killed_is_unknown_and_sent_o
     first = site.start()
     wait_until(lambda: works(site))
     site.tell("a")
-    wait_until(lambda: sink.taken)
+    wait_until(lambda: sink.bodies)
     kill(first)
     sink.is_hanging = False
     site.tell("b")
     site.start()
     wait_until(lambda: site.states() == [DeliveryState.UNKNOWN, DeliveryState.SENT])
-    assert sink.taken == [title("a"), title("b")]
+    assert titles(sink) == [title("a"), title("b")]

@@ -62,3 +62,30 @@ def test_a_local_run_that_is_refused_says_so_in_a_line(site: Site):
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert done.stderr.splitlines()[-1].startswith("prodops: NotFound: ")
+
+
+def retry(site: Site, flow_run_id: str) -> None:
+    """Retry a run that has ended, as the button in Prefect's UI does."""
+    state = {"type": "SCHEDULED", "name": "AwaitingRetry", "message": "Retry from the UI"}
+    site.ask("POST", f"/flow_runs/{flow_run_id}/set_state", state=state)
+
+
+def test_a_run_that_is_retried_in_prefect_goes_on_under_a_request_or_says_what_to_do(site: Site):
+    ours = site.ended(site.trigger("check_pipeline"))
+    run = site.run_ended(str(ours.flow_run_id))
+    wait_until(lambda: not site.runs())
+    retry(site, run["id"])
+    told = wait_until(lambda: site.run_ended(run["id"])["state"]["message"])
+    assert told.startswith(f"this attempt at request {ours.id} is over; to do it again")
+    assert [each.id for each in site.requests()] == [ours.id]
+
+    prefects = site.run_ended(site.start_in_prefect("check_pipeline"))
+    wait_until(lambda: not site.runs())
+    retry(site, prefects["id"])
+    first, second = wait_until(lambda: _two(site.requests(flow_run_id=prefects["id"])))
+    assert site.ended(second.id).state == site.ended(first.id).state == "completed"
+    assert site.run_ended(prefects["id"])["state_name"] == "Completed"
+
+
+def _two(requests: list[Any]) -> list[Any]:
+    return requests if len(requests) == 2 else []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -37,21 +36,6 @@ OTHERS = [
     ("sweep_producing_campaigns", {}),
     ("prune_history", {}),
 ]
-As = Callable[..., httpx.Client]
-
-
-@pytest.fixture
-def as_(served_api, database) -> Iterator[As]:
-    """A client of a user with a token of these scopes."""
-    opened = []
-
-    def client(name: str, *scopes: Scope) -> httpx.Client:
-        opened.append(served_api.client(token=database.create_token(name, *scopes)))
-        return opened[-1]
-
-    yield client
-    for each in opened:
-        each.close()
 
 
 @pytest.fixture

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import http.server
-import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,49 +11,16 @@ import pytest
 
 from blocks.notification_channel.delivery import Order, deliver
 from blocks.notification_channel.errors import ChannelRefused, ChannelUnavailable, ChannelUnknown
+from tests.http_sink import Sink, http_sink
 from tests.mail_relay import relay
 
 pytestmark = pytest.mark.integration
 
 
-@dataclass
-class Sink:
-    """A server that answers with the status that the path names, and keeps what it got."""
-
-    port: int = 0
-    taken: list[str] = field(default_factory=list)
-    is_over: threading.Event = field(default_factory=threading.Event)
-
-
 @pytest.fixture(scope="module")
 def sink() -> Iterator[Sink]:
-    found = Sink()
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers.get("content-length", 0)))
-            found.taken.append(self.path)
-            if self.path == "/hang":
-                found.is_over.wait()
-            status = self.path.strip("/")
-            self.send_response(int(status) if status.isdigit() else 200)
-            if status == "302":
-                self.send_header("location", f"http://127.0.0.1:{found.port}/redirected")
-            self.end_headers()
-
-        def log_message(self, *_: Any) -> None:
-            """Says nothing."""
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    found.port = server.server_port
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield found
-    found.is_over.set()
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with http_sink() as found:
+        yield found
 
 
 def order(sink: Sink, path: str, *, is_local_allowed: bool = True, **more: Any) -> Order:
@@ -82,13 +46,13 @@ def send(tmp_path: Path):
 
 def test_a_message_is_taken(sink, send):
     send(order(sink, "200"))
-    assert sink.taken[-1] == "/200"
+    assert sink.paths[-1] == "/200"
 
 
 def test_a_redirect_is_not_followed(sink, send):
     with pytest.raises(ChannelRefused, match="redirects, which is not followed"):
         send(order(sink, "302"))
-    assert "/redirected" not in sink.taken
+    assert "/redirected" not in sink.paths
 
 
 @pytest.mark.parametrize(("path", "error"), [("404", ChannelRefused), ("503", ChannelUnavailable)])
@@ -105,11 +69,11 @@ def test_a_server_that_hangs_is_left_at_the_time_limit(sink, send):
 
 
 def test_this_machine_is_refused_as_it_is_connected_to(sink, send):
-    before = list(sink.taken)
+    before = list(sink.paths)
     for url in (f"json://127.0.0.1:{sink.port}/200", f"json://localhost:{sink.port}/200"):
         with pytest.raises(ChannelRefused, match="ALLOW_LOCAL_ADDRESSES"):
             send(order(sink, "", url=url, is_local_allowed=False))
-    assert sink.taken == before
+    assert sink.paths == before
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 import pytest
@@ -77,23 +78,57 @@ def test_where_prefect_runs_it_a_foreseen_end_is_a_state(claimed, monkeypatch):
     assert state.message.startswith("take_order: kind:")
 
 
-@flows.task("look it up", delays=(), repeated=(RunPutOff,))
-def look_up(error: Exception) -> None:
+@dataclass
+class TaskRun:
+    """A run of a task at Prefect, which has been begun so often."""
+
+    run_count: int
+
+    @property
+    def task_run(self) -> TaskRun:
+        return self
+
+
+@pytest.fixture
+def begun(monkeypatch):
+    """A task run that has been begun so often."""
+
+    def begun(times: int) -> None:
+        monkeypatch.setattr(flows.TaskRunContext, "get", lambda: TaskRun(times))
+
+    return begun
+
+
+def fail(error: Exception) -> None:
     raise error
 
 
+look_up = flows.task("look it up", delays=(), repeated=(RunPutOff,))(fail)
+ask = flows.task("ask", delays=(1.0, 2.0), puts_off=True)(fail)
+
+
 @pytest.mark.parametrize("error", [Refused("no"), NotFound("nothing")])
-def test_where_prefect_runs_a_task_its_foreseen_error_is_no_failure(monkeypatch, error):
+def test_where_prefect_runs_a_task_its_foreseen_error_is_no_failure(begun, error):
     with pytest.raises(type(error)):
         look_up.fn(error)
-    monkeypatch.setattr(flows.TaskRunContext, "get", lambda: "a task run")
+    begun(1)
     state = look_up.fn(error)
     assert (state.name, state.is_completed()) == (type(error).__name__, True)
     assert state.data is error
 
 
 @pytest.mark.parametrize("error", [RunPutOff("again"), OutsideUnavailable("away"), KeyError("x")])
-def test_what_is_repeated_or_was_not_foreseen_is_raised_to_prefect(monkeypatch, error):
-    monkeypatch.setattr(flows.TaskRunContext, "get", lambda: "a task run")
+def test_what_is_repeated_or_was_not_foreseen_is_raised_to_prefect(begun, error):
+    begun(1)
     with pytest.raises(type(error)):
         look_up.fn(error)
+
+
+def test_an_outage_that_outlasts_the_repetitions_puts_off_where_the_flow_does(begun):
+    outage = OutsideUnavailable("away")
+    begun(2)
+    with pytest.raises(OutsideUnavailable):
+        ask.fn(outage)
+    begun(3)
+    state = ask.fn(outage)
+    assert (state.name, state.is_completed(), state.data) == ("PutOff", True, outage)

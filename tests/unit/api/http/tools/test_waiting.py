@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from api.http.stream import Feed
-from api.http.tools.waiting import waited
+from api.http.tools.waiting import pending_request, waited
 from flows.common.settings import StreamSettings
 
 OPEN = {"state": "running", "subject": "t1"}
@@ -23,7 +23,9 @@ def run(states: list[str], *, seconds: float, subject: str | None = "t1") -> tup
 
     async def wait() -> Any:
         feed = Feed(StreamSettings())
-        answer = await waited(feed, OPEN | {"subject": subject}, again, seconds=seconds)
+        answer = await waited(
+            feed, OPEN | {"subject": subject}, pending_request, again, seconds=seconds
+        )
         assert feed.clients == []
         return answer
 
@@ -52,7 +54,7 @@ def test_an_event_about_the_subject_brings_the_next_look():
             asyncio.get_running_loop().call_soon(client.put, b"an event")
             return before | {"state": "completed" if looks > 2 else "unknown"}
 
-        return await waited(feed, OPEN, again, seconds=1), looks
+        return await waited(feed, OPEN, pending_request, again, seconds=1), looks
 
     answer, looks = asyncio.run(wait())
     assert (answer["state"], looks) == ("completed", 3)
