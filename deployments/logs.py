@@ -11,15 +11,15 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Final
 
 import structlog
 from structlog.typing import Processor
 
-from deployments.log_table.hidden import paths_of_credentials
 from deployments.log_table.rows import Source, place_adder
 from deployments.log_table.writer import DatabaseStore, TableHandler, TableProcessor, Writer
+from flows.common import credential_paths
+from flows.common.credential_paths import credential_paths as known
 from flows.common.settings import Settings
 
 _FLUSH_SECONDS: Final = 3.0
@@ -54,7 +54,7 @@ def log_into_table(settings: Settings, source: Source) -> None:
     if level is None or settings.database.url is None:
         _configure_structlog()
         return
-    source = replace(source, hidden=paths_of_credentials(settings))
+    known.add(credential_paths.of_settings(settings))
     writer = Writer(DatabaseStore(settings.agents.log_rows), source)
     logging.getLogger().addHandler(TableHandler(writer, level))
     _configure_structlog(TableProcessor(writer, level))
@@ -71,7 +71,7 @@ def logged_into_table(settings: Settings, source: Source) -> Iterator[None]:
     if level is None or settings.database.url is None:
         yield
         return
-    source = replace(source, hidden=paths_of_credentials(settings))
+    known.add(credential_paths.of_settings(settings))
     writer = Writer(DatabaseStore(settings.agents.log_rows), source)
     handler = TableHandler(writer, level)
     logging.getLogger().addHandler(handler)

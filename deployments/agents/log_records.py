@@ -6,12 +6,15 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from blocks.errors import OutsideUnavailable, ProdOpsError
 
+LAST_WORDS_SECONDS: Final = 3.0
+"""How long what waits is sent at the end."""
 _MOST_WAITING: Final = 2000
 _PAUSE_SECONDS: Final = 2.0
 _LONGEST: Final = 10_000
@@ -84,6 +87,20 @@ class MonitorLog(logging.Handler):
             "thread": record.thread or 0,
             "extra_data": getattr(record, "about", None),
         }
+
+
+@contextmanager
+def at_monitor(
+    logger: logging.Logger, send: Callable[[dict[str, Any]], None], app_name: str, name: str
+) -> Iterator[None]:
+    """Send what the logger takes to a monitor meanwhile, and at the end what waits."""
+    handler = MonitorLog(send, app_name, name)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        handler.flush_for(LAST_WORDS_SECONDS)
 
 
 def to_standard_output(level: int = logging.INFO) -> None:

@@ -19,7 +19,7 @@ from blocks.errors import OutsideUnavailable, ProdOpsError
 from blocks.monitor_api.agents import AgentApi
 from blocks.monitor_api.errors import TokenRefused
 from deployments.agents.background import Background
-from deployments.agents.log_records import MonitorLog
+from deployments.agents.log_records import LAST_WORDS_SECONDS, MonitorLog
 from deployments.agents.memory import Memory
 from deployments.agents.patience import Patience, Stopping
 from deployments.agents.positions import Positions
@@ -31,7 +31,6 @@ from flows.common.settings import AgentSettings
 OK, FAILED, BAD_CONFIGURATION = 0, 1, 2
 """Exit codes of an agent."""
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
-_LAST_WORDS_SECONDS: Final = 3.0
 
 _log = logging.getLogger("prodops.agent")
 
@@ -299,7 +298,7 @@ class Runtime:
         if self._monitor_log is not None:
             _log.info("agent %s has ended", self.name)
             _log.removeHandler(self._monitor_log)
-            self._monitor_log.flush_for(_LAST_WORDS_SECONDS)
+            self._monitor_log.flush_for(LAST_WORDS_SECONDS)
         if self._beats.ident is not None:  # it was started
             self._beats.join()
             self._beat("EXITED")

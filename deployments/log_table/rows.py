@@ -18,7 +18,7 @@ from typing import Any, Final
 import structlog
 from structlog.processors import CallsiteParameter
 
-from deployments.log_table.hidden import without
+from flows.common.credential_paths import credential_paths
 from flows.common.text import kept
 
 LONGEST: Final = 10_000
@@ -54,13 +54,11 @@ class Source:
         app_name: The part.
         instance_name: Which one of them.
         about: What every record of the process is about.
-        hidden: Paths that no record shows.
     """
 
     app_name: str
     instance_name: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
     about: Mapping[str, str] = field(default_factory=dict)
-    hidden: tuple[str, ...] = ()
 
 
 def of_record(source: Source, record: logging.LogRecord) -> dict[str, Any]:
@@ -103,7 +101,7 @@ def _row(source: Source, message: str, values: Mapping[str, Any]) -> dict[str, A
     return {
         "app_name": source.app_name[:_LONGEST_NAME],
         "instance_name": source.instance_name[:_LONGEST_NAME],
-        "message": kept(without(source.hidden, message)[:LONGEST]),
+        "message": kept(credential_paths.without(message)[:LONGEST]),
         "process": os.getpid(),
         "thread": threading.get_ident(),
         "extra_data": {**source.about, **_about(values)} or None,

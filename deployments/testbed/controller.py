@@ -24,6 +24,7 @@ from blocks.monitor_api.agents import AgentApi
 from blocks.monitor_api.client import MonitorApi
 from blocks.monitor_api.stream import EventStream
 from blocks.monitor_api.testbed import CommandApi
+from deployments.agents.log_records import at_monitor
 from deployments.agents.patience import GaveUp, Patience, Stopping
 from deployments.signals import handled
 from deployments.testbed.bus import ControlQueue
@@ -51,12 +52,13 @@ def run(settings: Settings, monitor: Monitor) -> int:
     Raises:
         BadTestbed: Another controller of this user runs on this host.
     """
-    testbed = UserTestbed(settings, is_controller=True)
+    testbed, user = UserTestbed(settings, is_controller=True), testbed_user(settings)
     with (
         _only_one(testbed),
         AgentApi(monitor.url, monitor.token, timeout_seconds=_TIMEOUT_SECONDS) as agents,
         MonitorApi(monitor.url, monitor.token, timeout_seconds=_TIMEOUT_SECONDS) as stream,
         CommandApi(monitor.url, monitor.token, timeout_seconds=_TIMEOUT_SECONDS) as commands,
+        at_monitor(logging.getLogger("prodops"), agents.log, _TYPE, controller_name(user)),
     ):
         controller = _Controller(settings, Commands(testbed, monitor, agents), stream, commands)
         code = controller.run()

@@ -14,6 +14,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_e
 
 from blocks.configuration import Configuration, PathUnusable
 from blocks.documents import BlockName, BlocksUnavailable, BlockUnusable, PrefectApi
+from flows.common.credential_paths import credential_paths
 from flows.common.outsides import OUTSIDES, Outside
 from flows.common.settings import GROUPS, BadSetting, Settings, names_of
 
@@ -139,6 +140,7 @@ def _read(documents: _Documents, block: BlockName, form: type[_C], setting: str)
         )
     try:
         made = form(**documents[block])
+        credential_paths.add(made.private_paths())
         made.require_paths()
     except ValidationError as error:
         field, reason = first_problem(error)

@@ -54,6 +54,14 @@ def test_the_controllers_row_says_how_the_testbed_is(bed: Bed):
 
     wait_until(lambda: metadata().get("programs") == {"one": "STOPPED"})
     assert (metadata()["agents_running"], metadata()["supervisord_healthy"]) == (False, True)
+    assert "of tester: stop" in wait_until(lambda: log_of(bed, f"agent-manager-{USER}"))
+
+
+def log_of(bed: Bed, instance: str) -> str:
+    """What the log table has of a process, once its first command is in it."""
+    rows = bed.site.api.get("/api/logs/", params={"instance_name": instance, "limit": 50}).json()
+    lines = "\n".join(row["message"] for row in rows["results"])
+    return lines if "command" in lines else ""
 
 
 @pytest.mark.slow

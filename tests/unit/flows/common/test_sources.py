@@ -4,6 +4,7 @@ import pytest
 
 from blocks.documents import BlockName, BlocksUnavailable, BlockUnusable
 from flows.common import adapters, sources
+from flows.common.credential_paths import credential_paths
 from flows.common.outsides import PANDA, PROXY, RUCIO_LOGS
 from flows.common.settings import BadSetting, settings
 from flows.common.sources import Sources
@@ -44,6 +45,16 @@ def test_a_block_counts_whole_and_nothing_of_the_settings(given):
     found = adapters.panda(made)
     assert (found.url_ssl, found.timeout_seconds) == ("https://block.test", 30)
     assert said == ["PanDA from block prodops-panda"]
+
+
+def test_the_paths_of_credentials_that_a_block_names_are_known_to_the_logs(given, tmp_path):
+    proxy = tmp_path / "x509up"
+    made = given(
+        {BlockName("x509-proxy", "ours"): {"proxy_file": str(proxy)}}, RUCIO_LOGS_PROXY_BLOCK="ours"
+    )
+    with pytest.raises(BlockUnusable) as failed:  # it is not there
+        adapters.proxy_file(made)
+    assert str(proxy) not in credential_paths.without(str(failed.value))
 
 
 def test_the_blocks_are_read_once_for_a_run_and_only_when_one_is_used(given):

@@ -1,0 +1,50 @@
+"""Where this process's credentials are: what no record says that the web tier may read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from flows.common.settings import Settings
+
+PLACEHOLDER: Final = "(path of a credential)"
+_OPEN: Final = frozenset({"ca_file"})
+_ALSO: Final = frozenset({"passfile", "config_root"})
+
+
+class CredentialPaths:
+    """The paths that this process knows; it learns more as it reads block documents."""
+
+    def __init__(self) -> None:
+        self._longest_first: tuple[str, ...] = ()
+
+    def add(self, paths: Iterable[Path]) -> None:
+        """Leave these out of what is said from now on."""
+        known = {*self._longest_first, *map(str, paths)}
+        # The longest first, so that none is replaced in part.
+        self._longest_first = tuple(sorted(known, key=len, reverse=True))
+
+    def without(self, text: str) -> str:
+        """The text with a placeholder for each of the paths."""
+        for path in self._longest_first:
+            text = text.replace(path, PLACEHOLDER)
+        return text
+
+
+credential_paths: Final = CredentialPaths()
+"""Those of this process."""
+
+
+def of_settings(settings: Settings) -> list[Path]:
+    """The paths of credentials that the settings have."""
+    return [
+        value
+        for group in dict(settings).values()
+        for name, value in dict(group).items()
+        if isinstance(value, Path) and _is_of_a_credential(name)
+    ]
+
+
+def _is_of_a_credential(name: str) -> bool:
+    return name in _ALSO or (name.endswith("_file") and name not in _OPEN)
