@@ -29,6 +29,10 @@ EVERY = [
     ["sandbox", "status"], ["sandbox", "down"], ["testbed", "run"], ["testbed", "status"],
     ["testbed", "start"], ["testbed", "stop"], ["testbed", "controller"],
 ]  # fmt: skip
+KINDS = [["up"], ["api"], ["run", "check_pipeline"], ["task", "list"], ["testbed", "run"]]
+KINDS_THEN_EVERY = [
+    each if each in KINDS else pytest.param(each, marks=pytest.mark.slow) for each in EVERY
+]
 STARTS = [["up"], ["up", "--detach"], ["postgres"], ["prefect"], ["panda"], ["sandbox", "up"]]
 
 
@@ -71,7 +75,7 @@ def test_an_env_file_that_is_no_utf_8(refused, surroundings, command):
     assert "line 2 is no UTF-8" in refused(*command)
 
 
-@pytest.mark.parametrize("command", EVERY, ids=ids)
+@pytest.mark.parametrize("command", KINDS_THEN_EVERY, ids=ids)
 def test_a_user_without_a_home(refused, monkeypatch, command):
     monkeypatch.setattr(pwd, "getpwuid", nobody)
     monkeypatch.delenv("HOME")
@@ -168,7 +172,7 @@ def test_a_port_that_is_taken(refused, monkeypatch, command):
     assert any(f"set {name} to another port" in said for name in names)
 
 
-@pytest.mark.parametrize("command", EVERY, ids=ids)
+@pytest.mark.parametrize("command", KINDS_THEN_EVERY, ids=ids)
 def test_a_proxy_that_not_every_part_could_use(refused, monkeypatch, command):
     monkeypatch.setenv("ALL_PROXY", "socks5://proxy:1080")
     assert "setting ALL_PROXY=socks5://proxy:1080" in refused(*command)

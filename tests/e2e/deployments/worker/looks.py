@@ -1,0 +1,28 @@
+"""What the tests of the worker look for on a stack."""
+
+from __future__ import annotations
+
+import re
+
+from flows.common.models import Request, RequestState
+from tests.e2e.conftest import Site
+from tests.waiting import wait_until
+
+
+def sampling_request(site: Site, namespace: str) -> Request:
+    """The namespace's request that runs now, once its flow has said that it began."""
+
+    def find() -> list[Request]:
+        running = site.requests(subject=namespace, state=RequestState.RUNNING)
+        began = {event.request_id for event in site.events(msg_type="fastmon_status")}
+        return [each for each in running if each.id in began]
+
+    return wait_until(find)[-1]
+
+
+def exit_of(site: Site, pid: int) -> str | None:
+    """How supervisord says that the worker with that pid ended."""
+    log = site.stack.layout.supervisor_log.read_text()
+    ended = log.partition(f"'worker' with pid {pid}\n")[2]
+    found = re.search(r"exited: worker \(([^;)]+)", ended)
+    return found[1] if found else None
