@@ -21,6 +21,7 @@ _SHORTEST_SECRET: Final = 16
 _OF_ANYBODY: Final = frozenset({"swf_applog"})
 _OF_ADMINS: Final = frozenset({"api_user", "api_policy", "api_action"})
 """What the ops side's commands write, and no route does."""
+_OF_PARTS: Final = frozenset({"swf_fastmon_files", "swf_systemagent"})
 _OWNED: Final = frozenset({"pcs_prod_task", "pcs_prod_request"})
 """Whose rows are their makers' own (docs/explanation/border.md, `request`)."""
 _ASKED_IN_VAIN: Final = 502
@@ -140,7 +141,7 @@ class Judge:
 
     def _against_record(self, sender: Sender, change: Change) -> str:
         scopes = self.guards.get(change.table)
-        if scopes is None or change.table in _OF_ANYBODY or _is_samplers(change):
+        if scopes is None or change.table in _OF_ANYBODY or _is_of_a_part(change):
             return ""
         if not scopes & sender.scopes:
             return f"it takes the scope {' or '.join(sorted(scopes))}"
@@ -221,6 +222,7 @@ def _own(sender: Sender, change: Change) -> bool:
     return row is not None and row.owner == sender.name
 
 
-def _is_samplers(change: Change) -> bool:
+def _is_of_a_part(change: Change) -> bool:
+    """Whether the sampler made the file, or a part says by the clock how it is."""
     row = change.after or change.before
-    return change.table == "swf_fastmon_files" and row is not None and bool(row.about)
+    return change.table in _OF_PARTS and row is not None and bool(row.about)

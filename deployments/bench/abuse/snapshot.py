@@ -35,6 +35,7 @@ _ABOUT: Final = {
     "event": "coalesce(t.request_id::text, t.flow_run_id::text, "
     "CASE WHEN t.msg_type = 'prodtask_changed' THEN 'pcs_prod_task' END, '')",
     "swf_fastmon_files": "coalesce(t.sampled_by::text, '')",
+    "swf_systemagent": "CASE WHEN t.agent_type ~* '^(prodops|fastmon)' THEN 'a part' ELSE '' END",
     "api_token": "array_to_string(t.scopes, ' ')",
 }
 _OWNER: Final = {
@@ -54,7 +55,8 @@ class Row:
         owner: Whose it is; empty where it says nothing of that.
         about: Of a request its action, of a cancellation the request's owner, of an event
             whether it names a request or a run, or the database announces by it what changed at
-            PCS, of a TF file whether the sampler made it, of a token what it permits.
+            PCS, of a TF file whether the sampler made it, of an agent whether it is a part, of a
+            token what it permits.
     """
 
     digest: str

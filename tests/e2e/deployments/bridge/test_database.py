@@ -29,7 +29,8 @@ TOPIC = "/topic/epictopic"
 def stack() -> Iterator[Stack]:
     require_broker()
     parts = ("postgres", "broker", "bridge")
-    given = {"PRODOPS_SANDBOX_BROKER": "true"}
+    # No worker is here to make the block.
+    given = {"PRODOPS_SANDBOX_BROKER": "true", "PRODOPS_BUS_BLOCK": ""}
     with running_stack(given, parts=parts, is_durable=True) as running:
         yield running
 

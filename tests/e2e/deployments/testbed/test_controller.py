@@ -26,16 +26,18 @@ pytestmark = pytest.mark.e2e
 def test_agents_are_started_stopped_restarted_killed_and_shown_over_rest(bed: Bed):
     bed.write_stubs(one="", two="")
     bed.start()
+    both = {"one": "RUNNING", "two": "RUNNING"}
+    wait_until(lambda: bed.done("status")["programs"] == both)  # they have stood some seconds
     assert bed.done("stop", "one")["programs"] == {"one": "STOPPED", "two": "RUNNING"}
-    assert bed.done("start")["programs"] == {"one": "RUNNING", "two": "RUNNING"}
+    bed.done("start")
+    wait_until(lambda: bed.done("status")["programs"] == both)
     before = bed.wait_ready("one", "two")
     assert bed.done("restart", "two")["started"] == ["two"]
     assert bed.wait_ready("two")["two"]["pid"] != before["two"]["pid"]
     assert f"process {before['one']['pid']} was killed" in str(
         bed.done("kill", before["one"]["instance"])
     )
-    both = {"one": "RUNNING", "two": "RUNNING"}
-    wait_until(lambda: bed.done("status")["programs"] == both)  # it has stood its first seconds
+    wait_until(lambda: bed.done("status")["programs"] == both)
     shown = bed.done("status")
     assert (shown["agents_running"], shown["supervisord_healthy"]) == (True, True)
     assert shown["config"] == str(bed.file)

@@ -32,6 +32,7 @@ def judge() -> Judge:
         "pcs_tag": frozenset({Scope.REQUEST}),
         "swf_runs": frozenset({Scope.MESSAGE}),
         "swf_fastmon_files": frozenset({Scope.MESSAGE}),
+        "swf_systemagent": frozenset({Scope.MESSAGE}),
     }
     users = {"bench": ALL} | {each.name: each.scopes for each in SENDERS if each.name}
     secrets = {SECRET: "the password of prodops_ops", OWN: "a secret of abuse-operate"}
@@ -197,6 +198,7 @@ def test_a_change_of_anothers_task_is_beyond_the_scope_request(judge, after):
         (AGENT, "event", None, NEW),
         (READER, "event", None, Row("new", about="17")),
         (READER, "swf_fastmon_files", None, Row("new", about="3")),
+        (READER, "swf_systemagent", Row("old", about="a part"), Row("new", about="a part")),
         (READER, "ops_part", Row("old"), NEW),
         (READER, "request", None, Row("new", "sweeper", "sample_stfs")),
         (REQUESTER, "request", None, Row("new", "abuse-request", "submit_task")),
