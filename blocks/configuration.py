@@ -67,10 +67,6 @@ class Configuration(BaseModel):
             if problem is not None:
                 raise PathUnusable(f"{field}: {path} {problem}")
 
-    def private_paths(self) -> list[Path]:
-        """The files that their owner alone may read."""
-        return [path for field, path in self._paths() if field in self.PRIVATE]
-
     def _paths(self) -> Iterator[tuple[str, Path]]:
         for field in type(self).model_fields:
             value = getattr(self, field)

@@ -18,8 +18,6 @@ from structlog.typing import Processor
 
 from deployments.log_table.rows import Source, place_adder
 from deployments.log_table.writer import DatabaseStore, TableHandler, TableProcessor, Writer
-from flows.common import credential_paths
-from flows.common.credential_paths import credential_paths as known
 from flows.common.settings import Settings
 
 _FLUSH_SECONDS: Final = 3.0
@@ -54,7 +52,6 @@ def log_into_table(settings: Settings, source: Source) -> None:
     if level is None or settings.database.url is None:
         _configure_structlog()
         return
-    known.add(credential_paths.of_settings(settings))
     writer = Writer(DatabaseStore(settings.agents.log_rows), source)
     logging.getLogger().addHandler(TableHandler(writer, level))
     _configure_structlog(TableProcessor(writer, level))
@@ -71,14 +68,15 @@ def logged_into_table(settings: Settings, source: Source) -> Iterator[None]:
     if level is None or settings.database.url is None:
         yield
         return
-    known.add(credential_paths.of_settings(settings))
     writer = Writer(DatabaseStore(settings.agents.log_rows), source)
-    handler = TableHandler(writer, level)
+    handler, processor = TableHandler(writer, level), TableProcessor(writer, level)
     logging.getLogger().addHandler(handler)
+    _configure_structlog(processor)
     try:
         yield
     finally:
         logging.getLogger().removeHandler(handler)
+        structlog.get_config()["processors"].remove(processor)  # the loggers that exist have it too
         writer.close(_FLUSH_SECONDS)
 
 

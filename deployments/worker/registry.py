@@ -82,10 +82,13 @@ class Registry:
             return {}
         return self._registration.closed(await self._registration.deployments(), shut)
 
-    async def keep(self) -> None:
+    async def keep(self) -> bool:
         """Register again what was deleted: a deployment, the pool, or all that Prefect had.
 
         What somebody waits for meanwhile waits for its own deployment alone.
+
+        Returns:
+            Whether a deployment was missing.
         """
         if self.is_incomplete.is_set():
             self._number = None
@@ -93,7 +96,7 @@ class Registry:
         await self._keep_pool()
         number = await self._registration.count()
         if number == self._number:
-            return
+            return False
         missing = self._registration.missing(await self._registration.deployments())
         self._number = None if missing else number
         for name in self.refused.keys() - {None, *(action.name for action in missing)}:
@@ -101,6 +104,7 @@ class Registry:
         for action in missing:
             self._deployments.pop(action.name, None)
         await asyncio.gather(*[self._register_again(action) for action in missing])
+        return bool(missing)
 
     async def look_for_edits(self) -> None:
         """Note what an operator has edited: an edit is used at once, and shown a while later."""

@@ -171,6 +171,8 @@ class _Service:
         }
 
     def _chores(self, worker: Any, sweeper: Any) -> list[asyncio.Task[None]]:
+        from deployments.block_documents.registration import register_blocks  # noqa: PLC0415
+
         configured = self.configured
         pool = self.settings.prefect.pool
 
@@ -200,6 +202,9 @@ class _Service:
                 worker.client, self.store, pool=pool, ours=runs, age_seconds=age
             )
 
+        async def keep_blocks() -> None:
+            await register_blocks(worker.client, self.settings)
+
         async def be_present() -> None:
             await asyncio.to_thread(self.presence.look)
 
@@ -217,7 +222,7 @@ class _Service:
             asyncio.create_task(self._listen()),
             asyncio.create_task(self._serve(worker)),
             asyncio.create_task(worker.artifacts.run()),
-            asyncio.create_task(_keep_registered(worker.registry)),
+            asyncio.create_task(_keep_registered(worker.registry, keep_blocks)),
             asyncio.create_task(_look_for_edits(worker.registry)),
             asyncio.create_task(self.heartbeat.run()),
             *[asyncio.create_task(_repeat(seconds, chore)) for seconds, chore in every],
@@ -269,13 +274,21 @@ class _Service:
             await asyncio.sleep(_TICK_SECONDS)
 
 
-async def _keep_registered(registry: Registry) -> None:
-    """Register what is missing at Prefect: by the clock, and where something was found missing."""
+async def _keep_registered(registry: Registry, keep_blocks: Callable[[], Awaitable[None]]) -> None:
+    """Register what is missing at Prefect: by the clock, and where something was found missing.
+
+    Where deployments were missing, Prefect may have lost the blocks too.
+    """
+
+    async def keep() -> None:
+        if await registry.keep():
+            await keep_blocks()
+
     while True:
         with suppress(TimeoutError):
             async with asyncio.timeout(_REGISTRATION_SECONDS):
                 await registry.is_incomplete.wait()
-        await _carefully(registry.keep())
+        await _carefully(keep())
 
 
 async def _look_for_edits(registry: Registry) -> None:

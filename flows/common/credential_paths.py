@@ -1,4 +1,4 @@
-"""Where this process's credentials are: what no record says that the web tier may read."""
+"""Where this process's credentials are: what nothing says that the web tier may read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from flows.common.settings import Settings
+from pydantic import BaseModel
 
 PLACEHOLDER: Final = "(path of a credential)"
 _OPEN: Final = frozenset({"ca_file"})
@@ -14,7 +14,7 @@ _ALSO: Final = frozenset({"passfile", "config_root"})
 
 
 class CredentialPaths:
-    """The paths that this process knows; it learns more as it reads block documents."""
+    """The paths that this process knows: of its settings, and of each block that it reads."""
 
     def __init__(self) -> None:
         self._longest_first: tuple[str, ...] = ()
@@ -36,15 +36,11 @@ credential_paths: Final = CredentialPaths()
 """Those of this process."""
 
 
-def of_settings(settings: Settings) -> list[Path]:
-    """The paths of credentials that the settings have."""
+def paths_of(form: BaseModel) -> list[Path]:
+    """The paths of credentials in a group of settings, or in a block."""
     return [
         value
-        for group in dict(settings).values()
-        for name, value in dict(group).items()
-        if isinstance(value, Path) and _is_of_a_credential(name)
+        for name, value in form
+        if isinstance(value, Path) and (name in _ALSO or name.endswith("_file"))
+        if name not in _OPEN
     ]
-
-
-def _is_of_a_credential(name: str) -> bool:
-    return name in _ALSO or (name.endswith("_file") and name not in _OPEN)

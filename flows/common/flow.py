@@ -18,6 +18,7 @@ from pydantic import BaseModel, Field
 from blocks.errors import OutsideUnavailable, ProdOpsError
 from flows.common import outcomes, run
 from flows.common.actions import Action
+from flows.common.credential_paths import credential_paths
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -41,6 +42,8 @@ def flow(action: Action) -> Callable[[Callable[[Any], _T]], prefect.Flow[..., _T
                         present.progress.complete()
                     return value
             except ProdOpsError as error:
+                # Prefect makes the state's message of it, which becomes the request's error.
+                error.args = tuple(map(_without_paths, error.args))
                 state = outcomes.state_of_error(error)
                 if state is None or FlowRunContext.get() is None:  # called without Prefect
                     raise
@@ -142,6 +145,10 @@ def _foreseeing(
             return Completed(name=str(outcome), message=message, data=error)
 
     return attempt
+
+
+def _without_paths(value: object) -> object:
+    return credential_paths.without(value) if isinstance(value, str) else value
 
 
 def _log(line: str) -> None:

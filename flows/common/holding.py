@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from flows.common import requests, text
+from flows.common import requests
 from flows.common.claims import Claim, ClaimLost
 from flows.common.database import now
 from flows.common.models import HELD, OPEN, Request, RequestState
@@ -40,7 +40,7 @@ def finish(
     Raises:
         ClaimLost: The attempt does not hold the request.
     """
-    ending = {"state": state, "result": result, "error": _kept(error), "finished_at": func.now()}
+    ending = {"state": state, "result": result, "error": error, "finished_at": func.now()}
     _write(session, claim, **ending, lease_until=None, not_before=None)
     requests.wake(session)  # one may wait for the room that this leaves
 
@@ -142,7 +142,7 @@ def _let_go(
     session: Session, claim: Claim, state: RequestState, error: str | None, delay_seconds: float
 ) -> None:
     not_before = func.now() + timedelta(seconds=delay_seconds)
-    waiting = {"state": state, "error": _kept(error), "not_before": not_before}
+    waiting = {"state": state, "error": error, "not_before": not_before}
     _write(session, claim, **waiting, lease_until=None, worker=None)
     requests.wake(session)
 
@@ -168,7 +168,3 @@ def _owned(claim: Claim) -> tuple[ColumnElement[bool], ...]:
 def _require_held(claim: Claim, found: int | None) -> None:
     if found is None:
         raise ClaimLost(f"request {claim.request_id} is no longer held by attempt {claim.attempt}")
-
-
-def _kept(error: str | None) -> str | None:
-    return text.kept(error) if error is not None else None

@@ -22,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from flows.common.column_types import Reason
 from flows.common.database import AwareTime, Base, now
 
 
@@ -79,7 +80,7 @@ class Request(Base):
     worker: Mapped[str | None] = mapped_column(String(200))
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
     result: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
-    error: Mapped[str | None] = mapped_column(Text)
+    error: Mapped[str | None] = mapped_column(Reason)
     created_at: Mapped[datetime] = mapped_column(AwareTime, default=now)
     not_before: Mapped[datetime | None] = mapped_column(AwareTime)
     claimed_at: Mapped[datetime | None] = mapped_column(AwareTime)

@@ -14,6 +14,7 @@ from prefect.states import Cancelled
 
 from blocks.errors import Forbidden, Invalid, NotFound, Refused
 from flows.common import text
+from flows.common.credential_paths import credential_paths
 from flows.common.run import RunPutOff
 
 _MOST_CHARACTERS: Final = 5000
@@ -73,4 +74,4 @@ def of_state(state: State[Any] | None) -> Outcome | None:
 
 def message_of(error: BaseException) -> str:
     """An error's text as the message of a state, which Prefect keeps in its database."""
-    return text.kept(str(error))[:_MOST_CHARACTERS]
+    return text.kept(credential_paths.without(str(error)))[:_MOST_CHARACTERS]

@@ -14,7 +14,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_e
 
 from blocks.configuration import Configuration, PathUnusable
 from blocks.documents import BlockName, BlocksUnavailable, BlockUnusable, PrefectApi
-from flows.common.credential_paths import credential_paths
+from flows.common.credential_paths import credential_paths, paths_of
 from flows.common.outsides import OUTSIDES, Outside
 from flows.common.settings import GROUPS, BadSetting, Settings, names_of
 
@@ -136,11 +136,12 @@ def _read(documents: _Documents, block: BlockName, form: type[_C], setting: str)
     """
     if block not in documents:
         raise BlockUnusable(
-            f"setting {setting}: Prefect has no block {block}; `prodops block sync` makes it"
+            f"setting {setting}: Prefect has no block {block}; `prodops block sync` makes it where "
+            "the settings configure that service, else make it in Prefect's UI"
         )
     try:
         made = form(**documents[block])
-        credential_paths.add(made.private_paths())
+        credential_paths.add(paths_of(made))
         made.require_paths()
     except ValidationError as error:
         field, reason = first_problem(error)

@@ -18,6 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from flows.common.column_types import Reason
 from flows.common.database import AwareTime, Base, now
 from flows.notifications.domain.words import (
     ChannelKind,
@@ -51,7 +52,7 @@ class Channel(Base):
     # The last outcome: when it last took a message; since when and why it takes none.
     last_sent_at: Mapped[datetime | None] = mapped_column(AwareTime)
     failing_since: Mapped[datetime | None] = mapped_column(AwareTime)
-    last_error: Mapped[str | None] = mapped_column(Text)
+    last_error: Mapped[str | None] = mapped_column(Reason)
 
 
 class Rule(Base):
@@ -178,7 +179,7 @@ class Notification(Base):
     not_before: Mapped[datetime | None] = mapped_column(AwareTime)
     handed_over_at: Mapped[datetime | None] = mapped_column(AwareTime)
     ended_at: Mapped[datetime | None] = mapped_column(AwareTime)
-    error: Mapped[str | None] = mapped_column(Text)
+    error: Mapped[str | None] = mapped_column(Reason)
 
 
 class NotificationPosition(Base):

@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, Index, String, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from flows.common.column_types import Reason
 from flows.common.database import AwareTime, Base, now
 
 
@@ -78,7 +79,7 @@ class PayloadLog(Base):
     request_id: Mapped[int | None] = mapped_column(BigInteger)
     # Fetches that failed since the last that did not.
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
-    last_error: Mapped[str | None] = mapped_column(Text)
+    last_error: Mapped[str | None] = mapped_column(Reason)
     rse: Mapped[str | None] = mapped_column(String(100))
     size_bytes: Mapped[int | None] = mapped_column(BigInteger)
     adler32: Mapped[str | None] = mapped_column(String(8))

@@ -23,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from flows.common.column_types import Reason
 from flows.common.database import AwareTime, Base, now
 
 _EMPTY_LIST = text("'[]'::jsonb")
@@ -100,7 +101,7 @@ class CampaignSweep(Base):
 
     campaign: Mapped[str] = mapped_column(String(100), primary_key=True)
     state: Mapped[SweepState] = mapped_column(String(10))
-    error: Mapped[str | None] = mapped_column(Text)
+    error: Mapped[str | None] = mapped_column(Reason)
     attempted_at: Mapped[datetime] = mapped_column(AwareTime)
     checked_at: Mapped[datetime | None] = mapped_column(AwareTime)
     request_id: Mapped[int | None] = mapped_column(BigInteger)
@@ -188,7 +189,7 @@ class RequestedPath(Base):
     suffix: Mapped[str] = mapped_column(String(500))
     finding: Mapped[Finding] = mapped_column(String(10))
     # Why nothing matches, where that is known.
-    reason: Mapped[str | None] = mapped_column(Text)
+    reason: Mapped[str | None] = mapped_column(Reason)
     checked_at: Mapped[datetime | None] = mapped_column(AwareTime)
     priority: Mapped[int | None]
     requestor: Mapped[str] = mapped_column(String(100), server_default="")
@@ -262,7 +263,7 @@ class CompletionReport(Base):
     # When its mail was handed to the relay; without `mailed_at`, nobody knows whether it was taken.
     mail_begun_at: Mapped[datetime | None] = mapped_column(AwareTime)
     mailed_at: Mapped[datetime | None] = mapped_column(AwareTime)
-    mail_error: Mapped[str | None] = mapped_column(Text)
+    mail_error: Mapped[str | None] = mapped_column(Reason)
 
 
 class LiveDid(Base):
@@ -275,6 +276,6 @@ class LiveDid(Base):
     is_there: Mapped[bool]
     # metadata, rses, rules, and up to a bounded number of files with their replicas
     body: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=_EMPTY_OBJECT)
-    error: Mapped[str | None] = mapped_column(Text)
+    error: Mapped[str | None] = mapped_column(Reason)
     read_at: Mapped[datetime | None] = mapped_column(AwareTime)
     attempted_at: Mapped[datetime] = mapped_column(AwareTime)

@@ -11,6 +11,7 @@ from sqlalchemy import BigInteger, Identity, Index, String, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from flows.common.column_types import Reason
 from flows.common.database import AwareTime, Base, now
 
 
@@ -101,7 +102,7 @@ class SubmissionAttempt(Base):
     # In what the task differs from what this attempt sent, where it was adopted.
     differs: Mapped[str] = mapped_column(Text, server_default="")
     outcome: Mapped[str | None] = mapped_column(String(20))
-    reason: Mapped[str | None] = mapped_column(Text)
+    reason: Mapped[str | None] = mapped_column(Reason)
     created_at: Mapped[datetime] = mapped_column(AwareTime, default=now)
     updated_at: Mapped[datetime] = mapped_column(AwareTime, default=now, onupdate=now)
     ended_at: Mapped[datetime | None] = mapped_column(AwareTime)
@@ -133,11 +134,11 @@ class PandaOperation(Base):
     operation: Mapped[str] = mapped_column(String(30))
     parameters: Mapped[dict[str, Any]] = mapped_column(JSONB)
     requested_by: Mapped[str] = mapped_column(String(150))
-    reason: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(Reason)
     status: Mapped[OperationStatus] = mapped_column(String(20))
     observed_before: Mapped[str | None] = mapped_column(String(50))
     observed_status: Mapped[str | None] = mapped_column(String(50))
-    diagnostic: Mapped[str] = mapped_column(Text, server_default="")
+    diagnostic: Mapped[str] = mapped_column(Reason, server_default="")
     requested_at: Mapped[datetime] = mapped_column(AwareTime)
     sent_at: Mapped[datetime | None] = mapped_column(AwareTime)
     completed_at: Mapped[datetime | None] = mapped_column(AwareTime)
@@ -218,6 +219,6 @@ class SubmissionResolution(Base):
     panda_user: Mapped[str | None] = mapped_column(String(200))
     panda_server: Mapped[str | None] = mapped_column(String(300))
     differs: Mapped[str] = mapped_column(Text, server_default="")
-    reason: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(Reason)
     resolved_by: Mapped[str] = mapped_column(String(150))
     resolved_at: Mapped[datetime] = mapped_column(AwareTime, default=now)

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import AliasChoices, BaseModel, ConfigDict, ValidationError
 from pydantic_settings import BaseSettings
 
+from flows.common.credential_paths import credential_paths, paths_of
 from flows.common.settings.agents import AgentsSettings
 from flows.common.settings.bus import BusSettings
 from flows.common.settings.env_file import env_file
@@ -109,7 +110,9 @@ def load() -> Settings:
 @lru_cache(maxsize=1)
 def settings() -> Settings:
     """The settings of this process, read once."""
-    return load()
+    found = load()
+    credential_paths.add(path for group in dict(found).values() for path in paths_of(group))
+    return found
 
 
 def _load_group(group: type[BaseSettings]) -> BaseSettings:

@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
+from prefect import get_run_logger
+from pydantic import BaseModel
+
 from blocks.errors import NotFound
 from blocks.notification import (
     Attachment,
@@ -24,6 +27,7 @@ from blocks.notification import (
     load_sender,
 )
 from flows.common import holding, run
+from flows.common.credential_paths import credential_paths, paths_of
 from flows.common.database import now, transaction
 from flows.provenance.actions import ReportCompletion
 from flows.provenance.domain.reports import as_csv, as_markdown
@@ -125,6 +129,9 @@ def mail(report: CompletionReport) -> Mailing:
 @task("mail the report")
 def _hand_over(report: CompletionReport, block: str) -> dict[str, str]:
     sender, present = load_sender(block), run.current()
+    get_run_logger().info("notifications from block %s", block)
+    if isinstance(sender, BaseModel):
+        credential_paths.add(paths_of(sender))
 
     def handing_over() -> None:
         # Once: the relay waits, and would not wait through an outage of the database.

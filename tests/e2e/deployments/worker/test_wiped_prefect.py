@@ -43,12 +43,18 @@ def deployments(site: Site) -> dict[str, Any]:
     }
 
 
+def blocks(site: Site) -> set[str]:
+    """The documents of the outside services at Prefect."""
+    return {each["name"] for each in site.ask("POST", "/block_documents/filter")}
+
+
 @pytest.mark.slow
 def test_after_a_wipe_pool_deployments_and_limits_are_made_again_and_requests_go_on(
     own_site: Site,
 ):
     site, stack = own_site, own_site.stack
     assert site.ended(site.trigger("check_pipeline")).state == "completed"
+    its_blocks = blocks(site)
     before, template = deployments(site), site.ask("GET", "/work_pools/prodops")
     assert set(before) == set(actions.all_actions())
     assert any(each["limit"] for each in before.values())
@@ -69,3 +75,4 @@ def test_after_a_wipe_pool_deployments_and_limits_are_made_again_and_requests_go
     pool = site.ask("GET", "/work_pools/prodops")
     assert pool["base_job_template"] == template["base_job_template"]
     assert site.run_ended(site.start_in_prefect("check_pipeline"))["state_type"] == "COMPLETED"
+    wait_until(lambda: blocks(site) == its_blocks != set())

@@ -8,8 +8,7 @@ import pytest
 
 from deployments.log_table import rows
 from deployments.log_table.rows import Source, of_event
-from flows.common import credential_paths
-from flows.common.credential_paths import PLACEHOLDER, CredentialPaths
+from flows.common.credential_paths import PLACEHOLDER, CredentialPaths, paths_of
 from flows.common.settings import settings
 
 PROXY = Path("/secret/x509up")
@@ -29,7 +28,7 @@ def test_the_files_of_credentials_are_known_and_those_of_authorities_are_none(mo
     monkeypatch.setenv("PRODOPS_BUS_KEY_FILE", "/secret/x509up.key")
     monkeypatch.setenv("PRODOPS_BUS_CA_FILE", "/etc/ca.pem")
     settings.cache_clear()
-    paths = credential_paths.of_settings(settings())
+    paths = [path for group in dict(settings()).values() for path in paths_of(group)]
     assert {PROXY, Path("/secret/x509up.key")} <= set(paths)
     assert Path("/etc/ca.pem") not in paths
 

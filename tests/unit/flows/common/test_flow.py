@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,6 +15,7 @@ from flows.common import claims
 from flows.common import flow as flows
 from flows.common.actions import Action, OnLost
 from flows.common.claims import Claim, ClaimLost
+from flows.common.credential_paths import PLACEHOLDER, CredentialPaths
 from flows.common.run import RunPutOff
 
 
@@ -76,6 +78,19 @@ def test_where_prefect_runs_it_a_foreseen_end_is_a_state(claimed, monkeypatch):
     state = take_order.fn(kind="late")
     assert (state.name, state.is_cancelled()) == ("Invalid", True)
     assert state.message.startswith("take_order: kind:")
+
+
+def test_what_nobody_foresaw_names_no_path_of_a_credential(claimed, monkeypatch, tmp_path):
+    known = CredentialPaths()
+    known.add([tmp_path])
+    monkeypatch.setattr(flows, "credential_paths", known)
+
+    @flows.flow(ORDER)
+    def lose_order(_: Order) -> None:
+        raise OutsideUnavailable(f"no {tmp_path}")
+
+    with pytest.raises(OutsideUnavailable, match=re.escape(f"no {PLACEHOLDER}")):
+        lose_order.fn(kind="slow")
 
 
 @dataclass

@@ -72,7 +72,8 @@ def test_a_block_that_is_not_there_is_said_with_what_to_do(given):
         adapters.panda(made)
     assert str(failed.value) == (
         "setting PRODOPS_PANDA_BLOCK: Prefect has no block panda-server/renamed; "
-        "`prodops block sync` makes it"
+        "`prodops block sync` makes it where the settings configure that service, "
+        "else make it in Prefect's UI"
     )
 
 
