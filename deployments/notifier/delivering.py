@@ -168,7 +168,7 @@ class Deliverer:
             url=read_url(path),
             title=message.title,
             plain=message.plain,
-            markdown=message.slack if kind is ChannelKind.SLACK else message.markdown,
+            markdown=_markup(message, kind),
             key=f"prodops.notification.{begun.id}",
             address=begun.address or "",
             seconds=self.settings.notifications.timeout_seconds,
@@ -244,6 +244,16 @@ def message_of(row: Notification, *, base_url: str) -> Message:
         title=row.title, body=body, is_summary=is_summary,
     )  # fmt: skip
     return texts.message_of(told, base_url=base_url)
+
+
+def _markup(message: Message, kind: ChannelKind) -> str:
+    match kind:
+        case ChannelKind.SLACK:
+            return message.slack
+        case ChannelKind.APPRISE:
+            return message.quoted
+        case _:
+            return message.markdown
 
 
 def hand_over(order: Order, settings: Settings) -> None:

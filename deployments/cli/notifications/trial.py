@@ -31,9 +31,9 @@ def send_test(
     kind, path = found
     configured = settings().notifications
     text = f"prodops: a test of the channel {name}"
+    message = f"{text}\n{pages_address(settings())}/notifications/"
     order = Order(
-        kind=kind.value, url=read_url(path), title=text,
-        plain=f"{text}\n{pages_address(settings())}/notifications/", markdown=f"**{text}**",
+        kind=kind.value, url=read_url(path), title=text, plain=message, markdown=message,
         key=f"prodops.test.{uuid.uuid4().hex}", address=address,
         seconds=configured.timeout_seconds, is_local_allowed=configured.allow_local_addresses,
     )  # fmt: skip
