@@ -16,9 +16,13 @@ from blocks.notification_channel.errors import (
     ChannelRefused,
     ChannelUnavailable,
     ChannelUnknown,
+    RecipientPutOff,
+    RecipientRefused,
 )
 
 _ERRORS: Final = {
+    "recipient_refused": RecipientRefused,
+    "recipient_put_off": RecipientPutOff,
     "refused": ChannelRefused,
     "unavailable": ChannelUnavailable,
     "unknown": ChannelUnknown,
@@ -64,8 +68,8 @@ def deliver(order: Order, *, directory: Path, environment: Mapping[str, str]) ->
         environment: What the process is given beside this one's environment.
 
     Raises:
-        ChannelRefused: It will not be taken.
-        ChannelUnavailable: It was not taken this time.
+        ChannelRefused: It will not be taken; a `RecipientRefused` where others' may be.
+        ChannelUnavailable: It was not taken this time; a `RecipientPutOff` likewise.
         ChannelUnknown: Nobody knows whether it was taken.
     """
     if order.kind == _FILE:

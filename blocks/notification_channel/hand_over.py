@@ -20,9 +20,13 @@ from blocks.notification_channel.errors import (
     ChannelRefused,
     ChannelUnavailable,
     ChannelUnknown,
+    RecipientPutOff,
+    RecipientRefused,
 )
 
-_OUTCOMES: Final = {
+_OUTCOMES: Final = {  # the first that fits
+    RecipientRefused: "recipient_refused",
+    RecipientPutOff: "recipient_put_off",
     ChannelRefused: "refused",
     ChannelUnavailable: "unavailable",
     ChannelUnknown: "unknown",
@@ -157,7 +161,11 @@ def _through_mail(order: Mapping[str, Any]) -> None:
         RelayUnavailable,
     )
     from blocks.notification.delivery import deliver  # noqa: PLC0415
-    from blocks.notification.errors import MailRefused  # noqa: PLC0415
+    from blocks.notification.errors import (  # noqa: PLC0415
+        MailRefused,
+        RecipientsPutOff,
+        RecipientsRefused,
+    )
     from blocks.notification.message import on_the_wire  # noqa: PLC0415
 
     parts, given = urlsplit(order["url"]), parse_qs(urlsplit(order["url"]).query)
@@ -183,6 +191,10 @@ def _through_mail(order: Mapping[str, Any]) -> None:
             relay, message, password=unquote(parts.password or ""),
             handing_over=lambda: _say(step="handing_over"),
         )  # fmt: skip
+    except RecipientsRefused as error:
+        raise RecipientRefused(str(error)) from None
+    except RecipientsPutOff as error:
+        raise RecipientPutOff(str(error)) from None
     except MailRefused as error:
         raise ChannelRefused(str(error)) from None
     except RelayUnavailable as error:

@@ -21,7 +21,8 @@ def send_test(
     from blocks.notification_channel.delivery import Order  # noqa: PLC0415
     from blocks.notification_channel.url_file import read_url  # noqa: PLC0415
     from deployments.access import ops_session  # noqa: PLC0415
-    from deployments.notifier.delivering import hand_over, pages_address  # noqa: PLC0415
+    from deployments.notifier.delivering import hand_over  # noqa: PLC0415
+    from deployments.notifier.orders import pages_address  # noqa: PLC0415
     from flows.notifications.repository import channels  # noqa: PLC0415
 
     with ops_session() as session:

@@ -12,7 +12,12 @@ from typing import Any
 import pytest
 
 from blocks.notification_channel.delivery import Order, deliver
-from blocks.notification_channel.errors import ChannelRefused, ChannelUnavailable, ChannelUnknown
+from blocks.notification_channel.errors import (
+    ChannelRefused,
+    ChannelUnavailable,
+    ChannelUnknown,
+    RecipientPutOff,
+)
 from flows.notifications.domain import texts
 from flows.notifications.domain.texts import Told
 from tests.http_sink import Sink, http_sink
@@ -108,6 +113,9 @@ def test_a_mail_goes_to_the_address_of_its_user(send):
         send(wanted)
         mails.data_answer = "550 no"
         with pytest.raises(ChannelRefused, match="550"):
+            send(wanted)
+        mails.refused = {"anna@example.org": "450 later"}
+        with pytest.raises(RecipientPutOff, match="450 later"):
             send(wanted)
     [mail] = mails.mails
     assert mails.recipients == [["anna@example.org"]]
