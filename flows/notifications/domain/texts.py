@@ -13,6 +13,7 @@ from typing import Any, Final
 from flows.notifications.domain import safety
 
 _TITLE: Final = 200
+_TITLE_SUBJECT: Final = 150  # the rest says what happened
 _FIELD: Final = 300
 _REASON: Final = 1000
 _HOUR, _MINUTE = 3600, 60
@@ -62,8 +63,9 @@ def message_of(told: Told, *, base_url: str) -> Message:
     links = list(_links(told, base_url))
     plain = [title, *(f"{label}: {safety.plain(text, most)}" for label, text, most in fields)]
     at_plain = [f"{text}: {address}" for text, address in links]
-    words, subject = _words(told), _subject(told)
-    head = f"{_MARKS.get(told.outcome, '')} {{}}{words}{{}} {subject}".strip()
+    words = _words(told)
+    head = f"{_MARKS.get(told.outcome, '')} {{}}{words}{{}} {_subject(told)}".strip()
+    quoted_title = f"{words} {safety.code(told.subject, _TITLE_SUBJECT)}".strip()
     marked = [f"{label}: {safety.code(text, most)}" for label, text, most in fields]
     at_markdown = " · ".join(f"[{text}]({address})" for text, address in links)
     at_slack = " · ".join(f"<{address}|{text}>" for text, address in links)
@@ -72,7 +74,7 @@ def message_of(told: Told, *, base_url: str) -> Message:
         plain="\n".join((*plain, *at_plain)),
         markdown="  \n".join(filter(None, (head.format("**", "**"), *marked, at_markdown))),
         slack="\n".join(filter(None, (head.format("*", "*"), *marked, at_slack))),
-        quoted="\n".join((f"{words} {subject}".strip(), *marked, *at_plain)),
+        quoted="\n".join((quoted_title, *marked, *at_plain)),
     )
 
 

@@ -233,11 +233,20 @@ def test_a_relay_that_is_away_is_asked_with_one_mail_and_shown_at_its_channel(
 def test_what_is_of_one_address_holds_up_no_other_and_is_no_fault_of_the_relay(
     site, watchers, answers, error
 ):
-    given, taken = answers
-    given.append(error("the relay does not take every recipient"))
+    given, _taken = answers
+    given += [error("the relay does not take every recipient")] * 3
     watchers(3)
     delivered(site)
-    assert (len(taken), failing(site)) == (2, None)
+    assert (given, failing(site)) == ([], None)
+
+
+def test_a_relay_that_falls_silent_with_a_mail_is_given_no_other_meanwhile(site, watchers, answers):
+    given, taken = answers
+    given.append(ChannelUnknown("the relay did not confirm it"))
+    watchers(3)
+    delivered(site)
+    assert (sorted(site.states()), taken) == ([PENDING, PENDING, UNKNOWN], [])
+    assert failing(site) == "the relay did not confirm it"
 
 
 def test_a_relay_that_hangs_holds_up_no_channel(site, watchers, submitted, monkeypatch):
