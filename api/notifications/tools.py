@@ -86,7 +86,7 @@ def list_notifications(
     )
     rows = listing.newest(call.session, wanted, limit + 1)
     return Told(
-        items=[NotificationView.model_validate(each) for each in rows[:limit]],
+        items=[views.notification(each, call.caller) for each in rows[:limit]],
         has_more=len(rows) > limit,
         monitor_urls=[MonitorUrl(title="Notifications", url=call.link("/notifications/"))],
     )

@@ -18,7 +18,7 @@ from flows.notifications.domain.words import (
     WatchFor,
     What,
 )
-from flows.notifications.models import Channel, Rule, Watch
+from flows.notifications.models import Channel, Notification, Rule, Watch
 
 
 class ChannelView(BaseModel):
@@ -107,7 +107,9 @@ class NotificationView(BaseModel):
     not_before: datetime | None = Field(description="When it is tried again.")
     handed_over_at: datetime | None
     ended_at: datetime | None
-    error: str | None
+    error: str | None = Field(
+        description="Why it did not go out; what came of a delivery, those who may operate see."
+    )
 
 
 class NotificationPage(BaseModel):
@@ -121,6 +123,21 @@ def channel(row: Channel, caller: Caller) -> ChannelView:
     """A channel, as far as the caller may see it."""
     shown = ChannelView.model_validate(row)
     return shown if caller.may(Scope.OPERATE) else shown.model_copy(update={"last_error": None})
+
+
+def notification(row: Notification, caller: Caller) -> NotificationView:
+    """A notification, as far as the caller may see it."""
+    shown = NotificationView.model_validate(row)
+    return shown.model_copy(update={"error": error_of(row, caller)})
+
+
+def error_of(row: Notification, caller: Caller) -> str | None:
+    """Why a notification did not go out, as far as the caller may see it.
+
+    What came of a delivery may name the relay, or where the channel leads.
+    """
+    is_of_delivery = row.handed_over_at is not None
+    return row.error if caller.may(Scope.OPERATE) or not is_of_delivery else None
 
 
 def rule(row: Rule, channel_name: str | None) -> RuleView:

@@ -15,7 +15,13 @@ from email.message import EmailMessage
 from socket import SHUT_RDWR
 from typing import TYPE_CHECKING, Final
 
-from blocks.notification.errors import DeliveryUnknown, MailRefused, RelayUnavailable
+from blocks.notification.errors import (
+    DeliveryUnknown,
+    MailRefused,
+    RecipientsPutOff,
+    RecipientsRefused,
+    RelayUnavailable,
+)
 from blocks.tls import without_strict_form
 
 if TYPE_CHECKING:
@@ -23,6 +29,7 @@ if TYPE_CHECKING:
 
 _ACCEPTED: Final = range(250, 260)
 _PERMANENT: Final = 500
+_CLOSING: Final = 421  # whatever was asked for
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 _BROKEN: Final = (OSError, smtplib.SMTPServerDisconnected)
 
@@ -42,8 +49,9 @@ def deliver(
         What the relay said of the recipients that it refused; it took the mail for the others.
 
     Raises:
-        RelayUnavailable: It did not answer in time, or not now.
-        MailRefused: It will not take the mail.
+        RelayUnavailable: It did not answer in time, or not now; a `RecipientsPutOff` where that is
+            of the recipients alone.
+        MailRefused: It will not take the mail; a `RecipientsRefused` likewise.
         DeliveryUnknown: It got the content, and did not say what became of it.
     """
     with _connected(relay) as (smtp, was_too_late):
@@ -104,7 +112,7 @@ def _agree(smtp: smtplib.SMTP, relay: MailRelay, password: str) -> dict[str, str
             refused[recipient] = f"{code} {_text(said)}"
             last = code, said
     if len(refused) == len(relay.recipients):
-        _demand(last, "every recipient")
+        raise _of_recipients(*last)
     return refused
 
 
@@ -156,6 +164,14 @@ def _demand(answer: tuple[int, bytes | str], what: str) -> None:
     code, said = answer
     if not _is_accepted(code):
         raise _refusal(code, said, what)
+
+
+def _of_recipients(code: int, said: bytes | str) -> MailRefused | RelayUnavailable:
+    refusal = _refusal(code, said, "every recipient")
+    if code == _CLOSING:
+        return refusal
+    kind = RecipientsRefused if isinstance(refusal, MailRefused) else RecipientsPutOff
+    return kind(str(refusal))
 
 
 def _refusal(

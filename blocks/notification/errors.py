@@ -13,6 +13,14 @@ class MailRefused(ProdOpsError):
     """The relay will not take the mail: sender, recipients, identity or content."""
 
 
+class RecipientsPutOff(RelayUnavailable):
+    """The relay takes nothing for these recipients now, as of a full mailbox; it may for others."""
+
+
+class RecipientsRefused(MailRefused):
+    """The relay takes nothing for these recipients; it may for others."""
+
+
 class DeliveryUnknown(ProdOpsError):
     """The mail was handed over, and the relay's answer did not come: it may be on its way."""
 

@@ -16,16 +16,20 @@ from blocks.notification_channel.errors import (
     ChannelRefused,
     ChannelUnavailable,
     ChannelUnknown,
+    RecipientPutOff,
+    RecipientRefused,
 )
 
 _ERRORS: Final = {
+    "recipient_refused": RecipientRefused,
+    "recipient_put_off": RecipientPutOff,
     "refused": ChannelRefused,
     "unavailable": ChannelUnavailable,
     "unknown": ChannelUnknown,
 }
 _START_SECONDS: Final = 20.0  # to import the clients, on a machine under load
 _FILE: Final = "file"
-_MAIL: Final = "mail"
+_HANDING_OVER: Final = "handing_over"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +41,7 @@ class Order:
         url: Its URL, with its secrets.
         title: The message in a line.
         plain: The message without markup.
-        markdown: The same as Markdown.
+        markdown: The same in the markup of its kind; foreign text stands in code spans.
         key: What it is, once for all; by it a mailbox knows one that comes twice.
         address: Mail address of the one who gets it; empty: whom the URL names.
         seconds: How long it may take.
@@ -64,8 +68,8 @@ def deliver(order: Order, *, directory: Path, environment: Mapping[str, str]) ->
         environment: What the process is given beside this one's environment.
 
     Raises:
-        ChannelRefused: It will not be taken.
-        ChannelUnavailable: It was not taken this time.
+        ChannelRefused: It will not be taken; a `RecipientRefused` where others' may be.
+        ChannelUnavailable: It was not taken this time; a `RecipientPutOff` likewise.
         ChannelUnknown: Nobody knows whether it was taken.
     """
     if order.kind == _FILE:
@@ -110,16 +114,15 @@ def _unfinished(
 ) -> ChannelUnknown | ChannelUnavailable:
     """What it means that the process did not come to its end.
 
-    A chat server that hangs has most likely taken nothing, so it is tried again; a mail relay may
-    have the mail, and whoever is cut off by something else may have the message (decision 0072).
+    A chat server that hangs has most likely taken nothing, so an HTTP request is made again; what
+    is handed over otherwise, as a mail is, may be taken, and so may be what is cut off by something
+    else (decision 0072).
     """
-    was_begun = any("step" in each for each in said)
-    if was_begun and not is_late:
+    steps = {each["step"] for each in said if "step" in each}
+    if steps and not is_late:
         return ChannelUnknown("its delivery broke off: nobody knows whether it was taken")
     text = f"it was not handed over within {order.seconds:g} s"
-    if was_begun and order.kind == _MAIL:
-        return ChannelUnknown(text)
-    return ChannelUnavailable(text)
+    return ChannelUnknown(text) if _HANDING_OVER in steps else ChannelUnavailable(text)
 
 
 def _append(order: Order, directory: Path) -> None:

@@ -13,6 +13,14 @@ class ChannelRefused(ProdOpsError):
     """The message will not be taken, however often it is tried: the channel must be mended."""
 
 
+class RecipientPutOff(ChannelUnavailable):
+    """The other side is there, and takes nothing for this recipient now."""
+
+
+class RecipientRefused(ChannelRefused):
+    """The other side takes nothing for this recipient; the channel is well."""
+
+
 class ChannelUnknown(ProdOpsError):
     """The message was handed over, and nobody knows whether it was taken."""
 

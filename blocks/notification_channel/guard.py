@@ -16,11 +16,24 @@ from urllib.parse import urlsplit
 from blocks.notification_channel.errors import ChannelRefused
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+# Where clouds answer with credentials and user data, beside the link-local addresses.
 _METADATA: Final = frozenset(
     ipaddress.ip_address(each)
-    for each in ("169.254.169.254", "169.254.170.2", "100.100.100.200", "fd00:ec2::254")
+    for each in (
+        "100.100.100.200",  # Alibaba
+        "168.63.129.16",  # Azure
+        "192.0.0.192",  # Oracle
+        "fd00:42::42",  # Scaleway
+        "fd00:ec2::23",  # Amazon, of its containers
+        "fd00:ec2::254",  # Amazon
+        "fd20:ce::254",  # Google
+    )
 )
-_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+_THIS_NETWORK: Final = ipaddress.IPv4Network("0.0.0.0/8")
+_EMBEDDING: Final = (
+    ipaddress.IPv6Network("64:ff9b::/96"),  # NAT64
+    ipaddress.IPv6Network("::/96"),  # IPv4-compatible, as of old
+)
 _PROXIES: Final = ("http_proxy", "https_proxy", "all_proxy")
 
 
@@ -37,6 +50,7 @@ def is_refused(text: str) -> bool:
         or inner.is_link_local
         or inner.is_unspecified
         or inner.is_multicast
+        or inner in _THIS_NETWORK
         or inner in _METADATA
     )
 
@@ -45,7 +59,7 @@ def _inner(address: _Address) -> _Address:
     """The IPv4 address that an IPv6 address stands for, where it does."""
     if isinstance(address, ipaddress.IPv4Address):
         return address
-    if address in _NAT64:
+    if any(address in each for each in _EMBEDDING):
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return address.ipv4_mapped or address.sixtofour or address
 

@@ -1,8 +1,8 @@
 """`python -m blocks.notification_channel.hand_over`: hands one message over, and says how it went.
 
 A process of its own: it can be killed while an outside client hangs, and its sockets are guarded.
-It reads an order as JSON, and writes lines of JSON: that the message is being handed over, and what
-became of it.
+It reads an order as JSON, and writes lines of JSON: each HTTP request, or that the message is being
+handed over otherwise, and what became of it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import logging
 import signal
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Self
+from typing import Any, Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from blocks.notification_channel import guard
@@ -20,10 +20,13 @@ from blocks.notification_channel.errors import (
     ChannelRefused,
     ChannelUnavailable,
     ChannelUnknown,
+    RecipientPutOff,
+    RecipientRefused,
 )
 
-_PASSING: Final = frozenset({408, 421, 425, 429})
-_OUTCOMES: Final = {
+_OUTCOMES: Final = {  # the first that fits
+    RecipientRefused: "recipient_refused",
+    RecipientPutOff: "recipient_put_off",
     ChannelRefused: "refused",
     ChannelUnavailable: "unavailable",
     ChannelUnknown: "unknown",
@@ -103,85 +106,42 @@ def _through_mattermost(order: Mapping[str, Any]) -> None:
 def _through_apprise(order: Mapping[str, Any]) -> None:
     from prefect.blocks.notifications import AppriseNotificationBlock  # noqa: PLC0415
 
-    _, _, text = order["plain"].partition("\n")  # without its first line, which is the title
-    _notify(lambda: AppriseNotificationBlock(url=order["url"]), order, text, order["title"])
+    _notify(lambda: AppriseNotificationBlock(url=order["url"]), order)
 
 
 def _notify(
-    make_block: Callable[[], Any], order: Mapping[str, Any], body: str, title: str | None = None
+    make_block: Callable[[], Any], order: Mapping[str, Any], body: str | None = None
 ) -> None:
-    """Send through one of Prefect's notification blocks, and say what came of it."""
+    """Send through one of Prefect's notification blocks, and say what came of it.
+
+    Args:
+        make_block: Makes the block.
+        order: The order.
+        body: What is sent, without a title; None: what suits the service that the URL names.
+    """
     from prefect.blocks.abstract import NotificationError  # noqa: PLC0415
 
-    with _Exchange() as exchange:
-        try:
-            block = make_block()
-        except (ValueError, TypeError):  # their texts show the URL
-            raise ChannelRefused("the URL is none that this kind of channel can use") from None
-        if not len(block._apprise_client):  # noqa: SLF001 - nothing public says it
-            raise ChannelRefused("the URL is none that Apprise knows")
+    from blocks.notification_channel.apprise_service import only_service, text_for  # noqa: PLC0415
+    from blocks.notification_channel.exchange import Exchange  # noqa: PLC0415
+
+    try:
+        block = make_block()
+    except (ValueError, TypeError):  # their texts show the URL
+        raise ChannelRefused("the URL is none that this kind of channel can use") from None
+    client = block._apprise_client  # noqa: SLF001 - nothing public gives it
+    service = only_service(client, is_local_allowed=order["is_local_allowed"])
+    title = ""
+    if body is None:
+        title, _, body = text_for(service, order).partition("\n")
+    with Exchange(
+        requesting=lambda: _say(step="requesting"), handing_over=lambda: _say(step="handing_over")
+    ) as exchange:
         _limit(order["seconds"])
         try:
             with block.raise_on_failure():
-                block.notify(body, title)
+                block.notify(body or title, title)
         except NotificationError:
             exchange.judge()
-
-
-class _Exchange:
-    """What the other side answered; Apprise itself says only that it went wrong."""
-
-    def __init__(self) -> None:
-        self._status: int | None = None
-        self._error: Exception | None = None
-
-    def __enter__(self) -> Self:
-        import requests  # noqa: PLC0415
-
-        send = requests.Session.send
-
-        def noted(session: Any, request: Any, **arguments: Any) -> Any:
-            _say(step="handing_over")
-            try:
-                answer = send(session, request, **arguments)
-            except Exception as error:
-                self._error = error
-                raise
-            self._status = answer.status_code
-            return answer
-
-        requests.Session.send = noted  # type: ignore[assignment,method-assign]
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing is put back: the process ends."""
-
-    def judge(self) -> None:
-        """Raise what it means that the message was not taken.
-
-        Raises:
-            ChannelRefused: It is answered so, or the channel leads where none may lead.
-            ChannelUnavailable: There is no answer, or one that may be another the next time.
-        """
-        status = self._status
-        if status is None:
-            raise _without_answer(self._error)
-        text = f"the other side answers {status}"
-        if 300 <= status < 400:  # noqa: PLR2004
-            raise ChannelRefused(f"{text}: it redirects, which is not followed")
-        if 400 <= status < 500 and status not in _PASSING:  # noqa: PLR2004
-            raise ChannelRefused(f"{text}: the channel must be mended")
-        raise ChannelUnavailable(text)
-
-
-def _without_answer(error: Exception | None) -> ChannelRefused | ChannelUnavailable:
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ChannelRefused):
-            return cause
-        cause = cause.__cause__ or cause.__context__
-    name = "" if error is None else f" ({type(error).__name__})"
-    return ChannelUnavailable(f"the other side does not answer{name}")
 
 
 # ------------------------------------------------------------------ mail
@@ -201,7 +161,11 @@ def _through_mail(order: Mapping[str, Any]) -> None:
         RelayUnavailable,
     )
     from blocks.notification.delivery import deliver  # noqa: PLC0415
-    from blocks.notification.errors import MailRefused  # noqa: PLC0415
+    from blocks.notification.errors import (  # noqa: PLC0415
+        MailRefused,
+        RecipientsPutOff,
+        RecipientsRefused,
+    )
     from blocks.notification.message import on_the_wire  # noqa: PLC0415
 
     parts, given = urlsplit(order["url"]), parse_qs(urlsplit(order["url"]).query)
@@ -227,6 +191,10 @@ def _through_mail(order: Mapping[str, Any]) -> None:
             relay, message, password=unquote(parts.password or ""),
             handing_over=lambda: _say(step="handing_over"),
         )  # fmt: skip
+    except RecipientsRefused as error:
+        raise RecipientRefused(str(error)) from None
+    except RecipientsPutOff as error:
+        raise RecipientPutOff(str(error)) from None
     except MailRefused as error:
         raise ChannelRefused(str(error)) from None
     except RelayUnavailable as error:

@@ -110,9 +110,11 @@ class _Service:
             self._look()
 
     def _look(self) -> None:
-        """Say how the channels are."""
+        """Say how the channels are; why, is for operators, as it may name where a channel leads."""
         with transaction(self._engine) as session:
-            away = [each for each in channels.every(session) if each.failing_since is not None]
-            said = "; ".join(f"channel {each.name}: {each.last_error}" for each in away)
-        condition = NotifierCondition.CHANNEL_AWAY if away else NotifierCondition.READY
-        self._report.say(condition, said)
+            away = [each.name for each in channels.every(session) if each.failing_since is not None]
+        if away:
+            text = f"no messages go to {', '.join(away)}: `prodops notify channel list` says why"
+            self._report.say(NotifierCondition.CHANNEL_AWAY, text)
+        else:
+            self._report.say(NotifierCondition.READY, "")

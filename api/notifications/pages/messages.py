@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from api.http import pages, search
 from api.http.sessions import read
+from api.notifications import views
 from api.notifications.routes.messages import seen_by
 from flows.common.callers import Caller
 from flows.common.events import freeze
@@ -61,6 +62,7 @@ async def list_page(request: Request) -> Response:
         tones=TONES,
         outcomes=[each.value for each in Outcome],
         is_operator=seen_by(viewer) is None,
+        error_of=lambda row: views.error_of(row, viewer),
     )
 
 

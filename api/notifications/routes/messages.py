@@ -12,6 +12,7 @@ from api.http.access import Asker
 from api.http.errors import reading
 from api.http.sessions import session_of
 from api.http.silence import RestRoute
+from api.notifications import views
 from api.notifications.routes.rules import NOBODY
 from api.notifications.views import NotificationPage, NotificationView
 from flows.common.callers import Caller, Scope
@@ -57,7 +58,7 @@ def list_notifications(
     with session_of(request) as session:
         asked = Filter(seen_by=seen_by(caller), before=before, **wanted)
         rows = listing.newest(session, asked, limit + 1)
-        shown = [NotificationView.model_validate(each) for each in rows[:limit]]
+        shown = [views.notification(each, caller) for each in rows[:limit]]
     given = {key: value for key, value in wanted.items() if value is not None}
     more = {**given, "before": shown[-1].id, "limit": limit} if len(rows) > limit else None
     return NotificationPage(
@@ -72,4 +73,4 @@ def get_notification(
     """What it says, and what became of it."""
     with session_of(request) as session:
         found = listing.get(session, notification_id, seen_by=seen_by(caller))
-        return NotificationView.model_validate(found)
+        return views.notification(found, caller)

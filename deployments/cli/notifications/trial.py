@@ -21,7 +21,8 @@ def send_test(
     from blocks.notification_channel.delivery import Order  # noqa: PLC0415
     from blocks.notification_channel.url_file import read_url  # noqa: PLC0415
     from deployments.access import ops_session  # noqa: PLC0415
-    from deployments.notifier.delivering import hand_over, pages_address  # noqa: PLC0415
+    from deployments.notifier.delivering import hand_over  # noqa: PLC0415
+    from deployments.notifier.orders import pages_address  # noqa: PLC0415
     from flows.notifications.repository import channels  # noqa: PLC0415
 
     with ops_session() as session:
@@ -31,9 +32,9 @@ def send_test(
     kind, path = found
     configured = settings().notifications
     text = f"prodops: a test of the channel {name}"
+    message = f"{text}\n{pages_address(settings())}/notifications/"
     order = Order(
-        kind=kind.value, url=read_url(path), title=text,
-        plain=f"{text}\n{pages_address(settings())}/notifications/", markdown=f"**{text}**",
+        kind=kind.value, url=read_url(path), title=text, plain=message, markdown=message,
         key=f"prodops.test.{uuid.uuid4().hex}", address=address,
         seconds=configured.timeout_seconds, is_local_allowed=configured.allow_local_addresses,
     )  # fmt: skip

@@ -5,6 +5,7 @@ Names, reasons and subjects come from peers, users and servers; whatever they ho
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Any, Final
 
@@ -17,7 +18,10 @@ _BROKEN: Final = {
     "<": "\u2039",  # no tag, and no reference of Slack's
     ">": "\u203a",
     "://": f":{_JOINER}//",  # no server follows it for a preview
+    "](": f"]{_JOINER}(",  # no link, also where code spans are not known (cards of Teams)
+    "]:": f"]{_JOINER}:",
 }
+_WWW: Final = re.compile(r"www(?=\.)", re.IGNORECASE)  # a link to whoever reads GitHub's Markdown
 _CODE: Final = str.maketrans({"`": "'"})
 
 
@@ -33,7 +37,7 @@ def plain(text: object, most: int) -> str:
     line = one_line(text, most)
     for found, broken in _BROKEN.items():
         line = line.replace(found, broken)
-    return line
+    return _WWW.sub(rf"\g<0>{_JOINER}", line)
 
 
 def code(text: object, most: int) -> str:

@@ -1,4 +1,4 @@
-"""A notification as a message: title, plain text, Markdown, and Slack's own markup.
+"""A notification as a message: title, plain text, two forms of Markdown, and Slack's own markup.
 
 Foreign text is made harmless in each.
 """
@@ -13,6 +13,7 @@ from typing import Any, Final
 from flows.notifications.domain import safety
 
 _TITLE: Final = 200
+_TITLE_SUBJECT: Final = 150  # the rest says what happened
 _FIELD: Final = 300
 _REASON: Final = 1000
 _HOUR, _MINUTE = 3600, 60
@@ -21,12 +22,21 @@ _MARKS: Final = {"failed": "❌", "completed": "✅", "unknown": "❓", "cancell
 
 @dataclass(frozen=True, kw_only=True)
 class Message:
-    """A message as it is delivered."""
+    """A message as it is delivered.
+
+    Attributes:
+        title: The message in a line, without markup.
+        plain: The message without markup; its first line is the title.
+        markdown: The same as Markdown.
+        slack: The same in Slack's markup.
+        quoted: As `plain`, with foreign text in code spans: for servers that may render Markdown.
+    """
 
     title: str
     plain: str
     markdown: str
     slack: str
+    quoted: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,16 +62,19 @@ def message_of(told: Told, *, base_url: str) -> Message:
     fields = list(_of_summary(told) if told.is_summary else _of_happening(told))
     links = list(_links(told, base_url))
     plain = [title, *(f"{label}: {safety.plain(text, most)}" for label, text, most in fields)]
-    plain += [f"{text}: {address}" for text, address in links]
-    head = f"{_MARKS.get(told.outcome, '')} {{}}{_words(told)}{{}} {_subject(told)}".strip()
+    at_plain = [f"{text}: {address}" for text, address in links]
+    words = _words(told)
+    head = f"{_MARKS.get(told.outcome, '')} {{}}{words}{{}} {_subject(told)}".strip()
+    quoted_title = f"{words} {safety.code(told.subject, _TITLE_SUBJECT)}".strip()
     marked = [f"{label}: {safety.code(text, most)}" for label, text, most in fields]
     at_markdown = " · ".join(f"[{text}]({address})" for text, address in links)
     at_slack = " · ".join(f"<{address}|{text}>" for text, address in links)
     return Message(
         title=title,
-        plain="\n".join(plain),
+        plain="\n".join((*plain, *at_plain)),
         markdown="  \n".join(filter(None, (head.format("**", "**"), *marked, at_markdown))),
         slack="\n".join(filter(None, (head.format("*", "*"), *marked, at_slack))),
+        quoted="\n".join((quoted_title, *marked, *at_plain)),
     )
 
 

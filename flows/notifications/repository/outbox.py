@@ -23,6 +23,7 @@ _LOST: Final = (
     "the notifier ended while it handed this over: nobody knows whether it was taken, and it is "
     "not sent again"
 )
+_TO_ADDRESSES: Final = Notification.channel_id.is_(None) & Notification.address.is_not(None)
 _MOST_WAITING: Final = 5000  # that a turn looks at
 
 
@@ -88,7 +89,7 @@ def settle_lost(session: Session) -> int:
 
 
 def groups_due(session: Session, at: datetime) -> list[Group]:
-    """Where something is due; nothing is where something waits to be tried again."""
+    """Where something is due, the oldest first; nothing is where something is to be tried again."""
     person = case((Notification.channel_id.is_(None), Notification.recipient))
     is_later = func.bool_or(func.coalesce(Notification.not_before > at, False))
     rows = session.execute(
@@ -100,6 +101,7 @@ def groups_due(session: Session, at: datetime) -> list[Group]:
         )
         .group_by(Notification.channel_id, person)
         .having(~is_later)
+        .order_by(func.min(Notification.id))
     )
     return [Group(channel_id, username) for channel_id, username in rows]
 
@@ -131,10 +133,20 @@ def waiting(session: Session, group: Group) -> list[Waiting]:
     ]  # fmt: skip
 
 
-def begun_in_the_last_minute(session: Session, group: Group, at: datetime) -> int:
-    """How many messages of a group were handed over in the last minute."""
+def begun_in_the_last_minute(
+    session: Session, group: Group, at: datetime, *, with_addresses: bool = False
+) -> int:
+    """How many messages of a group were handed over in the last minute.
+
+    Args:
+        session: A session.
+        group: The group.
+        at: The end of that minute.
+        with_addresses: Whether those to users' own addresses are counted with it.
+    """
     since = at - timedelta(seconds=MINUTE_SECONDS)
-    begun = select(func.count()).where(group.condition, Notification.handed_over_at > since)
+    counted = group.condition | _TO_ADDRESSES if with_addresses else group.condition
+    begun = select(func.count()).where(counted, Notification.handed_over_at > since)
     return session.scalar(begun) or 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from flows.common.database import now
 from tests.support.mcp import Assistant
 from tests.support.notifications import tell
 
@@ -36,9 +37,11 @@ def test_what_cannot_be_watched_is_refused_in_words(assistant):
 
 
 def test_one_s_own_notifications_are_listed(assistant, database):
-    own = [tell(database.ops_engine, key) for key in "ab"]
+    met = {"handed_over_at": now(), "error": "the relay h:25 is away"}
+    own = [tell(database.ops_engine, key, **met) for key in "ab"]
     tell(database.ops_engine, "c", username="eve", recipient="eve")
     found = assistant.ask("list_notifications", limit=1)
+    assert found["items"][0]["error"] is None
     assert ([each["id"] for each in found["items"]], found["has_more"]) == ([own[1]], True)
     older = assistant.ask("list_notifications", before=own[1])
     assert ([each["id"] for each in older["items"]], older["has_more"]) == ([own[0]], False)

@@ -19,9 +19,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import ValidationError
 
 from blocks.notification import Mail, MailRelay, RelayUnavailable
-from blocks.notification.errors import MailRefused
+from blocks.notification.errors import MailRefused, RecipientsPutOff, RecipientsRefused
 from tests.field_certificates import strict_contexts  # noqa: F401 - a fixture
-from tests.mail_relay import Relay, free_port
+from tests.mail_relay import Relay, free_port, relay
 
 pytestmark = pytest.mark.integration
 MAIL = Mail("a subject", "a body\n.\nwith a dot", key="k")
@@ -157,3 +157,17 @@ def test_a_closed_relay_is_told_as_unavailable(tmp_path):
 def test_an_address_that_is_none_is_refused_before_anything_is_sent(address, tmp_path):
     with pytest.raises(ValidationError):
         block(Relay(port=1), tmp_path, recipients=[address])
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [("550 no such user", RecipientsRefused), ("452 the mailbox is full", RecipientsPutOff),
+     ("421 it closes", RelayUnavailable)],
+)  # fmt: skip
+def test_what_is_of_the_recipients_differs_from_what_is_of_the_relay(tmp_path, answer, error):
+    with relay() as taker:
+        taker.refused = {"team@example.org": answer}
+        sender = block(taker, tmp_path, starttls=False, username=None)
+        with pytest.raises(error, match=answer) as refused:
+            sender.send(MAIL)
+    assert (type(refused.value), taker.mails) == (error, [])

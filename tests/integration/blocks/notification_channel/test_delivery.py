@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +12,14 @@ from typing import Any
 import pytest
 
 from blocks.notification_channel.delivery import Order, deliver
-from blocks.notification_channel.errors import ChannelRefused, ChannelUnavailable, ChannelUnknown
+from blocks.notification_channel.errors import (
+    ChannelRefused,
+    ChannelUnavailable,
+    ChannelUnknown,
+    RecipientPutOff,
+)
+from flows.notifications.domain import texts
+from flows.notifications.domain.texts import Told
 from tests.http_sink import Sink, http_sink
 from tests.mail_relay import relay
 
@@ -105,6 +114,9 @@ def test_a_mail_goes_to_the_address_of_its_user(send):
         mails.data_answer = "550 no"
         with pytest.raises(ChannelRefused, match="550"):
             send(wanted)
+        mails.refused = {"anna@example.org": "450 later"}
+        with pytest.raises(RecipientPutOff, match="450 later"):
+            send(wanted)
     [mail] = mails.mails
     assert mails.recipients == [["anna@example.org"]]
     assert (mail["subject"], mail["message-id"]) == (
@@ -122,3 +134,82 @@ def test_a_relay_that_falls_silent_with_the_mail_leaves_it_unknown(send):
         )  # fmt: skip
         with pytest.raises(ChannelUnknown):
             send(wanted)
+
+
+@pytest.mark.parametrize(
+    "url", ["rsyslog://127.0.0.1/", pytest.param("syslog://", marks=pytest.mark.slow)]
+)
+def test_what_does_not_speak_http_is_refused_this_machine_too(sink, send, url):
+    with pytest.raises(ChannelRefused, match="ALLOW_LOCAL_ADDRESSES"):
+        send(order(sink, "", url=url, is_local_allowed=False))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("is_there", "error"), [(True, ChannelUnknown), (False, ChannelUnavailable)]
+)
+def test_what_does_not_speak_http_is_not_sent_again_once_it_was_connected_to(
+    sink, send, is_there, error
+):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"irc://127.0.0.1:{silent.getsockname()[1]}/#chat"
+        if not is_there:
+            silent.close()
+        with pytest.raises(error):
+            send(order(sink, "", url=url, seconds=2))
+
+
+def test_a_mail_goes_through_no_other_kind_of_channel(send):
+    with relay() as mails:
+        url = f"mailto://127.0.0.1:{mails.port}?from=a@example.org&to=b@example.org&mode=insecure"
+        wanted = Order(
+            kind="apprise", url=url, title="t", plain="t\nx", markdown="t\nx", key="k",
+            is_local_allowed=True,
+        )  # fmt: skip
+        with pytest.raises(ChannelRefused, match="mail://HOST:PORT"):
+            send(wanted)
+    assert mails.mails == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "url"),
+    [
+        ("mattermost", "http://127.0.0.1:{}/hooks/aaaaaaaaaaaaaaaaaaaaaaaaaa?channel=a,b"),
+        pytest.param("apprise", "json://127.0.0.1:{0}/200,json://127.0.0.1:{0}/503",
+                     marks=pytest.mark.slow),
+    ],
+)  # fmt: skip
+def test_a_url_of_several_recipients_is_refused_as_one_that_fails_would_double_the_rest(
+    sink, send, kind, url
+):
+    before = list(sink.paths)
+    with pytest.raises(ChannelRefused, match="names 2 recipients"):
+        send(order(sink, "", kind=kind, url=url.format(sink.port)))
+    assert sink.paths == before
+
+
+def test_apprise_asks_once_and_takes_no_failure_for_a_message_that_was_sent(sink, send):
+    before = len(sink.paths)
+    with pytest.raises(ChannelUnavailable, match="answers 503"):
+        send(order(sink, "503?retry=3&optional=yes&overflow=split", plain=f"t\n{'x ' * 20_000}"))
+    assert sink.paths[before:] == ["/503"]
+
+
+HOSTILE = "**bold** [click](//evil.example/x) www.evil.example _i_ ~~s~~ # h `code` &lt;b> | a |"
+
+
+@pytest.mark.parametrize("form", ["text", pytest.param("html", marks=pytest.mark.slow)])
+def test_a_server_of_apprise_s_that_renders_markdown_gets_foreign_text_as_code(sink, send, form):
+    body = dict.fromkeys(("requester", "owner", "campaign", "step", "reason"), HOSTILE)
+    told = Told(
+        name="submit_task", outcome="failed", subject=HOSTILE, title=f"submit_task {HOSTILE}",
+        body=body | {"text": "failed", "links": [{"text": "task", "href": "/pcs/tasks/x/"}]},
+    )  # fmt: skip
+    message = texts.message_of(told, base_url="https://m.example.org")
+    url = f"mmost://127.0.0.1:{sink.port}/aaaaaaaaaaaaaaaaaaaaaaaaaa?format={form}"
+    send(order(sink, "", url=url, plain=message.plain, markdown=message.quoted))
+    said = sink.bodies[-1]["text"]
+    outside = re.sub("<code>.*?</code>" if form == "html" else "`.*?`", "", said)
+    assert said.count("bold") == 7
+    assert not any(each in outside for each in ("evil", "bold", "](", "_i_", "~~", "#", "&lt;"))
+    assert "https://m.example.org/pcs/tasks/x/" in outside

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
 
-from blocks.notification_channel.errors import ChannelRefused, ChannelUnavailable, ChannelUnknown
+from blocks.notification_channel.errors import (
+    ChannelRefused,
+    ChannelUnavailable,
+    ChannelUnknown,
+    RecipientPutOff,
+    RecipientRefused,
+)
 from deployments.notifier import delivering
+from flows.common.callers import on_ops_side
 from flows.common.database import now, transaction
-from flows.notifications.domain.words import DeliveryState
-from flows.notifications.repository import channels, outbox
+from flows.notifications.domain.words import ChannelKind, DeliveryState
+from flows.notifications.repository import channels, outbox, wishes
+from flows.notifications.schemas import WatchForm
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -152,3 +162,110 @@ def test_a_url_file_that_others_may_read_is_refused(site, told):
     site.deliver()
     [row] = site.rows()
     assert "chmod 600" in row.error
+
+
+@pytest.fixture
+def watchers(site, submitted):
+    """Makes so many users be told of a task, each by mail to an address of their own."""
+
+    def tell(number: int, **relay) -> None:
+        site.channel("mail", "mail://h?from=a@b.org", ChannelKind.MAIL, **relay)
+        form = WatchForm(kind="task", subject="t1", watch_for="submitted", channel=None)
+        for name in (f"user{each}" for each in range(number)):
+            with transaction(site.engine) as session:
+                wishes.set_address(session, f"{name}@example.org", on_ops_side(name))
+                wishes.add_watch(session, form, on_ops_side(name))
+        site.take()
+        site.announce(submitted("t1"))
+        site.take()
+
+    return tell
+
+
+def failing(site, name: str = "mail") -> str | None:
+    with transaction(site.engine) as session:
+        return channels.named(session, name).last_error
+
+
+def delivered(site) -> None:
+    """Deliver what is due as the service does, until it is done."""
+    site.deliverer.start_due()
+    wait_until(lambda: not site.deliverer._busy)
+
+
+def test_mails_to_users_own_addresses_count_to_the_rate_of_their_channel(site, watchers, answers):
+    _given, taken = answers
+    watchers(6, a_minute=4)
+    site.rule(what="event", name="prodtask_submitted", channel="mail")
+    site.deliver()
+    assert (len(taken), site.states().count(PENDING)) == (4, 2)
+
+
+def test_mails_of_the_channel_itself_count_with_those_to_addresses(
+    site, watchers, submitted, answers
+):
+    _given, taken = answers
+    watchers(3, a_minute=4)
+    site.rule(what="event", name="prodtask_submitted", channel="mail")
+    site.deliver()
+    site.announce(*(submitted(f"u{number}") for number in range(3)))
+    site.take()
+    site.deliver()
+    assert [order.address for order in taken[3:]] == [""]
+
+
+def test_a_relay_that_is_away_is_asked_with_one_mail_and_shown_at_its_channel(
+    site, watchers, answers
+):
+    given, taken = answers
+    given.append(ChannelUnavailable("the relay h:25 did not answer"))
+    watchers(5)
+    delivered(site)
+    assert (taken, given, site.states().count(PENDING)) == ([], [], 5)
+    assert [each.tries for each in site.rows()].count(1) == 1
+    assert failing(site) == "the relay h:25 did not answer"
+    site.deliverer._relay._closed_until = 0.0
+    delivered(site)
+    assert (len(taken), failing(site)) == (4, None)
+
+
+@pytest.mark.parametrize("error", [RecipientRefused, RecipientPutOff])
+def test_what_is_of_one_address_holds_up_no_other_and_is_no_fault_of_the_relay(
+    site, watchers, answers, error
+):
+    given, _taken = answers
+    given += [error("the relay does not take every recipient")] * 3
+    watchers(3)
+    delivered(site)
+    assert (given, failing(site)) == ([], None)
+
+
+def test_a_relay_that_falls_silent_with_a_mail_is_given_no_other_meanwhile(site, watchers, answers):
+    given, taken = answers
+    given.append(ChannelUnknown("the relay did not confirm it"))
+    watchers(3)
+    delivered(site)
+    assert (sorted(site.states()), taken) == ([PENDING, PENDING, UNKNOWN], [])
+    assert failing(site) == "the relay did not confirm it"
+
+
+def test_a_relay_that_hangs_holds_up_no_channel(site, watchers, submitted, monkeypatch):
+    is_told, is_over = threading.Event(), threading.Event()
+
+    def hand_over(order, _settings) -> None:
+        if order.kind == "mail":
+            is_over.wait(30)
+            raise ChannelUnavailable("it hangs")
+        is_told.set()
+
+    monkeypatch.setattr(delivering, "hand_over", hand_over)
+    watchers(6)
+    site.deliverer.start_due()
+    site.channel()
+    site.rule(what="event", name="prodtask_submitted")
+    site.announce(submitted("t2"))
+    site.take()
+    site.deliverer.start_due()
+    assert is_told.wait(20)
+    is_over.set()
+    site.deliverer.close()

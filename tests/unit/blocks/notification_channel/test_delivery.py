@@ -8,16 +8,16 @@ from blocks.notification_channel.errors import ChannelUnavailable, ChannelUnknow
 
 
 @pytest.mark.parametrize(
-    ("kind", "was_begun", "is_late", "error"),
+    ("steps", "is_late", "error"),
     [
-        ("slack", False, True, ChannelUnavailable),
-        ("slack", False, False, ChannelUnavailable),
-        ("slack", True, True, ChannelUnavailable),
-        ("slack", True, False, ChannelUnknown),
-        ("mail", True, True, ChannelUnknown),
+        ([], True, ChannelUnavailable),
+        ([], False, ChannelUnavailable),
+        (["requesting"], True, ChannelUnavailable),
+        (["requesting"], False, ChannelUnknown),
+        (["handing_over"], True, ChannelUnknown),
     ],
 )
-def test_what_may_have_been_taken_is_unknown(kind, was_begun, is_late, error):
-    order = Order(kind=kind, url="x:y", title="", plain="", markdown="", key="k")
-    said = [{"step": "handing_over"}] if was_begun else []
+def test_what_may_have_been_taken_is_unknown(steps, is_late, error):
+    order = Order(kind="apprise", url="x:y", title="", plain="", markdown="", key="k")
+    said = [{"step": each} for each in steps]
     assert type(delivery._unfinished(order, said, is_late=is_late)) is error

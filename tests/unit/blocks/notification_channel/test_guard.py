@@ -14,6 +14,8 @@ from blocks.notification_channel.guard import AddressRefused, is_refused
         "127.0.0.1", "127.8.8.8", "0.0.0.0", "::", "::1", "169.254.169.254", "169.254.0.7",
         "fe80::1", "fe80::1%eth0", "fd00:ec2::254", "100.100.100.200", "::ffff:127.0.0.1",
         "::ffff:169.254.169.254", "64:ff9b::7f00:1", "2002:7f00:1::", "224.0.0.1",
+        "0.0.0.5", "::127.0.0.1", "168.63.129.16", "192.0.0.192", "fd20:ce::254", "fd00:ec2::23",
+        "fd00:42::42", "169.254.170.2",
     ],
 )  # fmt: skip
 def test_this_machine_and_metadata_are_refused(address):

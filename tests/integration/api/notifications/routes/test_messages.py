@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from flows.common.callers import Scope
+from flows.common.database import now
 from flows.notifications.domain.words import DeliveryState, Outcome
 from tests.support.notifications import tell
 
@@ -29,6 +30,27 @@ def test_one_sees_one_s_own_and_what_one_s_rules_told_and_an_operator_all(as_, a
     assert listed(api) == [by_rule, own]
     assert api.get(f"{PATH}{other}/").status_code == 404
     assert listed(as_("otto", Scope.OPERATE)) == [other, by_rule, own]
+
+
+def test_what_a_delivery_met_is_shown_to_those_who_may_operate(as_, api, database):
+    met = {
+        "state": DeliveryState.FAILED,
+        "handed_over_at": now(),
+        "error": "the relay h:25 is away",
+    }
+    number = tell(database.ops_engine, "a", **met)
+    before = tell(database.ops_engine, "b", state=DeliveryState.FAILED, error="no address")
+    operator = as_("otto", Scope.OPERATE)
+
+    def errors(client: httpx.Client) -> list[str | None]:
+        listed = [each["error"] for each in client.get(PATH).json()["results"]]
+        ones = [client.get(f"{PATH}{each}/").json()["error"] for each in (before, number)]
+        assert listed == ones
+        assert ("h:25" in client.get("/notifications/").text) == ("the relay" in str(listed))
+        return listed
+
+    assert errors(api) == ["no address", None]
+    assert errors(operator) == ["no address", "the relay h:25 is away"]
 
 
 def test_a_filter_and_a_page_choose(api, database):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from flows.notifications.domain import safety, texts
@@ -12,7 +14,7 @@ HOSTILE = [
     "[click](https://evil.example)", "**bold** _it_ ~~x~~ `code` ``` fence", "![x](http://e/p.png)",
     "https://evil.example/preview", "a\nb\r\n# title", "\x00\x1b[31m\x07", "\u202egnp.exe",
     "zero\u200bwidth\ufeff", "\ud800 half", "x" * 100_000, "| a | b |\n|---|", "&lt;&amp;",
-    "`@here`", "``@here``",
+    "`@here`", "``@here``", "[x](//evil.example)", "www.evil.example", "\\`_x_",
 ]  # fmt: skip
 
 
@@ -58,6 +60,21 @@ def test_foreign_text_is_harmless_in_every_field(text):
         assert not any(each in said for each in ("\x00", "\u202e", "\ufeff", "\u200b", "http://e"))
         assert "https://evil" not in said
         assert len(said.encode()) < 20_000
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_where_markdown_may_be_rendered_foreign_text_is_outside_of_no_code_span(text):
+    body = dict.fromkeys(("requester", "owner", "campaign", "step", "reason"), text)
+    hostile = told(subject=text, title=text, body={**body, "text": "failed"})
+    message = texts.message_of(hostile, base_url="https://m.example.org")
+    for said in (message.quoted, message.markdown):
+        outside = re.sub("`[^`]*`", "", said).replace("**submit task failed**", "")
+        assert not any(each in outside for each in "`*_~[]()#|&\\")
+
+
+def test_a_link_is_broken_where_code_spans_are_not_known():
+    line = safety.plain("[x](//evil.example) www.evil.example WWW.evil.example [x]: //e", 300)
+    assert not any(each in line for each in ("](", "www.", "WWW.", "]:"))
 
 
 @pytest.mark.parametrize("text", HOSTILE)
