@@ -69,9 +69,9 @@ def claim(engine: Engine, worker: str = "w", limit: int = 100) -> list[Request]:
         return claiming.claim(session, worker=worker, limit=limit, lease_seconds=LEASE_SECONDS)
 
 
-def claimed(engine: Engine) -> Claim:
+def claimed(engine: Engine, name: str = "a") -> Claim:
     """A new request, claimed; the attempt that holds it."""
-    accept(engine)
+    accept(engine, name)
     (request,) = claim(engine)
     return Claim(request.id, request.attempts, uuid.uuid4())
 
