@@ -67,9 +67,8 @@ def test_a_watch_that_is_true_already_tells_whose_task_it_is_and_what_panda_says
     pcs = Pcs(api)
     pcs.make_ready("t1", sample="")
     pcs.record("t1", jedi_task_id=4711)
-    pcs.good(
-        "POST", "prod-tasks/t1/record-status/", {"jedi_task_id": 4711, "panda_status": "broken"}
-    )
+    seen = {"jedi_task_id": 4711, "panda_status": "broken"}
+    pcs.good("POST", "prod-tasks/record-status/", seen, name="t1")
     site.take()
     for watch_for in ("failed", "ended", "submitted"):
         site.watch("task", "t1", watch_for)
