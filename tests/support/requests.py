@@ -76,6 +76,18 @@ def claimed(engine: Engine, name: str = "a") -> Claim:
     return Claim(request.id, request.attempts, uuid.uuid4())
 
 
+def over(engine: Engine) -> Claim:
+    """A request of nobody's that is over, and the attempt that did it."""
+    done = Request(
+        action="another", parameters={}, requested_by="me", source="test",
+        state=RequestState.COMPLETED, finished_at=func.now(),
+    )  # fmt: skip
+    with transaction(engine) as session:
+        session.add(done)
+        session.flush()
+        return Claim(done.id, 1, uuid.uuid4())
+
+
 def claimed_ids(
     engine: Engine, limit: int, background: int | None = None, **more: Any
 ) -> list[int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select, text
+from sqlalchemy import Engine, select
 
 from deployments.notifier.delivering import Deliverer, directory_of
 from deployments.notifier.taking import Taker
@@ -26,13 +25,10 @@ from flows.notifications.repository import channels, outbox, wishes
 from flows.notifications.schemas import RuleForm, WatchForm
 from flows.submission import messages
 from tests.databases import Database
+from tests.support import requests
 from tests.support.requests import ACTION
 
 ANNA = on_ops_side("anna")
-_REQUEST = text("""
-    INSERT INTO request (action, parameters, requested_by, source, state, created_at)
-    VALUES ('another', '{}', 'me', 'test', 'running', now()) RETURNING id
-""")
 
 
 @dataclass
@@ -49,9 +45,8 @@ class Site:
 
     @cached_property
     def claim(self) -> Claim:
-        """An attempt at a request that does not end, which what is announced belongs to."""
-        with transaction(self.engine) as session:
-            return Claim(session.scalar(_REQUEST) or 0, 1, uuid.uuid4())
+        """What is announced belongs to it: only that is told."""
+        return requests.over(self.engine)
 
     def set(self, **values: object) -> None:
         self.monkeypatch.setenv("PRODOPS_STATE_DIR", str(self.directory))

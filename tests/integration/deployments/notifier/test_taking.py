@@ -203,6 +203,16 @@ def test_what_a_peer_says_is_told_by_no_rule_and_spends_no_watch(site, body):
         assert len(wishes.watches_of(session, "anna", is_live=True)) == 3
 
 
+def test_what_is_posted_over_rest_is_a_peer_s(api, site):
+    site.channel(is_open_to_watchers=True)
+    site.rule(what="event")
+    site.watch("task", "t1", "failed")
+    for body in FORGED[1:]:
+        assert api.post("/api/messages/", json=body).is_success
+    site.take()
+    assert site.rows() == []
+
+
 def edit(site) -> None:
     with transaction(site.engine) as session:
         session.execute(text("UPDATE pcs_prod_task SET priority = coalesce(priority, 0) + 1"))
