@@ -14,7 +14,11 @@ from flows.notifications.domain.words import Outcome, Severity, What
 
 @dataclass(frozen=True, kw_only=True)
 class AlarmFacts:
-    """An alarm, and the event that announces its begin or its end."""
+    """An alarm, and the event that announces its begin or its end.
+
+    Attributes:
+        seconds: How long it lasted; None: it has only begun.
+    """
 
     event_id: int
     at: datetime
@@ -29,6 +33,7 @@ class AlarmFacts:
     text: str
     action_taken: str
     request_id: int | None
+    seconds: float | None
 
 
 def of_alarm(alarm: AlarmFacts) -> Happening:
@@ -44,6 +49,7 @@ def of_alarm(alarm: AlarmFacts) -> Happening:
         subject=alarm.about,
         owner=alarm.owner,
         campaign=alarm.campaign,
+        seconds=alarm.seconds,
         reason=". ".join(filter(None, said)),
         severity=Severity.INFO if alarm.is_over else alarm.severity,
         links=tuple(_links(alarm)),

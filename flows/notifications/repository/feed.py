@@ -187,8 +187,8 @@ def facts_of(
 ) -> Iterator[EventFacts]:
     """What there is to say of these events, with what is known of their requests and tasks.
 
-    Only what belongs to a request is ours: a peer may send a message of any type, with any sender,
-    and no more than a type.
+    Only what belongs to a request is ours: a peer may send a message of any type and with any
+    sender, but it belongs to no request.
     """
     ours = [
         (each, each.payload, known[each.request_id])
@@ -225,12 +225,14 @@ def alarms_of(session: Session, seen: Sequence[Seen]) -> Iterator[AlarmFacts]:
 
 def _alarm(event: Seen, episode: AlarmEpisode, *, is_over: bool) -> AlarmFacts:
     names = ("key", "rule_id", "kind", "about", "owner", "campaign", "text", "action_taken")
+    lasted = (episode.ended_at or event.at) - episode.began_at
     return AlarmFacts(
         event_id=event.id,
         at=event.at,
         is_over=is_over,
         severity=Severity(episode.severity),
         request_id=episode.request_id,
+        seconds=lasted.total_seconds() if is_over else None,
         **{name: getattr(episode, name) for name in names},
     )
 

@@ -66,6 +66,16 @@ def test_an_alarm_is_told_when_it_begins_and_when_it_is_over_and_not_between(sit
     assert "Rucio is away" in rows[0].body["reason"]
 
 
+def test_the_end_of_an_alarm_says_how_long_it_lasted(site):
+    site.channel()
+    site.rule(what="alarm", name="sweep_failed")
+    for error, hours in (("away", 0), (None, 3)):
+        sweep(site, error)
+        Alarms(site.engine).look(AT + timedelta(hours=hours))
+    site.take()
+    assert [row.body.get("seconds") for row in site.rows()] == [None, 10800]
+
+
 def test_an_alarm_that_comes_again_is_told_again(site):
     site.channel()
     site.rule(what="alarm", name="sweep_failed")
