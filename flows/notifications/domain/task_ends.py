@@ -23,6 +23,7 @@ class TaskFacts:
     Attributes:
         panda_status: The attempt's state at PanDA; empty: none is known.
         at: When that was recorded.
+        changed_at: When the task itself last changed, such as to its status.
         inputs_failed: How many of its inputs have failed for good, where PanDA says it.
     """
 
@@ -33,6 +34,7 @@ class TaskFacts:
     jedi_task_id: int | None
     panda_status: str
     at: datetime
+    changed_at: datetime
     inputs: int | None = None
     inputs_failed: int | None = None
 
@@ -42,9 +44,8 @@ def of_task_end(task: TaskFacts) -> Happening:
     failed = task.status == _FAILED
     outcome = Outcome.FAILED if failed else Outcome.COMPLETED
     told = WatchFor.FAILED if failed else WatchFor.COMPLETE
-    moment = task.at.timestamp()
     return Happening(
-        key=f"task:{task.name}:{task.jedi_task_id}:{outcome}:{moment}",
+        key=f"task:{task.name}:{task.jedi_task_id}:{outcome}:{task.changed_at.timestamp()}",
         names=((What.EVENT, EVENT),),
         outcome=outcome,
         at=task.at,

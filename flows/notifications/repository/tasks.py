@@ -23,7 +23,7 @@ _TASKS: Final = """
     SELECT task.name, task.status, task.created_by AS owner,
            coalesce(campaign.name, '') AS campaign, task.panda_task_id AS jedi_task_id,
            coalesce(attempt.status_snapshot, '') AS panda_status,
-           coalesce(attempt.updated_at, task.updated_at) AS at,
+           coalesce(attempt.updated_at, task.updated_at) AS at, task.updated_at AS changed_at,
            CASE WHEN jsonb_typeof(attempt.metadata -> 'inputs') = 'number'
                 THEN (attempt.metadata ->> 'inputs')::int END AS inputs,
            CASE WHEN jsonb_typeof(attempt.metadata -> 'inputs_failed') = 'number'

@@ -218,8 +218,11 @@ def edit(site) -> None:
         session.execute(text("UPDATE pcs_prod_task SET priority = coalesce(priority, 0) + 1"))
 
 
-@pytest.mark.parametrize(("state", "told"), [("finished", "is complete"), ("failed", "has failed")])
-def test_a_task_s_end_at_panda_is_told_once_to_rules_and_watches(api, site, state, told):
+@pytest.mark.parametrize(
+    ("state", "told", "more"),
+    [("finished", "is complete", "done"), ("failed", "has failed", "broken")],
+)
+def test_a_task_s_end_at_panda_is_told_once_to_rules_and_watches(api, site, state, told, more):
     site.channel(is_open_to_watchers=True)
     site.rule(what="event", name="prodtask_changed", owner="tester")
     pcs = Pcs(api)
@@ -235,6 +238,8 @@ def test_a_task_s_end_at_panda_is_told_once_to_rules_and_watches(api, site, stat
     assert (row.title, row.body["owner"]) == (f"prodtask_changed t1 {told}", "tester")
     assert "7 of its 100 inputs" in row.body["reason"]
     edit(site)
+    pcs.good("POST", "prod-tasks/record-status/", seen | {"panda_status": more}, name="t1")
+    site.say({"msg_type": "prodtask_changed"})
     site.take()
     assert len(site.rows()) == 1
 
