@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection
-from functools import cache
 from typing import Final
 
 from sqlalchemy.orm import Session
 
-from api.http import folders
 from api.notifications import views
 from api.notifications.views import WatchList
 from blocks.errors import Invalid, Refused
 from flows.common import actions
 from flows.common.callers import Caller, Scope
-from flows.common.messages import msg_type_of, of_capabilities
-from flows.common.run_states import LIFECYCLE
+from flows.notifications.domain import announced, task_ends
 from flows.notifications.domain.words import SubjectKind, What
 from flows.notifications.models import Rule, Watch
 from flows.notifications.repository import channels, wishes
@@ -34,12 +31,9 @@ NO_ADDRESS: Final = (
 )
 
 
-@cache
 def event_types() -> tuple[str, ...]:
-    """The types of events that a rule may be about, in order."""
-    ours = {msg_type_of(each) for each in of_capabilities()}
-    web = {msg_type_of(form) for module in folders.modules("messages") for form in module.EVENTS}
-    return tuple(sorted({*ours, *web, *LIFECYCLE} - {"alarm"}))
+    """The types of events that a rule may be about, in order: those that are told."""
+    return tuple(sorted({*announced.TYPES, task_ends.EVENT}))
 
 
 def visible_rules(session: Session, caller: Caller) -> list[tuple[Rule, str | None]]:

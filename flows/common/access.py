@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import delete, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
@@ -157,11 +157,15 @@ def list_users(session: Session) -> list[ApiUser]:
 
 
 def scopes_of(session: Session, name: str) -> frozenset[Scope]:
-    """What a user may do now: by a token that is not revoked, or as a proxied user who was set.
+    """What a user may do now: by a token that is good, or as a proxied user who was set.
 
     For what the ops side does in the user's name later; who asks now shows a proof.
     """
-    tokens = select(ApiToken.scopes).where(ApiToken.owner == name, ApiToken.revoked_at.is_(None))
+    tokens = select(ApiToken.scopes).where(
+        ApiToken.owner == name,
+        ApiToken.revoked_at.is_(None),
+        or_(ApiToken.expires_at.is_(None), ApiToken.expires_at > func.now()),
+    )
     held = {each for scopes in session.scalars(tokens) for each in scopes}
     if (user := session.get(ApiUser, name)) is not None:
         held |= set(user.scopes) & set(policy(session).proxied_ceiling)

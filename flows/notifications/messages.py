@@ -35,9 +35,7 @@ class Alarm(Announcement):
     action_taken: str = Field(
         "", description="What was done about it, or why nothing was.", examples=["it was paused"]
     )
-    rule_id: int | None = Field(
-        None, description="The only rule that it is for; absent: all that match.", examples=[3]
-    )
+    rule_id: int = Field(description="The rule that it is for.", examples=[3])
 
 
 EVENTS = (Alarm,)

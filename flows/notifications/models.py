@@ -89,7 +89,7 @@ class Watch(Base):
     """Somebody wants to be told once, when that becomes true; `fired_at`: it was.
 
     `channel_id` null: at their registered address. `is_new`: nobody has looked yet whether it is
-    true already.
+    true already. `notification_id`: what told it last, which may have told another's, too.
     """
 
     __tablename__ = "notification_watch"
@@ -102,6 +102,11 @@ class Watch(Base):
             postgresql_where=text("fired_at IS NULL"),
         ),
         Index("notification_watch_new_idx", "id", postgresql_where=text("is_new")),
+        Index(
+            "notification_watch_told_idx",
+            "username",
+            postgresql_where=text("notification_id IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
@@ -115,6 +120,7 @@ class Watch(Base):
     is_new: Mapped[bool] = mapped_column(server_default=_TRUE)
     created_at: Mapped[datetime] = mapped_column(AwareTime, default=now)
     fired_at: Mapped[datetime | None] = mapped_column(AwareTime)
+    notification_id: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class Address(Base):
@@ -222,6 +228,11 @@ class AlarmEpisode(Base):
             postgresql_where=text("ended_at IS NULL"),
         ),
         Index("notification_alarm_began_at_idx", "began_at"),
+        Index(
+            "notification_alarm_request_idx",
+            "request_id",
+            postgresql_where=text("request_id IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
@@ -236,3 +247,8 @@ class AlarmEpisode(Base):
     request_id: Mapped[int | None] = mapped_column(BigInteger)
     began_at: Mapped[datetime] = mapped_column(AwareTime)
     ended_at: Mapped[datetime | None] = mapped_column(AwareTime)
+
+    @property
+    def key(self) -> str:
+        """What its two events name it by."""
+        return f"{self.kind}:{self.about}:{self.rule_id}:{int(self.began_at.timestamp())}"

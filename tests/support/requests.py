@@ -69,11 +69,23 @@ def claim(engine: Engine, worker: str = "w", limit: int = 100) -> list[Request]:
         return claiming.claim(session, worker=worker, limit=limit, lease_seconds=LEASE_SECONDS)
 
 
-def claimed(engine: Engine) -> Claim:
+def claimed(engine: Engine, name: str = "a") -> Claim:
     """A new request, claimed; the attempt that holds it."""
-    accept(engine)
+    accept(engine, name)
     (request,) = claim(engine)
     return Claim(request.id, request.attempts, uuid.uuid4())
+
+
+def over(engine: Engine) -> Claim:
+    """A request of nobody's that is over, and the attempt that did it."""
+    done = Request(
+        action="another", parameters={}, requested_by="me", source="test",
+        state=RequestState.COMPLETED, finished_at=func.now(),
+    )  # fmt: skip
+    with transaction(engine) as session:
+        session.add(done)
+        session.flush()
+        return Claim(done.id, 1, uuid.uuid4())
 
 
 def claimed_ids(

@@ -14,11 +14,16 @@ from deployments.bench.common.stack import BenchStack, bench_stack, comes_true, 
 from deployments.bench.notifications.sink import Sink
 from flows.common import events
 from flows.common.callers import on_ops_side
-from flows.common.database import transaction
+from flows.common.claims import Claim
+from flows.common.database import now, transaction
+from flows.common.models import Request, RequestState
 from flows.notifications.domain.words import ChannelKind, DeliveryState, What
 from flows.notifications.models import Notification
 from flows.notifications.repository import channels, wishes
 from flows.notifications.schemas import RuleForm
+from flows.submission import messages
+from flows.submission.domain.remarks import Remark
+from flows.submission.models import RemarkKind
 
 _EVENTS: Final = 1000
 _SECONDS: Final = 60.0
@@ -69,16 +74,29 @@ def _make_channel(running: BenchStack, sink: Sink, a_minute: int) -> None:
 
 def _tell(running: BenchStack, sink: Sink) -> None:
     """Announce the events evenly over the minute, and take the channel away for its middle."""
+    claim = _claim(running)
     began = time.monotonic()
     for number in range(_EVENTS):
         due = began + number * _SECONDS / _EVENTS
         time.sleep(max(0.0, due - time.monotonic()))
         sink.is_away = _AWAY[0] <= time.monotonic() - began < _AWAY[1]
-        event = events.message_event({"msg_type": _TYPE}, subject=f"bench.{number:04}")
+        remark = Remark(RemarkKind.SET_ASIDE, f"bench.{number:04}", "", 1, "a remark")
         with transaction(running.engine) as session:
-            events.commit(session, [event])
+            events.commit(session, [messages.remarked(remark, claim)])
     sink.is_away = False
     say(f"{_EVENTS} events in {time.monotonic() - began:.1f} s")
+
+
+def _claim(running: BenchStack) -> Claim:
+    """An attempt at a request that is over, which the events belong to: only such are told."""
+    with transaction(running.engine) as session:
+        done = Request(
+            action="bench", parameters={}, requested_by="bench", source="bench",
+            state=RequestState.COMPLETED, finished_at=now(),
+        )  # fmt: skip
+        session.add(done)
+        session.flush()
+        return Claim(done.id, 1)
 
 
 def _waits(running: BenchStack) -> bool:

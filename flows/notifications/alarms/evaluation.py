@@ -130,14 +130,13 @@ def _end(
 
 
 def _announce(episode: AlarmEpisode, *, is_over: bool) -> NewEvent:
-    began = int(episode.began_at.timestamp())
     about = episode.about or None
     return announcement(
         Alarm,
         None,
         about,
         kind=episode.kind,
-        key=f"{episode.kind}:{episode.about}:{episode.rule_id}:{began}",
+        key=episode.key,
         is_over=is_over,
         severity=episode.severity,
         text="" if is_over else episode.text,

@@ -13,8 +13,7 @@ from typing import Any, Final
 from flows.notifications.domain import pages
 from flows.notifications.domain.ends import end_key
 from flows.notifications.domain.happenings import Fact, Happening, Link
-from flows.notifications.domain.words import Outcome, Severity, SubjectKind, WatchFor, What
-from flows.notifications.messages import ALARM
+from flows.notifications.domain.words import Outcome, SubjectKind, WatchFor, What
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +53,6 @@ class Meaning:
 
 def of_event(event: EventFacts) -> Happening | None:
     """What an event means; None where nobody is to be told of such."""
-    if event.msg_type == ALARM:
-        return _alarm(event)
     meaning = _MEANINGS.get(event.msg_type)
     if meaning is None:
         return None
@@ -241,30 +238,5 @@ _MEANINGS: Final = {
         text="was read from Rucio", outcome=_by_ok, ends=("read_did",), links=_did_page
     ),
 }
-_KEY: Final = 300  # characters; an index has its limit
-TYPES: Final = frozenset({*_MEANINGS, ALARM})
-"""The types of events that somebody can be told of."""
-
-
-def _alarm(event: EventFacts) -> Happening:
-    said = event.payload
-    is_over, about = bool(said.get("is_over")), str(said.get("about") or "")
-    outcome = Outcome.COMPLETED if is_over else Outcome.FAILED
-    severity = str(said.get("severity"))
-    known = Severity(severity) if severity in set(Severity) else Severity.ERROR
-    rule_id = said.get("rule_id")
-    return Happening(
-        key=f"alarm:{str(said.get('key'))[:_KEY]}:{outcome}",
-        names=((What.ALARM, str(said.get("kind") or "")), (What.EVENT, ALARM)),
-        outcome=outcome,
-        at=event.at,
-        text="is over" if is_over else "has begun",
-        subject=about,
-        owner=str(said.get("owner") or ""),
-        campaign=str(said.get("campaign") or ""),
-        reason=". ".join(str(said[key]) for key in ("text", "action_taken") if said.get(key)),
-        severity=Severity.INFO if is_over else known,
-        event_id=event.id,
-        request_id=event.request_id,
-        only_rule=rule_id if isinstance(rule_id, int) else None,
-    )
+TYPES: Final = frozenset(_MEANINGS)
+"""The types of our events that somebody can be told of."""

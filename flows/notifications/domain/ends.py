@@ -22,19 +22,26 @@ _TEXTS: Final = {
 
 @dataclass(frozen=True, kw_only=True)
 class RequestFacts:
-    """What the row of a request says, and the last step that its events told of."""
+    """What the row of a request says, and the last step that its events told of.
+
+    Attributes:
+        state: As it is now.
+        alarm_rules: The rules of the alarms because of which it was asked for.
+    """
 
     id: int
     action: str
     subject: str
     requested_by: str
     parameters: Mapping[str, Any]
+    state: RequestState
     error: str
     created_at: datetime
     finished_at: datetime | None
     step: str = ""
     owner: str = ""
     campaign: str = ""
+    alarm_rules: frozenset[int] = frozenset()
 
 
 def end_key(request_id: int, outcome: Outcome) -> str:
@@ -68,6 +75,7 @@ def of_request(facts: RequestFacts, state: RequestState, at: datetime) -> Happen
         links=_links(facts),
         facts=_facts(facts.id, outcome),
         request_id=facts.id,
+        also_rules=facts.alarm_rules,
     )
 
 

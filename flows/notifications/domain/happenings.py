@@ -50,6 +50,7 @@ class Happening:
         links: Pages about it.
         facts: What has become true by it.
         only_rule: The rule that it is for alone; None: whichever matches.
+        also_rules: Rules that it is for whatever their conditions, and then for its owner, too.
     """
 
     key: str
@@ -70,6 +71,7 @@ class Happening:
     event_id: int | None = None
     request_id: int | None = None
     only_rule: int | None = None
+    also_rules: frozenset[int] = frozenset()
 
     @property
     def what(self) -> What:
@@ -135,6 +137,7 @@ def _with(first: Happening, other: Happening) -> Happening:
         first,
         names=tuple(dict.fromkeys((*first.names, *other.names))),
         facts=first.facts | other.facts,
+        also_rules=first.also_rules | other.also_rules,
         links=tuple(links.values()),
         owner=first.owner or other.owner,
         campaign=first.campaign or other.campaign,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -30,7 +30,13 @@ class RuleFacts:
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
-        return re.compile(fnmatch.translate(self.subject))
+        # Of a glob, only * and ? are meant: [ stands for itself.
+        return re.compile(fnmatch.translate(self.subject.replace("[", "[[]")))
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is on what is its author's own, as the database sees it (migration 0019)."""
+        return self.what is not What.ALARM and self.author in {self.owner, self.requester}
 
     def matches(self, happening: Happening) -> bool:
         """Whether its conditions hold; its name is looked at by `Rules`."""
@@ -52,13 +58,15 @@ class RuleFacts:
 class Rules:
     """Rules, found by what they are about."""
 
-    rules: Iterable[RuleFacts]
+    rules: Sequence[RuleFacts]
     _by_name: dict[tuple[What, str], list[RuleFacts]] = field(init=False)
+    _by_id: dict[int, RuleFacts] = field(init=False)
 
     def __post_init__(self) -> None:
         self._by_name = defaultdict(list)
         for each in self.rules:
             self._by_name[each.what, each.name].append(each)
+        self._by_id = {each.id: each for each in self.rules}
 
     def matching(self, happening: Happening) -> Iterator[RuleFacts]:
         """The rules that a happening matches."""
@@ -67,3 +75,4 @@ class Rules:
                 for each in self._by_name.get(wanted, ()):
                     if each.matches(happening):
                         yield each
+        yield from (self._by_id[each] for each in happening.also_rules if each in self._by_id)

@@ -32,6 +32,16 @@ def campaign(name: str) -> Link:
     return Link(text="catalog", path=f"/pcs/catalog/?campaign={quote(name, safe='')}")
 
 
+def path(requested: str) -> Link:
+    """The catalog's entries of a requested path."""
+    return Link(text="catalog", path=f"/pcs/catalog/?q={quote(requested, safe='')}")
+
+
+def system() -> Link:
+    """The page of the system."""
+    return Link(text="system", path="/system/")
+
+
 def report(report_id: int) -> Link:
     """A completion report."""
     return Link(text="report", path=f"/pcs/reports/{report_id}/")

@@ -5,7 +5,8 @@ PCS's and provenance's tables are other capabilities': they meet here in the dat
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final
@@ -14,6 +15,7 @@ from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session
 
+from flows.common.database import among
 from flows.common.standing import AWAY_SECONDS
 from flows.notifications.alarms.conditions import (
     Credential,
@@ -24,6 +26,7 @@ from flows.notifications.alarms.conditions import (
 )
 from flows.notifications.models import AlarmEpisode
 
+_LARGEST: Final = 2**63
 # The attempt that the task points to; its counts are those of the last sync.
 _TASKS = text("""
     SELECT task.name, attempt.jedi_task_id, attempt.status_snapshot AS status,
@@ -91,9 +94,17 @@ def _credentials(workers: list[dict[str, Any]]) -> list[Credential]:
     for worker in workers:
         for each in _said(worker["details"]):
             known = found.get(each.kind)
-            if known is None or (known.problem is None and each.problem is not None):
+            if known is None or _badness(each) > _badness(known):
                 found[each.kind] = each
     return list(found.values())
+
+
+def _badness(credential: Credential) -> tuple[bool, float]:
+    """How bad it is: a problem before an end, and an early end before a late one or none."""
+    until = credential.not_after
+    expires = until is not None and not credential.is_renewed
+    moment = until.timestamp() if expires and until is not None else math.inf
+    return credential.problem is not None, -moment
 
 
 def _said(details: Mapping[str, Any]) -> Iterator[Credential]:
@@ -118,6 +129,15 @@ def _of(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
 def open_episodes(session: Session) -> list[AlarmEpisode]:
     """The alarms that are not over."""
     return list(session.scalars(select(AlarmEpisode).where(AlarmEpisode.ended_at.is_(None))))
+
+
+def of_rules(session: Session, rule_ids: Collection[object]) -> list[AlarmEpisode]:
+    """The alarms of these rules, over or not, the newest last; what is no number names no rule."""
+    numbers = {each for each in rule_ids if isinstance(each, int) and abs(each) < _LARGEST}
+    if not numbers:
+        return []
+    wanted = select(AlarmEpisode).where(among(AlarmEpisode.rule_id, numbers))
+    return list(session.scalars(wanted.order_by(AlarmEpisode.id)))
 
 
 def begin(session: Session, **columns: Any) -> AlarmEpisode | None:

@@ -1,11 +1,8 @@
-"""What happened since the position: ends of requests, and events. Nothing here commits.
-
-PCS's and provenance's tables are other capabilities': they meet here in the database alone.
-"""
+"""What happened since the position: ends of requests, and events. Nothing here commits."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -18,9 +15,13 @@ from flows.common import events
 from flows.common.database import among
 from flows.common.models import Event, Request, RequestState
 from flows.notifications.domain import safety
+from flows.notifications.domain.alarmed import AlarmFacts
 from flows.notifications.domain.announced import EventFacts
 from flows.notifications.domain.ends import RequestFacts
-from flows.notifications.models import NotificationPosition, RequestEnd
+from flows.notifications.domain.words import Severity
+from flows.notifications.messages import ALARM
+from flows.notifications.models import AlarmEpisode, NotificationPosition, RequestEnd
+from flows.notifications.repository import alarms, tasks
 
 _NAME: Final = "events"
 _STEPS = text("""
@@ -28,10 +29,9 @@ _STEPS = text("""
     FROM event WHERE request_id = ANY (:ids) AND msg_type LIKE '%progress'
     ORDER BY request_id, id DESC
 """)
-_TASKS = text("""
-    SELECT task.name, task.created_by AS owner, coalesce(campaign.name, '') AS campaign
-    FROM pcs_prod_task AS task LEFT JOIN pcs_campaign AS campaign ON campaign.id = task.campaign_id
-    WHERE task.name = ANY (:names)
+_ALARM_RULES = text("""
+    SELECT request_id, array_agg(DISTINCT rule_id) AS rules
+    FROM notification_alarm WHERE request_id = ANY (:ids) GROUP BY request_id
 """)
 
 
@@ -104,7 +104,19 @@ def advance(session: Session, event_id: int) -> None:
 def ends(session: Session, limit: int) -> list[Ended]:
     """The oldest ends of requests that were not looked at."""
     rows = session.scalars(select(RequestEnd).order_by(RequestEnd.id).limit(limit))
-    return [Ended(row.id, row.request_id, RequestState(row.state), row.at) for row in rows]
+    return [_ended(row) for row in rows]
+
+
+def _ended(row: RequestEnd) -> Ended:
+    return Ended(row.id, row.request_id, RequestState(row.state), row.at)
+
+
+def ends_of(session: Session, request_ids: Collection[int], known: Sequence[Ended]) -> list[Ended]:
+    """The ends of these requests that were not looked at, besides those that are known."""
+    if not request_ids:
+        return []
+    rows = session.scalars(select(RequestEnd).where(among(RequestEnd.request_id, request_ids)))
+    return [each for each in map(_ended, rows) if each not in known]
 
 
 def forget_ends(session: Session, seen: Sequence[Ended]) -> None:
@@ -141,12 +153,17 @@ def requests(session: Session, ids: Collection[int]) -> dict[int, RequestFacts]:
     rows = session.scalars(select(Request).where(among(Request.id, list(ids)))).all()
     failed = [each.id for each in rows if each.state != RequestState.COMPLETED]
     steps = {row.request_id: row.step for row in session.execute(_STEPS, {"ids": failed})}
-    tasks = _tasks(session, (str(each.parameters.get("task_name") or "") for each in rows))
-    return {each.id: _facts(each, steps.get(each.id), tasks) for each in rows}
+    rules = {row.request_id: row.rules for row in session.execute(_ALARM_RULES, {"ids": list(ids)})}
+    owners = tasks.owners(session, (str(each.parameters.get("task_name") or "") for each in rows))
+    return {
+        each.id: _facts(each, steps.get(each.id), owners, rules.get(each.id, ())) for each in rows
+    }
 
 
-def _facts(row: Request, step: str | None, tasks: dict[str, tuple[str, str]]) -> RequestFacts:
-    owner, campaign = tasks.get(str(row.parameters.get("task_name") or ""), ("", ""))
+def _facts(
+    row: Request, step: str | None, owners: dict[str, tuple[str, str]], rules: Iterable[int]
+) -> RequestFacts:
+    owner, campaign = owners.get(str(row.parameters.get("task_name") or ""), ("", ""))
     named = row.parameters.get("campaign")
     return RequestFacts(
         id=row.id,
@@ -154,49 +171,72 @@ def _facts(row: Request, step: str | None, tasks: dict[str, tuple[str, str]]) ->
         subject=row.subject or "",
         requested_by=row.requested_by,
         parameters=row.parameters,
+        state=RequestState(row.state),
         error=row.error or "",
         created_at=row.created_at,
         finished_at=row.finished_at,
         step=step or "",
         owner=owner,
         campaign=campaign or (named if isinstance(named, str) else ""),
+        alarm_rules=frozenset(rules),
     )
 
 
 def facts_of(
     session: Session, seen: Sequence[Seen], known: dict[int, RequestFacts]
 ) -> Iterator[EventFacts]:
-    """What there is to say of these events, with what is known of their requests and tasks."""
-    wanted = [each for each in seen if each.payload is not None]
-    names = (_task_of(each.payload or {}) for each in wanted)
-    tasks = _tasks(session, names)
-    for each in wanted:
-        payload = each.payload or {}
-        request = known.get(each.request_id) if each.request_id is not None else None
-        owner, campaign = tasks.get(_task_of(payload), ("", ""))
+    """What there is to say of these events, with what is known of their requests and tasks.
+
+    Only what belongs to a request is ours: a peer may send a message of any type and with any
+    sender, but it belongs to no request.
+    """
+    ours = [
+        (each, each.payload, known[each.request_id])
+        for each in seen
+        if each.payload is not None and each.request_id in known
+    ]
+    owners = tasks.owners(session, (_task_of(payload) for _, payload, _ in ours))
+    for each, payload, request in ours:
+        owner, campaign = owners.get(_task_of(payload), ("", ""))
         yield EventFacts(
             id=each.id,
             msg_type=each.msg_type,
             at=each.at,
             subject=each.subject,
             payload=payload,
-            request_id=each.request_id,
-            action="" if request is None else request.action,
-            requested_by="" if request is None else request.requested_by,
+            request_id=request.id,
+            action=request.action,
+            requested_by=request.requested_by,
             owner=owner,
             campaign=campaign,
         )
 
 
+def alarms_of(session: Session, seen: Sequence[Seen]) -> Iterator[AlarmFacts]:
+    """The alarms that these events announce, as the database has them: peers announce none."""
+    said = [(each, each.payload) for each in seen if each.payload and each.msg_type == ALARM]
+    numbers = [payload.get("rule_id") for _, payload in said]
+    known = {each.key: each for each in alarms.of_rules(session, numbers)}
+    for event, payload in said:
+        episode, is_over = known.get(str(payload.get("key"))), bool(payload.get("is_over"))
+        if episode is not None and (episode.ended_at is not None or not is_over):
+            yield _alarm(event, episode, is_over=is_over)
+
+
+def _alarm(event: Seen, episode: AlarmEpisode, *, is_over: bool) -> AlarmFacts:
+    names = ("key", "rule_id", "kind", "about", "owner", "campaign", "text", "action_taken")
+    lasted = (episode.ended_at or event.at) - episode.began_at
+    return AlarmFacts(
+        event_id=event.id,
+        at=event.at,
+        is_over=is_over,
+        severity=Severity(episode.severity),
+        request_id=episode.request_id,
+        seconds=lasted.total_seconds() if is_over else None,
+        **{name: getattr(episode, name) for name in names},
+    )
+
+
 def _task_of(payload: dict[str, Any]) -> str:
     name = payload.get("task_name")
     return name if isinstance(name, str) else ""
-
-
-def _tasks(session: Session, names: Iterator[str]) -> dict[str, tuple[str, str]]:
-    """Owner and campaign of tasks, by their names."""
-    wanted = [each for each in set(names) if each]
-    if not wanted:
-        return {}
-    rows = session.execute(_TASKS, {"names": wanted})
-    return {row.name: (row.owner, row.campaign) for row in rows}

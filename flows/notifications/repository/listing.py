@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, aliased
 
 from blocks.errors import NotFound
 from flows.notifications.domain.words import DeliveryState, Outcome
-from flows.notifications.models import Notification, Rule
+from flows.notifications.models import Notification, Rule, Watch
 
 
 class NotificationNotFound(NotFound):
@@ -87,5 +87,9 @@ def _may_see(username: str) -> ColumnElement[bool]:
 
 def _is_of(row: type[Notification], username: str) -> ColumnElement[bool]:
     written = select(Rule.id).where(Rule.author == username)
+    # Two watchers of one thing are told by one message to their channel.
+    told = select(Watch.notification_id).where(
+        Watch.username == username, Watch.notification_id.is_not(None)
+    )
     is_to_them = and_(row.channel_id.is_(None), row.recipient == username)
-    return or_(row.username == username, is_to_them, row.rule_id.in_(written))
+    return or_(row.username == username, is_to_them, row.rule_id.in_(written), row.id.in_(told))

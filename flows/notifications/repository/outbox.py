@@ -60,12 +60,6 @@ def addresses(session: Session, usernames: Sequence[str]) -> dict[str, str]:
     return {name: email for name, email in session.execute(rows)}  # noqa: C416
 
 
-def channel_names(session: Session) -> dict[int, str]:
-    """The names of the channels, by their number."""
-    rows = session.execute(select(Channel.id, Channel.name))
-    return {key: name for key, name in rows}  # noqa: C416
-
-
 def mail_channel(session: Session, name: str) -> int | None:
     """The channel that mail to users' own addresses goes through: the named, or the only one."""
     mail = select(Channel.id).where(Channel.kind == ChannelKind.MAIL, Channel.is_enabled)

@@ -36,12 +36,17 @@ class LiveWatch:
         return self.kind, self.subject, self.watch_for
 
 
+# A channel may have been closed to watchers since.
+_TOLD = """
+    (channel_id IS NULL
+     OR channel_id IN (SELECT id FROM notification_channel WHERE is_open_to_watchers))
+"""
 _COLUMNS = "w.id, w.username, w.kind, w.subject, w.watch_for, w.channel_id"
 _OF_FACTS = text(f"""
     SELECT {_COLUMNS}
     FROM unnest(cast(:kinds AS text[]), cast(:subjects AS text[])) AS said (kind, subject)
     JOIN notification_watch AS w ON w.kind = said.kind AND w.subject = said.subject
-    WHERE w.fired_at IS NULL
+    WHERE w.fired_at IS NULL AND {_TOLD}
 """)  # noqa: S608 - of constants
 # Each gives the live watches of a kind that hold as the database stands.
 _HOLDING: Final[dict[SubjectKind, str]] = {
@@ -81,7 +86,7 @@ _HOLDING: Final[dict[SubjectKind, str]] = {
                                ELSE request.state IN ('completed', 'failed', 'cancelled') END
     """,
 }
-_LIVE = "SELECT * FROM notification_watch WHERE fired_at IS NULL AND kind = :kind"
+_LIVE = f"SELECT * FROM notification_watch WHERE fired_at IS NULL AND kind = :kind AND {_TOLD}"  # noqa: S608
 
 
 def _statement(kind: SubjectKind, narrowed: str) -> TextClause:
@@ -95,6 +100,12 @@ _OF_SUBJECTS: Final = {
 }
 _NEW: Final = {kind: _statement(kind, "AND is_new") for kind in SubjectKind}
 _SETTLE_NEW = text("UPDATE notification_watch SET is_new = false WHERE id = ANY (:ids)")
+_NOTE_TOLD = text("""
+    UPDATE notification_watch SET notification_id = notification.id
+    FROM unnest(cast(:ids AS bigint[]), cast(:keys AS text[])) AS told (id, key)
+    JOIN notification ON notification.dedup_key = told.key
+    WHERE notification_watch.id = told.id
+""")
 _NEW_IDS = text("SELECT id, kind FROM notification_watch WHERE is_new ORDER BY id LIMIT :limit")
 
 
@@ -120,7 +131,8 @@ def holding_already(session: Session, limit: int) -> list[LiveWatch]:
     """The new watches that hold already; all that were looked at are new no more."""
     new = session.execute(_NEW_IDS, {"limit": limit}).all()
     found = []
-    for kind in {SubjectKind(row.kind) for row in new}:
+    kinds = {row.kind for row in new}
+    for kind in (each for each in SubjectKind if each in kinds):
         found += _watches(session, _NEW[kind], {"kind": kind.value})
     if new:
         session.execute(_SETTLE_NEW, {"ids": [row.id for row in new]})
@@ -135,6 +147,18 @@ def fire(session: Session, watches: Iterable[LiveWatch]) -> set[int]:
     return set(session.scalars(done)) if ids else set()
 
 
+def note_told(session: Session, keys: Mapping[int, str]) -> None:
+    """Note at spent watches the notification that told them, by its key: another's may be theirs.
+
+    Args:
+        session: The database.
+        keys: The keys of notifications, by the watches' numbers.
+    """
+    values = {"ids": list(keys), "keys": list(keys.values())}
+    if keys:
+        session.execute(_NOTE_TOLD, values)
+
+
 def _watches(
     session: Session, statement: TextClause, values: Mapping[str, object]
 ) -> list[LiveWatch]:
@@ -145,4 +169,5 @@ def _watches(
             WatchFor(row.watch_for), row.channel_id,
         )
         for row in rows
+        if row.watch_for in set(WatchFor)
     ]  # fmt: skip

@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final, cast
 
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import ColumnElement, and_, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session
 
@@ -174,8 +174,10 @@ def add_watch(session: Session, form: WatchForm, caller: Caller) -> int:
             watches as much as one may.
         Forbidden: The database does not take the caller's proof.
     """
-    live = select(func.count()).where(Watch.username == caller.name, Watch.fired_at.is_(None))
-    _require_room(session, live, MOST_WATCHES)
+    others = select(func.count()).where(
+        Watch.username == caller.name, Watch.fired_at.is_(None), ~_is_of(form)
+    )
+    _require_room(session, others, MOST_WATCHES)
     channel = None
     if form.channel is not None:
         channel = channels.require_open(session, form.channel).id
@@ -191,6 +193,15 @@ def add_watch(session: Session, form: WatchForm, caller: Caller) -> int:
     key = ["username", "kind", "subject", "watch_for"]
     saved = pg_insert(Watch).values(wanted).on_conflict_do_update(index_elements=key, set_=again)
     return cast("int", session.scalar(saved.returning(Watch.id)))
+
+
+def _is_of(form: WatchForm) -> ColumnElement[bool]:
+    """Which of a user's watches is the wanted one."""
+    return and_(
+        Watch.kind == form.kind,
+        Watch.subject == form.subject,
+        Watch.watch_for == form.watch_for,
+    )
 
 
 def remove_watch(session: Session, watch_id: int, caller: Caller) -> None:

@@ -22,8 +22,12 @@ from flows.notifications.domain.words import ChannelKind, DeliveryState, What
 from flows.notifications.models import Notification, NotificationPosition
 from flows.notifications.repository import channels, wishes
 from flows.notifications.schemas import RuleForm
+from flows.submission import messages
+from flows.submission.domain.remarks import Remark
+from flows.submission.models import RemarkKind
 from tests.databases import Database
 from tests.http_sink import Sink, http_sink
+from tests.support import requests
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.e2e
@@ -61,11 +65,12 @@ class Site:
         return started
 
     def tell(self, *tasks: str) -> None:
+        claim = requests.over(self.database.ops_engine)
         with transaction(self.database.ops_engine) as session:
             events.commit(
                 session,
                 [
-                    events.message_event({"msg_type": "panda_task_remark"}, subject=task)
+                    messages.remarked(Remark(RemarkKind.SET_ASIDE, task, "", 1, "said"), claim)
                     for task in tasks
                 ],
             )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,16 @@ from deployments.notifier.delivering import Deliverer, directory_of
 from deployments.notifier.taking import Taker
 from flows.common import actions, events
 from flows.common.callers import on_ops_side
+from flows.common.claims import Claim
 from flows.common.database import transaction
 from flows.common.settings import settings
 from flows.notifications.domain.words import ChannelKind, DeliveryState
 from flows.notifications.models import Notification
 from flows.notifications.repository import channels, outbox, wishes
 from flows.notifications.schemas import RuleForm, WatchForm
+from flows.submission import messages
 from tests.databases import Database
+from tests.support import requests
 from tests.support.requests import ACTION
 
 ANNA = on_ops_side("anna")
@@ -38,6 +42,11 @@ class Site:
     def __post_init__(self) -> None:
         self.set()
         self.take()  # from now on
+
+    @cached_property
+    def claim(self) -> Claim:
+        """What is announced belongs to it: only that is told."""
+        return requests.over(self.engine)
 
     def set(self, **values: object) -> None:
         self.monkeypatch.setenv("PRODOPS_STATE_DIR", str(self.directory))
@@ -69,6 +78,12 @@ class Site:
     def announce(self, *new: events.NewEvent) -> None:
         with transaction(self.engine) as session:
             events.commit(session, new)
+
+    def say(self, *bodies: dict[str, Any]) -> None:
+        """Let a peer say something."""
+        said = [replace(events.message_event(each), origin=events.BUS) for each in bodies]
+        with transaction(self.engine) as session:
+            events.commit(session, said)
 
     def take(self) -> None:
         taker = Taker(self.engine)
@@ -109,11 +124,6 @@ def site(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.fixture
-def submitted() -> Callable[..., events.NewEvent]:
+def submitted(site: Site) -> Callable[[str], events.NewEvent]:
     """Makes the event of a submitted task."""
-
-    def make(task: str = "t1", **more: Any) -> events.NewEvent:
-        body = {"msg_type": "prodtask_submitted", "task_name": task, "jedi_task_id": "730"}
-        return events.message_event(body | more, subject=task)
-
-    return make
+    return lambda task: messages.submitted(task, 730, site.claim)

@@ -10,10 +10,12 @@ from sqlalchemy import select, text
 
 from deployments.notifier.alarms import Alarms
 from flows.common import access, actions, standing
-from flows.common.callers import Scope
+from flows.common.callers import Scope, on_ops_side
 from flows.common.database import transaction
-from flows.common.models import Event, PartKind, Request
+from flows.common.models import Event, PartKind, Request, RequestState
+from flows.notifications.domain.words import What
 from flows.notifications.models import AlarmEpisode
+from flows.notifications.repository import wishes
 from flows.submission.actions import OPERATE_TASK
 from tests.pcs_client import Pcs
 from tests.support.system import beat, silence
@@ -62,6 +64,16 @@ def test_an_alarm_is_told_when_it_begins_and_when_it_is_over_and_not_between(sit
     rows = sorted(site.rows(), key=lambda row: row.id)
     assert [(row.rule_id, row.outcome) for row in rows] == [(rule, "failed"), (rule, "completed")]
     assert "Rucio is away" in rows[0].body["reason"]
+
+
+def test_the_end_of_an_alarm_says_how_long_it_lasted(site):
+    site.channel()
+    site.rule(what="alarm", name="sweep_failed")
+    for error, hours in (("away", 0), (None, 3)):
+        sweep(site, error)
+        Alarms(site.engine).look(AT + timedelta(hours=hours))
+    site.take()
+    assert [row.body.get("seconds") for row in site.rows()] == [None, 10800]
 
 
 def test_an_alarm_that_comes_again_is_told_again(site):
@@ -185,12 +197,13 @@ def test_a_failing_task_is_paused_once_as_the_rule_s_author(site, failing_task):
     assert told(site) == [("failure_rate", failing_task, False)]
 
 
-@pytest.mark.parametrize("left", ["nothing", "less"])
+@pytest.mark.parametrize("left", ["nothing", "less", "expired"])
 def test_a_task_is_not_paused_with_scopes_that_its_author_no_longer_has(site, failing_task, left):
     site.channel()
     give(site, Scope.OPERATE)
     site.rule(what="alarm", name="failure_rate", options={"pause": True})
-    do(site, "UPDATE api_token SET revoked_at = now() WHERE owner = 'anna'")
+    ending = "expires_at" if left == "expired" else "revoked_at"
+    do(site, f"UPDATE api_token SET {ending} = now() WHERE owner = 'anna'")
     if left == "less":
         give(site, Scope.REQUEST)
     look(site)
@@ -215,3 +228,70 @@ def test_a_task_that_has_ended_is_no_alarm_any_more(site, failing_task):
     do(site, "UPDATE pcs_prod_task SET status = 'completed'")
     look(site)
     assert [is_over for _, _, is_over in told(site)] == [False, True]
+
+
+def test_nobody_but_the_notifier_begins_or_ends_an_alarm(site, failing_task):
+    site.channel()
+    rule = site.rule(what="alarm", name="failure_rate")
+    look(site)
+    site.take()
+    [begun] = site.rows()
+    with transaction(site.engine) as session:
+        said = session.scalars(select(Event.payload).where(Event.msg_type == "alarm")).one()
+    forged = {"msg_type": "alarm", "kind": "failure_rate", "about": failing_task, "rule_id": rule}
+    site.say(
+        said | {"is_over": True},
+        said | {"key": "another", "text": "pay mallory"},
+        forged,
+        forged | {"key": [], "rule_id": [1]},
+        forged | {"key": said["key"], "rule_id": 10**30},
+    )
+    site.take()
+    assert [row.id for row in site.rows()] == [begun.id]
+    do(site, "UPDATE pcs_prod_task SET status = 'completed'")
+    look(site)
+    site.take()
+    told = [row.body["text"] for row in site.rows() if row.what == What.ALARM]
+    assert told == ["has begun", "is over"]
+
+
+def test_an_alarm_links_what_it_is_about_and_what_was_asked_for(site, failing_task):
+    site.channel()
+    give(site, Scope.OPERATE)
+    site.rule(what="alarm", options={"pause": True})
+    sweep(site, "away")
+    look(site)
+    site.take()
+    [asked] = pauses(site)
+    links = {row.name: [each["href"] for each in row.body["links"]] for row in site.rows()}
+    assert links["failure_rate"][0] == f"/pcs/tasks/{failing_task}/"
+    assert links["failure_rate"][-1] == f"/requests/{asked.id}/"
+    assert links["sweep_failed"] == ["/pcs/catalog/?campaign=26.05.0"]
+
+
+@pytest.mark.parametrize("state", [RequestState.COMPLETED, RequestState.FAILED])
+def test_what_became_of_a_pause_is_told_to_its_rule_s_channel_and_to_the_owner(
+    site, failing_task, state
+):
+    site.channel()
+    give(site, Scope.OPERATE)
+    with transaction(site.engine) as session:
+        wishes.set_address(session, "tester@example.org", on_ops_side("tester"))
+    site.rule(what="alarm", campaign="", options={"pause": True}, name="failure_rate")
+    look(site)
+    do(site, "UPDATE request SET state = :state, error = 'PanDA says no'", state=state.value)
+    site.take()
+    ends = [row for row in site.rows() if row.name == OPERATE_TASK.name]
+    assert [(row.recipient, row.outcome) for row in ends] == [("ops", state), ("tester", state)]
+    assert {row.subject for row in ends} == {failing_task}
+
+
+def test_of_two_workers_the_credential_that_ends_first_counts(site):
+    site.channel()
+    site.rule(what="alarm", name="credential_expires")
+    row = {"kind": "token of PanDA", "problem": None, "is_renewed": False}
+    for name, days in (("a", 10), ("b", 1), ("c", 5)):
+        until = (AT + timedelta(days=days)).isoformat()
+        beat(site.engine, PartKind.WORKER, name, credentials=[row | {"not_after": until}])
+    look(site)
+    assert told(site) == [("credential_expires", "token of PanDA", False)]

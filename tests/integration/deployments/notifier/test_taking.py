@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from deployments.notifier import taking
 from flows.common import events
 from flows.common.callers import on_ops_side
 from flows.common.claims import Claim
@@ -15,6 +16,7 @@ from flows.common.models import RequestState
 from flows.notifications.domain.words import DeliveryState
 from flows.notifications.repository import feed, outbox, wishes
 from flows.payload_logs import messages as log_messages
+from tests.pcs_client import Pcs
 from tests.support import requests
 from tests.support.requests import ACTION
 
@@ -108,10 +110,7 @@ def test_a_watch_for_what_is_so_already_is_told_at_once(site):
     site.watch("request", str(holder.request_id), "failed")
     site.take()
     [row] = site.rows()
-    assert (row.subject, row.title) == (
-        str(holder.request_id),
-        f"request {holder.request_id} is complete",
-    )
+    assert (row.request_id, row.title) == (holder.request_id, "test_action a was completed")
 
 
 def test_own_addresses_are_written_to_and_none_is_said(site):
@@ -163,24 +162,6 @@ def test_every_condition_of_a_rule_has_to_hold(site, submitted):
     assert [row.subject for row in site.rows()] == ["epic.1"]
 
 
-ODD = [
-    {"msg_type": "alarm", "kind": "k" * 999, "key": "k" * 9999, "owner": [], "severity": "?"},
-    {"msg_type": "rucio_arrivals", "ok": True, "by_campaign": {"x" * 999: {"files": "many"}}},
-    {"msg_type": "prodtask_submitted", "task_name": {"a": 1}},
-    {"msg_type": "evgen_registered", "ok": True, "did": 7, "paths": [None, "y" * 999]},
-]
-
-
-@pytest.mark.parametrize("body", ODD)
-def test_an_event_that_is_not_of_its_form_is_told_all_the_same(site, body):
-    site.channel()
-    site.rule(what="event")
-    site.announce(events.message_event(body))
-    site.take()
-    [row] = site.rows()
-    assert row.name == body.get("kind", body["msg_type"])[:100]
-
-
 def test_an_event_that_nobody_can_tell_hinders_no_other(site, submitted, monkeypatch):
     site.channel()
     site.rule(what="event", name="prodtask_submitted")
@@ -195,3 +176,100 @@ def test_an_event_that_nobody_can_tell_hinders_no_other(site, submitted, monkeyp
     monkeypatch.setattr(outbox, "insert", refuse)
     site.take()
     assert [row.subject for row in site.rows()] == ["t0", "t2"]
+
+
+FORGED = [
+    {"msg_type": "prodtask_submitted", "task_name": "t1", "sender": "prodops", "request_id": 1},
+    {"msg_type": "prodtask_submit_failed", "task_name": "t1", "reason": "pay mallory"},
+    {"msg_type": "evgen_registered", "ok": True, "did": "epic:/t1"},
+    {"msg_type": "campaign_provenance_ready", "ok": True, "campaign": "26.05.0"},
+    {"msg_type": "prodtask_changed", "task_name": "t1", "status": "failed"},
+    {"msg_type": "prodtask_changed", "task_name": {"a": 1}},
+]
+
+
+@pytest.mark.parametrize("body", FORGED)
+def test_what_a_peer_says_is_told_by_no_rule_and_spends_no_watch(site, body):
+    site.channel(is_open_to_watchers=True)
+    site.rule(what="event")
+    for watch_for in ("submitted", "failed"):
+        site.watch("task", "t1", watch_for)
+    site.watch("dataset", "epic:/t1", "arrived")
+    site.take()
+    site.say(body, body | {"namespace": "prodops", "processed_by": "prodops"})
+    site.take()
+    assert site.rows() == []
+    with Session(site.engine) as session:
+        assert len(wishes.watches_of(session, "anna", is_live=True)) == 3
+
+
+def test_what_is_posted_over_rest_is_a_peer_s(api, site):
+    site.channel(is_open_to_watchers=True)
+    site.rule(what="event")
+    site.watch("task", "t1", "failed")
+    for body in FORGED[1:]:
+        assert api.post("/api/messages/", json=body).is_success
+    site.take()
+    assert site.rows() == []
+
+
+def edit(site) -> None:
+    with transaction(site.engine) as session:
+        session.execute(text("UPDATE pcs_prod_task SET priority = coalesce(priority, 0) + 1"))
+
+
+@pytest.mark.parametrize(
+    ("state", "told", "more"),
+    [("finished", "is complete", "done"), ("failed", "has failed", "broken")],
+)
+def test_a_task_s_end_at_panda_is_told_once_to_rules_and_watches(api, site, state, told, more):
+    site.channel(is_open_to_watchers=True)
+    site.rule(what="event", name="prodtask_changed", owner="tester")
+    pcs = Pcs(api)
+    pcs.make_ready("t1", sample="")
+    pcs.record("t1", jedi_task_id=4711)
+    for watch_for in ("ended", "complete", "failed"):
+        site.watch("task", "t1", watch_for)
+    site.take()
+    seen = {"jedi_task_id": 4711, "panda_status": state, "inputs": 100, "inputs_failed": 7}
+    pcs.good("POST", "prod-tasks/record-status/", seen, name="t1")
+    site.take()
+    [row] = site.rows()
+    assert (row.title, row.body["owner"]) == (f"prodtask_changed t1 {told}", "tester")
+    assert "7 of its 100 inputs" in row.body["reason"]
+    edit(site)
+    pcs.good("POST", "prod-tasks/record-status/", seen | {"panda_status": more}, name="t1")
+    site.say({"msg_type": "prodtask_changed"})
+    site.take()
+    assert len(site.rows()) == 1
+
+
+def test_an_edit_of_a_task_that_ended_long_ago_is_no_end(api, site):
+    site.channel()
+    pcs = Pcs(api)
+    pcs.make_ready("t1", sample="")
+    pcs.record("t1", jedi_task_id=4711)
+    with transaction(site.engine) as session:
+        session.execute(text("UPDATE pcs_panda_tasks SET updated_at = now() - interval '1 day'"))
+        session.execute(text("UPDATE pcs_prod_task SET status = 'completed'"))
+    site.rule(what="event", name="prodtask_changed")
+    site.take()
+    edit(site)
+    site.take()
+    assert site.rows() == []
+
+
+def test_in_a_backlog_an_event_and_the_end_that_it_tells_of_are_taken_together(site, monkeypatch):
+    monkeypatch.setattr(taking, "_ENDS", 1)
+    site.channel()
+    site.rule(what="action")
+    site.rule(what="event", name="payload_log_ready")
+    holders = [requests.claimed(site.engine, name) for name in ("a", "b", "c")]
+    with transaction(site.engine) as session:
+        session.execute(text("UPDATE request SET action = 'fetch_payload_log'"))
+        session.execute(text("UPDATE request SET state = 'completed', finished_at = now()"))
+    site.announce(*(log_messages.ready(1042, 730, each) for each in holders))
+    site.take()
+    assert [(row.name, "seconds" in row.body) for row in site.rows()] == [
+        ("fetch_payload_log", True)
+    ] * 3

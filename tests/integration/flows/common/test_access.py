@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from flows.common import access
 from flows.common.callers import Scope
-from flows.common.database import transaction
+from flows.common.database import now, transaction
 
 pytestmark = pytest.mark.integration
 
@@ -27,6 +29,14 @@ def test_a_user_may_what_the_tokens_that_are_not_revoked_permit(database):
         access.revoke_token(session, first.id)
     assert held(database, "anna") == {Scope.READ, Scope.MESSAGE}
     assert held(database, "nobody") == frozenset()
+
+
+def test_a_token_that_has_expired_permits_nothing(database):
+    past, later = now() - timedelta(seconds=1), now() + timedelta(days=1)
+    with transaction(database.ops_engine) as session:
+        access.create_token(session, "anna", scopes=[Scope.OPERATE], expires_at=past)
+        access.create_token(session, "anna", scopes=[Scope.MESSAGE], expires_at=later)
+    assert held(database, "anna") == {Scope.READ, Scope.MESSAGE}
 
 
 def test_a_proxied_user_may_no_more_than_the_ceiling(database):

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy import insert, text
+from sqlalchemy.exc import IntegrityError, ProgrammingError
 from sqlalchemy.orm import Session
 
 from blocks.errors import Forbidden, Refused
 from flows.common import access
 from flows.common.callers import DEFAULT, Caller, Means, Proof, Scope
-from flows.notifications.domain.words import ChannelKind, SubjectKind, WatchFor, What
+from flows.notifications.alarms.options import AlarmKind
+from flows.notifications.domain.words import (
+    WATCHABLE,
+    ChannelKind,
+    Outcome,
+    SubjectKind,
+    WatchFor,
+    What,
+)
+from flows.notifications.models import Rule, Watch
 from flows.notifications.repository import channels, wishes
 from flows.notifications.schemas import RuleForm, WatchForm
 
@@ -102,6 +112,47 @@ def test_the_same_watch_again_is_one_watch(anna, session):
     wishes.remove_watch(session, first, anna)
     with pytest.raises(wishes.WatchNotFound):
         wishes.remove_watch(session, first, anna)
+
+
+def test_at_the_limit_the_same_watch_again_is_taken_and_another_is_not(anna, session, monkeypatch):
+    monkeypatch.setattr(wishes, "MOST_WATCHES", 1)
+    wishes.set_address(session, "anna@example.org", anna)
+    first = wishes.add_watch(session, WATCH, anna)
+    assert wishes.add_watch(session, WATCH, anna) == first
+    with pytest.raises(Refused, match="1 already"):
+        wishes.add_watch(session, WATCH.model_copy(update={"subject": "t2"}), anna)
+
+
+@pytest.mark.parametrize(
+    "changed", [{"what": "x"}, {"outcome": "x"}, {"options": []}, {"what": "alarm", "name": "x"}]
+)
+def test_the_database_takes_no_rule_of_words_that_there_are_not(ops, changed):
+    wanted = {**OWN.columns(), "author": "anna", **changed}
+    with Session(ops) as session, pytest.raises(IntegrityError, match="words_check"):
+        session.execute(insert(Rule).values(wanted))
+
+
+@pytest.mark.parametrize(
+    "changed", [{"kind": "x"}, {"watch_for": "x"}, {"watch_for": "arrived"}, {"kind": "path"}]
+)
+def test_the_database_takes_no_watch_of_words_that_there_are_not(anna, session, changed):
+    wanted = WATCH.model_dump(mode="json", exclude={"channel"}) | {"username": "anna"} | changed
+    values = {"proof": anna.proof.value, "wanted": json.dumps(wanted)}
+    statement = text("SELECT notification_watch_set('token', :proof, cast(:wanted AS jsonb))")
+    with pytest.raises(IntegrityError, match="words_check"):
+        session.execute(statement, values)
+
+
+def test_the_database_takes_every_word_that_there_is(ops):
+    with Session(ops) as session:
+        for kind, words in WATCHABLE.items():
+            wanted = {"username": "anna", "kind": kind, "subject": "t1"}
+            session.add_all(Watch(**wanted, watch_for=each) for each in words)
+        for name in AlarmKind:
+            session.add(Rule(author="anna", what=What.ALARM, name=name))
+        for what in What:
+            session.add_all(Rule(author="anna", what=what, outcome=each) for each in Outcome)
+        session.flush()
 
 
 def test_an_address_may_have_to_be_of_certain_domains(anna, session):

@@ -70,6 +70,7 @@ def test_nobody_makes_or_sees_rules(served_api):
         ({"name": "submit_taks"}, "name", "did you mean 'submit_task'?"),
         ({"what": "event", "name": "prodtask_submited"}, "name", "'prodtask_submitted'?"),
         ({"what": "event", "name": "zzz"}, "name", "there are: "),
+        ({"what": "event", "name": "end_run"}, "name", "no type of event 'end_run'"),
         ({"what": "everything"}, "what", "'action', 'event' or 'alarm'"),
         ({"outcome": "good"}, "outcome", "'completed', 'failed'"),
         ({"subject": "x" * 501}, "subject", "at most 500"),
