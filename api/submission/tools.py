@@ -126,7 +126,7 @@ def _operate(
     given = {"operation": operation, "jedi_task_id": jedi_task_id} | more
     wanted = {key: value for key, value in given.items() if value is not None}
     queued = submission.operate(call.session, name, wanted, actor(call))
-    accepted = Accepted(queued.request_id, RequestState.QUEUED, is_new=True)
+    accepted = Accepted(queued.request_id, RequestState.QUEUED, is_new=queued.is_new)
     answer = started(call, accepted)
     return Operated(
         **dict(answer),
