@@ -14,7 +14,7 @@ from api.http.tools.declaration import Toolbox
 from api.http.tools.speaking import UNNAMED
 from api.pcs.models import Dataset, ProdTask, TaskStatus
 from api.pcs.queries import tasks as queries
-from api.pcs.schemas.fields import Did
+from api.pcs.schemas.fields import Did, Key
 from api.pcs.schemas.tasks import TaskIntakeForm
 from api.pcs.services import artifacts, submission, tasks
 from api.pcs.tools.common import CreatedBy, PageSize, TaskName, actor, task_url
@@ -75,7 +75,7 @@ def list_tasks(
     call: Call,
     *,
     status: Annotated[TaskStatus | None, Field(description="The status in PCS.")] = None,
-    public_catalog_issue: Name | None = None,
+    public_catalog_issue: Key | None = None,
     name_contains: Text | None = None,
     limit: PageSize = 20,
     offset: Offset = 0,
@@ -84,8 +84,9 @@ def list_tasks(
 
     For one task whose name is known, use pcs_prodtask_get; why one failed, explain_failure says.
     """
+    issue = str(public_catalog_issue) if public_catalog_issue is not None else None
     wanted = queries.TaskFilter(
-        status=status, public_catalog_issue=public_catalog_issue, name_contains=name_contains
+        status=status, public_catalog_issue=issue, name_contains=name_contains
     )
     count, rows = queries.page(call.session, wanted, limit=limit, offset=offset)
     views = task_views(call.session, rows, call.settings)
