@@ -13,7 +13,7 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from api.http import folders
-from api.notifications import views
+from api.notifications import subjects, views
 from api.notifications.views import WatchList
 from blocks.errors import Invalid, Refused
 from flows.common import actions
@@ -98,16 +98,17 @@ def watch(session: Session, caller: Caller, form: WatchForm) -> tuple[Watch, str
     """Watch something for the caller; the same again is the same watch, and in force again.
 
     Raises:
-        Invalid: The channel is none, or not open to watchers; or no address is registered.
-        Refused: The caller watches as much as one may.
+        Invalid: Nothing has the subject's name; the channel is none, or not open to watchers; or
+            no address is registered.
+        Refused: Several tasks have the name, or the caller watches as much as one may.
     """
     _check_channel(session, form.channel, is_watch=True)
     if form.channel is None and wishes.address_of(session, caller.name) is None:
         raise Invalid({"channel": [NO_ADDRESS]})
-    saved = wishes.add_watch(session, form, caller)
+    subject = subjects.find(session, form.kind, form.subject)
+    saved = wishes.add_watch(session, form.model_copy(update={"subject": subject}), caller)
     session.expire_all()
-    kind, subject = SubjectKind(form.kind), form.subject
-    found = wishes.watches_of(session, caller.name, kind=kind, subject=subject)
+    found = wishes.watches_of(session, caller.name, kind=form.kind, subject=subject)
     return next(each for each in found if each[0].id == saved)
 
 

@@ -13,6 +13,7 @@ from api.http.tools.declaration import Toolbox
 from api.notifications import services, views
 from api.notifications.routes.messages import seen_by
 from api.notifications.views import NotificationView, WatchList, WatchView
+from api.pcs.queries import tasks
 from flows.notifications.domain.words import DeliveryState, Outcome, SubjectKind
 from flows.notifications.repository import listing, wishes
 from flows.notifications.repository.listing import Filter
@@ -82,7 +83,11 @@ def list_notifications(
     everybody's. What happened itself, also untold, `list_requests` and `list_messages` have.
     """
     wanted = Filter(
-        seen_by=seen_by(call.caller), state=state, outcome=outcome, subject=subject, before=before
+        seen_by=seen_by(call.caller),
+        state=state,
+        outcome=outcome,
+        subject=_told_of(call, subject),
+        before=before,
     )
     rows = listing.newest(call.session, wanted, limit + 1)
     return Told(
@@ -90,3 +95,9 @@ def list_notifications(
         has_more=len(rows) > limit,
         monitor_urls=[MonitorUrl(title="Notifications", url=call.link("/notifications/"))],
     )
+
+
+def _told_of(call: Call, name: str | None) -> str | None:
+    """What messages call it: a task by its stored name, anything else as it was given."""
+    known = tasks.known_as(call.session, name) if name is not None else []
+    return known[0].name if len(known) == 1 else name

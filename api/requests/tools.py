@@ -15,6 +15,7 @@ from api.http.tools.answers import MonitorUrl, Page, page
 from api.http.tools.arguments import Limit, Name, Offset, Text, Time
 from api.http.tools.calls import Call
 from api.http.tools.declaration import Toolbox
+from api.pcs.queries import tasks
 from api.requests import queries
 from api.requests.started import Links, advice, links_of
 from api.requests.views import RequestView, view, views
@@ -67,15 +68,23 @@ def list_requests(
 ) -> Page[RequestView]:
     """What was asked of the ops side, open requests first, then the newest.
 
-    The subject is a task's name, a job's id, a DID or a campaign. For one whose id is known, use
-    get_request.
+    The subject is a task by any name, a job's id, a DID or a campaign. For one whose id is known,
+    use get_request.
     """
     wanted = queries.Filter(
-        action=action, state=state, subject=subject, requested_by=requested_by, is_open=open
+        action=action,
+        state=state,
+        subjects=_subjects(call, subject),
+        requested_by=requested_by,
+        is_open=open,
     )
     total, rows = queries.page(call.session, wanted, limit, offset)
     urls = [MonitorUrl(title="Requests", url=call.link("/requests/"))]
     return page(views(call.session, rows, call.settings), total, offset=offset, urls=urls)
+
+
+def _subjects(call: Call, name: str | None) -> list[str]:
+    return tasks.subjects(call.session, name) if name is not None else []
 
 
 @toolbox.tool(
@@ -160,7 +169,7 @@ def list_actions(
     states = [state for state in RequestState if outcome in {None, _outcome(state)}]
     wanted = queries.Past(
         action=action,
-        subject=subject_key,
+        subjects=_subjects(call, subject_key),
         requested_by=username,
         states=states,
         since=start_time,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from tests.pcs_client import COMPOSED
 from tests.support.mcp import Assistant
 from tests.support.notifications import tell
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("task")]
 
 WATCH = {"kind": "task", "subject": "t1", "watch_for": "failed", "channel": "open"}
 
@@ -40,5 +41,6 @@ def test_one_s_own_notifications_are_listed(assistant, database):
     tell(database.ops_engine, "c", username="eve", recipient="eve")
     found = assistant.ask("list_notifications", limit=1)
     assert ([each["id"] for each in found["items"]], found["has_more"]) == ([own[1]], True)
+    assert len(assistant.ask("list_notifications", subject=COMPOSED)["items"]) == 2
     older = assistant.ask("list_notifications", before=own[1])
     assert ([each["id"] for each in older["items"]], older["has_more"]) == ([own[0]], False)

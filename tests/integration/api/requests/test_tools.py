@@ -8,6 +8,7 @@ from sqlalchemy import update
 from flows.common.callers import Scope
 from flows.common.database import now, transaction
 from flows.common.models import Cancellation, Request, RequestState
+from tests.pcs_client import COMPOSED, Pcs
 from tests.support.mcp import Assistant
 
 pytestmark = pytest.mark.integration
@@ -68,3 +69,25 @@ def test_what_was_done_is_listed_and_counted_by_outcome(assistant, fetches, data
     assert counted["by_action"] == {"fetch_payload_log": {"error": 1, "ok": 1, "open": 1}}
     later = assistant.ask("epicprod_list_actions", start_time="2999-01-01")
     assert (later["items"], later["times"]) == ([], "UTC: start_time came without a zone")
+
+
+@pytest.mark.parametrize("name", ["t1", COMPOSED, "4711"])
+def test_what_was_asked_of_a_task_is_found_by_each_of_its_names(assistant, api, name):
+    pcs = Pcs(api)
+    pcs.make_ready("t1", sample="")
+    pcs.record("t1", jedi_task_id=4711)
+    asked = pcs.good("POST", "prod-tasks/t1/panda-pause/")["request_id"]
+    api.post("/api/payload-logs/", json={"pandaid": 1})
+    found = assistant.ask("list_requests", subject=name)["items"]
+    assert [each["id"] for each in found] == [asked]
+    done = assistant.ask("epicprod_list_actions", subject_key=name)["items"]
+    assert [each["request_id"] for each in done] == [asked]
+
+
+def test_a_job_s_number_that_is_also_a_task_s_finds_both(assistant, api, fetches):
+    pcs = Pcs(api)
+    pcs.make_ready("t1", sample="")
+    pcs.record("t1", jedi_task_id=2)
+    asked = pcs.good("POST", "prod-tasks/t1/panda-pause/")["request_id"]
+    found = assistant.ask("list_requests", subject="2")["items"]
+    assert {each["id"] for each in found} == {asked, fetches[1]}
