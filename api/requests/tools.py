@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from api.http.fields import MAX_BIG_INTEGER
 from api.http.tools.answers import MonitorUrl, Page, page
@@ -19,13 +20,25 @@ from api.pcs.queries import tasks
 from api.requests import queries
 from api.requests.started import Links, advice, links_of
 from api.requests.views import RequestView, view, views
-from flows.common import cancellations, requests
+from flows.common import actions, cancellations, requests
 from flows.common.callers import Scope
 from flows.common.models import Request, RequestState
 
 toolbox = Toolbox()
 
 RequestId = Annotated[int, Field(ge=1, le=MAX_BIG_INTEGER, description="The request's id.")]
+
+
+def _known(action: str) -> str:
+    names = actions.all_actions()
+    if action not in names:
+        near = difflib.get_close_matches(action, names, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names)}"
+        raise ValueError(f"there is no action {action!r}; {hint}")
+    return action
+
+
+ActionName = Annotated[Name, AfterValidator(_known)]
 
 
 class RequestDetail(RequestView):
@@ -58,7 +71,7 @@ def get_request(call: Call, *, request_id: RequestId) -> RequestDetail:
 def list_requests(
     call: Call,
     *,
-    action: Name | None = None,
+    action: ActionName | None = None,
     state: RequestState | None = None,
     subject: Name | None = None,
     requested_by: Name | None = None,
@@ -151,7 +164,7 @@ class ActionSummary(BaseModel):
 def list_actions(
     call: Call,
     *,
-    action: Name | None = None,
+    action: ActionName | None = None,
     subject_key: Name | None = None,
     username: Name | None = None,
     outcome: ActionOutcome | None = None,

@@ -9,15 +9,17 @@ from pydantic import BaseModel, Field
 from api.fastmon.queries import runs
 from api.http.fields import MAX_INTEGER, UtcTime
 from api.http.tools.answers import MonitorUrl, Page, page
-from api.http.tools.arguments import Limit, Offset, Time, since
+from api.http.tools.arguments import IN_ANY_CASE, Limit, Offset, Time, since
 from api.http.tools.calls import Call
 from api.http.tools.declaration import Toolbox
 from blocks.errors import NotFound
+from flows.fastmon.models import FileStatus
 
 toolbox = Toolbox()
 
 _HOURS: Final = 7 * 24
 RunNumber = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
+Status = Annotated[FileStatus, IN_ANY_CASE]
 
 
 class RunNotFound(NotFound):

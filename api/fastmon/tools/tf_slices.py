@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, Field
 
@@ -20,6 +20,7 @@ from flows.fastmon.models import FastmonFile, StfFile, TfSlice
 toolbox = Toolbox()
 
 SliceKey = Annotated[int, Field(ge=1, le=LARGEST_ID, description="The row's key.")]
+_STATUS: Final = Field(description="queued, processing, completed, failed, or a worker's own word.")
 SliceId = Annotated[int, Field(ge=0, le=MAX_INTEGER, description="Its number in the TF file.")]
 
 
@@ -63,7 +64,7 @@ def list_tf_slices(
     run_number: RunNumber | None = None,
     stf_filename: Name | None = None,
     tf_filename: Name | None = None,
-    status: Name | None = None,
+    status: Annotated[Name | None, _STATUS] = None,
     assigned_worker: Name | None = None,
     start_time: Time | None = None,
     end_time: Time | None = None,

@@ -13,7 +13,7 @@ from api.http.tools.declaration import Toolbox
 from api.http.tools.speaking import UNNAMED
 from api.pcs.models import Dataset
 from api.pcs.queries import catalogue as queries
-from api.pcs.schemas.catalogue import DatasetIntakeForm
+from api.pcs.schemas.catalogue import DatasetIntakeForm, SourceKind
 from api.pcs.services import datasets
 from api.pcs.tools.common import CreatedBy, PageSize, actor
 from api.pcs.views.catalogue import DatasetView
@@ -66,7 +66,7 @@ def list_datasets(
     call: Call,
     *,
     stage: Name | None = None,
-    source_kind: Name | None = None,
+    source_kind: SourceKind | None = None,
     source_location: Text | None = None,
     scope: Name | None = None,
     name_contains: Text | None = None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from urllib.parse import quote
 
 from pydantic import BaseModel, Field
@@ -19,6 +19,10 @@ from flows.agents.models import WorkflowDefinition
 from flows.workflows.models import ExecutionStatus
 
 toolbox = Toolbox()
+
+_STATUS: Final = Field(
+    description=f"{', '.join(ExecutionStatus)}, or another word that its runner has written."
+)
 
 
 class DefinitionItem(BaseModel):
@@ -76,7 +80,7 @@ def list_workflow_executions(
     call: Call,
     *,
     namespace: Name | None = None,
-    status: Name | None = None,
+    status: Annotated[Name | None, _STATUS] = None,
     executed_by: Name | None = None,
     workflow_name: Name | None = None,
     currently_running: Annotated[
