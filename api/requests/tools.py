@@ -92,7 +92,8 @@ def list_requests(
         is_open=open,
     )
     total, rows = queries.page(call.session, wanted, limit, offset)
-    urls = [MonitorUrl(title="Requests", url=call.link("/requests/"))]
+    like_it = {"action": action, "state": state, "requested_by": requested_by}
+    urls = [call.shown_at("Requests", "/requests/", **like_it)]
     return page(views(call.session, rows, call.settings), total, offset=offset, urls=urls)
 
 
