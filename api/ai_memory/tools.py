@@ -24,6 +24,9 @@ _Session = Annotated[Text, Field(min_length=1, max_length=200, description="Id o
 _Content = Annotated[Text, Field(min_length=1, max_length=50_000, description="What was said.")]
 _Path = Annotated[Text, Field(max_length=1000, description="Directory of the project.")]
 _Turns = Annotated[int, Field(ge=1, le=100, description="A turn is a question and its answer.")]
+_Offset = Annotated[
+    int, Field(ge=0, le=queries.MOST_KEPT, description="Newest turns to leave out.")
+]
 
 
 @toolbox.tool("record_ai_memory", "swf_record_ai_memory", scope=Scope.REQUEST)
@@ -62,11 +65,21 @@ def record_ai_memory(
 
 @toolbox.tool("get_ai_memory", "swf_get_ai_memory")
 def get_ai_memory(
-    call: Call, *, username: _Whose, turns: _Turns = 20, namespace: Name | None = None
+    call: Call,
+    *,
+    username: _Whose,
+    turns: _Turns = 20,
+    namespace: Name | None = None,
+    offset: _Offset = 0,
 ) -> dict[str, Any]:
-    """What was said in earlier sessions, the oldest first. Only your own person's messages."""
+    """What was said in earlier sessions, the oldest first. Only your own person's messages.
+
+    They are the newest turns; offset leaves out so many of these, to read what was said before.
+    """
     whose = call.caller.speaking_for(username).name
-    found = queries.newest(call.session, whose, namespace=namespace, limit=2 * turns)
+    found = queries.newest(
+        call.session, whose, namespace=namespace, limit=2 * turns, offset=2 * offset
+    )
     return {"result": [_shown(each) for each in found]}
 
 

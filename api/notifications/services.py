@@ -83,14 +83,16 @@ def watch_list(
     kind: SubjectKind | None = None,
     subject: str | None = None,
     is_live: bool = False,
+    limit: int = MOST_LISTED,
+    offset: int = 0,
 ) -> WatchList:
-    """The caller's watches, the newest first, at most `MOST_LISTED`; and where one may be told."""
+    """The caller's watches, the newest first, so many from an offset on; where one may be told."""
     found = wishes.watches_of(session, caller.name, kind=kind, subject=subject, is_live=is_live)
     opened = [each for each in channels.every(session) if each.is_open_to_watchers]
     return WatchList(
         address=wishes.address_of(session, caller.name),
         channels=[each.name for each in opened if each.is_enabled],
-        watches=[views.watch(*each) for each in found[:MOST_LISTED]],
+        watches=[views.watch(*each) for each in found[offset : offset + limit]],
     )
 
 

@@ -159,6 +159,7 @@ class ActionSummary(BaseModel):
 
     total_count: int
     by_action: dict[str, dict[str, int]]
+    monitor_urls: list[MonitorUrl]
 
 
 @toolbox.tool("epicprod_list_actions")
@@ -189,10 +190,10 @@ def list_actions(
         since=start_time,
         until=end_time,
     )
+    urls = [call.shown_at("Requests", "/requests/", action=action, requested_by=username)]
     if summarize:
-        return _summary(queries.past_counts(call.session, wanted))
+        return _summary(queries.past_counts(call.session, wanted), urls)
     total, rows = queries.past(call.session, wanted, limit=limit, offset=offset)
-    urls = [MonitorUrl(title="Requests", url=call.link("/requests/"))]
     return page([_record(call, each) for each in rows], total, offset=offset, urls=urls)
 
 
@@ -215,11 +216,12 @@ def _record(call: Call, row: Request) -> ActionRecord:
     )
 
 
-def _summary(found: Iterable[tuple[str, str, int]]) -> ActionSummary:
+def _summary(found: Iterable[tuple[str, str, int]], urls: list[MonitorUrl]) -> ActionSummary:
     counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for action, state, count in found:
         counts[action][_outcome(state)] += count
     return ActionSummary(
         total_count=sum(each.total() for each in counts.values()),
         by_action={name: dict(each) for name, each in counts.items()},
+        monitor_urls=urls,
     )

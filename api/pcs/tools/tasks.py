@@ -169,7 +169,9 @@ def link_input(
     return TaskChanged(task=_detail(call, task))
 
 
-@toolbox.tool("pcs_prodtask_set_status", scope=Scope.REQUEST, is_idempotent=True)
+@toolbox.tool(
+    "pcs_prodtask_set_status", scope=Scope.REQUEST, is_destructive=True, is_idempotent=True
+)
 def set_status(
     call: Call,
     *,
@@ -178,7 +180,8 @@ def set_status(
 ) -> TaskChanged:
     """Make a draft ready (locked) or a ready task a draft again; or end a submitted one by hand.
 
-    No task becomes submitted by this: pcs_prodtask_submit submits it.
+    What was ended as completed or failed stays so. No task becomes submitted by this:
+    pcs_prodtask_submit submits it.
     """
     task = submission.set_status(call.session, task_name, status, actor(call))
     return TaskChanged(task=_detail(call, task))

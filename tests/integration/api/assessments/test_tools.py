@@ -17,6 +17,7 @@ def test_an_assessment_is_registered_for_the_caller_and_linked(assistant, api):
     answer = assistant.ask(TOOL, **about, assessment="It is well.", ai="a-model")
     assert (answer["success"], answer["linked"], answer["json_field"]) == (True, True, "")
     assert (answer["subject_type"], answer["username"]) == ("campaign_task", "tester")
+    assert answer["subject_url"].startswith("http://")
     assert answer["subject_url"].endswith("/pcs/tasks/dis-10x100/")
     assert api.get("/api/assessments/").json()["results"][0]["id"] == answer["id"]
 

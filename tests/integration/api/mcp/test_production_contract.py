@@ -227,6 +227,7 @@ def test_every_new_tool_that_destroys_wants_to_be_confirmed(assistant):
         name for name, tool in tools.items()
         if tool.annotations.destructive_hint and name.startswith(("pcs_", "cancel", "start_prov"))
     }  # fmt: skip
-    assert destroying == {"cancel_request", "pcs_prodtask_rerun", "pcs_prodtask_retry_failures"}
-    for name in destroying:
+    new = {"cancel_request", "pcs_prodtask_rerun", "pcs_prodtask_retry_failures"}
+    assert destroying == new | {"pcs_prodtask_set_status"}
+    for name in new:
         assert "confirm" in tools[name].input_schema["properties"]

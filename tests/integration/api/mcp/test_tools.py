@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import pytest
 from sqlalchemy import text
 
@@ -47,6 +48,7 @@ def test_a_workflow_is_asked_for_in_the_namespace_of_ones_testbed(assistant, tes
         row = session.get(Request, begun["request"]["request_id"])
         assert (row.action, row.requested_by, row.source) == ("run_workflow", "tester", "mcp")
         assert row.parameters["duration_seconds"] == 60
+    assert httpx.get(begun["request"]["url"]).status_code == 200
     assert not assistant.ask("start_workflow", stf_count=3, duration=60)["request"]["is_new"]
     assert "runs a workflow already" in assistant.refusal("start_workflow", stf_count=4)
 
@@ -68,6 +70,7 @@ def test_an_execution_whose_runner_is_gone_is_ended_once(assistant, testbed):
     assert "no workflow runs as" in assistant.refusal("stop_workflow", execution_id=EXECUTION)
     ended = assistant.ask("end_execution", execution_id=EXECUTION)
     assert (ended["old_status"], ended["new_status"]) == ("running", "terminated")
+    assert httpx.get(ended["monitor_urls"][0]["url"]).status_code == 200
     assert assistant.ask("get_workflow_execution", execution_id=EXECUTION)["end_time"]
     again = assistant.refusal("end_execution", execution_id=EXECUTION)
     assert again == f"{EXECUTION} does not run: its status is terminated."
@@ -138,6 +141,7 @@ def assistant_with(served_api, database, *scopes: Scope) -> Assistant:
 
 def test_a_message_is_stored_and_relayed_in_the_callers_name(assistant, testbed, database):
     sent = assistant.ask("swf_send_message", message="Beam at 10", metadata={"shift": 1})
+    assert httpx.get(sent["monitor_urls"][0]["url"]).status_code == 200
     assert (sent["sender"], sent["namespace"]) == ("tester-personal-agent", "torre1")
     with transaction(database.ops_engine) as session:
         event = session.get(Event, sent["message_id"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
 from tests.pcs_client import COMPOSED
@@ -28,6 +29,15 @@ def test_something_is_watched_listed_and_watched_no_more(assistant):
     assert assistant.ask("unwatch", watch_id=made["id"]) == {"id": made["id"]}
     assert assistant.ask("list_my_watches")["watches"] == []
     assert "no watch" in assistant.refusal("unwatch", watch_id=made["id"])
+
+
+def test_watches_are_read_page_by_page_with_links(assistant):
+    made = [assistant.ask("watch", **WATCH | {"watch_for": each}) for each in ("failed", "ended")]
+    first = assistant.ask("list_my_watches", limit=1)
+    rest = assistant.ask("list_my_watches", limit=1, offset=1)
+    assert [each["watches"][0]["id"] for each in (first, rest)] == [made[1]["id"], made[0]["id"]]
+    assert (first["has_more"], rest["has_more"]) == (True, False)
+    assert httpx.get(made[0]["url"]).status_code == 200
 
 
 def test_what_cannot_be_watched_is_refused_in_words(assistant):

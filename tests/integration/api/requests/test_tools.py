@@ -66,6 +66,7 @@ def test_what_was_done_is_listed_and_counted_by_outcome(assistant, fetches, data
     assert [(each["request_id"], each["subject_key"]) for each in failed] == [(fetches[0], "1")]
     assert (len(failed[0]["reason"]), failed[0]["duration_ms"]) == (300, 0)
     counted = assistant.ask("epicprod_list_actions", summarize=True)
+    assert counted["monitor_urls"][0]["url"].endswith("/requests/")
     assert counted["by_action"] == {"fetch_payload_log": {"error": 1, "ok": 1, "open": 1}}
     later = assistant.ask("epicprod_list_actions", start_time="2999-01-01")
     assert (later["items"], later["times"]) == ([], "UTC: start_time came without a zone")
