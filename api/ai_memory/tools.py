@@ -40,9 +40,10 @@ def record_ai_memory(
     namespace: Name | None = None,
     project_path: _Path | None = None,
 ) -> dict[str, Any]:
-    """Keep a message of this session for the next one. Only where the person wants that kept.
+    """Keep a message of this session for the next one, where get_ai_memory finds it.
 
-    Never a token, a password or a key. Of each person the newest 2000 messages are kept.
+    Only what the person wants kept, and never a token, a password or a key. Of each person the
+    newest 2000 messages are kept.
     """
     whose = call.caller.speaking_for(username).name
     message = AiMessage(
@@ -72,9 +73,10 @@ def get_ai_memory(
     namespace: Name | None = None,
     offset: _Offset = 0,
 ) -> dict[str, Any]:
-    """What was said in earlier sessions, the oldest first. Only your own person's messages.
+    """What was said in earlier sessions, the oldest first; only your own person's messages.
 
-    They are the newest turns; offset leaves out so many of these, to read what was said before.
+    Use it when a session begins; record_ai_memory keeps what it finds. It answers the newest turns;
+    offset leaves out so many of these, to read what was said before.
     """
     whose = call.caller.speaking_for(username).name
     found = queries.newest(

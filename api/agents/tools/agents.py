@@ -107,7 +107,10 @@ def list_agents(
 
 @toolbox.tool("get_agent", "swf_get_agent")
 def get_agent(call: Call, *, name: Name) -> AgentDetail:
-    """One agent by the exact name of its instance, with its process and what it says of itself."""
+    """One agent by the exact name of its instance, with its process and what it says of itself.
+
+    Use list_agents to find the name; whether its process is alive, get_agent_instance_status says.
+    """
     rows = AGENTS.rows.where(AGENTS.table.c.instance_name == name)
     row = call.session.execute(rows).mappings().one_or_none()
     if row is None:

@@ -97,7 +97,10 @@ def list_stf_files(
 def get_stf_file(
     call: Call, *, file_id: uuid.UUID | None = None, stf_filename: Name | None = None
 ) -> StfDetail:
-    """One STF file, by its file_id or its stf_filename, with all that is recorded of it."""
+    """One STF file, by its file_id or its stf_filename, with all that is recorded of it.
+
+    For several, or to find a name, use list_stf_files; for what was sampled of it, list_tf_files.
+    """
     if file_id is None and stf_filename is None:
         raise NoFileNamed("Give a file_id or an stf_filename.")
     is_it = StfFile.stf_filename == stf_filename

@@ -103,7 +103,10 @@ def list_tf_slices(
 
 @toolbox.tool("get_tf_slice", "swf_get_tf_slice")
 def get_tf_slice(call: Call, *, tf_filename: Name, slice_id: SliceId) -> SliceDetail:
-    """One slice of a TF file, by the file's name and the slice's number in it."""
+    """One slice of a TF file, by the file's name and the slice's number in it, with its worker.
+
+    Use it for how one slice was processed; for all of a file or a run, use list_tf_slices.
+    """
     is_it = (FastmonFile.tf_filename == tf_filename, TfSlice.slice_id == slice_id)
     row = files_of_runs.one(call.session, files_of_runs.slice_query(), *is_it)
     if row is None:

@@ -89,7 +89,10 @@ def list_tags(
 
 @toolbox.tool("pcs_get_tag")
 def get_tag(call: Call, *, tag_label: Name) -> dict[str, Any]:
-    """One tag by its label, such as p3001, with all its parameters."""
+    """One tag by its label, such as p3001, with all its parameters.
+
+    Where the label is not known, use pcs_search_tags, or pcs_list_tags for all of a kind.
+    """
     tag = queries.labelled(call.session, tag_label)
     detail = TagDetail(
         **_fields(tag),
@@ -110,7 +113,10 @@ def search_tags(
     limit: Limit = LARGEST_LIMIT,
     offset: Offset = 0,
 ) -> TagsFound:
-    """The tags, of all kinds or one, whose label, description or parameters hold a text."""
+    """The tags, of all kinds or one, whose label, description or parameters hold a text.
+
+    For all of a kind, or by category, status or creator, use pcs_list_tags.
+    """
     wanted = TagSearch(text=query, has_parameters=True)
     kinds = list(TagKind) if tag_type is None else [tag_type]
     found = _page(call, wanted, kinds, limit=limit, offset=offset)

@@ -143,7 +143,7 @@ def take_in(call: Call, order: TaskIntake) -> TaskTaken:
     """Make the draft task of a row of the public catalog, or find it and add what is new.
 
     The row is named by its issue, or by csv_path and row_key; a new task needs name, dataset and
-    prod_config.
+    prod_config. For the inputs of a task that is there, use pcs_prodtask_link_input.
     """
     values = order.model_dump(exclude_unset=True, exclude={"created_by"})
     task, is_new = tasks.take_in(call.session, values, actor(call, order.created_by))

@@ -97,7 +97,11 @@ class SupervisedAgent(BaseModel):
 
 @toolbox.tool("check_agent_manager", "swf_check_agent_manager")
 def check_agent_manager(call: Call, *, username: UserName | None = None) -> ManagerStatus:
-    """Whether the controller that starts and stops a user's agents runs, and how to start it."""
+    """Whether the controller that starts and stops a user's agents runs, and how to start it.
+
+    Use it before start_user_testbed, or where a command gets no answer; how the agents are,
+    get_testbed_status says.
+    """
     user = username or call.caller.name
     found = repository.described_controller(call.session, user)
     alive = found is not None and found.is_there(now())

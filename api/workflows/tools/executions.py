@@ -66,7 +66,10 @@ def list_workflow_definitions(
     limit: Limit = 100,
     offset: Offset = 0,
 ) -> Page[DefinitionItem]:
-    """The programs of workflows that were executed, with how often; not their executions."""
+    """The programs of workflows that were executed, with how often.
+
+    For their executions, use list_workflow_executions.
+    """
     row = WorkflowDefinition
     wanted = [row.workflow_type == workflow_type] if workflow_type else []
     wanted += [row.created_by == created_by] if created_by else []
@@ -112,7 +115,10 @@ def list_workflow_executions(
 
 @toolbox.tool("get_workflow_execution", "swf_get_workflow_execution")
 def get_workflow_execution(call: Call, *, execution_id: Name) -> ExecutionWhole:
-    """One execution with its parameters, its measurements and its data-taking run."""
+    """One execution with its parameters, its measurements and its data-taking run.
+
+    Use it for what was executed, and with what; to follow how it goes, use get_workflow_monitor.
+    """
     row = recorded.find(call.session, execution_id)
     run = executions.find(call.session, execution_id)
     urls = [execution_url(call, execution_id)]
