@@ -136,10 +136,13 @@ TOOLS: dict[str, tuple[dict[str, Any], dict[str, Any], set[str], str, set[str]]]
         {"items", "total_count", "has_more", "monitor_urls"}, "items", {"id", "action", "state"},
     ),
     "epicprod_list_actions": (
-        optional("action", "subject_key", "username", "outcome", "start_time", "end_time")
+        optional(
+            "action", "instance", "subject_key", "username", "outcome", "start_time", "end_time",
+        )
         | {"summarize": False, "limit": 50, "offset": 0},
         {"outcome": "open", "start_time": "2026-01-01T00:00:00"},
-        {"items", "total_count", "has_more", "times"}, "items",
+        {"items", "total_count", "has_more", "times", "success", "window_start", "window_end"},
+        "items",
         {"request_id", "action", "outcome", "username", "duration_ms", "url"},
     ),
     "data_provenance": (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import update
 
@@ -92,3 +94,22 @@ def test_a_job_s_number_that_is_also_a_task_s_finds_both(assistant, api, fetches
     asked = pcs.good("POST", "prod-tasks/t1/panda-pause/")["request_id"]
     found = assistant.ask("list_requests", subject="2")["items"]
     assert {each["id"] for each in found} == {asked, fetches[1]}
+
+
+def test_the_last_day_is_listed_and_the_last_week_counted_unless_told_otherwise(
+    assistant, fetches, database
+):
+    for request_id, days in zip(fetches, (2, 10), strict=False):
+        end(database, request_id, RequestState.COMPLETED, created_at=now() - timedelta(days=days))
+    listed = assistant.ask("epicprod_list_actions")
+    assert [each["request_id"] for each in listed["items"]] == [fetches[2]]
+    assert (listed["success"], listed["window_end"]) == (True, None)
+    assert assistant.ask("epicprod_list_actions", summarize=True)["total_count"] == 2
+    longest = assistant.ask("epicprod_list_actions", start_time="2026-01-01T00:00:00Z")
+    assert (longest["total_count"], longest["window_start"]) == (3, "2026-01-01T00:00:00Z")
+
+
+def test_what_was_done_is_found_by_the_way_that_it_was_asked_for(assistant, fetches):
+    asked = assistant.ask("fetch_payload_log", pandaid=9)["request_id"]
+    found = assistant.ask("epicprod_list_actions", instance="mcp")["items"]
+    assert [(each["request_id"], each["instance"]) for each in found] == [(asked, "mcp")]
