@@ -106,9 +106,12 @@ def _job(session: Session, key: str) -> Subject | None:
 
 def _dataset(session: Session, key: str) -> Subject | None:
     by_name = or_(Dataset.did == key, Dataset.dataset_name == key)
-    ours = session.scalar(select(Dataset.did).where(by_name).order_by(Dataset.id).limit(1))
-    if ours is not None:
-        return Subject(type=SubjectType.DATASET, key=ours, label=ours, path=_did_path(ours))
+    row = session.execute(
+        select(Dataset.id, Dataset.did).where(by_name).order_by(Dataset.id).limit(1)
+    )
+    if (ours := row.first()) is not None:
+        path = f"/pcs/api/datasets/{ours.id}/"  # it has no page: its DID is none that Rucio has
+        return Subject(type=SubjectType.DATASET, key=ours.did, label=ours.did, path=path)
     did = dids.parse(key)
     is_known = dataset_named(session, did.scope, did.name) is not None
     return Subject(

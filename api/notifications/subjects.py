@@ -17,6 +17,7 @@ from api.provenance.queries.dids import BadDid
 from blocks.errors import Invalid
 from flows.common.models import Request
 from flows.notifications.domain.words import SubjectKind
+from flows.provenance.models import DetectedRelease
 
 
 def find(session: Session, kind: SubjectKind, name: str) -> str:
@@ -53,7 +54,8 @@ def _dataset(_session: Session, name: str) -> str:
 
 
 def _campaign(session: Session, name: str) -> str:
-    known = campaigns.known(session)
+    """One of PCS's, of those that were swept, or of Rucio's releases, which may be swept yet."""
+    known = [*campaigns.known(session), *session.scalars(select(DetectedRelease.version))]
     if name not in known:
         raise _unknown("campaign", name, known)
     return name
