@@ -36,6 +36,42 @@ def answered_by_a_controller(api, **answer) -> threading.Thread:
     return thread
 
 
+# ------------------------------------------------------------------ words of filters
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "words"),
+    [
+        ("list_stf_files", {"status": "nonsense"}, "'registered', 'processing'"),
+        ("list_tf_files", {"status": "nonsense"}, "'registered', 'processing'"),
+        ("list_requests", {"action": "submit_tsk"}, "did you mean 'submit_task'?"),
+        ("epicprod_list_actions", {"action": "nonsense"}, "there are: "),
+        ("pcs_dataset_list", {"source_kind": "nonsense"}, "csv_manifest|path"),
+    ],
+)
+def test_a_word_that_nothing_can_have_is_refused_with_those_there_are(
+    assistant, tool, arguments, words
+):
+    assert words in assistant.refusal(tool, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("tool", "argument", "word"),
+    [
+        ("list_agents", "status", "EXITED"),
+        ("list_agents", "agent_type", "fastmon"),
+        ("list_tf_slices", "status", "queued"),
+        ("list_workflow_executions", "status", "terminated"),
+        ("list_stf_files", "machine_state", "physics"),
+    ],
+)
+def test_a_word_that_peers_choose_is_described_by_those_that_are_known(
+    assistant, tool, argument, word
+):
+    properties = assistant.tools()[tool].input_schema["properties"]
+    assert word in properties[argument]["description"]
+
+
 # ------------------------------------------------------------------ workflows
 
 
@@ -232,36 +268,3 @@ def test_a_database_that_is_away_is_said_with_when_to_come_again(assistant, monk
     assert assistant.refusal("list_runs") == (
         "the database is unavailable. Nothing was done; call it again in 2 s."
     )
-
-
-@pytest.mark.parametrize(
-    ("tool", "arguments", "words"),
-    [
-        ("list_stf_files", {"status": "nonsense"}, "'registered', 'processing'"),
-        ("list_tf_files", {"status": "nonsense"}, "'registered', 'processing'"),
-        ("list_requests", {"action": "submit_tsk"}, "did you mean 'submit_task'?"),
-        ("epicprod_list_actions", {"action": "nonsense"}, "there are: "),
-        ("pcs_dataset_list", {"source_kind": "nonsense"}, "csv_manifest|path"),
-    ],
-)
-def test_a_word_that_nothing_can_have_is_refused_with_those_there_are(
-    assistant, tool, arguments, words
-):
-    assert words in assistant.refusal(tool, **arguments)
-
-
-@pytest.mark.parametrize(
-    ("tool", "argument", "word"),
-    [
-        ("list_agents", "status", "EXITED"),
-        ("list_agents", "agent_type", "fastmon"),
-        ("list_tf_slices", "status", "queued"),
-        ("list_workflow_executions", "status", "terminated"),
-        ("list_stf_files", "machine_state", "physics"),
-    ],
-)
-def test_a_word_that_peers_choose_is_described_by_those_that_are_known(
-    assistant, tool, argument, word
-):
-    properties = assistant.tools()[tool].input_schema["properties"]
-    assert word in properties[argument]["description"]
