@@ -24,11 +24,11 @@ def keep(session: Session, message: AiMessage) -> None:
 
 
 def newest(
-    session: Session, username: str, *, namespace: str | None, limit: int
+    session: Session, username: str, *, namespace: str | None, limit: int, offset: int = 0
 ) -> list[AiMessage]:
-    """The newest messages of a user, perhaps of one namespace; the oldest of them first."""
+    """The newest messages of a user before an offset, perhaps of one namespace; oldest first."""
     wanted = select(AiMessage).where(AiMessage.username == username)
     if namespace is not None:
         wanted = wanted.where(AiMessage.namespace == namespace)
-    found = session.scalars(wanted.order_by(AiMessage.id.desc()).limit(limit))
+    found = session.scalars(wanted.order_by(AiMessage.id.desc()).limit(limit).offset(offset))
     return list(found)[::-1]

@@ -24,6 +24,9 @@ _Session = Annotated[Text, Field(min_length=1, max_length=200, description="Id o
 _Content = Annotated[Text, Field(min_length=1, max_length=50_000, description="What was said.")]
 _Path = Annotated[Text, Field(max_length=1000, description="Directory of the project.")]
 _Turns = Annotated[int, Field(ge=1, le=100, description="A turn is a question and its answer.")]
+_Offset = Annotated[
+    int, Field(ge=0, le=queries.MOST_KEPT, description="Newest turns to leave out.")
+]
 
 
 @toolbox.tool("record_ai_memory", "swf_record_ai_memory", scope=Scope.REQUEST)
@@ -37,9 +40,10 @@ def record_ai_memory(
     namespace: Name | None = None,
     project_path: _Path | None = None,
 ) -> dict[str, Any]:
-    """Keep a message of this session for the next one. Only where the person wants that kept.
+    """Keep a message of this session for the next one, where get_ai_memory finds it.
 
-    Never a token, a password or a key. Of each person the newest 2000 messages are kept.
+    Only what the person wants kept, and never a token, a password or a key. Of each person the
+    newest 2000 messages are kept.
     """
     whose = call.caller.speaking_for(username).name
     message = AiMessage(
@@ -62,11 +66,22 @@ def record_ai_memory(
 
 @toolbox.tool("get_ai_memory", "swf_get_ai_memory")
 def get_ai_memory(
-    call: Call, *, username: _Whose, turns: _Turns = 20, namespace: Name | None = None
+    call: Call,
+    *,
+    username: _Whose,
+    turns: _Turns = 20,
+    namespace: Name | None = None,
+    offset: _Offset = 0,
 ) -> dict[str, Any]:
-    """What was said in earlier sessions, the oldest first. Only your own person's messages."""
+    """What was said in earlier sessions, the oldest first; only your own person's messages.
+
+    Use it when a session begins; record_ai_memory keeps what it finds. It answers the newest turns;
+    offset leaves out so many of these, to read what was said before.
+    """
     whose = call.caller.speaking_for(username).name
-    found = queries.newest(call.session, whose, namespace=namespace, limit=2 * turns)
+    found = queries.newest(
+        call.session, whose, namespace=namespace, limit=2 * turns, offset=2 * offset
+    )
     return {"result": [_shown(each) for each in found]}
 
 

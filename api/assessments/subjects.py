@@ -11,7 +11,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from api.assessments.domain import SubjectType, canonical_type
-from api.http.fields import MAX_BIG_INTEGER
+from api.http.fields import big_number
 from api.pcs.errors import TaskNotFound
 from api.pcs.models import Attempt, Dataset
 from api.pcs.queries import tasks
@@ -77,7 +77,7 @@ def _task(session: Session, key: str) -> Subject:
 
 
 def _panda_task(session: Session, key: str) -> Subject | None:
-    number = _number(key)
+    number = big_number(key)
     by_id = Attempt.jedi_task_id == number
     condition = by_id if number is not None else Attempt.task_name == key
     attempt = session.scalar(select(Attempt).where(condition).limit(1))
@@ -92,7 +92,7 @@ def _panda_task(session: Session, key: str) -> Subject | None:
 
 
 def _job(session: Session, key: str) -> Subject | None:
-    number = _number(key)
+    number = big_number(key)
     if number is None:
         return None
     return Subject(
@@ -106,9 +106,12 @@ def _job(session: Session, key: str) -> Subject | None:
 
 def _dataset(session: Session, key: str) -> Subject | None:
     by_name = or_(Dataset.did == key, Dataset.dataset_name == key)
-    ours = session.scalar(select(Dataset.did).where(by_name).order_by(Dataset.id).limit(1))
-    if ours is not None:
-        return Subject(type=SubjectType.DATASET, key=ours, label=ours, path=_did_path(ours))
+    row = session.execute(
+        select(Dataset.id, Dataset.did).where(by_name).order_by(Dataset.id).limit(1)
+    )
+    if (ours := row.first()) is not None:
+        path = f"/pcs/api/datasets/{ours.id}/"  # it has no page: its DID is none that Rucio has
+        return Subject(type=SubjectType.DATASET, key=ours.did, label=ours.did, path=path)
     did = dids.parse(key)
     is_known = dataset_named(session, did.scope, did.name) is not None
     return Subject(
@@ -127,7 +130,7 @@ def _campaign(session: Session, key: str) -> Subject:
 
 
 def _request(session: Session, key: str) -> Subject | None:
-    number = _number(key)
+    number = big_number(key)
     found = session.get(Request, number) if number is not None else None
     if found is None:
         return None
@@ -144,11 +147,6 @@ _FINDERS: Final[dict[str, Callable[[Session, str], Subject | None]]] = {
     SubjectType.CAMPAIGN: _campaign,
     SubjectType.REQUEST: _request,
 }
-
-
-def _number(text: str) -> int | None:
-    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_BIG_INTEGER))
-    return int(text) if is_number and 0 < int(text) <= MAX_BIG_INTEGER else None
 
 
 def _task_path(name: str) -> str:

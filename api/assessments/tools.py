@@ -8,7 +8,7 @@ from api.assessments import services
 from api.assessments.models import Assessment
 from api.assessments.schemas import AssessmentForm
 from api.http.links import prefix_of
-from api.http.tools.calls import Call
+from api.http.tools.calls import Call, door_of
 from api.http.tools.declaration import Toolbox
 from blocks.errors import NotFound, ProdOpsError
 from flows.common.callers import Scope
@@ -39,13 +39,19 @@ def register(call: Call, form: AssessmentForm) -> dict[str, Any]:
 
 
 def _registered(call: Call, row: Assessment) -> dict[str, Any]:
-    names = ("id", "subject_type", "subject_key", "subject_label", "subject_url", "username", "ai")
+    names = ("id", "subject_type", "subject_key", "subject_label", "username", "ai")
     return {
         "success": True,
         **{name: getattr(row, name) for name in names},
+        "subject_url": _whole(call, row.subject_url),
         "created_at": row.created_at.isoformat(),
         "linked": row.is_linked,
         # The original keeps a pointer in the subject's JSON; here the subject is found by its key.
         "json_field": "",
         "url": call.link("/api/assessments/"),
     }
+
+
+def _whole(call: Call, url: str) -> str:
+    """The address with our host where it is a path, as that of a page of ours is kept."""
+    return f"{door_of(call.request)}{url}" if url.startswith("/") else url

@@ -20,6 +20,8 @@ class Verdict(StrEnum):
     """Its outcome is being established, or waits for an operator's word: that is no failure."""
     UNDER_WAY = "under_way"
     GOOD = "good"
+    CANCELLED = "cancelled"
+    """It was ended before it was done."""
     NOT_BEGUN = "not_begun"
 
 

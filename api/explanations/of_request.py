@@ -21,7 +21,7 @@ _VERDICTS: Final = {
     RequestState.RUNNING: Verdict.UNDER_WAY,
     RequestState.COMPLETED: Verdict.GOOD,
     RequestState.FAILED: Verdict.FAILED,
-    RequestState.CANCELLED: Verdict.FAILED,
+    RequestState.CANCELLED: Verdict.CANCELLED,
     RequestState.UNKNOWN: Verdict.UNKNOWN,
 }
 _FETCH: Final = "fetch_payload_log"

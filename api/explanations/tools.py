@@ -18,6 +18,7 @@ from blocks.errors import Invalid
 toolbox = Toolbox()
 
 _Id = Field(ge=1, le=MAX_BIG_INTEGER)
+_TASK = Field(description="Composed or stored name of a task, or its jediTaskID.")
 
 
 @toolbox.tool("explain_failure")
@@ -25,7 +26,7 @@ def explain_failure(
     call: Call,
     *,
     request_id: Annotated[int | None, _Id] = None,
-    task: Annotated[Name | None, Field(description="Composed or stored name of a task.")] = None,
+    task: Annotated[Name | None, _TASK] = None,
     pandaid: Annotated[int | None, _Id] = None,
 ) -> Explanation:
     """What failed of a task, a request or a PanDA job: at which step, why, and what to do.
@@ -40,4 +41,4 @@ def explain_failure(
         return of_request.explain(call, request_id)
     if pandaid is not None:
         return of_job.explain(call, pandaid)
-    return of_task.explain(call, tasks.resolve(call.session, task or ""))
+    return of_task.explain(call, tasks.resolve_known(call.session, task or ""))

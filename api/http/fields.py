@@ -58,6 +58,12 @@ def shown(value: object) -> str:
     return str(value)[:LONGEST].encode(errors="replace").decode()
 
 
+def big_number(text: str) -> int | None:
+    """The number that the text spells, from 1 on and as large as a column holds; else None."""
+    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(MAX_BIG_INTEGER))
+    return int(text) if is_number and 0 < int(text) <= MAX_BIG_INTEGER else None
+
+
 def _plain_file_name(value: str) -> str:
     if any(ord(each) < _FIRST_PRINTABLE or ord(each) == _DELETE for each in value):
         raise refuse("Control characters are not allowed.")

@@ -16,15 +16,16 @@ asked to.
 
 
 def why_did_my_task_fail(
-    task: Annotated[str, Field(description="Name of a production task, or a PanDA task's id.")],
+    task: Annotated[str, Field(description="Name of a production task, or its jediTaskID.")],
 ) -> str:
     """Find out why a production task failed, and what to do."""
     return f"""Find out why the production task {task!r} failed.
 
-1. Call explain_failure with the task: it names the step, the reason, the last errors of the log and
-   what to do. Where it tells all, answer.
-2. Call pcs_prodtask_get for the task itself, and list_requests with subject {task!r} for what was
-   asked of it; get_request tells the outcome of one.
+1. Call explain_failure with task {task!r}: it names the step, the reason, the last errors of the
+   log and what to do. Where it tells all, answer.
+2. Its about.name is the task's stored name. Call pcs_prodtask_get with that name for the task
+   itself, and list_requests with it as the subject for what was asked of it; get_request tells the
+   outcome of one.
 3. Where a job failed on the grid, call fetch_payload_log for one failed job, wait for its request
    by get_request, and read its last errors.
 4. Where our own parts failed, call list_logs with level ERROR around the time of the failure.

@@ -30,7 +30,10 @@ class ToolLine(BaseModel):
 
 @toolbox.tool("get_server_instructions", "swf_get_server_instructions")
 def get_server_instructions(call: Call) -> Instructions:  # noqa: ARG001 - as every tool
-    """How to work with this server: what it knows, how its lists and requests work."""
+    """How to work with this server: what it knows, how its lists and requests work.
+
+    Read it once, before anything else. For the tools one by one, use list_available_tools.
+    """
     return Instructions(instructions=INSTRUCTIONS)
 
 
@@ -38,7 +41,11 @@ def get_server_instructions(call: Call) -> Instructions:  # noqa: ARG001 - as ev
 def list_available_tools(
     call: Call, *, limit: Limit = LARGEST_LIMIT, offset: Offset = 0
 ) -> Page[ToolLine]:
-    """Every tool of this server once, with its other names, when to use it, and its arguments."""
+    """Every tool of this server once, with its other names, when to use it, and its arguments.
+
+    Use it where you do not see the tools themselves; how they belong together,
+    get_server_instructions says.
+    """
     tools = all_tools()
     items = [_line(each) for each in tools[offset : offset + limit]]
     return page(items, len(tools), offset=offset, urls=[call.shown_at("The REST API", "/docs")])

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, Field
 
+from api.http.tools.answers import MonitorUrl
 from api.http.tools.arguments import Name
 from api.http.tools.calls import Call
 from api.http.tools.declaration import Toolbox
@@ -35,6 +36,7 @@ class Sent(BaseModel):
     namespace: str | None
     content: str
     sent_at: datetime
+    monitor_urls: list[MonitorUrl]
 
 
 @toolbox.tool("send_message", "swf_send_message", scope=Scope.MESSAGE)
@@ -72,6 +74,9 @@ def send_message(
         namespace=incoming.message.namespace,
         content=message,
         sent_at=at,
+        monitor_urls=[
+            call.shown_at("Workflows", "/workflows/", namespace=incoming.message.namespace)
+        ],
     )
 
 

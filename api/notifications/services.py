@@ -11,7 +11,7 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
-from api.notifications import views
+from api.notifications import subjects, views
 from api.notifications.views import WatchList
 from blocks.errors import Invalid, Refused
 from flows.common import actions
@@ -77,14 +77,16 @@ def watch_list(
     kind: SubjectKind | None = None,
     subject: str | None = None,
     is_live: bool = False,
+    limit: int = MOST_LISTED,
+    offset: int = 0,
 ) -> WatchList:
-    """The caller's watches, the newest first, at most `MOST_LISTED`; and where one may be told."""
+    """The caller's watches, the newest first, so many from an offset on; where one may be told."""
     found = wishes.watches_of(session, caller.name, kind=kind, subject=subject, is_live=is_live)
     opened = [each for each in channels.every(session) if each.is_open_to_watchers]
     return WatchList(
         address=wishes.address_of(session, caller.name),
         channels=[each.name for each in opened if each.is_enabled],
-        watches=[views.watch(*each) for each in found[:MOST_LISTED]],
+        watches=[views.watch(*each) for each in found[offset : offset + limit]],
     )
 
 
@@ -92,16 +94,17 @@ def watch(session: Session, caller: Caller, form: WatchForm) -> tuple[Watch, str
     """Watch something for the caller; the same again is the same watch, and in force again.
 
     Raises:
-        Invalid: The channel is none, or not open to watchers; or no address is registered.
-        Refused: The caller watches as much as one may.
+        Invalid: Nothing has the subject's name; the channel is none, or not open to watchers; or
+            no address is registered.
+        Refused: Several tasks have the name, or the caller watches as much as one may.
     """
     _check_channel(session, form.channel, is_watch=True)
     if form.channel is None and wishes.address_of(session, caller.name) is None:
         raise Invalid({"channel": [NO_ADDRESS]})
-    saved = wishes.add_watch(session, form, caller)
+    subject = subjects.find(session, form.kind, form.subject)
+    saved = wishes.add_watch(session, form.model_copy(update={"subject": subject}), caller)
     session.expire_all()
-    kind, subject = SubjectKind(form.kind), form.subject
-    found = wishes.watches_of(session, caller.name, kind=kind, subject=subject)
+    found = wishes.watches_of(session, caller.name, kind=form.kind, subject=subject)
     return next(each for each in found if each[0].id == saved)
 
 

@@ -7,12 +7,13 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from api.http.tools.answers import MonitorUrl
-from api.http.tools.arguments import LARGEST_ID, Limit, Name
+from api.http.tools.arguments import LARGEST_ID, LARGEST_LIMIT, Limit, Name, Offset
 from api.http.tools.calls import Call
 from api.http.tools.declaration import Toolbox
 from api.notifications import services, views
 from api.notifications.routes.messages import seen_by
-from api.notifications.views import NotificationView, WatchList, WatchView
+from api.notifications.views import NotificationView, WatchView
+from api.pcs.queries import tasks
 from flows.notifications.domain.words import DeliveryState, Outcome, SubjectKind
 from flows.notifications.repository import listing, wishes
 from flows.notifications.repository.listing import Filter
@@ -29,6 +30,22 @@ class Unwatched(BaseModel):
     id: int
 
 
+class WatchLine(WatchView):
+    """A watch, with a link."""
+
+    url: str = Field(description="The page of what is watched.")
+
+
+class Watches(BaseModel):
+    """One's watches, and where one may be told."""
+
+    address: str | None = Field(description="Your registered address.")
+    channels: list[str] = Field(description="The channels that are open to watchers.")
+    watches: list[WatchLine]
+    has_more: bool
+    monitor_urls: list[MonitorUrl]
+
+
 class Told(BaseModel):
     """Notifications, the newest first."""
 
@@ -39,24 +56,42 @@ class Told(BaseModel):
 
 @toolbox.tool("list_my_watches")
 def list_my_watches(
-    call: Call, *, kind: SubjectKind | None = None, include_told: bool = False
-) -> WatchList:
+    call: Call,
+    *,
+    kind: SubjectKind | None = None,
+    include_told: bool = False,
+    limit: Limit = LARGEST_LIMIT,
+    offset: Offset = 0,
+) -> Watches:
     """What you watch, the newest first, and where you may be told: your address, open channels.
 
     Use it before `watch`, for the names of channels, and before `unwatch`, for the number.
     """
-    is_live = not include_told
-    return services.watch_list(call.session, call.caller, kind=kind, is_live=is_live)
+    found = services.watch_list(
+        call.session,
+        call.caller,
+        kind=kind,
+        is_live=not include_told,
+        limit=limit + 1,
+        offset=offset,
+    )
+    return Watches(
+        address=found.address,
+        channels=found.channels,
+        watches=[_line(call, each) for each in found.watches[:limit]],
+        has_more=len(found.watches) > limit,
+        monitor_urls=[call.shown_at("What you watch", "/me/")],
+    )
 
 
 @toolbox.tool("watch", writes=True, is_idempotent=True)
-def watch(call: Call, order: WatchForm) -> WatchView:
+def watch(call: Call, order: WatchForm) -> WatchLine:
     """Be told once when a task, dataset, campaign, path or request gets that far.
 
     The message goes to your own address or to a channel that is open to watchers. Use it instead
     of asking again and again; for what is to be told each time, make a rule on the page.
     """
-    return views.watch(*services.watch(call.session, call.caller, order))
+    return _line(call, views.watch(*services.watch(call.session, call.caller, order)))
 
 
 @toolbox.tool("unwatch", writes=True, is_idempotent=True)
@@ -82,7 +117,11 @@ def list_notifications(
     everybody's. What happened itself, also untold, `list_requests` and `list_messages` have.
     """
     wanted = Filter(
-        seen_by=seen_by(call.caller), state=state, outcome=outcome, subject=subject, before=before
+        seen_by=seen_by(call.caller),
+        state=state,
+        outcome=outcome,
+        subject=_told_of(call, subject),
+        before=before,
     )
     rows = listing.newest(call.session, wanted, limit + 1)
     return Told(
@@ -90,3 +129,13 @@ def list_notifications(
         has_more=len(rows) > limit,
         monitor_urls=[MonitorUrl(title="Notifications", url=call.link("/notifications/"))],
     )
+
+
+def _line(call: Call, watch: WatchView) -> WatchLine:
+    return WatchLine(**dict(watch), url=call.link(watch.path))
+
+
+def _told_of(call: Call, name: str | None) -> str | None:
+    """What messages call it: a task by its stored name, anything else as it was given."""
+    known = tasks.known_as(call.session, name) if name is not None else []
+    return known[0].name if len(known) == 1 else name

@@ -92,7 +92,8 @@ def data_provenance(
     """Where a dataset or file comes from, what was made of it, and where its files are.
 
     Of a requested path (below .../EVGEN) it says in which campaigns it is produced. It answers
-    what the last sweep and the last reading of Rucio found, and how old that is.
+    what the last sweep and the last reading of Rucio found, and how old that is. For all of a
+    campaign, use campaign_status.
     """
     asked = requested.Asked.of(did_or_path, scope=call.settings.provenance.scope)
     if asked.did is None:

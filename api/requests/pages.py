@@ -13,6 +13,7 @@ from api.requests import queries
 from api.requests.views import view, views
 from flows.common import actions, events, models
 from flows.common.models import RequestState
+from flows.common.text import Text
 
 router = APIRouter(route_class=pages.PageRoute, prefix="/requests", include_in_schema=False)
 
@@ -23,13 +24,16 @@ _LARGEST_ID: Final = 2**63 - 1
 @router.get("/")
 async def list_requests(
     request: Request,
-    action: str = "",
-    state: str = "",
+    action: Text = "",
+    state: Text = "",
+    requested_by: Text = "",
     before: Annotated[int | None, Query(ge=0, le=_LARGEST_ID)] = None,
     open: bool = False,  # noqa: A002, FBT001, FBT002 - the query's word
 ) -> Response:
     """What is open, then the newest that ended; or what follows one that is open or ended."""
-    wanted = queries.Filter(action=action or None, state=state or None)
+    wanted = queries.Filter(
+        action=action or None, state=state or None, requested_by=requested_by or None
+    )
     viewer = await pages.viewer_of(request)
     place = queries.BEGIN if before is None else queries.Place(before, is_open=open)
     found = await run_in_threadpool(_list, request, wanted, place)
@@ -40,6 +44,7 @@ async def list_requests(
         **found,
         action=action,
         state=state,
+        requested_by=requested_by,
         actions=sorted(actions.all_actions()),
         states=[each.value for each in RequestState],
     )

@@ -31,18 +31,21 @@ class Filter:
 
     action: str | None = None
     state: str | None = None
-    subject: str | None = None
+    subjects: Collection[str] = ()
     requested_by: str | None = None
+    source: str | None = None
     is_open: bool = False
 
 
 def matching(wanted: Filter) -> Select[tuple[Request]]:
     """The requests of a filter, newest first."""
     query = select(Request).order_by(Request.id.desc())
-    for name in ("action", "state", "subject", "requested_by"):
+    for name in ("action", "state", "requested_by", "source"):
         value = getattr(wanted, name)
         if value is not None:
             query = query.where(getattr(Request, name) == value)
+    if wanted.subjects:
+        query = query.where(among(Request.subject, wanted.subjects))
     return query.where(_IS_OPEN) if wanted.is_open else query
 
 
@@ -70,8 +73,9 @@ class Past:
     """Which requests a record of what was done shows, by when they were accepted."""
 
     action: str | None = None
-    subject: str | None = None
+    subjects: Collection[str] = ()
     requested_by: str | None = None
+    source: str | None = None
     states: Collection[str] = ()
     since: datetime | None = None
     until: datetime | None = None
@@ -93,7 +97,10 @@ def past_counts(session: Session, wanted: Past) -> list[tuple[str, str, int]]:
 
 def _past(wanted: Past) -> Select[tuple[Request]]:
     filtered = Filter(
-        action=wanted.action, subject=wanted.subject, requested_by=wanted.requested_by
+        action=wanted.action,
+        subjects=wanted.subjects,
+        requested_by=wanted.requested_by,
+        source=wanted.source,
     )
     query = matching(filtered).where(among(Request.state, wanted.states))
     if wanted.since is not None:

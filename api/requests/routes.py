@@ -93,7 +93,11 @@ def list_requests(
 ) -> RequestPage:
     """By action, state, subject or requester, a page at a time: open ones first, then newest."""
     wanted = queries.Filter(
-        action=action, state=state, subject=subject, requested_by=requested_by, is_open=open
+        action=action,
+        state=state,
+        subjects=[subject] if subject is not None else [],
+        requested_by=requested_by,
+        is_open=open,
     )
     with session_of(request) as session:
         count, rows = queries.page(session, wanted, limit, offset)

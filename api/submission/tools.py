@@ -126,7 +126,7 @@ def _operate(
     given = {"operation": operation, "jedi_task_id": jedi_task_id} | more
     wanted = {key: value for key, value in given.items() if value is not None}
     queued = submission.operate(call.session, name, wanted, actor(call))
-    accepted = Accepted(queued.request_id, RequestState.QUEUED, is_new=True)
+    accepted = Accepted(queued.request_id, RequestState.QUEUED, is_new=queued.is_new)
     answer = started(call, accepted)
     return Operated(
         **dict(answer),
@@ -149,7 +149,10 @@ def pause_task(
 def resume_task(
     call: Call, *, name: TaskName, reason: Reason = "", jedi_task_id: JediTaskId = None
 ) -> Operated:
-    """Resume a task that is paused at PanDA."""
+    """Resume a task that is paused at PanDA.
+
+    It starts no failed job again: use pcs_prodtask_retry_failures for that.
+    """
     return _operate(call, name, TaskOperation.RESUME, jedi_task_id, reason=reason)
 
 
@@ -192,6 +195,10 @@ def add_attempts(
     reason: Reason = "",
     jedi_task_id: JediTaskId = None,
 ) -> Operated:
-    """Raise how often PanDA tries each job of a live task."""
+    """Raise how often PanDA tries each job of a live task.
+
+    Use it while jobs fail that would succeed at another try. Once the task has ended, use
+    pcs_prodtask_retry_failures.
+    """
     operation = TaskOperation.INCREASE_ATTEMPTS
     return _operate(call, name, operation, jedi_task_id, reason=reason, increase=increase)

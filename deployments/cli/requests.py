@@ -36,7 +36,8 @@ def list_requests(
     from api.requests import queries  # noqa: PLC0415
     from deployments.access import ops_session  # noqa: PLC0415
 
-    wanted = queries.Filter(action=action, state=state, subject=subject, is_open=is_open)
+    subjects = [subject] if subject is not None else []
+    wanted = queries.Filter(action=action, state=state, subjects=subjects, is_open=is_open)
     with ops_session() as session:
         rows = [_row(each) for each in session.scalars(queries.matching(wanted).limit(limit))]
     tables.show(rows, columns=_COLUMNS, as_json=as_json)

@@ -85,7 +85,7 @@ class WatchForm(_Form):
     kind: SubjectKind = Field(description="What kind of thing.")
     subject: Annotated[
         Text, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)
-    ] = Field(description="Which one: a task's stored name, a DID, a campaign, a path, a number.")
+    ] = Field(description="Which one: a task by any name, a DID, a campaign, a path, a number.")
     watch_for: WatchFor = Field(description="What is waited for.")
     channel: _Name | None = Field(
         None, description="A channel that is open to watchers; null: your own address."

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import operator
 import uuid
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from sqlalchemy import (
     ColumnElement,
     FromClause,
     Select,
+    Text,
     Uuid,
     cast,
     func,
@@ -132,6 +134,19 @@ MESSAGES: Final = Collection(
     find=_find,
     guard=_refuse_events,
 )
+BEGIN: Final = 1200
+"""Characters that a list in brief has of a content's JSON: 200 also where each is escaped."""
+_SHOWN_IN_BRIEF: Final = (
+    "message_type", "sender_agent", "namespace", "sent_at", "execution_id", "run_id",
+)  # fmt: skip
+_begin = func.left(cast(_ALL.c.message_content, Text), BEGIN).label("begin")
+IN_BRIEF: Final = replace(
+    MESSAGES,
+    rows=select(*(_ALL.c[name] for name in _SHOWN_IN_BRIEF), _begin).where(
+        _ALL.c.message_type != _OF_PREFECT
+    ),
+)
+"""Messages with the begin of their content alone, which may have 1 MB."""
 
 
 def count_in(session: Session, namespace: str, *, start: datetime, end: datetime) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, Field
 from sqlalchemy import ColumnElement, true
@@ -17,12 +17,16 @@ from api.http.tools.arguments import Limit, Name, Offset, Time
 from api.http.tools.calls import Call
 from api.http.tools.declaration import Toolbox
 from blocks.errors import NotFound
-from flows.agents.domain import AgentStatus
+from flows.agents.domain import AgentStatus, AgentType
 from flows.common.database import among, now
 
 toolbox = Toolbox()
 
 _ALL: Final = "all"
+_TYPES: Final = Field(description=f"{', '.join(AgentType)}, or an agent's own word.")
+_STATUSES: Final = Field(
+    description=f"{', '.join(AgentStatus)}, or an agent's own word; {_ALL}: also EXITED."
+)
 _STATUS: Final = AGENTS.filters["status"].column
 
 
@@ -70,8 +74,8 @@ def list_agents(
     call: Call,
     *,
     namespace: Name | None = None,
-    agent_type: Name | None = None,
-    status: Name | None = None,
+    agent_type: Annotated[Name | None, _TYPES] = None,
+    status: Annotated[Name | None, _STATUSES] = None,
     execution_id: Name | None = None,
     start_time: Time | None = None,
     end_time: Time | None = None,
@@ -103,7 +107,10 @@ def list_agents(
 
 @toolbox.tool("get_agent", "swf_get_agent")
 def get_agent(call: Call, *, name: Name) -> AgentDetail:
-    """One agent by the exact name of its instance, with its process and what it says of itself."""
+    """One agent by the exact name of its instance, with its process and what it says of itself.
+
+    Use list_agents to find the name; whether its process is alive, get_agent_instance_status says.
+    """
     rows = AGENTS.rows.where(AGENTS.table.c.instance_name == name)
     row = call.session.execute(rows).mappings().one_or_none()
     if row is None:

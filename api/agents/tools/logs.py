@@ -83,7 +83,7 @@ def list_logs(
     """What agents and parts have logged, the newest first.
 
     It is that of the last 24 hours unless start_time says otherwise. Use level ERROR to look for
-    what went wrong; for the log of a grid job, use the payload-log tools.
+    what went wrong; for the log of a grid job, use fetch_payload_log.
     """
     columns = LOGS.table.c
     begin = since(start_time, hours=_HOURS)

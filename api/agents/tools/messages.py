@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+import re
+from typing import Final
 
 from pydantic import BaseModel
 from sqlalchemy import ColumnElement
 
-from api.agents.queries.messages import MESSAGES
+from api.agents.queries.messages import IN_BRIEF
 from api.http.collections import store
 from api.http.fields import UtcTime
 from api.http.tools.answers import Page, page
@@ -19,6 +20,8 @@ from api.http.tools.declaration import Toolbox
 toolbox = Toolbox()
 
 _SHOWN: Final = 200  # characters of a message's content
+_NOTHING: Final = (None, "null", "{}", "[]", '""', "0", "false")
+_ESCAPED: Final = re.compile(r"(?:\\u[0-9a-fA-F]{4})+|\\.")
 
 
 class MessageItem(BaseModel):
@@ -51,21 +54,32 @@ def list_messages(
     They are those of the last hour unless start_time says otherwise. To see how a workflow goes,
     use get_workflow_monitor; for errors, list_logs.
     """
-    column = {name: each.column for name, each in MESSAGES.filters.items()}
+    column = {name: each.column for name, each in IN_BRIEF.filters.items()}
     wanted: list[ColumnElement[bool]] = [column["start_time"] >= since(start_time, hours=1)]
     wanted += [column["end_time"] <= end_time] if end_time else []
     wanted += [column["namespace"] == namespace] if namespace else []
     wanted += [column["execution_id"] == execution_id] if execution_id else []
     wanted += [column["sender_agent"] == agent] if agent else []
     wanted += [column["message_type"] == message_type] if message_type else []
-    total, rows = store.newest(call.session, MESSAGES, *wanted, limit=limit, offset=offset)
+    total, rows = store.newest(call.session, IN_BRIEF, *wanted, limit=limit, offset=offset)
     items = [
-        MessageItem.model_validate({**row, "payload_summary": _summary(row["message_content"])})
+        MessageItem.model_validate({**row, "payload_summary": summary(row["begin"])})
         for row in rows
     ]
     urls = [call.shown_at("Workflows", "/workflows/", namespace=namespace)]
     return page(items, total, offset=offset, urls=urls)
 
 
-def _summary(content: Any) -> str | None:
-    return json.dumps(content, ensure_ascii=False)[:_SHOWN] if content else None
+def summary(begin: str | None) -> str | None:
+    """The begin of a content's JSON as people read it: what is escaped in vain is not escaped."""
+    if begin in _NOTHING:
+        return None
+    return _ESCAPED.sub(_read, begin)[:_SHOWN]
+
+
+def _read(escaped: re.Match[str]) -> str:
+    text = escaped[0]
+    if len(text) <= len(r"\u"):  # of another kind, or cut off
+        return text
+    read = json.dumps(json.loads(f'"{text}"'), ensure_ascii=False)[1:-1]
+    return read.encode(errors="replace").decode()  # half a character, where the begin ends

@@ -45,7 +45,10 @@ class NamespaceDetail(NamespaceItem):
 
 @toolbox.tool("list_namespaces", "swf_list_namespaces")
 def list_namespaces(call: Call, *, limit: Limit = 100, offset: Offset = 0) -> Page[NamespaceItem]:
-    """The registered namespaces, which keep users' testbeds apart, by name."""
+    """The registered namespaces, which keep users' testbeds apart, by name.
+
+    Use it to find a name or an owner; what goes on in one, get_namespace says.
+    """
     total, rows = namespaces.page(call.session, limit=limit, offset=offset)
     items = [NamespaceItem.model_validate(row) for row in rows]
     return page(items, total, offset=offset, urls=[call.shown_at("Workflows", "/workflows/")])
@@ -57,7 +60,8 @@ def get_namespace(
 ) -> NamespaceDetail:
     """Whose a namespace is, and how many agents, executions and messages it has.
 
-    Counted are the last 24 hours unless start_time says otherwise.
+    Counted are the last 24 hours unless start_time says otherwise. For the agents themselves, use
+    list_agents; for the executions, list_workflow_executions.
     """
     start, end = since(start_time, hours=24), end_time or now()
     found = namespaces.activity(call.session, namespace, start=start, end=end)

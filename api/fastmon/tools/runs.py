@@ -9,15 +9,17 @@ from pydantic import BaseModel, Field
 from api.fastmon.queries import runs
 from api.http.fields import MAX_INTEGER, UtcTime
 from api.http.tools.answers import MonitorUrl, Page, page
-from api.http.tools.arguments import Limit, Offset, Time, since
+from api.http.tools.arguments import IN_ANY_CASE, Limit, Offset, Time, since
 from api.http.tools.calls import Call
 from api.http.tools.declaration import Toolbox
 from blocks.errors import NotFound
+from flows.fastmon.models import FileStatus
 
 toolbox = Toolbox()
 
 _HOURS: Final = 7 * 24
 RunNumber = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
+Status = Annotated[FileStatus, IN_ANY_CASE]
 
 
 class RunNotFound(NotFound):
@@ -64,7 +66,8 @@ def list_runs(
 ) -> Page[RunItem]:
     """Data-taking runs with their numbers of STF files, the newest first.
 
-    They are those that began within the last 7 days unless start_time says otherwise.
+    They are those that began within the last 7 days unless start_time says otherwise. For one
+    whose number is known, use get_run.
     """
     begin = since(start_time, hours=_HOURS)
     total, rows = runs.page(call.session, since=begin, until=end_time, limit=limit, offset=offset)
@@ -74,7 +77,10 @@ def list_runs(
 
 @toolbox.tool("get_run", "swf_get_run")
 def get_run(call: Call, *, run_number: RunNumber) -> RunDetail:
-    """One run by its number, with its conditions and its STF files by status."""
+    """One run by its number, with its conditions and how many STF files it has of each status.
+
+    For the files themselves, use list_stf_files; to find a run by its time, list_runs.
+    """
     row = runs.find(call.session, run_number)
     if row is None:
         raise RunNotFound(f"There is no run {run_number}; list_runs has those that there are.")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sqlalchemy import func
 
 from api.fastmon.queries import files_of_runs
-from api.fastmon.tools.runs import RunNumber, run_url
+from api.fastmon.tools.runs import RunNumber, Status, run_url
 from api.http.fields import UtcTime
 from api.http.tools.answers import MonitorUrl, Page, page
 from api.http.tools.arguments import Limit, Name, Offset, Time, since
@@ -19,6 +19,8 @@ from blocks.errors import NotFound, Refused
 from flows.fastmon.models import Run, StfFile
 
 toolbox = Toolbox()
+
+_MACHINE_STATE: Final = Field(description="physics, standby, or another word of the run control.")
 
 
 class StfFileNotFound(NotFound):
@@ -60,8 +62,8 @@ def list_stf_files(
     call: Call,
     *,
     run_number: RunNumber | None = None,
-    status: Name | None = None,
-    machine_state: Name | None = None,
+    status: Status | None = None,
+    machine_state: Annotated[Name | None, _MACHINE_STATE] = None,
     start_time: Time | None = None,
     end_time: Time | None = None,
     limit: Limit = 100,
@@ -76,7 +78,7 @@ def list_stf_files(
     of_run = [Run.run_number == run_number] if run_number is not None else []
     wanted = [StfFile.created_at >= begin] if begin is not None else []
     wanted += [StfFile.created_at <= end_time] if end_time else []
-    wanted += [StfFile.status == status.lower()] if status else []
+    wanted += [StfFile.status == status] if status else []
     wanted += [func.lower(StfFile.machine_state) == machine_state.lower()] if machine_state else []
     total, rows = files_of_runs.page(
         call.session,
@@ -95,7 +97,10 @@ def list_stf_files(
 def get_stf_file(
     call: Call, *, file_id: uuid.UUID | None = None, stf_filename: Name | None = None
 ) -> StfDetail:
-    """One STF file, by its file_id or its stf_filename, with all that is recorded of it."""
+    """One STF file, by its file_id or its stf_filename, with all that is recorded of it.
+
+    For several, or to find a name, use list_stf_files; for what was sampled of it, list_tf_files.
+    """
     if file_id is None and stf_filename is None:
         raise NoFileNamed("Give a file_id or an stf_filename.")
     is_it = StfFile.stf_filename == stf_filename

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from api.fastmon.queries import files_of_runs
-from api.fastmon.tools.runs import RunNumber, run_url
+from api.fastmon.tools.runs import RunNumber, Status, run_url
 from api.http.fields import UtcTime
 from api.http.tools.answers import Page, page
 from api.http.tools.arguments import Limit, Name, Offset, Time, since
@@ -46,7 +46,7 @@ def list_tf_files(
     run_number: RunNumber | None = None,
     stf_filename: Name | None = None,
     tf_filename: Name | None = None,
-    status: Name | None = None,
+    status: Status | None = None,
     start_time: Time | None = None,
     end_time: Time | None = None,
     limit: Limit = 100,
@@ -62,7 +62,7 @@ def list_tf_files(
     of_others = [Run.run_number == run_number] if run_number is not None else []
     of_others += [StfFile.stf_filename == stf_filename] if stf_filename else []
     wanted = [FastmonFile.tf_filename == tf_filename] if tf_filename else []
-    wanted += [FastmonFile.status == status.lower()] if status else []
+    wanted += [FastmonFile.status == status] if status else []
     wanted += [FastmonFile.created_at >= begin] if begin is not None else []
     wanted += [FastmonFile.created_at <= end_time] if end_time else []
     total, rows = files_of_runs.page(

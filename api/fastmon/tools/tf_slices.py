@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, Field
 
@@ -20,6 +20,7 @@ from flows.fastmon.models import FastmonFile, StfFile, TfSlice
 toolbox = Toolbox()
 
 SliceKey = Annotated[int, Field(ge=1, le=LARGEST_ID, description="The row's key.")]
+_STATUS: Final = Field(description="queued, processing, completed, failed, or a worker's own word.")
 SliceId = Annotated[int, Field(ge=0, le=MAX_INTEGER, description="Its number in the TF file.")]
 
 
@@ -63,7 +64,7 @@ def list_tf_slices(
     run_number: RunNumber | None = None,
     stf_filename: Name | None = None,
     tf_filename: Name | None = None,
-    status: Name | None = None,
+    status: Annotated[Name | None, _STATUS] = None,
     assigned_worker: Name | None = None,
     start_time: Time | None = None,
     end_time: Time | None = None,
@@ -102,7 +103,10 @@ def list_tf_slices(
 
 @toolbox.tool("get_tf_slice", "swf_get_tf_slice")
 def get_tf_slice(call: Call, *, tf_filename: Name, slice_id: SliceId) -> SliceDetail:
-    """One slice of a TF file, by the file's name and the slice's number in it."""
+    """One slice of a TF file, by the file's name and the slice's number in it, with its worker.
+
+    Use it for how one slice was processed; for all of a file or a run, use list_tf_slices.
+    """
     is_it = (FastmonFile.tf_filename == tf_filename, TfSlice.slice_id == slice_id)
     row = files_of_runs.one(call.session, files_of_runs.slice_query(), *is_it)
     if row is None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from api.http import fields
 from api.http.tools.declaration import CONFIRM, WAIT, Tool
@@ -22,6 +22,10 @@ Name = Annotated[str, Field(max_length=fields.LONGEST)]
 """A name that rows are found by."""
 Text = Annotated[str, Field(max_length=500)]
 """Words that rows are searched for."""
+IN_ANY_CASE: Final = BeforeValidator(
+    lambda value: value.lower() if isinstance(value, str) else value
+)
+"""Of words in lower case: assistants write them in others, too."""
 Time = Annotated[fields.Time, Field(description="ISO 8601; without a zone, in UTC.")]
 Limit = Annotated[int, Field(ge=1, le=LARGEST_LIMIT, description="How many are answered at most.")]
 User = Annotated[str, Field(max_length=85, description="Unset: you.")]

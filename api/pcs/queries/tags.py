@@ -9,6 +9,7 @@ from sqlalchemy import Text, cast, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from api.pcs.models import PhysicsCategory, Tag, TagKind
+from api.pcs.queries.rows import paged
 from blocks.errors import NotFound
 
 
@@ -29,8 +30,10 @@ class TagSearch:
     has_parameters: bool = False
 
 
-def search(session: Session, wanted: TagSearch, *, kinds: Collection[TagKind]) -> list[Tag]:
-    """The tags of some kinds, by kind, the highest number first."""
+def search(
+    session: Session, wanted: TagSearch, *, kinds: Collection[TagKind], limit: int, offset: int
+) -> tuple[int, list[Tag]]:
+    """How many tags of some kinds there are, and so many of them: by kind, newest number first."""
     query = select(Tag).where(Tag.kind.in_(kinds)).options(selectinload(Tag.category))
     if wanted.category is not None:
         is_named = func.lower(PhysicsCategory.name) == wanted.category.lower()
@@ -45,7 +48,8 @@ def search(session: Session, wanted: TagSearch, *, kinds: Collection[TagKind]) -
         if wanted.has_parameters:
             held.append(cast(Tag.parameters, Text).icontains(wanted.text, autoescape=True))
         query = query.where(or_(*held))
-    return list(session.scalars(query.order_by(Tag.kind, Tag.tag_number.desc())))
+    in_order = query.order_by(Tag.kind, Tag.tag_number.desc())
+    return paged(session, in_order, limit=limit, offset=offset)
 
 
 def labelled(session: Session, label: str) -> Tag:

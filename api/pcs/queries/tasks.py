@@ -10,9 +10,10 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Select, exists, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
+from api.http.fields import big_number
 from api.pcs.domain.effective import input_dids
 from api.pcs.errors import AmbiguousIdentity, TaskNotFound
-from api.pcs.models import Dataset, ProdTask
+from api.pcs.models import Attempt, Dataset, ProdTask
 from api.pcs.queries.catalogue import TAG_FIELDS
 from api.pcs.queries.rows import equal, key_of, paged
 from flows.common.database import among
@@ -74,16 +75,40 @@ def _selected(session: Session, wanted: TaskFilter) -> Select[tuple[ProdTask]]:
 
 def matches(session: Session, name: str) -> list[ProdTask]:
     """The tasks that the name means: by composed name, else by stored name, else by key."""
+    key = key_of(name)
+    return _first_found(session, name, [ProdTask.id == key] if key is not None else [])
+
+
+def known_as(session: Session, name: str) -> list[ProdTask]:
+    """The tasks that people know by the name: composed, else stored, else an id at PanDA.
+
+    A number is no key here: people see PanDA's ids, and hardly ever PCS's keys.
+    """
+    number = big_number(name)
+    at_panda = [ProdTask.attempts.any(Attempt.jedi_task_id == number)] if number else []
+    return _first_found(session, name, at_panda)
+
+
+def _first_found(
+    session: Session, name: str, by_number: Sequence[ColumnElement[bool]]
+) -> list[ProdTask]:
+    """The tasks of the composed name, else of the stored name, else of a number."""
     if not name or any(unkeepable(name)):
         return []
-    conditions = [ProdTask.dataset.has(composed_name=name), ProdTask.name == name]
-    if (key := key_of(name)) is not None:
-        conditions.append(ProdTask.id == key)
-    for condition in conditions:
+    by_name = [ProdTask.dataset.has(composed_name=name), ProdTask.name == name]
+    for condition in (*by_name, *by_number):
         found = list(session.scalars(select(ProdTask).where(condition).order_by(ProdTask.id)))
         if found:
             return found
     return []
+
+
+def subjects(session: Session, name: str) -> list[str]:
+    """Under which subjects things are kept that are about the name: itself, and tasks' names.
+
+    Requests, events and messages name a task by its stored name.
+    """
+    return [name, *(each.name for each in known_as(session, name) if each.name != name)]
 
 
 def resolve(
@@ -105,11 +130,25 @@ def resolve(
     if len(found) > 1 and attempt_id is not None:
         with_it = [t for t in found if any(each.id == attempt_id for each in t.attempts)]
         found = with_it or found
+    return load(session, _the_only(name, found).id, is_locked=is_locked)
+
+
+def resolve_known(session: Session, name: str) -> ProdTask:
+    """The one task that people know by the name, with all that belongs to it.
+
+    Raises:
+        TaskNotFound: They know none by it.
+        AmbiguousIdentity: They know several.
+    """
+    return load(session, _the_only(name, known_as(session, name)).id)
+
+
+def _the_only(name: str, found: Sequence[ProdTask]) -> ProdTask:
     if not found:
         raise TaskNotFound(name)
     if len(found) > 1:
         raise AmbiguousIdentity(name, [_candidate(each) for each in found])
-    return load(session, found[0].id, is_locked=is_locked)
+    return found[0]
 
 
 def load(session: Session, key: int, *, is_locked: bool = False) -> ProdTask:

@@ -111,15 +111,16 @@ class DatasetForm(BaseModel):
     )
 
 
+SourceKind = Annotated[Line, Field(pattern=f"^({'|'.join(SOURCE_KINDS)})$")]
+
+
 class DatasetIntakeForm(BaseModel):
     """The source of a dataset."""
 
     source_location: Annotated[Line, Field(min_length=1, max_length=1000)] = Field(
         description="Where it is: a path, address, DID or list."
     )
-    source_kind: Annotated[Line, Field(pattern=f"^({'|'.join(SOURCE_KINDS)})$")] = Field(
-        "csv_manifest", description="What the location is."
-    )
+    source_kind: SourceKind = Field("csv_manifest", description="What the location is.")
     scope: Segment = Field("group.EIC.evgen", description="Its scope.")
     stage: Segment = Field("evgen", description="Its stage of production.")
     detector_version: Annotated[Line, Field(max_length=50), of_form(value_forms.SEGMENT)] = ""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -165,6 +166,7 @@ class QueuedOperation:
     operation: str
     jedi_task_id: int
     request_id: int
+    is_new: Annotated[bool, Field(description="False: an open request for the same was joined.")]
 
 
 def operate(session: Session, name: str, wanted: dict[str, Any], actor: Actor) -> QueuedOperation:
@@ -198,6 +200,7 @@ def operate(session: Session, name: str, wanted: dict[str, Any], actor: Actor) -
         operation=wanted["operation"],
         jedi_task_id=jedi_task_id,
         request_id=accepted.id,
+        is_new=accepted.is_new,
     )
 
 

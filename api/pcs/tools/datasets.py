@@ -13,7 +13,7 @@ from api.http.tools.declaration import Toolbox
 from api.http.tools.speaking import UNNAMED
 from api.pcs.models import Dataset
 from api.pcs.queries import catalogue as queries
-from api.pcs.schemas.catalogue import DatasetIntakeForm
+from api.pcs.schemas.catalogue import DatasetIntakeForm, SourceKind
 from api.pcs.services import datasets
 from api.pcs.tools.common import CreatedBy, PageSize, actor
 from api.pcs.views.catalogue import DatasetView
@@ -66,7 +66,7 @@ def list_datasets(
     call: Call,
     *,
     stage: Name | None = None,
-    source_kind: Name | None = None,
+    source_kind: SourceKind | None = None,
     source_location: Text | None = None,
     scope: Name | None = None,
     name_contains: Text | None = None,
@@ -108,7 +108,7 @@ def get_dataset(
     Of several blocks, it is the first. What Rucio holds of it, data_provenance says.
     """
     found = queries.dataset_named(call.session, name=name, did=did, dataset_name=dataset_name)
-    return _detail(found)
+    return _detail(call, found)
 
 
 @toolbox.tool("pcs_dataset_intake", scope=Scope.REQUEST, is_idempotent=True)
@@ -119,7 +119,7 @@ def take_in(call: Call, order: DatasetIntake) -> DatasetTaken:
     """
     values = order.model_dump(exclude_unset=True, exclude={"created_by"})
     found, is_new = datasets.take_in(call.session, values, actor(call, order.created_by))
-    return DatasetTaken(created=is_new, dataset=_detail(found))
+    return DatasetTaken(created=is_new, dataset=_detail(call, found))
 
 
 def _item(row: Dataset) -> dict[str, Any]:
@@ -132,10 +132,11 @@ def _item(row: Dataset) -> dict[str, Any]:
     }
 
 
-def _detail(row: Dataset) -> dict[str, Any]:
+def _detail(call: Call, row: Dataset) -> dict[str, Any]:
     whole = DatasetView.model_validate(row).model_dump(mode="json")
     tags = {
         kind.word: {"tag_label": tag.tag_label, "status": tag.status, "parameters": tag.parameters}
         for kind, tag in row.tags.items()
     }
-    return whole | _item(row) | {"tags": tags}
+    url = call.link(f"/pcs/api/datasets/{row.id}/")
+    return whole | _item(row) | {"tags": tags, "url": url}

@@ -14,7 +14,7 @@ from api.http.tools.declaration import Toolbox
 from api.http.tools.speaking import UNNAMED
 from api.pcs.models import Dataset, ProdTask, TaskStatus
 from api.pcs.queries import tasks as queries
-from api.pcs.schemas.fields import Did
+from api.pcs.schemas.fields import Did, Key
 from api.pcs.schemas.tasks import TaskIntakeForm
 from api.pcs.services import artifacts, submission, tasks
 from api.pcs.tools.common import CreatedBy, PageSize, TaskName, actor, task_url
@@ -75,7 +75,7 @@ def list_tasks(
     call: Call,
     *,
     status: Annotated[TaskStatus | None, Field(description="The status in PCS.")] = None,
-    public_catalog_issue: Name | None = None,
+    public_catalog_issue: Key | None = None,
     name_contains: Text | None = None,
     limit: PageSize = 20,
     offset: Offset = 0,
@@ -84,8 +84,9 @@ def list_tasks(
 
     For one task whose name is known, use pcs_prodtask_get; why one failed, explain_failure says.
     """
+    issue = str(public_catalog_issue) if public_catalog_issue is not None else None
     wanted = queries.TaskFilter(
-        status=status, public_catalog_issue=public_catalog_issue, name_contains=name_contains
+        status=status, public_catalog_issue=issue, name_contains=name_contains
     )
     count, rows = queries.page(call.session, wanted, limit=limit, offset=offset)
     views = task_views(call.session, rows, call.settings)
@@ -142,7 +143,7 @@ def take_in(call: Call, order: TaskIntake) -> TaskTaken:
     """Make the draft task of a row of the public catalog, or find it and add what is new.
 
     The row is named by its issue, or by csv_path and row_key; a new task needs name, dataset and
-    prod_config.
+    prod_config. For the inputs of a task that is there, use pcs_prodtask_link_input.
     """
     values = order.model_dump(exclude_unset=True, exclude={"created_by"})
     task, is_new = tasks.take_in(call.session, values, actor(call, order.created_by))
@@ -168,7 +169,9 @@ def link_input(
     return TaskChanged(task=_detail(call, task))
 
 
-@toolbox.tool("pcs_prodtask_set_status", scope=Scope.REQUEST, is_idempotent=True)
+@toolbox.tool(
+    "pcs_prodtask_set_status", scope=Scope.REQUEST, is_destructive=True, is_idempotent=True
+)
 def set_status(
     call: Call,
     *,
@@ -177,7 +180,8 @@ def set_status(
 ) -> TaskChanged:
     """Make a draft ready (locked) or a ready task a draft again; or end a submitted one by hand.
 
-    No task becomes submitted by this: pcs_prodtask_submit submits it.
+    What was ended as completed or failed stays so. No task becomes submitted by this:
+    pcs_prodtask_submit submits it.
     """
     task = submission.set_status(call.session, task_name, status, actor(call))
     return TaskChanged(task=_detail(call, task))

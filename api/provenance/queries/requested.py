@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from api.provenance.queries import dids
@@ -72,16 +72,28 @@ class PathStanding(BaseModel):
 
 def standings_of(session: Session, path: str, *, most: int) -> list[PathStanding]:
     """The path, whole or below EVGEN's root, in each campaign that has it, newest first."""
-    wanted = path.rstrip("/")
-    below = wanted.partition("EVGEN/")[2] or wanted.lstrip("/")
     rows = session.scalars(
         select(RequestedPath)
-        .where(or_(RequestedPath.path == wanted, RequestedPath.suffix == below))
+        .where(_is_called(path))
         .order_by(RequestedPath.campaign.desc())
         .limit(most)
     ).all()
     matches = _matches(session, rows)
     return [_standing(each, matches[each.campaign, each.path]) for each in rows]
+
+
+def paths_called(session: Session, path: str, *, most: int = 10) -> Sequence[str]:
+    """The requested paths of that name, whole or below EVGEN's root; a whole one alone."""
+    wanted = select(RequestedPath.path).where(_is_called(path)).distinct()
+    found = session.scalars(wanted.order_by(RequestedPath.path).limit(most)).all()
+    whole = path.rstrip("/")
+    return [whole] if whole in found else found
+
+
+def _is_called(path: str) -> ColumnElement[bool]:
+    wanted = path.rstrip("/")
+    below = wanted.partition("EVGEN/")[2] or wanted.lstrip("/")
+    return or_(RequestedPath.path == wanted, RequestedPath.suffix == below)
 
 
 def missing(session: Session, campaign: str, *, most: int) -> tuple[int, list[Missing]]:

@@ -49,7 +49,10 @@ class TestbedStarted(Commanded):
 
 @toolbox.tool("get_testbed_command", "swf_get_testbed_command")
 def get_testbed_command(call: Call, *, command_id: CommandId) -> CommandView:
-    """How a command to a testbed stands, and what came of it."""
+    """How a command to a testbed stands, and what came of it.
+
+    Use it for a command that was not answered yet; how the testbed is, get_testbed_status says.
+    """
     return view(repository.get(call.session, command_id), now())
 
 
@@ -90,7 +93,11 @@ def start_user_testbed(
 
 @_command_tool("stop_user_testbed", is_destructive=True, is_idempotent=True)
 def stop_user_testbed(call: Call, *, username: UserName | None = None) -> Commanded:
-    """Stop all agents of a testbed, yours unless you name another's; its controller stays."""
+    """Stop all agents of a testbed, yours unless you name another's; its controller stays.
+
+    Use it once nobody works with them any more. For one of them, use stop_supervised_agent; for a
+    workflow that runs on them, stop_workflow first.
+    """
     return Commanded(**_shown(_command(call, username, Verb.STOP)))
 
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from api.agents import lines
 from api.agents.lines import AgentLine
 from api.http.fields import UtcTime
-from api.http.tools.answers import Page, page
+from api.http.tools.answers import MonitorUrl, Page, page
 from api.http.tools.arguments import Limit, Offset
 from api.http.tools.calls import Call
 from api.http.tools.declaration import Toolbox
@@ -43,6 +43,7 @@ class ManagerStatus(BaseModel):
     agents_running: bool
     supervisord_healthy: bool | None
     how_to_start: str | None = Field(description="What to do where none runs.")
+    monitor_urls: list[MonitorUrl]
 
 
 class ManagerLine(BaseModel):
@@ -83,6 +84,7 @@ class TestbedStatus(BaseModel):
     ready: bool = Field(description="Whether a workflow can be started on it now.")
     error: str | None
     note: str
+    monitor_urls: list[MonitorUrl]
 
 
 class SupervisedAgent(BaseModel):
@@ -95,7 +97,11 @@ class SupervisedAgent(BaseModel):
 
 @toolbox.tool("check_agent_manager", "swf_check_agent_manager")
 def check_agent_manager(call: Call, *, username: UserName | None = None) -> ManagerStatus:
-    """Whether the controller that starts and stops a user's agents runs, and how to start it."""
+    """Whether the controller that starts and stops a user's agents runs, and how to start it.
+
+    Use it before start_user_testbed, or where a command gets no answer; how the agents are,
+    get_testbed_status says.
+    """
     user = username or call.caller.name
     found = repository.described_controller(call.session, user)
     alive = found is not None and found.is_there(now())
@@ -112,6 +118,7 @@ def check_agent_manager(call: Call, *, username: UserName | None = None) -> Mana
         agents_running=alive and found is not None and found.said("agents_running") is True,
         supervisord_healthy=_is_healthy(found),
         how_to_start=None if alive else domain.start_one(user),
+        monitor_urls=[_system(call)],
     )
 
 
@@ -134,6 +141,7 @@ def get_testbed_status(call: Call, *, username: UserName | None = None) -> Testb
         ready=manager.alive and running > 0 and workflows == 0,
         error=manager.how_to_start,
         note=_note(running, workflows),
+        monitor_urls=manager.monitor_urls,
     )
 
 
@@ -152,7 +160,11 @@ def list_supervised_agents(
         SupervisedAgent(program_name=name, state=state, is_running=state == _RUNNING)
         for name, state in programs[offset : offset + limit]
     ]
-    return page(items, len(programs), offset=offset, urls=[call.shown_at("The system", "/system/")])
+    return page(items, len(programs), offset=offset, urls=[_system(call)])
+
+
+def _system(call: Call) -> MonitorUrl:
+    return call.shown_at("The system", "/system/")
 
 
 def _agents(call: Call, namespace: str | None) -> list[TestbedAgent]:

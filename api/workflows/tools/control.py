@@ -13,6 +13,7 @@ from api.http.tools.calls import Call
 from api.http.tools.declaration import Toolbox
 from api.requests.views import Triggered, triggered
 from api.workflows.queries import detail, recorded
+from api.workflows.tools.executions import execution_url
 from blocks.errors import Refused
 from flows.common import requests
 from flows.common.actions import Action
@@ -74,6 +75,7 @@ class Ended(BaseModel):
     new_status: str
     start_time: UtcTime
     end_time: UtcTime
+    monitor_urls: list[MonitorUrl]
 
 
 @toolbox.tool("start_workflow", "swf_start_workflow", scope=Scope.REQUEST)
@@ -167,12 +169,14 @@ def end_execution(call: Call, *, execution_id: Name) -> Ended:
         new_status=ExecutionStatus.TERMINATED,
         start_time=row["start_time"],
         end_time=at,
+        monitor_urls=[execution_url(call, execution_id)],
     )
 
 
 def _ask(call: Call, action: Action, form: Any) -> Triggered:
     accepted = requests.accept(call.session, action, form, caller=call.caller, source=_SOURCE)
-    return triggered(accepted, call.settings)
+    url = call.link(f"/requests/{accepted.id}/")
+    return triggered(accepted, call.settings).model_copy(update={"url": url})
 
 
 def _own_namespace(call: Call) -> str:

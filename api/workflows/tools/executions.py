@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from urllib.parse import quote
 
 from pydantic import BaseModel, Field
@@ -19,6 +19,10 @@ from flows.agents.models import WorkflowDefinition
 from flows.workflows.models import ExecutionStatus
 
 toolbox = Toolbox()
+
+_STATUS: Final = Field(
+    description=f"{', '.join(ExecutionStatus)}, or another word that its runner has written."
+)
 
 
 class DefinitionItem(BaseModel):
@@ -62,7 +66,10 @@ def list_workflow_definitions(
     limit: Limit = 100,
     offset: Offset = 0,
 ) -> Page[DefinitionItem]:
-    """The programs of workflows that were executed, with how often; not their executions."""
+    """The programs of workflows that were executed, with how often.
+
+    For their executions, use list_workflow_executions.
+    """
     row = WorkflowDefinition
     wanted = [row.workflow_type == workflow_type] if workflow_type else []
     wanted += [row.created_by == created_by] if created_by else []
@@ -76,7 +83,7 @@ def list_workflow_executions(
     call: Call,
     *,
     namespace: Name | None = None,
-    status: Name | None = None,
+    status: Annotated[Name | None, _STATUS] = None,
     executed_by: Name | None = None,
     workflow_name: Name | None = None,
     currently_running: Annotated[
@@ -108,7 +115,10 @@ def list_workflow_executions(
 
 @toolbox.tool("get_workflow_execution", "swf_get_workflow_execution")
 def get_workflow_execution(call: Call, *, execution_id: Name) -> ExecutionWhole:
-    """One execution with its parameters, its measurements and its data-taking run."""
+    """One execution with its parameters, its measurements and its data-taking run.
+
+    Use it for what was executed, and with what; to follow how it goes, use get_workflow_monitor.
+    """
     row = recorded.find(call.session, execution_id)
     run = executions.find(call.session, execution_id)
     urls = [execution_url(call, execution_id)]

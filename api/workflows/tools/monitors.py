@@ -68,7 +68,8 @@ class Monitor(MonitorItem):
 def get_workflow_monitor(call: Call, *, execution_id: Name) -> Monitor:
     """How an execution goes: its phase, the changes of its run, its STFs, and what went wrong.
 
-    Use it to follow a workflow that was started; once in 10 seconds is enough.
+    Use it to follow a workflow that was started; once in 10 seconds is enough. With what it was
+    started, get_workflow_execution says.
     """
     found = detail.find(call.session, execution_id)
     run_id = None if found.run_number is None else str(found.run_number)

@@ -135,8 +135,8 @@ RULE = {"what": "action", "owner": "tester", "channel": "open", "subject": "grou
 def filled(api: httpx.Client, database) -> None:
     """What the pages show: watches, a token, rules, and messages of every fate."""
     make_channels(database.ops_engine)
-    for subject in ("t1", "x" * 200):
-        watch = {"kind": "task", "subject": subject, "watch_for": "complete", "channel": "open"}
+    for kind, subject in (("task", "t1"), ("dataset", "epic:/" + "x" * 200)):
+        watch = {"kind": kind, "subject": subject, "watch_for": "complete", "channel": "open"}
         assert api.post("/api/watches/", json=watch).is_success
     assert api.post("/api/me/tokens/", json={"note": "n" * 200, "scopes": ["read"]}).is_success
     for outcome in ("failed", None):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
 from tests.pcs_client import Pcs
@@ -17,8 +18,16 @@ def test_an_assessment_is_registered_for_the_caller_and_linked(assistant, api):
     answer = assistant.ask(TOOL, **about, assessment="It is well.", ai="a-model")
     assert (answer["success"], answer["linked"], answer["json_field"]) == (True, True, "")
     assert (answer["subject_type"], answer["username"]) == ("campaign_task", "tester")
+    assert answer["subject_url"].startswith("http://")
     assert answer["subject_url"].endswith("/pcs/tasks/dis-10x100/")
     assert api.get("/api/assessments/").json()["results"][0]["id"] == answer["id"]
+
+
+def test_the_link_of_a_dataset_of_pcs_leads_to_it(assistant, api):
+    dataset = Pcs(api).make_dataset()
+    about = {"subject_type": "dataset", "subject_key": dataset["did"]}
+    url = assistant.ask(TOOL, **about, assessment="It is well.")["subject_url"]
+    assert httpx.get(url).json()["did"] == dataset["did"]
 
 
 def test_a_subject_that_is_not_there_is_no_success(assistant):

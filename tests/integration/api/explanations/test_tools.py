@@ -85,6 +85,21 @@ def test_a_task_that_failed_at_panda_shows_the_errors_of_its_logs(assistant, pcs
     assert found["what_to_do"][-1] == "To know: PanDA runs it again"
 
 
+def test_a_task_is_explained_by_the_id_that_panda_gave_it_and_by_no_key(assistant, pcs):
+    pcs.record("t1", jedi_task_id=TASK)
+    assert assistant.ask("explain_failure", task=str(TASK))["about"]["name"] == "t1"
+    key = pcs.task("t1")["id"]
+    assert f"No task '{key}'" in assistant.refusal("explain_failure", task=str(key))
+
+
+def test_a_request_that_was_cancelled_has_not_failed(assistant, logs, ops):
+    asked = assistant.ask("fetch_payload_log", pandaid=JOB)["request_id"]
+    ops.stand(RequestState.CANCELLED, error="a mistake")
+    found = assistant.ask("explain_failure", request_id=asked)
+    assert (found["verdict"], found["reason"]) == ("cancelled", "a mistake")
+    assert found["what_to_do"] == ["It was cancelled; ask for it again where it is still wanted."]
+
+
 def test_a_task_of_which_nothing_failed_is_not_said_to_have(assistant, pcs, ops):
     assert of_task(assistant)["verdict"] == "not_begun"
     pcs.submit("t1")

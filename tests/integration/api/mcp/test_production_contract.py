@@ -136,10 +136,13 @@ TOOLS: dict[str, tuple[dict[str, Any], dict[str, Any], set[str], str, set[str]]]
         {"items", "total_count", "has_more", "monitor_urls"}, "items", {"id", "action", "state"},
     ),
     "epicprod_list_actions": (
-        optional("action", "subject_key", "username", "outcome", "start_time", "end_time")
+        optional(
+            "action", "instance", "subject_key", "username", "outcome", "start_time", "end_time",
+        )
         | {"summarize": False, "limit": 50, "offset": 0},
         {"outcome": "open", "start_time": "2026-01-01T00:00:00"},
-        {"items", "total_count", "has_more", "times"}, "items",
+        {"items", "total_count", "has_more", "times", "success", "window_start", "window_end"},
+        "items",
         {"request_id", "action", "outcome", "username", "duration_ms", "url"},
     ),
     "data_provenance": (
@@ -227,6 +230,7 @@ def test_every_new_tool_that_destroys_wants_to_be_confirmed(assistant):
         name for name, tool in tools.items()
         if tool.annotations.destructive_hint and name.startswith(("pcs_", "cancel", "start_prov"))
     }  # fmt: skip
-    assert destroying == {"cancel_request", "pcs_prodtask_rerun", "pcs_prodtask_retry_failures"}
-    for name in destroying:
+    new = {"cancel_request", "pcs_prodtask_rerun", "pcs_prodtask_retry_failures"}
+    assert destroying == new | {"pcs_prodtask_set_status"}
+    for name in new:
         assert "confirm" in tools[name].input_schema["properties"]

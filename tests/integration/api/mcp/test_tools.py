@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import pytest
 from sqlalchemy import text
 
@@ -35,6 +36,42 @@ def answered_by_a_controller(api, **answer) -> threading.Thread:
     return thread
 
 
+# ------------------------------------------------------------------ words of filters
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "words"),
+    [
+        ("list_stf_files", {"status": "nonsense"}, "'registered', 'processing'"),
+        ("list_tf_files", {"status": "nonsense"}, "'registered', 'processing'"),
+        ("list_requests", {"action": "submit_tsk"}, "did you mean 'submit_task'?"),
+        ("epicprod_list_actions", {"action": "nonsense"}, "there are: "),
+        ("pcs_dataset_list", {"source_kind": "nonsense"}, "csv_manifest|path"),
+    ],
+)
+def test_a_word_that_nothing_can_have_is_refused_with_those_there_are(
+    assistant, tool, arguments, words
+):
+    assert words in assistant.refusal(tool, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("tool", "argument", "word"),
+    [
+        ("list_agents", "status", "EXITED"),
+        ("list_agents", "agent_type", "fastmon"),
+        ("list_tf_slices", "status", "queued"),
+        ("list_workflow_executions", "status", "terminated"),
+        ("list_stf_files", "machine_state", "physics"),
+    ],
+)
+def test_a_word_that_peers_choose_is_described_by_those_that_are_known(
+    assistant, tool, argument, word
+):
+    properties = assistant.tools()[tool].input_schema["properties"]
+    assert word in properties[argument]["description"]
+
+
 # ------------------------------------------------------------------ workflows
 
 
@@ -47,6 +84,7 @@ def test_a_workflow_is_asked_for_in_the_namespace_of_ones_testbed(assistant, tes
         row = session.get(Request, begun["request"]["request_id"])
         assert (row.action, row.requested_by, row.source) == ("run_workflow", "tester", "mcp")
         assert row.parameters["duration_seconds"] == 60
+    assert httpx.get(begun["request"]["url"]).status_code == 200
     assert not assistant.ask("start_workflow", stf_count=3, duration=60)["request"]["is_new"]
     assert "runs a workflow already" in assistant.refusal("start_workflow", stf_count=4)
 
@@ -68,6 +106,7 @@ def test_an_execution_whose_runner_is_gone_is_ended_once(assistant, testbed):
     assert "no workflow runs as" in assistant.refusal("stop_workflow", execution_id=EXECUTION)
     ended = assistant.ask("end_execution", execution_id=EXECUTION)
     assert (ended["old_status"], ended["new_status"]) == ("running", "terminated")
+    assert httpx.get(ended["monitor_urls"][0]["url"]).status_code == 200
     assert assistant.ask("get_workflow_execution", execution_id=EXECUTION)["end_time"]
     again = assistant.refusal("end_execution", execution_id=EXECUTION)
     assert again == f"{EXECUTION} does not run: its status is terminated."
@@ -138,6 +177,7 @@ def assistant_with(served_api, database, *scopes: Scope) -> Assistant:
 
 def test_a_message_is_stored_and_relayed_in_the_callers_name(assistant, testbed, database):
     sent = assistant.ask("swf_send_message", message="Beam at 10", metadata={"shift": 1})
+    assert httpx.get(sent["monitor_urls"][0]["url"]).status_code == 200
     assert (sent["sender"], sent["namespace"]) == ("tester-personal-agent", "torre1")
     with transaction(database.ops_engine) as session:
         event = session.get(Event, sent["message_id"])

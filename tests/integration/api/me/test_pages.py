@@ -37,6 +37,14 @@ def test_it_shows_one_s_own_and_nobody_else_s(served_api, database, api):
     assert ("No production task is yours" in other, 'id="request-1"' in other) == (True, False)
 
 
+def test_all_of_one_s_requests_are_a_link_away(api):
+    for job in range(1, 13):
+        assert api.post("/api/payload-logs/", json={"pandaid": job}).is_success
+    link = re.search(r'id="all-requests" href="([^"]+)"', api.get("/me/").text)[1]
+    shown = api.get(link.removeprefix(api.base_url.path.rstrip("/"))).text
+    assert all(f'id="request-{number}"' in shown for number in range(1, 13))
+
+
 def test_what_a_token_is_for_is_shown_as_text(api):
     hostile = "<img src=x onerror=alert(1)>\"'&"
     form = {"note": hostile, "scopes": ["read"], "days": 1}

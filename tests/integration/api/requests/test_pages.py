@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlencode
 
 import pytest
 from sqlalchemy import insert
@@ -74,6 +75,16 @@ def test_a_filter_by_state_or_action_keeps_its_order(api, requests):
     ]  # fmt: skip
     assert all_pages(api, "?state=unknown") == [[2]]
     assert all_pages(api, "?action=prune_history") == [[]]
+
+
+def test_those_that_somebody_asked_for_are_shown_on_all_their_pages(api, requests, database):
+    with transaction(database.ops_engine) as session:
+        session.execute(insert(Request), [row(ENDED) | {"requested_by": "o'b &c"}] * 60)
+    mine = [*range(NUMBER + 60, NUMBER, -1)]
+    query = "?" + urlencode({"requested_by": "o'b &c"})
+    assert all_pages(api, query) == [mine[:50], mine[50:]]
+    assert "None is like that." in api.get("/requests/?requested_by=nobody").text
+    assert api.get("/requests/?requested_by=%00").status_code == 400
 
 
 def test_rest_lists_what_is_open_first_however_it_is_cut(api, requests):

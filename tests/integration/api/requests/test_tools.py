@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import update
 
 from flows.common.callers import Scope
 from flows.common.database import now, transaction
 from flows.common.models import Cancellation, Request, RequestState
+from tests.pcs_client import COMPOSED, Pcs
 from tests.support.mcp import Assistant
 
 pytestmark = pytest.mark.integration
@@ -65,6 +68,48 @@ def test_what_was_done_is_listed_and_counted_by_outcome(assistant, fetches, data
     assert [(each["request_id"], each["subject_key"]) for each in failed] == [(fetches[0], "1")]
     assert (len(failed[0]["reason"]), failed[0]["duration_ms"]) == (300, 0)
     counted = assistant.ask("epicprod_list_actions", summarize=True)
+    assert counted["monitor_urls"][0]["url"].endswith("/requests/")
     assert counted["by_action"] == {"fetch_payload_log": {"error": 1, "ok": 1, "open": 1}}
     later = assistant.ask("epicprod_list_actions", start_time="2999-01-01")
     assert (later["items"], later["times"]) == ([], "UTC: start_time came without a zone")
+
+
+@pytest.mark.parametrize("name", ["t1", COMPOSED, "4711"])
+def test_what_was_asked_of_a_task_is_found_by_each_of_its_names(assistant, api, name):
+    pcs = Pcs(api)
+    pcs.make_ready("t1", sample="")
+    pcs.record("t1", jedi_task_id=4711)
+    asked = pcs.good("POST", "prod-tasks/t1/panda-pause/")["request_id"]
+    api.post("/api/payload-logs/", json={"pandaid": 1})
+    found = assistant.ask("list_requests", subject=name)["items"]
+    assert [each["id"] for each in found] == [asked]
+    done = assistant.ask("epicprod_list_actions", subject_key=name)["items"]
+    assert [each["request_id"] for each in done] == [asked]
+
+
+def test_a_job_s_number_that_is_also_a_task_s_finds_both(assistant, api, fetches):
+    pcs = Pcs(api)
+    pcs.make_ready("t1", sample="")
+    pcs.record("t1", jedi_task_id=2)
+    asked = pcs.good("POST", "prod-tasks/t1/panda-pause/")["request_id"]
+    found = assistant.ask("list_requests", subject="2")["items"]
+    assert {each["id"] for each in found} == {asked, fetches[1]}
+
+
+def test_the_last_day_is_listed_and_the_last_week_counted_unless_told_otherwise(
+    assistant, fetches, database
+):
+    for request_id, days in zip(fetches, (2, 10), strict=False):
+        end(database, request_id, RequestState.COMPLETED, created_at=now() - timedelta(days=days))
+    listed = assistant.ask("epicprod_list_actions")
+    assert [each["request_id"] for each in listed["items"]] == [fetches[2]]
+    assert (listed["success"], listed["window_end"]) == (True, None)
+    assert assistant.ask("epicprod_list_actions", summarize=True)["total_count"] == 2
+    longest = assistant.ask("epicprod_list_actions", start_time="2026-01-01T00:00:00Z")
+    assert (longest["total_count"], longest["window_start"]) == (3, "2026-01-01T00:00:00Z")
+
+
+def test_what_was_done_is_found_by_the_way_that_it_was_asked_for(assistant, fetches):
+    asked = assistant.ask("fetch_payload_log", pandaid=9)["request_id"]
+    found = assistant.ask("epicprod_list_actions", instance="mcp")["items"]
+    assert [(each["request_id"], each["instance"]) for each in found] == [(asked, "mcp")]

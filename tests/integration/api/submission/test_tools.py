@@ -114,6 +114,8 @@ def test_an_operation_is_a_request_of_the_owner_alone(assistant, recorded, stran
         row.parameters.items() >= {"operation": operation, "task_name": "t1", **arguments}.items()
     )
     assert (row.id, row.requested_by) == (answer["request_id"], "tester")
+    again = assistant.ask(name, name="t1", **confirmed)
+    assert (again["request_id"], answer["is_new"], again["is_new"]) == (row.id, True, False)
 
 
 def test_nothing_is_done_to_a_task_that_has_no_id(assistant, ready):

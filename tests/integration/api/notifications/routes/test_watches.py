@@ -7,10 +7,22 @@ from typing import Any
 import httpx
 import pytest
 
-pytestmark = pytest.mark.integration
+from flows.common.database import transaction
+from flows.common.models import Request, RequestState
+from tests.pcs_client import COMPOSED
+from tests.produced import NAME, ROOT, SUFFIX, campaign_of_each_kind
+
+pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("task")]
 
 PATH = "/api/watches/"
 WATCH = {"kind": "task", "subject": "t1", "watch_for": "submitted", "channel": "open"}
+OF_DATA = {"kind": "dataset", "watch_for": "arrived"}
+OF_REQUEST = {"kind": "request", "watch_for": "ended"}
+
+
+@pytest.fixture
+def swept(database) -> None:
+    campaign_of_each_kind(database.ops_engine)
 
 
 def watched(client: httpx.Client, **query: Any) -> list[int]:
@@ -55,6 +67,35 @@ def test_one_s_own_address_is_registered_first(api):
 
 
 @pytest.mark.parametrize(
+    ("asked", "subject"),
+    [
+        ({"subject": COMPOSED}, "t1"),
+        ({"subject": "4711"}, "t1"),
+        (OF_DATA | {"subject": "epic:/RECO/26.05.0/not/yet"}, "epic:/RECO/26.05.0/not/yet"),
+        (OF_DATA | {"kind": "campaign", "subject": NAME}, NAME),
+        (OF_DATA | {"kind": "path", "subject": SUFFIX}, f"{ROOT}/{SUFFIX}"),
+    ],
+)
+def test_what_is_watched_is_kept_under_the_name_that_events_give_it(api, swept, asked, subject):
+    answer = api.post(PATH, json=WATCH | asked)
+    assert (answer.status_code, answer.json().get("subject")) == (200, subject)
+
+
+def test_a_request_is_watched_by_its_number(api, task):
+    number = str(task.good("POST", "prod-tasks/t1/panda-pause/")["request_id"])
+    assert api.post(PATH, json=WATCH | OF_REQUEST | {"subject": number}).is_success
+
+
+def test_a_task_of_another_pcs_is_watched_once_its_submission_was_asked_for(api, database):
+    elsewhere = WATCH | {"subject": "elsewhere"}
+    assert api.post(PATH, json=elsewhere).status_code == 400
+    asked = {"action": "submit_task", "subject": "elsewhere", "parameters": {}, "source": "rest"}
+    with transaction(database.ops_engine) as session:
+        session.add(Request(**asked, requested_by="tester", state=RequestState.COMPLETED))
+    assert api.post(PATH, json=elsewhere).is_success
+
+
+@pytest.mark.parametrize(
     ("changed", "field", "words"),
     [
         ({"channel": "ops"}, "channel", "not open to watchers; open are: open"),
@@ -62,13 +103,18 @@ def test_one_s_own_address_is_registered_first(api):
         ({"kind": "run"}, "kind", "'task', 'dataset'"),
         ({"kind": "dataset"}, "watch_for", "a dataset can be watched for: arrived, complete"),
         ({"kind": "request", "watch_for": "ended"}, "subject", "named by its number"),
+        (OF_REQUEST | {"subject": "99999"}, "subject", "There is no request '99999'"),
+        ({"subject": "mistyped"}, "subject", "No task 'mistyped'"),
+        (OF_DATA | {"subject": "mistyped"}, "subject", "not of the form scope:/name"),
+        (OF_DATA | {"kind": "campaign", "subject": "26.05.1"}, "subject", f"mean '{NAME}'?"),
+        (OF_DATA | {"kind": "path", "subject": "mistyped"}, "subject", "no requested path"),
         ({"subject": ""}, "subject", "at least 1"),
         ({"subject": "x" * 501}, "subject", "at most 500"),
         ({"subject": "a\x00"}, "subject", "NUL"),
         ({"username": "eve"}, "username", "Extra inputs"),
     ],
 )
-def test_what_cannot_be_watched_is_refused_at_its_field(api, changed, field, words):
+def test_what_cannot_be_watched_is_refused_at_its_field(api, swept, changed, field, words):
     answer = api.post(PATH, json=WATCH | changed)
     assert (answer.status_code, words in " ".join(answer.json().get(field, []))) == (400, True)
 

@@ -114,3 +114,10 @@ def test_tags_are_found_by_text_and_category(assistant, pcs):
     assert assistant.ask("pcs_search_tags", query="pythia8", tag_type="s")["count"] == 0
     assert assistant.ask("pcs_list_tags", tag_type="p", category="DIS")["label"] == "Physics"
     assert assistant.ask("pcs_list_tags", tag_type="p", search="pythia")["count"] == 0
+
+
+def test_tasks_are_listed_by_the_issue_of_their_row_as_a_number_or_a_text(assistant, pcs):
+    pcs.make_task("t1", overrides={"public_catalog_issue": 7})
+    for issue in (7, "7"):
+        found = assistant.ask("pcs_prodtask_list", public_catalog_issue=issue)
+        assert [each["name"] for each in found["tasks"]] == ["t1"]
