@@ -92,10 +92,10 @@ def _away(row: Request, found: Standing) -> Wait | None:
 
 
 def _closed(row: Request, found: Standing) -> Wait | None:
-    """Why Prefect lets no run of its action begin, where a worker says so."""
+    """Why Prefect lets no run of its action, or none at all, begin, where a worker says so."""
     reasons = [each for said in found.workers for each in said]
     for each in reasons:
-        if each.kind is WaitKind.PAUSED and each.action == row.action:
+        if each.kind is WaitKind.PAUSED and each.action in {None, row.action}:
             return Wait(each.text, max(each.since or row.created_at, row.created_at))
     return None
 

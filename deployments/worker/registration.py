@@ -38,6 +38,9 @@ _NAMES: Final = {
     Part.POOL: "work_pool_name",
     Part.DESCRIPTION: "description",
     Part.TAGS: "tags",
+    Part.PARAMETERS: "parameters",
+    Part.COLLISIONS: "concurrency_options",
+    Part.JOB_VARIABLES: "job_variables",
 }
 
 Deployment = Mapping[str, Any]
@@ -145,6 +148,18 @@ class Registration:
             for edit in deployment_parts.edits(known[name], each, self.pool)
         ]
 
+    def unlocked(self, found: Mapping[str, Deployment]) -> list[Action]:
+        """The actions whose deployment in the pool has job variables, which the template forbids.
+
+        Prefect takes them all the same, and then refuses each run that is made of the deployment.
+        """
+        known = actions.all_actions()
+        return [
+            known[name]
+            for name, each in found.items()
+            if each["work_pool_name"] == self.pool and each["job_variables"]
+        ]
+
     async def has_zero_limit(self) -> bool:
         """Whether a deployment, of whatever pool, has a limit of 0: cheaper than to read them."""
         answer = await self.client.request(
@@ -244,7 +259,7 @@ def _update(part: Part, wanted: Parts) -> dict[str, Any]:
         return {}
     if part is Part.QUEUE:
         return {"work_pool_name": wanted[Part.POOL], "work_queue_name": value}
-    return dict(value) if isinstance(value, dict) else {_NAMES[part]: value}
+    return {_NAMES[part]: value} if part in _NAMES else dict(value)
 
 
 def _say_written(edit: Edit, *, is_ours: bool) -> None:

@@ -15,6 +15,7 @@ from prefect.client.schemas.objects import WorkPool, WorkQueue
 from prefect.exceptions import ObjectNotFound
 
 from deployments.isolation import is_outage, isolated
+from deployments.worker import pool_edits
 from deployments.worker.deployment_parts import Edit
 from deployments.worker.registration import Registration, register_pool
 from flows.common import actions
@@ -103,8 +104,22 @@ class Registry:
         await asyncio.gather(*[self._register_again(action) for action in missing])
 
     async def look_for_edits(self) -> None:
-        """Note what an operator has edited: an edit is used at once, and shown a while later."""
-        self.edits = self._registration.edits(await self._registration.deployments())
+        """Note what an operator has edited: an edit is used at once, and shown a while later.
+
+        Job variables are no edit: they are taken away again.
+        """
+        of_pool = list(pool_edits.edits(*await self.pool()))
+        found = await self._registration.deployments()
+        self.edits = [*of_pool, *self._registration.edits(found)]
+        for action in self._registration.unlocked(found):
+            await self.restore(action)
+
+    async def restore(self, action: Action) -> None:
+        """Restore of an action's deployment what nobody may edit."""
+        async with self._locks[action.name]:
+            with self._noting(action.name):
+                found = await self._registration.register_deployment(action)
+            self._deployments[action.name] = found
 
     async def _register_again(self, action: Action) -> None:
         async with self._places, self._locks[action.name]:

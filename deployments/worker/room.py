@@ -34,6 +34,11 @@ class PoolLimits:
         return self.pool is None or self.pool.is_paused or is_queue_paused
 
     @property
+    def is_shut(self) -> bool:
+        """Whether no run that waits may begin: all is paused, or has a limit of 0."""
+        return self.is_paused or self.ceiling == 0
+
+    @property
     def ceiling(self) -> int | None:
         """How many runs they allow at a time, in all workers; None: any number."""
         limits = [each.concurrency_limit for each in (self.pool, self.queue) if each]

@@ -20,7 +20,7 @@ def reasons(worker: PoolWorker) -> list[WaitReason]:
     """All of them: what holds now, and the ceilings and rates at which requests begin to wait."""
     found = [*_of_registry(worker.registry), *_of_room(worker.room)]
     if worker.works.is_draining:
-        found.insert(0, WaitReason(kind=WaitKind.PAUSED, text="the worker is stopping"))
+        found.insert(0, WaitReason(kind=WaitKind.STOPPING, text="the worker is stopping"))
     for action in actions.all_actions().values():
         with isolated("the ceiling of an action is broken", action=action.name):
             found += _of_action(action)

@@ -15,7 +15,9 @@ class WaitKind(StrEnum):
     """What a request waits for, of what the worker knows."""
 
     PAUSED = "paused"
-    """The pool or its queue is paused at Prefect, or the worker stops."""
+    """The pool, a queue or a deployment is paused at Prefect, or has a limit of 0."""
+    STOPPING = "stopping"
+    """The worker stops: it hands back what it has claimed."""
     SLOTS = "slots"
     """All slots of the worker are in use."""
     KEPT = "kept"

@@ -6,10 +6,9 @@ import itertools
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
-import httpx
 import pytest
 
 from flows.common.models import Request, RequestState
@@ -87,21 +86,6 @@ def test_what_prefect_holds_of_one_action_says_so_and_runs_when_it_may(site: Sit
         assert site.ended(site.trigger("check_pipeline")).state == "completed"
     ended = site.ended(held.id)
     assert (ended.state, ended.error) == ("completed", None)
-
-
-@pytest.fixture
-def waits_for_a_slot(site: Site) -> Iterator[Request]:
-    """A request whose run waits for its deployment's only slot, which the test holds."""
-    slot = {"names": [f"deployment:{site.deployment('prune_history')}"], "slots": 1}
-    site.ask("POST", "/v2/concurrency_limits/increment", **slot, mode="concurrency")
-    try:
-        request_id = site.trigger("prune_history")
-        run = wait_until(lambda: site.request(request_id).flow_run_id)
-        wait_until(lambda: site.run_state(run) == "AwaitingConcurrencySlot")
-        yield site.request(request_id)
-    finally:
-        with suppress(httpx.HTTPStatusError):  # its deployment was deleted, and the limit with it
-            site.ask("POST", "/v2/concurrency_limits/decrement", **slot)
 
 
 def test_what_waits_for_a_slot_can_be_cancelled(site: Site, waits_for_a_slot: Request):

@@ -138,9 +138,16 @@ def test_an_action_that_nobody_knows_is_said_whatever_else_holds():
     assert found == Wait("no worker of this version knows the action no_such", ASKED)
 
 
-def test_a_claimed_request_says_what_prefect_holds_its_run_by():
-    shut = reason(WaitKind.PAUSED, "the work queue slow is paused", action="fetch_payload_log")
+SHUT = reason(WaitKind.PAUSED, "the work queue slow is paused", action="fetch_payload_log")
+
+
+@pytest.mark.parametrize("shut", [SHUT, PAUSED], ids=["of its action", "of everything"])
+def test_a_claimed_request_says_what_prefect_holds_its_run_by(shut):
     claimed = request(state=RequestState.CLAIMED, claimed_at=ASKED)
     assert wait_of(claimed, around(shut)) == Wait(shut.text, SINCE)
-    other = replace(shut, action="read_did")
-    assert "Prefect gives it a slot" in wait_of(claimed, around(other)).text
+
+
+@pytest.mark.parametrize("said", [replace(SHUT, action="read_did"), reason(WaitKind.STOPPING)])
+def test_what_holds_no_run_of_a_claimed_request_is_not_said_of_it(said):
+    claimed = request(state=RequestState.CLAIMED, claimed_at=ASKED)
+    assert "Prefect gives it a slot" in wait_of(claimed, around(said)).text

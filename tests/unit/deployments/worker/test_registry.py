@@ -121,6 +121,24 @@ def test_what_is_registered_stays_as_an_operator_has_changed_it(prefect):
     assert prefect.registered == []
 
 
+def test_job_variables_are_taken_away_and_other_edits_are_noted(prefect):
+    async def work() -> Registry:
+        registry = Registry(prefect.registration())
+        await registry.keep()
+        prefect.registered.clear()
+        prefect.deployments["read_did"]["job_variables"] = {"command": "x"}
+        prefect.deployments["prune_history"]["parameters"] = {"days": 1}
+        await registry.look_for_edits()
+        return registry
+
+    edits = asyncio.run(work()).edits
+    assert prefect.registered == ["read_did"]
+    assert prefect.deployments["read_did"]["job_variables"] == {}
+    assert [(each.deployment, each.part, each.now) for each in edits] == [
+        ("prune_history", "parameters", "days=1")
+    ]
+
+
 def test_a_limit_of_zero_or_a_shut_queue_closes_an_action_with_the_reason(prefect):
     default, slow = (
         SimpleNamespace(id=name, name=name, is_paused=name == "slow", concurrency_limit=None)

@@ -58,7 +58,7 @@ def test_kept_slots_are_said_where_only_they_are_left():
          "the work pool prodops has a limit of 0 at Prefect"),
         ({"concurrency_limit": 5}, WaitKind.CEILING,
          "runs that the work pool allows at a time are under way"),
-        ({"is_draining": True}, WaitKind.PAUSED, "the worker is stopping"),
+        ({"is_draining": True}, WaitKind.STOPPING, "the worker is stopping"),
         ({"refused": {None: "HTTP 403 no"}}, WaitKind.REGISTRATION,
          "Prefect refuses to register the work pool: HTTP 403 no"),
     ],
