@@ -114,12 +114,21 @@ def _first(row: Request, reasons: Sequence[WaitReason], found: Surroundings) -> 
         if reason.action not in {None, row.action}:
             continue
         if reason.limit is not None:
-            wait = _at_limit(row, reason, reason.limit, found.loads.get(reason.action, Load()))
+            wait = _at_limit(row, reason, reason.limit, _load(reason, found.loads))
             if wait is not None:
                 return wait
         elif reason.kind is not WaitKind.KEPT or actions.get(row.action).is_background:
             return Wait(reason.text, max(reason.since or row.created_at, row.created_at))
     return None
+
+
+def _load(reason: WaitReason, loads: Mapping[str | None, Load]) -> Load:
+    """How much is under way of what the reason counts."""
+    if not reason.counted:
+        return loads.get(reason.action, Load())
+    counted = [loads[name] for name in reason.counted if name in loads]
+    times = (each.held_since for each in counted if each.held_since is not None)
+    return Load(sum(each.held for each in counted), max(times, default=None))
 
 
 def _at_limit(row: Request, reason: WaitReason, limit: int, load: Load) -> Wait | None:

@@ -50,6 +50,7 @@ class ClaimedRuns:
                 ending,
                 background=share,
                 closed=self.room.limits.closed,
+                shared=self.room.limits.shared,
             )
             for request in claimed:
                 action = actions.get(request.action)

@@ -106,10 +106,15 @@ class PolledRuns:
         """The run's own request, held here; None where the run joins another."""
         action = await self.flow_runs.action_of(flow_run)
         self.room.require(action)
-        ceiling = self.room.limits.ceiling
+        limits = self.room.limits
         with self.room.reserved_for_background(int(action.is_background)):
             request = await asyncio.to_thread(
-                self.store.adopt, action, flow_run.parameters, flow_run.id, ceiling
+                self.store.adopt,
+                action,
+                flow_run.parameters,
+                flow_run.id,
+                limits.ceiling,
+                limits.shared,
             )
             if request is not None:
                 claim = Claim(request.id, request.attempts, flow_run.id)

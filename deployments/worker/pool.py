@@ -150,7 +150,8 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
             return
         pool, queues = await self.registry.pool()
         self._limits.queue = next((q for q in queues if q.id == pool.default_queue_id), None)
-        self._limits.closed = await self.registry.closed(pool, queues)
+        limits = await self.registry.limits(pool, queues)
+        self._limits.closed, self._limits.shared = limits
         self._record_work_pool_snapshot(pool)
         self._limits_at = time.monotonic()
         self._say_held({each.text for each in waiting.held_by_prefect(self._limits)})

@@ -25,6 +25,7 @@ from deployments.worker.deployment_parts import TAGS, Edit, Part, Parts
 from deployments.worker.registered import RegisteredDeployments
 from flows.common import actions
 from flows.common.actions import Action
+from flows.common.capacity import SharedCeiling
 
 WORKER_TYPE: Final = "prodops"
 LOCKED_TEMPLATE: Final[dict[str, Any]] = {
@@ -175,6 +176,19 @@ class Registration:
         reasons = {name: _why_closed(each, by_id) for name, each in found.items()}
         return {name: reason for name, reason in reasons.items() if reason is not None}
 
+    def shared(
+        self, found: Mapping[str, Deployment], limited: Collection[WorkQueue]
+    ) -> list[SharedCeiling]:
+        """The limit of each of these queues, for the actions whose deployment is in it."""
+        return [
+            SharedCeiling(
+                f"the work queue {queue.name}",
+                frozenset(name for name, each in found.items() if _is_in(queue, each)),
+                queue.concurrency_limit or 0,
+            )
+            for queue in limited
+        ]
+
     async def _bring_up_to_date(
         self, action: Action, found: Deployment | None, written: Mapping[str, str]
     ) -> uuid.UUID:
@@ -234,6 +248,10 @@ class Registration:
             await self.client.request(
                 "POST", "/deployments/{id}/schedules", path_params=where, json=new
             )
+
+
+def _is_in(queue: WorkQueue, found: Deployment) -> bool:
+    return str(found["work_queue_id"]) == str(queue.id)
 
 
 def _why_closed(found: Deployment, shut: Mapping[str, WorkQueue]) -> str | None:

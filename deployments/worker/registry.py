@@ -20,6 +20,7 @@ from deployments.worker.deployment_parts import Edit
 from deployments.worker.registration import Registration, register_pool
 from flows.common import actions
 from flows.common.actions import Action
+from flows.common.capacity import SharedCeiling
 
 _AT_ONCE: Final = 6  # where all are missing: each waits for Prefect, which has other work then
 _LONGEST_REASON: Final = 200
@@ -72,16 +73,21 @@ class Registry:
             pool = await self._keep_pool()
         return pool, await self._client.read_work_queues(work_pool_name=self._pool)
 
-    async def closed(self, pool: WorkPool, queues: Sequence[WorkQueue]) -> dict[str, str]:
-        """The actions of which Prefect lets no run begin, each with the reason.
+    async def limits(
+        self, pool: WorkPool, queues: Sequence[WorkQueue]
+    ) -> tuple[dict[str, str], list[SharedCeiling]]:
+        """The actions of which Prefect lets no run begin, each with the reason; and queues' limits.
 
-        The default queue, which closes them all, is not looked at.
+        The default queue, which concerns them all, is not looked at.
         """
         others = [each for each in queues if each.id != pool.default_queue_id]
         shut = [each for each in others if each.is_paused or each.concurrency_limit == 0]
-        if not shut and not await self._registration.has_zero_limit():
-            return {}
-        return self._registration.closed(await self._registration.deployments(), shut)
+        limited = [each for each in others if each.concurrency_limit]
+        if not shut and not limited and not await self._registration.has_zero_limit():
+            return {}, []
+        found = await self._registration.deployments()
+        closed = self._registration.closed(found, shut)
+        return closed, self._registration.shared(found, limited)
 
     async def keep(self) -> None:
         """Register again what was deleted: a deployment, the pool, or all that Prefect had.

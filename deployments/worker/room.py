@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -12,6 +12,7 @@ from prefect.client.schemas.objects import WorkPool, WorkQueue
 from deployments.worker.request_store import NoRoom
 from deployments.worker.works import Works
 from flows.common.actions import Action
+from flows.common.capacity import SharedCeiling
 
 
 @dataclass
@@ -21,11 +22,13 @@ class PoolLimits:
     Attributes:
         queue: The pool's default queue.
         closed: Actions of which Prefect lets no run begin, and why.
+        shared: The limits of further queues, each for the actions that are in it.
     """
 
     pool: WorkPool | None = None
     queue: WorkQueue | None = None
     closed: Mapping[str, str] = field(default_factory=dict)
+    shared: Sequence[SharedCeiling] = ()
 
     @property
     def is_paused(self) -> bool:

@@ -53,6 +53,16 @@ def _of_room(room: Room) -> Iterator[WaitReason]:
     if limits.ceiling:
         text = "runs that the work pool allows at a time are under way"
         yield WaitReason(kind=WaitKind.CEILING, text=text, limit=limits.ceiling)
+    for each in limits.shared:
+        text = f"runs that {each.name} allows at a time are under way"
+        for action in sorted(each.actions):
+            yield WaitReason(
+                kind=WaitKind.CEILING,
+                text=text,
+                action=action,
+                limit=each.limit,
+                counted=tuple(sorted(each.actions)),
+            )
     if not limits.is_paused and room.free() <= 0:
         text = f"all {room.slots} slots of the worker are in use"
         yield WaitReason(kind=WaitKind.SLOTS, text=text)

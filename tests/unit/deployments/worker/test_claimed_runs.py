@@ -38,7 +38,7 @@ class Fake:
         self.created: list[int] = []
         self.executes: Exception | None = None
 
-    def claim(self, free: int, *_limits: object, background: int, closed: object) -> list[Any]:
+    def claim(self, free: int, *_limits: object, background: int, **_: object) -> list[Any]:
         self.claims.append((free, background))
         return self.waiting[:free]
 
