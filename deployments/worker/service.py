@@ -137,7 +137,7 @@ class _Service:
             await worker.sync_with_backend()
             # What a former worker of our name held: its guardian has ended its runs.
             held = await asyncio.to_thread(self.store.held)
-            await sweeper.recover_all(worker.client, self.store, held)
+            await sweeper.recover_all(worker.client, self.store, held, ended=worker.artifacts.note)
             self._registry = worker.registry
             self.heartbeat.wait_reasons = lambda: waiting.reasons(worker)
             Layout(self.settings.stack.state_dir).say_ready("worker")
@@ -190,7 +190,7 @@ class _Service:
 
         async def recover() -> None:
             lost = await sweeper.take_over(self.store, silences, worker.works.request_ids())
-            await sweeper.recover_all(worker.client, self.store, lost)
+            await sweeper.recover_all(worker.client, self.store, lost, ended=worker.artifacts.note)
             await sweeper.open_owed(self.store)
             await sweeper.name_unknown_actions(self.store)
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from flows.common import standing
+from flows.common.database import transaction
 from flows.common.models import Request, RequestState
 from tests.e2e.conftest import Site, is_alive
 from tests.e2e.deployments.worker.looks import exit_of
@@ -86,6 +88,31 @@ def test_what_prefect_holds_of_one_action_says_so_and_runs_when_it_may(site: Sit
         assert site.ended(site.trigger("check_pipeline")).state == "completed"
     ended = site.ended(held.id)
     assert (ended.state, ended.error) == ("completed", None)
+
+
+@pytest.mark.slow
+def test_the_limit_of_a_queue_that_a_deployment_was_put_into_holds_for_its_requests(
+    site: Site, namespace: str
+):
+    path = f"/deployments/{site.deployment('sample_stfs')}"
+    site.ask("PATCH", path, work_pool_name="prodops", work_queue_name="night")
+    site.ask("PATCH", "/work_pools/prodops/queues/night", concurrency_limit=1)
+    try:
+        wait_until(lambda: "the work queue night" in said_by_workers(site), pause=0.3)
+        asked = [site.trigger("sample_stfs", namespace=f"{namespace}-{n}") for n in range(3)]
+        runs = [site.run_ended(str(site.ended(each).flow_run_id)) for each in asked]
+    finally:
+        site.ask("PATCH", path, work_pool_name="prodops", work_queue_name="default")
+        site.ask("DELETE", "/work_pools/prodops/queues/night")
+    assert {run["state_type"] for run in runs} == {"COMPLETED"}
+    assert most_at_once(runs) == 1
+
+
+def said_by_workers(site: Site) -> str:
+    """What keeps requests waiting, as the workers say."""
+    with transaction(site.engine) as session:
+        said = standing.read(session).workers
+    return "; ".join(reason.text for each in said for reason in each)
 
 
 def test_what_waits_for_a_slot_can_be_cancelled(site: Site, waits_for_a_slot: Request):
