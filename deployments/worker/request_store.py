@@ -139,10 +139,13 @@ class RequestStore:
         Raises:
             Invalid: The parameters are not of the action's form.
             Refused: The action's gate refuses.
-            NoRoom: As many requests are held as the `ceiling`, or one that is shared, allows.
+            NoRoom: As many requests are held as the `ceiling`, or one that is shared, allows; or
+                another worker has the run: Prefect's poll may bring it to several.
         """
         form = action.parse(parameters)
         with transaction(self.engine) as session:
+            if claiming.is_held(session, flow_run_id):
+                raise NoRoom("another worker has the run")
             in_all = capacity.room_below(session, ceiling)
             room = {action.name: min(in_all, capacity.room_for(session, action))}
             if capacity.shared(session, room, shared)[action.name] <= 0:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 
 from pydantic import BaseModel
-from sqlalchemy import CTE, ColumnElement, and_, case, func, or_, select, update
+from sqlalchemy import CTE, ColumnElement, and_, case, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from flows.common import actions, capacity, requests
@@ -15,7 +15,7 @@ from flows.common.actions import Action
 from flows.common.callers import Caller
 from flows.common.capacity import SharedCeiling
 from flows.common.database import among
-from flows.common.models import Request, RequestState
+from flows.common.models import HELD, Request, RequestState
 
 
 def claim(
@@ -94,6 +94,14 @@ def claim_new(
         flow_run_id=flow_run_id,
     )
     return session.scalar(claimed.returning(Request))
+
+
+def is_held(session: Session, flow_run_id: uuid.UUID) -> bool:
+    """Whether a request is held for the flow run; whoever asks waits for whoever just adopts it."""
+    lock = func.hashtextextended(str(flow_run_id), 0)
+    session.execute(select(func.pg_advisory_xact_lock(lock)))
+    held = exists().where(Request.flow_run_id == flow_run_id, Request.state.in_(HELD))
+    return bool(session.scalar(select(held)))
 
 
 def unknown_actions(session: Session) -> list[str]:
