@@ -162,7 +162,7 @@ def to_write(wanted: Parts, found: Parts, written: Mapping[str, str]) -> list[Pa
 
 def _is_declared_anew(part: Part, wanted: Parts, written: Mapping[str, str]) -> bool:
     if written and part not in written:
-        return False  # an older version knew not of this part, so it is not declared otherwise now
+        return False  # a part that an older version did not know: an edit of it stays
     return written.get(part) != digest(wanted[part])
 
 

@@ -118,7 +118,8 @@ class Registry:
         found = await self._registration.deployments()
         self.edits = [*of_pool, *self._registration.edits(found)]
         for action in self._registration.unlocked(found):
-            await self.restore(action)
+            with isolated("job variables could not be taken away", deployment=action.name):
+                await self.restore(action)
 
     async def restore(self, action: Action) -> None:
         """Restore of an action's deployment what nobody may edit."""
