@@ -92,10 +92,10 @@ def _away(row: Request, found: Standing) -> Wait | None:
 
 
 def _closed(row: Request, found: Standing) -> Wait | None:
-    """Why Prefect lets no run of its action begin, where a worker says so."""
+    """Why Prefect lets no run of its action, or none at all, begin, where a worker says so."""
     reasons = [each for said in found.workers for each in said]
     for each in reasons:
-        if each.kind is WaitKind.PAUSED and each.action == row.action:
+        if each.kind is WaitKind.PAUSED and each.action in {None, row.action}:
             return Wait(each.text, max(each.since or row.created_at, row.created_at))
     return None
 
@@ -114,12 +114,21 @@ def _first(row: Request, reasons: Sequence[WaitReason], found: Surroundings) -> 
         if reason.action not in {None, row.action}:
             continue
         if reason.limit is not None:
-            wait = _at_limit(row, reason, reason.limit, found.loads.get(reason.action, Load()))
+            wait = _at_limit(row, reason, reason.limit, _load(reason, found.loads))
             if wait is not None:
                 return wait
         elif reason.kind is not WaitKind.KEPT or actions.get(row.action).is_background:
             return Wait(reason.text, max(reason.since or row.created_at, row.created_at))
     return None
+
+
+def _load(reason: WaitReason, loads: Mapping[str | None, Load]) -> Load:
+    """How much is under way of what the reason counts."""
+    if not reason.counted:
+        return loads.get(reason.action, Load())
+    counted = [loads[name] for name in reason.counted if name in loads]
+    times = (each.held_since for each in counted if each.held_since is not None)
+    return Load(sum(each.held for each in counted), max(times, default=None))
 
 
 def _at_limit(row: Request, reason: WaitReason, limit: int, load: Load) -> Wait | None:

@@ -42,11 +42,14 @@ class CredentialView(BaseModel):
 
 
 class EditView(BaseModel):
-    """A part of a deployment that was edited in Prefect, and differs from its declaration."""
+    """What was edited in Prefect of a deployment, of the pool or of a queue."""
 
-    deployment: str
+    deployment: str = Field(
+        description="The deployment; or e.g. `work pool prodops`, `work queue night`."
+    )
     part: str = Field(
-        description="`schedule`, `limit`, `queue`, `description`, `tags` or `paused`."
+        description="`schedule`, `limit`, `queue`, `description`, `tags`, `parameters`, "
+        "`concurrency options`, `priority` or `paused`."
     )
     now: str = Field(description="What it is in Prefect, in words.")
     declared: str = Field(description="What is declared, in words.")
@@ -117,7 +120,7 @@ class SystemView(BaseModel):
     at: datetime
     parts: list[PartView]
     credentials: list[CredentialView]
-    edits: list[EditView] = Field(description="What was edited in Prefect of the deployments.")
+    edits: list[EditView] = Field(description="What was edited in Prefect.")
     agents: list[AgentLine] = Field(description="The last heard, by their names.")
     queues: QueuesView
     open_requests: list[RequestView] = Field(description="The newest.")

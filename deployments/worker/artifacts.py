@@ -61,6 +61,6 @@ class RunArtifacts:
 
     async def _write(self, work: Work) -> None:
         request = await asyncio.to_thread(self.store.request, work.claim.request_id)
-        flow_run_id = work.flow_run.id if work.flow_run else None
-        for each in artifacts_of(request, work.action, self.address, flow_run_id):
+        run = work.claim.flow_run_id
+        for each in artifacts_of(request, work.action, self.address, run):
             await self.client.request("POST", "/artifacts/", json=each.body())

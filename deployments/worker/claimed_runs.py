@@ -50,6 +50,7 @@ class ClaimedRuns:
                 ending,
                 background=share,
                 closed=self.room.limits.closed,
+                shared=self.room.limits.shared,
             )
             for request in claimed:
                 action = actions.get(request.action)
@@ -91,10 +92,10 @@ class ClaimedRuns:
         state = await self.flow_runs.propose_pending(flow_run)
         if state is not None and state.is_pending():
             return True
-        if state is not None:
+        if state is not None and not state.is_final():
             await asyncio.to_thread(self.store.note, work.claim, RequestState.CLAIMED)
             work.is_parked = True  # the poll brings it back
             return False
-        refused = endings.of_refused_start(await self.flow_runs.state(flow_run.id))
+        refused = endings.of_refused_start(state or await self.flow_runs.state(flow_run.id))
         await self.closing.conclude(work, refused)
         return False

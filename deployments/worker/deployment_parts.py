@@ -26,14 +26,26 @@ class Part(StrEnum):
     QUEUE = "queue"
     DESCRIPTION = "description"
     TAGS = "tags"
+    PARAMETERS = "parameters"
+    COLLISIONS = "concurrency options"
     POOL = "pool"
     ENTRYPOINT = "entrypoint"
     FORM = "form"
+    JOB_VARIABLES = "job variables"
 
 
-EDITABLE: Final = (Part.SCHEDULE, Part.LIMIT, Part.QUEUE, Part.DESCRIPTION, Part.TAGS)
+EDITABLE: Final = (
+    Part.SCHEDULE,
+    Part.LIMIT,
+    Part.QUEUE,
+    Part.DESCRIPTION,
+    Part.TAGS,
+    Part.PARAMETERS,
+    Part.COLLISIONS,
+)
 """What an operator may edit in Prefect; the other parts say which code runs, and are restored."""
 
+_ENQUEUE: Final = {"collision_strategy": "ENQUEUE"}  # what Prefect does unless it is told
 _FORM: Final = ("parameter_openapi_schema", "enforce_parameter_schema")
 
 Parts = Mapping[Part, Any]
@@ -42,10 +54,10 @@ Parts = Mapping[Part, Any]
 
 @dataclass(frozen=True)
 class Edit:
-    """A part of a deployment that differs from its declaration.
+    """A part of a deployment, of the pool or of a queue that differs from its declaration.
 
     Attributes:
-        deployment: Name of the deployment.
+        deployment: Name of the deployment; or e.g. `work pool prodops`, `work queue night`.
         part: The part, or `paused`.
         now: What it is at Prefect, in words.
         declared: What is declared, in words.
@@ -70,6 +82,8 @@ def declared(action: Action, pool: str) -> Parts:
         Part.QUEUE: QUEUE,
         Part.DESCRIPTION: described(action),
         Part.TAGS: sorted(TAGS),
+        Part.PARAMETERS: {},
+        Part.COLLISIONS: _ENQUEUE,
         Part.POOL: pool,
         Part.ENTRYPOINT: {
             "entrypoint": actions.entrypoints()[action.name],
@@ -80,6 +94,7 @@ def declared(action: Action, pool: str) -> Parts:
             "parameter_openapi_schema": catalogue.form_schema(action),
             "enforce_parameter_schema": True,
         },
+        Part.JOB_VARIABLES: {},
     }
 
 
@@ -96,6 +111,8 @@ def at_prefect(deployment: Mapping[str, Any]) -> Parts:
         Part.QUEUE: deployment["work_queue_name"],
         Part.DESCRIPTION: deployment["description"],
         Part.TAGS: sorted(deployment["tags"]),
+        Part.PARAMETERS: deployment["parameters"],
+        Part.COLLISIONS: _given(deployment["concurrency_options"] or _ENQUEUE),
         Part.POOL: deployment["work_pool_name"],
         Part.ENTRYPOINT: {
             "entrypoint": deployment["entrypoint"],
@@ -103,6 +120,7 @@ def at_prefect(deployment: Mapping[str, Any]) -> Parts:
             "pull_steps": deployment["pull_steps"] or None,
         },
         Part.FORM: {name: deployment[name] for name in _FORM},
+        Part.JOB_VARIABLES: deployment["job_variables"] or {},
     }
 
 
@@ -110,6 +128,10 @@ def _schedule(
     timing: Mapping[str, Any], *, is_active: bool = True, parameters: object = None
 ) -> dict[str, Any]:
     return {"timing": dict(timing), "is_active": is_active, "parameters": parameters or {}}
+
+
+def _given(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def digest(value: object) -> str:
@@ -134,8 +156,14 @@ def to_write(wanted: Parts, found: Parts, written: Mapping[str, str]) -> list[Pa
         part
         for part in Part
         if wanted[part] != found[part]
-        and (part not in EDITABLE or written.get(part) != digest(wanted[part]))
+        and (part not in EDITABLE or _is_declared_anew(part, wanted, written))
     ]
+
+
+def _is_declared_anew(part: Part, wanted: Parts, written: Mapping[str, str]) -> bool:
+    if written and part not in written:
+        return False  # a part that an older version did not know: an edit of it stays
+    return written.get(part) != digest(wanted[part])
 
 
 def edits(action: Action, deployment: Mapping[str, Any], pool: str) -> Iterator[Edit]:
@@ -165,7 +193,8 @@ def in_words(part: Part, value: Any) -> str:
     if part is Part.FORM:
         return f"form {digest(value)[:8]}"
     if isinstance(value, dict):
-        return " ".join(str(each) for each in value.values() if each is not None)
+        given = (f"{name}={each}" for name, each in sorted(value.items()) if each is not None)
+        return ", ".join(given) or "none"
     return "none" if value is None else str(value)
 
 

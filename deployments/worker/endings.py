@@ -89,18 +89,25 @@ def of_unbegun(work: Work, state: State[Any] | None) -> tuple[Ending, State[Any]
     Returns:
         As for `of_run`.
     """
-    text = "cancelled" if work.is_cancelled else _HANDED_BACK
+    text = _why_cancelled(state) if work.is_cancelled else _HANDED_BACK
     became = RequestState.CANCELLED if work.is_cancelled else None
     ending = Ending(state=became, error=text, is_unbegun=True)
     return ending, _unless_final(state, Cancelled(message=text))
+
+
+def _why_cancelled(state: State[Any] | None) -> str:
+    """Prefect's reason where it has cancelled the run itself, as nobody else may have."""
+    return (state.message if state is not None and state.is_cancelled() else None) or "cancelled"
 
 
 def of_refused_start(state: State[Any] | None) -> Ending:
     """How a request ends whose run, in that state, Prefect does not let start."""
     is_cancelled = state is not None and state.is_cancelled()
     became = RequestState.CANCELLED if is_cancelled else None
-    is_unbegun = state is not None and state.is_scheduled()
-    return Ending(state=became, error="Prefect does not let its run start", is_unbegun=is_unbegun)
+    is_unbegun = state is not None and (state.is_scheduled() or is_cancelled)
+    why = f": {state.message}" if state is not None and state.message else ""
+    error = f"Prefect does not let its run start{why}"
+    return Ending(state=became, error=error, is_unbegun=is_unbegun)
 
 
 def of_unserved(work: Work, error: Exception, *, is_admitted: bool) -> Ending:

@@ -5,13 +5,24 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import httpx
 import structlog
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
-from prefect.client.schemas.objects import FlowRun, State
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterName,
+    FlowFilter,
+    FlowFilterName,
+    FlowRunFilter,
+    FlowRunFilterId,
+    FlowRunFilterNextScheduledStartTime,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import Abort, ObjectNotFound
 from prefect.states import Pending
 from prefect.utilities.engine import propose_state
@@ -23,8 +34,14 @@ from deployments.worker.registry import Registry
 from deployments.worker.request_store import idempotency_key
 from flows.common import actions
 from flows.common.actions import Action
+from flows.common.database import now
 from flows.common.models import Request
 from flows.common.run_labels import RunLabels, labels_of
+
+_UNFIT: Final = {
+    httpx.codes.CONFLICT,  # the deployment's form is not the action's
+    httpx.codes.UNPROCESSABLE_ENTITY,  # it has job variables, which the pool's template forbids
+}
 
 _log = structlog.get_logger("worker")
 
@@ -49,10 +66,26 @@ class FlowRuns:
                     tags=labels.tags,
                 )
             except (ObjectNotFound, httpx.HTTPStatusError) as error:
-                if is_second_try or not _is_missing(error):
+                if is_second_try:
                     raise
-                self.registry.forget()
+                await self._mend_deployment(request, error)
         raise AssertionError("unreachable")
+
+    async def _mend_deployment(
+        self, request: Request, error: ObjectNotFound | httpx.HTTPStatusError
+    ) -> None:
+        """Have the request's deployment registered as a run can be made of it, or raise the error.
+
+        Raises:
+            ObjectNotFound, HTTPStatusError: It is not the deployment that is in the way.
+        """
+        status = _status_of(error)
+        if status == httpx.codes.NOT_FOUND:
+            self.registry.forget()
+        elif status in _UNFIT:
+            await self.registry.restore(actions.get(request.action))
+        else:
+            raise error
 
     async def label(self, flow_run: FlowRun, request: Request) -> None:
         """Name a run that Prefect started for its request, beside the tags that it has."""
@@ -84,6 +117,27 @@ class FlowRuns:
         wanted = FlowRunFilter(id=FlowRunFilterId(any_=list(ids)))
         return await self.client.read_flow_runs(flow_run_filter=wanted)
 
+    async def without_queue(self) -> list[FlowRun]:
+        """The runs of our deployments that are due, and whose work queue or pool was deleted.
+
+        Prefect's poll asks for the runs of queues, so it brings none of them.
+        """
+        known = actions.all_actions().values()
+        due = FlowRunFilter(
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])),
+            next_scheduled_start_time=FlowRunFilterNextScheduledStartTime(before_=now()),
+        )
+        runs = await self.client.read_flow_runs(
+            flow_filter=FlowFilter(name=FlowFilterName(any_=[each.flow_name for each in known])),
+            deployment_filter=DeploymentFilter(
+                name=DeploymentFilterName(any_=[each.name for each in known])
+            ),
+            flow_run_filter=due,
+            sort=FlowRunSort.NEXT_SCHEDULED_START_TIME_ASC,
+        )
+        # Their column `work_queue_name`, by which Prefect could choose them, still has its name.
+        return [run for run in runs if run.work_queue_id is None]
+
     async def state(self, flow_run_id: uuid.UUID) -> State[Any] | None:
         """Its state; None where it was deleted."""
         return await state_of(self.client, flow_run_id)
@@ -107,8 +161,8 @@ def _labels_of(request: Request) -> RunLabels:
     )
 
 
-def _is_missing(error: ObjectNotFound | httpx.HTTPStatusError) -> bool:
-    """Whether Prefect has not what was asked for: its client has two ways to say so."""
+def _status_of(error: ObjectNotFound | httpx.HTTPStatusError) -> int:
+    """The status of Prefect's answer: its client has two ways to say that something is missing."""
     if isinstance(error, httpx.HTTPStatusError):
-        return error.response.status_code == httpx.codes.NOT_FOUND
-    return True
+        return error.response.status_code
+    return httpx.codes.NOT_FOUND

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.objects import FlowRun, State
 from prefect.states import Cancelled, Completed
 
 from deployments.isolation import is_outage
@@ -59,20 +59,28 @@ class PolledRuns:
         state = None
         try:
             state = await self.flow_runs.propose_pending(flow_run)
-            if state is None:  # its deployment was deleted, or its limit is 0
-                await self._end_refused(work, flow_run)
+            if state is None or state.is_final():
+                await self._end_refused(work, flow_run, state)
                 return False
         finally:
             work.is_parked = state is None or not state.is_pending()
         return not work.is_parked
 
-    async def _end_refused(self, work: Work, flow_run: FlowRun) -> None:
-        """End a run that Prefect refuses; its request gets another one, of another attempt."""
-        refused = endings.of_refused_start(await self.flow_runs.state(flow_run.id))
+    async def _end_refused(self, work: Work, flow_run: FlowRun, answer: State[Any] | None) -> None:
+        """End a run that Prefect refuses; unless it is cancelled, its request gets another one.
+
+        Args:
+            work: The run.
+            flow_run: Its record.
+            answer: Its final state, where its deployment cancels what finds no slot; None where
+                its deployment was deleted, or has a limit of 0.
+        """
+        refused = endings.of_refused_start(answer or await self.flow_runs.state(flow_run.id))
         await self.execution.closing.conclude(work, refused)
         self.works.remove(work)
-        text = "Prefect does not let it start"
-        await self.flow_runs.force(flow_run.id, Cancelled(message=text))
+        if answer is None:
+            text = "Prefect does not let it start"
+            await self.flow_runs.force(flow_run.id, Cancelled(message=text))
 
     async def _adopted(self, flow_run: FlowRun) -> Work | None:
         """A request for a run that was not triggered by one; None where it is not for us to run."""
@@ -98,10 +106,15 @@ class PolledRuns:
         """The run's own request, held here; None where the run joins another."""
         action = await self.flow_runs.action_of(flow_run)
         self.room.require(action)
-        ceiling = self.room.limits.ceiling
+        limits = self.room.limits
         with self.room.reserved_for_background(int(action.is_background)):
             request = await asyncio.to_thread(
-                self.store.adopt, action, flow_run.parameters, flow_run.id, ceiling
+                self.store.adopt,
+                action,
+                flow_run.parameters,
+                flow_run.id,
+                limits.ceiling,
+                limits.shared,
             )
             if request is not None:
                 claim = Claim(request.id, request.attempts, flow_run.id)

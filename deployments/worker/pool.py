@@ -15,6 +15,7 @@ from typing import Final
 import anyio.abc
 import structlog
 from prefect.client.schemas.objects import FlowRun, WorkPool
+from prefect.client.schemas.responses import WorkerFlowRunResponse
 from prefect.workers.base import (
     BaseJobConfiguration,
     BaseVariables,
@@ -91,7 +92,7 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         grace = self.configured.stop_grace_seconds
         registered = RegisteredDeployments(store.engine)
         self.registry = Registry(Registration(self.client, self._work_pool_name, registered))
-        flow_runs = FlowRuns(self.client, self.registry)
+        self._flow_runs = flow_runs = FlowRuns(self.client, self.registry)
         closing = Closing(store, flow_runs)
         self.stopping = Stopping(
             works=works, guard=guard, flow_runs=flow_runs, closing=closing, grace_seconds=grace
@@ -132,13 +133,25 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         await self._look_at_pool()
         return await self._claimed.serve()
 
+    async def take_without_queue(self) -> None:
+        """Take the runs whose queue was deleted, as the poll would have brought them."""
+        if self.works.is_draining or self._limits.is_shut:
+            return
+        nowhere = uuid.UUID(int=0)
+        brought = [
+            WorkerFlowRunResponse(work_pool_id=nowhere, work_queue_id=nowhere, flow_run=run)
+            for run in await self._flow_runs.without_queue()
+        ]
+        await self._submit_scheduled_flow_runs(brought)
+
     async def _look_at_pool(self) -> None:
         """Read the pool's and queues' pause and limit: Prefect checks them in its poll only."""
         if time.monotonic() - self._limits_at < _LIMITS_SECONDS:
             return
         pool, queues = await self.registry.pool()
         self._limits.queue = next((q for q in queues if q.id == pool.default_queue_id), None)
-        self._limits.closed = await self.registry.closed(pool, queues)
+        limits = await self.registry.limits(pool, queues)
+        self._limits.closed, self._limits.shared = limits
         self._record_work_pool_snapshot(pool)
         self._limits_at = time.monotonic()
         self._say_held({each.text for each in waiting.held_by_prefect(self._limits)})

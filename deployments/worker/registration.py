@@ -25,6 +25,7 @@ from deployments.worker.deployment_parts import TAGS, Edit, Part, Parts
 from deployments.worker.registered import RegisteredDeployments
 from flows.common import actions
 from flows.common.actions import Action
+from flows.common.capacity import SharedCeiling
 
 WORKER_TYPE: Final = "prodops"
 LOCKED_TEMPLATE: Final[dict[str, Any]] = {
@@ -38,6 +39,9 @@ _NAMES: Final = {
     Part.POOL: "work_pool_name",
     Part.DESCRIPTION: "description",
     Part.TAGS: "tags",
+    Part.PARAMETERS: "parameters",
+    Part.COLLISIONS: "concurrency_options",
+    Part.JOB_VARIABLES: "job_variables",
 }
 
 Deployment = Mapping[str, Any]
@@ -145,6 +149,18 @@ class Registration:
             for edit in deployment_parts.edits(known[name], each, self.pool)
         ]
 
+    def unlocked(self, found: Mapping[str, Deployment]) -> list[Action]:
+        """The actions whose deployment in the pool has job variables, which the template forbids.
+
+        Prefect takes them all the same, and then refuses each run that is made of the deployment.
+        """
+        known = actions.all_actions()
+        return [
+            known[name]
+            for name, each in found.items()
+            if each["work_pool_name"] == self.pool and each["job_variables"]
+        ]
+
     async def has_zero_limit(self) -> bool:
         """Whether a deployment, of whatever pool, has a limit of 0: cheaper than to read them."""
         answer = await self.client.request(
@@ -159,6 +175,19 @@ class Registration:
         by_id = {str(each.id): each for each in shut}
         reasons = {name: _why_closed(each, by_id) for name, each in found.items()}
         return {name: reason for name, reason in reasons.items() if reason is not None}
+
+    def shared(
+        self, found: Mapping[str, Deployment], limited: Collection[WorkQueue]
+    ) -> list[SharedCeiling]:
+        """The limit of each of these queues, for the actions whose deployment is in it."""
+        return [
+            SharedCeiling(
+                f"the work queue {queue.name}",
+                frozenset(name for name, each in found.items() if _is_in(queue, each)),
+                queue.concurrency_limit or 0,
+            )
+            for queue in limited
+        ]
 
     async def _bring_up_to_date(
         self, action: Action, found: Deployment | None, written: Mapping[str, str]
@@ -221,6 +250,10 @@ class Registration:
             )
 
 
+def _is_in(queue: WorkQueue, found: Deployment) -> bool:
+    return str(found["work_queue_id"]) == str(queue.id)
+
+
 def _why_closed(found: Deployment, shut: Mapping[str, WorkQueue]) -> str | None:
     if deployment_parts.at_prefect(found)[Part.LIMIT] == 0:
         return f"the concurrency limit of the deployment {found['name']} is 0 at Prefect"
@@ -244,7 +277,7 @@ def _update(part: Part, wanted: Parts) -> dict[str, Any]:
         return {}
     if part is Part.QUEUE:
         return {"work_pool_name": wanted[Part.POOL], "work_queue_name": value}
-    return dict(value) if isinstance(value, dict) else {_NAMES[part]: value}
+    return {_NAMES[part]: value} if part in _NAMES else dict(value)
 
 
 def _say_written(edit: Edit, *, is_ours: bool) -> None:

@@ -15,10 +15,12 @@ from prefect.client.schemas.objects import WorkPool, WorkQueue
 from prefect.exceptions import ObjectNotFound
 
 from deployments.isolation import is_outage, isolated
+from deployments.worker import pool_edits
 from deployments.worker.deployment_parts import Edit
 from deployments.worker.registration import Registration, register_pool
 from flows.common import actions
 from flows.common.actions import Action
+from flows.common.capacity import SharedCeiling
 
 _AT_ONCE: Final = 6  # where all are missing: each waits for Prefect, which has other work then
 _LONGEST_REASON: Final = 200
@@ -71,16 +73,21 @@ class Registry:
             pool = await self._keep_pool()
         return pool, await self._client.read_work_queues(work_pool_name=self._pool)
 
-    async def closed(self, pool: WorkPool, queues: Sequence[WorkQueue]) -> dict[str, str]:
-        """The actions of which Prefect lets no run begin, each with the reason.
+    async def limits(
+        self, pool: WorkPool, queues: Sequence[WorkQueue]
+    ) -> tuple[dict[str, str], list[SharedCeiling]]:
+        """The actions of which Prefect lets no run begin, each with the reason; and queues' limits.
 
-        The default queue, which closes them all, is not looked at.
+        The default queue, which concerns them all, is not looked at.
         """
         others = [each for each in queues if each.id != pool.default_queue_id]
         shut = [each for each in others if each.is_paused or each.concurrency_limit == 0]
-        if not shut and not await self._registration.has_zero_limit():
-            return {}
-        return self._registration.closed(await self._registration.deployments(), shut)
+        limited = [each for each in others if each.concurrency_limit]
+        if not shut and not limited and not await self._registration.has_zero_limit():
+            return {}, []
+        found = await self._registration.deployments()
+        closed = self._registration.closed(found, shut)
+        return closed, self._registration.shared(found, limited)
 
     async def keep(self) -> bool:
         """Register again what was deleted: a deployment, the pool, or all that Prefect had.
@@ -107,8 +114,23 @@ class Registry:
         return bool(missing)
 
     async def look_for_edits(self) -> None:
-        """Note what an operator has edited: an edit is used at once, and shown a while later."""
-        self.edits = self._registration.edits(await self._registration.deployments())
+        """Note what an operator has edited: an edit is used at once, and shown a while later.
+
+        Job variables are no edit: they are taken away again.
+        """
+        of_pool = list(pool_edits.edits(*await self.pool()))
+        found = await self._registration.deployments()
+        self.edits = [*of_pool, *self._registration.edits(found)]
+        for action in self._registration.unlocked(found):
+            with isolated("job variables could not be taken away", deployment=action.name):
+                await self.restore(action)
+
+    async def restore(self, action: Action) -> None:
+        """Restore of an action's deployment what nobody may edit."""
+        async with self._locks[action.name]:
+            with self._noting(action.name):
+                found = await self._registration.register_deployment(action)
+            self._deployments[action.name] = found
 
     async def _register_again(self, action: Action) -> None:
         async with self._places, self._locks[action.name]:

@@ -29,6 +29,7 @@ from flows.common import (
 )
 from flows.common.actions import Action, OnLost
 from flows.common.callers import Means, on_ops_side
+from flows.common.capacity import SharedCeiling
 from flows.common.claims import Claim, ClaimLost
 from flows.common.database import among, transaction
 from flows.common.events import NewEvent
@@ -94,10 +95,12 @@ class RequestStore:
         *,
         background: int | None = None,
         closed: Collection[str] = (),
+        shared: Sequence[SharedCeiling] = (),
     ) -> list[Request]:
         """Claim up to `free` requests; no more than `ceiling` are held in all, where it is set.
 
-        No more than `background` of them are of background actions, and none of `closed` actions.
+        No more than `background` of them are of background actions, and none of `closed` actions;
+        of those that share a ceiling no more are held than it allows.
         Those of `ending` are left: the process of an earlier attempt is still ending here.
         """
         with transaction(self.engine) as session:
@@ -115,6 +118,7 @@ class RequestStore:
                 background=background,
                 excluding=ending,
                 closed=closed,
+                shared=shared,
             )
 
     def unknown_actions(self) -> list[str]:
@@ -128,20 +132,23 @@ class RequestStore:
         parameters: dict[str, Any],
         flow_run_id: uuid.UUID,
         ceiling: int | None,
+        shared: Sequence[SharedCeiling] = (),
     ) -> Request | None:
         """A request for a run that Prefect started; None where one with its key is open.
 
         Raises:
             Invalid: The parameters are not of the action's form.
             Refused: The action's gate refuses.
-            NoRoom: As many requests are held as the `ceiling` allows.
+            NoRoom: As many requests are held as the `ceiling`, or one that is shared, allows; or
+                another worker has the run: Prefect's poll may bring it to several.
         """
         form = action.parse(parameters)
         with transaction(self.engine) as session:
-            if (
-                capacity.room_below(session, ceiling) <= 0
-                or capacity.room_for(session, action) <= 0
-            ):
+            if claiming.is_held(session, flow_run_id):
+                raise NoRoom("another worker has the run")
+            in_all = capacity.room_below(session, ceiling)
+            room = {action.name: min(in_all, capacity.room_for(session, action))}
+            if capacity.shared(session, room, shared)[action.name] <= 0:
                 raise NoRoom("as many requests are held as may be")
             action.gate(session, form, _PREFECT)
             return claiming.claim_new(

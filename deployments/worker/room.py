@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -12,6 +12,7 @@ from prefect.client.schemas.objects import WorkPool, WorkQueue
 from deployments.worker.request_store import NoRoom
 from deployments.worker.works import Works
 from flows.common.actions import Action
+from flows.common.capacity import SharedCeiling
 
 
 @dataclass
@@ -21,17 +22,24 @@ class PoolLimits:
     Attributes:
         queue: The pool's default queue.
         closed: Actions of which Prefect lets no run begin, and why.
+        shared: The limits of further queues, each for the actions that are in it.
     """
 
     pool: WorkPool | None = None
     queue: WorkQueue | None = None
     closed: Mapping[str, str] = field(default_factory=dict)
+    shared: Sequence[SharedCeiling] = ()
 
     @property
     def is_paused(self) -> bool:
         """Whether nothing may be begun; neither before the pool was read."""
         is_queue_paused = self.queue is not None and self.queue.is_paused
         return self.pool is None or self.pool.is_paused or is_queue_paused
+
+    @property
+    def is_shut(self) -> bool:
+        """Whether no run that waits may begin: all is paused, or has a limit of 0."""
+        return self.is_paused or self.ceiling == 0
 
     @property
     def ceiling(self) -> int | None:

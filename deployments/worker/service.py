@@ -41,6 +41,7 @@ _ARTIFACT_SECONDS: Final = 2.0  # for what the last runs leave at Prefect
 _NAME_SECONDS: Final = 1.0
 _LISTEN_SECONDS: Final = 1.0  # before the database is listened to anew
 _REGISTRATION_SECONDS: Final = 15.0  # a schedule whose deployment is gone starts nothing till then
+_WITHOUT_QUEUE_SECONDS: Final = 15.0  # a run whose queue was deleted waits till then
 _EDITS_SECONDS: Final = 30.0  # an edit is used at once: this is how late it is shown
 
 _log = structlog.get_logger("worker")
@@ -136,7 +137,7 @@ class _Service:
             await worker.sync_with_backend()
             # What a former worker of our name held: its guardian has ended its runs.
             held = await asyncio.to_thread(self.store.held)
-            await sweeper.recover_all(worker.client, self.store, held)
+            await sweeper.recover_all(worker.client, self.store, held, ended=worker.artifacts.note)
             self._registry = worker.registry
             self.heartbeat.wait_reasons = lambda: waiting.reasons(worker)
             Layout(self.settings.stack.state_dir).say_ready("worker")
@@ -191,7 +192,7 @@ class _Service:
 
         async def recover() -> None:
             lost = await sweeper.take_over(self.store, silences, worker.works.request_ids())
-            await sweeper.recover_all(worker.client, self.store, lost)
+            await sweeper.recover_all(worker.client, self.store, lost, ended=worker.artifacts.note)
             await sweeper.open_owed(self.store)
             await sweeper.name_unknown_actions(self.store)
 
@@ -213,6 +214,7 @@ class _Service:
             (configured.prefect_poll_seconds, poll),
             (configured.prefect_poll_seconds, worker.stopping.look_for_cancelling),
             (30.0, worker.sync_with_backend),
+            (_WITHOUT_QUEUE_SECONDS, worker.take_without_queue),
             (configured.lease_seconds / 3, renew),
             (configured.lease_seconds / 2, recover),
             (2 * configured.lease_seconds, end_orphans),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -27,6 +27,8 @@ from deployments.isolation import isolated, say_once
 from deployments.worker import endings
 from deployments.worker.registration import state_of
 from deployments.worker.request_store import Ending, RequestStore, attempt_of
+from deployments.worker.works import Work
+from flows.common import actions
 from flows.common.claims import Claim
 from flows.common.database import now
 from flows.common.leases import Overdue
@@ -112,16 +114,29 @@ async def take_over(
 
 
 async def recover_all(
-    client: PrefectClient, store: RequestStore, requests: Sequence[Request]
+    client: PrefectClient,
+    store: RequestStore,
+    requests: Sequence[Request],
+    *,
+    ended: Callable[[Work], None],
 ) -> None:
-    """Recover each of them; one that cannot be keeps none of the others."""
+    """Recover each of them; one that cannot be keeps none of the others.
+
+    Args:
+        client: Prefect.
+        store: The requests.
+        requests: Those whose worker is lost.
+        ended: Is told of each that was recovered, and had a run.
+    """
     for request in requests:
         with isolated("a request could not be recovered", request=request.id):
-            await recover(client, store, request)
+            work = await recover(client, store, request)
+            if work.claim.flow_run_id is not None:
+                ended(work)
 
 
-async def recover(client: PrefectClient, store: RequestStore, request: Request) -> None:
-    """Bring a request whose worker is lost to where its run's end leaves it."""
+async def recover(client: PrefectClient, store: RequestStore, request: Request) -> Work:
+    """Bring a request whose worker is lost to where its run's end leaves it; gives its attempt."""
     state = await state_of(client, request.flow_run_id)
     if state is not None and state.is_completed():
         ending = Ending(state=RequestState.COMPLETED)
@@ -139,6 +154,7 @@ async def recover(client: PrefectClient, store: RequestStore, request: Request) 
     claim = Claim(request.id, request.attempts, request.flow_run_id)
     became = await asyncio.to_thread(store.conclude, claim, ending)
     _log.warning("recovered a request", request=request.id, became=became, error=ending.error)
+    return Work(claim, actions.get(request.action))
 
 
 async def _end(

@@ -20,7 +20,7 @@ def reasons(worker: PoolWorker) -> list[WaitReason]:
     """All of them: what holds now, and the ceilings and rates at which requests begin to wait."""
     found = [*_of_registry(worker.registry), *_of_room(worker.room)]
     if worker.works.is_draining:
-        found.insert(0, WaitReason(kind=WaitKind.PAUSED, text="the worker is stopping"))
+        found.insert(0, WaitReason(kind=WaitKind.STOPPING, text="the worker is stopping"))
     for action in actions.all_actions().values():
         with isolated("the ceiling of an action is broken", action=action.name):
             found += _of_action(action)
@@ -53,6 +53,16 @@ def _of_room(room: Room) -> Iterator[WaitReason]:
     if limits.ceiling:
         text = "runs that the work pool allows at a time are under way"
         yield WaitReason(kind=WaitKind.CEILING, text=text, limit=limits.ceiling)
+    for each in limits.shared:
+        text = f"runs that {each.name} allows at a time are under way"
+        for action in sorted(each.actions):
+            yield WaitReason(
+                kind=WaitKind.CEILING,
+                text=text,
+                action=action,
+                limit=each.limit,
+                counted=tuple(sorted(each.actions)),
+            )
     if not limits.is_paused and room.free() <= 0:
         text = f"all {room.slots} slots of the worker are in use"
         yield WaitReason(kind=WaitKind.SLOTS, text=text)

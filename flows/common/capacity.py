@@ -6,7 +6,8 @@ transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
@@ -25,6 +26,21 @@ _CEILING_LOCK: Final = 0x6365696C  # "ceil": those who count all held requests
 _log = structlog.get_logger("requests")
 
 
+@dataclass(frozen=True)
+class SharedCeiling:
+    """How many requests of some actions may be held at a time, together.
+
+    Attributes:
+        name: What sets it, for people.
+        actions: Their names.
+        limit: How many.
+    """
+
+    name: str
+    actions: frozenset[str]
+    limit: int
+
+
 def room_for(session: Session, action: Action) -> int:
     """How many more of the action's requests may be held, by its ceiling and its rate."""
     ceiling, rate = action.at_a_time(), action.a_minute()
@@ -33,9 +49,9 @@ def room_for(session: Session, action: Action) -> int:
     session.execute(select(func.pg_advisory_xact_lock(_LIMITS_LOCK)))
     room = _NO_CEILING
     if ceiling is not None:
-        room = ceiling - _count(session, action, Request.state.in_(HELD))
+        room = ceiling - _held(session, {action.name})
     if rate is not None:
-        room = min(room, rate - _count(session, action, *begun_lately()))
+        room = min(room, rate - _count(session, {action.name}, *begun_lately()))
     return max(0, room)
 
 
@@ -52,6 +68,27 @@ def room_for_each(session: Session, wanted: Iterable[Action]) -> dict[str, int]:
     return room
 
 
+def shared(
+    session: Session, room: Mapping[str, int], ceilings: Iterable[SharedCeiling]
+) -> dict[str, int]:
+    """The room of each action, within the ceilings that it shares with others.
+
+    What is left below a ceiling goes to its actions in their order: what the first does not need
+    is the next one's when room is looked for anew.
+    """
+    found = dict(room)
+    for ceiling in ceilings:
+        names = [name for name in found if name in ceiling.actions]
+        if not names:
+            continue
+        session.execute(select(func.pg_advisory_xact_lock(_LIMITS_LOCK)))
+        left = max(0, ceiling.limit - _held(session, ceiling.actions))
+        for name in names:
+            found[name] = min(found[name], left)
+            left -= found[name]
+    return found
+
+
 def room_below(session: Session, ceiling: int | None) -> int:
     """How many more requests may be held below a ceiling for all of them."""
     if ceiling is None:
@@ -61,8 +98,12 @@ def room_below(session: Session, ceiling: int | None) -> int:
     return ceiling - (held or 0)
 
 
-def _count(session: Session, action: Action, *which: ColumnElement[bool]) -> int:
-    query = select(func.count()).where(Request.action == action.name, *which)
+def _held(session: Session, names: Collection[str]) -> int:
+    return _count(session, names, Request.state.in_(HELD))
+
+
+def _count(session: Session, names: Collection[str], *which: ColumnElement[bool]) -> int:
+    query = select(func.count()).where(Request.action.in_(names), *which)
     return session.scalar(query) or 0
 
 

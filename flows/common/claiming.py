@@ -7,14 +7,15 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 
 from pydantic import BaseModel
-from sqlalchemy import CTE, ColumnElement, and_, case, func, or_, select, update
+from sqlalchemy import CTE, ColumnElement, and_, case, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from flows.common import actions, capacity, requests
 from flows.common.actions import Action
 from flows.common.callers import Caller
+from flows.common.capacity import SharedCeiling
 from flows.common.database import among
-from flows.common.models import Request, RequestState
+from flows.common.models import HELD, Request, RequestState
 
 
 def claim(
@@ -26,6 +27,7 @@ def claim(
     background: int | None = None,
     excluding: Sequence[int] = (),
     closed: Collection[str] = (),
+    shared: Sequence[SharedCeiling] = (),
 ) -> list[Request]:
     """Claim up to `limit` requests for `worker`: those that are due, in one order, by their age.
 
@@ -39,9 +41,15 @@ def claim(
         background: How many of them may be of background actions; None: any number.
         excluding: Those that are left: a run of theirs is still ending here.
         closed: Actions of which none may begin now.
+        shared: Ceilings that several actions share.
     """
-    awaited = [each for each in _awaited(session) if each.name not in closed] if limit > 0 else []
-    room = capacity.room_for_each(session, awaited)
+    awaited = _awaited(session) if limit > 0 else []
+    open_now = [
+        each
+        for each in awaited
+        if each.name not in closed and not (each.is_background and background == 0)
+    ]
+    room = capacity.shared(session, capacity.room_for_each(session, open_now), shared)
     if not room:
         return []
     waiting = _waiting(room, excluding, limit, limit if background is None else background)
@@ -88,6 +96,14 @@ def claim_new(
     return session.scalar(claimed.returning(Request))
 
 
+def is_held(session: Session, flow_run_id: uuid.UUID) -> bool:
+    """Whether a request is held for the flow run; whoever asks waits for whoever just adopts it."""
+    lock = func.hashtextextended(str(flow_run_id), 0)
+    session.execute(select(func.pg_advisory_xact_lock(lock)))
+    held = exists().where(Request.flow_run_id == flow_run_id, Request.state.in_(HELD))
+    return bool(session.scalar(select(held)))
+
+
 def unknown_actions(session: Session) -> list[str]:
     """The actions for which requests wait, and which nobody here knows."""
     strange = Request.action.not_in(actions.all_actions())
@@ -96,9 +112,11 @@ def unknown_actions(session: Session) -> list[str]:
 
 
 def _awaited(session: Session) -> list[Action]:
-    """The known actions for which requests are due."""
-    due = set(session.scalars(select(Request.action).where(_is_due()).distinct()))
-    return [each for each in actions.all_actions().values() if each.name in due]
+    """The known actions for which requests are due; that of the oldest first."""
+    due = select(Request.action).where(_is_due()).group_by(Request.action)
+    known = actions.all_actions()
+    names = session.scalars(due.order_by(func.min(Request.id)))
+    return [known[name] for name in names if name in known]
 
 
 def _waiting(room: Mapping[str, int], excluding: Sequence[int], limit: int, background: int) -> CTE:

@@ -15,7 +15,9 @@ class WaitKind(StrEnum):
     """What a request waits for, of what the worker knows."""
 
     PAUSED = "paused"
-    """The pool or its queue is paused at Prefect, or the worker stops."""
+    """The pool, a queue or a deployment is paused at Prefect, or has a limit of 0."""
+    STOPPING = "stopping"
+    """The worker stops: it hands back what it has claimed."""
     SLOTS = "slots"
     """All slots of the worker are in use."""
     KEPT = "kept"
@@ -36,6 +38,7 @@ class WaitReason:
         text: What it is, in words, without its numbers where there is a limit.
         action: The action whose requests wait; None: of all.
         limit: Of a ceiling or a rate: it keeps requests waiting once so many are.
+        counted: Of a ceiling that several actions share: all of them.
         since: Since when; None where that depends on the requests.
     """
 
@@ -43,6 +46,7 @@ class WaitReason:
     text: str
     action: str | None = None
     limit: int | None = None
+    counted: tuple[str, ...] = ()
     since: datetime | None = None
 
     def row(self, age_seconds: float | None = None) -> dict[str, Any]:
@@ -52,6 +56,7 @@ class WaitReason:
             "text": self.text,
             "action": self.action,
             "limit": self.limit,
+            "counted": list(self.counted),
             "seconds": age_seconds,
         }
 
@@ -68,5 +73,6 @@ class WaitReason:
             text=str(row["text"]),
             action=row["action"],
             limit=row["limit"],
+            counted=tuple(row.get("counted", ())),
             since=None if seconds is None else heard_at - timedelta(seconds=seconds),
         )

@@ -50,7 +50,10 @@ class FakePrefect:
     async def read_work_pool(self, name: str) -> Any:
         if name not in self.pools:
             raise ObjectNotFound(Exception(name))
-        return SimpleNamespace(base_job_template=LOCKED_TEMPLATE, default_queue_id=None)
+        return SimpleNamespace(
+            name=name, base_job_template=LOCKED_TEMPLATE, default_queue_id=None, is_paused=False,
+            concurrency_limit=None, description=None,
+        )  # fmt: skip
 
     async def create_work_pool(self, pool: Any) -> Any:
         self.pools.add(pool.name)
@@ -80,7 +83,8 @@ class FakePrefect:
             ],
             "global_concurrency_limit": limit and {"limit": limit, "active": True},
             "work_queue_name": "default", "work_pool_name": given["work_pool_name"],
-            "work_queue_id": None,
+            "work_queue_id": None, "parameters": {}, "job_variables": {},
+            "concurrency_options": None,
             "description": given["description"], "tags": given["tags"],
             "entrypoint": given["entrypoint"], "enforce_parameter_schema": True,
             "parameter_openapi_schema": given["parameter_openapi_schema"],

@@ -6,12 +6,13 @@ import itertools
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
-import httpx
 import pytest
 
+from flows.common import standing
+from flows.common.database import transaction
 from flows.common.models import Request, RequestState
 from tests.e2e.conftest import Site, is_alive
 from tests.e2e.deployments.worker.looks import exit_of
@@ -89,19 +90,29 @@ def test_what_prefect_holds_of_one_action_says_so_and_runs_when_it_may(site: Sit
     assert (ended.state, ended.error) == ("completed", None)
 
 
-@pytest.fixture
-def waits_for_a_slot(site: Site) -> Iterator[Request]:
-    """A request whose run waits for its deployment's only slot, which the test holds."""
-    slot = {"names": [f"deployment:{site.deployment('prune_history')}"], "slots": 1}
-    site.ask("POST", "/v2/concurrency_limits/increment", **slot, mode="concurrency")
+@pytest.mark.slow
+def test_the_limit_of_a_queue_that_a_deployment_was_put_into_holds_for_its_requests(
+    site: Site, namespace: str
+):
+    path = f"/deployments/{site.deployment('sample_stfs')}"
+    site.ask("PATCH", path, work_pool_name="prodops", work_queue_name="night")
+    site.ask("PATCH", "/work_pools/prodops/queues/night", concurrency_limit=1)
     try:
-        request_id = site.trigger("prune_history")
-        run = wait_until(lambda: site.request(request_id).flow_run_id)
-        wait_until(lambda: site.run_state(run) == "AwaitingConcurrencySlot")
-        yield site.request(request_id)
+        wait_until(lambda: "the work queue night" in said_by_workers(site), pause=0.3)
+        asked = [site.trigger("sample_stfs", namespace=f"{namespace}-{n}") for n in range(3)]
+        runs = [site.run_ended(str(site.ended(each).flow_run_id)) for each in asked]
     finally:
-        with suppress(httpx.HTTPStatusError):  # its deployment was deleted, and the limit with it
-            site.ask("POST", "/v2/concurrency_limits/decrement", **slot)
+        site.ask("PATCH", path, work_pool_name="prodops", work_queue_name="default")
+        site.ask("DELETE", "/work_pools/prodops/queues/night")
+    assert {run["state_type"] for run in runs} == {"COMPLETED"}
+    assert most_at_once(runs) == 1
+
+
+def said_by_workers(site: Site) -> str:
+    """What keeps requests waiting, as the workers say."""
+    with transaction(site.engine) as session:
+        said = standing.read(session).workers
+    return "; ".join(reason.text for each in said for reason in each)
 
 
 def test_what_waits_for_a_slot_can_be_cancelled(site: Site, waits_for_a_slot: Request):

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Site
+from tests.e2e.conftest import Site, stf_message
+from tests.e2e.deployments.worker.looks import sampling_request
 from tests.waiting import wait_until
 
 NO_JOB = 4_000_000_000
@@ -42,6 +43,17 @@ def test_a_job_that_panda_does_not_know_ends_its_run_as_not_found_in_a_line(site
     [summary] = artifacts_of(site, run["id"])
     assert (summary["key"], summary["type"]) == (f"fetch-payload-log-{NO_JOB}", "markdown")
     assert f"{site.stack.api_url}/panda/jobs/{NO_JOB}/log/" in summary["data"]
+
+
+@pytest.mark.slow
+def test_a_run_whose_worker_was_killed_leaves_a_summary_too(site: Site, namespace: str):
+    site.send(stf_message(namespace, 1))
+    lost = sampling_request(site, namespace)
+    site.kill("worker")
+    [summary] = artifacts_of(site, str(lost.flow_run_id))
+    assert summary["type"] == "markdown"
+    again = site.ended(lost.id)
+    assert (again.state, again.flow_run_id != lost.flow_run_id) == ("completed", True)
 
 
 def tasks_of(site: Site, flow_run_id: str) -> list[dict[str, Any]]:

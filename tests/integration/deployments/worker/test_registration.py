@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from prefect.client.orchestration import PrefectClient
+from pydantic import BaseModel
 from structlog.testing import capture_logs
 
 from deployments.worker import registration
@@ -24,9 +25,18 @@ from tests.databases import Database
 pytestmark = pytest.mark.integration
 
 POOL = "edited"
+
+
+class Days(BaseModel):
+    """What the action asks for."""
+
+    days: int = 7
+
+
 DECLARED = replace(
-    actions.get("prune_history"), name="edited_here", schedule="0 2 * * *", runs_at_a_time=1
-)
+    actions.get("prune_history"), name="edited_here", schedule="0 2 * * *", runs_at_a_time=1,
+    parameters=Days,
+)  # fmt: skip
 EDITED = "0 3 * * *"
 
 
@@ -116,7 +126,8 @@ def edit_everything(place: Place) -> None:
     place.edit_schedule(schedule=cron(EDITED))
     place.edit(
         description="Mine", concurrency_limit=5, work_pool_name=POOL, work_queue_name="slow",
-        tags=["prodops", "mine"],
+        tags=["prodops", "mine"], parameters={"days": 3},
+        concurrency_options={"collision_strategy": "CANCEL_NEW"},
     )  # fmt: skip
     place.ask("POST", f"/deployments/{place.found['id']}/pause_deployment")
 
@@ -139,6 +150,8 @@ def test_edits_stay_through_a_start_and_are_said(place):
         "queue": ("slow", "default"),
         "description": ("Mine", f"{DECLARED.summary} …"),
         "tags": ("mine, prodops", "prodops"),
+        "parameters": ("days=3", "none"),
+        "concurrency options": ("collision_strategy=CANCEL_NEW", "collision_strategy=ENQUEUE"),
         "paused": ("paused", "not paused"),
     }
 
@@ -183,6 +196,24 @@ def test_which_code_runs_and_with_what_is_restored(place, name, value):
     place.edit(**{name: value})
     assert len(place.start()) == 1
     assert (place.found[name] or None) == (before or None)
+
+
+def test_job_variables_that_the_locked_template_forbids_are_taken_away(place):
+    place.edit(job_variables={"command": "true"})
+    [line] = place.start()
+    assert (line["part"], line["was"], line["is"]) == ("job variables", "command=true", "none")
+    assert place.found["job_variables"] == {}
+
+
+def test_a_part_that_an_upgrade_adds_keeps_what_was_edited_of_it_before(place):
+    place.edit(parameters={"days": 3})
+    kept = RegisteredDeployments(place.database.ops_engine)
+    digests = kept.digests(POOL)[DECLARED.name]
+    kept.keep(
+        POOL, DECLARED.name, {part: digests[part] for part in digests if part != "parameters"}
+    )
+    assert place.start() == []
+    assert place.found["parameters"] == {"days": 3}
 
 
 def test_a_deleted_deployment_is_made_anew_as_it_is_declared(place):

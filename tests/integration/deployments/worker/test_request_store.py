@@ -162,6 +162,18 @@ def adopt(store: RequestStore, **parameters: str) -> Request | None:
     return store.adopt(action, parameters, uuid.uuid4(), CEILING)
 
 
+def test_a_run_that_the_poll_brings_to_two_workers_gets_one_request(
+    engine: Engine, store: RequestStore
+):
+    action, run = actions.get("check_pipeline"), uuid.uuid4()
+    other = RequestStore(engine, store.settings, "other@there")
+    made = store.adopt(action, {}, run, CEILING)
+    with pytest.raises(NoRoom, match="another worker has the run"):
+        other.adopt(action, {}, run, CEILING)
+    with transaction(engine) as session:
+        assert session.scalars(select(Request.id)).all() == [made.id]
+
+
 def test_a_run_with_parameters_of_no_form_is_not_adopted(engine: Engine, store: RequestStore):
     with pytest.raises(Invalid, match="surprise"):
         adopt(store, surprise="1")

@@ -45,6 +45,7 @@ CEILING = reason(
 )
 RATE = replace(CEILING, kind=WaitKind.RATE, text="fetch_payload_log requests a minute were begun")
 POOL = replace(CEILING, text="runs of the pool are under way", action=None, limit=4)
+SHARED = replace(CEILING, text="the queue's", counted=("fetch_payload_log", "read_did"))
 PAUSED = reason(WaitKind.PAUSED, "the work pool prodops is paused at Prefect")
 
 
@@ -54,6 +55,11 @@ PAUSED = reason(WaitKind.PAUSED, "the work pool prodops is paused at Prefect")
         ([CEILING], {"fetch_payload_log": Load(2, SINCE)}, f"2 of 2 {CEILING.text}"),
         ([RATE], {"fetch_payload_log": Load(0, None, 2, SINCE)}, f"2 of 2 {RATE.text}"),
         ([CEILING, POOL], {None: Load(4, SINCE)}, f"4 of 4 {POOL.text}"),
+        (
+            [SHARED],
+            {"read_did": Load(1, SINCE), "fetch_payload_log": Load(1, ASKED)},
+            f"2 of 2 {SHARED.text}",
+        ),
         ([PAUSED], {}, PAUSED.text),
         ([reason(WaitKind.SLOTS, "all 4 slots are in use")], {}, "all 4 slots are in use"),
         ([reason(WaitKind.REGISTRATION, action="fetch_payload_log")], {}, "x"),
@@ -65,8 +71,13 @@ def test_what_a_worker_says_is_what_the_request_waits_for(reasons, loads, text):
 
 @pytest.mark.parametrize(
     "said",
-    [CEILING, reason(WaitKind.KEPT), reason(WaitKind.REGISTRATION, action="read_did")],
-    ids=["a ceiling that is not reached", "slots kept from background", "of another action"],
+    [CEILING, SHARED, reason(WaitKind.KEPT), reason(WaitKind.REGISTRATION, action="read_did")],
+    ids=[
+        "a ceiling that is not reached",
+        "nor is one that is shared",
+        "slots kept from background",
+        "of another action",
+    ],
 )
 def test_what_does_not_concern_the_request_is_not_said(said):
     found = wait_of(request(), around(said, loads={"fetch_payload_log": Load(1, SINCE)}))
@@ -138,9 +149,16 @@ def test_an_action_that_nobody_knows_is_said_whatever_else_holds():
     assert found == Wait("no worker of this version knows the action no_such", ASKED)
 
 
-def test_a_claimed_request_says_what_prefect_holds_its_run_by():
-    shut = reason(WaitKind.PAUSED, "the work queue slow is paused", action="fetch_payload_log")
+SHUT = reason(WaitKind.PAUSED, "the work queue slow is paused", action="fetch_payload_log")
+
+
+@pytest.mark.parametrize("shut", [SHUT, PAUSED], ids=["of its action", "of everything"])
+def test_a_claimed_request_says_what_prefect_holds_its_run_by(shut):
     claimed = request(state=RequestState.CLAIMED, claimed_at=ASKED)
     assert wait_of(claimed, around(shut)) == Wait(shut.text, SINCE)
-    other = replace(shut, action="read_did")
-    assert "Prefect gives it a slot" in wait_of(claimed, around(other)).text
+
+
+@pytest.mark.parametrize("said", [replace(SHUT, action="read_did"), reason(WaitKind.STOPPING)])
+def test_what_holds_no_run_of_a_claimed_request_is_not_said_of_it(said):
+    claimed = request(state=RequestState.CLAIMED, claimed_at=ASKED)
+    assert "Prefect gives it a slot" in wait_of(claimed, around(said)).text

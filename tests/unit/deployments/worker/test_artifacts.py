@@ -41,8 +41,8 @@ def written(*answers: Exception | None) -> list[str]:
         client = SimpleNamespace(request=request)
         noted = RunArtifacts(client, SimpleNamespace(request=request_of), "http://monitor")
         for number in range(len(answers)):
-            run = SimpleNamespace(id=uuid.UUID(int=number))
-            noted.note(Work(Claim(number, 1), actions.get("check_pipeline"), flow_run=run))
+            claim = Claim(number, 1, uuid.UUID(int=number))
+            noted.note(Work(claim, actions.get("check_pipeline")))
         writing = asyncio.create_task(noted.run())
         await noted.drain(5)
         writing.cancel()

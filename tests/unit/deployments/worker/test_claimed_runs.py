@@ -38,7 +38,7 @@ class Fake:
         self.created: list[int] = []
         self.executes: Exception | None = None
 
-    def claim(self, free: int, *_limits: object, background: int, closed: object) -> list[Any]:
+    def claim(self, free: int, *_limits: object, background: int, **_: object) -> list[Any]:
         self.claims.append((free, background))
         return self.waiting[:free]
 
@@ -103,10 +103,12 @@ def test_a_run_that_waits_for_a_slot_of_prefects_is_parked_and_takes_none_here()
     assert [work.is_parked for work in fake.works] == [True]
 
 
-def test_a_run_that_prefect_does_not_let_start_ends_its_request():
-    fake = Fake(request(1), proposed=None)
+@pytest.mark.parametrize(("proposed", "why"), [(None, ""), (Cancelled(message="full"), ": full")])
+def test_a_run_that_prefect_does_not_let_start_ends_its_request(proposed, why):
+    fake = Fake(request(1), proposed=proposed)
     assert fake.serve() == SLOTS
-    assert fake.done == [("concluded Prefect does not let its run start", 1)]
+    assert fake.done == [(f"concluded Prefect does not let its run start{why}", 1)]
+    assert len(fake.works) == 0
 
 
 def test_a_bad_request_ends_alone():

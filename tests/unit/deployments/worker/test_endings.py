@@ -110,6 +110,14 @@ def test_a_run_that_has_not_begun_is_cancelled_or_goes_back_into_the_queue():
     assert endings.of_unbegun(work_of(), Cancelled())[1] is None
 
 
+def test_prefects_reason_for_cancelling_a_run_that_has_not_begun_is_its_requests():
+    full = Cancelled(message="Deployment concurrency limit reached.")
+    assert endings.of_unbegun(work_of(is_cancelled=True), full)[0].error == full.message
+    refused = endings.of_refused_start(full)
+    assert (refused.state, refused.is_unbegun) == (RequestState.CANCELLED, True)
+    assert refused.error == f"Prefect does not let its run start: {full.message}"
+
+
 def test_a_run_that_prefect_does_not_let_start_is_cancelled_only_where_it_says_so():
     assert endings.of_refused_start(Cancelled()).state == RequestState.CANCELLED
     assert [endings.of_refused_start(each).state for each in (Running(), None)] == [None, None]

@@ -6,15 +6,18 @@ import asyncio
 import uuid
 from collections.abc import Sequence
 from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import pytest
+from prefect.client.schemas.objects import StateType
 from prefect.exceptions import Abort, ObjectNotFound
 from prefect.states import Cancelled
 
 from blocks.errors import ProdOpsError
 from deployments.worker import flow_runs
 from deployments.worker.flow_runs import FlowRuns
+from flows.common.actions import Action
 from tests.support.fake_prefect import answer
 
 REQUEST = SimpleNamespace(
@@ -29,12 +32,16 @@ class Registry:
 
     def __init__(self) -> None:
         self.forgotten = 0
+        self.restored: list[str] = []
 
     async def deployment(self, _action: str) -> str:
         return "deployment"
 
     def forget(self) -> None:
         self.forgotten += 1
+
+    async def restore(self, action: Action) -> None:
+        self.restored.append(action.name)
 
 
 def creating(*answers: object) -> tuple[FlowRuns, Registry, list[str]]:
@@ -65,7 +72,32 @@ def test_a_deployment_that_is_missing_is_looked_for_once_more(missing):
         asyncio.run(runs.create(REQUEST))
 
 
-@pytest.mark.parametrize("status", [409, 500])
+@pytest.mark.parametrize("status", [409, 422])
+def test_a_deployment_that_no_run_can_be_made_of_is_restored_once(status):
+    runs, registry, keys = creating(answer(status), "run")
+    assert asyncio.run(runs.create(REQUEST)) == "run"
+    assert (registry.restored, keys) == (["submit_task"], ["1:2", "1:2"])
+    runs, registry, _ = creating(answer(status), answer(status))
+    with pytest.raises(httpx.HTTPStatusError):
+        asyncio.run(runs.create(REQUEST))
+
+
+def test_only_runs_without_a_queue_are_those_that_no_poll_brings():
+    found = [SimpleNamespace(work_queue_id=each) for each in (None, "queue", None)]
+    asked: list[dict[str, Any]] = []
+
+    async def read(**filters: Any) -> list[SimpleNamespace]:
+        asked.append(filters)
+        return found
+
+    runs = FlowRuns(SimpleNamespace(read_flow_runs=read), Registry())
+    assert asyncio.run(runs.without_queue()) == [found[0], found[2]]
+    [filters] = asked
+    assert "read_did" in filters["deployment_filter"].name.any_
+    assert filters["flow_run_filter"].state.type.any_ == [StateType.SCHEDULED]
+
+
+@pytest.mark.parametrize("status", [403, 500])
 def test_another_refusal_is_not_asked_for_again(status):
     runs, registry, keys = creating(answer(status))
     with pytest.raises(httpx.HTTPStatusError):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from anyio import CapacityLimiter
-from prefect.states import Scheduled
+from prefect.states import Cancelled, Scheduled
 
 from blocks.errors import Invalid, OutsideUnavailable, Refused
 from deployments.worker.polled_runs import PolledRuns
@@ -17,6 +17,7 @@ from deployments.worker.room import PoolLimits, Room
 from deployments.worker.works import Work, Works
 from flows.common import actions
 from flows.common.claims import Claim
+from flows.common.models import RequestState
 from tests.support.fake_prefect import answer
 
 
@@ -65,7 +66,8 @@ def adopt(error: Exception) -> list[Any]:
 class Parked:
     """A request whose run waits for a slot, and what becomes of it at the next poll."""
 
-    def __init__(self, closed: dict[str, str] | None = None) -> None:
+    def __init__(self, closed: dict[str, str] | None = None, answer: Any = None) -> None:
+        self.answer = answer
         self.forced: list[str] = []
         self.concluded: list[Any] = []
         self.works = Works()
@@ -85,8 +87,8 @@ class Parked:
         [work] = self.works
         asyncio.run(self.polled.take(work.flow_run))
 
-    async def propose_pending(self, _run: object) -> None:
-        return None
+    async def propose_pending(self, _run: object) -> Any:
+        return self.answer
 
     async def state(self, _id: object) -> Any:
         return Scheduled(name="AwaitingConcurrencySlot")
@@ -103,6 +105,15 @@ def test_a_parked_run_that_prefect_refuses_is_ended_and_its_request_gets_another
     parked.poll()
     [ending] = parked.concluded
     assert (ending.state, ending.is_unbegun, parked.forced) == (None, True, ["CANCELLED"])
+    assert list(parked.works) == []
+
+
+def test_a_parked_run_that_its_deployment_cancels_ends_its_request_with_the_reason():
+    parked = Parked(answer=Cancelled(message="Deployment concurrency limit reached."))
+    parked.poll()
+    [ending] = parked.concluded
+    assert (ending.state, parked.forced) == (RequestState.CANCELLED, [])
+    assert "Deployment concurrency limit reached." in ending.error
     assert list(parked.works) == []
 
 

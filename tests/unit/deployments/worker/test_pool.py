@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import anyio
 import pytest
-from prefect.client.schemas.objects import WorkPool
+from prefect.client.schemas.objects import FlowRun, WorkPool
 from structlog.testing import capture_logs
 
 from deployments.worker.pool import PoolWorker
@@ -52,6 +52,30 @@ def test_a_worker_that_is_not_connected_or_drains_claims_nothing(worker):
     assert asyncio.run(worker.serve_queue()) == 0
     worker.is_setup = worker.works.is_draining = True
     assert asyncio.run(worker.serve_queue()) == 0
+
+
+@pytest.mark.parametrize(
+    ("limits", "is_draining", "taken"),
+    [({}, False, 1), ({}, True, 0), ({"is_paused": True}, False, 0),
+     ({"concurrency_limit": 0}, False, 0)],
+)  # fmt: skip
+def test_runs_without_a_queue_are_taken_as_the_poll_would_have_brought_them(
+    worker, limits, is_draining, taken
+):
+    run, brought = FlowRun(flow_id=uuid.uuid4()), []
+
+    async def without_queue() -> list[FlowRun]:
+        return [run]
+
+    async def submit(responses) -> None:
+        brought.extend(each.flow_run for each in responses)
+
+    worker._flow_runs = SimpleNamespace(without_queue=without_queue)
+    worker._submit_scheduled_flow_runs = submit
+    worker.works.is_draining = is_draining
+    worker._record_work_pool_snapshot(WorkPool(name="prodops", type="prodops", **limits))
+    asyncio.run(worker.take_without_queue())
+    assert brought == [run] * taken
 
 
 def test_what_the_pool_allows_is_known_from_whichever_reading_of_it_was_the_last(worker):

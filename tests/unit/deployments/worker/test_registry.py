@@ -11,6 +11,7 @@ from deployments.worker import registration
 from deployments.worker.flow_runs import FlowRuns
 from deployments.worker.registry import Registry
 from flows.common import actions
+from flows.common.capacity import SharedCeiling
 from tests.support.fake_prefect import FakePrefect
 
 
@@ -121,6 +122,24 @@ def test_what_is_registered_stays_as_an_operator_has_changed_it(prefect):
     assert prefect.registered == []
 
 
+def test_job_variables_are_taken_away_and_other_edits_are_noted(prefect):
+    async def work() -> Registry:
+        registry = Registry(prefect.registration())
+        await registry.keep()
+        prefect.registered.clear()
+        prefect.deployments["read_did"]["job_variables"] = {"command": "x"}
+        prefect.deployments["prune_history"]["parameters"] = {"days": 1}
+        await registry.look_for_edits()
+        return registry
+
+    edits = asyncio.run(work()).edits
+    assert prefect.registered == ["read_did"]
+    assert prefect.deployments["read_did"]["job_variables"] == {}
+    assert [(each.deployment, each.part, each.now) for each in edits] == [
+        ("prune_history", "parameters", "days=1")
+    ]
+
+
 def test_a_limit_of_zero_or_a_shut_queue_closes_an_action_with_the_reason(prefect):
     default, slow = (
         SimpleNamespace(id=name, name=name, is_paused=name == "slow", concurrency_limit=None)
@@ -128,20 +147,35 @@ def test_a_limit_of_zero_or_a_shut_queue_closes_an_action_with_the_reason(prefec
     )
     pool = SimpleNamespace(default_queue_id="default")
 
-    async def work() -> tuple[dict[str, str], dict[str, str]]:
+    async def work() -> tuple[object, dict[str, str]]:
         registry = Registry(prefect.registration())
         await registry.keep()
-        open_still = await registry.closed(pool, [default])
+        open_still = await registry.limits(pool, [default])
         prefect.deployments["prune_history"]["global_concurrency_limit"]["limit"] = 0
         prefect.deployments["read_did"]["work_queue_id"] = "slow"
-        return open_still, await registry.closed(pool, [default, slow])
+        closed, _ = await registry.limits(pool, [default, slow])
+        return open_still, closed
 
     open_still, closed = asyncio.run(work())
-    assert open_still == {}
+    assert open_still == ({}, [])
     assert closed == {
         "prune_history": "the concurrency limit of the deployment prune_history is 0 at Prefect",
         "read_did": "the work queue slow is paused at Prefect",
     }
+
+
+def test_the_limit_of_a_queue_is_shared_by_the_actions_that_are_in_it(prefect):
+    night = SimpleNamespace(id="night", name="night", is_paused=False, concurrency_limit=2)
+
+    async def work() -> tuple[object, object]:
+        registry = Registry(prefect.registration())
+        await registry.keep()
+        for name in ("prune_history", "read_did"):
+            prefect.deployments[name]["work_queue_id"] = "night"
+        return await registry.limits(SimpleNamespace(default_queue_id="default"), [night])
+
+    in_it = frozenset({"prune_history", "read_did"})
+    assert asyncio.run(work()) == ({}, [SharedCeiling("the work queue night", in_it, 2)])
 
 
 def test_while_their_number_stays_the_deployments_are_not_read_again(prefect):

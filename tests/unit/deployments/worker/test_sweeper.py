@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -15,9 +16,13 @@ from prefect.states import Cancelled, Completed, Failed
 from blocks.errors import OutsideUnavailable
 from deployments.worker import sweeper
 from deployments.worker.sweeper import Silences
+from deployments.worker.works import Work
+from flows.common import actions
+from flows.common.claims import Claim
 from flows.common.leases import Overdue
 from flows.common.models import RequestState
 
+CHECK = actions.get("check_pipeline")
 LEASE = 30.0
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
 LOST = Overdue(1, 1, NOON - timedelta(seconds=1))
@@ -84,15 +89,19 @@ def test_a_look_that_fails_is_not_counted_against_the_owner():
 def test_one_request_that_cannot_be_recovered_keeps_no_other_from_it(monkeypatch):
     recovered = []
 
-    async def recover(_client: object, _store: object, request: SimpleNamespace) -> None:
+    async def recover(_client: object, _store: object, request: SimpleNamespace) -> Work:
         if request.id == 2:
             raise KeyError("x")
         recovered.append(request.id)
+        return Work(Claim(request.id, 1, request.run), CHECK)
 
+    told: list[Work] = []
     monkeypatch.setattr(sweeper, "recover", recover)
-    requests = [SimpleNamespace(id=number) for number in (1, 2, 3)]
-    asyncio.run(sweeper.recover_all(None, None, requests))
+    run = uuid.uuid4()
+    requests = [SimpleNamespace(id=number, run=run if number > 1 else None) for number in (1, 2, 3)]
+    asyncio.run(sweeper.recover_all(None, None, requests, ended=told.append))
     assert recovered == [1, 3]
+    assert [each.claim for each in told] == [Claim(3, 1, run)], "what had no run leaves nothing"
 
 
 def test_a_run_that_was_deleted_meanwhile_needs_no_end():
@@ -125,9 +134,12 @@ def test_a_request_of_a_lost_worker_ends_as_its_run_has(monkeypatch, state, beca
         return state
 
     monkeypatch.setattr(sweeper, "state_of", state_of)
-    request = SimpleNamespace(id=1, attempts=1, flow_run_id=None, worker="w")
+    request = SimpleNamespace(
+        id=1, attempts=1, flow_run_id=None, worker="w", action="check_pipeline"
+    )
     store = SimpleNamespace(
         conclude=lambda _claim, ending: concluded.append((ending.state, ending.error))
     )
-    asyncio.run(sweeper.recover(None, store, request))
+    work = asyncio.run(sweeper.recover(None, store, request))
+    assert (work.claim, work.action) == (Claim(1, 1), CHECK)
     assert concluded == [(became, error)]

@@ -11,6 +11,7 @@ from anyio import CapacityLimiter
 from deployments.worker import waiting
 from deployments.worker.room import PoolLimits, Room
 from deployments.worker.works import Works
+from flows.common.capacity import SharedCeiling
 from flows.common.wait_reasons import WaitKind
 
 
@@ -58,7 +59,7 @@ def test_kept_slots_are_said_where_only_they_are_left():
          "the work pool prodops has a limit of 0 at Prefect"),
         ({"concurrency_limit": 5}, WaitKind.CEILING,
          "runs that the work pool allows at a time are under way"),
-        ({"is_draining": True}, WaitKind.PAUSED, "the worker is stopping"),
+        ({"is_draining": True}, WaitKind.STOPPING, "the worker is stopping"),
         ({"refused": {None: "HTTP 403 no"}}, WaitKind.REGISTRATION,
          "Prefect refuses to register the work pool: HTTP 403 no"),
     ],
@@ -72,6 +73,15 @@ def test_a_closed_action_waits_alone():
     closed.room.limits.closed = {"read_did": "the work queue slow is paused at Prefect"}
     [reason] = [each for each in waiting.reasons(closed) if each.kind is WaitKind.PAUSED]
     assert (reason.action, reason.text) == ("read_did", "the work queue slow is paused at Prefect")
+
+
+def test_the_limit_of_a_queue_is_said_of_the_actions_that_share_it():
+    limited, shared = worker(), ("prune_history", "read_did")
+    limited.room.limits.shared = [SharedCeiling("the work queue night", frozenset(shared), 1)]
+    found = [each for each in waiting.reasons(limited) if each.counted]
+    assert [(each.action, each.counted, each.limit) for each in found] == [
+        ("prune_history", shared, 1), ("read_did", shared, 1)
+    ]  # fmt: skip
 
 
 def test_a_refused_deployment_concerns_its_action_alone():
