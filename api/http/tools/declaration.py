@@ -6,7 +6,7 @@ The arguments' types make the form that assistants see; the docstring tells them
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar, get_type_hints
 
@@ -176,11 +176,25 @@ def _form_of(
     if forms:
         [form] = forms
         return True, create_model(form.__name__, __base__=form, **fields) if fields else form
+    return False, form_of(function, arguments, **fields)
+
+
+def form_of(
+    function: Callable[..., Any], arguments: Iterable[inspect.Parameter], **fields: Any
+) -> type[BaseModel]:
+    """The form of a function's arguments; what it does not know is refused.
+
+    Args:
+        function: Has the arguments.
+        arguments: Those that are in the form.
+        **fields: More fields, which come first.
+    """
+    hints = get_type_hints(function, include_extras=True)
     for each in arguments:
         default = ... if each.default is inspect.Parameter.empty else each.default
         fields[each.name] = (hints[each.name], default)
     name = "".join(word.title() for word in function.__name__.split("_"))
-    return False, create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
+    return create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
 
 
 def _is_form(hint: object) -> bool:

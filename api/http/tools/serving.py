@@ -21,10 +21,11 @@ from api.http.tools.declaration import CONFIRM, WAIT, Tool
 from api.http.tools.waiting import waited
 from blocks.errors import ProdOpsError
 from flows.common.callers import Caller
-from flows.common.database_errors import is_of_value
+from flows.common.database_errors import StatementTooSlow, is_of_value
 
 TIMES: Final = "times"
-_PAGING: Final = ("limit", "offset")
+MAY_BE_DONE: Final = "It may have been done all the same: look before you call it again."
+_LIMIT: Final = "limit"
 
 
 class ToolFailed(ProdOpsError):
@@ -43,7 +44,7 @@ async def serve(
         caller.require(tool.scope, tool.name)
         return await _served(tool, Arguments(tool, given), caller, request)
     except ProdOpsError as error:
-        raise _failed(error, request) from error
+        raise _failed(tool, error, request) from error
     except DBAPIError as error:
         if not is_of_value(error):
             raise
@@ -108,23 +109,36 @@ async def _waited(
 
 def _narrower(tool: Tool) -> str:
     """What the tool may be asked to answer less."""
-    names = [name for name in tool.form.model_fields if name not in {CONFIRM, WAIT}]
-    filters = ", ".join(name for name in names if name not in _PAGING)
-    ways = [f"by {filters}"] if filters else []
-    ways += ["with limit and offset"] if set(_PAGING) <= set(names) else []
-    return f"Ask for less, {' or '.join(ways)}." if ways else "The pages show all of it."
+    names = list(tool.form.model_fields)
+    if _LIMIT not in names:  # of one thing, which its arguments only name
+        return "The pages show all of it."
+    paging = [name for name in (_LIMIT, "offset") if name in names]
+    ways = [", ".join(name for name in names if name not in {*paging, CONFIRM, WAIT})]
+    ways = [f"by {filters}" for filters in ways if filters] + [f"with {' and '.join(paging)}"]
+    return f"Ask for less, {' or '.join(ways)}."
 
 
-def _failed(error: ProdOpsError, request: Request) -> ToolFailed:
+def _failed(tool: Tool, error: ProdOpsError, request: Request) -> ToolFailed:
     text = str(error)
     if isinstance(error, Rejection):
         text = _in_words(error.body)
     if isinstance(error, errors.PASSING):
         errors.note(request, error)
-        text = f"{text}. Nothing was done; call it again in {errors.RETRY_SECONDS} s."
+        text = f"{text}. {_next(tool, error)}"
     failed = ToolFailed(text)
     failed.details = error.details
     return failed
+
+
+def _next(tool: Tool, error: ProdOpsError) -> str:
+    """What to do where the database did not do it this time."""
+    if isinstance(error, StatementTooSlow) and not tool.writes:
+        return f"The same again would take as long. {_narrower(tool)}"
+    if isinstance(error, StatementTooSlow) or not tool.writes:
+        return f"Nothing was done; call it again in {errors.RETRY_SECONDS} s."
+    if tool.is_idempotent:
+        return f"Call it again in {errors.RETRY_SECONDS} s; what is done is not done twice."
+    return MAY_BE_DONE  # a connection may die behind the commit
 
 
 def _in_words(body: Mapping[str, object]) -> str:
