@@ -67,7 +67,13 @@ def get_ai_memory(
     """What was said in earlier sessions, the oldest first. Only your own person's messages."""
     whose = call.caller.speaking_for(username).name
     found = queries.newest(call.session, whose, namespace=namespace, limit=2 * turns)
-    return {"result": [_shown(each) for each in found]}
+    return {
+        "items": [_shown(each) for each in found],
+        "count": len(found),
+        "username": whose,
+        "turns_requested": turns,
+        "namespace": namespace,
+    }
 
 
 def _shown(message: AiMessage) -> dict[str, str]:
