@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from starlette.concurrency import run_in_threadpool
 
 from api.http import errors
+from api.http.access import gatekeeper
 from api.http.errors import Rejection
 from api.http.sessions import session_of
 from api.http.silence import unless_silent
@@ -25,6 +26,7 @@ from flows.common.database_errors import StatementTooSlow, is_of_value
 
 TIMES: Final = "times"
 MAY_BE_DONE: Final = "It may have been done all the same: look before you call it again."
+_REVOKED: Final = "`prodops token create` or the page /me/ makes one."
 _LIMIT: Final = "limit"
 
 
@@ -88,7 +90,7 @@ async def _waited(
 ) -> dict[str, Any]:
     """The answer once it has ended, as far as it may be waited for.
 
-    What was done is answered, whatever becomes of the database meanwhile.
+    What was done is answered, whatever becomes of the database or the token meanwhile.
     """
 
     def anew(before: dict[str, Any]) -> dict[str, Any]:
@@ -99,12 +101,18 @@ async def _waited(
 
     async def again(before: dict[str, Any]) -> dict[str, Any]:
         with suppress(*errors.PASSING):
+            await gatekeeper(request).assistant(request)  # the token may have been revoked
             return await unless_silent(request, lambda: run_in_threadpool(anew, before))
         return before
 
     feed = request.app.state.feed
     seconds = arguments.wait_seconds
-    return await waited(feed, answer, tool.pending, again, seconds=seconds)
+    try:
+        return await waited(feed, answer, tool.pending, again, seconds=seconds)
+    except Rejection as refusal:
+        if tool.writes:
+            return answer
+        raise ToolFailed(f"{_in_words(refusal.body)} {_REVOKED}") from refusal
 
 
 def _narrower(tool: Tool) -> str:
