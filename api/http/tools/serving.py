@@ -133,9 +133,17 @@ def _failed(tool: Tool, error: ProdOpsError, request: Request) -> ToolFailed:
     if isinstance(error, errors.PASSING):
         errors.note(request, error)
         text = f"{text}. {_next(tool, error)}"
+    elif advice := _advice(tool, error):
+        text = f"{text.rstrip('.')}. {advice}"
     failed = ToolFailed(text)
     failed.details = error.details
     return failed
+
+
+def _advice(tool: Tool, error: ProdOpsError) -> str:
+    """What the tool has to say about such an error; empty: nothing."""
+    said = (tool.advice[kind] for kind in type(error).__mro__ if kind in tool.advice)
+    return next(said, "")
 
 
 def _next(tool: Tool, error: ProdOpsError) -> str:

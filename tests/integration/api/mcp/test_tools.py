@@ -15,6 +15,7 @@ from flows.common.database import transaction
 from flows.common.database_errors import DatabaseUnavailable, StatementTooSlow
 from flows.common.models import Event, Request
 from tests.integration.api.mcp.conftest import EXECUTION, STF
+from tests.pcs_client import Pcs
 from tests.support.mcp import Assistant
 from tests.waiting import wait_until
 
@@ -310,3 +311,53 @@ def test_a_prompts_argument_is_checked_as_a_tools_and_logs_nothing(
     assert words in error["message"]
     assert "pydantic" not in error["message"]
     assert [each for each in caplog.records if each.name.startswith("fastmcp")] == []
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "words"),
+    [
+        ("pcs_prodtask_get", {"name": "x"}, "No task 'x'. pcs_prodtask_list finds"),
+        ("pcs_prodtask_submit", {"name": "x"}, "No task 'x'. pcs_prodtask_list finds"),
+        ("explain_failure", {"task": "x"}, "No task 'x'. pcs_prodtask_list finds"),
+        ("explain_failure", {"request_id": 99}, "no request 99. list_requests has"),
+        ("pcs_dataset_get", {"name": "x"}, "No dataset x. pcs_dataset_list finds"),
+        ("get_request", {"request_id": 99}, "no request 99. list_requests has"),
+        ("cancel_request", {"request_id": 99, "confirm": True}, "no request 99. list_requests has"),
+        ("get_workflow_execution", {"execution_id": "x"}, "'x'. list_workflow_executions has"),
+        ("get_workflow_monitor", {"execution_id": "x"}, "'x'. list_workflow_executions has"),
+        ("stop_workflow", {"execution_id": "x"}, "'x'. list_workflow_executions has"),
+        ("end_execution", {"execution_id": "x"}, "'x'. list_workflow_executions has"),
+        ("campaign_status", {}, "No current Campaign defined in PCS. Name the campaign"),
+        ("get_testbed_command", {"command_id": 9}, "no command 9 to a testbed. What a tool"),
+        (
+            "epicprod_register_ai_assessment",
+            {"subject_type": "ctask", "subject_key": "x", "assessment": "y"},
+            "No local subject found for campaign_task:x. pcs_prodtask_list, pcs",
+        ),
+        ("unwatch", {"watch_id": 9}, "you have no watch 9. list_my_watches has yours."),
+    ],
+)
+def test_what_there_is_not_is_told_with_the_tool_that_finds_it(assistant, tool, arguments, words):
+    assert words in assistant.refusal(tool, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "words"),
+    [
+        ("pcs_prodtask_submit", {}, "submitted to PanDA. pcs_prodtask_get shows its status; pcs_"),
+        ("pcs_prodtask_rerun", {"confirm": True}, "to rerun. pcs_prodtask_submit submits it."),
+        ("pcs_prodtask_pause", {}, "has no jediTaskID. pcs_prodtask_submit submits it."),
+    ],
+)
+def test_what_a_task_is_not_ready_for_is_told_with_the_way_there(
+    assistant, api, tool, arguments, words
+):
+    Pcs(api).make_task("t1", sample="")
+    assert words in assistant.refusal(tool, name="t1", **arguments)
+
+
+def test_a_status_that_there_is_not_is_told_with_the_one_that_is_not_set(assistant, api):
+    Pcs(api).make_task("t1", sample="")
+    refusal = assistant.refusal("pcs_prodtask_set_status", task_name="t1", status="zz")
+    assert refusal.startswith("Invalid status. Choose from: ")
+    assert refusal.endswith(". pcs_prodtask_submit alone makes a task submitted.")
