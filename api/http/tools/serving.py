@@ -22,7 +22,12 @@ from api.http.tools.declaration import CONFIRM, WAIT, Tool
 from api.http.tools.waiting import waited
 from blocks.errors import ProdOpsError
 from flows.common.callers import Caller
-from flows.common.database_errors import StatementTooSlow, is_of_value
+from flows.common.database_errors import (
+    DatabaseState,
+    DatabaseUnavailable,
+    StatementTooSlow,
+    is_of_value,
+)
 
 TIMES: Final = "times"
 MAY_BE_DONE: Final = "It may have been done all the same: look before you call it again."
@@ -150,11 +155,18 @@ def _next(tool: Tool, error: ProdOpsError) -> str:
     """What to do where the database did not do it this time."""
     if isinstance(error, StatementTooSlow) and not tool.writes:
         return f"The same again would take as long. {_narrower(tool)}"
-    if isinstance(error, StatementTooSlow) or not tool.writes:
+    if not tool.writes or _is_undone(error):
         return f"Nothing was done; call it again in {errors.RETRY_SECONDS} s."
     if tool.is_idempotent:
         return f"Call it again in {errors.RETRY_SECONDS} s; what is done is not done twice."
     return MAY_BE_DONE  # a connection may die behind the commit
+
+
+def _is_undone(error: ProdOpsError) -> bool:
+    """Whether PostgreSQL itself said that it did nothing."""
+    if isinstance(error, DatabaseUnavailable):
+        return error.state is not DatabaseState.AWAY
+    return isinstance(error, StatementTooSlow)
 
 
 def _in_words(body: Mapping[str, object]) -> str:
