@@ -121,3 +121,21 @@ def test_what_is_missing_or_not_good_is_one_line(served_api, given, code, words)
     assert (done.returncode, done.stdout) == (code, "")
     assert words in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_bot_that_loops_with_lists_hears_so_and_its_calls_are_answered(monkeypatch, request):
+    monkeypatch.setenv("PRODOPS_MCP_CALLS_A_MINUTE", "3")
+    served_api = request.getfixturevalue("served_api")
+
+    async def session() -> tuple[str, str]:
+        transport = StdioTransport(sys.executable, COMMAND, env=environment(served_api))
+        async with Client(transport) as client:
+            with pytest.raises(MCPError) as listing:
+                for _ in range(9):
+                    await client.list_tools()
+            answer = await client.call_tool("list_runs", raise_on_error=False)
+            return listing.value.message, answer.content[0].text
+
+    listed, called = asyncio.run(session())
+    assert "More than 3 calls in a minute" in listed
+    assert '"total_count":0' in called  # calls are counted for themselves
