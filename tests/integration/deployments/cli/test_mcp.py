@@ -131,8 +131,7 @@ def test_a_bot_that_loops_with_lists_hears_so_and_its_calls_are_answered(monkeyp
         transport = StdioTransport(sys.executable, COMMAND, env=environment(served_api))
         async with Client(transport) as client:
             with pytest.raises(MCPError) as listing:
-                for _ in range(9):
-                    await client.list_tools()
+                await asyncio.gather(*(client.list_tools() for _ in range(9)))
             answer = await client.call_tool("list_runs", raise_on_error=False)
             return listing.value.message, answer.content[0].text
 
