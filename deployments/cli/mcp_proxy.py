@@ -8,7 +8,7 @@ from fastmcp.exceptions import NotFoundError, ToolError
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.tools.base import ToolResult
 from mcp import MCPError
-from mcp_types import INTERNAL_ERROR, CallToolRequestParams
+from mcp_types import INTERNAL_ERROR, INVALID_REQUEST, CallToolRequestParams
 
 from deployments.cli.mcp_monitor import Monitor, MonitorAway, TokenNotGood
 
@@ -54,7 +54,9 @@ class Asking(Middleware):
             name = context.message.name[:100]
             text = f"There is no tool {name!r}. list_available_tools names them all."
             return _refused(text)
-        except (ToolError, MCPError):  # what the monitor refuses is answered, not raised
+        except MCPError as error:  # the monitor refuses so the list that a call is looked up in
+            return _refused(error.message if error.code == INVALID_REQUEST else _BROKE_OFF)
+        except ToolError:  # all else that the monitor refuses is answered, not raised
             return _refused(_BROKE_OFF)
 
 

@@ -123,18 +123,15 @@ def test_what_is_missing_or_not_good_is_one_line(served_api, given, code, words)
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_a_bot_that_loops_with_lists_hears_so_and_its_calls_are_answered(monkeypatch, request):
+def test_a_bot_that_loops_hears_so_in_the_monitors_words(monkeypatch, request):
     monkeypatch.setenv("PRODOPS_MCP_CALLS_A_MINUTE", "3")
     served_api = request.getfixturevalue("served_api")
 
-    async def session() -> tuple[str, str]:
+    async def session() -> str:
         transport = StdioTransport(sys.executable, COMMAND, env=environment(served_api))
         async with Client(transport) as client:
             with pytest.raises(MCPError) as listing:
                 await asyncio.gather(*(client.list_tools() for _ in range(9)))
-            answer = await client.call_tool("list_runs", raise_on_error=False)
-            return listing.value.message, answer.content[0].text
+            return listing.value.message
 
-    listed, called = asyncio.run(session())
-    assert "More than 3 calls in a minute" in listed
-    assert '"total_count":0' in called  # calls are counted for themselves
+    assert asyncio.run(session()).startswith("More than 3 calls in a minute")

@@ -9,7 +9,7 @@ import pytest
 from fastmcp.exceptions import NotFoundError, ToolError
 from fastmcp.server.middleware import MiddlewareContext
 from mcp import MCPError
-from mcp_types import INTERNAL_ERROR, CallToolRequestParams
+from mcp_types import INTERNAL_ERROR, INVALID_REQUEST, CallToolRequestParams
 
 from deployments.cli.mcp_monitor import Monitor
 from deployments.cli.mcp_proxy import Asking
@@ -23,6 +23,7 @@ from deployments.cli.mcp_proxy import Asking
             MCPError(INTERNAL_ERROR, "Client failed to connect"),
             "it may have been done all the same",
         ),
+        (MCPError(INVALID_REQUEST, "More than 3 calls in a minute"), "More than 3 calls"),
         (NotFoundError("Unknown tool: 'x'"), "There is no tool 'x'. list_available_tools"),
     ],
 )
