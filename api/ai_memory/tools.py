@@ -82,7 +82,13 @@ def get_ai_memory(
     found = queries.newest(
         call.session, whose, namespace=namespace, limit=2 * turns, offset=2 * offset
     )
-    return {"result": [_shown(each) for each in found]}
+    return {
+        "items": [_shown(each) for each in found],
+        "count": len(found),
+        "username": whose,
+        "turns_requested": turns,
+        "namespace": namespace,
+    }
 
 
 def _shown(message: AiMessage) -> dict[str, str]:

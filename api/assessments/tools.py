@@ -13,7 +13,9 @@ from api.http.tools.declaration import Toolbox
 from blocks.errors import NotFound, ProdOpsError
 from flows.common.callers import Scope
 
-toolbox = Toolbox()
+toolbox = Toolbox(
+    advice={NotFound: "pcs_prodtask_list, pcs_dataset_list and campaign_status tell what there is."}
+)
 
 
 class NotRegistered(NotFound):

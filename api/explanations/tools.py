@@ -13,9 +13,13 @@ from api.http.tools.arguments import Name
 from api.http.tools.calls import Call
 from api.http.tools.declaration import Toolbox
 from api.pcs.queries import tasks
+from api.pcs.tools.common import TASK_ADVICE
 from blocks.errors import Invalid
+from flows.common.requests import RequestNotFound
 
-toolbox = Toolbox()
+toolbox = Toolbox(
+    advice={**TASK_ADVICE, RequestNotFound: "list_requests has those that there are."}
+)
 
 _Id = Field(ge=1, le=MAX_BIG_INTEGER)
 _TASK = Field(description="Composed or stored name of a task, or its jediTaskID.")

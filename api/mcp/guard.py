@@ -43,7 +43,9 @@ async def guard(scope: Scope, receive: Receive, send: Send) -> None:
     caller = await gatekeeper(request).assistant(request)
     served: ASGIApp = request.app.state.mcp
     # A scope of its own: the server makes itself its `app`, and what is around us wants ours.
-    await served({**scope, _VISIT: Visit(caller, request)}, receive, send)
+    # Its path is the server's one, whatever is behind ours.
+    own = {"path": f"{scope['root_path']}/", _VISIT: Visit(caller, request)}
+    await served({**scope, **own}, receive, send)
 
 
 def visit_of(scope: Any) -> Visit:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from enum import StrEnum
 from typing import Final
 
 from api.http.rate import Rate
@@ -12,6 +13,14 @@ from flows.common.callers import Caller
 
 _MINUTE_SECONDS: Final = 60.0
 _MOST_KNOWN: Final = 10_000  # then all begin anew
+
+
+class Kind(StrEnum):
+    """What is counted for itself: a client that lists the tools behind a call is no loop."""
+
+    CALL = "call"
+    LIST = "list"
+    """Also of prompts, and a prompt."""
 
 
 class TooManyCalls(Refused):
@@ -33,20 +42,20 @@ class CallLimit:
         """Begin with nobody's calls.
 
         Args:
-            a_minute: How many calls each caller has a minute; they may come at once.
+            a_minute: How many of each kind a caller has a minute; they may come at once.
             rate: Makes the bucket of a caller.
         """
         self._a_minute = a_minute
         self._rate = rate
-        self._rates: dict[tuple[str, str], Rate] = {}
+        self._rates: dict[tuple[str, str, Kind], Rate] = {}
 
-    def count(self, caller: Caller) -> None:
-        """Count a call.
+    def count(self, caller: Caller, kind: Kind = Kind.CALL) -> None:
+        """Count a call, or a list.
 
         Raises:
             TooManyCalls: It is one too many.
         """
-        key = (caller.name, caller.service)
+        key = (caller.name, caller.service, kind)
         rate = self._rates.get(key)
         if rate is None:
             if len(self._rates) >= _MOST_KNOWN:

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+import inspect
+import logging
+from collections.abc import Callable
+from typing import Annotated, Any, Final
 
+from fastmcp.exceptions import ValidationError
 from fastmcp.prompts import Prompt
-from pydantic import Field
+from fastmcp.prompts.base import PromptArgument, PromptResult
+from pydantic import BaseModel, Field, PrivateAttr
+
+from api.http.tools.arguments import Name, read
+from api.http.tools.declaration import form_of
+from blocks.errors import Invalid
 
 _HOW: Final = """
 How to answer: facts that the tools have answered, each with its link; what you conclude yourself,
@@ -16,7 +25,7 @@ asked to.
 
 
 def why_did_my_task_fail(
-    task: Annotated[str, Field(description="Name of a production task, or its jediTaskID.")],
+    task: Annotated[Name, Field(description="Name of a production task, or its jediTaskID.")],
 ) -> str:
     """Find out why a production task failed, and what to do."""
     return f"""Find out why the production task {task!r} failed.
@@ -36,7 +45,7 @@ evidence (the lines of the log), what to do next and who can do it.
 
 
 def what_is_missing(
-    campaign: Annotated[str, Field(description="Name of a campaign, such as 26.12.0.")],
+    campaign: Annotated[Name, Field(description="Name of a campaign, such as 26.12.0.")],
 ) -> str:
     """Find out what a campaign still lacks."""
     return f"""Find out what is missing in the campaign {campaign!r}.
@@ -70,7 +79,38 @@ failed), problems and what was done about them, what is open, what the next shif
 {_HOW}"""
 
 
+_JOBS: Final = (why_did_my_task_fail, what_is_missing, write_shift_summary)
+
+
+class ServedPrompt(Prompt):
+    """A prompt whose arguments are checked as a tool's are."""
+
+    _function: Callable[..., str] = PrivateAttr()
+    _form: type[BaseModel] = PrivateAttr()
+
+    @classmethod
+    def of(cls, function: Callable[..., str]) -> ServedPrompt:
+        """The prompt that a function writes."""
+        form = form_of(function, inspect.signature(function).parameters.values())
+        arguments = [
+            PromptArgument(name=name, description=about.description, required=about.is_required())
+            for name, about in form.model_fields.items()
+        ]
+        prompt = cls(
+            name=function.__name__, description=inspect.getdoc(function), arguments=arguments
+        )
+        prompt._function, prompt._form = function, form
+        return prompt
+
+    async def render(self, arguments: dict[str, Any] | None = None) -> PromptResult:
+        """The text; where an argument is wrong, an error that names it."""
+        try:
+            given = read(self._form, arguments or {}, of=self.name)
+        except Invalid as error:  # the caller's to read: the log need not tell it
+            raise ValidationError(str(error), log_level=logging.DEBUG) from error
+        return self.convert_result(self._function(**dict(given)))
+
+
 def all_prompts() -> list[Prompt]:
     """The prompts of this server."""
-    jobs = (why_did_my_task_fail, what_is_missing, write_shift_summary)
-    return [Prompt.from_function(each) for each in jobs]
+    return [ServedPrompt.of(each) for each in _JOBS]

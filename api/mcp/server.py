@@ -18,7 +18,7 @@ from api.http.tools import declaration
 from api.http.tools.serving import ToolFailed, serve
 from api.mcp.guard import visit_of
 from api.mcp.instructions import INSTRUCTIONS, NAME
-from api.mcp.limits import CallLimit, TooManyCalls
+from api.mcp.passing import Passing, refused
 from api.mcp.prompts import all_prompts
 
 
@@ -47,15 +47,12 @@ class ServedTool(Tool):
     async def run(self, arguments: dict[str, Any]) -> ToolResult:
         """The answer; where there is none, an error that says why, and what to do."""
         visit = visit_of(get_http_request().scope)
-        limit: CallLimit = visit.request.app.state.mcp_limit
         try:
-            limit.count(visit.caller)
             answer = await serve(
                 self._declared, arguments, caller=visit.caller, request=visit.request
             )
-        except (ToolFailed, TooManyCalls) as failed:
-            told = {"error": str(failed), **failed.details}
-            return ToolResult(content=str(failed), structured_content=told, is_error=True)
+        except ToolFailed as failed:
+            return refused(failed)
         return ToolResult(structured_content=answer)
 
     def get_meta(self) -> dict[str, Any]:
@@ -71,6 +68,7 @@ def make_server() -> FastMCP[None]:
         INSTRUCTIONS,
         version=version("epic-prodops"),
         tools=_tools(),
+        middleware=[Passing()],
         mask_error_details=True,
         on_duplicate="error",
     )

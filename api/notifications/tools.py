@@ -19,7 +19,7 @@ from flows.notifications.repository import listing, wishes
 from flows.notifications.repository.listing import Filter
 from flows.notifications.schemas import WatchForm
 
-toolbox = Toolbox()
+toolbox = Toolbox(advice={wishes.WatchNotFound: "list_my_watches has yours."})
 
 Id = Annotated[int, Field(ge=1, le=LARGEST_ID)]
 

@@ -23,6 +23,10 @@ class NoTaskNamed(TaskNotFound):
         NotFound.__init__(self, f"No task named '{name}'")
 
 
+class NeverSubmitted(Refused):
+    """The task has no submission that the operation could be about."""
+
+
 class AttemptNotFound(NotFound):
     """The task has no such attempt."""
 
@@ -33,6 +37,10 @@ class NotReady(ProdOpsError):
 
 class BadTransition(ProdOpsError):
     """The record's status does not permit the operation."""
+
+
+class UnknownStatus(BadTransition):
+    """There is no such status."""
 
 
 class NoArtifact(ProdOpsError):

@@ -13,13 +13,14 @@ from api.http.tools.calls import Call
 from api.http.tools.declaration import Toolbox
 from api.provenance import services, views
 from api.provenance.queries import activity, campaigns, counts, dids, requested
+from api.provenance.queries.campaigns import NoCurrentCampaign
 from api.provenance.queries.dids import Did, Knowledge
 from api.provenance.schemas import CountsView, DidView, ProducedView, StandingView
 from api.requests.started import SOURCE, Started, standing_of, started
 from flows.common.callers import Scope
 from flows.common.database import now
 
-toolbox = Toolbox()
+toolbox = Toolbox(advice={NoCurrentCampaign: "Name the campaign, by the argument campaign."})
 
 CampaignName = Annotated[Name, Field(description="Empty: the current one.")]
 _MOST_PATHS: Final = 50

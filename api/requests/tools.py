@@ -24,7 +24,7 @@ from flows.common import actions, cancellations, requests
 from flows.common.callers import Scope
 from flows.common.models import Request, RequestState
 
-toolbox = Toolbox()
+toolbox = Toolbox(advice={requests.RequestNotFound: "list_requests has those that there are."})
 
 RequestId = Annotated[int, Field(ge=1, le=MAX_BIG_INTEGER, description="The request's id.")]
 

@@ -13,17 +13,24 @@ from api.http.fields import MAX_BIG_INTEGER
 from api.http.tools.arguments import Text
 from api.http.tools.calls import Call
 from api.http.tools.declaration import Toolbox
+from api.pcs.errors import NeverSubmitted, NotReady
 from api.pcs.models import ProdTask
 from api.pcs.queries.tasks import open_request, resolve
 from api.pcs.services import submission
-from api.pcs.tools.common import TaskName, actor, task_url
+from api.pcs.tools.common import TASK_ADVICE, TaskName, actor, task_url
 from api.requests.started import Started, standing_of, started
 from flows.common.callers import Scope
 from flows.common.models import RequestState
 from flows.common.requests import Accepted
 from flows.submission.schemas import RetryParameters, TaskOperation
 
-toolbox = Toolbox()
+toolbox = Toolbox(
+    advice={
+        **TASK_ADVICE,
+        NotReady: "pcs_prodtask_get shows its status; pcs_prodtask_set_status makes a draft ready.",
+        NeverSubmitted: "pcs_prodtask_submit submits it.",
+    }
+)
 
 JediTaskId = Annotated[
     int | None, Field(ge=1, le=MAX_BIG_INTEGER, description="Unset: the task's own.")

@@ -47,20 +47,13 @@ class Arguments:
             Invalid: They are not of the form; names each, and what is accepted.
             Refused: The tool wants to be confirmed.
         """
-        sent = {name: value for name, value in given.items() if not _is_left_out(tool, name, value)}
-        _refuse_unknown(tool, sent)
-        if bad := {path: [why] for path, why in unkeepable(sent)}:
-            raise Invalid(bad, of=tool.name)
-        try:
-            self.form: BaseModel = tool.form.model_validate(sent)
-        except ValidationError as error:
-            raise Invalid(_texts(tool, error), of=tool.name) from None
+        self.form = read(tool.form, given, of=tool.name)
         if tool.confirm and not getattr(self.form, CONFIRM):
             raise Refused(
                 f"{tool.name} {tool.confirm}. Ask the person whether that is wanted; if so, "
                 "call it again with confirm=true."
             )
-        self._sent = sent
+        self._sent = given
 
     @property
     def by_name(self) -> dict[str, Any]:
@@ -85,39 +78,53 @@ class Arguments:
         return datetime.fromisoformat(sent).tzinfo is None
 
 
-def _is_left_out(tool: Tool, name: str, value: object) -> bool:
-    """Whether an argument stands for none: assistants send "" for what they leave out."""
-    info = tool.form.model_fields.get(name)
-    return value in ("", None) and info is not None and not info.is_required()
+def read(form: type[BaseModel], given: Mapping[str, Any], *, of: str) -> BaseModel:
+    """The arguments in the form of what takes them, a tool or a prompt.
+
+    Raises:
+        Invalid: They are not of the form; names each, and what is accepted.
+    """
+    sent = _without_left_out(form, given)
+    known = list(form.model_fields)
+    if unknown := {name: [_hint(name, known)] for name in sent if name not in known}:
+        raise Invalid(unknown, of=of)
+    if bad := {path: [why] for path, why in unkeepable(sent)}:
+        raise Invalid(bad, of=of)
+    try:
+        return form.model_validate(sent)
+    except ValidationError as error:
+        raise Invalid(_texts(known, error), of=of) from None
 
 
-def _refuse_unknown(tool: Tool, sent: Mapping[str, Any]) -> None:
-    known = list(tool.form.model_fields)
-    unknown = {name: [_hint(name, known)] for name in sent if name not in known}
-    if unknown:
-        raise Invalid(unknown, of=tool.name)
+def _without_left_out(form: type[BaseModel], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What is given, without what stands for none: assistants send "" for what they leave out."""
+    optional = {name for name, info in form.model_fields.items() if not info.is_required()}
+    return {
+        name: value
+        for name, value in given.items()
+        if name not in optional or value not in ("", None)
+    }
 
 
 def _hint(name: str, known: list[str]) -> str:
     if not known:
-        return "There is no such argument. This tool takes none."
+        return "There is no such argument. There is none."
     close = difflib.get_close_matches(name, known, n=1)
     meant = f" Did you mean {close[0]}?" if close else ""
-    return f"There is no such argument.{meant} This tool takes: {', '.join(known)}."
+    return f"There is no such argument.{meant} Accepted are: {', '.join(known)}."
 
 
-def _texts(tool: Tool, error: ValidationError) -> dict[str, list[str]]:
+def _texts(known: list[str], error: ValidationError) -> dict[str, list[str]]:
     texts: dict[str, list[str]] = {}
-    for name, text in _errors(tool, error):
+    for name, text in _errors(known, error):
         texts.setdefault(name, []).append(text)
     return texts
 
 
-def _errors(tool: Tool, error: ValidationError) -> Iterator[tuple[str, str]]:
+def _errors(known: list[str], error: ValidationError) -> Iterator[tuple[str, str]]:
     for item in error.errors():
         name = ".".join(str(part) for part in item["loc"]) or "arguments"
         if item["type"] == "missing":
-            accepted = ", ".join(tool.form.model_fields)
-            yield name, f"This argument is required; this tool takes: {accepted}."
+            yield name, f"This argument is required; accepted are: {', '.join(known)}."
         else:
             yield name, str(item["msg"]).removeprefix("Value error, ")

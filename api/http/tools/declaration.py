@@ -6,7 +6,7 @@ The arguments' types make the form that assistants see; the docstring tells them
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar, get_type_hints
 
@@ -23,6 +23,8 @@ CONFIRM: Final = "confirm"
 _WAITING: Final = "Answer once it has ended, or after so many seconds."
 WAIT: Final = "wait_seconds"
 _MOST_WAIT_SECONDS: Final = 30  # proxies give up after 60
+Advice = Mapping[type[ProdOpsError], str]
+"""What to do next, by kind of error; the nearest class counts."""
 Reread = Callable[[Call, Answer], Any]
 """Gives the answer anew, of the call and the answer so far."""
 
@@ -49,6 +51,7 @@ class Tool:
         confirm: What it does that the person is to agree to first; empty: nothing.
         reread: Gives its answer anew, so that it may wait for an end; None: it does not wait.
         pending: What an answer still waits for.
+        advice: What to do about an error whose own text, which REST shares, does not say it.
     """
 
     name: str
@@ -64,6 +67,7 @@ class Tool:
     confirm: str
     reread: Reread | None
     pending: Callable[[Answer], Pending | None]
+    advice: Advice
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -73,8 +77,13 @@ class Tool:
 
 @dataclass
 class Toolbox:
-    """The tools of a module, in order; `toolbox` in `api/<capability>/tools.py`."""
+    """The tools of a module, in order; `toolbox` in `api/<capability>/tools.py`.
 
+    Attributes:
+        advice: What to do about an error whose own text, which REST shares, does not say it.
+    """
+
+    advice: Advice = field(default_factory=dict)
     tools: list[Tool] = field(default_factory=list)
 
     def tool(
@@ -124,6 +133,7 @@ class Toolbox:
                     confirm=confirm,
                     reread=reread,
                     pending=pending,
+                    advice=self.advice,
                 )
             )
             return function
@@ -176,11 +186,25 @@ def _form_of(
     if forms:
         [form] = forms
         return True, create_model(form.__name__, __base__=form, **fields) if fields else form
+    return False, form_of(function, arguments, **fields)
+
+
+def form_of(
+    function: Callable[..., Any], arguments: Iterable[inspect.Parameter], **fields: Any
+) -> type[BaseModel]:
+    """The form of a function's arguments; what it does not know is refused.
+
+    Args:
+        function: Has the arguments.
+        arguments: Those that are in the form.
+        **fields: More fields, which come first.
+    """
+    hints = get_type_hints(function, include_extras=True)
     for each in arguments:
         default = ... if each.default is inspect.Parameter.empty else each.default
         fields[each.name] = (hints[each.name], default)
     name = "".join(word.title() for word in function.__name__.split("_"))
-    return False, create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
+    return create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
 
 
 def _is_form(hint: object) -> bool:

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from starlette.concurrency import run_in_threadpool
 
 from api.http import errors
+from api.http.access import gatekeeper
 from api.http.errors import Rejection
 from api.http.sessions import session_of
 from api.http.silence import unless_silent
@@ -21,10 +22,17 @@ from api.http.tools.declaration import CONFIRM, WAIT, Tool
 from api.http.tools.waiting import waited
 from blocks.errors import ProdOpsError
 from flows.common.callers import Caller
-from flows.common.database_errors import is_of_value
+from flows.common.database_errors import (
+    DatabaseState,
+    DatabaseUnavailable,
+    StatementTooSlow,
+    is_of_value,
+)
 
 TIMES: Final = "times"
-_PAGING: Final = ("limit", "offset")
+MAY_BE_DONE: Final = "It may have been done all the same: look before you call it again."
+_REVOKED: Final = "`prodops token create` or the page /me/ makes one."
+_LIMIT: Final = "limit"
 
 
 class ToolFailed(ProdOpsError):
@@ -43,7 +51,7 @@ async def serve(
         caller.require(tool.scope, tool.name)
         return await _served(tool, Arguments(tool, given), caller, request)
     except ProdOpsError as error:
-        raise _failed(error, request) from error
+        raise _failed(tool, error, request) from error
     except DBAPIError as error:
         if not is_of_value(error):
             raise
@@ -87,7 +95,7 @@ async def _waited(
 ) -> dict[str, Any]:
     """The answer once it has ended, as far as it may be waited for.
 
-    What was done is answered, whatever becomes of the database meanwhile.
+    What was done is answered, whatever becomes of the database or the token meanwhile.
     """
 
     def anew(before: dict[str, Any]) -> dict[str, Any]:
@@ -98,33 +106,67 @@ async def _waited(
 
     async def again(before: dict[str, Any]) -> dict[str, Any]:
         with suppress(*errors.PASSING):
+            await gatekeeper(request).assistant(request)  # the token may have been revoked
             return await unless_silent(request, lambda: run_in_threadpool(anew, before))
         return before
 
     feed = request.app.state.feed
     seconds = arguments.wait_seconds
-    return await waited(feed, answer, tool.pending, again, seconds=seconds)
+    try:
+        return await waited(feed, answer, tool.pending, again, seconds=seconds)
+    except Rejection as refusal:
+        if tool.writes:
+            return answer
+        raise ToolFailed(f"{_in_words(refusal.body)} {_REVOKED}") from refusal
 
 
 def _narrower(tool: Tool) -> str:
     """What the tool may be asked to answer less."""
-    names = [name for name in tool.form.model_fields if name not in {CONFIRM, WAIT}]
-    filters = ", ".join(name for name in names if name not in _PAGING)
-    ways = [f"by {filters}"] if filters else []
-    ways += ["with limit and offset"] if set(_PAGING) <= set(names) else []
-    return f"Ask for less, {' or '.join(ways)}." if ways else "The pages show all of it."
+    names = list(tool.form.model_fields)
+    if _LIMIT not in names:  # of one thing, which its arguments only name
+        return "The pages show all of it."
+    paging = [name for name in (_LIMIT, "offset") if name in names]
+    ways = [", ".join(name for name in names if name not in {*paging, CONFIRM, WAIT})]
+    ways = [f"by {filters}" for filters in ways if filters] + [f"with {' and '.join(paging)}"]
+    return f"Ask for less, {' or '.join(ways)}."
 
 
-def _failed(error: ProdOpsError, request: Request) -> ToolFailed:
+def _failed(tool: Tool, error: ProdOpsError, request: Request) -> ToolFailed:
     text = str(error)
     if isinstance(error, Rejection):
         text = _in_words(error.body)
     if isinstance(error, errors.PASSING):
         errors.note(request, error)
-        text = f"{text}. Nothing was done; call it again in {errors.RETRY_SECONDS} s."
+        text = f"{text}. {_next(tool, error)}"
+    elif advice := _advice(tool, error):
+        text = f"{text.rstrip('.')}. {advice}"
     failed = ToolFailed(text)
     failed.details = error.details
     return failed
+
+
+def _advice(tool: Tool, error: ProdOpsError) -> str:
+    """What the tool has to say about such an error; empty: nothing."""
+    said = (tool.advice[kind] for kind in type(error).__mro__ if kind in tool.advice)
+    return next(said, "")
+
+
+def _next(tool: Tool, error: ProdOpsError) -> str:
+    """What to do where the database did not do it this time."""
+    if isinstance(error, StatementTooSlow) and not tool.writes:
+        return f"The same again would take as long. {_narrower(tool)}"
+    if not tool.writes or _is_undone(error):
+        return f"Nothing was done; call it again in {errors.RETRY_SECONDS} s."
+    if tool.is_idempotent:
+        return f"Call it again in {errors.RETRY_SECONDS} s; what is done is not done twice."
+    return MAY_BE_DONE  # a connection may die behind the commit
+
+
+def _is_undone(error: ProdOpsError) -> bool:
+    """Whether PostgreSQL itself said that it did nothing."""
+    if isinstance(error, DatabaseUnavailable):
+        return error.state is not DatabaseState.AWAY
+    return isinstance(error, StatementTooSlow)
 
 
 def _in_words(body: Mapping[str, object]) -> str:

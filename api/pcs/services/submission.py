@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.pcs.domain import lifecycle
-from api.pcs.errors import AlreadySubmitted, BadTransition, NotReady
+from api.pcs.errors import AlreadySubmitted, BadTransition, NeverSubmitted, NotReady, UnknownStatus
 from api.pcs.models import ProdConfig, ProdTask, TaskStatus
 from api.pcs.queries.tasks import load, open_request, unresolved_among
 from api.pcs.services import attempts, plans, tasks
@@ -55,7 +55,7 @@ def _status(wanted: object) -> TaskStatus:
         return lifecycle.SETTABLE[str(wanted)]
     except KeyError:
         choices = ", ".join(sorted(lifecycle.SETTABLE))
-        raise BadTransition(f"Invalid status. Choose from: {choices}") from None
+        raise UnknownStatus(f"Invalid status. Choose from: {choices}") from None
 
 
 def _no_way(current: TaskStatus, target: TaskStatus) -> str:
@@ -107,7 +107,7 @@ def rerun(session: Session, name: str, actor: Actor) -> tuple[ProdTask, list[str
     """
     task = tasks.owned(session, name, actor)
     if not gate.may_be_rerun(task.status, task.panda_task_id):
-        raise Refused("No recorded submission to rerun.")
+        raise NeverSubmitted("No recorded submission to rerun.")
     return _request(session, task, actor)
 
 
@@ -188,7 +188,7 @@ def operate(session: Session, name: str, wanted: dict[str, Any], actor: Actor) -
     task = tasks.owned(session, name, actor)
     jedi_task_id = wanted.get("jedi_task_id") or task.panda_task_id
     if jedi_task_id is None:
-        raise Refused(f"Task '{task.name}' has no jediTaskID.")
+        raise NeverSubmitted(f"Task '{task.name}' has no jediTaskID.")
     if not any(attempt.jedi_task_id == jedi_task_id for attempt in task.attempts):
         raise Refused(f"jediTaskID {jedi_task_id} is not of task '{task.name}'.")
     form = OPERATE_TASK.parse(wanted | {"jedi_task_id": jedi_task_id, "task_name": task.name})

@@ -17,9 +17,10 @@ from api.pcs.schemas.catalogue import DatasetIntakeForm, SourceKind
 from api.pcs.services import datasets
 from api.pcs.tools.common import CreatedBy, PageSize, actor
 from api.pcs.views.catalogue import DatasetView
+from blocks.errors import NotFound
 from flows.common.callers import Scope
 
-toolbox = Toolbox()
+toolbox = Toolbox(advice={NotFound: "pcs_dataset_list finds datasets by a part of the name."})
 
 
 class DatasetItem(BaseModel):

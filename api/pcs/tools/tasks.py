@@ -12,18 +12,21 @@ from api.http.tools.arguments import Name, Offset, Text
 from api.http.tools.calls import Call
 from api.http.tools.declaration import Toolbox
 from api.http.tools.speaking import UNNAMED
+from api.pcs.errors import UnknownStatus
 from api.pcs.models import Dataset, ProdTask, TaskStatus
 from api.pcs.queries import tasks as queries
 from api.pcs.schemas.fields import Did, Key
 from api.pcs.schemas.tasks import TaskIntakeForm
 from api.pcs.services import artifacts, submission, tasks
-from api.pcs.tools.common import CreatedBy, PageSize, TaskName, actor, task_url
+from api.pcs.tools.common import TASK_ADVICE, CreatedBy, PageSize, TaskName, actor, task_url
 from api.pcs.views.tasks import TaskView, task_view, task_views
 from api.provenance.queries import campaigns
 from blocks.errors import Invalid
 from flows.common.callers import Scope
 
-toolbox = Toolbox()
+toolbox = Toolbox(
+    advice={**TASK_ADVICE, UnknownStatus: "pcs_prodtask_submit alone makes a task submitted."}
+)
 
 _ITEM_FIELDS: Final = (
     "composed_name", "name", "status", "shown_status", "panda_task_id", "panda_tasks",

@@ -21,7 +21,11 @@ from flows.common.database import now
 from flows.testbed import commands, domain, repository
 from flows.testbed.domain import Verb
 
-toolbox = Toolbox()
+toolbox = Toolbox(
+    advice={
+        repository.CommandNotFound: "What a tool commands a testbed has its number in the answer."
+    }
+)
 
 _NOT_YET: Final = "The controller has not answered yet: get_testbed_command tells when it has."
 UserName = Annotated[User, Field(pattern=NAME)]

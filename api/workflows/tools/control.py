@@ -23,7 +23,9 @@ from flows.testbed import repository as testbed
 from flows.workflows.actions import RUN_WORKFLOW, STOP_WORKFLOW
 from flows.workflows.models import ExecutionStatus
 
-toolbox = Toolbox()
+toolbox = Toolbox(
+    advice={detail.ExecutionNotFound: "list_workflow_executions has those that there are."}
+)
 
 _SOURCE = "mcp"
 Seconds = Annotated[int, Field(ge=0, description="Ended after so long; 0: when all is done.")]

@@ -12,13 +12,15 @@ from api.http.tools.answers import MonitorUrl, Page, page
 from api.http.tools.arguments import Limit, Name, Offset, Time, since
 from api.http.tools.calls import Call
 from api.http.tools.declaration import Toolbox
-from api.workflows.queries import executions, recorded
+from api.workflows.queries import detail, executions, recorded
 from api.workflows.queries.recorded import Wanted
 from api.workflows.views import ExecutionView
 from flows.agents.models import WorkflowDefinition
 from flows.workflows.models import ExecutionStatus
 
-toolbox = Toolbox()
+toolbox = Toolbox(
+    advice={detail.ExecutionNotFound: "list_workflow_executions has those that there are."}
+)
 
 _STATUS: Final = Field(
     description=f"{', '.join(ExecutionStatus)}, or another word that its runner has written."

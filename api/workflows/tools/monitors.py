@@ -16,7 +16,9 @@ from api.workflows.queries import detail, executions, failures, messages
 from api.workflows.queries.executions import Filter
 from api.workflows.tools.executions import execution_url
 
-toolbox = Toolbox()
+toolbox = Toolbox(
+    advice={detail.ExecutionNotFound: "list_workflow_executions has those that there are."}
+)
 
 _PHASES: Final = {
     "run_imminent": "imminent",

@@ -17,6 +17,6 @@ class McpSettings(BaseSettings):
         300,
         ge=1,
         le=1_000_000,
-        description="Calls of tools that a caller has each minute, in each API process; one that "
-        "loops is told when to call again.",
+        description="Calls of tools that a caller has each minute, in each API process, and as "
+        "many lists and prompts; one that loops is told when to call again.",
     )

@@ -21,13 +21,17 @@ def test_what_was_said_is_found_oldest_first_and_by_its_namespace(assistant):
     assert kept.keys() == {"success", "id", "username", "role", "content_length"}
     keep(assistant, "because", role="assistant", namespace="torre1", project_path="/p")
     keep(assistant, "elsewhere")
-    found = assistant.ask(FIND, username="tester", namespace="torre1")["result"]
+    answer = assistant.ask(FIND, username="tester", namespace="torre1")
+    found = answer.pop("items")
+    assert answer == {
+        "count": 2, "username": "tester", "turns_requested": 20, "namespace": "torre1",
+    }  # fmt: skip
     assert [(each["role"], each["content"]) for each in found] == [
         ("user", "why?"),
         ("assistant", "because"),
     ]
     assert found[0].keys() == {"role", "content", "created_at", "session_id"}
-    newest = assistant.ask(FIND, username="tester", turns=1)["result"]
+    newest = assistant.ask(FIND, username="tester", turns=1)["items"]
     assert [each["content"] for each in newest] == ["because", "elsewhere"]
     before = assistant.ask(FIND, username="tester", turns=1, offset=1)["result"]
     assert [each["content"] for each in before] == ["why?"]
@@ -52,5 +56,5 @@ def test_of_each_user_only_the_newest_are_kept(assistant, monkeypatch):
     monkeypatch.setattr(queries, "MOST_KEPT", 2)
     for content in "abc":
         keep(assistant, content)
-    found = assistant.ask(FIND, username="tester")["result"]
+    found = assistant.ask(FIND, username="tester")["items"]
     assert [each["content"] for each in found] == ["b", "c"]

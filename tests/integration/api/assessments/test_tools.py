@@ -33,9 +33,12 @@ def test_the_link_of_a_dataset_of_pcs_leads_to_it(assistant, api):
 def test_a_subject_that_is_not_there_is_no_success(assistant):
     about = {"subject_type": "job", "subject_key": "x"}
     result = assistant.result(TOOL, **about, assessment="It is well.")
-    error = "No local subject found for panda_job:x"
     assert result.is_error
-    assert result.structured_content == {"error": error, "success": False}
+    assert result.structured_content["success"] is False
+    assert result.structured_content["error"] == (
+        "No local subject found for panda_job:x. "
+        "pcs_prodtask_list, pcs_dataset_list and campaign_status tell what there is."
+    )
 
 
 def test_what_is_wrong_is_named(assistant):

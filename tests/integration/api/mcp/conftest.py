@@ -1,4 +1,4 @@
-"""An assistant, and a testbed with one of everything that its tools show."""
+"""An assistant, and what its tools show: a testbed and a production with one of everything."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
+from flows.common.database import transaction
+from flows.payload_logs.models import LogState, PayloadLog
+from tests.pcs_client import CONFIG, DATA, Pcs
+from tests.produced import NAME, campaign_of_each_kind
 from tests.support.mcp import Assistant
 
 STF = "swf.100123.000001.stf"
@@ -46,7 +50,7 @@ def testbed(api) -> dict[str, Any]:
         "workflow-definitions", workflow_name="stf_datataking", version="1.0",
         workflow_type="simulation", definition="…", created_by="olga",
     )  # fmt: skip
-    add(
+    execution = add(
         "workflow-executions", execution_id=EXECUTION, workflow_definition=definition["id"],
         namespace="torre1", status="running", start_time=at, executed_by="tester",
         parameter_values={"daq": {"stf_count": 1}},
@@ -59,4 +63,18 @@ def testbed(api) -> dict[str, Any]:
         levelname="ERROR", message="cannot write 100 %_done", module="agent", funcname="run",
         lineno=7, process=4711, thread=1, extra_data={"execution_id": EXECUTION},
     )  # fmt: skip
-    return {"run": run, "stf": stf, "tf": tf, "log": log}
+    return {"run": run, "stf": stf, "tf": tf, "log": log, "execution": execution}
+
+
+@pytest.fixture
+def production(api, database) -> Pcs:
+    """A task that is ready, a swept campaign, and a job that has no log."""
+    pcs = Pcs(api)
+    pcs.add("campaigns", name=NAME)
+    pcs.make_ready("t1", sample="", config=CONFIG | {"data": DATA})
+    pcs.make_dataset(sample_name="other")
+    pcs.add("prod-configs", name="bnl", **CONFIG)
+    with transaction(database.ops_engine) as session:
+        session.add(PayloadLog(pandaid=7, state=LogState.NO_LOG, last_error="none"))
+    campaign_of_each_kind(database.ops_engine)
+    return pcs

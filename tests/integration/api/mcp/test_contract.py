@@ -135,6 +135,9 @@ READS: dict[str, tuple[dict[str, Any], dict[str, Any], set[str]]] = {
     }),
     "list_available_tools": ({}, {}, {"name", "description", "parameters"}),
     "get_server_instructions": ({}, {}, {"instructions"}),
+    "get_ai_memory": ({"username": REQUIRED, "turns": 20, "namespace": None}, {
+        "username": "tester",
+    }, {"items", "count", "username", "turns_requested", "namespace"}),
     # The first issue's, and those that the original lacks.
     "list_supervised_agents": (optional("username"), {}, {"program_name", "state"}),
     "get_agent_instance_status": (
@@ -162,6 +165,8 @@ WRITES: dict[str, dict[str, Any]] = {
     "send_message": {
         "message": REQUIRED, "message_type": "announcement", **optional("metadata"),
     },
+    "record_ai_memory": dict.fromkeys(("username", "session_id", "role", "content"), REQUIRED)
+    | optional("namespace", "project_path"),
     "start_supervised_agent": {"program_name": REQUIRED, **optional("username")},
     "stop_supervised_agent": {"program_name": REQUIRED, **optional("username")},
     "restart_supervised_agent": {"program_name": REQUIRED, **optional("username")},

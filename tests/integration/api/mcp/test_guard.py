@@ -11,6 +11,7 @@ import pytest
 from mcp import ClientSession
 from mcp.client.streamable_http import streamable_http_client
 
+from api.http.tools import waiting
 from flows.common import access
 from flows.common.callers import Scope
 from flows.common.database import transaction
@@ -55,6 +56,43 @@ def test_a_token_is_taken_under_either_scheme_in_any_case(served_api, anybody, s
     answer = send(anybody, path, Authorization=f"{scheme} {served_api.token}")
     assert answer.status_code == 200
     assert answer.json()["result"]["tools"]
+
+
+@pytest.mark.parametrize("path", ["/mcp/foo", "/mcp/foo/bar/"])
+def test_what_follows_in_the_path_is_nothing_to_it(api, anybody, path):
+    assert send(api, path, body=CALL).json()["result"]["structuredContent"]["items"] == []
+    assert send(anybody, path).status_code == 401
+
+
+@pytest.fixture
+def revoked_while_waiting(database, monkeypatch) -> None:
+    """A token is good until a call waits."""
+
+    def revoke() -> None:
+        with transaction(database.ops_engine) as session:
+            for token in session.query(ApiToken):
+                access.revoke_token(session, token.id)
+
+    async def waited(*given: Any, **more: Any) -> dict[str, Any]:
+        await asyncio.to_thread(revoke)
+        return await waiting.waited(*given, **more)
+
+    monkeypatch.setattr("api.http.access._CACHE_SECONDS", 0)
+    monkeypatch.setattr("api.http.tools.serving.waited", waited)
+
+
+@pytest.mark.usefixtures("revoked_while_waiting")
+def test_a_call_that_waits_reads_nothing_more_once_its_token_is_revoked(assistant, api):
+    asked = api.post("/api/payload-logs/", json={"pandaid": 1}).json()["request_id"]
+    refusal = assistant.refusal("get_request", request_id=asked, wait_seconds=30)
+    assert refusal == "Invalid token. `prodops token create` or the page /me/ makes one."
+
+
+@pytest.mark.usefixtures("revoked_while_waiting")
+def test_what_was_asked_for_before_the_token_was_revoked_is_answered(api):
+    asked = {"name": "fetch_payload_log", "arguments": {"pandaid": 1, "wait_seconds": 30}}
+    answer = send(api, body=CALL | {"params": asked}).json()["result"]
+    assert answer["structuredContent"]["queued"]
 
 
 def test_without_a_token_it_is_401_and_with_a_wrong_one_403(anybody):

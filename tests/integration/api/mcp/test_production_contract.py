@@ -10,10 +10,8 @@ from typing import Any
 import pytest
 
 from flows.common.callers import Scope
-from flows.common.database import transaction
-from flows.payload_logs.models import LogState, PayloadLog
-from tests.pcs_client import COMPOSED, CONFIG, DATA, Pcs
-from tests.produced import DATASET, NAME, campaign_of_each_kind
+from tests.pcs_client import COMPOSED
+from tests.produced import DATASET, NAME
 
 pytestmark = pytest.mark.integration
 
@@ -180,19 +178,6 @@ READS = {
 @pytest.fixture
 def token_scopes() -> frozenset[Scope]:
     return frozenset({Scope.READ, Scope.REQUEST})
-
-
-@pytest.fixture
-def production(api, database) -> None:
-    """A task that is ready, a swept campaign, and a job that has no log."""
-    pcs = Pcs(api)
-    pcs.add("campaigns", name=NAME)
-    pcs.make_ready("t1", sample="", config=CONFIG | {"data": DATA})
-    pcs.make_dataset(sample_name="other")
-    pcs.add("prod-configs", name="bnl", **CONFIG)
-    with transaction(database.ops_engine) as session:
-        session.add(PayloadLog(pandaid=7, state=LogState.NO_LOG, last_error="none"))
-    campaign_of_each_kind(database.ops_engine)
 
 
 def parameters_of(tool: Any) -> dict[str, Any]:

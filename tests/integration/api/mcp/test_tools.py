@@ -7,13 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+from mcp_types import INVALID_PARAMS
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from flows.common.callers import Scope
 from flows.common.database import transaction
-from flows.common.database_errors import DatabaseUnavailable
+from flows.common.database_errors import DatabaseUnavailable, StatementTooSlow
 from flows.common.models import Event, Request
 from tests.integration.api.mcp.conftest import EXECUTION, STF
+from tests.pcs_client import Pcs
 from tests.support.mcp import Assistant
 from tests.waiting import wait_until
 
@@ -257,7 +260,9 @@ def test_what_breaks_inside_is_not_shown(assistant, monkeypatch):
     monkeypatch.setattr("api.fastmon.queries.runs.page", broken)
     result = assistant.result("list_runs")
     assert result.is_error
-    assert result.content[0].text == "Error calling tool 'list_runs'"
+    assert result.structured_content["error"] == result.content[0].text
+    assert "list_runs failed by a fault of the monitor" in result.content[0].text
+    assert "a secret" not in result.content[0].text
 
 
 def test_a_database_that_is_away_is_said_with_when_to_come_again(assistant, monkeypatch):
@@ -268,3 +273,122 @@ def test_a_database_that_is_away_is_said_with_when_to_come_again(assistant, monk
     assert assistant.refusal("list_runs") == (
         "the database is unavailable. Nothing was done; call it again in 2 s."
     )
+
+
+def test_a_writing_tool_whose_commit_was_cut_off_says_to_look_first(assistant, monkeypatch):
+    def cut_off(session: Session, *_args: object, **_more: object) -> None:
+        session.commit()
+        raise DatabaseUnavailable("the database is unavailable")
+
+    monkeypatch.setattr("api.messages.tools.intake.commit", cut_off)
+    assert assistant.refusal("send_message", message="x") == (
+        "the database is unavailable. "
+        "It may have been done all the same: look before you call it again."
+    )
+
+
+def test_a_statement_that_takes_too_long_is_not_called_for_again(assistant, monkeypatch):
+    def slow(*_args: object, **_more: object) -> None:
+        raise StatementTooSlow("it took the database too long")
+
+    monkeypatch.setattr("api.fastmon.queries.runs.page", slow)
+    assert assistant.refusal("list_runs") == (
+        "it took the database too long. The same again would take as long. "
+        "Ask for less, by start_time, end_time or with limit and offset."
+    )
+
+
+def test_a_tool_that_there_is_not_is_told_with_the_one_that_was_meant(assistant):
+    assert assistant.refusal("list_run") == (
+        "There is no tool 'list_run'. Did you mean list_runs? list_available_tools names them all."
+    )
+
+
+@pytest.mark.parametrize(
+    ("method", "params"),
+    [
+        ("tools/list", {}),
+        ("prompts/list", {}),
+        ("prompts/get", {"name": "what_is_missing", "arguments": {"campaign": "x"}}),
+        ("tools/call", {"name": "nope", "arguments": {}}),
+    ],
+)
+def test_whatever_a_bot_loops_with_is_counted(monkeypatch, request, method, params):
+    monkeypatch.setenv("PRODOPS_MCP_CALLS_A_MINUTE", "3")
+    api = request.getfixturevalue("api")
+    call = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+    answers = [api.post("/mcp/", json=call).text for _ in range(5)]
+    assert ["More than 3 calls in a minute" in each for each in answers] == [False] * 3 + [True] * 2
+
+
+@pytest.mark.parametrize(
+    ("prompt", "arguments", "words"),
+    [
+        ("write_shift_summary", {"hours": "abc"}, "hours: Input should be a valid integer"),
+        ("write_shift_summary", {"hours": "999"}, "hours: Input should be less than or equal"),
+        ("what_is_missing", {}, "campaign: This argument is required"),
+        ("what_is_missing", {"campaign": "x", "day": "1"}, "day: There is no such argument."),
+        ("what_is_missing", {"campaign": "x" * 300}, "campaign: String should have at most"),
+    ],
+)
+def test_a_prompts_argument_is_checked_as_a_tools_and_logs_nothing(
+    api, caplog, prompt, arguments, words
+):
+    params = {"name": prompt, "arguments": arguments}
+    call = {"jsonrpc": "2.0", "id": 1, "method": "prompts/get", "params": params}
+    error = api.post("/mcp/", json=call).json()["error"]
+    assert error["code"] == INVALID_PARAMS
+    assert error["message"].startswith(f"{prompt}: ")
+    assert words in error["message"]
+    assert "pydantic" not in error["message"]
+    assert [each for each in caplog.records if each.name.startswith("fastmcp")] == []
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "words"),
+    [
+        ("pcs_prodtask_get", {"name": "x"}, "No task 'x'. pcs_prodtask_list finds"),
+        ("pcs_prodtask_submit", {"name": "x"}, "No task 'x'. pcs_prodtask_list finds"),
+        ("explain_failure", {"task": "x"}, "No task 'x'. pcs_prodtask_list finds"),
+        ("explain_failure", {"request_id": 99}, "no request 99. list_requests has"),
+        ("pcs_dataset_get", {"name": "x"}, "No dataset x. pcs_dataset_list finds"),
+        ("get_request", {"request_id": 99}, "no request 99. list_requests has"),
+        ("cancel_request", {"request_id": 99, "confirm": True}, "no request 99. list_requests has"),
+        ("get_workflow_execution", {"execution_id": "x"}, "'x'. list_workflow_executions has"),
+        ("get_workflow_monitor", {"execution_id": "x"}, "'x'. list_workflow_executions has"),
+        ("stop_workflow", {"execution_id": "x"}, "'x'. list_workflow_executions has"),
+        ("end_execution", {"execution_id": "x"}, "'x'. list_workflow_executions has"),
+        ("campaign_status", {}, "No current Campaign defined in PCS. Name the campaign"),
+        ("get_testbed_command", {"command_id": 9}, "no command 9 to a testbed. What a tool"),
+        (
+            "epicprod_register_ai_assessment",
+            {"subject_type": "ctask", "subject_key": "x", "assessment": "y"},
+            "No local subject found for campaign_task:x. pcs_prodtask_list, pcs",
+        ),
+        ("unwatch", {"watch_id": 9}, "you have no watch 9. list_my_watches has yours."),
+    ],
+)
+def test_what_there_is_not_is_told_with_the_tool_that_finds_it(assistant, tool, arguments, words):
+    assert words in assistant.refusal(tool, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "words"),
+    [
+        ("pcs_prodtask_submit", {}, "submitted to PanDA. pcs_prodtask_get shows its status; pcs_"),
+        ("pcs_prodtask_rerun", {"confirm": True}, "to rerun. pcs_prodtask_submit submits it."),
+        ("pcs_prodtask_pause", {}, "has no jediTaskID. pcs_prodtask_submit submits it."),
+    ],
+)
+def test_what_a_task_is_not_ready_for_is_told_with_the_way_there(
+    assistant, api, tool, arguments, words
+):
+    Pcs(api).make_task("t1", sample="")
+    assert words in assistant.refusal(tool, name="t1", **arguments)
+
+
+def test_a_status_that_there_is_not_is_told_with_the_one_that_is_not_set(assistant, api):
+    Pcs(api).make_task("t1", sample="")
+    refusal = assistant.refusal("pcs_prodtask_set_status", task_name="t1", status="zz")
+    assert refusal.startswith("Invalid status. Choose from: ")
+    assert refusal.endswith(". pcs_prodtask_submit alone makes a task submitted.")

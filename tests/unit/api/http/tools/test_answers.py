@@ -52,6 +52,23 @@ def test_a_long_text_is_cut_wherever_it_stands(path):
     assert f"{path}: the last" in answer["left_out"][1]
 
 
+@pytest.mark.parametrize("number", [2, 21, 49, 51, 500])
+@pytest.mark.parametrize("path", ["conditions", "run.conditions"])
+def test_an_object_of_long_texts_is_cut_however_many_they_are(number, path):
+    inner = {f"k{each}": "y" * (200_000 // number) for each in range(number)}
+    answer = cut({"id": 7, path.split(".")[0]: {"conditions": inner} if "." in path else inner})
+    assert answer["id"] == 7
+    assert MOST // 4 < len(json.dumps(answer)) <= MOST
+    assert answer["left_out"][1].startswith(path)
+
+
+def test_many_long_texts_side_by_side_are_cut_one_after_another_and_told_in_few_words():
+    answer = cut({f"k{each}": "y" * 5_000 for each in range(40)})
+    assert len(answer) == 41
+    assert len(json.dumps(answer)) <= MOST
+    assert answer["left_out"][-2] == "So it is in 29 more places."
+
+
 @given(values, st.integers(1, 400))
 def test_whatever_the_answer_it_is_bounded_and_can_be_sent(value, times):
     answer = cut({"all": {f"k{number}": value for number in range(times)}})

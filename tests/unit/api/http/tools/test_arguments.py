@@ -30,9 +30,9 @@ LOOK, WIPE = toolbox.tools
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({}, "look: name: This argument is required; this tool takes: name, since, limit."),
+        ({}, "look: name: This argument is required; accepted are: name, since, limit."),
         ({"name": "a", "nam": 1}, "nam: There is no such argument. Did you mean name?"),
-        ({"name": "a", "zzz": 1}, "zzz: There is no such argument. This tool takes: name, since"),
+        ({"name": "a", "zzz": 1}, "zzz: There is no such argument. Accepted are: name, since"),
         ({"name": 7}, "name: Input should be a valid string"),
         ({"name": "a", "limit": 0}, "limit: Input should be greater than or equal to 1"),
         ({"name": "a", "since": "yesterday"}, "since: Datetime has wrong format"),
