@@ -33,7 +33,7 @@ def test_what_was_said_is_found_oldest_first_and_by_its_namespace(assistant):
     assert found[0].keys() == {"role", "content", "created_at", "session_id"}
     newest = assistant.ask(FIND, username="tester", turns=1)["items"]
     assert [each["content"] for each in newest] == ["because", "elsewhere"]
-    before = assistant.ask(FIND, username="tester", turns=1, offset=1)["result"]
+    before = assistant.ask(FIND, username="tester", turns=1, offset=1)["items"]
     assert [each["content"] for each in before] == ["why?"]
 
 
