@@ -68,6 +68,18 @@ def _order(seconds: Mapping[str, float]) -> list[str]:
     return [*others[:1], *meanwhile, *others[1:]]
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Function, nextitem: pytest.Item | None) -> None:
+    """End what a piece shares behind its last test: till the end of all it would take processor."""
+    group = item.get_closest_marker("xdist_group")
+    if group is None or nextitem is None or _piece_of_item(nextitem) == _piece_of_item(item):
+        return
+    for fixture, name in _SHARED.items():
+        if name == group.args[0]:
+            for definition in item._fixtureinfo.name2fixturedefs.get(fixture, ()):
+                definition.finish(item._request)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadGroupScheduling | None:
     return LongestFirst(config, log) if config.option.dist == "loadgroup" else None

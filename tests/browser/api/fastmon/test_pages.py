@@ -286,6 +286,7 @@ LOOKS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("look", ["narrow-dark", pytest.param("light", marks=pytest.mark.slow)])
 def test_the_pages_are_seen(chromium, served_api, database, look):
     """Screenshots to look at; no page is wider than its screen."""

@@ -141,6 +141,7 @@ def holding(served_api):
             serving.join(5)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick_heartbeats")
 def test_a_connection_that_died_without_a_word_is_not_live(chromium, served_api, database):
     with holding(served_api) as (proxy, url):

@@ -147,6 +147,7 @@ def test_an_end_that_no_event_told_is_seen_by_asking(visit, campaign, database):
     visit.complaints = [each for each in visit.complaints if "ERR_FAILED" not in each]
 
 
+@pytest.mark.slow
 def test_an_answer_about_an_earlier_sweep_does_not_end_the_next(visit, campaign, database):
     ops = OpsSide(database, SWEEP)
     held = visit.hold(r"/\?after=")

@@ -272,6 +272,7 @@ def test_a_stopped_bridge_ends_with_0(bridge: Bridge) -> None:
     assert end(bridge.connected()) == 0
 
 
+@pytest.mark.slow
 def test_shutdown_ends_it_with_100_and_only_once(bridge: Bridge) -> None:
     bridge.given["PRODOPS_BUS_ALLOWS_SHUTDOWN"] = "true"
     process = bridge.connected()

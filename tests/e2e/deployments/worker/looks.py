@@ -26,3 +26,13 @@ def exit_of(site: Site, pid: int) -> str | None:
     ended = log.partition(f"'worker' with pid {pid}\n")[2]
     found = re.search(r"exited: worker \(([^;)]+)", ended)
     return found[1] if found else None
+
+
+def waits_for(site: Site, request_id: int) -> str | None:
+    """What a request waits for, as its page says it."""
+    found = site.api.get(f"/api/requests/{request_id}/").json()["waits_for"]
+    return None if found is None else str(found)
+
+
+POOL_PAUSED = "the work pool prodops is paused at Prefect"
+"""What every request waits for then."""

@@ -47,6 +47,7 @@ def test_a_cancellation_in_prefect_ends_run_and_request_as_cancelled(
     assert site.run_state(request.flow_run_id) == "Cancelled"
 
 
+@pytest.mark.slow
 def test_what_a_cancelled_run_left_waiting_is_sampled_by_the_next(
     site: Site, namespace: str, feed: Feeder
 ):

@@ -12,7 +12,7 @@ import pytest
 
 from flows.common.models import Request
 from tests.e2e.conftest import Site, stf_message
-from tests.e2e.deployments.worker.looks import sampling_request
+from tests.e2e.deployments.worker.looks import POOL_PAUSED, sampling_request, waits_for
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.e2e
@@ -169,12 +169,9 @@ def test_a_limit_of_the_pool_and_an_added_queue_are_shown_as_edits(site: Site):
 def test_a_request_that_waits_for_a_slot_says_that_the_pool_is_paused(
     site: Site, waits_for_a_slot: Request
 ):
-    def waits_for() -> str:
-        return str(site.api.get(f"/api/requests/{waits_for_a_slot.id}/").json()["waits_for"])
-
     site.configure_pool(is_paused=True)
     try:
-        wait_until(lambda: waits_for() == "the work pool prodops is paused at Prefect", pause=0.5)
+        wait_until(lambda: waits_for(site, waits_for_a_slot.id) == POOL_PAUSED, pause=0.5)
     finally:
         site.configure_pool(is_paused=False)
         site.api.post(f"/api/requests/{waits_for_a_slot.id}/cancel/")

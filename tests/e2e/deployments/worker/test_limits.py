@@ -15,7 +15,7 @@ from flows.common import standing
 from flows.common.database import transaction
 from flows.common.models import Request, RequestState
 from tests.e2e.conftest import Site, is_alive
-from tests.e2e.deployments.worker.looks import exit_of
+from tests.e2e.deployments.worker.looks import POOL_PAUSED, exit_of, waits_for
 from tests.waiting import stays, wait_until
 
 pytestmark = pytest.mark.e2e
@@ -24,11 +24,6 @@ pytestmark = pytest.mark.e2e
 def most_at_once(runs: list[dict[str, Any]]) -> int:
     steps = [(run["start_time"], 1) for run in runs] + [(run["end_time"], -1) for run in runs]
     return max(itertools.accumulate(step for _, step in sorted(steps)))
-
-
-def is_held_back(site: Site, request_id: int) -> bool:
-    """Whether a trigger waits: the worker has seen the pause by then."""
-    return stays(lambda: site.state(request_id) == RequestState.QUEUED, 1.5)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +35,10 @@ def test_a_paused_pool_starts_nothing_and_resumed_keeps_its_limit_and_the_worker
     """Triggered and scheduled runs together; the worker's own limit is 4."""
     site.configure_pool(is_paused=True, concurrency_limit=pool_limit)
     try:
-        wait_until(lambda: is_held_back(site, site.trigger("check_pipeline")))
+        # The worker has seen the pause by then.
+        wait_until(
+            lambda: waits_for(site, site.trigger("check_pipeline")) == POOL_PAUSED, pause=0.3
+        )
         names = [f"{namespace}-{n}" for n in range(most)]
         triggered = [site.trigger("sample_stfs", namespace=name) for name in names]
         started = [site.start_in_prefect("sample_stfs", namespace=f"{name}-ui") for name in names]
@@ -79,11 +77,8 @@ def paused_queue(site: Site) -> Iterator[str]:
 def test_what_prefect_holds_of_one_action_says_so_and_runs_when_it_may(site: Site, closing: Any):
     """The paused queue is deleted in the end: its deployment is put back into the pool."""
 
-    def waits_for(request_id: int) -> str | None:
-        return site.api.get(f"/api/requests/{request_id}/").json()["waits_for"]
-
     with closing(site) as reason:
-        wait_until(lambda: waits_for(site.trigger("prune_history")) == reason, pause=0.3)
+        wait_until(lambda: waits_for(site, site.trigger("prune_history")) == reason, pause=0.3)
         [held] = site.requests(action="prune_history", state=RequestState.QUEUED)
         assert site.ended(site.trigger("check_pipeline")).state == "completed"
     ended = site.ended(held.id)

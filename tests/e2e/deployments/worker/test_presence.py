@@ -60,6 +60,7 @@ def condemned(stack: Stack, main_pid: int) -> list[int]:
     ]
 
 
+@pytest.mark.slow
 def test_one_row_of_the_host_has_the_units_pid_and_the_cleaner_kills_nobody(
     whole_stack: Stack, second_worker: subprocess.Popen[bytes]
 ) -> None:

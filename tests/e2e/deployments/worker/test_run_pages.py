@@ -84,12 +84,12 @@ def retry(site: Site, flow_run_id: str) -> None:
 
 def test_a_run_that_is_retried_in_prefect_goes_on_under_a_request_or_says_what_to_do(site: Site):
     ours = site.ended(site.trigger("check_pipeline"))
-    run = site.run_ended(str(ours.flow_run_id))
+    run, before = site.run_ended(str(ours.flow_run_id)), len(site.requests())
     wait_until(lambda: not site.runs())
     retry(site, run["id"])
     told = wait_until(lambda: site.run_ended(run["id"])["state"]["message"])
     assert told.startswith(f"this attempt at request {ours.id} is over; to do it again")
-    assert [each.id for each in site.requests()] == [ours.id]
+    assert len(site.requests()) == before
 
     prefects = site.run_ended(site.start_in_prefect("check_pipeline"))
     wait_until(lambda: not site.runs())

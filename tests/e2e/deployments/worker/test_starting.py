@@ -49,6 +49,7 @@ def test_a_run_started_in_prefect_gets_a_request_of_its_own(site: Site):
     )
 
 
+@pytest.mark.slow
 def test_a_run_started_in_prefect_joins_the_open_request_and_names_it(
     site: Site, namespace: str, feed: Feeder
 ):

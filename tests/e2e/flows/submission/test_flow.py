@@ -119,6 +119,7 @@ def test_a_slow_server_that_commits_after_prun_was_killed_makes_one_task(product
     assert_submitted_once(production, name, production.submit(name))
 
 
+@pytest.mark.slow
 def test_a_definite_refusal_fails_with_its_reason_and_the_next_press_has_a_new_name(production):
     name = production.task()
     production.fault("reject", name=name, message="too many tasks for you", code=10)

@@ -90,6 +90,7 @@ def test_a_read_only_database_is_read_and_told_and_heals(
     assert told(api.post("/api/messages/", json=NOTE)) == (201, None)
 
 
+@pytest.mark.slow
 def test_a_server_without_a_free_connection_is_told_on_pages_too_and_heals(
     postgres: Server, database: Database, api: httpx.Client
 ):

@@ -60,6 +60,7 @@ def slow_readers(filled: Database, served_api: ServedApi) -> Iterator[list[socke
         yield readers
 
 
+@pytest.mark.slow
 def test_slow_readers_hold_no_connection_and_messages_come_in(
     filled: Database, api: httpx.Client, slow_readers: list[socket.socket]
 ):

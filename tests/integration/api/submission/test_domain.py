@@ -46,6 +46,7 @@ DO = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_relaxed", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_the_buttons_say_what_pcs_would(pcs, database, monkeypatch, tester, is_relaxed):
     """For every status, readiness and id of a task: as PCS's services decide, so the page."""

@@ -64,12 +64,16 @@ def test_a_redirect_is_not_followed(sink, send):
     assert "/redirected" not in sink.paths
 
 
-@pytest.mark.parametrize(("path", "error"), [("404", ChannelRefused), ("503", ChannelUnavailable)])
+@pytest.mark.parametrize(
+    ("path", "error"),
+    [("503", ChannelUnavailable), pytest.param("404", ChannelRefused, marks=pytest.mark.slow)],
+)
 def test_what_must_be_mended_differs_from_what_is_tried_again(sink, send, path, error):
     with pytest.raises(error, match=f"answers {path}"):
         send(order(sink, path))
 
 
+@pytest.mark.slow
 def test_a_server_that_hangs_is_left_at_the_time_limit(sink, send):
     began = time.monotonic()
     with pytest.raises(ChannelUnavailable, match="within 1 s"):
@@ -188,6 +192,7 @@ def test_a_url_of_several_recipients_is_refused_as_one_that_fails_would_double_t
     assert sink.paths == before
 
 
+@pytest.mark.slow
 def test_apprise_asks_once_and_takes_no_failure_for_a_message_that_was_sent(sink, send):
     before = len(sink.paths)
     with pytest.raises(ChannelUnavailable, match="answers 503"):

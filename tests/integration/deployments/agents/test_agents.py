@@ -185,6 +185,7 @@ def test_another_namespace_s_messages_are_left(crew: Crew):
 # ------------------------------------------------------------------ ends
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "number",
     [
@@ -206,8 +207,10 @@ def test_each_signal_ends_an_agent_cleanly_and_it_says_so_last(crew: Crew, numbe
     ("changes", "said"),
     [
         ({"SWF_API_TOKEN": "0" * 40}, "the monitor refuses the token"),
-        ({"SWF_API_TOKEN": ""}, "SWF_API_TOKEN is not set"),
-        ({"SWF_MONITOR_URL": "ftp://x"}, "is no http:// or https:// URL"),
+        pytest.param({"SWF_API_TOKEN": ""}, "SWF_API_TOKEN is not set", marks=pytest.mark.slow),
+        pytest.param(
+            {"SWF_MONITOR_URL": "ftp://x"}, "is no http:// or https:// URL", marks=pytest.mark.slow
+        ),
     ],
 )
 def test_a_wrong_configuration_ends_an_agent_with_2(served_api, tmp_path, changes, said):

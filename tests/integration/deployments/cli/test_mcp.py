@@ -123,6 +123,7 @@ def test_what_is_missing_or_not_good_is_one_line(served_api, given, code, words)
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_bot_that_loops_hears_so_in_the_monitors_words(monkeypatch, request):
     monkeypatch.setenv("PRODOPS_MCP_CALLS_A_MINUTE", "3")
     served_api = request.getfixturevalue("served_api")

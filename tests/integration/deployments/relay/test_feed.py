@@ -147,6 +147,7 @@ def test_what_a_former_relay_has_sent_is_not_sent_again(place):
     assert place.shown() == [*names(place, 3), f"{place.request_id}-later"]
 
 
+@pytest.mark.slow
 def test_what_prefect_has_lost_is_sent_again(place):
     place.announce(*names(place, 2))
     place.work(place.until_noted, losing=place.posts + 1)

@@ -306,6 +306,7 @@ def test_one_run_whose_states_cannot_be_read_keeps_no_others_from_being_told_and
     assert told(database) == ["Completed", "Pending"]
 
 
+@pytest.mark.slow
 def test_a_state_that_cannot_be_written_keeps_no_others_from_being_told(database, prefect, relay):
     run = prefect.run(*NAMES)
     prefect.histories[run][1].type.value = "\x00"

@@ -161,6 +161,7 @@ def test_whatever_connects_as_the_web_role_has_its_limits(stack: Stack, limit: s
         assert ops.execute(f"SHOW {limit}").fetchone() == ("0",)
 
 
+@pytest.mark.slow
 def test_limits_that_the_web_role_lifts_itself_are_back_at_the_next_start(stack: Stack):
     with connect(stack, "prodops_web") as web:
         web.execute("ALTER ROLE prodops_web SET statement_timeout = 0")

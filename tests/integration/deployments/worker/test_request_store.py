@@ -359,7 +359,7 @@ def change(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return change
 
 
-@pytest.mark.parametrize("ended", [broken, breaks_in_sql])
+@pytest.mark.parametrize("ended", [broken, pytest.param(breaks_in_sql, marks=pytest.mark.slow)])
 def test_a_request_ends_although_its_end_cannot_be_announced_and_says_so(
     engine: Engine, store: RequestStore, change: Callable[..., None], ended: Callable[..., Any]
 ):

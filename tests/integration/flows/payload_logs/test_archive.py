@@ -87,7 +87,7 @@ def small_disk(mount: Path) -> Iterator[None]:
         subprocess.run(["umount", "-l", str(mount)], check=True)
 
 
-@pytest.mark.parametrize("where", ["public", "state"])
+@pytest.mark.parametrize("where", ["public", pytest.param("state", marks=pytest.mark.slow)])
 def test_a_full_disk_is_said_and_nothing_half_is_left(fetches: Fetches, where: str):
     order = fetches.job({"payload.stdout": os.urandom(3_000_000)})
     with small_disk(fetches.root / where):

@@ -143,6 +143,7 @@ def test_what_panda_said_before_holds_while_it_is_silent_whatever_a_caller_says(
     assert (fetches.row(order).lfn, fetches.row(order).located_by) == (order["lfn"], "panda")
 
 
+@pytest.mark.slow
 def test_failures_of_a_log_that_was_named_wrongly_do_not_count_against_the_right_one(
     panda, fetches
 ):

@@ -89,6 +89,7 @@ def test_both_sides_of_a_collision_are_settled_by_an_operator(submissions):
     assert submissions.remarks("birch") == submissions.remarks("elm") == {}
 
 
+@pytest.mark.slow
 def test_who_when_and_why_is_kept_and_announced(submissions):
     collided(submissions)
     resolve(submissions, "elm", failed=True)

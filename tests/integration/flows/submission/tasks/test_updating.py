@@ -64,6 +64,7 @@ def test_a_survivor_that_panda_does_not_know_is_said(submissions):
     assert "duplicates 99, and knows no such task" in submissions.remarks("elm")["set_aside"]
 
 
+@pytest.mark.slow
 def test_a_survivor_that_panda_refuses_to_tell_keeps_no_other_task_from_its_state(submissions):
     duplicated(submissions, 2)
     submissions.panda.fault("task/get_task_parameters", "reject", times=1, message="not for you")
