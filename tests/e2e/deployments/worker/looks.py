@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 
-from flows.common.models import Request, RequestState
+from sqlalchemy import select
+
+from flows.common.database import transaction
+from flows.common.models import OpsPart, PartKind, Request, RequestState
 from tests.e2e.conftest import Site
 from tests.waiting import wait_until
 
@@ -32,6 +35,13 @@ def waits_for(site: Site, request_id: int) -> str | None:
     """What a request waits for, as its page says it."""
     found = site.api.get(f"/api/requests/{request_id}/").json()["waits_for"]
     return None if found is None else str(found)
+
+
+def held_by(site: Site) -> set[str]:
+    """What the workers say that keeps them from working on requests."""
+    with transaction(site.engine) as session:
+        rows = session.scalars(select(OpsPart.wait_reasons).where(OpsPart.kind == PartKind.WORKER))
+        return {reason["text"] for reasons in rows for reason in reasons}
 
 
 POOL_PAUSED = "the work pool prodops is paused at Prefect"

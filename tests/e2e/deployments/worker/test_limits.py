@@ -15,7 +15,7 @@ from flows.common import standing
 from flows.common.database import transaction
 from flows.common.models import Request, RequestState
 from tests.e2e.conftest import Site, is_alive
-from tests.e2e.deployments.worker.looks import POOL_PAUSED, exit_of, waits_for
+from tests.e2e.deployments.worker.looks import POOL_PAUSED, exit_of, held_by, waits_for
 from tests.waiting import stays, wait_until
 
 pytestmark = pytest.mark.e2e
@@ -35,10 +35,7 @@ def test_a_paused_pool_starts_nothing_and_resumed_keeps_its_limit_and_the_worker
     """Triggered and scheduled runs together; the worker's own limit is 4."""
     site.configure_pool(is_paused=True, concurrency_limit=pool_limit)
     try:
-        # The worker has seen the pause by then.
-        wait_until(
-            lambda: waits_for(site, site.trigger("check_pipeline")) == POOL_PAUSED, pause=0.3
-        )
+        wait_until(lambda: POOL_PAUSED in held_by(site), pause=0.2)
         names = [f"{namespace}-{n}" for n in range(most)]
         triggered = [site.trigger("sample_stfs", namespace=name) for name in names]
         started = [site.start_in_prefect("sample_stfs", namespace=f"{name}-ui") for name in names]

@@ -82,6 +82,7 @@ def retry(site: Site, flow_run_id: str) -> None:
     site.ask("POST", f"/flow_runs/{flow_run_id}/set_state", state=state)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_retried_in_prefect_goes_on_under_a_request_or_says_what_to_do(site: Site):
     ours = site.ended(site.trigger("check_pipeline"))
     run, before = site.run_ended(str(ours.flow_run_id)), len(site.requests())

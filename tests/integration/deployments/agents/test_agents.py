@@ -85,6 +85,7 @@ def test_a_workflow_three_agents_and_sampling_give_exact_counts(
     assert {each["operational_state"] for each in crew.agents()} == {"EXITED"}
 
 
+@pytest.mark.slow
 def test_a_slice_and_an_stf_carry_what_workers_and_samplers_need(
     crew: Crew, workflows, monkeypatch, database
 ):

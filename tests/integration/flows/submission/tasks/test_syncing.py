@@ -106,6 +106,7 @@ def test_a_newcomer_of_the_name_is_named_and_the_recorded_id_stays(submissions):
     assert f"{number} stays recorded" in text
 
 
+@pytest.mark.slow
 def test_an_ended_task_that_panda_runs_again_is_said_unless_we_asked_for_it(submissions):
     numbers = [submissions.submitted(name) for name in ("elm", "oak")]
     for number in numbers:
