@@ -9,7 +9,9 @@ from prefect.client.schemas.objects import WorkPool, WorkQueue
 
 from deployments.worker.deployment_parts import Edit
 
-_PRIORITY: Final = 1  # of the default queue, as Prefect makes it
+# Of the default queue, as Prefect makes it.
+_PRIORITY: Final = 1
+_DESCRIPTION: Final = "The work pool's default queue."
 
 
 def edits(pool: WorkPool, queues: Sequence[WorkQueue]) -> Iterator[Edit]:
@@ -17,17 +19,18 @@ def edits(pool: WorkPool, queues: Sequence[WorkQueue]) -> Iterator[Edit]:
     yield from _of(f"work pool {pool.name}", pool)
     for queue in sorted(queues, key=lambda each: each.name):
         what = f"work queue {queue.name}"
-        if queue.id != pool.default_queue_id:
+        is_default = queue.id == pool.default_queue_id
+        if not is_default:
             yield Edit(what, "queue", f"added, with priority {queue.priority}", "none")
         elif queue.priority != _PRIORITY:
             yield Edit(what, "priority", str(queue.priority), str(_PRIORITY))
-        yield from _of(what, queue)
+        yield from _of(what, queue, description=_DESCRIPTION if is_default else "")
 
 
-def _of(what: str, found: WorkPool | WorkQueue) -> Iterator[Edit]:
+def _of(what: str, found: WorkPool | WorkQueue, *, description: str = "") -> Iterator[Edit]:
     if found.is_paused:
         yield Edit(what, "paused", "paused", "not paused")
     if found.concurrency_limit is not None:
         yield Edit(what, "limit", str(found.concurrency_limit), "none")
-    if found.description:
-        yield Edit(what, "description", found.description, "none")
+    if (found.description or "") != description:
+        yield Edit(what, "description", found.description or "none", description or "none")

@@ -16,8 +16,10 @@ from pydantic import BaseModel
 from structlog.testing import capture_logs
 
 from deployments.worker import registration
+from deployments.worker.deployment_parts import Edit
 from deployments.worker.registered import RegisteredDeployments
 from deployments.worker.registration import Registration
+from deployments.worker.registry import Registry
 from flows.common import actions
 from flows.common.actions import Action
 from tests.databases import Database
@@ -66,10 +68,22 @@ class Place:
         return asyncio.run(run())
 
     def edits(self) -> dict[str, tuple[str, str]]:
-        async def look(each: Registration) -> Any:
-            return each.edits(await each.deployments())
+        """What was edited of the deployment."""
+        return {
+            each.part: (each.now, each.declared)
+            for each in self.all_edits()
+            if each.deployment == DECLARED.name
+        }
 
-        return {each.part: (each.now, each.declared) for each in self.with_registration(look)}
+    def all_edits(self) -> list[Edit]:
+        """What was edited of it, the pool and its queues."""
+
+        async def look(each: Registration) -> list[Edit]:
+            registry = Registry(each)
+            await registry.look_for_edits()
+            return registry.edits
+
+        return list(self.with_registration(look))
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         answer = self.rest.request(method, path, json=body)
@@ -136,7 +150,7 @@ def test_a_second_start_writes_nothing(place):
     before = place.found
     assert place.start() == []
     assert place.found == before
-    assert place.edits() == {}
+    assert place.all_edits() == []
 
 
 def test_edits_stay_through_a_start_and_are_said(place):

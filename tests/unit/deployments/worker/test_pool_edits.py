@@ -12,6 +12,8 @@ POOL = WorkPool(name="prodops", type="prodops")
 
 def queue_of(name: str = "default", **values: object) -> WorkQueue:
     known = {"work_pool_id": POOL.id, "priority": 1}
+    if name == "default":
+        known["description"] = "The work pool's default queue."
     queue = WorkQueue(name=name, **(known | values))
     return queue if name != "default" else queue.model_copy(update={"id": POOL.default_queue_id})
 
