@@ -86,14 +86,14 @@ def retry(site: Site, flow_run_id: str) -> None:
 def test_a_run_that_is_retried_in_prefect_goes_on_under_a_request_or_says_what_to_do(site: Site):
     ours = site.ended(site.trigger("check_pipeline"))
     run, before = site.run_ended(str(ours.flow_run_id)), len(site.requests())
-    wait_until(lambda: not site.runs())
+    artifacts_of(site, run["id"])  # the worker has written down how it ended
     retry(site, run["id"])
     told = wait_until(lambda: site.run_ended(run["id"])["state"]["message"])
     assert told.startswith(f"this attempt at request {ours.id} is over; to do it again")
     assert len(site.requests()) == before
 
     prefects = site.run_ended(site.start_in_prefect("check_pipeline"))
-    wait_until(lambda: not site.runs())
+    artifacts_of(site, prefects["id"])
     retry(site, prefects["id"])
     first, second = wait_until(lambda: _two(site.requests(flow_run_id=prefects["id"])))
     assert site.ended(second.id).state == site.ended(first.id).state == "completed"
