@@ -18,7 +18,6 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from flows.common.claims import Claim
-from flows.common.credential_paths import credential_paths
 from flows.common.database import json_row, now
 from flows.common.messages import Announcement, Enrichment, msg_type_of
 
@@ -140,7 +139,7 @@ def commit(session: Session, events: Sequence[NewEvent]) -> list[int]:
     ids: list[int] = []
     if events:
         session.flush()
-        rows = credential_paths.without("[" + ",".join(_row(event) for event in events) + "]")
+        rows = "[" + ",".join(_row(event) for event in events) + "]"
         session.execute(_ORDER, {"lock": _LOCK, "channel": CHANNEL})
         ids = list(session.scalars(_APPEND, {"rows": rows}))
     session.commit()

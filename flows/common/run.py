@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar, cast
 
 from sqlalchemy import Connection, Engine
@@ -21,6 +21,7 @@ from blocks.errors import ProdOpsError
 from flows.common import cancellations, claims, events, holding, requests
 from flows.common.actions import Action
 from flows.common.claims import Claim, ClaimLost
+from flows.common.credential_paths import credential_paths
 from flows.common.database import make_engine, transaction
 from flows.common.database_errors import DatabaseUnavailable
 from flows.common.events import NewEvent
@@ -251,8 +252,13 @@ class Run:
 
         def transact() -> _T:
             announced: list[NewEvent] = []
+
+            def announce(event: NewEvent) -> None:
+                payload = credential_paths.without(event.payload)  # clients of the web tier read it
+                announced.append(replace(event, payload=payload))
+
             with transaction(connection or self.engine) as session:
-                value = work(session, announced.append)
+                value = work(session, announce)
                 events.commit(session, announced)
             return value
 

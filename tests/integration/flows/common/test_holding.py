@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from flows.common import column_types, events, holding
+from flows.common import column_types, holding
 from flows.common.callers import Caller
 from flows.common.claims import Claim, ClaimLost
 from flows.common.credential_paths import PLACEHOLDER, CredentialPaths
 from flows.common.database import transaction
-from flows.common.models import Event, RequestState
+from flows.common.models import RequestState
 from flows.common.requests import Accepted
 from tests.support.requests import (
     ACTION,
@@ -52,15 +52,10 @@ def test_no_error_shows_web_the_path_of_a_credential(ops: Engine, monkeypatch):
     known = CredentialPaths()
     known.add([Path("/secret/pw")])
     monkeypatch.setattr(column_types, "credential_paths", known)
-    monkeypatch.setattr(events, "credential_paths", known)
     holder = claimed(ops)
     with transaction(ops) as session:
-        said = events.message_event({"msg_type": "told", "reason": "no /secret/pw"})
         holding.finish(session, holder, RequestState.FAILED, error="no /secret/pw")
-        (told,) = events.commit(session, [said])
     assert row(ops, holder.request_id).error == f"no {PLACEHOLDER}"
-    with transaction(ops) as session:
-        assert session.get_one(Event, told).payload["reason"] == f"no {PLACEHOLDER}"
 
 
 def test_what_is_fenced_cannot_be_given_up_before_its_transaction_ends(ops: Engine):

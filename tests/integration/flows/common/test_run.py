@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select, text
@@ -14,6 +15,7 @@ from blocks.errors import ProdOpsError
 from flows.common import actions, claiming, claims, events, holding, requests, run
 from flows.common.callers import on_ops_side
 from flows.common.claims import Claim, ClaimLost
+from flows.common.credential_paths import PLACEHOLDER, CredentialPaths
 from flows.common.database import transaction
 from flows.common.models import Event, Request, RequestState
 from flows.common.run import Ending, Run
@@ -59,6 +61,16 @@ def lose_the_first_answer(monkeypatch: pytest.MonkeyPatch) -> None:
             raise OperationalError("COMMIT", {}, lost, connection_invalidated=True)
 
     monkeypatch.setattr(Session, "commit", commit)
+
+
+def test_what_a_run_announces_names_no_path_of_a_credential(present: Run, monkeypatch):
+    known = CredentialPaths()
+    known.add([Path("/secret/pw")])
+    monkeypatch.setattr(run, "credential_paths", known)
+    said = events.message_event({"msg_type": "told", "reason": "no /secret/pw"})
+    present.write(lambda _, announce: announce(said))
+    [payload] = present.read(lambda session: list(session.scalars(select(Event.payload))))
+    assert payload["reason"] == f"no {PLACEHOLDER}"
 
 
 def test_what_is_written_and_its_events_are_one_transaction(present: Run):
