@@ -18,7 +18,7 @@ from api.http.tools import declaration
 from api.http.tools.serving import ToolFailed, serve
 from api.mcp.guard import visit_of
 from api.mcp.instructions import INSTRUCTIONS, NAME
-from api.mcp.passing import Passing, refused
+from api.mcp.middleware import ServerMiddleware, refused
 from api.mcp.prompts import all_prompts
 
 
@@ -68,7 +68,7 @@ def make_server() -> FastMCP[None]:
         INSTRUCTIONS,
         version=version("epic-prodops"),
         tools=_tools(),
-        middleware=[Passing()],
+        middleware=[ServerMiddleware()],
         mask_error_details=True,
         on_duplicate="error",
     )

@@ -50,7 +50,7 @@ def _serve(monitor: Monitor) -> None:
     from fastmcp.client.transports import StreamableHttpTransport  # noqa: PLC0415 - takes a second
     from fastmcp.server import create_proxy  # noqa: PLC0415
 
-    from deployments.cli.mcp_proxy import Asking  # noqa: PLC0415
+    from deployments.cli.mcp_proxy import MonitorCheck  # noqa: PLC0415
 
     # A failed call is the assistant's to read; its traceback would be nobody's.
     logging.getLogger("fastmcp").setLevel(logging.CRITICAL)
@@ -59,7 +59,7 @@ def _serve(monitor: Monitor) -> None:
         name=NAME,
         instructions=INSTRUCTIONS,
         version=version("epic-prodops"),
-        middleware=[Asking(monitor)],
+        middleware=[MonitorCheck(monitor)],
         provider_error_strategy="raise",
     )
     proxy.run("stdio", show_banner=False)

@@ -20,7 +20,7 @@ _BROKE_OFF: Final = (
 )
 
 
-class Asking(Middleware):
+class MonitorCheck(Middleware):
     """Asks the monitor whether it answers before anything is passed on to it.
 
     Without that, one that is away would seem to have no tools.

@@ -12,7 +12,7 @@ from mcp import MCPError
 from mcp_types import INTERNAL_ERROR, INVALID_REQUEST, CallToolRequestParams
 
 from deployments.cli.mcp_monitor import Monitor
-from deployments.cli.mcp_proxy import Asking
+from deployments.cli.mcp_proxy import MonitorCheck
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_a_call_without_an_answer_is_told_with_what_to_do(monkeypatch, error, wo
 
     monkeypatch.setattr(Monitor, "check", good)
     context = MiddlewareContext(message=CallToolRequestParams(name="x"), method="tools/call")
-    asking = Asking(Monitor("http://monitor/mcp/", {}))
-    answer = asyncio.run(asking.on_call_tool(context, broken))
+    check = MonitorCheck(Monitor("http://monitor/mcp/", {}))
+    answer = asyncio.run(check.on_call_tool(context, broken))
     assert answer.is_error
     assert words in answer.structured_content["error"]

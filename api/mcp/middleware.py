@@ -29,7 +29,7 @@ def refused(error: ProdOpsError) -> ToolResult:
     return ToolResult(content=str(error), structured_content=told, is_error=True)
 
 
-class Passing(Middleware):
+class ServerMiddleware(Middleware):
     """Counts what comes, and says in words why a call has no answer."""
 
     def __init__(self) -> None:
