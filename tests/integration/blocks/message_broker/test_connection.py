@@ -207,6 +207,16 @@ def test_a_killed_broker_is_noticed_and_what_it_kept_comes_again(own_broker: Bro
         assert again.wait(1)[0].message_id == kept.deliveries[0].message_id
 
 
+def opened(own: BrokerAccess) -> BrokerConnection | None:
+    """A connection; None while the broker, which has just been started, does not take it yet."""
+    connection = BrokerConnection(own, Kept())
+    try:
+        connection.open()
+    except BrokerUnavailable:
+        return None
+    return connection
+
+
 @pytest.mark.parametrize(
     "has_tls", [pytest.param(False, marks=pytest.mark.slow), True], ids=["plain", "tls"]
 )
@@ -217,8 +227,7 @@ def test_a_broker_that_hangs_is_silent_and_is_left_at_once(
     own = access(own_broker)
     if has_tls:
         own = replace(own, port=own_broker.tls_port, has_tls=True, ca_file=own_broker.ca_file)
-    connection = BrokerConnection(own, Kept())
-    connection.open()
+    connection = wait_until(lambda: opened(own))
     assert not connection.is_silent()
     with own_broker.paused():
         wait_until(connection.is_silent)
