@@ -171,6 +171,22 @@ class BrokerConnection:
             headers = dict(last.headers) | {"receipt": receipt}
             self._stomp.send(_explicit(last.destination), last.body, headers=headers)
 
+    def move(self, deliveries: Sequence[Delivery], destination: str) -> None:
+        """Send messages on to another destination, unchanged, and acknowledge them: all or none.
+
+        Raises:
+            BrokerUnavailable: The connection broke, or the broker refused; either none is moved,
+                and all come again, or all are.
+        """
+        with self._confirmed(f"move to {destination}") as receipt, self._translated("broke"):
+            transaction = self._stomp.begin()
+            for each in deliveries:
+                # What had a content-length is a message of bytes for JMS readers, and stays one.
+                headers = each.own_headers() | {"persistent": "true", "transaction": transaction}
+                self._stomp.send(_explicit(destination), each.body, headers=headers)
+                self._stomp.ack(each.ack_id, transaction=transaction)
+            self._stomp.commit(transaction, headers={"receipt": receipt})
+
     # ------------------------------------------------------------------ helpers
 
     def _set_tls(self) -> None:

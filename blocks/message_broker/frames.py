@@ -9,6 +9,11 @@ from typing import Final
 PREFIXES: Final = ("/queue/", "/topic/")
 """A destination says what it is: Artemis routes by it, Classic takes a bare name for a queue."""
 
+_OF_DELIVERY: Final = frozenset({
+    "ack", "destination", "message-id", "receipt", "redelivered", "subscription", "timestamp",
+    "transaction",
+})  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
@@ -27,6 +32,10 @@ class Delivery:
     ack_id: str
     headers: Mapping[str, str]
     body: bytes
+
+    def own_headers(self) -> dict[str, str]:
+        """The headers that its sender gave it, without those of this delivery."""
+        return {name: text for name, text in self.headers.items() if name not in _OF_DELIVERY}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import Engine
 
 from deployments.agent_row import AgentRow, AgentRows
+from deployments.bridge.passing import Passing
 from deployments.condition_report import ConditionReport
 from flows.agents.domain import AgentStatus, OperationalState
 from flows.common.models import PartKind
@@ -33,7 +34,7 @@ class BridgeReport(ConditionReport[BridgeCondition]):
         broker: Host and port of the broker, once they are known.
     """
 
-    def __init__(self, engine: Engine, configured: BusSettings) -> None:
+    def __init__(self, engine: Engine, configured: BusSettings, passing: Passing) -> None:
         """A report of a bridge that starts, with the settings of the bus."""
         super().__init__(
             engine,
@@ -44,6 +45,7 @@ class BridgeReport(ConditionReport[BridgeCondition]):
         )
         self.broker = ""
         self._configured = configured
+        self._passing = passing
         self._rows = AgentRows(engine, configured.namespace)
 
     def write(self) -> None:
@@ -53,8 +55,9 @@ class BridgeReport(ConditionReport[BridgeCondition]):
             self._rows.say([self._row()])
 
     def more(self) -> dict[str, Any]:
-        """The broker, and whether events go to it."""
-        return {"broker": self.broker, "publishes": self._configured.publishes}
+        """The broker, whether events go to it, and what is passed on to the original agent."""
+        said = {"broker": self.broker, "publishes": self._configured.publishes}
+        return said | self._passing.describe()
 
     def _row(self) -> AgentRow:
         return AgentRow(

@@ -19,6 +19,7 @@ from blocks.message_broker.frames import Subscription
 from deployments.agent_row import ops_agent_name
 from deployments.bridge import commands, workflows
 from deployments.bridge.control import Control
+from deployments.bridge.passing import Passing
 from deployments.bridge.publishing import Publisher
 from deployments.bridge.reading import Read
 from deployments.bridge.report import BridgeReport
@@ -49,7 +50,8 @@ def run(settings: Settings) -> int:
     """Run the bridge until SIGTERM or `shutdown`; gives the process's exit code.
 
     Raises:
-        BadSetting: No broker is set, or there is nothing to do on it.
+        BadSetting: No broker is set, there is nothing to do on it, or a request that is to be
+            taken is unknown.
         SchemaDiffers: The database's schema is not the one of this version.
     """
     if not settings.bus.is_used:
@@ -70,7 +72,8 @@ class _Service:
         self._engine = make_engine(pool_size=3)
         self._stopping = threading.Event()
         self._control = Control(self._bus, ops_agent_name(), main_pid(settings))
-        self._report = BridgeReport(self._engine, self._bus)
+        self._passing = Passing.of(self._bus)
+        self._report = BridgeReport(self._engine, self._bus, self._passing)
         self._failures = 0  # of the broker, since it was last reached
 
     def run(self) -> int:
@@ -127,6 +130,7 @@ class _Service:
             access=self._access(),
             subscriptions=subscriptions_of(self._bus),
             taker=Taker(self._engine, self._bus, instance, commands_of(self._bus)),
+            passing=self._passing,
             publisher=publisher if self._bus.publishes else None,
             control=self._control,
             stopping=self._stopping,

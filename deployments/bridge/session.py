@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from functools import partial
+from typing import Final, TypeVar
 
 import structlog
 from tenacity import Retrying, retry_if_exception_type, stop_when_event_set, wait_exponential
@@ -19,6 +20,7 @@ from blocks.message_broker.errors import BrokerUnavailable
 from blocks.message_broker.frames import Delivery, Subscription
 from blocks.message_broker.inbox import Inbox
 from deployments.bridge.control import Control
+from deployments.bridge.passing import Passing
 from deployments.bridge.publishing import Publisher
 from deployments.bridge.taking import Taker
 from flows.common import events
@@ -28,6 +30,8 @@ from flows.common.notifications import NotificationListener
 _BATCH: Final = 500
 _TICK_SECONDS: Final = 0.5
 _LOOK_SECONDS: Final = 2.0
+
+T = TypeVar("T")
 
 _log = structlog.get_logger("bridge")
 
@@ -44,6 +48,7 @@ class Session:
         access: The broker.
         subscriptions: What is taken from it.
         taker: Takes deliveries in.
+        passing: Says which are passed on to another queue instead.
         publisher: Publishes events; None: nothing is published.
         control: Answers control messages.
         stopping: Set when the session is to end, with what it has begun done.
@@ -53,6 +58,7 @@ class Session:
     access: BrokerAccess
     subscriptions: Sequence[Subscription]
     taker: Taker
+    passing: Passing
     publisher: Publisher | None
     control: Control
     stopping: threading.Event
@@ -83,9 +89,12 @@ class Session:
                 looked_at = time.monotonic()
                 self._look(connection)
             batch = inbox.next_batch(_BATCH, _TICK_SECONDS)
-            if batch:
-                self._store(batch)
-                connection.acknowledge(batch)
+            ours, others = self.passing.divided(batch)
+            if ours:
+                self._patiently(partial(self.taker.take, ours))
+                connection.acknowledge(ours)
+            if others:
+                self._pass_on(connection, others)
             if inbox.lost_because:
                 raise BrokerUnavailable(f"the broker {self.access.place}: {inbox.lost_because}")
             if self._failure:
@@ -101,8 +110,23 @@ class Session:
         except DatabaseUnavailable as error:  # with it away, nobody else takes anything either
             _log.warning("the database is away; messages wait at the broker", reason=str(error))
 
-    def _store(self, batch: Sequence[Delivery]) -> None:
-        """Take a batch in, through an outage of the database; it is not acknowledged before."""
+    def _pass_on(
+        self, connection: BrokerConnection, others: Sequence[tuple[Delivery, str]]
+    ) -> None:
+        """Pass requests on, each with its type; each goes to one side only.
+
+        One that was taken in while its type was ours, and whose acknowledgement was lost, comes
+        again: it is acknowledged, and not passed on.
+        """
+        before = self._patiently(lambda: self.taker.taken_before([each for each, _ in others]))
+        connection.acknowledge(before)
+        left = [(each, name) for each, name in others if each not in before]
+        if left and self.passing.to is not None:
+            connection.move([each for each, _ in left], self.passing.to)
+            self.passing.note([name for _, name in left])
+
+    def _patiently(self, work: Callable[[], T]) -> T:
+        """Do it through an outage of the database; nothing is acknowledged before."""
         for attempt in Retrying(
             retry=retry_if_exception_type(OutsideUnavailable),
             wait=wait_exponential(multiplier=0.2, max=2.0),
@@ -112,7 +136,8 @@ class Session:
             with attempt:
                 if attempt.retry_state.attempt_number > 1:
                     self.keep_lock()
-                self.taker.take(batch)
+                return work()
+        raise AssertionError("tenacity gives a result or raises")
 
     @contextmanager
     def _publishing(self, connection: BrokerConnection, inbox: Inbox) -> Iterator[None]:

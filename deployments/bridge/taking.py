@@ -70,6 +70,17 @@ class Taker:
             _log.error("a message cannot be stored", exc_info=error)
             self._set_aside_alone(deliveries[0], error)
 
+    def taken_before(self, deliveries: Sequence[Delivery]) -> list[Delivery]:
+        """Those that were taken already: the broker did not hear it.
+
+        Raises:
+            DatabaseUnavailable: Nobody knows.
+        """
+        by_digest = {_digest(each): each for each in deliveries}
+        with transaction(self.engine) as session:
+            seen = repository.seen_among(session, list(by_digest))
+        return [each for digest, each in by_digest.items() if digest in seen]
+
     def take_again(self) -> None:
         """Take what was set aside and is to be taken again; what fails again is open again.
 
@@ -144,8 +155,7 @@ class Taker:
         by_digest: dict[bytes, Delivery] = {}
         for each in deliveries:
             if each.headers.get(INSTANCE_HEADER) != self.instance:
-                digest = repository.digest_of(each.destination, each.message_id, each.body)
-                by_digest.setdefault(digest, each)
+                by_digest.setdefault(_digest(each), each)
         if not by_digest:
             return []
         unseen = repository.note_seen(session, by_digest, at)
@@ -166,6 +176,10 @@ class Taker:
         with transaction(self.engine) as session:
             self._unseen(session, [delivery], now())
             repository.set_aside(session, [_set_aside(delivery, reason, self.configured)], now())
+
+
+def _digest(delivery: Delivery) -> bytes:
+    return repository.digest_of(delivery.destination, delivery.message_id, delivery.body)
 
 
 def _relay(message: Read, at: datetime) -> NewEvent:

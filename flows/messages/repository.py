@@ -17,7 +17,7 @@ from blocks.errors import NotFound, Refused
 from flows.common import events
 from flows.common.database import now
 from flows.common.models import Event
-from flows.messages.models import BusPosition, SetAsideMessage, SetAsideState
+from flows.messages.models import BusPosition, SeenMessage, SetAsideMessage, SetAsideState
 
 _KEPT_BYTES: Final = 1 << 16  # of a message that is too large
 _POSITION: Final = "topic"
@@ -51,6 +51,12 @@ def note_seen(session: Session, digests: Collection[bytes], at: datetime) -> set
     """Note messages as taken; gives those that were not before."""
     rows = session.execute(_NOTE, {"digests": list(set(digests)), "at": at})
     return {bytes(row.digest) for row in rows}
+
+
+def seen_among(session: Session, digests: Collection[bytes]) -> set[bytes]:
+    """Those messages that were taken before."""
+    found = select(SeenMessage.digest).where(SeenMessage.digest.in_(digests))
+    return {bytes(digest) for digest in session.scalars(found)}
 
 
 # ------------------------------------------------------------------ set aside

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_settings import BaseSettings
 
 from flows.common.callers import Scope
-from flows.common.settings.forms import BlockName, Port, ScopeList, also, group
+from flows.common.settings.forms import BlockName, NameList, Port, ScopeList, also, group
 
 
 def _explicit(value: str) -> str:
@@ -91,6 +91,16 @@ class BusSettings(BaseSettings):
         validation_alias=also("BUS_OPS_QUEUE", "EPICPROD_OPS_QUEUE"),
         description="Queue of the requests for actions.",
     )
+    others_queue: Destination | None = Field(
+        None,
+        description="Queue to which requests that prodops does not take go unchanged: that of the "
+        "original agent, while both work side by side; unset: nothing is passed on.",
+    )
+    taken_requests: NameList | None = Field(
+        None,
+        description="Which requests prodops takes of the queue, by their `msg_type`, where it "
+        "passes on the others; unset: all that it carries out; empty: none.",
+    )
     scopes: ScopeList = Field(
         (Scope.MESSAGE, Scope.REQUEST, Scope.OPERATE),
         description="What may be asked for by the bus, in the name of whom a message names.",
@@ -120,6 +130,22 @@ class BusSettings(BaseSettings):
     set_aside_days: float = Field(
         90.0, gt=0, description="Age at which messages that were set aside and settled are deleted."
     )
+
+    @model_validator(mode="after")
+    def _passes_on_to_another(self) -> Self:
+        if self.others_queue is None:
+            if self.taken_requests is not None:
+                raise ValueError(
+                    "PRODOPS_BUS_TAKEN_REQUESTS needs PRODOPS_BUS_OTHERS_QUEUE, where the others go"
+                )
+        elif self.others_queue in {self.ops_queue, self.workflow_queue}:
+            raise ValueError(
+                f"PRODOPS_BUS_OTHERS_QUEUE is {self.others_queue}, which prodops itself takes from "
+                "(EPICPROD_OPS_QUEUE names that queue too: set PRODOPS_BUS_OPS_QUEUE)"
+            )
+        elif self.others_queue.startswith("/topic/"):
+            raise ValueError("PRODOPS_BUS_OTHERS_QUEUE must be a queue: a topic keeps nothing")
+        return self
 
     @property
     def is_used(self) -> bool:
