@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -47,10 +47,16 @@ class _Sent:
 
 @dataclass
 class Feed:
-    """Puts the events of one database into the feed of one Prefect."""
+    """Puts the events of one database into the feed of one Prefect.
+
+    Attributes:
+        is_ours: Whether this relay is the one of several that feeds: Prefect's automations would
+            act on what two send.
+    """
 
     repository: FeedRepository
     client: PrefectClient
+    is_ours: Callable[[], bool] = lambda: True
     _unsure: dict[int, _Sent] = field(default_factory=dict)
     _looked_to: int | None = None
     _is_caught_up: bool = False
@@ -61,8 +67,16 @@ class Feed:
         """Put there what is new, by the clock; an outage delays it, and loses nothing."""
         while True:
             with outlived("events cannot be put into Prefect's feed"):
-                await self.step()
+                if await asyncio.to_thread(self.is_ours):
+                    await self.step()
+                else:
+                    self._begin_anew()
             await asyncio.sleep(_LOOK_SECONDS)
+
+    def _begin_anew(self) -> None:
+        """Go on where another relay ends, once it does."""
+        self._unsure.clear()
+        self._looked_to, self._is_caught_up = None, False
 
     async def step(self) -> None:
         """Send what is new, then see what of the earlier has arrived."""

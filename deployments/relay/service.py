@@ -1,6 +1,7 @@
 """`prodops relay`: Prefect's states as events of ours; our domain events in Prefect's feed.
 
-The event websocket gives speed, REST gives truth.
+The event websocket gives speed, REST gives truth. Several relays may run, on several machines: a
+state is written by whichever comes first, and one of them feeds Prefect.
 
 Prefect drops events in bursts and may miss the first seconds after a reconnect (measured), so
 REST is asked at connect, a few seconds later, and by the clock.
@@ -14,6 +15,7 @@ import socket
 import uuid
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -27,6 +29,7 @@ from deployments.relay.feed_repository import FeedRepository
 from deployments.relay.messages import Belonging, RunState
 from deployments.relay.repository import StateRepository
 from deployments.schema import await_schema
+from deployments.singletons import Singletons
 from deployments.stack.layout import Layout
 from flows.common.database import make_engine, now
 from flows.common.models import PartKind
@@ -40,6 +43,7 @@ _COMMIT_POLL: Final = 0.05
 _REMEMBERED: Final = 5_000
 _LOOK_BACK: Final = timedelta(minutes=2)
 _PAGE: Final = 200  # what Prefect gives at most
+_FEED: Final = "feed of Prefect"  # the lock of the relay that feeds
 _PREFIX: Final = "prefect.flow-run."
 
 _log = structlog.get_logger("relay")
@@ -77,6 +81,7 @@ class _Service:
 
         bound_retries()
         async with get_client() as client:
+            locks = Singletons()
             work = [
                 asyncio.create_task(self._follow()),
                 asyncio.create_task(self._write(client)),
@@ -84,12 +89,14 @@ class _Service:
                 asyncio.create_task(self.heartbeat.run()),
             ]
             if self._settings.relay.is_feeding:
-                work.append(asyncio.create_task(Feed(self._feed, client).run()))
+                feed = Feed(self._feed, client, partial(locks.holds, _FEED))
+                work.append(asyncio.create_task(feed.run()))
             stopped = asyncio.create_task(stopping.wait())
             done, _ = await asyncio.wait([stopped, *work], return_when=asyncio.FIRST_COMPLETED)
             for task in (stopped, *work):
                 task.cancel()
             await asyncio.gather(stopped, *work, return_exceptions=True)
+            locks.release()
         for task in done - {stopped}:
             task.result()
         return 0

@@ -16,7 +16,7 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import DeploymentScheduleCreate, WorkPoolCreate, WorkPoolUpdate
 from prefect.client.schemas.objects import State, WorkPool, WorkQueue
 from prefect.client.schemas.schedules import CronSchedule
-from prefect.exceptions import ObjectNotFound
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
 from deployments import catalogue
 from deployments.isolation import isolated
@@ -58,9 +58,11 @@ async def register_pool(client: PrefectClient, name: str) -> WorkPool:
     try:
         pool = await client.read_work_pool(name)
     except ObjectNotFound:
-        return await client.create_work_pool(
-            WorkPoolCreate(name=name, type=WORKER_TYPE, base_job_template=LOCKED_TEMPLATE)
-        )
+        wanted = WorkPoolCreate(name=name, type=WORKER_TYPE, base_job_template=LOCKED_TEMPLATE)
+        try:
+            return await client.create_work_pool(wanted)
+        except ObjectAlreadyExists:  # another worker was first
+            pool = await client.read_work_pool(name)
     if pool.base_job_template != LOCKED_TEMPLATE:
         await client.update_work_pool(name, WorkPoolUpdate(base_job_template=LOCKED_TEMPLATE))
     return pool

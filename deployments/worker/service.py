@@ -7,8 +7,8 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
@@ -20,6 +20,7 @@ from deployments.heartbeat import Heartbeat
 from deployments.isolation import outlived
 from deployments.prefect_access import await_server, bound_retries, configure_client
 from deployments.schema import await_schema
+from deployments.singletons import Singletons
 from deployments.stack.environment import monitor_url
 from deployments.stack.layout import Layout
 from deployments.worker import expiry
@@ -39,6 +40,8 @@ _TICK_SECONDS: Final = 0.1
 _END_SECONDS: Final = 30.0
 _ARTIFACT_SECONDS: Final = 2.0  # for what the last runs leave at Prefect
 _NAME_SECONDS: Final = 1.0
+_REGISTRATION: Final = "registration at Prefect"  # the lock of the worker that registers
+_OTHERS_SECONDS: Final = 60.0
 _LISTEN_SECONDS: Final = 1.0  # before the database is listened to anew
 _REGISTRATION_SECONDS: Final = 15.0  # a schedule whose deployment is gone starts nothing till then
 _WITHOUT_QUEUE_SECONDS: Final = 15.0  # a run whose queue was deleted waits till then
@@ -121,7 +124,7 @@ class _Service:
             loop.add_signal_handler(number, self.stopping.set)
         bound_retries()
         await _carefully(asyncio.to_thread(self.presence.look))
-        async with get_client() as client:
+        async with get_client() as client, self._registering_alone():
             registered = RegisteredDeployments(self.engine)
             await Registration(client, self.settings.prefect.pool, registered).register()
             await register_blocks(client, self.settings)
@@ -163,6 +166,21 @@ class _Service:
         if any(isinstance(chore.exception(), WorkerRuns) for chore in done & set(chores)):
             return WorkerRuns.exit_code
         return 0 if is_orderly else 1
+
+    @asynccontextmanager
+    async def _registering_alone(self) -> AsyncIterator[None]:
+        """Let no other worker register at the same time: schedules would be there twice.
+
+        One that takes too long is not waited for.
+        """
+        with Singletons() as locks:
+            deadline = time.monotonic() + _OTHERS_SECONDS
+            while not self.stopping.is_set() and time.monotonic() < deadline:
+                with outlived("whether another worker registers is not known"):
+                    if await asyncio.to_thread(locks.holds, _REGISTRATION):
+                        break
+                await asyncio.sleep(_TICK_SECONDS)
+            yield
 
     def _details(self) -> dict[str, Any]:
         edits = self._registry.edits if self._registry is not None else []

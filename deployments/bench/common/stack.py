@@ -85,7 +85,8 @@ class BenchStack:
         seen: dict[str, Any] = {}
 
         def is_ended() -> bool:
-            seen.update(self.http.get(f"/api/requests/{answer['request_id']}/").json())
+            found = self.http.get(f"/api/requests/{answer['request_id']}/").raise_for_status()
+            seen.update(found.json())
             return seen["state"] in _ENDED
 
         until(is_ended, 90, f"request {answer['request_id']} ends")
@@ -130,25 +131,31 @@ def bench_stack(overrides: Mapping[str, str] | None = None) -> Iterator[BenchSta
     """A stack that has run its first two empty flows, so that all of it is warm."""
     _raise_file_limit()
     say("starting a stack in a temporary directory")
-    with Stack.temporary(overrides) as stack:
-        given = stack.environment("ops")
-        engine = make_engine(
-            make_url(given["PRODOPS_DATABASE_URL"]),
-            passfile=Path(given["PRODOPS_DATABASE_PASSFILE"]),
-            pool_size=2,
-        )
-        with transaction(engine) as session:
-            token = access.create_token(session, "bench", scopes=callers.ALL)
-        headers = {"Authorization": f"Token {token}"}
-        with httpx.Client(base_url=stack.api_url, headers=headers, timeout=30) as http:
-            ready = BenchStack(stack, token, engine, http)
-            warm = [ready.check_pipeline() for _ in range(2)]
-            say(f"warm: two empty flows started after {warm[0]:.2f} and {warm[1]:.2f} s (dropped)")
-            try:
-                yield ready
-            finally:
-                engine.dispose()
-                say("ending the stack")
+    with Stack.temporary(overrides) as stack, open_bench(stack) as ready:
+        yield ready
+        say("ending the stack")
+
+
+@contextmanager
+def open_bench(stack: Stack) -> Iterator[BenchStack]:
+    """The ways into a running stack, which has run two empty flows."""
+    given = stack.environment("ops")
+    engine = make_engine(
+        make_url(given["PRODOPS_DATABASE_URL"]),
+        passfile=Path(given["PRODOPS_DATABASE_PASSFILE"]),
+        pool_size=2,
+    )
+    with transaction(engine) as session:
+        token = access.create_token(session, "bench", scopes=callers.ALL)
+    headers = {"Authorization": f"Token {token}"}
+    with httpx.Client(base_url=stack.api_url, headers=headers, timeout=30) as http:
+        ready = BenchStack(stack, token, engine, http)
+        warm = [ready.check_pipeline() for _ in range(2)]
+        say(f"warm: two empty flows started after {warm[0]:.2f} and {warm[1]:.2f} s (dropped)")
+        try:
+            yield ready
+        finally:
+            engine.dispose()
 
 
 def _raise_file_limit() -> None:

@@ -11,10 +11,13 @@ import re
 import time
 from array import array
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final, cast
 
+SILENT_SECONDS: Final = 75.0
+"""A stream that says nothing for so long is left: heartbeats come every 30 s at least."""
 _RECONNECT_SECONDS: Final = 0.1
 _HEAD_END: Final = b"\r\n\r\n"
 _FRAME_END: Final = b"\n\n"
@@ -106,7 +109,7 @@ class Client:
                 self.refusals += 1
             else:
                 self._stream = stream
-                await stream.is_ended.wait()
+                await stream.ended_or_silent()
                 stream.abort()
                 self.is_connected.clear()
                 self.refusals += stream.is_refused
@@ -124,10 +127,18 @@ class _Stream(asyncio.Protocol):
         self._head = b""
         self._frames = Frames()
         self._transport: asyncio.Transport | None = None
+        self.heard_at = time.time()
 
     def abort(self) -> None:
         if self._transport is not None:
             self._transport.abort()
+
+    async def ended_or_silent(self) -> None:
+        """Wait until the stream ends, or says nothing for longer than heartbeats come."""
+        while not self.is_ended.is_set() and time.time() - self.heard_at < SILENT_SECONDS:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SILENT_SECONDS - (time.time() - self.heard_at)):
+                    await self.is_ended.wait()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -137,7 +148,7 @@ class _Stream(asyncio.Protocol):
         self._transport.write(head + b"\r\n")
 
     def data_received(self, data: bytes) -> None:
-        arrival = time.time()
+        arrival = self.heard_at = time.time()
         if self.is_refused:
             self._head += data
             head, found, data = self._head.partition(_HEAD_END)

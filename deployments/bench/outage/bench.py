@@ -17,7 +17,7 @@ from deployments.bench.outage.checks import TFS_PER_STF, breaches
 from deployments.bench.outage.disk import CannotMount, SmallDisk, small_disk
 from deployments.bench.outage.evidence import Evidence, Place, rows_of
 from deployments.bench.outage.faults import Fault, fault_of
-from deployments.bench.outage.healing import Healing, patiently
+from deployments.bench.outage.healing import Healed, Healing, patiently
 from deployments.bench.outage.load import Load
 from deployments.bench.outage.outside import Prefect
 from deployments.bench.outage.pages import Look, Watcher
@@ -134,16 +134,15 @@ class _Bench:
             healed = self._healing.measure(moments[1], late=asking.end)
         comes_true(patiently(self._is_quiet), _QUIET_SECONDS)
         evidence = Evidence(
-            schedule=schedule,
+            kind=schedule.kind,
             began_at=moments[0],
             ended_at=moments[1],
-            healed=healed,
             wishes=asking.asked,
             clients=self._compared(place),
             looks=looks,
             **rows_of(self._running, place, asking.asked, self._panda.tasks()),
         )
-        self._judge(evidence, seconds=time.monotonic() - began)
+        self._judge(schedule, healed, evidence, seconds=time.monotonic() - began)
 
     def _strike(self, schedule: Schedule, fault: Fault) -> tuple[tuple[float, float], list[Look]]:
         """Let the fault be; gives when it began, when all answered again, and what pages said."""
@@ -168,17 +167,19 @@ class _Bench:
         ids = self._running.event_ids(place.event_id)
         return self._clients.ask("compare", after=place.event_id, ids=ids)
 
-    def _judge(self, evidence: Evidence, *, seconds: float) -> None:
+    def _judge(
+        self, schedule: Schedule, healed: Healed, evidence: Evidence, *, seconds: float
+    ) -> None:
         found = breaches(evidence)
         self.played.append(
             Played(
-                schedule=evidence.schedule,
-                healed=evidence.healed,
+                schedule=schedule,
+                healed=healed,
                 wishes=len(evidence.wishes),
                 seconds=seconds,
                 breaches=found,
             )
         )
-        say(f"  {evidence.healed}; {len(evidence.wishes)} wishes, {len(found)} breaches")
+        say(f"  {healed}; {len(evidence.wishes)} wishes, {len(found)} breaches")
         for breach in found[:SHOWN]:
             say(f"  {breach}")

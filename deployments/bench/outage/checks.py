@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -21,7 +21,7 @@ TFS_PER_STF: Final = 7
 QUEUED_SECONDS: Final = 5.0
 """So long a request may wait in the queue, or not be taken, before a page must say so."""
 _SEEN: Final = 2.0  # seconds that a page may have its answer before the bench has seen one
-NOTICED_SECONDS: Final = {
+NOTICED_SECONDS: Final[Mapping[StrEnum, float]] = {
     Kind.READ_ONLY: 5.0,
     Kind.AWAY: 5.0,
     Kind.PREFECT_AWAY: 12.0,  # a heartbeat, its patience with Prefect, and the page's cache
@@ -47,6 +47,8 @@ class BreachKind(StrEnum):
     UNSAID = "unsaid"
     REFUSED = "refused"
     """An answer that was neither an acceptance nor of an outage."""
+    TAKEN = "taken"
+    """A request that was taken from a worker that was well."""
 
 
 @dataclass(frozen=True)
@@ -185,7 +187,7 @@ def _unsaid(found: Evidence, look: Look) -> str | None:
         return f"{len(waiting)} requests wait in the queue"
     if untaken := _untaken_at(found.wishes, look.at):
         return f"{len(untaken)} wishes were not taken"
-    kind, lasted = found.schedule.kind, look.at - found.began_at
+    kind, lasted = found.kind, look.at - found.began_at
     is_due = lasted > NOTICED_SECONDS.get(kind, math.inf)
     return f"{kind} for {lasted:.0f} s" if is_due else None
 

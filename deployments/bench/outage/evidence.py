@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Final
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from deployments.bench.common.stack import BenchStack
-from deployments.bench.outage.healing import Healed
 from deployments.bench.outage.load import Sort, Wish
 from deployments.bench.outage.pages import Look
-from deployments.bench.outage.schedules import Schedule
 from deployments.bench.submission.chaos.evidence import PandaTask
 from flows.common.database import transaction
 from flows.payload_logs import messages as logs
@@ -76,6 +75,7 @@ class Evidence:
     """Everything about one schedule.
 
     Attributes:
+        kind: What was wrong.
         began_at, ended_at: When the fault began, and when what it struck answered again.
         finals: Of each final event: its request and its type.
         inbox: State of each STF's rows in the inbox.
@@ -86,10 +86,9 @@ class Evidence:
         clients: What the clients of the stream missed, got twice, or out of order.
     """
 
-    schedule: Schedule
+    kind: StrEnum
     began_at: float
     ended_at: float
-    healed: Healed
     wishes: Sequence[Wish] = ()
     requests: Sequence[Asked] = ()
     finals: Sequence[tuple[int, str]] = ()

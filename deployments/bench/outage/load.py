@@ -30,6 +30,7 @@ class Sort(StrEnum):
     STF = "STF"
     SUBMISSION = "submission"
     FETCH = "fetch"
+    SWEEP = "sweep"
 
 
 @dataclass(eq=False, kw_only=True)
@@ -87,6 +88,12 @@ def fetch(pandaid: int) -> Wish:
     """The wish that a job's log is fetched."""
     path = "/api/actions/fetch_payload_log/"
     return Wish(sort=Sort.FETCH, name=str(pandaid), path=path, body={"pandaid": pandaid})
+
+
+def sweep() -> Wish:
+    """The wish that the producing campaigns are swept; one that is open is joined."""
+    path = "/api/actions/rucio_snapshot_update/"
+    return Wish(sort=Sort.SWEEP, name="producing campaigns", path=path, body={})
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ import pytest
 
 from deployments.bench.outage.checks import TFS_PER_STF, BreachKind, breaches
 from deployments.bench.outage.evidence import Asked, Evidence
-from deployments.bench.outage.healing import Healed
 from deployments.bench.outage.load import Wish, fetch, stf, submission
 from deployments.bench.outage.pages import Look
 from deployments.bench.outage.schedules import Kind, draw
@@ -60,10 +59,9 @@ def good(**changed: Any) -> Evidence:
         "clients": {"lost": 0, "doubled": 0, "disordered": 0, "unknown": 4, "interruptions": 9},
     }
     return Evidence(
-        schedule=draw(SEEDS[changed.pop("kind", Kind.PREFECT_AWAY)]),
+        kind=changed.pop("kind", Kind.PREFECT_AWAY),
         began_at=BEGAN,
         ended_at=BEGAN + 30,
-        healed=Healed(first_claim_s=1, heal_s=2, missing=""),
         **{**given, **changed},
     )
 

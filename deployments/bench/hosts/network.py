@@ -1,0 +1,188 @@
+"""Network namespaces as hosts: what listens on this machine's loopback is on theirs too.
+
+Needs root, and Debian's iproute2 and nftables. Addresses are translated by the kernel, so that a
+connection breaks, or is cut off, as one between two machines does.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from blocks.errors import ProdOpsError
+
+_SUBNET: Final = "10.213.{number}"
+_PROGRAMS: Final = {"ip": "iproute2", "nft": "nftables", "unshare": "util-linux"}
+_IN_HOST: Final = """
+table ip prodops {{
+  chain out {{
+    type nat hook output priority -100
+    ip daddr 127.0.0.1 tcp dport {{ {ports} }} dnat to {gateway}
+  }}
+  chain away {{
+    type nat hook postrouting priority 100
+    oifname "eth0" masquerade
+  }}
+}}
+"""
+_ON_THIS_MACHINE: Final = """
+table ip {table} {{
+  chain in {{
+    type nat hook prerouting priority -100
+    iifname "{cable}" ip daddr {gateway} tcp dport {{ {ports} }} dnat to 127.0.0.1
+  }}
+}}
+"""
+
+
+class NoHosts(ProdOpsError):
+    """Hosts cannot be made here; the message says what is missing."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True)
+class Host:
+    """A network namespace with a host name of its own, at the end of a cable.
+
+    Attributes:
+        number: Its number, from 1.
+        subnet: The first three numbers of the addresses of its cable.
+    """
+
+    number: int
+    subnet: str
+
+    @property
+    def name(self) -> str:
+        """Its host name."""
+        return f"host{self.number}"
+
+    @property
+    def address(self) -> str:
+        """Where this machine reaches it."""
+        return f"{self.subnet}.2"
+
+    @property
+    def gateway(self) -> str:
+        """Where it reaches this machine."""
+        return f"{self.subnet}.1"
+
+    @property
+    def network(self) -> str:
+        """All addresses of its cable."""
+        return f"{self.subnet}.0/24"
+
+    @property
+    def cable(self) -> str:
+        """The end of the cable that is on this machine."""
+        return f"pd{os.getpid()}h{self.number}"
+
+    @property
+    def namespace(self) -> str:
+        """The namespace of the network."""
+        return f"prodops-{os.getpid()}-{self.name}"
+
+    def command(self, argv: Sequence[str], *, host_name: str | None = None) -> list[str]:
+        """A command as it runs on the host, by the same pid that starts it."""
+        rename = 'printf %s "$0" >/proc/sys/kernel/hostname && exec "$@"'
+        return [
+            "ip", "netns", "exec", self.namespace,
+            "unshare", "--uts", "sh", "-c", rename, host_name or self.name, *argv,
+        ]  # fmt: skip
+
+    def cut(self) -> None:
+        """Pull the cable: nothing that was sent arrives, and nobody is told."""
+        _do("ip", "link", "set", self.cable, "down")
+
+    def join(self) -> None:
+        """Plug the cable in again; harmless where it is."""
+        _do("ip", "link", "set", self.cable, "up")
+
+
+@contextmanager
+def hosts(count: int, ports: Sequence[int]) -> Iterator[list[Host]]:
+    """So many hosts, which reach these ports of this machine's loopback; removed afterwards.
+
+    Raises:
+        NoHosts: This is not root, or a program is missing.
+    """
+    require_programs()
+    made = [Host(number, _SUBNET.format(number=_free(number))) for number in range(1, count + 1)]
+    try:
+        for host in made:
+            _make(host, ports)
+        yield made
+    finally:
+        for host in made:
+            _remove(host)
+
+
+def require_programs() -> None:
+    """See that hosts can be made here.
+
+    Raises:
+        NoHosts: They cannot.
+    """
+    if os.geteuid() != 0:
+        raise NoHosts("network namespaces need root")
+    for program, package in _PROGRAMS.items():
+        if shutil.which(program) is None:
+            raise NoHosts(f"{program} is not installed (Debian: {package})")
+
+
+def _make(host: Host, ports: Sequence[int]) -> None:
+    inside = ("ip", "-n", host.namespace)
+    _do("ip", "netns", "add", host.namespace)
+    _do(
+        "ip",
+        "link",
+        "add",
+        host.cable,
+        "type",
+        "veth",
+        "peer",
+        "name",
+        "eth0",
+        "netns",
+        host.namespace,
+    )
+    _do("ip", "addr", "add", f"{host.gateway}/24", "dev", host.cable)
+    _do("ip", "link", "set", host.cable, "up")
+    _do(*inside, "addr", "add", f"{host.address}/24", "dev", "eth0")
+    for device in ("eth0", "lo"):
+        _do(*inside, "link", "set", device, "up")
+    # Packets for loopback addresses may leave by a cable, and come in by it.
+    Path(f"/proc/sys/net/ipv4/conf/{host.cable}/route_localnet").write_text("1")
+    rule = "echo 1 >/proc/sys/net/ipv4/conf/all/route_localnet"
+    _do("ip", "netns", "exec", host.namespace, "sh", "-c", rule)
+    listed = ", ".join(map(str, ports))
+    here = {"ports": listed, "gateway": host.gateway, "cable": host.cable, "table": host.cable}
+    _do("ip", "netns", "exec", host.namespace, "nft", "-f", "-", given=_IN_HOST.format(**here))
+    _do("nft", "-f", "-", given=_ON_THIS_MACHINE.format(**here))
+
+
+def _remove(host: Host) -> None:
+    for command in (
+        ("nft", "delete", "table", "ip", host.cable),
+        ("ip", "link", "delete", host.cable),
+        ("ip", "netns", "delete", host.namespace),
+    ):
+        subprocess.run(command, check=False, stderr=subprocess.DEVNULL)
+
+
+def _free(number: int) -> int:
+    """The third number of a subnet that no other bench on this machine uses."""
+    return (os.getpid() * 2 + number) % 250 + 2
+
+
+def _do(*argv: str, given: str | None = None) -> None:
+    done = subprocess.run(argv, input=given, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise NoHosts(f"{' '.join(argv)}: {done.stderr.strip()}")

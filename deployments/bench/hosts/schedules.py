@@ -1,0 +1,85 @@
+"""What one schedule does: drawn from its seed alone, so that it can be printed and repeated."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from deployments.bench.common.shares import share
+
+STFS_A_SECOND: Final = 20.0
+HOSTS: Final = 2
+_KILL_SECONDS: Final = (2.0, 10.0)  # as long as a supervisor may take to start it again
+_CUT_SECONDS: Final = (5.0, 50.0)  # also longer than a lease
+
+
+class Kind(StrEnum):
+    """What is struck, on one of the hosts or on the machine that both stand on."""
+
+    WORKER = "worker killed"
+    API = "web tier killed"
+    PREFECT = "Prefect's API server killed"
+    RELAY = "relay killed"
+    SERVICES = "Prefect's services killed"
+    REDIS = "Redis killed"
+    HOST = "host killed"
+    CUT = "host cut off"
+
+
+PROCESS: Final = {
+    Kind.WORKER: "worker",
+    Kind.API: "api",
+    Kind.PREFECT: "prefect",
+    Kind.RELAY: "relay",
+    Kind.SERVICES: "prefect-services",
+    Kind.REDIS: "redis",
+}
+"""The process that a kind kills."""
+OF_WORKERS: Final = frozenset({Kind.WORKER, Kind.HOST, Kind.CUT})
+"""Kinds after which another worker may take over what the struck one had in hand."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """Everything that one schedule does.
+
+    Attributes:
+        host: Number of the host that is struck.
+        begins_seconds: How long there is load before.
+        lasts_seconds: How long it is away.
+        submit_seconds: Interval of the submissions.
+        sweep_seconds: Interval of the sweeps.
+    """
+
+    seed: int
+    kind: Kind
+    host: int
+    begins_seconds: float
+    lasts_seconds: float
+    submit_seconds: float
+    sweep_seconds: float
+
+    def __str__(self) -> str:
+        return (
+            f"seed {self.seed}: {self.kind.value} (host {self.host}) after "
+            f"{self.begins_seconds:g} s for {self.lasts_seconds:g} s | {STFS_A_SECOND:g} STF/s, a "
+            f"submission every {self.submit_seconds:g} s, a sweep every {self.sweep_seconds:g} s"
+        )
+
+
+def draw(seed: int) -> Schedule:
+    """The schedule of a seed; the same each time."""
+    chance = random.Random(f"hosts {seed}")  # noqa: S311 - no secret
+    kind = share("hosts", tuple(Kind), seed)
+    span = _CUT_SECONDS if kind is Kind.CUT else _KILL_SECONDS
+    return Schedule(
+        seed=seed,
+        kind=kind,
+        host=chance.randint(1, HOSTS),
+        begins_seconds=round(chance.uniform(3.0, 8.0), 1),
+        lasts_seconds=round(chance.uniform(*span), 1),
+        submit_seconds=round(chance.uniform(3.0, 6.0), 1),
+        sweep_seconds=round(chance.uniform(10.0, 15.0), 1),
+    )
