@@ -85,8 +85,10 @@ class BenchStack:
         seen: dict[str, Any] = {}
 
         def is_ended() -> bool:
-            found = self.http.get(f"/api/requests/{answer['request_id']}/").raise_for_status()
-            seen.update(found.json())
+            found = self.http.get(f"/api/requests/{answer['request_id']}/")
+            if found.is_server_error:  # a stack that is still starting may be too busy
+                return False
+            seen.update(found.raise_for_status().json())
             return seen["state"] in _ENDED
 
         until(is_ended, 90, f"request {answer['request_id']} ends")

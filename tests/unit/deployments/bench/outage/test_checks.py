@@ -12,10 +12,9 @@ from deployments.bench.outage.checks import TFS_PER_STF, BreachKind, breaches
 from deployments.bench.outage.evidence import Asked, Evidence
 from deployments.bench.outage.load import Wish, fetch, stf, submission
 from deployments.bench.outage.pages import Look
-from deployments.bench.outage.schedules import Kind, draw
+from deployments.bench.outage.schedules import Kind
 
 BEGAN = 1000.0
-SEEDS = {draw(seed).kind: seed for seed in range(40)}
 SUBMITTED, LOG_READY = "prodtask_submitted", "payload_log_ready"
 GOOD_STRIP = "The worker and Prefect answer. Nothing waits."
 READ_ONLY = "The database is read-only since 12:00:00: nothing new is taken. Nothing waits."
