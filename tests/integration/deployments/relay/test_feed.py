@@ -177,3 +177,21 @@ def test_what_prefect_refuses_holds_up_nothing_else(place, monkeypatch):
     place.announce(*[f"{place.request_id}-{each}" for each in ("a", "-000-", "b")])
     place.work(place.until_noted)
     assert place.shown() == [f"{place.request_id}-a", f"{place.request_id}-b"]
+
+
+def test_of_two_relays_the_one_whose_turn_it_is_not_feeds_nothing(place):
+    turns = [False, False, True, False, True]
+    place.announce(*names(place, 2))
+
+    async def take_turns(feed: Feed) -> None:
+        feed.is_ours = lambda: turns.pop(0)
+        async with asyncio.timeout(PATIENCE):
+            running = asyncio.create_task(feed.run())
+            while turns:
+                await asyncio.sleep(0.05)
+                assert place.posts == 0 or len(turns) < 3
+            running.cancel()
+
+    place.posts = 0
+    place.work(take_turns)
+    assert place.posts == 1

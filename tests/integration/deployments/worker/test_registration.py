@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -253,3 +254,16 @@ def test_the_job_template_is_the_locked_one_again(place):
     pool = place.ask("GET", f"/work_pools/{POOL}")
     assert pool["base_job_template"] == registration.LOCKED_TEMPLATE
     assert pool["concurrency_limit"] == 3
+
+
+def test_of_several_workers_that_make_the_pool_at_once_none_fails(place):
+    name = f"pool-{uuid.uuid4().hex[:8]}"
+
+    async def make() -> str:
+        async with PrefectClient(place.address, auth_string=place.auth) as client:
+            return (await registration.register_pool(client, name)).name
+
+    async def all_at_once() -> list[str]:
+        return await asyncio.gather(*(make() for _ in range(6)))
+
+    assert asyncio.run(all_at_once()) == [name] * 6

@@ -38,5 +38,5 @@ def test_whoever_is_not_root_is_told(monkeypatch: pytest.MonkeyPatch):
 def test_a_missing_program_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(network.shutil, "which", lambda name: None if name == "nft" else name)
-    with pytest.raises(NoHosts, match="nft is not installed .*nftables"):
+    with pytest.raises(NoHosts, match=r"nft is not installed .*nftables"):
         network.require_programs()
