@@ -60,6 +60,7 @@ class Feed:
     _unsure: dict[int, _Sent] = field(default_factory=dict)
     _looked_to: int | None = None
     _is_caught_up: bool = False
+    _is_settled: bool = False
     _noted: int = 0
     _noted_at: float = 0.0
 
@@ -68,15 +69,22 @@ class Feed:
         while True:
             with outlived("events cannot be put into Prefect's feed"):
                 if await asyncio.to_thread(self.is_ours):
+                    await self._settle()
                     await self.step()
                 else:
                     self._begin_anew()
             await asyncio.sleep(_LOOK_SECONDS)
 
+    async def _settle(self) -> None:
+        """Wait once until Prefect has in its database what a former relay has sent it."""
+        if not self._is_settled:
+            await asyncio.sleep(_SETTLE_SECONDS)
+            self._is_settled = True
+
     def _begin_anew(self) -> None:
         """Go on where another relay ends, once it does."""
         self._unsure.clear()
-        self._looked_to, self._is_caught_up = None, False
+        self._looked_to, self._is_caught_up, self._is_settled = None, False, False
 
     async def step(self) -> None:
         """Send what is new, then see what of the earlier has arrived."""
