@@ -21,6 +21,9 @@ class CanarySettings(BaseSettings):
         description="File (mode 0600) with the token that it sends to the web tier, of the scopes "
         "message and operate; the embedded stack makes one. Unset: the legs over REST are skipped.",
     )
+    monitor_url: str | None = Field(
+        None, description="Address of the web tier that it walks through; unset: SWF_MONITOR_URL."
+    )
     leg_seconds: float = Field(
         60.0, gt=0, le=200, description="How long each of its legs may take."
     )
