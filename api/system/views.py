@@ -52,6 +52,27 @@ class CredentialView(BaseModel):
     said_at: datetime
 
 
+class LegView(BaseModel):
+    """A leg of the canary's walk."""
+
+    leg: str
+    state: str = Field(description="`passed`, `failed`, `unknown` or `skipped`.")
+    seconds: float
+    text: str = Field(description="What was found.")
+
+
+class CanaryView(BaseModel):
+    """The last canary that has come back from every leg, or was lost."""
+
+    request_id: int
+    at: datetime = Field(description="When it came back.")
+    state: str = Field(
+        description="`passed`, `failed`, `unknown` (a service outside did not answer) or `skipped`."
+    )
+    error: str = Field(description="Which legs did not pass, and why.")
+    legs: list[LegView]
+
+
 class EditView(BaseModel):
     """What was edited in Prefect of a deployment, of the pool or of a queue."""
 
@@ -132,6 +153,7 @@ class SystemView(BaseModel):
     version: VersionView = Field(description="The code that the web tier runs.")
     parts: list[PartView]
     credentials: list[CredentialView]
+    canary: CanaryView | None = Field(description="Null: none has come back yet.")
     edits: list[EditView] = Field(description="What was edited in Prefect.")
     agents: list[AgentLine] = Field(description="The last heard, by their names.")
     queues: QueuesView

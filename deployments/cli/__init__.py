@@ -12,6 +12,7 @@ import typer
 from blocks.errors import ProdOpsError
 from deployments.cli import actions, agents, automations, blocks, parts, requests, tokens, users
 from deployments.cli.bench import app as bench_app
+from deployments.cli.canary import walk
 from deployments.cli.doctor import diagnose
 from deployments.cli.fastmon.daq import daq_app
 from deployments.cli.fastmon.watch import fastmon_app
@@ -38,6 +39,7 @@ app.command("run")(requests.run_action)
 app.command("actions")(actions.list_actions)
 app.command("logs-of")(print_log)
 app.command("doctor")(diagnose)
+app.command("canary")(walk)
 app.add_typer(automations.app, name="automation")
 app.add_typer(task_app, name="task")
 app.add_typer(tokens.app, name="token")

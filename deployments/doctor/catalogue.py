@@ -6,6 +6,7 @@ from typing import Final
 
 from deployments.doctor.findings import Check
 from deployments.doctor.subjects import (
+    canary,
     clocks,
     configuration,
     credentials,
@@ -22,6 +23,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     *database.CHECKS,
     *prefect.CHECKS,
     *parts.CHECKS,
+    *canary.CHECKS,
     *credentials.CHECKS,
     *clocks.CHECKS,
     *disks.CHECKS,

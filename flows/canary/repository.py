@@ -5,12 +5,15 @@ The tables are those of fast monitoring, which this shares the database with.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from flows.canary.messages import CanaryLeg
 from flows.common.canary import NAMESPACE, RUN_NUMBER
+from flows.common.messages import msg_type_of
+from flows.common.models import Event
 
 _TFS: Final = text("""
     SELECT count(*) FROM swf_fastmon_files AS tf
@@ -47,6 +50,14 @@ _REMOVE: Final = (
 def count_tfs(session: Session, stf_filename: str) -> int:
     """How many TF files the sampler has registered of an STF file."""
     return session.scalar(_TFS, {"stf_filename": stf_filename}) or 0
+
+
+def walked(session: Session, request_id: int) -> list[dict[str, Any]]:
+    """The legs that a canary has told of so far, in order."""
+    told = select(Event.payload).where(
+        Event.request_id == request_id, Event.msg_type == msg_type_of(CanaryLeg)
+    )
+    return list(session.scalars(told.order_by(Event.id)))
 
 
 def remove_traces(session: Session) -> None:

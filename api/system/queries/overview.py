@@ -18,7 +18,7 @@ from api.system.domain import (
     part_of,
     view_of,
 )
-from api.system.queries import events, parts, queues, set_aside
+from api.system.queries import canary, events, parts, queues, set_aside
 from api.system.queries.set_aside import Wanted
 from api.system.views import SystemView
 from flows.common import standing, version
@@ -49,6 +49,7 @@ def read(session: Session, settings: Settings) -> SystemView:
         version=view_of(version.present()),
         parts=[part_of(each) for each in rows],
         credentials=list(whole.credentials),
+        canary=canary.last(session),
         edits=edits_of(rows),
         agents=agents,
         queues=waiting,
