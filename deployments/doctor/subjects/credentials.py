@@ -21,7 +21,9 @@ from deployments.doctor.site import Side, Site
 from deployments.os_user import name_of
 from deployments.worker.expiry import Credentials
 from flows.common import expiry
+from flows.common.database_errors import DatabaseUnavailable
 from flows.common.settings import Settings
+from flows.notifications.repository import expiry as notices
 
 _MOST_BYTES: Final = 64 * 1024
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
@@ -233,11 +235,30 @@ def _is_json(text: str) -> bool:
 
 
 def _ends(site: Site) -> Iterator[Finding]:
-    rows = Credentials(site.settings).rows()
+    rows = [*Credentials(site.settings).rows(), *_tokens(site)]
     if not rows:
         yield skipped("no credential that ends is configured")
     for each in rows:
         yield of_end(each, site)
+
+
+def _tokens(site: Site) -> list[dict[str, Any]]:
+    """The tokens of the API that soon end, in the form of what a worker says of its own."""
+    days = max(site.settings.notifications.expiry_days, default=0.0)
+    try:
+        with site.session() as session:
+            found = notices.tokens(session, site.clock(), within_days=days)
+    except DatabaseUnavailable:  # which its own check says
+        return []
+    return [
+        {
+            "kind": f"{each.credential} of {each.owner}",
+            "not_after": each.not_after.isoformat(),
+            "problem": None,
+            "is_renewed": False,
+        }
+        for each in found
+    ]
 
 
 def of_end(row: dict[str, Any], site: Site) -> Finding:

@@ -133,7 +133,7 @@ def of_zone(name: str | None) -> Finding:
         return ok(f"that of the machine ({_machine_zone()}); all times are kept in UTC", about="TZ")
     try:
         ZoneInfo(name.removeprefix(":"))
-    except (OSError, ValueError):
+    except (KeyError, OSError, ValueError):
         text = f"TZ={name} is no zone that is known here: local times are wrong"
         return warning(text, "unset TZ, or name a zone such as America/New_York", about="TZ")
     return ok(f"TZ={name}; all times are kept in UTC", about="TZ")
