@@ -31,7 +31,7 @@ def last(session: Session) -> CanaryView | None:
 
 def _view(row: Request) -> CanaryView | None:
     result: dict[str, Any] = row.result if isinstance(row.result, dict) else {}
-    said = {"state": row.state.value, "error": row.error or "", "legs": [], **result}
+    said = {"state": str(row.state), "error": row.error or "", "legs": [], **result}
     legs = []
     for each in said["legs"]:
         with suppress(ValidationError):  # of another version
