@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from sqlalchemy import text
 
@@ -36,3 +38,19 @@ def test_a_canary_comes_back_from_every_leg_and_leaves_nothing_behind(site: Site
             query = text(f"SELECT count(*) FROM {each}")
             left = session.scalar(query, {"namespace": canary.NAMESPACE} if ":n" in each else {})
             assert left == 0, each
+
+
+@pytest.mark.slow
+def test_a_person_sees_each_leg_as_it_was_walked_and_an_exit_code(site: Site):
+    done = site.cli("canary", "--leg", "requests", "--leg", "rucio")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert [line.split()[:2] for line in lines[:2]] == [["passed", "requests"], ["passed", "rucio"]]
+    assert lines[2].startswith("passed after")
+    asked = site.cli("canary", "--leg", "log", "--json")
+    assert (asked.returncode, json.loads(asked.stdout)["state"]) == (0, "skipped")
+    refused = site.cli("canary", "--leg", "nowhere")
+    assert (refused.returncode, "nowhere" in refused.stderr or "legs" in refused.stderr) == (
+        1,
+        True,
+    )
