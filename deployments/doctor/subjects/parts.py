@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -130,8 +131,9 @@ def _web(site: Site) -> Iterator[Finding]:
 def _token(site: Site) -> str | None:
     """A token that may read, where one is at hand: the web tier may ask everybody for one."""
     path = site.settings.canary.token_file or site.settings.pcs.token_file
-    if site.side is Side.OPS and path is not None and path.is_file():
-        return path.read_text().strip()
+    if site.side is Side.OPS and path is not None:
+        with suppress(OSError):  # the check of the credentials says it
+            return path.read_text().strip()
     return site.settings.api.token
 
 
