@@ -18,6 +18,7 @@ def findings(site: Site, *words: str) -> tuple[int, list[dict[str, Any]]]:
     return done.returncode, json.loads(done.stdout)["findings"]
 
 
+@pytest.mark.slow
 def test_a_stack_that_is_well_is_found_to_be_so(site: Site):
     code, found = findings(site)
     bad = {each["check"]: each["text"] for each in found if each["condition"] == "problem"}
