@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 import structlog
 from sqlalchemy import Engine
 
+from deployments import version
 from deployments.isolation import outlived
 from flows.common import standing
 from flows.common.database import now, transaction
@@ -77,6 +78,7 @@ class ConditionReport(Generic[Condition]):
             "condition": self.condition.value,
             "text": self.text,
             "since": self._since.isoformat(),
+            version.KEY: version.own().row(),
             **self.more(),
         }
         with transaction(self.engine) as session:

@@ -11,6 +11,7 @@ from typing import Any, Final
 import httpx
 from sqlalchemy import Engine
 
+from deployments import version
 from deployments.isolation import isolated, outlived
 from deployments.stack.environment import prefect_api_url
 from flows.common import standing
@@ -80,9 +81,10 @@ class Heartbeat:
             return False
 
     def _details(self) -> Mapping[str, Any]:
+        own = {version.KEY: version.own().row()}
         with isolated("the details of the part cannot be said"):  # it is there all the same
-            return self.details()
-        return {}
+            return {**own, **self.details()}
+        return own
 
     def _reasons(self) -> list[dict[str, Any]]:
         """What keeps the part from working, each with how long it has been said."""

@@ -1,4 +1,4 @@
-"""The operating system's user that runs this process."""
+"""The operating system's users: the one that runs this process, and others by their numbers."""
 
 from __future__ import annotations
 
@@ -7,8 +7,13 @@ import pwd
 
 
 def user_name() -> str:
-    """The user's name; where the system knows none (as in many containers), ``uid`` and number."""
+    """The name of this process's user."""
+    return name_of(os.geteuid())
+
+
+def name_of(uid: int) -> str:
+    """A user's name; where the system knows none (as in many containers), ``uid`` and number."""
     try:
-        return pwd.getpwuid(os.geteuid()).pw_name
+        return pwd.getpwuid(uid).pw_name
     except KeyError:
-        return f"uid{os.geteuid()}"
+        return f"uid{uid}"

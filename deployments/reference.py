@@ -134,7 +134,7 @@ def shown_value(group: type[BaseSettings], field: str) -> str:
     if default in {None, PydanticUndefined}:
         return ""
     if isinstance(default, tuple):
-        return ",".join(default)
+        return ",".join(f"{each:g}" if isinstance(each, float) else str(each) for each in default)
     return str(default).lower() if isinstance(default, bool) else str(default)
 
 

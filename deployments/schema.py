@@ -57,6 +57,19 @@ def newest() -> str:
     return max(path.name.partition("_")[0] for path in Path(directory).glob("[0-9]*.py"))
 
 
+def present() -> str | None:
+    """The revision of the settings' database; None where it was never migrated.
+
+    Raises:
+        DatabaseUnavailable: The database did not answer.
+    """
+    engine = make_engine(pool_size=1)
+    try:
+        return _revision(engine)
+    finally:
+        engine.dispose()
+
+
 def _revision(engine: Engine) -> str | None:
     """The revision of the database; None where it was never migrated."""
     try:

@@ -12,6 +12,7 @@ import uvicorn
 from api.http.app import create_app
 from deployments.schema import await_schema
 from deployments.stack.ports import Port, check_free
+from flows.common import version
 from flows.common.settings import Settings
 
 _GRACE_SECONDS: Final = 5
@@ -21,6 +22,7 @@ _KEEP_SECONDS: Final = 75  # longer than clients and proxies keep a connection: 
 def run(settings: Settings) -> int:
     """Serve the API until SIGTERM; gives the process's exit code."""
     await_schema()
+    version.present()  # of the code that was loaded, whatever is checked out later
     _allow_many_clients()
     server = uvicorn.Server(
         uvicorn.Config(

@@ -12,8 +12,9 @@ from pydantic import ValidationError
 
 from api.http.standing import OpsStanding
 from api.http.wording import count
-from api.system.views import CredentialView, EditView, PartView
+from api.system.views import CredentialView, EditView, PartView, VersionView
 from flows.common.models import PartKind
+from flows.common.version import Version, present
 from flows.common.wait_reasons import WaitReason
 
 State = Literal["good", "waiting", "away"]
@@ -32,6 +33,12 @@ class PartRow:
     prefect_away_since: datetime | None
     wait_reasons: Sequence[Mapping[str, Any]]
     details: Mapping[str, Any]
+    started_at: datetime | None = None
+
+    @property
+    def version(self) -> Version | None:
+        """The code that it runs; None: it does not say."""
+        return Version.of_row(self.details.get("version"))
 
 
 # ------------------------------------------------------------------ one part
@@ -53,7 +60,23 @@ def part_of(row: PartRow) -> PartView:
         since=since,
         reasons=reasons,
         broker=_text(row.details.get("broker")) or None,
+        version=None if row.version is None else view_of(row.version),
+        runs_other_code=difference_of(row, present()) if row.is_heard else "",
     )
+
+
+def view_of(version: Version) -> VersionView:
+    """The code of a part, as it is shown."""
+    return VersionView(package=version.package, commit=version.commit)
+
+
+def difference_of(row: PartRow, ours: Version) -> str:
+    """What to do where a part does not run the web tier's code; empty where it does."""
+    if row.version is not None and row.version.is_same_code(ours):
+        return ""
+    theirs = "a version that does not say which it is" if row.version is None else str(row.version)
+    since = f" since {row.started_at:%Y-%m-%d %H:%M} UTC" if row.started_at is not None else ""
+    return f"it runs {theirs}{since}, and the web tier {ours}: restart the older one"
 
 
 def _said(row: PartRow) -> tuple[str, datetime | None, list[str]]:

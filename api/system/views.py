@@ -13,6 +13,13 @@ from flows.common.models import PartKind, RequestState
 from flows.messages.models import SetAsideState
 
 
+class VersionView(BaseModel):
+    """The code that a part runs."""
+
+    package: str = Field(description="Version of the package.")
+    commit: str = Field(description="The commit, abbreviated; empty where nobody knows it.")
+
+
 class PartView(BaseModel):
     """A part of the ops side."""
 
@@ -28,6 +35,10 @@ class PartView(BaseModel):
     since: datetime | None = Field(description="Since when it is so; null: that is not known.")
     reasons: list[str] = Field(description="What hinders it.")
     broker: str | None = Field(description="The bridge's broker.")
+    version: VersionView | None = Field(description="The code that it runs; null: it does not say.")
+    runs_other_code: str = Field(
+        description="What is to be done where that is not the web tier's, in words; else empty."
+    )
 
 
 class CredentialView(BaseModel):
@@ -39,6 +50,27 @@ class CredentialView(BaseModel):
     is_renewed: bool = Field(description="Whether it is renewed without anybody's doing.")
     said_by: str
     said_at: datetime
+
+
+class LegView(BaseModel):
+    """A leg of the canary's walk."""
+
+    leg: str
+    state: str = Field(description="`passed`, `failed`, `unknown` or `skipped`.")
+    seconds: float
+    text: str = Field(description="What was found.")
+
+
+class CanaryView(BaseModel):
+    """The last canary that has come back from every leg, or was lost."""
+
+    request_id: int
+    at: datetime = Field(description="When it came back.")
+    state: str = Field(
+        description="`passed`, `failed`, `unknown` (a service outside did not answer) or `skipped`."
+    )
+    error: str = Field(description="Which legs did not pass, and why.")
+    legs: list[LegView]
 
 
 class EditView(BaseModel):
@@ -118,8 +150,10 @@ class SystemView(BaseModel):
     state: Literal["good", "waiting", "away"]
     text: str = Field(description="How all is, in sentences.")
     at: datetime
+    version: VersionView = Field(description="The code that the web tier runs.")
     parts: list[PartView]
     credentials: list[CredentialView]
+    canary: CanaryView | None = Field(description="Null: none has come back yet.")
     edits: list[EditView] = Field(description="What was edited in Prefect.")
     agents: list[AgentLine] = Field(description="The last heard, by their names.")
     queues: QueuesView

@@ -20,7 +20,7 @@ from flows.common.outsides import OUTSIDES, RUCIO_LOGS
 from flows.common.settings import Settings
 from flows.common.sources import Sources, first_problem
 
-_MAIL: Final = "mail-relay"
+MAIL_RELAY: Final = "mail-relay"
 _CHECKS: Final[Mapping[str, str]] = {
     "panda-server": "blocks.panda_server.check:checks",
     "pcs-service": "blocks.pcs_service.check:checks",
@@ -28,10 +28,10 @@ _CHECKS: Final[Mapping[str, str]] = {
     "xrootd-storage": "blocks.xrootd_storage.check:checks",
     "x509-proxy": "blocks.x509_proxy.check:checks",
     "message-broker": "blocks.message_broker.check:checks",
-    _MAIL: "blocks.notification.check:checks",
+    MAIL_RELAY: "blocks.notification.check:checks",
 }
 _FORMS: Final[Mapping[str, str]] = {each.type_slug: each.form for each in OUTSIDES} | {
-    _MAIL: "blocks.notification:MailRelay"
+    MAIL_RELAY: "blocks.notification:MailRelay"
 }
 TYPE_SLUGS: Final = tuple(_CHECKS)
 """The types whose documents can be checked."""
@@ -53,17 +53,24 @@ class Checking:
 
     def of(self, block: BlockName, values: Mapping[str, Any]) -> list[Finding]:
         """What the checks of a document find."""
+        return list(self.one_by_one(block, values))
+
+    def one_by_one(self, block: BlockName, values: Mapping[str, Any]) -> Iterator[Finding]:
+        """The same, each as it is found."""
         try:
             made = resolve_name(_FORMS[block.type_slug])(**values)
         except ValidationError as error:
             name, reason = first_problem(error)
-            return [Finding("values", False, f"{name}: {reason}")]
+            yield Finding("values", False, f"{name}: {reason}")
+            return
         try:
             more = self._more(block.type_slug)
         except ProdOpsError as error:
-            return [Finding("what it needs", False, str(error))]
+            yield Finding("what it needs", False, str(error))
+            return
         checks: Callable[..., Iterator[Check]] = resolve_name(_CHECKS[block.type_slug])
-        return [find(each, seconds=self.seconds) for each in checks(made, *more)]
+        for each in checks(made, *more):
+            yield find(each, seconds=self.seconds)
 
     def _more(self, type_slug: str) -> tuple[Any, ...]:
         """What the checks of a type take besides the document."""

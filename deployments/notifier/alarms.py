@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from deployments.isolation import isolated
 from flows.common import events
 from flows.common.database import now, transaction
+from flows.common.settings import settings
 from flows.notifications.alarms import evaluation
 from flows.notifications.alarms.evaluation import Wanted
 from flows.notifications.domain.words import What
@@ -56,7 +57,8 @@ class Alarms:
             _end_unwanted(session, rules, at)
             if not rules:
                 return
-            seen = alarms.observe(session, at)
+            expects = settings().canary.is_scheduled
+            seen = alarms.observe(session, at, expects_canary=expects)
         for rule in rules:
             with isolated("the alarms of a rule cannot be judged", rule=rule.id):
                 wanted = Wanted.of(rule)

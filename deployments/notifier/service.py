@@ -10,6 +10,7 @@ from typing import Final
 from deployments.isolation import outlived
 from deployments.notifier.alarms import Alarms
 from deployments.notifier.delivering import Deliverer
+from deployments.notifier.expiries import Expiries
 from deployments.notifier.report import NotifierCondition, NotifierReport
 from deployments.notifier.taking import Taker
 from deployments.schema import await_schema
@@ -49,6 +50,7 @@ class _Service:
         self._report = NotifierReport(self._engine)
         self._taker = Taker(self._engine)
         self._alarms = Alarms(self._engine)
+        self._expiries = Expiries(self._engine)
         self._looked_at = -float("inf")
 
     def run(self) -> int:
@@ -105,6 +107,8 @@ class _Service:
             deliverer.start_due()
         with outlived("alarms cannot be judged", ended_by=(DatabaseUnavailable,)):
             self._alarms.look_if_due(has_news=news.happened)
+        with outlived("ends of credentials are not announced", ended_by=(DatabaseUnavailable,)):
+            self._expiries.look_if_due()
         if time.monotonic() - self._looked_at > _LOOK_SECONDS:
             self._looked_at = time.monotonic()
             self._look()

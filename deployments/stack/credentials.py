@@ -41,6 +41,8 @@ class Credentials:
         """Key that signs the pages' cookies."""
         self.pcs_token = directory / "pcs.token"
         """The token that the ops side shows to PCS; its hash is among the database's tokens."""
+        self.canary_token = directory / "canary.token"
+        """The token that the canary shows to the web tier; its hash is there too."""
 
     def create(self) -> None:
         """Make each file that is not there; one that is there is kept."""
@@ -50,6 +52,7 @@ class Credentials:
         _write_once(self.prefect_api, f"admin:{_random()}")
         _write_once(self.cookie_key, _random())
         _write_once(self.pcs_token, secrets.token_hex(_TOKEN_BYTES))
+        _write_once(self.canary_token, secrets.token_hex(_TOKEN_BYTES))
 
 
 def password_in(passfile: Path) -> str:

@@ -94,6 +94,7 @@ def environment_of(zone: Zone, settings: Settings, given: Mapping[str, str]) -> 
         password_file = settings.prefect.password_file or own.prefect_api
         environment["PRODOPS_PREFECT_PASSWORD_FILE"] = os.fspath(password_file.absolute())
         environment |= _pcs(settings) | sandbox_environment(settings)
+        environment = _canary(settings) | environment  # a given one counts
         if settings.sandbox.broker:
             environment = broker_environment(settings) | environment  # a given one counts
         if settings.sandbox.grid:
@@ -194,6 +195,15 @@ def _pcs(settings: Settings) -> dict[str, str]:
     return {
         "PRODOPS_PCS_URL": api_url(settings),
         "PRODOPS_PCS_TOKEN_FILE": os.fspath(token_file.absolute()),
+    }
+
+
+def _canary(settings: Settings) -> dict[str, str]:
+    """How the canary reaches the stack's own web tier."""
+    own = Credentials(Layout(settings.stack.state_dir).secrets).canary_token
+    return {
+        "PRODOPS_CANARY_MONITOR_URL": api_url(settings),
+        "PRODOPS_CANARY_TOKEN_FILE": os.fspath(own.absolute()),
     }
 
 

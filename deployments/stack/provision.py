@@ -36,6 +36,8 @@ PRODOPS_DATABASE = "prodops"
 PREFECT_DATABASE = "prefect"
 OPS_USER = "prodops"
 OPS_PURPOSE = "the stack's ops side, for PCS"
+CANARY_USER = "prodops-canary"
+CANARY_PURPOSE = "the stack's canary"
 _ANSWER_SECONDS = 60.0
 _POLL_SECONDS = 0.05
 _REFUSED = "password authentication failed"
@@ -137,15 +139,18 @@ def _execute(connection: _Connection, statement: LiteralString, *names: str) -> 
 
 
 def prepare_access(configured: Settings) -> None:
-    """Tell the database who may do what, and make the ops side's token one that the API knows.
+    """Tell the database who may do what, and make the ops side's tokens some that the API knows.
 
-    An earlier token of the stack's ends.
+    Earlier tokens of the stack's end.
     """
-    key = Credentials(Layout(configured.stack.state_dir).secrets).pcs_token.read_text().strip()
+    own = Credentials(Layout(configured.stack.state_dir).secrets)
+    key, of_canary = (each.read_text().strip() for each in (own.pcs_token, own.canary_token))
     engine = database.make_engine(pool_size=1)
     try:
         with database.transaction(engine) as session:
             access.keep_token(session, OPS_USER, key, OPS_PURPOSE, scopes=[Scope.REQUEST])
+            scopes = [Scope.MESSAGE, Scope.OPERATE]
+            access.keep_token(session, CANARY_USER, of_canary, CANARY_PURPOSE, scopes=scopes)
             publish_access(session)
     finally:
         engine.dispose()

@@ -75,9 +75,10 @@ class Edit:
 
 def declared(action: Action, pool: str) -> Parts:
     """The parts of the deployment of an action, as they are declared."""
+    is_scheduled = action.schedule is not None and action.is_scheduled()
     schedule = {"cron": action.schedule, "timezone": "UTC", "day_or": True}
     return {
-        Part.SCHEDULE: [_schedule(schedule)] if action.schedule is not None else [],
+        Part.SCHEDULE: [_schedule(schedule)] if is_scheduled else [],
         Part.LIMIT: action.runs_at_a_time,
         Part.QUEUE: QUEUE,
         Part.DESCRIPTION: described(action),

@@ -266,7 +266,7 @@ def _why_closed(found: Deployment, shut: Mapping[str, WorkQueue]) -> str | None:
 
 
 def _schedules(action: Action) -> list[DeploymentScheduleCreate]:
-    if action.schedule is None:
+    if action.schedule is None or not action.is_scheduled():
         return []
     cron = CronSchedule(cron=action.schedule, timezone="UTC")
     return [DeploymentScheduleCreate(schedule=cron, active=True)]

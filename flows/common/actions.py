@@ -54,6 +54,7 @@ class Action:
         subject: What it is about, for people and for the stream's `subject` filter.
         timeout_seconds: When the guardian ends the run, whatever it is doing.
         schedule: When it is run by itself: a cron line, in UTC; None: never.
+        is_scheduled: Whether that schedule is in force, by the settings.
         runs_at_a_time: How many runs Prefect lets run at a time, in all workers; None: any.
         on_lost: What becomes of a request whose run was lost.
         verb: What its runs do, in two or three words that come before the subject in their names;
@@ -88,6 +89,7 @@ class Action:
     pages: Callable[[Any, dict[str, Any]], Sequence[tuple[str, str]]] = lambda _form, _result: ()
     table: Callable[[dict[str, Any]], Sequence[dict[str, Any]]] = lambda _result: ()
     schedule: str | None = None
+    is_scheduled: Callable[[], bool] = lambda: True
     runs_at_a_time: int | None = None
     at_a_time: Callable[[], int | None] = lambda: None
     scope: Scope = Scope.OPERATE

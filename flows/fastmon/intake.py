@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from flows.common import events, requests, run_states
+from flows.common import canary, events, requests, run_states
 from flows.common.callers import Caller
 from flows.common.database import now, transaction
 from flows.common.settings import settings
@@ -164,7 +164,7 @@ def _arrival(message: StfReady, name: str) -> Arrival:
 
 def _reason_against(message: StfReady) -> str | None:
     served = settings().fastmon.namespaces
-    if served and (message.namespace or "") not in served:
+    if served and (message.namespace or "") not in {*served, canary.NAMESPACE}:
         return f"namespace {message.namespace or ''!r} is not served"
     if message.run_number is None:
         return f"run {message.run_id!r} is not an integer that a run number can be"

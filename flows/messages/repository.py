@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session
 
 from blocks.errors import NotFound, Refused
-from flows.common import events
+from flows.common import canary, events
 from flows.common.database import now
 from flows.common.models import Event
 from flows.messages.models import BusPosition, SeenMessage, SetAsideMessage, SetAsideState
@@ -171,7 +171,10 @@ def position(session: Session) -> BusPosition:
 KEPT_BACK: Final = frozenset({"flow_run_state", "testbed_command", "testbed_command_ended"})
 """Types of events that stay inside: only our own pages and controllers read them."""
 
-_is_to_go_out = Event.origin.is_distinct_from(events.BUS)
+_is_to_go_out = and_(
+    Event.origin.is_distinct_from(events.BUS),
+    Event.namespace.is_distinct_from(canary.NAMESPACE),  # peers would take it for data
+)
 
 
 def look(session: Session, after: int, *, kept_back: Collection[str], limit: int) -> Look:

@@ -1,4 +1,4 @@
-"""The event of an alarm: something that somebody should look at has begun, or is over."""
+"""The events of what somebody should look at: an alarm, and a credential near its end."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from flows.common.messages import Announcement, msg_type_of
+from flows.common.messages import Announcement, Timestamp, msg_type_of
 from flows.notifications.domain.words import Severity
 
 
@@ -38,6 +38,27 @@ class Alarm(Announcement):
     rule_id: int = Field(description="The rule that it is for.", examples=[3])
 
 
-EVENTS = (Alarm,)
+class CredentialExpires(Announcement):
+    """A credential is near its end, or has expired: once for each number of days that is set."""
+
+    SUBJECT: ClassVar = "`credential`"
+    FEED: ClassVar = "credential.expires"
+
+    msg_type: Literal["credential_expires"]
+    credential: str = Field(description="What it is.", examples=["token of PanDA"])
+    not_after: Timestamp = Field(description="When it ends, in UTC.")
+    threshold_days: float = Field(
+        ge=0, description="So many days before that this is announced; 0: it has expired."
+    )
+    text: str = Field(
+        description="The same in words.",
+        examples=["it expires at 2026-06-04 09:00 UTC, in 3 days"],
+    )
+    owner: str | None = Field(
+        description="Whose token of the API it is; null: it is the ops side's.", examples=[None]
+    )
+
+
+EVENTS = (Alarm, CredentialExpires)
 
 ALARM = msg_type_of(Alarm)

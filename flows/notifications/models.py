@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Double,
     ForeignKey,
     Identity,
     Index,
@@ -252,3 +253,14 @@ class AlarmEpisode(Base):
     def key(self) -> str:
         """What its two events name it by."""
         return f"{self.kind}:{self.about}:{self.rule_id}:{int(self.began_at.timestamp())}"
+
+
+class ExpiryNotice(Base):
+    """The end of a credential that was announced, so many days before it: once each."""
+
+    __tablename__ = "expiry_notice"
+
+    credential: Mapped[str] = mapped_column(String(200), primary_key=True)
+    not_after: Mapped[datetime] = mapped_column(AwareTime, primary_key=True)
+    threshold_days: Mapped[float] = mapped_column(Double, primary_key=True)
+    at: Mapped[datetime] = mapped_column(AwareTime)

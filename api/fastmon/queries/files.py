@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from api.fastmon.queries.heard import KEYS, columns
 from api.fastmon.views import Key, TfView, Wanted
+from flows.common import canary
 
 FILES_SHOWN: Final = 50
 
@@ -22,6 +23,7 @@ _NEWEST_FILES = text("""
     JOIN swf_runs AS run USING (run_id)
     LEFT JOIN fastmon_inbox AS inbox
       ON inbox.stf_filename = stf.stf_filename AND inbox.state <> 'set_aside'
+    WHERE inbox.namespace IS DISTINCT FROM :canary
     ORDER BY tf.created_at DESC, tf.tf_filename DESC
 """)
 # Of some runs: the files of each one's newest STFs, which an index finds, however old they are.
@@ -57,5 +59,6 @@ def read(session: Session, wanted: Wanted, keys: Sequence[Key]) -> tuple[TfView,
     """The newest files of what is wanted; `keys` are its runs."""
     is_all = wanted.namespace is None and wanted.run is None
     query = _NEWEST_FILES if is_all else _FILES_OF
-    rows = session.execute(query, {**columns(keys), "limit": FILES_SHOWN}).mappings()
+    more = {"canary": canary.NAMESPACE} if is_all else {}
+    rows = session.execute(query, {**columns(keys), "limit": FILES_SHOWN, **more}).mappings()
     return tuple(TfView.model_validate(dict(row)) for row in rows)

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from api.fastmon.views import QUIET_SECONDS, Key, Wanted
+from flows.common import canary
 
 RUNS_SHOWN: Final = 50
 WINDOW_SECONDS: Final = 900
@@ -91,6 +92,8 @@ def heard_last(session: Session, wanted: Wanted, at: datetime) -> list[Key]:
     for query, values in queries:
         for row in session.execute(query, values):
             key = (row.namespace, row.run_number)
+            if row.namespace == canary.NAMESPACE and wanted.namespace != canary.NAMESPACE:
+                continue
             heard[key] = max(heard.get(key, _NEVER), row.heard_at or _NEVER)
     return sorted(heard, key=lambda key: (heard[key], key), reverse=True)[:RUNS_SHOWN]
 

@@ -36,7 +36,7 @@ from api.fastmon.views import (
     Snapshot,
     Wanted,
 )
-from flows.common import events
+from flows.common import canary, events
 from flows.common.database import now
 from flows.common.models import OPEN, Request
 from flows.fastmon.actions import SAMPLE_STFS
@@ -67,8 +67,9 @@ def take(session: Session, wanted: Wanted) -> Snapshot:
 def sampling_runs(session: Session, namespace: str | None) -> list[Request]:
     """The sampling requests, those that are open first; each is a flow run in Prefect."""
     query = select(Request).where(Request.action == SAMPLE_STFS.name)
-    if namespace is not None:
-        query = query.where(Request.parameters["namespace"].astext == namespace)
+    asked = Request.parameters["namespace"].astext
+    is_wanted = asked != canary.NAMESPACE if namespace is None else asked == namespace
+    query = query.where(is_wanted)
     query = query.order_by(Request.id.desc()).limit(SAMPLING_SHOWN)
     going = session.scalars(query.where(Request.state.in_(OPEN))).all()
     ended = session.scalars(query.where(Request.state.not_in(OPEN))).all()
@@ -236,7 +237,8 @@ def _steps(
 
 _WAITING = text("""
     SELECT count(*) FROM fastmon_inbox
-    WHERE state = 'waiting' AND (cast(:namespace AS text) IS NULL OR namespace = :namespace)
+    WHERE state = 'waiting' AND namespace = coalesce(cast(:namespace AS text), namespace)
+      AND (namespace <> :canary OR namespace = cast(:namespace AS text))
 """)
 _SET_ASIDE = text("""
     SELECT coalesce(reason, 'no reason was recorded') AS reason,
@@ -249,7 +251,8 @@ _SET_ASIDE = text("""
 
 
 def _inbox(session: Session, namespace: str | None) -> InboxView:
-    waiting = session.scalar(_WAITING, {"namespace": namespace})
+    asked = {"namespace": namespace, "canary": canary.NAMESPACE}
+    waiting = session.scalar(_WAITING, asked)
     rows = session.execute(_SET_ASIDE, {"namespace": namespace}).mappings().all()
     not_served = sum(row["count"] for row in rows if row["is_not_served"])
     return InboxView(
@@ -261,6 +264,5 @@ def _inbox(session: Session, namespace: str | None) -> InboxView:
 
 
 def _namespaces(session: Session) -> tuple[str, ...]:
-    return tuple(
-        session.scalars(text("SELECT DISTINCT namespace FROM fastmon_first_stf ORDER BY 1"))
-    )
+    found = session.scalars(text("SELECT DISTINCT namespace FROM fastmon_first_stf ORDER BY 1"))
+    return tuple(each for each in found if each != canary.NAMESPACE)

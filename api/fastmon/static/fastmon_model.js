@@ -1,6 +1,7 @@
 // The numbers of the live page: a snapshot of the server, and every event after it counted once.
 
 const NAMES_KEPT = 20000; // of announced and sampled STFs, to know a repeated message by
+const CANARY = "canary"; // the namespace of what only tries the chain
 const LIFECYCLE = new Set(["run_imminent", "start_run", "pause_run", "resume_run", "end_run"]);
 
 export const TYPES = ["stf_ready", "data_ready", "tf_file_registered", "fastmon_status", "flow_run_state", ...LIFECYCLE];
@@ -121,6 +122,7 @@ export class Model {
     const text = String(payload.run_id ?? payload.run_number ?? "");
     const namespace = payload.namespace ?? "";
     if (!/^\d{1,10}$/.test(text)) return null;
+    if (namespace === CANARY && this.wanted.namespace !== CANARY) return null;
     if (this.wanted.run !== null && Number(text) !== this.wanted.run) return null;
     if (this.wanted.namespace !== null && namespace !== this.wanted.namespace) return null;
     const key = keyOf(namespace, Number(text));

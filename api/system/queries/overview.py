@@ -16,11 +16,12 @@ from api.system.domain import (
     in_words,
     is_published,
     part_of,
+    view_of,
 )
-from api.system.queries import events, parts, queues, set_aside
+from api.system.queries import canary, events, parts, queues, set_aside
 from api.system.queries.set_aside import Wanted
 from api.system.views import SystemView
-from flows.common import standing
+from flows.common import standing, version
 from flows.common.database import now
 from flows.common.events import freeze
 from flows.common.settings import Settings
@@ -45,8 +46,10 @@ def read(session: Session, settings: Settings) -> SystemView:
         state=state,
         text=text,
         at=at,
+        version=view_of(version.present()),
         parts=[part_of(each) for each in rows],
         credentials=list(whole.credentials),
+        canary=canary.last(session),
         edits=edits_of(rows),
         agents=agents,
         queues=waiting,

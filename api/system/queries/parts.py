@@ -13,7 +13,7 @@ from flows.common.standing import AWAY_SECONDS
 
 _PARTS: Final = text("""
     SELECT kind, name, heard_at, heard_at >= now() - make_interval(secs => :away) AS is_heard,
-           prefect_away_since, wait_reasons, details
+           prefect_away_since, wait_reasons, details, started_at
     FROM ops_part ORDER BY kind DESC, name
 """)
 _KNOWN: Final = frozenset(PartKind)

@@ -21,6 +21,7 @@ from flows.agents.models import (
     WorkflowExecution,
     WorkflowMessage,
 )
+from flows.common import canary
 from flows.common.models import Event
 from flows.fastmon.models import RunState, SystemStateEvent
 from flows.workflows.models import ExecutionStatus
@@ -104,7 +105,8 @@ def errors(session: Session, namespace: str, at: datetime) -> int:
 def messages(session: Session, at: datetime) -> int:
     """How many messages came within the last ten minutes."""
     stored = _count(session, WorkflowMessage.number, WorkflowMessage.sent_at >= at - _MESSAGES)
-    return stored + _count(session, Event.id, Event.at >= at - _MESSAGES)
+    is_data = Event.namespace.is_distinct_from(canary.NAMESPACE)
+    return stored + _count(session, Event.id, Event.at >= at - _MESSAGES, is_data)
 
 
 def run_states(session: Session) -> Sequence[RunState]:

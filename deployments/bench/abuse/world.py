@@ -146,7 +146,7 @@ def _secrets(
     own = Credentials(running.stack.layout.secrets)
     for role, path in own.passfiles.items():
         yield password_in(path), f"the password of {role}"
-    for path in (own.prefect_api, own.cookie_key, own.pcs_token):
+    for path in (own.prefect_api, own.cookie_key, own.pcs_token, own.canary_token):
         yield path.read_text().strip().removeprefix("admin:"), path.name
     token = json.loads((running.stack.layout.sandbox("panda") / "pathena" / ".token").read_text())
     for name in _TOKENS:

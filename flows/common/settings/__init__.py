@@ -12,7 +12,7 @@ from flows.common.settings.production import PandaSettings
 from flows.common.settings.services import ApiSettings, StreamSettings, WorkerSettings
 from flows.common.settings.storage import RucioSettings, XrootdSettings
 from flows.common.settings.testbed import AgentSettings, TestbedSettings, WorkflowsSettings
-from flows.common.settings.tree import GROUPS, Settings, known_names, names_of, settings
+from flows.common.settings.tree import GROUPS, Settings, known_names, names_of, problems, settings
 
 __all__ = [
     "GROUPS",
@@ -33,5 +33,6 @@ __all__ = [
     "env_file",
     "known_names",
     "names_of",
+    "problems",
     "settings",
 ]

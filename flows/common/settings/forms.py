@@ -54,6 +54,9 @@ def _parts(value: object, separator: str) -> object:
 NameList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(lambda value: _parts(value, ","))]
 """Names; commas between them in the environment."""
 
+DaysList = Annotated[tuple[float, ...], NoDecode, BeforeValidator(lambda value: _parts(value, ","))]
+"""Numbers of days; commas between them in the environment."""
+
 PathList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(lambda value: _parts(value, ":"))]
 """Paths; colons between them in the environment."""
 

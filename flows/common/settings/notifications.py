@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings
 
-from flows.common.settings.forms import NameList, group
+from flows.common.settings.forms import DaysList, NameList, group
+
+_MOST_DAYS: Final = 3650.0
 
 
 class NotificationsSettings(BaseSettings):
@@ -51,6 +55,19 @@ class NotificationsSettings(BaseSettings):
     history_days: float = Field(
         90.0, gt=0, description="Age at which notifications and spent watches are deleted."
     )
+
+    expiry_days: DaysList = Field(
+        (7.0, 3.0, 1.0),
+        description="How many days before a credential's end that is announced "
+        "(comma-separated), once each; `prodops doctor` warns from the first on.",
+    )
+
+    @field_validator("expiry_days")
+    @classmethod
+    def _positive(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if not all(0 < each <= _MOST_DAYS for each in value):
+            raise ValueError("must be numbers of days above 0")
+        return value
 
     @field_validator("monitor_url")
     @classmethod

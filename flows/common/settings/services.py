@@ -47,6 +47,12 @@ class StackSettings(BaseSettings):
     stop_seconds: float = Field(
         15.0, gt=0, description="How long a part may take to stop before it is killed."
     )
+    least_free_bytes: int = Field(
+        2 * 1024**3,
+        ge=0,
+        description="Free space of a directory's disk below which `prodops doctor` finds a "
+        "problem; below twice as much it warns.",
+    )
 
     @field_validator("root_path")
     @classmethod

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 import os
+from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, ValidationError
 from pydantic_settings import BaseSettings
@@ -13,6 +14,7 @@ from pydantic_settings import BaseSettings
 from flows.common.credential_paths import credential_paths, paths_of
 from flows.common.settings.agents import AgentsSettings
 from flows.common.settings.bus import BusSettings
+from flows.common.settings.canary import CanarySettings
 from flows.common.settings.env_file import env_file
 from flows.common.settings.fastmon import FastmonSettings
 from flows.common.settings.forms import PREFIX, BadSetting
@@ -38,6 +40,9 @@ from flows.common.settings.storage import (
     XrootdSettings,
 )
 from flows.common.settings.testbed import AgentSettings, TestbedSettings, WorkflowsSettings
+
+_FOLLOWS: Final = "default_factory_not_called"
+"""Pydantic's error of a default that is made of another value, which is wrong."""
 
 
 class Settings(BaseModel):
@@ -69,6 +74,7 @@ class Settings(BaseModel):
     payload_logs: PayloadLogsSettings
     provenance: ProvenanceSettings
     notifications: NotificationsSettings
+    canary: CanarySettings
     sandbox: SandboxSettings
 
 
@@ -103,7 +109,8 @@ def load() -> Settings:
     Raises:
         BadSetting: A value cannot be used, or a ``PRODOPS_`` name is not a setting.
     """
-    _refuse_unknown_names()
+    for problem in _unknown_names():
+        raise BadSetting(problem)
     return Settings(**{name: _load_group(group) for name, group in GROUPS.items()})
 
 
@@ -112,6 +119,21 @@ def settings() -> Settings:
     """The settings of this process, read once."""
     found = load()
     credential_paths.add(path for group in dict(found).values() for path in paths_of(group))
+    return found
+
+
+def problems() -> list[str]:
+    """Everything that is wrong with the settings, a line each; none: they can be loaded."""
+    try:
+        found = list(_unknown_names())
+    except BadSetting as error:  # of the file, of which nothing is known then
+        return [str(error)]
+    for group in GROUPS.values():
+        try:
+            group()
+        except ValidationError as error:
+            wrong = [each for each in error.errors() if each["type"] != _FOLLOWS]
+            found += [_describe(group, each) for each in wrong]
     return found
 
 
@@ -139,10 +161,11 @@ def _name_in_use(group: type[BaseSettings], field: str) -> str:
     return next((name for name in names if name in given), names[0])
 
 
-def _refuse_unknown_names() -> None:
+def _unknown_names() -> Iterator[str]:
+    """What is wrong with the names: each that is no setting's, in a line."""
     known = known_names()
-    for name in (*os.environ, *env_file()):
+    for name in dict.fromkeys((*os.environ, *env_file())):
         if name.startswith(PREFIX) and name not in known:
             close = difflib.get_close_matches(name, known, n=1)
             hint = f"; did you mean {close[0]}?" if close else ""
-            raise BadSetting(f"setting {name} does not exist{hint}")
+            yield f"setting {name} does not exist{hint}"

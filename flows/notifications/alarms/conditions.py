@@ -65,6 +65,23 @@ class PartStart:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Canary:
+    """The last canary that walked every leg.
+
+    Attributes:
+        heard_at: When it came back; where none ever did, since when the parts run.
+        error: Which legs did not pass, and why; None: all did, or none came back yet.
+        is_of_outside: Whether only services outside did not answer.
+        is_expected: Whether one goes by the clock.
+    """
+
+    heard_at: datetime
+    error: str | None = None
+    is_of_outside: bool = False
+    is_expected: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
 class Observed:
     """What is known now.
 
@@ -73,6 +90,7 @@ class Observed:
         credentials: None: no worker is heard that could say it.
         waiting_seconds: How long the oldest request has waited that could be worked on.
         waiting: How many such requests there are.
+        canary: None: there is none, and no part that could send one.
     """
 
     at: datetime
@@ -82,6 +100,7 @@ class Observed:
     waiting_seconds: float = 0.0
     waiting: int = 0
     parts: Sequence[PartStart] = ()
+    canary: Canary | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,6 +216,29 @@ def _restarts(seen: Observed, limits: AlarmOptions) -> Iterator[Finding]:
         )
 
 
+def _canaries(seen: Observed, limits: AlarmOptions) -> Iterator[Finding]:
+    last = seen.canary
+    if last is None:
+        return
+    is_silent = last.is_expected and (
+        seen.at - last.heard_at > timedelta(minutes=limits.canary_minutes)
+    )
+    text = last.error or ""
+    if is_silent:
+        text = (
+            f"no canary has come back since {last.heard_at:%Y-%m-%d %H:%M} UTC: see whether the "
+            "worker runs, and whether the schedule of run_canary is paused at Prefect"
+        )
+    is_wrong = is_silent or last.error is not None
+    yield Finding(
+        about="",
+        begins=is_wrong,
+        is_over=not is_wrong,
+        text=text,
+        severity=Severity.WARNING if last.is_of_outside and not is_silent else Severity.ERROR,
+    )
+
+
 _Finder = Callable[[Observed, AlarmOptions], Iterator[Finding] | None]
 _FINDERS: Final[Mapping[AlarmKind, _Finder]] = {
     AlarmKind.FAILURE_RATE: _failure_rates,
@@ -204,4 +246,5 @@ _FINDERS: Final[Mapping[AlarmKind, _Finder]] = {
     AlarmKind.CREDENTIAL_EXPIRES: _credentials,
     AlarmKind.QUEUE_WAITS: _queue,
     AlarmKind.PART_RESTARTED: _restarts,
+    AlarmKind.CANARY_FAILED: _canaries,
 }

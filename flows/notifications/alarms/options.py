@@ -20,6 +20,8 @@ class AlarmKind(StrEnum):
     """A request could be worked on, and is not."""
     PART_RESTARTED = "part_restarted"
     """A part of the ops side was started anew."""
+    CANARY_FAILED = "canary_failed"
+    """The canary found the chain broken, a service outside silent, or did not come back."""
 
 
 class AlarmOptions(BaseModel):
@@ -43,4 +45,10 @@ class AlarmOptions(BaseModel):
         le=100_000,
         description="queue_waits: how long a request waits; "
         "part_restarted: how long a restart is an alarm.",
+    )
+    canary_minutes: float = Field(
+        45.0,
+        gt=0,
+        le=100_000,
+        description="canary_failed: how long no canary may have come back.",
     )

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from flows.common.database import among
 from flows.common.standing import AWAY_SECONDS
 from flows.notifications.alarms.conditions import (
+    Canary,
     Credential,
     Observed,
     PartStart,
@@ -69,10 +70,27 @@ _PARTS = text("""
            heard_at >= now() - make_interval(secs => :away) AS is_heard
     FROM ops_part
 """)
+# Of those that walked every leg: one that somebody asked for a leg of says nothing of the others.
+_CANARY = text("""
+    SELECT coalesce(canary.finished_at, part.started_at) AS heard_at,
+           nullif(coalesce(canary.result ->> 'error', canary.error), '') AS error,
+           coalesce(canary.result ->> 'state' = 'unknown', false) AS is_of_outside
+    FROM (SELECT min(started_at) AS started_at FROM ops_part) AS part
+    LEFT JOIN (SELECT finished_at, result, error FROM request
+               WHERE action = 'run_canary' AND state IN ('completed', 'failed')
+                 AND parameters -> 'legs' = '[]'
+               ORDER BY id DESC LIMIT 1) AS canary ON true
+""")
 
 
-def observe(session: Session, at: datetime) -> Observed:
-    """What alarms are judged by, as it is now."""
+def observe(session: Session, at: datetime, *, expects_canary: bool = True) -> Observed:
+    """What alarms are judged by, as it is now.
+
+    Args:
+        session: The database.
+        at: Now.
+        expects_canary: Whether a canary goes by the clock.
+    """
     parts = [dict(row) for row in session.execute(_PARTS, {"away": AWAY_SECONDS}).mappings()]
     queue = session.execute(_QUEUE).mappings().one()
     sweeps = [*session.execute(_CAMPAIGNS).mappings()]
@@ -84,8 +102,21 @@ def observe(session: Session, at: datetime) -> Observed:
         sweeps=[Sweep(**row) for row in sweeps],
         credentials=_credentials(said) if said else None,
         parts=[PartStart(**_of(each, "kind", "name", "restarted_at")) for each in parts],
+        canary=_canary(session, is_expected=expects_canary),
         **queue,
     )
+
+
+def _canary(session: Session, *, is_expected: bool) -> Canary | None:
+    row = session.execute(_CANARY).mappings().one()
+    return None if row["heard_at"] is None else Canary(**row, is_expected=is_expected)
+
+
+def credentials(session: Session) -> list[Credential] | None:
+    """The credentials of the ops side; None: no worker is heard that could say it."""
+    parts = session.execute(_PARTS, {"away": AWAY_SECONDS}).mappings()
+    said = [dict(each) for each in parts if each["kind"] == "worker" and each["is_heard"]]
+    return _credentials(said) if said else None
 
 
 def _credentials(workers: list[dict[str, Any]]) -> list[Credential]:

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.exc import ProgrammingError
 
+from deployments import version
 from deployments.heartbeat import Heartbeat
 from flows.common import standing
 from flows.common.database import transaction
@@ -133,9 +134,11 @@ def test_a_worker_that_cannot_say_what_keeps_it_is_heard_all_the_same(
     assert read(database).workers == ((),)
 
 
-def details(database: Database) -> object:
+def details(database: Database) -> dict[str, object]:
     with transaction(database.web_engine) as session:
-        return session.scalar(select(OpsPart.details))
+        found = session.scalar(select(OpsPart.details))
+    assert found is not None
+    return found
 
 
 def test_what_else_a_part_says_is_read_by_the_web_tier(
@@ -143,7 +146,7 @@ def test_what_else_a_part_says_is_read_by_the_web_tier(
 ) -> None:
     heartbeat.details = lambda: {"credentials": []}
     heartbeat.beat()
-    assert details(database) == {"credentials": []}
+    assert details(database) == {"credentials": [], "version": version.own().row()}
 
 
 def test_a_part_whose_details_cannot_be_said_is_heard_all_the_same(
@@ -155,4 +158,4 @@ def test_a_part_whose_details_cannot_be_said_is_heard_all_the_same(
     heartbeat.details = fail
     heartbeat.beat()
     assert read(database).is_worker_heard
-    assert details(database) == {}
+    assert details(database) == {"version": version.own().row()}

@@ -12,8 +12,9 @@ from sqlalchemy import text
 from api.fastmon.queries import live
 from api.fastmon.queries.files import FILES_SHOWN
 from api.fastmon.views import RunState, Wanted
-from flows.common import events
+from flows.common import canary, events
 from flows.common.database import now, transaction
+from flows.common.settings import settings
 from flows.fastmon.models import InboxStf
 from tests.sampled_run import messages_of, request_rows, sample, take_in
 
@@ -74,6 +75,21 @@ def test_two_namespaces_with_one_run_number_are_told_apart(database):
     assert announced == {("a", 7): 2, ("b", 7): 3}
     [only] = snapshot_of(database.web_engine, namespace="b", run=7).runs
     assert only.announced == 3
+
+
+def test_what_the_canary_sends_is_taken_sampled_and_left_out_unless_it_is_asked_for(
+    database, monkeypatch
+):
+    monkeypatch.setenv("PRODOPS_FASTMON_NAMESPACES", "epic")
+    settings.cache_clear()
+    messages = messages_of(canary.RUN_NUMBER, 2, namespace=canary.NAMESPACE)
+    take_in(database.ops_engine, messages)
+    assert snapshot_of(database.web_engine).inbox.waiting == 0
+    sample(database.ops_engine, namespace=canary.NAMESPACE)
+    shown = snapshot_of(database.web_engine)
+    assert (shown.runs, shown.files, shown.namespaces) == ((), (), ())
+    [run] = snapshot_of(database.web_engine, namespace=canary.NAMESPACE).runs
+    assert (run.announced, run.sampled) == (2, 2)
 
 
 def test_the_inbox_tells_what_waits_and_why_the_rest_does_not(database):

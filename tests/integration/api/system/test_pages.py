@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
+from sqlalchemy import text as text_of
 
 from flows.common.callers import Scope
 from flows.common.database import transaction
@@ -103,3 +105,27 @@ def test_silent_agents_are_folded_away(api, engine, database):
 
 def test_the_navigation_leads_there(api):
     assert '<a href="/system/" aria-current="page">System</a>' in page(api)
+
+
+def test_the_last_canary_is_shown_leg_by_leg(api, engine):
+    assert "None has come back yet" in page(api)
+    legs = [{"leg": "messages", "state": "failed", "seconds": 60.0, "text": "no <TF> came"}]
+    canary(engine, {"state": "failed", "error": "messages failed: no <TF> came", "legs": legs})
+    canary(engine, {"state": "passed", "error": "", "legs": []}, wanted=["rucio"])
+    text = page(api)
+    assert "messages failed: no &lt;TF&gt; came" in text
+    found = api.get("/api/system/").json()["canary"]
+    assert (found["state"], found["legs"]) == ("failed", legs)
+
+
+def canary(engine, result, wanted=()):
+    """A canary that came back with that result."""
+    insert = text_of(
+        "INSERT INTO request (action, parameters, requested_by, source, state, created_at,"
+        " finished_at, result) VALUES ('run_canary', cast(:form AS jsonb), 'me', 'cli', :state,"
+        " now(), now(), cast(:result AS jsonb))"
+    )
+    form, told = json.dumps({"legs": list(wanted)}), json.dumps(result)
+    state = "failed" if result["state"] == "failed" else "completed"
+    with transaction(engine) as session:
+        session.execute(insert, {"form": form, "result": told, "state": state})

@@ -152,6 +152,33 @@ def test_a_part_that_another_process_says_it_is_was_started_anew(site, monkeypat
     assert told(site) == [("part_restarted", "relay relay@here", False)]
 
 
+def test_a_canary_that_failed_or_stays_away_is_told_and_one_of_a_single_leg_says_nothing(site):
+    site.channel()
+    site.rule(what="alarm", name="canary_failed")
+    canary(site, "messages failed: no TF", hours=0)
+    canary(site, "", hours=0, legs='["rucio"]')
+    look(site)
+    assert told(site) == [("canary_failed", None, False)]
+    canary(site, "", hours=1)
+    Alarms(site.engine).look(AT + timedelta(hours=1.5))
+    assert told(site)[1:] == [("canary_failed", None, True)]
+    Alarms(site.engine).look(AT + timedelta(hours=2))
+    assert told(site)[2:] == [("canary_failed", None, False)]
+
+
+def canary(site, error: str, *, hours: float, legs: str = "[]") -> None:
+    """A canary that came back so many hours after the begin."""
+    do(
+        site,
+        "INSERT INTO request (action, parameters, requested_by, source, state, created_at,"
+        " finished_at, result) VALUES ('run_canary', jsonb_build_object('legs',"
+        " cast(:legs AS jsonb)), 'me', 'schedule', :state, :at, :at,"
+        " jsonb_build_object('error', cast(:error AS text)))",
+        legs=legs, state="failed" if error else "completed", error=error,
+        at=AT + timedelta(hours=hours),
+    )  # fmt: skip
+
+
 # ------------------------------------------------------------------ failing tasks
 
 

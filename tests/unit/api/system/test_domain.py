@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from api.system import domain
 from api.system.domain import PartRow, credentials_of, is_published, is_usable, part_of
 from api.system.views import CredentialView
 from flows.common.models import PartKind
+from flows.common.version import Version
 
 NOW = datetime(2026, 6, 1, 9, tzinfo=UTC)
 
@@ -41,6 +43,19 @@ def test_what_a_silent_part_said_last_counts_no_more_but_that_it_ended():
     assert (part.condition, part.since, part.is_good) == ("away", NOW, False)
     ended = part_of(row(PartKind.BRIDGE, is_heard=False, details={"condition": "ended"}))
     assert ended.condition == "ended"
+
+
+def test_a_part_of_other_code_is_named_with_since_when_while_it_is_heard(monkeypatch):
+    monkeypatch.setattr(domain, "present", lambda: Version(package="1", commit="1a2b3c4d"))
+    said = {"details": {"version": {"package": "1", "commit": "20ddccf6"}}, "started_at": NOW}
+    part = part_of(row(**said))
+    assert part.runs_other_code == (
+        "it runs 20ddccf6 since 2026-06-01 09:00 UTC, and the web tier 1a2b3c4d: "
+        "restart the older one"
+    )
+    same = {"details": {"version": {"package": "1", "commit": "1a2b3c4d"}}}
+    for more in (said | {"is_heard": False}, same):
+        assert part_of(row(**more)).runs_other_code == ""
 
 
 @pytest.mark.parametrize("since", ["no time", None, 5, "2026-06-01T09:00:00"])

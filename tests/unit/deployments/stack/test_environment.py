@@ -68,6 +68,8 @@ def test_ops_knows_its_role_and_prefect():
         "PRODOPS_PCS_TOKEN_FILE": "/state/secrets/pcs.token",
         "PRODOPS_PCS_BLOCK": "prodops-pcs",
         "PRODOPS_XROOTD_BLOCK": "prodops-xrootd",
+        "PRODOPS_CANARY_MONITOR_URL": "http://127.0.0.1:8002",
+        "PRODOPS_CANARY_TOKEN_FILE": "/state/secrets/canary.token",
     }
 
 

@@ -72,6 +72,7 @@ def test_every_secret_is_a_file_of_its_owner(layout: Layout):
             "prefect.password",
             "cookie.key",
             "pcs.token",
+            "canary.token",
         ],
         0o600,
     )

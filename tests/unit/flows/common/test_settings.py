@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from flows.common.settings import BadSetting, known_names, settings
+from flows.common.settings import BadSetting, known_names, problems, settings
 from flows.common.settings.tree import load
 
 
@@ -155,3 +155,19 @@ def test_the_command_ends_with_2_and_one_line(name, value):
     assert ended.stdout == ""
     assert ended.stderr.count("\n") == 1
     assert ended.stderr.startswith(f"prodops: setting {name}")
+
+
+def test_everything_that_is_wrong_is_told_at_once(monkeypatch):
+    assert problems() == []
+    monkeypatch.setenv("PRODOPS_API_PORT", "0")
+    monkeypatch.setenv("PRODOPS_ROOT_PATH", "no-slash")
+    monkeypatch.setenv("PRODOPS_API_PROT", "1")
+    names = [each.split("=")[0].split(" ")[1] for each in problems()]
+    assert sorted(names) == ["PRODOPS_API_PORT", "PRODOPS_API_PROT", "PRODOPS_ROOT_PATH"]
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "many", "1e9"])
+def test_days_before_an_end_are_above_0(monkeypatch, days):
+    monkeypatch.setenv("PRODOPS_NOTIFICATIONS_EXPIRY_DAYS", f"7,{days}")
+    with pytest.raises(BadSetting, match="PRODOPS_NOTIFICATIONS_EXPIRY_DAYS"):
+        load()

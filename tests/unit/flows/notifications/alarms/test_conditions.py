@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from flows.notifications.alarms.conditions import (
+    Canary,
     Credential,
     Observed,
     PartStart,
@@ -86,6 +87,30 @@ def test_a_part_that_was_started_anew_is_an_alarm_for_a_while(minutes, verdict):
     at = None if minutes is None else AT - timedelta(minutes=minutes)
     part = PartStart(kind="worker", name="w@here", restarted_at=at)
     assert judged(AlarmKind.PART_RESTARTED, parts=[part]) == verdict
+
+
+@pytest.mark.parametrize(
+    ("minutes", "more", "verdict"),
+    [
+        (1, {}, OVER),
+        (44, {}, OVER),
+        (46, {}, BEGINS),
+        (46, {"is_expected": False}, OVER),
+        (1, {"error": "messages failed: no TF"}, BEGINS),
+        (1, {"error": "rucio unknown: silent", "is_of_outside": True}, BEGINS),
+    ],
+)
+def test_a_canary_that_fails_or_stays_away_is_an_alarm(minutes, more, verdict):
+    last = Canary(heard_at=AT - timedelta(minutes=minutes), **more)
+    assert judged(AlarmKind.CANARY_FAILED, canary=last) == verdict
+
+
+def test_where_only_the_outside_is_silent_the_canary_s_alarm_is_a_warning():
+    for is_of_outside, severity in ((True, "warning"), (False, "error")):
+        last = Canary(heard_at=AT, error="rucio unknown: away", is_of_outside=is_of_outside)
+        seen = Observed(at=AT, canary=last)
+        [finding] = findings(AlarmKind.CANARY_FAILED, seen, AlarmOptions())
+        assert (finding.severity, finding.text) == (severity, "rucio unknown: away")
 
 
 def test_what_was_found_is_said_in_words():
