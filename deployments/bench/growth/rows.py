@@ -282,7 +282,7 @@ def _notifications(amounts: Amounts, now: datetime) -> Iterator[str]:
         at = _request_at(amounts, number * 10, now)
         yield (
             f"{at}\tbench:{number}\tuser{number % 20}\tuser{number % 20}\t{_NULL}\t"
-            f"{number * 10 + 1}\trequest\tsubmit_task\tfailed\twarning\tsubject-{number}\tit failed"
+            f"{number * 10 + 1}\taction\tsubmit_task\tfailed\twarning\tsubject-{number}\tit failed"
             f'\t{{"text": "submit_task failed"}}\tsent\t1\t{at}\t{at}\n'
         )
 
