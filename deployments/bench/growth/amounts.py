@@ -11,6 +11,7 @@ REQUESTS_A_DAY: Final = 1000
 RUN_STFS: Final = 36_000  # an hour of data taking
 EVENTS_AN_STF: Final = 1 + TFS_AN_STF  # its `stf_ready`, and `tf_file_registered` of each TF
 DAY_SECONDS: Final = 86_400
+_DAY_RUN_STFS: Final = 36
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +22,13 @@ class Amounts:
     tfs: int = 10_000_000
     requests: int = 1_000_000
     logs: int = 1_000_000
+    run_stfs: int = RUN_STFS
+
+    @classmethod
+    def of_a_day(cls) -> Amounts:
+        """Those of a database that is new: as many runs, and as much as a page or two can show."""
+        tfs = cls().runs * _DAY_RUN_STFS * TFS_AN_STF
+        return cls(events=2 * tfs, tfs=tfs, requests=1000, logs=1000, run_stfs=_DAY_RUN_STFS)
 
     @classmethod
     def scaled(cls, scale: float) -> Amounts:
@@ -46,7 +54,7 @@ class Amounts:
     @property
     def runs(self) -> int:
         """The data-taking runs of the STFs."""
-        return -(-self.stfs // RUN_STFS)
+        return -(-self.stfs // self.run_stfs)
 
     @property
     def submissions(self) -> int:

@@ -1,4 +1,4 @@
-"""Two databases in one cluster of the bench's own, an empty and a full one, each with a web tier."""
+"""Databases in one cluster of the bench's own, empty, new and full, each with a web tier."""
 
 from __future__ import annotations
 
@@ -26,7 +26,6 @@ from deployments.stack.stack import Stack
 from flows.common import access, callers
 from flows.common.database import make_engine, transaction
 
-_FULL: Final = "prodops_full"
 _BLOCK_BYTES: Final = 1 << 20
 _READY_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 20.0
@@ -44,11 +43,10 @@ _WHILE_FILLING: Final = {
 
 @dataclass(frozen=True)
 class Cluster:
-    """A PostgreSQL with both databases."""
+    """A PostgreSQL with a database of each name."""
 
     stack: Stack
-    empty: str = PRODOPS_DATABASE
-    full: str = _FULL
+    databases: tuple[str, ...]
 
     @contextmanager
     def connected(self, database: str) -> Iterator[psycopg.Connection[Any]]:
@@ -64,13 +62,13 @@ class Cluster:
         ) as connection:
             yield connection
 
-    def copy(self, table: Table) -> int:
-        """Copy a table's rows into the full database; gives their number."""
+    def copy(self, database: str, table: Table) -> int:
+        """Copy a table's rows into a database; gives their number."""
         statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
             sql.Identifier(table.name),
             sql.SQL(", ").join(sql.Identifier(each.strip()) for each in table.columns.split(",")),
         )
-        with self.connected(self.full) as connection:
+        with self.connected(database) as connection:
             # The rows refer to each other as they should: PostgreSQL need not look up each.
             connection.execute("SET session_replication_role = replica")
             cursor = connection.cursor()
@@ -91,14 +89,15 @@ class Cluster:
         self._configure(_WHILE_FILLING)
         try:
             yield
-            with self.connected(self.full) as connection:
-                connection.execute("VACUUM ANALYZE")
+            for each in self.databases:
+                with self.connected(each) as connection:
+                    connection.execute("VACUUM ANALYZE")
         finally:
             self._configure({})
 
-    def sizes(self) -> dict[str, int]:
-        """Bytes of the full database's tables, with indexes and TOAST, the largest first."""
-        with self.connected(self.full) as connection:
+    def sizes(self, database: str) -> dict[str, int]:
+        """Bytes of a database's tables, with indexes and TOAST, the largest first."""
+        with self.connected(database) as connection:
             rows = connection.execute(
                 "SELECT relname, pg_total_relation_size(oid) FROM pg_class WHERE relkind = 'r' "
                 "AND relnamespace = 'public'::regnamespace ORDER BY 2 DESC"
@@ -115,23 +114,25 @@ class Cluster:
 
 
 @contextmanager
-def cluster() -> Iterator[tuple[Cluster, str]]:
-    """Both databases, still empty, and a token that is good at both."""
+def cluster(*names: str) -> Iterator[tuple[Cluster, str]]:
+    """A database of each name, still empty, and a token that is good at all of them."""
     say("starting a PostgreSQL in a temporary directory")
     with Stack.temporary({}, parts=["postgres"]) as stack:
         token = _token(stack)
-        found = Cluster(stack)
+        found = Cluster(stack, names)
         with found.connected("postgres") as connection:
-            for statement in (
-                "CREATE DATABASE {} TEMPLATE {} OWNER {}",
-                "REVOKE ALL ON DATABASE {} FROM PUBLIC",
-                "GRANT CONNECT ON DATABASE {} TO {}",
-            ):
-                names = (_FULL, PRODOPS_DATABASE, OPS_ROLE)
-                names = (_FULL, WEB_ROLE) if "GRANT" in statement else names
-                identifiers = map(sql.Identifier, names[: statement.count("{}")])
-                connection.execute(sql.SQL(statement).format(*identifiers))  # type: ignore[arg-type]
+            for each in names:
+                _clone(connection, each)
         yield found, token
+
+
+def _clone(connection: psycopg.Connection[Any], name: str) -> None:
+    database, template = sql.Identifier(name), sql.Identifier(PRODOPS_DATABASE)
+    made = sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}")
+    connection.execute(made.format(database, template, sql.Identifier(OPS_ROLE)))
+    connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))
+    granted = sql.SQL("GRANT CONNECT ON DATABASE {} TO {}")
+    connection.execute(granted.format(database, sql.Identifier(WEB_ROLE)))
 
 
 def _token(stack: Stack) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from deployments.bench.growth import rows
-from deployments.bench.growth.amounts import RUN_STFS, Amounts
+from deployments.bench.growth.amounts import Amounts
 
 _LIMIT: Final = "limit=100"
 
@@ -37,8 +37,8 @@ class Places:
     def calls(self) -> list[Call]:
         """Every call, once."""
         last = self.amounts.stfs - 1
-        run, stf = rows.run_of(last), rows.stf_name(last)
-        old_run = rows.run_of(max(0, last - RUN_STFS))
+        run, stf = rows.run_of(self.amounts, last), rows.stf_name(self.amounts, last)
+        old_run = rows.run_of(self.amounts, max(0, last - self.amounts.run_stfs))
         request = self.amounts.requests
         log = self.amounts.logs
         pages = [

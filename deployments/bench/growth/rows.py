@@ -11,7 +11,6 @@ from typing import Final
 from deployments.bench.growth.amounts import (
     DAY_SECONDS,
     REQUESTS_A_DAY,
-    RUN_STFS,
     STFS_A_SECOND,
     TFS_AN_STF,
     Amounts,
@@ -44,11 +43,10 @@ def tables(amounts: Amounts, now: datetime) -> Iterator[Table]:
     """Every table that is filled, in an order that its references allow."""
     yield Table("swf_runs", "run_id, run_number, start_time, end_time", _runs(amounts, now))
     yield Table("swf_run_state", _RUN_STATE, _run_states(amounts, now))
-    yield Table(
-        "fastmon_first_stf", "namespace, run_number, stf_filename", _first_stfs(amounts)
-    )
+    yield Table("fastmon_first_stf", "namespace, run_number, stf_filename", _first_stfs(amounts))
     yield Table("swf_stf_files", _STF, _stfs(amounts, now))
     yield Table("fastmon_inbox", _INBOX, _inbox(amounts, now))
+    yield Table("fastmon_tally", _TALLY, _tally(amounts, now))
     yield Table("swf_fastmon_files", _TF, _tfs(amounts, now))
     yield Table("event", _EVENT, _events(amounts, now))
     yield Table("request", _REQUEST, _requests(amounts, now))
@@ -60,14 +58,15 @@ def tables(amounts: Amounts, now: datetime) -> Iterator[Table]:
     yield Table("swf_workflow_executions", _EXECUTION, _executions(amounts, now))
 
 
-def stf_name(number: int) -> str:
+def stf_name(amounts: Amounts, number: int) -> str:
     """File name of an STF, counted from 0."""
-    return f"swf.{run_of(number)}.{number % RUN_STFS + 1:06d}.stf"
+    place = number % amounts.run_stfs + 1
+    return f"swf.{run_of(amounts, number)}.{place:06d}.stf"
 
 
-def run_of(number: int) -> int:
+def run_of(amounts: Amounts, number: int) -> int:
     """Number of the run of an STF."""
-    return FIRST_RUN + number // RUN_STFS
+    return FIRST_RUN + number // amounts.run_stfs
 
 
 def _stf_at(amounts: Amounts, number: int, now: datetime) -> datetime:
@@ -90,8 +89,8 @@ def _spread(kind: int, number: int) -> str:
 
 def _runs(amounts: Amounts, now: datetime) -> Iterator[str]:
     for run in range(amounts.runs):
-        begin = _stf_at(amounts, run * RUN_STFS, now)
-        end = begin + timedelta(seconds=RUN_STFS / STFS_A_SECOND)
+        begin = _stf_at(amounts, run * amounts.run_stfs, now)
+        end = begin + timedelta(seconds=amounts.run_stfs / STFS_A_SECOND)
         yield f"{run + 1}\t{FIRST_RUN + run}\t{begin}\t{min(end, now)}\n"
 
 
@@ -110,7 +109,7 @@ def _run_states(amounts: Amounts, now: datetime) -> Iterator[str]:
 
 def _first_stfs(amounts: Amounts) -> Iterator[str]:
     for run in range(amounts.runs):
-        yield f"{NAMESPACE}\t{FIRST_RUN + run}\t{stf_name(run * RUN_STFS)}\n"
+        yield f"{NAMESPACE}\t{FIRST_RUN + run}\t{stf_name(amounts, run * amounts.run_stfs)}\n"
 
 
 _STF: Final = (
@@ -125,7 +124,7 @@ _STF_RECORD: Final = json.dumps(
 def _stfs(amounts: Amounts, now: datetime) -> Iterator[str]:
     for number in range(amounts.stfs):
         yield (
-            f"{_spread(1, number)}\t{number // RUN_STFS + 1}\tphysics\t{stf_name(number)}\t"
+            f"{_spread(1, number)}\t{number // amounts.run_stfs + 1}\tphysics\t{stf_name(amounts, number)}\t"
             f"{_STF_BYTES}\t{_stf_at(amounts, number, now)}\tprocessed\t{_STF_RECORD}\t"
             f"run\tphysics\t1000\n"
         )
@@ -141,9 +140,35 @@ def _inbox(amounts: Amounts, now: datetime) -> Iterator[str]:
     for number in range(amounts.stfs):
         at = _stf_at(amounts, number, now)
         yield (
-            f"{NAMESPACE}\t{stf_name(number)}\t{run_of(number)}\tf\t{_STF_BYTES}\t1000\trun\t"
+            f"{NAMESPACE}\t{stf_name(amounts, number)}\t{run_of(amounts, number)}\tf\t{_STF_BYTES}\t1000\trun\t"
             f"physics\tsampled\t{at}\t{at}\t1\n"
         )
+
+
+_TALLY: Final = "namespace, run_number, kind, at, number, volume_bytes, first_at, last_at"
+_BIN_STFS: Final = 5 * STFS_A_SECOND
+
+
+def _tally(amounts: Amounts, now: datetime) -> Iterator[str]:
+    """What triggers would have counted, which are not fired while the rows are copied."""
+    for run in range(amounts.runs):
+        begin = run * amounts.run_stfs
+        end = min(begin + amounts.run_stfs, amounts.stfs)
+        yield from _tallied(amounts, now, "-infinity", range(begin, end))
+        for first in range(begin, end, _BIN_STFS):
+            stfs = range(first, min(first + _BIN_STFS, end))
+            at = _stf_at(amounts, first, now)
+            bin_at = at - timedelta(seconds=at.timestamp() % 5)
+            yield from _tallied(amounts, now, str(bin_at), stfs)
+
+
+def _tallied(amounts: Amounts, now: datetime, at: str, stfs: range) -> Iterator[str]:
+    run = run_of(amounts, stfs[0])
+    times = f"{_stf_at(amounts, stfs[0], now)}\t{_stf_at(amounts, stfs[-1], now)}"
+    tfs = len(stfs) * TFS_AN_STF
+    yield f"{NAMESPACE}\t{run}\tannounced\t{at}\t{len(stfs)}\t0\t{times}\n"
+    yield f"{NAMESPACE}\t{run}\tsampled\t{at}\t{len(stfs)}\t0\t{times}\n"
+    yield f"{NAMESPACE}\t{run}\ttfs\t{at}\t{tfs}\t{tfs * _TF_BYTES}\t{times}\n"
 
 
 _TF: Final = (
@@ -154,7 +179,7 @@ _TF: Final = (
 
 def _tfs(amounts: Amounts, now: datetime) -> Iterator[str]:
     for number in range(amounts.stfs):
-        stf, at, name = _spread(1, number), _stf_at(amounts, number, now), stf_name(number)
+        stf, at, name = _spread(1, number), _stf_at(amounts, number, now), stf_name(amounts, number)
         record = f'{_STF_RECORD[:-1]}, "simulation": true, "created_from": "{name}"}}'
         for tf in range(TFS_AN_STF):
             yield (
@@ -172,8 +197,8 @@ _EVENT: Final = "at, msg_type, namespace, run_id, processed_by, subject, payload
 def _events(amounts: Amounts, now: datetime) -> Iterator[str]:
     for number in range(amounts.stfs - amounts.stfs_with_events, amounts.stfs):
         at = _stf_at(amounts, number, now)
-        run, name = run_of(number), stf_name(number)
-        if number % RUN_STFS == 0:
+        run, name = run_of(amounts, number), stf_name(amounts, number)
+        if number % amounts.run_stfs == 0:
             for kind in ("run_imminent", "start_run"):
                 yield _event(at, kind, run, "daq", name, f'"run_id": "{run}"')
         yield _event(at, "stf_ready", run, "data-agent", name, _ready(run, name))
