@@ -33,7 +33,9 @@ def _compile(element: _Explain, compiler: SQLCompiler, **options: Any) -> str:
 
 def count(session: Session, query: Select[Any]) -> int:
     """How many rows a query finds; above `MOST_COUNTED`, as PostgreSQL's statistics have it."""
-    one = query.order_by(None).with_only_columns(literal_column("1"), maintain_column_froms=True)
+    one: Select[Any] = query.order_by(None).with_only_columns(
+        literal_column("1"), maintain_column_froms=True
+    )
     bounded = one.limit(MOST_COUNTED + 1).subquery()
     number = session.scalar(select(func.count()).select_from(bounded)) or 0
     if number <= MOST_COUNTED:

@@ -142,6 +142,7 @@ class PrunedRun(Base):
 
     run_number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     pruned_at: Mapped[datetime] = mapped_column(AwareTime)
+    is_empty: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
 class SamplerLease(Base):

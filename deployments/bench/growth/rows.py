@@ -123,9 +123,10 @@ _STF_RECORD: Final = json.dumps(
 
 def _stfs(amounts: Amounts, now: datetime) -> Iterator[str]:
     for number in range(amounts.stfs):
+        run, name = number // amounts.run_stfs + 1, stf_name(amounts, number)
         yield (
-            f"{_spread(1, number)}\t{number // amounts.run_stfs + 1}\tphysics\t{stf_name(amounts, number)}\t"
-            f"{_STF_BYTES}\t{_stf_at(amounts, number, now)}\tprocessed\t{_STF_RECORD}\t"
+            f"{_spread(1, number)}\t{run}\tphysics\t{name}\t{_STF_BYTES}\t"
+            f"{_stf_at(amounts, number, now)}\tprocessed\t{_STF_RECORD}\t"
             f"run\tphysics\t1000\n"
         )
 
@@ -138,9 +139,9 @@ _INBOX: Final = (
 
 def _inbox(amounts: Amounts, now: datetime) -> Iterator[str]:
     for number in range(amounts.stfs):
-        at = _stf_at(amounts, number, now)
+        at, run = _stf_at(amounts, number, now), run_of(amounts, number)
         yield (
-            f"{NAMESPACE}\t{stf_name(amounts, number)}\t{run_of(amounts, number)}\tf\t{_STF_BYTES}\t1000\trun\t"
+            f"{NAMESPACE}\t{stf_name(amounts, number)}\t{run}\tf\t{_STF_BYTES}\t1000\trun\t"
             f"physics\tsampled\t{at}\t{at}\t1\n"
         )
 
@@ -200,15 +201,25 @@ def _events(amounts: Amounts, now: datetime) -> Iterator[str]:
         run, name = run_of(amounts, number), stf_name(amounts, number)
         if number % amounts.run_stfs == 0:
             for kind in ("run_imminent", "start_run"):
-                yield _event(at, kind, run, "daq", name, f'"run_id": "{run}"')
-        yield _event(at, "stf_ready", run, "data-agent", name, _ready(run, name))
+                about = f'"run_id": "{run}"'
+                yield _event(at, kind, run=run, by="daq", subject=name, body=about)
+        ready = _ready(run, name)
+        yield _event(at, "stf_ready", run=run, by="data-agent", subject=name, body=ready)
         for tf in range(TFS_AN_STF):
             body = _registered(run, name, tf, at)
-            yield _event(at, "tf_file_registered", run, AGENT, name, body, "1")
+            yield _event(
+                at,
+                "tf_file_registered",
+                run=run,
+                by=AGENT,
+                subject=name,
+                body=body,
+                request_id="1",
+            )
 
 
 def _event(
-    at: datetime, kind: str, run: int, by: str, subject: str, body: str, request_id: str = _NULL
+    at: datetime, kind: str, *, run: int, by: str, subject: str, body: str, request_id: str = _NULL
 ) -> str:
     payload = (
         f'{{"msg_type": "{kind}", "namespace": "{NAMESPACE}", {body}, "sender": "{by}", '

@@ -19,6 +19,7 @@ _INDEXES = {
     "request_finished_at_idx": ("request", ["finished_at"], "finished_at IS NOT NULL"),
     # Else the deletion of a request would read all others, for those that name it.
     "request_successor_id_idx": ("request", ["successor_id"], "successor_id IS NOT NULL"),
+    "swf_stf_workflows_created_at_idx": ("swf_stf_workflows", ["created_at"], None),
     "swf_stf_files_status_idx": (
         "swf_stf_files",
         ["status", "created_at", "file_id"],
@@ -140,6 +141,7 @@ def upgrade() -> None:
         "fastmon_pruned_run",
         sa.Column("run_number", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("pruned_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("is_empty", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.PrimaryKeyConstraint("run_number", name=op.f("fastmon_pruned_run_pkey")),
     )
     for table in ("fastmon_tally", "fastmon_pruned_run"):
