@@ -1,6 +1,6 @@
 """How many rows a query finds: counted up to a bound, and estimated beyond.
 
-To count ten million rows takes seconds, and nobody reads the last digits.
+To count ten million rows takes seconds, and to count ten thousand as long as to read a page.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement
 
-MOST_COUNTED: Final = 10_000
+MOST_COUNTED: Final = 1000
 """More rows than these are not counted."""
 
 

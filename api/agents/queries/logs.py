@@ -21,7 +21,7 @@ Instance = tuple[str, str]
 """The names of an application and of its instance."""
 
 _LOGS: Final = table_of(AppLog)
-MOST_COUNTED: Final = 10_000
+MOST_COUNTED: Final = 2000
 """Of so many records the levels are counted."""
 _RECENT: Final = 5
 

@@ -156,7 +156,7 @@ _REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
 async def summarize(request: Request, _caller: Reader) -> Summary:
     """Of each instance of each application: its records by level, and its newest five errors.
 
-    Counted are the newest 10,000 records of all.
+    Counted are the newest 2,000 records of all.
     """
     counts = await read(request, logs.count_by_level)
     errors = await read(request, logs.recent_errors)

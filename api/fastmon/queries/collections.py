@@ -31,7 +31,8 @@ _TFS: Final = table_of(FastmonFile)
 
 
 def _run_id(number: int) -> ScalarSelect[int]:
-    return select(_RUNS.c.run_id).where(_RUNS.c.run_number == number).scalar_subquery()
+    run = _RUNS.alias("wanted_run")  # another than the one that the list joins
+    return select(run.c.run_id).where(run.c.run_number == number).scalar_subquery()
 
 
 def _stf_of_run(_column: Any, number: int) -> ColumnElement[bool]:
@@ -41,8 +42,9 @@ def _stf_of_run(_column: Any, number: int) -> ColumnElement[bool]:
 
 def _tf_of_run(_column: Any, number: int) -> ColumnElement[bool]:
     """That a TF is of the run; none is older than the run's first STF, where the reading begins."""
-    first = select(_STFS.c.created_at).where(_STFS.c.run_id == _run_id(number))
-    began = first.order_by(_STFS.c.created_at).limit(1).correlate(None).scalar_subquery()
+    stf = _STFS.alias("first_stf")
+    first = select(stf.c.created_at).where(stf.c.run_id == _run_id(number))
+    began = first.order_by(stf.c.created_at).limit(1).scalar_subquery()
     return and_(_stf_of_run(_column, number), _TFS.c.created_at >= began)
 
 

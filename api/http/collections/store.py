@@ -57,7 +57,7 @@ def _unguarded(_session: Session, _which: ColumnElement[bool]) -> None:
 
 
 class Filter(NamedTuple):
-    """A query parameter: the column whose values it has, what it means, and the condition of both."""
+    """A query parameter: the column of its values, what it means, and their condition."""
 
     column: ColumnElement[Any]
     meaning: str

@@ -42,22 +42,21 @@ _WHILE_FILLING: Final = {
 
 
 @dataclass(frozen=True)
-class Cluster:
-    """A PostgreSQL with a database of each name."""
+class Access:
+    """The superuser's way into a PostgreSQL of this machine."""
 
-    stack: Stack
-    databases: tuple[str, ...]
+    port: int
+    passfile: Path
 
     @contextmanager
     def connected(self, database: str) -> Iterator[psycopg.Connection[Any]]:
         """A connection of the superuser, each statement a transaction."""
-        passfile = Credentials(self.stack.layout.secrets).superuser
         with psycopg.connect(
             host="127.0.0.1",
-            port=self.stack.settings.database.port,
+            port=self.port,
             user=SUPERUSER,
             dbname=database,
-            passfile=str(passfile),
+            passfile=str(self.passfile),
             autocommit=True,
         ) as connection:
             yield connection
@@ -83,6 +82,20 @@ class Cluster:
                 copy.write("".join(block))
             return cursor.rowcount
 
+
+@dataclass(frozen=True)
+class Cluster:
+    """A PostgreSQL with a database of each name."""
+
+    stack: Stack
+    databases: tuple[str, ...]
+
+    @property
+    def access(self) -> Access:
+        """The superuser's way in."""
+        passfile = Credentials(self.stack.layout.secrets).superuser
+        return Access(self.stack.settings.database.port, passfile)
+
     @contextmanager
     def filling(self) -> Iterator[None]:
         """Let the server be quick at filling, and then what it is otherwise; vacuumed, analysed."""
@@ -90,14 +103,14 @@ class Cluster:
         try:
             yield
             for each in self.databases:
-                with self.connected(each) as connection:
+                with self.access.connected(each) as connection:
                     connection.execute("VACUUM ANALYZE")
         finally:
             self._configure({})
 
     def sizes(self, database: str) -> dict[str, int]:
         """Bytes of a database's tables, with indexes and TOAST, the largest first."""
-        with self.connected(database) as connection:
+        with self.access.connected(database) as connection:
             rows = connection.execute(
                 "SELECT relname, pg_total_relation_size(oid) FROM pg_class WHERE relkind = 'r' "
                 "AND relnamespace = 'public'::regnamespace ORDER BY 2 DESC"
@@ -105,7 +118,7 @@ class Cluster:
             return {name: size for name, size in rows if size}
 
     def _configure(self, wanted: dict[str, str]) -> None:
-        with self.connected("postgres") as connection:
+        with self.access.connected("postgres") as connection:
             connection.execute("ALTER SYSTEM RESET ALL")
             for name, value in wanted.items():
                 setting = sql.SQL("ALTER SYSTEM SET {} = {}")
@@ -120,7 +133,7 @@ def cluster(*names: str) -> Iterator[tuple[Cluster, str]]:
     with Stack.temporary({}, parts=["postgres"]) as stack:
         token = _token(stack)
         found = Cluster(stack, names)
-        with found.connected("postgres") as connection:
+        with found.access.connected("postgres") as connection:
             for each in names:
                 _clone(connection, each)
         yield found, token

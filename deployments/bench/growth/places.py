@@ -9,6 +9,8 @@ from typing import Any, Final
 from deployments.bench.growth import rows
 from deployments.bench.growth.amounts import Amounts
 
+SEARCH: Final = "/logs/?text=STF%204711%20"
+"""The call that looks for a text in log records."""
 _LIMIT: Final = "limit=100"
 
 
@@ -47,7 +49,7 @@ class Places:
             "/requests/", "/requests/?action=submit_task", "/requests/?state=failed",
             "/requests/?subject=subject-1", f"/requests/{request}/",
             "/logs/", "/logs/?level=ERROR", "/logs/?part=worker", f"/logs/?request={log // 20}",
-            "/logs/?text=STF%204711%20", "/system/", "/workflows/",
+            SEARCH, "/system/", "/workflows/",
             "/workflows/stf_datataking-bench-000001/", "/pcs/tasks/", "/pcs/catalog/",
             "/pcs/reports/", "/pcs/dids/", "/notifications/", "/notifications/?outcome=failed",
             "/panda/jobs/1/log/", "/me/", "/access/",
