@@ -178,7 +178,7 @@ class Feed:
                         async with await event_table.connect() as connection:
                             oldest = await event_table.oldest_id(connection) if is_first else 0
                             frames = await event_table.read(connection, after, until)
-                if oldest > after + 1:
+                if after and oldest > after + 1:  # who names 0 wants what is kept
                     yield events_pruned(after, oldest)
             is_first = False
             if chunk := join(wanted, frames):

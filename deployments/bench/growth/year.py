@@ -16,7 +16,14 @@ import httpx
 from deployments.bench.common.figures import Report, at_most, columns, percentile
 from deployments.bench.common.stack import BenchBroken, say
 from deployments.bench.growth import rows
-from deployments.bench.growth.amounts import Amounts
+from deployments.bench.growth.amounts import (
+    DAY_SECONDS,
+    EVENTS_AN_STF,
+    REQUESTS_A_DAY,
+    STFS_A_SECOND,
+    TFS_AN_STF,
+    Amounts,
+)
 from deployments.bench.growth.databases import Access, Cluster, cluster, web_tier
 from deployments.bench.growth.places import SEARCH, Call, Places
 from flows.common.database import now
@@ -74,6 +81,25 @@ def _fill(found: Cluster, amounts: dict[str, Amounts], report: Report) -> None:
         for name, number in numbers.items()
     ]
     report.note(columns(("table", "rows", "MiB", "bytes a row"), lines))
+    report.note(_growth({name: sizes[name] / numbers[name] for name in numbers}))
+
+
+def _growth(row_bytes: dict[str, float]) -> str:
+    """What a day brings at the rates of `amounts`, in rows and in bytes."""
+    stfs = STFS_A_SECOND * DAY_SECONDS
+    rows_a_day = {
+        "event": stfs * EVENTS_AN_STF,
+        "swf_fastmon_files": stfs * TFS_AN_STF,
+        "swf_stf_files": stfs,
+        "fastmon_inbox": stfs,
+        "request": REQUESTS_A_DAY,
+    }
+    lines = [
+        (name, f"{number:,}", f"{number * row_bytes[name] / _MIB:,.1f}")
+        for name, number in rows_a_day.items()
+    ]
+    head = f"A day of {STFS_A_SECOND} STF/s and {REQUESTS_A_DAY} requests brings:"
+    return f"{head}\n{columns(('table', 'rows', 'MiB'), lines)}"
 
 
 def _copy(
