@@ -218,3 +218,115 @@ def test_a_server_of_apprise_s_that_renders_markdown_gets_foreign_text_as_code(s
     assert said.count("bold") == 7
     assert not any(each in outside for each in ("evil", "bold", "](", "_i_", "~~", "#", "&lt;"))
     assert "https://m.example.org/pcs/tasks/x/" in outside
+
+
+def test_a_mail_goes_through_no_other_kind_of_channel(send):
+    with relay() as mails:
+        url = f"mailto://127.0.0.1:{mails.port}?from=a@example.org&to=b@example.org&mode=insecure"
+        wanted = Order(
+            kind="apprise", url=url, title="t", plain="t\nx", markdown="t\nx", key="k",
+            is_local_allowed=True,
+        )  # fmt: skip
+        with pytest.raises(ChannelRefused, match="mail://HOST:PORT"):
+            send(wanted)
+    assert mails.mails == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "url"),
+    [
+        ("mattermost", "http://127.0.0.1:{}/hooks/aaaaaaaaaaaaaaaaaaaaaaaaaa?channel=a,b"),
+        pytest.param("apprise", "json://127.0.0.1:{0}/200,json://127.0.0.1:{0}/503",
+                     marks=pytest.mark.slow),
+    ],
+)  # fmt: skip
+def test_a_url_of_several_recipients_is_refused_as_one_that_fails_would_double_the_rest(
+    sink, send, kind, url
+):
+    before = list(sink.paths)
+    with pytest.raises(ChannelRefused, match="names 2 recipients"):
+        send(order(sink, "", kind=kind, url=url.format(sink.port)))
+    assert sink.paths == before
+
+
+def test_apprise_asks_once_and_takes_no_failure_for_a_message_that_was_sent(sink, send):
+    with pytest.raises(ChannelUnavailable, match="answers 503"):
+        send(order(sink, "503?retry=3&optional=yes&overflow=split", plain=f"t\n{'x ' * 20_000}"))
+    assert sink.paths[-2:].count("/503") == 1
+
+
+HOSTILE = "**bold** [click](//evil.example/x) www.evil.example _i_ ~~s~~ # h `code` &lt;b> | a |"
+
+
+@pytest.mark.parametrize("form", ["text", pytest.param("html", marks=pytest.mark.slow)])
+def test_a_server_of_apprise_s_that_renders_markdown_gets_foreign_text_as_code(sink, send, form):
+    body = dict.fromkeys(("requester", "owner", "campaign", "step", "reason"), HOSTILE)
+    told = Told(
+        name="submit_task", outcome="failed", subject=HOSTILE, title=f"submit_task {HOSTILE}",
+        body=body | {"text": "failed", "links": [{"text": "task", "href": "/pcs/tasks/x/"}]},
+    )  # fmt: skip
+    message = texts.message_of(told, base_url="https://m.example.org")
+    url = f"mmost://127.0.0.1:{sink.port}/aaaaaaaaaaaaaaaaaaaaaaaaaa?format={form}"
+    send(order(sink, "", url=url, plain=message.plain, markdown=message.quoted))
+    said = sink.bodies[-1]["text"]
+    mark, end = ("`", "`") if form == "text" else ("<code>", "</code>")
+    outside = "".join(each.rpartition(end)[2] for each in said.split(mark)[:: 2 - (form != "text")])
+    assert "evil" in said
+    assert not any(each in outside for each in ("evil", "**", "](", "_i_", "~~", "#", "&lt;"))
+    assert "https://m.example.org/pcs/tasks/x/" in outside
+
+
+def test_a_mail_goes_through_no_other_kind_of_channel(send):
+    with relay() as mails:
+        url = f"mailto://127.0.0.1:{mails.port}?from=a@example.org&to=b@example.org&mode=insecure"
+        wanted = Order(
+            kind="apprise", url=url, title="t", plain="t\nx", markdown="t\nx", key="k",
+            is_local_allowed=True,
+        )  # fmt: skip
+        with pytest.raises(ChannelRefused, match="mail://HOST:PORT"):
+            send(wanted)
+    assert mails.mails == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "url"),
+    [
+        ("mattermost", "http://127.0.0.1:{}/hooks/aaaaaaaaaaaaaaaaaaaaaaaaaa?channel=a,b"),
+        pytest.param("apprise", "json://127.0.0.1:{0}/200,json://127.0.0.1:{0}/503",
+                     marks=pytest.mark.slow),
+    ],
+)  # fmt: skip
+def test_a_url_of_several_recipients_is_refused_as_one_that_fails_would_double_the_rest(
+    sink, send, kind, url
+):
+    before = list(sink.paths)
+    with pytest.raises(ChannelRefused, match="names 2 recipients"):
+        send(order(sink, "", kind=kind, url=url.format(sink.port)))
+    assert sink.paths == before
+
+
+def test_apprise_asks_once_and_takes_no_failure_for_a_message_that_was_sent(sink, send):
+    with pytest.raises(ChannelUnavailable, match="answers 503"):
+        send(order(sink, "503?retry=3&optional=yes&overflow=split", plain=f"t\n{'x ' * 20_000}"))
+    assert sink.paths[-2:].count("/503") == 1
+
+
+HOSTILE = "**bold** [click](//evil.example/x) www.evil.example _i_ ~~s~~ # h `code` &lt;b> | a |"
+
+
+@pytest.mark.parametrize("form", ["text", pytest.param("html", marks=pytest.mark.slow)])
+def test_a_server_of_apprise_s_that_renders_markdown_gets_foreign_text_as_code(sink, send, form):
+    body = dict.fromkeys(("requester", "owner", "campaign", "step", "reason"), HOSTILE)
+    told = Told(
+        name="submit_task", outcome="failed", subject=HOSTILE, title=f"submit_task {HOSTILE}",
+        body=body | {"text": "failed", "links": [{"text": "task", "href": "/pcs/tasks/x/"}]},
+    )  # fmt: skip
+    message = texts.message_of(told, base_url="https://m.example.org")
+    url = f"mmost://127.0.0.1:{sink.port}/aaaaaaaaaaaaaaaaaaaaaaaaaa?format={form}"
+    send(order(sink, "", url=url, plain=message.plain, markdown=message.quoted))
+    said = sink.bodies[-1]["text"]
+    mark, end = ("`", "`") if form == "text" else ("<code>", "</code>")
+    outside = "".join(each.rpartition(end)[2] for each in said.split(mark)[:: 2 - (form != "text")])
+    assert "evil" in said
+    assert not any(each in outside for each in ("evil", "**", "](", "_i_", "~~", "#", "&lt;"))
+    assert "https://m.example.org/pcs/tasks/x/" in outside

@@ -121,14 +121,16 @@ def test_of_events_the_newest_are_kept_whatever_their_age(database):
 # ------------------------------------------------------------------ requests
 
 _REQUESTS = text("""
-    INSERT INTO request (action, parameters, requested_by, source, state, finished_at)
-    SELECT state, '{}', 'me', 'rest', state, CASE WHEN state <> 'queued' THEN :at END
+    INSERT INTO request
+        (action, parameters, requested_by, source, state, created_at, finished_at)
+    SELECT state, '{}', 'me', 'rest', state, :at, CASE WHEN state <> 'queued' THEN :at END
     FROM unnest(ARRAY['completed', 'failed', 'cancelled', 'unknown', 'queued']) AS state
     RETURNING id
 """)
 _ATTEMPT = text("""
-    INSERT INTO submission_attempt (task_name, panda_name, owner, request_id, state)
-    VALUES ('t', 'p', 'o', :request_id, :state)
+    INSERT INTO submission_attempt
+        (task_name, panda_name, owner, request_id, state, created_at, updated_at)
+    VALUES ('t', 'p', 'o', :request_id, :state, now(), now())
 """)
 
 
@@ -164,23 +166,32 @@ def test_a_request_whose_attempt_is_open_stays_and_attempts_always_do(database, 
 # ------------------------------------------------------------------ data-taking runs
 
 
-def sampled_run_of(database: Database, run: int, *, stfs: int = 3, age_days: float = 0.0) -> None:
+def sampled_run_of(database: Database, run: int, *, stfs: int = 3, age_days: int = 0) -> None:
     """A run that was taken in and sampled whole, so long ago."""
     take_in(database.ops_engine, messages_of(run, stfs))
-    sample(database.ops_engine, "epic")
-    values = {"run": run, "days": age_days}
+    sample(database.ops_engine)
+    make_old(database, run, age_days)
+
+
+def make_old(database: Database, run: int, age_days: int) -> None:
     with transaction(database.ops_engine) as session:
         for statement in _MAKE_OLD:
-            session.execute(text(statement), values)
+            session.execute(text(statement), {"run": run, "days": age_days})
 
 
 _MAKE_OLD = (
-    "UPDATE swf_runs SET start_time = now() - make_interval(days => :days), end_time = NULL "
-    "WHERE run_number = :run",
-    "UPDATE swf_stf_files SET created_at = now() - make_interval(days => :days) WHERE run_id IN "
-    "(SELECT run_id FROM swf_runs WHERE run_number = :run)",
-    "UPDATE fastmon_tally SET last_at = now() - make_interval(days => :days) "
-    "WHERE run_number = :run",
+    (
+        "UPDATE swf_runs SET start_time = now() - make_interval(days => :days), end_time = NULL "
+        "WHERE run_number = :run"
+    ),
+    (
+        "UPDATE swf_stf_files SET created_at = now() - make_interval(days => :days) WHERE run_id IN "
+        "(SELECT run_id FROM swf_runs WHERE run_number = :run)"
+    ),
+    (
+        "UPDATE fastmon_tally SET last_at = now() - make_interval(days => :days) "
+        "WHERE run_number = :run"
+    ),
 )
 
 
@@ -224,7 +235,9 @@ def test_beyond_so_many_tf_files_the_oldest_runs_go_and_never_the_newest(databas
 
 def test_a_run_with_an_stf_that_waits_is_kept(database):
     sampled_run_of(database, 101, age_days=60)
-    take_in(database.ops_engine, [{**messages_of(101, 4)[-2], "filename": "late.stf"}])
+    announced = next(each for each in messages_of(101, 1) if each["msg_type"] == "stf_ready")
+    take_in(database.ops_engine, [{**announced, "filename": "late.stf"}])
+    make_old(database, 101, 60)
     assert mark(database) == 0
 
 
