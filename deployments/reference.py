@@ -110,8 +110,8 @@ def _retention_page() -> str:
     going = {name: each for name, each in TABLES.items() if isinstance(each, Until)}
     staying = {name: each for name, each in TABLES.items() if isinstance(each, Kept)}
     lines = [
-        "What `prune_history` deletes of each table, and why the rest stays. Where two settings are",
-        "named, a row goes by whichever is reached first.",
+        "What `prune_history` deletes of each table, and why the rest stays. Where two settings",
+        "are named, a row goes by whichever is reached first.",
         "",
         *table(
             ("Table", "Its rows go by"),

@@ -185,8 +185,8 @@ _MAKE_OLD = (
         "WHERE run_number = :run"
     ),
     (
-        "UPDATE swf_stf_files SET created_at = now() - make_interval(days => :days) WHERE run_id IN "
-        "(SELECT run_id FROM swf_runs WHERE run_number = :run)"
+        "UPDATE swf_stf_files SET created_at = now() - make_interval(days => :days) "
+        "WHERE run_id IN (SELECT run_id FROM swf_runs WHERE run_number = :run)"
     ),
     (
         "UPDATE fastmon_tally SET last_at = now() - make_interval(days => :days) "
