@@ -68,7 +68,11 @@ def sampling_runs(session: Session, namespace: str | None) -> list[Request]:
     """The sampling requests, those that are open first; each is a flow run in Prefect."""
     query = select(Request).where(Request.action == SAMPLE_STFS.name)
     if namespace is not None:
-        query = query.where(Request.parameters["namespace"].astext == namespace)
+        # By its subject too, which an index has: the requests of years are not read.
+        query = query.where(
+            Request.parameters["namespace"].astext == namespace,
+            Request.subject == namespace if namespace else Request.subject.is_(None),
+        )
     query = query.order_by(Request.id.desc()).limit(SAMPLING_SHOWN)
     going = session.scalars(query.where(Request.state.in_(OPEN))).all()
     ended = session.scalars(query.where(Request.state.not_in(OPEN))).all()
