@@ -34,6 +34,7 @@ from deployments.stack.temporary import only_settings, temporary_settings
 from flows.common import actions
 from flows.common.callers import Caller
 from flows.common.settings import GROUPS, names_of, settings
+from flows.housekeeping.domain import TABLES, Kept, Until
 
 ROOT: Final = Path(__file__).parent.parent
 _NOWHERE: Final = "postgresql+psycopg://nobody@127.0.0.1:1/prodops"
@@ -65,6 +66,7 @@ def pages() -> dict[str, str]:
         "docs/reference/messages.md": messages_page.text(),
         "docs/reference/mcp.md": tools_page.text(),
         "docs/reference/blocks.md": blocks_page.text(),
+        "docs/reference/retention.md": _retention_page(),
         "deployments/prefect.yaml": catalogue.prefect_yaml(),
     }
 
@@ -102,6 +104,29 @@ def _env_example() -> str:
             quoted = value if _PLAIN.fullmatch(value) else f"'{value}'"
             lines += ["", f"# {info.description}", f"#{names_of(group, field)[0]}={quoted}"]
     return "\n".join(lines) + "\n"
+
+
+def _retention_page() -> str:
+    going = {name: each for name, each in TABLES.items() if isinstance(each, Until)}
+    staying = {name: each for name, each in TABLES.items() if isinstance(each, Kept)}
+    lines = [
+        "What `prune_history` deletes of each table, and why the rest stays. Where two settings",
+        "are named, a row goes by whichever is reached first.",
+        "",
+        *table(
+            ("Table", "Its rows go by"),
+            [
+                (f"`{name}`", ", ".join(f"`{setting}`" for setting in each.settings))
+                for name, each in sorted(going.items())
+            ],
+        ),
+        "",
+        *table(
+            ("Table", "Its rows stay, for it holds"),
+            [(f"`{name}`", each.reason) for name, each in sorted(staying.items())],
+        ),
+    ]
+    return page("What is kept", lines)
 
 
 def _settings_page() -> str:

@@ -43,6 +43,12 @@ async def last_id(connection: psycopg.AsyncConnection[Any]) -> int:
     return int(row[0]) if row else 0
 
 
+async def oldest_id(connection: psycopg.AsyncConnection[Any]) -> int:
+    """Id of the oldest event that is kept; 0 where there is none."""
+    row = await (await connection.execute("SELECT coalesce(min(id), 0) FROM event")).fetchone()
+    return int(row[0]) if row else 0
+
+
 async def read(connection: psycopg.AsyncConnection[Any], after: int, until: int) -> list[Frame]:
     """The first events after one id up to another, as many as a reading's bytes allow."""
     frames: list[Frame] = []

@@ -34,11 +34,16 @@ class Heartbeat(BaseModel):
 class PositionUnknown(BaseModel):
     """After `connected`, where the last event that the client names is not known.
 
-    At any time, where the event table was set back. What follows is new.
+    At any time, where the event table was set back: what follows is new. Where some of the events
+    after the one that the client names were pruned, before what is still kept of them.
     """
 
     reason: str = Field(description="Why, for people.", examples=["event 99 is not known here"])
-    last_event_id: int = Field(description="Id of the newest event.", examples=[42])
+    last_event_id: int = Field(
+        description="Id of the event that what follows comes after: of the newest, or of the last "
+        "that was pruned.",
+        examples=[42],
+    )
 
 
 @dataclass(frozen=True)
@@ -134,6 +139,15 @@ def position_unknown(asked: str, newest: int) -> bytes:
         "back, or that is no event's id. What follows is new; what was before is in the lists."
     )
     return _control(POSITION_UNKNOWN, PositionUnknown(reason=reason, last_event_id=newest))
+
+
+def events_pruned(after: int, oldest: int) -> bytes:
+    """The frame for who names an event after which some are no longer kept, up to the oldest."""
+    reason = (
+        f"events {after + 1} to {oldest - 1} are no longer kept: what follows begins with event "
+        f"{oldest}; what was before is in the lists, as far as they are kept."
+    )
+    return _control(POSITION_UNKNOWN, PositionUnknown(reason=reason, last_event_id=oldest - 1))
 
 
 def _control(event: str, data: BaseModel) -> bytes:

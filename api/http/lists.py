@@ -14,13 +14,14 @@ from typing import Any, Final, Generic, TypeVar
 
 from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, Field, TypeAdapter
 from pydantic_core import PydanticCustomError
 from sqlalchemy import Engine
 
 from api.http import fields
 from api.http.collections import store
 from api.http.collections.store import Collection, Record, Values
+from api.http.counts import MOST_COUNTED
 from api.http.errors import Rejection
 from api.http.links import page_link
 from flows.common.database import transaction
@@ -37,7 +38,7 @@ View = TypeVar("View", bound=BaseModel)
 class Page(BaseModel, Generic[View]):
     """A page of a list that was asked for with `limit`."""
 
-    count: int
+    count: int = Field(description=f"How many rows there are; above {MOST_COUNTED:,}, an estimate.")
     next: str | None
     previous: str | None
     results: list[View]
@@ -155,13 +156,14 @@ def _page(
 ) -> dict[str, Any]:
     with transaction(request.app.state.engine) as session:
         count = store.count(session, collection, wanted)
-        rows = store.page(session, collection, wanted, limit=limit, offset=offset)
-    after = offset + limit
+        # One more shows whether there is a next page: the count may be an estimate.
+        rows = store.page(session, collection, wanted, limit=limit + 1, offset=offset)
+    has_next = len(rows) > limit
     return {
         "count": count,
-        "next": page_link(request, limit=limit, offset=after) if after < count else None,
+        "next": page_link(request, limit=limit, offset=offset + limit) if has_next else None,
         "previous": page_link(request, limit=limit, offset=offset - limit) if offset else None,
-        "results": rows,
+        "results": rows[:limit],
     }
 
 

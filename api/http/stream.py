@@ -16,7 +16,16 @@ import psycopg
 import structlog
 
 from api.http import event_table
-from api.http.frames import Frame, Wanted, connected, event_id, heartbeat, join, position_unknown
+from api.http.frames import (
+    Frame,
+    Wanted,
+    connected,
+    event_id,
+    events_pruned,
+    heartbeat,
+    join,
+    position_unknown,
+)
 from api.http.listeners import READ_BYTES, Client, Recent, Start
 from flows.common import events
 from flows.common.callers import Proof
@@ -156,14 +165,22 @@ class Feed:
             self._groups.pop(client.wanted, None)
 
     async def _missed(self, wanted: Wanted, after: int, until: int) -> AsyncIterator[bytes]:
-        """The events after one id up to another, from memory or else from the table."""
+        """The events after one id up to another, from memory or else from the table.
+
+        Where the first of them are no longer kept, it begins with a frame that says so.
+        """
+        is_first = True
         while after < until:
             frames: Sequence[Frame] | None = self._recent.between(after, until)
             if frames is None:
                 async with self._replays:
                     with translated():
                         async with await event_table.connect() as connection:
+                            oldest = await event_table.oldest_id(connection) if is_first else 0
                             frames = await event_table.read(connection, after, until)
+                if after and oldest > after + 1:  # who names 0 wants what is kept
+                    yield events_pruned(after, oldest)
+            is_first = False
             if chunk := join(wanted, frames):
                 yield chunk
             after = frames[-1].id if frames else until

@@ -31,7 +31,7 @@ from flows.agents.models import AppLog
 
 MOST_SCANNED: Final = 100_000
 """In so many records a text is looked for at a time."""
-MOST_COUNTED: Final = 100_000
+MOST_COUNTED: Final = 2000
 """Of so many records the levels are counted."""
 _ESCAPE: Final = "\\"
 _KEY: Final = tuple_(AppLog.timestamp, AppLog.id)

@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Select, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, func, or_, select, union_all
+from sqlalchemy.orm import Session, aliased
 
+from api.http import counts
 from api.requests.domain import Load, Surroundings, Wait, wait_of
 from flows.common import standing
 from flows.common.capacity import begun_lately
@@ -63,9 +64,12 @@ BEGIN: Final = Place(2**63 - 1, is_open=True)
 def page(session: Session, wanted: Filter, limit: int, offset: int) -> tuple[int, list[Request]]:
     """How many match, and so many of them from an offset on: open ones first, then by age."""
     query = matching(wanted)
-    count = session.scalar(select(func.count()).select_from(query.order_by(None).subquery()))
-    in_order = query.order_by(None).order_by(_IS_OPEN.desc(), Request.id.desc())
-    return count or 0, list(session.scalars(in_order.limit(limit).offset(offset)))
+    # Two parts, each along an index: to sort all of the table by what is open would read it whole.
+    parts = (query.where(each).limit(limit + offset).subquery() for each in (_IS_OPEN, ~_IS_OPEN))
+    row = aliased(Request, union_all(*(select(each) for each in parts)).subquery())
+    in_order = select(row).order_by(row.state.in_(OPEN).desc(), row.id.desc())
+    found = session.scalars(in_order.limit(limit).offset(offset))
+    return counts.count(session, query), list(found)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,8 +88,7 @@ class Past:
 def past(session: Session, wanted: Past, *, limit: int, offset: int) -> tuple[int, list[Request]]:
     """How many match, and so many of them from an offset on, newest first."""
     query = _past(wanted)
-    count = session.scalar(select(func.count()).select_from(query.order_by(None).subquery()))
-    return count or 0, list(session.scalars(query.limit(limit).offset(offset)))
+    return counts.count(session, query), list(session.scalars(query.limit(limit).offset(offset)))
 
 
 def past_counts(session: Session, wanted: Past) -> list[tuple[str, str, int]]:

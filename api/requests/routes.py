@@ -100,12 +100,12 @@ def list_requests(
         is_open=open,
     )
     with session_of(request) as session:
-        count, rows = queries.page(session, wanted, limit, offset)
-        shown = views(session, rows, settings_of(request))
-    after = offset + limit
+        # One more shows whether there is a next page: the count may be an estimate.
+        count, rows = queries.page(session, wanted, limit + 1, offset)
+        shown = views(session, rows[:limit], settings_of(request))
     return RequestPage(
         count=count,
-        next=page_link(request, limit=limit, offset=after) if after < count else None,
+        next=page_link(request, limit=limit, offset=offset + limit) if len(rows) > limit else None,
         previous=page_link(request, limit=limit, offset=offset - limit) if offset else None,
         results=shown,
     )

@@ -212,11 +212,27 @@ def mcp(
     _show("mcp", as_json=as_json, calls=runs)
 
 
+@app.command()
+def year(
+    *,
+    as_json: AsJson = False,
+    scale: Annotated[
+        float | None, typer.Option(min=0.0001, max=2, help="Share of the rows of the defaults.")
+    ] = None,
+    rounds: Annotated[int | None, typer.Option(min=1, help="Calls of each page and list.")] = None,
+) -> None:
+    """Open pages and take in, with the rows that the defaults keep, and with none.
+
+    It takes half an hour and 20 GB of disk. `bench all` leaves it out.
+    """
+    _show("year", as_json=as_json, scale=scale, rounds=rounds)
+
+
 @app.command("all")
 def everything(*, as_json: AsJson = False) -> None:
     """Run every bench that is short, one by one; with --json, a line for each at the end.
 
-    Chaos, abuse, outage and hosts are left out.
+    Chaos, abuse, outage, hosts and year are left out.
     """
     reports = [_show(name, as_json=False) for name in _MODULES if name not in _BY_NAME_ONLY]
     if as_json:
@@ -241,9 +257,10 @@ _MODULES: Final = {
     "abuse": "abuse.bench",
     "outage": "outage.bench",
     "hosts": "hosts.bench",
+    "year": "growth.year",
 }
 """The module of each bench below `deployments.bench`, in the order of `bench all`."""
-_BY_NAME_ONLY: Final = frozenset({"chaos", "abuse", "outage", "hosts"})
+_BY_NAME_ONLY: Final = frozenset({"chaos", "abuse", "outage", "hosts", "year"})
 """Those that take too long for `bench all`."""
 
 

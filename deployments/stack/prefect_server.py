@@ -32,6 +32,8 @@ _FIXED: Mapping[str, str] = {
     "PREFECT_LOGGING_TO_API_ENABLED": "false",
     # bounded
     "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P1D",
+    # Logs and artifacts of runs that `prune_history` has deleted: Prefect keeps them otherwise.
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,orphans",
     "PREFECT_SERVER_DATABASE_SQLALCHEMY_POOL_SIZE": "4",
     "PREFECT_SERVER_DATABASE_SQLALCHEMY_MAX_OVERFLOW": "8",
     # slow: a schedule set in the UI takes effect within these seconds; triggers do not wait for it

@@ -216,6 +216,7 @@ class StfWorkflow(Base):
     """An STF's way through the agents."""
 
     __tablename__ = "swf_stf_workflows"
+    __table_args__ = (Index("swf_stf_workflows_created_at_idx", "created_at"),)
 
     workflow_id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True, default=uuid.uuid4)
     filename: Mapped[str] = mapped_column(String(255), unique=True)

@@ -65,6 +65,25 @@ class Request(Base):
         Index("request_open_idx", "state", "id", postgresql_where=text(_OPEN_SQL)),
         Index("request_flow_run_idx", "flow_run_id"),
         Index("request_created_at_idx", "created_at"),
+        Index("request_action_idx", "action", "id"),
+        Index("request_subject_idx", "subject", "id"),
+        Index("request_requested_by_idx", "requested_by", "id"),
+        Index(
+            "request_failed_idx",
+            "state",
+            "id",
+            postgresql_where=text("state IN ('failed', 'cancelled')"),
+        ),
+        Index(
+            "request_finished_at_idx",
+            "finished_at",
+            postgresql_where=text("finished_at IS NOT NULL"),
+        ),
+        Index(
+            "request_successor_id_idx",
+            "successor_id",
+            postgresql_where=text("successor_id IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)

@@ -178,6 +178,7 @@ def _store(session: Session, arrivals: Iterable[Arrival]) -> dict[_Key, Verdict]
         distinct.setdefault(arrival.key, arrival)
     verdicts = _already_known(session, list(distinct.values()))
     fresh = [arrival for key, arrival in distinct.items() if key not in verdicts]
+    fresh = _refuse_pruned(session, fresh)
     stored = repository.arrive(session, _mark_first(session, fresh), now())
     for arrival in fresh:
         if arrival.key in stored:
@@ -206,6 +207,23 @@ def _already_known(session: Session, arrivals: Sequence[Arrival]) -> dict[_Key, 
             verdicts[arrival.key] = Verdict(Taken.SET_ASIDE, reason)
     repository.arrive(session, foreign, now())
     return verdicts
+
+
+def _refuse_pruned(session: Session, fresh: Sequence[Arrival]) -> list[Arrival]:
+    """Set STFs aside whose runs were pruned: one that was sampled long ago has no row any more."""
+    numbers = {arrival.run_number for arrival in fresh if arrival.run_number is not None}
+    pruned = repository.pruned_runs(session, numbers) if numbers else {}
+    return [
+        replace(
+            arrival,
+            state=InboxState.SET_ASIDE,
+            reason=f"run {arrival.run_number} was pruned on {pruned[arrival.run_number]:%Y-%m-%d}: "
+            "its STFs are no longer taken",
+        )
+        if arrival.run_number in pruned and arrival.reason is None
+        else arrival
+        for arrival in fresh
+    ]
 
 
 def _mark_first(session: Session, fresh: Sequence[Arrival]) -> list[Arrival]:

@@ -97,6 +97,54 @@ class FirstStf(Base):
     stf_filename: Mapped[str] = mapped_column(String(255))
 
 
+class TallyKind(StrEnum):
+    """What is counted of a data-taking run."""
+
+    ANNOUNCED = "announced"
+    """STFs in the inbox, by when they came."""
+    SAMPLED = "sampled"
+    """Those of them that were sampled, by when they came."""
+    TFS = "tfs"
+    """TF files, by when they were registered."""
+
+
+class Tally(Base):
+    """How many rows of a kind came for a run, in five seconds from `at` on; `-infinity`: in all.
+
+    Triggers on the tables that are counted write it, so that no page has to count millions. The
+    total goes on counting what was pruned.
+    """
+
+    __tablename__ = "fastmon_tally"
+    __table_args__ = (
+        Index(
+            "fastmon_tally_last_at_idx",
+            "kind",
+            "last_at",
+            postgresql_where=text("at = '-infinity'"),
+        ),
+    )
+
+    namespace: Mapped[str] = mapped_column(String(100), primary_key=True)
+    run_number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    kind: Mapped[TallyKind] = mapped_column(String(20), primary_key=True)
+    at: Mapped[datetime] = mapped_column(AwareTime, primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger)
+    volume_bytes: Mapped[int] = mapped_column(BigInteger)
+    first_at: Mapped[datetime] = mapped_column(AwareTime)
+    last_at: Mapped[datetime] = mapped_column(AwareTime)
+
+
+class PrunedRun(Base):
+    """A run whose files are no longer kept: an STF of it that comes again is not taken anew."""
+
+    __tablename__ = "fastmon_pruned_run"
+
+    run_number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    pruned_at: Mapped[datetime] = mapped_column(AwareTime)
+    is_empty: Mapped[bool] = mapped_column(server_default=text("false"))
+
+
 class SamplerLease(Base):
     """Which request serves a namespace's inbox: a successor takes the row over."""
 
@@ -140,6 +188,13 @@ class StfFile(Base):
     __table_args__ = (
         Index("swf_stf_files_created_at_idx", "created_at"),
         Index("swf_stf_files_run_id_idx", "run_id", "created_at"),
+        Index(
+            "swf_stf_files_status_idx",
+            "status",
+            "created_at",
+            "file_id",
+            postgresql_where=text("status <> 'processed'"),
+        ),
     )
 
     file_id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True, default=uuid.uuid4)
@@ -166,6 +221,13 @@ class FastmonFile(Base):
     __table_args__ = (
         Index("swf_fastmon_files_stf_file_id_idx", "stf_file_id"),
         Index("swf_fastmon_files_created_at_idx", "created_at"),
+        Index(
+            "swf_fastmon_files_status_idx",
+            "status",
+            "created_at",
+            "tf_file_id",
+            postgresql_where=text("status <> 'registered'"),
+        ),
     )
 
     tf_file_id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True, default=uuid.uuid4)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -22,6 +22,7 @@ from flows.fastmon.domain import TfFile, tf_file_id
 from flows.fastmon.models import (
     InboxState,
     InboxStf,
+    PrunedRun,
     Run,
     SamplerLease,
     StfFile,
@@ -60,6 +61,12 @@ class Arrival:
 def known_names(session: Session, names: Sequence[str]) -> list[InboxStf]:
     """The inbox rows of these file names, whatever their namespace."""
     return list(session.scalars(select(InboxStf).where(among(InboxStf.stf_filename, names))))
+
+
+def pruned_runs(session: Session, run_numbers: Collection[int]) -> dict[int, datetime]:
+    """Those of these runs whose files are no longer kept, with when they were pruned."""
+    rows = session.scalars(select(PrunedRun).where(among(PrunedRun.run_number, run_numbers)))
+    return {row.run_number: row.pruned_at for row in rows}
 
 
 _CLAIM_FIRST: Final = text("""

@@ -6,10 +6,12 @@ from flows.common.actions import Action, Nothing, OnLost
 
 PRUNE_HISTORY = Action(
     name="prune_history",
-    summary="Delete events, flow runs and agents' records that are older than they are kept.",
+    summary="Delete history that is older than it is kept, or more.",
     verb="prune history",
-    guidance="It runs every night. By hand, after `PRODOPS_STREAM_EVENT_DAYS` or "
-    "`PRODOPS_PREFECT_HISTORY_DAYS` was shortened, or where the disk is full.",
+    guidance="It runs every night. By hand, after a setting of what is kept was shortened, or "
+    "where the disk is nearly full. It deletes in small pieces for "
+    "`PRODOPS_HISTORY_PRUNE_SECONDS`; where that was not enough, its result names what is "
+    "`unfinished`, and the next run goes on.",
     parameters=Nothing,
     dedup_key=lambda _: "all",
     subject=lambda _: None,

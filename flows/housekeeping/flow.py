@@ -12,26 +12,23 @@ from flows.common.database import now
 from flows.common.flow import flow
 from flows.common.run import Ending
 from flows.housekeeping.actions import CHECK_PIPELINE, PRUNE_HISTORY
-from flows.housekeeping.tasks import (
-    delete_old_arrivals,
-    delete_old_events,
-    delete_old_flow_runs,
-)
+from flows.housekeeping.tasks import delete_old_flow_runs, delete_old_rows, mark_old_runs
 
 
 @flow(PRUNE_HISTORY)
 def prune_history(_: Nothing) -> dict[str, Any]:
-    """Delete events, flow runs and what came in, as old as they are kept.
+    """Delete flow runs and rows that are as old as they are kept, or more than are kept.
 
-    One that fails does not keep the others from being done, and is named at the end.
+    One part that fails does not keep the others from being done, and is named at the end.
 
     Returns:
-        Numbers of what was deleted: events, flow_runs, and of what came in by its kind.
+        Numbers: flow_runs that were deleted, runs whose files go from now on, and rows that were
+        deleted of each kind, with the kinds that are `unfinished`.
     """
     parts: dict[str, Callable[[], Any]] = {
-        "events": delete_old_events,
         "flow_runs": delete_old_flow_runs,
-        "arrivals": delete_old_arrivals,
+        "runs": mark_old_runs,
+        "rows": lambda: delete_old_rows(result.get("runs", 1)),
     }
     result: dict[str, Any] = {}
     failures: list[str] = []

@@ -1,29 +1,45 @@
-"""The SQL that deletes old history, in bounded pieces. Nothing here commits."""
+"""The SQL that deletes old history, in bounded pieces. Nothing here commits.
+
+The tables are those of other capabilities, which this one shares the database with.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from sqlalchemy import TextClause, delete, select, text
+from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
-
-from flows.common.models import Event, RelayedState
-
-PIECE = 20_000
-
-
-def delete_piece(session: Session, model: type[Event | RelayedState], before: datetime) -> int:
-    """Delete a piece of a table's rows of before that time, the oldest; gives their number."""
-    (key,) = model.__table__.primary_key
-    oldest = select(key).where(model.at < before).order_by(model.at).limit(PIECE)
-    return session.connection().execute(delete(model).where(key.in_(oldest))).rowcount
 
 
 class History(StrEnum):
-    """What grows of what comes in, by the name that its number has in the flow's result."""
+    """What grows, by the name that its number has in the flow's result."""
 
+    EVENTS = "events"
+    EVENTS_BEYOND = "events_beyond"
+    """Those that are more than are kept, whatever their age."""
+    RELAYED_STATES = "relayed_states"
+    REQUESTS = "requests"
+    EXECUTIONS = "executions"
+    WORKFLOW_RUNS = "workflow_runs"
+    REMARKS = "remarks"
+    ARRIVALS = "arrivals"
+    PAYLOAD_LOGS = "payload_logs"
+    LIVE_DIDS = "live_dids"
+    STF_WORKFLOWS = "stf_workflows"
+    STATE_EVENTS = "state_events"
+    WORKERS = "workers"
+    COMMANDS = "commands"
+    WATCHED_FILES = "watched_files"
+    SET_ASIDE_STFS = "set_aside_stfs"
+    STFS = "stfs"
+    """STF files of pruned runs, with their TF files and slices."""
+    INBOX = "inbox"
+    """What was announced of pruned runs."""
+    TALLIES = "tallies"
+    """What came when of pruned runs; the totals are kept."""
     LOG_RECORDS = "log_records"
     MESSAGES = "messages"
     SUBSCRIBERS = "subscribers"
@@ -41,8 +57,122 @@ class History(StrEnum):
     """Those that are over."""
 
 
-# The tables are those of other capabilities, which this one shares the database with.
+@dataclass(frozen=True)
+class Limit:
+    """What goes: what is older than a time, and what is beyond so many of the newest."""
+
+    before: datetime
+    rows: int = 0
+
+
 _DELETE: Final[dict[History, TextClause]] = {
+    # The newest event stays, however old: by its id readers know that ids did not begin anew. Age
+    # is looked at by the time and not by the id: the web tier may write an event of any time.
+    History.EVENTS: text("""
+        DELETE FROM event WHERE id IN (
+            SELECT id FROM event WHERE at < :before AND id < (SELECT max(id) FROM event)
+            ORDER BY at LIMIT :piece)
+    """),
+    History.EVENTS_BEYOND: text("""
+        DELETE FROM event WHERE id IN (
+            SELECT id FROM event WHERE id <= (SELECT max(id) FROM event) - :rows
+            ORDER BY id LIMIT :piece)
+    """),
+    History.RELAYED_STATES: text("""
+        DELETE FROM relayed_state WHERE state_id IN (
+            SELECT state_id FROM relayed_state WHERE at < :before ORDER BY at LIMIT :piece)
+    """),
+    # One of which it is not known what it did holds its place, and an open attempt names its own.
+    History.REQUESTS: text("""
+        DELETE FROM request WHERE id IN (
+            SELECT id FROM request
+            WHERE finished_at < :before AND state IN ('completed', 'failed', 'cancelled')
+              AND NOT EXISTS (
+                SELECT FROM submission_attempt AS attempt
+                WHERE attempt.request_id = request.id
+                  AND attempt.state NOT IN ('recorded', 'failed'))
+            ORDER BY finished_at LIMIT :piece)
+    """),
+    History.EXECUTIONS: text("""
+        DELETE FROM swf_workflow_executions WHERE execution_id IN (
+            SELECT execution_id FROM swf_workflow_executions
+            WHERE start_time < :before AND end_time < :before ORDER BY start_time LIMIT :piece)
+    """),
+    History.WORKFLOW_RUNS: text("""
+        DELETE FROM workflow_run WHERE request_id IN (
+            SELECT request_id FROM workflow_run WHERE ended_at < :before LIMIT :piece)
+    """),
+    History.REMARKS: text("""
+        DELETE FROM panda_remark WHERE id IN (
+            SELECT id FROM panda_remark WHERE cleared_at < :before LIMIT :piece)
+    """),
+    # The next sweep goes on from the last one.
+    History.ARRIVALS: text("""
+        DELETE FROM provenance_arrivals WHERE id IN (
+            SELECT id FROM provenance_arrivals
+            WHERE swept_at < :before AND id < (SELECT max(id) FROM provenance_arrivals)
+            ORDER BY id LIMIT :piece)
+    """),
+    History.PAYLOAD_LOGS: text("""
+        DELETE FROM payload_log WHERE pandaid IN (
+            SELECT pandaid FROM payload_log
+            WHERE updated_at < :before AND state NOT IN ('wanted', 'ready') LIMIT :piece)
+    """),
+    History.LIVE_DIDS: text("""
+        DELETE FROM provenance_live_did WHERE (scope, name) IN (
+            SELECT scope, name FROM provenance_live_did WHERE attempted_at < :before LIMIT :piece)
+    """),
+    History.STF_WORKFLOWS: text("""
+        DELETE FROM swf_stf_workflows WHERE workflow_id IN (
+            SELECT workflow_id FROM swf_stf_workflows
+            WHERE created_at < :before ORDER BY created_at LIMIT :piece)
+    """),
+    History.STATE_EVENTS: text("""
+        DELETE FROM swf_system_state_events WHERE event_id IN (
+            SELECT event_id FROM swf_system_state_events
+            WHERE timestamp < :before ORDER BY timestamp LIMIT :piece)
+    """),
+    History.WORKERS: text("""
+        DELETE FROM swf_workers WHERE worker_id IN (
+            SELECT worker_id FROM swf_workers
+            WHERE coalesce(ended_at, last_heartbeat, started_at) < :before LIMIT :piece)
+    """),
+    History.COMMANDS: text("""
+        DELETE FROM testbed_command WHERE id IN (
+            SELECT id FROM testbed_command WHERE ended_at < :before LIMIT :piece)
+    """),
+    # Of a file that is still there the scan sees that again, and intake that its run was pruned.
+    History.WATCHED_FILES: text("""
+        DELETE FROM fastmon_watched_file WHERE path IN (
+            SELECT path FROM fastmon_watched_file WHERE taken_at < :before LIMIT :piece)
+    """),
+    History.SET_ASIDE_STFS: text("""
+        DELETE FROM fastmon_inbox WHERE id IN (
+            SELECT id FROM fastmon_inbox
+            WHERE state = 'set_aside' AND received_at < :before ORDER BY id LIMIT :piece)
+    """),
+    History.STFS: text("""
+        WITH stf AS (
+            SELECT file_id FROM fastmon_pruned_run
+            JOIN swf_runs USING (run_number) JOIN swf_stf_files USING (run_id)
+            WHERE NOT is_empty LIMIT :piece),
+        tf AS (DELETE FROM swf_fastmon_files USING stf WHERE stf_file_id = file_id)
+        DELETE FROM swf_stf_files USING stf WHERE swf_stf_files.file_id = stf.file_id
+    """),
+    History.INBOX: text("""
+        DELETE FROM fastmon_inbox WHERE id IN (
+            SELECT inbox.id FROM fastmon_pruned_run
+            JOIN fastmon_first_stf AS first USING (run_number)
+            JOIN fastmon_inbox AS inbox
+              ON inbox.namespace = first.namespace AND inbox.run_number = first.run_number
+            WHERE NOT is_empty AND inbox.state <> 'waiting' LIMIT :piece)
+    """),
+    History.TALLIES: text("""
+        DELETE FROM fastmon_tally WHERE (namespace, run_number, kind, at) IN (
+            SELECT tally.namespace, tally.run_number, tally.kind, tally.at FROM fastmon_pruned_run
+            JOIN fastmon_tally AS tally USING (run_number)
+            WHERE NOT is_empty AND tally.at > '-infinity' LIMIT :piece)
+    """),
     History.LOG_RECORDS: text("""
         DELETE FROM swf_applog WHERE id IN (
             SELECT id FROM swf_applog WHERE timestamp < :before ORDER BY timestamp LIMIT :piece)
@@ -98,7 +228,62 @@ _DELETE: Final[dict[History, TextClause]] = {
 }
 
 
-def delete_history_piece(session: Session, history: History, before: datetime) -> int:
-    """Delete a piece of what came before that time; gives the number of rows."""
-    values = {"before": before, "piece": PIECE}
-    return session.connection().execute(_DELETE[history], values).rowcount
+_ROWS_A_PIECE: Final = {History.STFS: 8}
+"""Of how many rows one of a piece stands for, where it is more than one."""
+# The totals of the runs' tallies go on counting what is deleted.
+_PRUNING: Final = text("SELECT set_config('prodops.is_pruning', 'on', true)")
+
+
+def delete_piece(session: Session, history: History, limit: Limit, *, rows: int) -> int | None:
+    """Delete about so many rows, the oldest; gives how many, and None where nothing is left."""
+    piece = max(1, rows // _ROWS_A_PIECE.get(history, 1))
+    session.execute(_PRUNING)
+    values = {"before": limit.before, "rows": limit.rows, "piece": piece}
+    wanted = {name: values[name] for name in _DELETE[history].compile().params}
+    number = session.connection().execute(_DELETE[history], wanted).rowcount
+    return number or None
+
+
+# A run as a whole, when the last of it is old, or when the newer ones have enough TF files.
+_MARK_RUNS: Final = text("""
+    WITH run AS (
+        SELECT run_number,
+               greatest(start_time, end_time, tally.last_at,
+                        (SELECT max(created_at) FROM swf_stf_files AS stf
+                         WHERE stf.run_id = swf_runs.run_id)) AS last_at,
+               coalesce(tally.tfs, 0) AS tfs
+        FROM swf_runs LEFT JOIN (
+            SELECT run_number, max(last_at) AS last_at,
+                   sum(number) FILTER (WHERE kind = 'tfs') AS tfs
+            FROM fastmon_tally WHERE at = '-infinity' GROUP BY run_number) AS tally
+          USING (run_number)
+        WHERE NOT EXISTS (SELECT FROM fastmon_pruned_run AS pruned
+                          WHERE pruned.run_number = swf_runs.run_number)),
+    ranked AS (
+        SELECT run_number, last_at, row_number() OVER newest AS place,
+               sum(tfs) OVER newest AS tfs
+        FROM run WINDOW newest AS (ORDER BY last_at DESC, run_number DESC))
+    INSERT INTO fastmon_pruned_run (run_number, pruned_at)
+    SELECT run_number, :at FROM ranked
+    WHERE (last_at < :before OR (place > 1 AND tfs > :rows)) AND NOT EXISTS (
+        SELECT FROM fastmon_inbox AS inbox
+        WHERE inbox.state = 'waiting' AND inbox.run_number = ranked.run_number)
+    ON CONFLICT DO NOTHING
+""")
+_NOTE_EMPTY: Final = text("""
+    UPDATE fastmon_pruned_run AS pruned SET is_empty = true
+    WHERE NOT is_empty AND NOT EXISTS (
+        SELECT FROM swf_runs JOIN swf_stf_files USING (run_id)
+        WHERE swf_runs.run_number = pruned.run_number)
+""")
+
+
+def mark_runs(session: Session, limit: Limit, *, at: datetime) -> int:
+    """Note which runs' files are no longer kept, so that none is taken anew; gives their number."""
+    values = {"before": limit.before, "rows": limit.rows, "at": at}
+    return session.connection().execute(_MARK_RUNS, values).rowcount
+
+
+def note_empty_runs(session: Session) -> None:
+    """Note of which pruned runs no file is left."""
+    session.execute(_NOTE_EMPTY)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import Any, Final
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.filters import (
@@ -20,22 +22,22 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import StateType
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
-from sqlalchemy.orm import Session
 
 from blocks.errors import ProdOpsError
 from flows.common import run
 from flows.common.database import now
 from flows.common.flow import task
-from flows.common.models import Event, RelayedState
 from flows.common.settings import settings
 from flows.housekeeping import repository
-from flows.housekeeping.repository import History
+from flows.housekeeping.domain import Pace
+from flows.housekeeping.repository import History, Limit
 
 _FINAL = [StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED]
 _RUNS_AT_A_TIME = 200
 _MOST_KEPT = 20
 _MOST_NAMED = 5
 _DELAYS = (10.0, 10.0, 10.0)
+SETTLE_SECONDS = 60.0  # longer than a statement or an idle transaction of the web tier may last
 
 
 class RunsKept(ProdOpsError):
@@ -47,29 +49,102 @@ class RunsKept(ProdOpsError):
         super().__init__(f"these flow runs could not be deleted: {named}{more}")
 
 
-@task("delete old events", delays=_DELAYS)
-def delete_old_events() -> int:
-    """Delete the events that are older than they are kept; gives their number."""
-    before = now() - timedelta(days=settings().stream.event_days)
-    _in_pieces(RelayedState, before)
-    return _in_pieces(Event, before)
+_OF_RUNS: Final = frozenset({History.STFS, History.INBOX, History.TALLIES})
+_NOTIFIED: Final = frozenset(
+    {History.NOTIFICATIONS, History.SPENT_WATCHES, History.REQUEST_ENDS, History.ALARMS}
+)
 
 
-@task("delete what came long ago", delays=_DELAYS)
-def delete_old_arrivals() -> dict[str, int]:
-    """Delete what came in, as old as it is kept, and agents that are silent; gives numbers."""
-    configured = settings().agents
-    days = dict.fromkeys(History, configured.history_days)
-    days[History.LOG_RECORDS] = configured.log_days
-    days[History.SEEN_MESSAGES] = settings().bus.seen_days
-    days[History.SETTLED_MESSAGES] = settings().bus.set_aside_days
-    days |= dict.fromkeys(
-        (History.NOTIFICATIONS, History.SPENT_WATCHES, History.REQUEST_ENDS, History.ALARMS),
-        settings().notifications.history_days,
+@task("mark runs that are no longer kept", delays=_DELAYS)
+def mark_old_runs() -> int:
+    """Note of which runs the files go, so that none of them is taken anew; gives their number."""
+    configured = settings().fastmon
+    limit = Limit(now() - timedelta(days=configured.file_days), configured.file_rows)
+    return run.current().write(lambda session, _: repository.mark_runs(session, limit, at=now()))
+
+
+@task("delete old rows", delays=_DELAYS)
+def delete_old_rows(marked: int = 0) -> dict[str, Any]:
+    """Delete what is older than it is kept, or more, piece by piece, for a bounded time.
+
+    Args:
+        marked: How many runs were just marked.
+
+    Returns:
+        How many rows of each kind; under `unfinished`, the kinds that the next pruning goes on
+        with.
+    """
+    deadline = time.monotonic() + settings().history.prune_seconds
+    others = [each for each in History if each not in _OF_RUNS]
+    deleted, left = _in_turns(others, deadline)
+    if marked:
+        # An arrival that looked before its run was marked has been committed, or given up, by then.
+        time.sleep(SETTLE_SECONDS)
+    of_runs, left_of_runs = _in_turns(sorted(_OF_RUNS), deadline)
+    if not left_of_runs:
+        run.current().write(lambda session, _: repository.note_empty_runs(session))
+    return {**deleted, **of_runs, "unfinished": [*left, *left_of_runs]}
+
+
+def _in_turns(kinds: Sequence[History], deadline: float) -> tuple[dict[str, int], list[str]]:
+    """Delete a piece of each kind in turn, so that none waits for the largest; gives what is left.
+
+    Each piece is a transaction of its own, so that no lock is held long, and what was deleted stays
+    deleted when the run ends.
+    """
+    limits, deleted = _limits(), dict.fromkeys(map(str, kinds), 0)
+    paces = {kind: Pace() for kind in kinds}
+    while paces and time.monotonic() < deadline:
+        for kind, pace in list(paces.items()):
+            time.sleep(pace.rest_seconds)  # a share of the time is the others', whatever they do
+            number = _delete_piece(kind, limits[kind], pace)
+            if number is None:
+                del paces[kind]
+            deleted[kind] += number or 0
+        run.current().show_progress(
+            len(kinds) - len(paces), len(kinds), f"{sum(deleted.values()):,} rows are deleted"
+        )
+    return deleted, [str(kind) for kind in paces]
+
+
+def _delete_piece(kind: History, limit: Limit, pace: Pace) -> int | None:
+    began = time.monotonic()
+    number = run.current().write(
+        lambda session, _: repository.delete_piece(session, kind, limit, rows=pace.rows)
     )
-    return {
-        each.value: _history_in_pieces(each, now() - timedelta(days=days[each])) for each in History
+    pace.note(time.monotonic() - began)
+    return number
+
+
+def _limits() -> dict[History, Limit]:
+    """What goes of each kind, by the settings."""
+    all_of_them, at = settings(), now()
+    agents, history, fastmon = all_of_them.agents, all_of_them.history, all_of_them.fastmon
+    days = dict.fromkeys(History, agents.history_days)
+    days |= dict.fromkeys(_NOTIFIED, all_of_them.notifications.history_days)
+    days |= dict.fromkeys(
+        (
+            History.REQUESTS,
+            History.EXECUTIONS,
+            History.WORKFLOW_RUNS,
+            History.REMARKS,
+            History.ARRIVALS,
+        ),
+        history.request_days,
+    )
+    days |= {
+        History.EVENTS: all_of_them.stream.event_days,
+        History.RELAYED_STATES: all_of_them.stream.event_days,
+        History.LOG_RECORDS: agents.log_days,
+        History.SEEN_MESSAGES: all_of_them.bus.seen_days,
+        History.SETTLED_MESSAGES: all_of_them.bus.set_aside_days,
+        History.PAYLOAD_LOGS: history.payload_log_days,
+        History.LIVE_DIDS: history.live_did_days,
+        History.WATCHED_FILES: fastmon.file_days,
+        History.SET_ASIDE_STFS: fastmon.file_days,
     }
+    limits = {kind: Limit(at - timedelta(days=number)) for kind, number in days.items()}
+    return limits | {History.EVENTS_BEYOND: Limit(at, all_of_them.stream.event_rows)}
 
 
 @task("delete old flow runs", delays=_DELAYS, repeated=(Exception,))
@@ -135,20 +210,3 @@ def _refusal(
     except PrefectHTTPStatusError as error:
         return f"Prefect answers {error.response.status_code}"
     return None
-
-
-def _in_pieces(model: type[Event | RelayedState], before: datetime) -> int:
-    return _repeat(lambda session: repository.delete_piece(session, model, before))
-
-
-def _history_in_pieces(history: History, before: datetime) -> int:
-    return _repeat(lambda session: repository.delete_history_piece(session, history, before))
-
-
-def _repeat(delete_piece: Callable[[Session], int]) -> int:
-    """Delete piece by piece, each in its transaction, until nothing is left; gives the number."""
-    total, deleted = 0, repository.PIECE
-    while deleted == repository.PIECE:
-        deleted = run.current().write(lambda session, _: delete_piece(session))
-        total += deleted
-    return total

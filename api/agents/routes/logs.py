@@ -154,12 +154,16 @@ _REFUSALS: Final[dict[int | str, dict[str, Any]]] = {
 
 @_logs.get("/summary/", summary="Log records by level, and the newest errors")
 async def summarize(request: Request, _caller: Reader) -> Summary:
-    """Of each instance of each application: its records by level, and its newest five errors."""
+    """Of each instance of each application: its records by level, and its newest five errors.
+
+    Counted are the newest 2,000 records of all.
+    """
     counts = await read(request, logs.count_by_level)
     errors = await read(request, logs.recent_errors)
     summary: Summary = {}
-    for (app, instance), by_level in counts.items():
+    for app, instance in sorted({*counts, *errors}):
         recent = [RecentError.model_validate({**row}) for row in errors.get((app, instance), [])]
+        by_level = counts.get((app, instance), {})
         found = InstanceSummary(error_counts=by_level, recent_errors=recent)
         summary.setdefault(app, {})[instance] = found
     return summary

@@ -6,9 +6,9 @@ Source: fastmon contract sections 3.6 to 3.8.
 from __future__ import annotations
 
 import uuid
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, delete, exists, func, select
+from sqlalchemy import ColumnElement, ScalarSelect, and_, delete, exists, func, select
 from sqlalchemy.orm import Session
 
 from api.http.collections.store import Collection, Filter, Key, as_uuid, table_of
@@ -30,6 +30,24 @@ _STFS: Final = table_of(StfFile)
 _TFS: Final = table_of(FastmonFile)
 
 
+def _run_id(number: int) -> ScalarSelect[int]:
+    run = _RUNS.alias("wanted_run")  # another than the one that the list joins
+    return select(run.c.run_id).where(run.c.run_number == number).scalar_subquery()
+
+
+def _stf_of_run(_column: Any, number: int) -> ColumnElement[bool]:
+    """That an STF is of the run: by the key, which an index has in the order of the list."""
+    return _STFS.c.run_id == _run_id(number)
+
+
+def _tf_of_run(_column: Any, number: int) -> ColumnElement[bool]:
+    """That a TF is of the run; none is older than the run's first STF, where the reading begins."""
+    stf = _STFS.alias("first_stf")
+    first = select(stf.c.created_at).where(stf.c.run_id == _run_id(number))
+    began = first.order_by(stf.c.created_at).limit(1).scalar_subquery()
+    return and_(_stf_of_run(_column, number), _TFS.c.created_at >= began)
+
+
 RUNS: Final = Collection(
     name="Run",
     words="run",
@@ -49,11 +67,12 @@ STF_FILES: Final = Collection(
     order=(_STFS.c.created_at, _STFS.c.file_id),
     filters={
         "stf_filename": Filter(_STFS.c.stf_filename, "The file's name."),
-        "run_number": Filter(_RUNS.c.run_number, "Number of the run."),
+        "run_number": Filter(_RUNS.c.run_number, "Number of the run.", _stf_of_run),
         "status": Filter(_STFS.c.status, "Status of the file."),
         "workflow_id": Filter(_STFS.c.workflow_id, "The workflow it belongs to."),
     },
     columns={"run": "run_id"},
+    counted=select(_STFS.c.file_id),
 )
 
 
@@ -78,10 +97,11 @@ TF_FILES: Final = Collection(
         "tf_filename": Filter(_TFS.c.tf_filename, "The file's name."),
         "stf_filename": Filter(_STFS.c.stf_filename, "Name of its STF file."),
         "status": Filter(_TFS.c.status, "Status of the file."),
-        "run_id": Filter(_RUNS.c.run_number, "Number of the run, as messages call it."),
-        "run_number": Filter(_RUNS.c.run_number, "Number of the run."),
+        "run_id": Filter(_RUNS.c.run_number, "Number of the run, as messages call it.", _tf_of_run),
+        "run_number": Filter(_RUNS.c.run_number, "Number of the run.", _tf_of_run),
     },
     columns={"stf_file": "stf_file_id"},
+    counted=select(_TFS.c.tf_file_id),
     guard=_refuse_sampled,
 )
 

@@ -61,6 +61,7 @@ SLICES: Final = Collection(
         "stf_filename": Filter(_STFS.c.stf_filename, "Name of its STF file."),
     },
     columns={"fastmon_file": "fastmon_file_id"},
+    counted=select(_SLICES.c.id),
 )
 
 RUN_STATES: Final = Collection(

@@ -26,31 +26,36 @@ _NEWEST_FILES = text("""
     WHERE inbox.namespace IS DISTINCT FROM :canary
     ORDER BY tf.created_at DESC, tf.tf_filename DESC
 """)
-# Of some runs: the files of each one's newest STFs, which an index finds, however old they are.
+# Of some runs: the files of their newest STFs, which an index finds, however old they are.
 _FILES_OF = text(f"""
-    SELECT tf.tf_filename, stf_filename, namespace, run_number,
-           tf.tf_first, tf.tf_last, tf.file_size_bytes, tf.created_at
-    FROM (
-        SELECT listed.namespace, listed.run_number, stf.file_id, stf.stf_filename
+    WITH newest AS (
+        SELECT listed.namespace, listed.run_number, stf.stf_filename, stf.received_at AS heard_at
         FROM {KEYS}
         CROSS JOIN LATERAL (
-            SELECT stf_filename FROM fastmon_inbox AS inbox
+            SELECT stf_filename, received_at FROM fastmon_inbox AS inbox
             WHERE inbox.namespace = listed.namespace AND inbox.run_number = listed.run_number
               AND state = 'sampled'
-            ORDER BY received_at DESC LIMIT :limit) AS newest
-        JOIN swf_stf_files AS stf USING (stf_filename)
+            ORDER BY received_at DESC LIMIT :limit) AS stf
         UNION ALL
-        SELECT listed.namespace, listed.run_number, newest.file_id, newest.stf_filename
+        SELECT listed.namespace, listed.run_number, newest.stf_filename, newest.created_at
         FROM {KEYS}
         JOIN swf_runs AS run USING (run_number)
         CROSS JOIN LATERAL (
-            SELECT file_id, stf_filename FROM swf_stf_files AS stf
+            SELECT stf_filename, created_at FROM swf_stf_files AS stf
             WHERE stf.run_id = run.run_id ORDER BY created_at DESC LIMIT :limit) AS newest
         WHERE listed.namespace = '' AND NOT EXISTS (
             SELECT FROM fastmon_inbox AS inbox
             WHERE inbox.stf_filename = newest.stf_filename AND inbox.state <> 'set_aside')
-    ) AS stf
-    JOIN swf_fastmon_files AS tf ON tf.stf_file_id = stf.file_id
+        ORDER BY heard_at DESC LIMIT :limit)
+    SELECT tf.tf_filename, newest.stf_filename, namespace, run_number,
+           tf.tf_first, tf.tf_last, tf.file_size_bytes, tf.created_at
+    FROM newest
+    -- One look-up each: joined otherwise, all TF files would be read.
+    CROSS JOIN LATERAL (
+        SELECT file_id FROM swf_stf_files AS stf
+        WHERE stf.stf_filename = newest.stf_filename OFFSET 0) AS stf
+    CROSS JOIN LATERAL (
+        SELECT * FROM swf_fastmon_files AS file WHERE file.stf_file_id = stf.file_id OFFSET 0) AS tf
     ORDER BY tf.created_at DESC, tf.tf_filename DESC LIMIT :limit
 """)  # noqa: S608 - constants
 

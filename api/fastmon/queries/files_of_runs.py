@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, RowMapping, Select, func, select
 from sqlalchemy.orm import Session
 
+from api.http import counts
 from flows.fastmon.models import FastmonFile, Run, StfFile, TfSlice
 
 Wanted = Sequence[ColumnElement[bool]]
@@ -70,12 +71,10 @@ def page(
         limit: How many at most.
         offset: How many are left out before.
     """
-    counted = select(func.count()).select_from(model).where(*own)
     found = query.where(*own, *of_others)
-    if of_others:
-        counted = found.with_only_columns(func.count(), maintain_column_froms=True)
+    counted = found if of_others else select(model).where(*own)
     rows = session.execute(found.order_by(model.created_at.desc()).limit(limit).offset(offset))
-    return session.scalar(counted) or 0, rows.mappings().all()
+    return counts.count(session, counted), rows.mappings().all()
 
 
 def one(session: Session, query: Select[Any], *wanted: ColumnElement[bool]) -> RowMapping | None:

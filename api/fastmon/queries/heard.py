@@ -23,15 +23,11 @@ KEYS: Final = """
 # Each query gives runs with when they were last heard, the last first. One index look-up finds a
 # run's last STF, so that a run is found whatever its number, and however many came since.
 _ANNOUNCED = text("""
-    SELECT first.namespace, first.run_number, last.received_at AS heard_at
-    FROM fastmon_first_stf AS first
-    LEFT JOIN LATERAL (
-        SELECT received_at FROM fastmon_inbox AS inbox
-        WHERE inbox.namespace = first.namespace AND inbox.run_number = first.run_number
-        ORDER BY received_at DESC LIMIT 1) AS last ON true
-    WHERE (cast(:namespace AS text) IS NULL OR namespace = :namespace)
+    SELECT namespace, run_number, last_at AS heard_at FROM fastmon_tally
+    WHERE kind = 'announced' AND at = '-infinity' AND number > 0
+      AND (cast(:namespace AS text) IS NULL OR namespace = :namespace)
       AND (cast(:run AS int) IS NULL OR run_number = :run)
-    ORDER BY heard_at DESC NULLS LAST LIMIT :limit
+    ORDER BY last_at DESC LIMIT :limit
 """)
 
 # Those of which TF files come now: of STFs that waited, it may be the only sign.

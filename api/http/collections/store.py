@@ -36,7 +36,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import KeyedColumnElement
 
-from api.http import fields
+from api.http import counts, fields
 from blocks.errors import Invalid, NotFound
 from flows.common.database import Base, now
 
@@ -57,7 +57,7 @@ def _unguarded(_session: Session, _which: ColumnElement[bool]) -> None:
 
 
 class Filter(NamedTuple):
-    """A query parameter: the column that it is compared with, what it means, and how."""
+    """A query parameter: the column of its values, what it means, and their condition."""
 
     column: ColumnElement[Any]
     meaning: str
@@ -73,6 +73,7 @@ class Collection:
         words: The same in lower-case words, as texts spell it.
         columns: Columns of the fields that are called otherwise in the table.
         find: Gives the row of a key, where `rows` has others than those of the table.
+        counted: What has as many rows as `rows`, and is counted sooner; None: nothing has.
         guard: Raises where one of the rows that a condition names may not be changed.
     """
 
@@ -84,6 +85,7 @@ class Collection:
     filters: Mapping[str, Filter]
     columns: Mapping[str, str] = field(default_factory=dict)
     find: Callable[[Session, Key], Record | None] | None = None
+    counted: Select[Any] | None = None
     guard: Callable[[Session, ColumnElement[bool]], None] = _unguarded
 
     @property
@@ -119,10 +121,10 @@ def _find(collection: Collection, session: Session, key: Key) -> Record | None:
 
 
 def count(session: Session, collection: Collection, wanted: Values) -> int:
-    """How many rows the filters leave."""
-    query = _filtered(collection, wanted)
-    found = query.with_only_columns(func.count(), maintain_column_froms=True)
-    return session.scalar(found) or 0
+    """How many rows the filters leave; very many are estimated, see `api.http.counts`."""
+    if not wanted and collection.counted is not None:
+        return counts.count(session, collection.counted)
+    return counts.count(session, _filtered(collection, wanted))
 
 
 def page(
@@ -152,10 +154,9 @@ def newest(
         offset: How many are left out before.
     """
     query = collection.rows.where(*wanted)
-    counted = query.with_only_columns(func.count(), maintain_column_froms=True)
     last_first = [each.desc().nulls_last() for each in order or collection.order]
     rows = session.execute(query.order_by(*last_first).limit(limit).offset(offset))
-    return session.scalar(counted) or 0, rows.mappings().all()
+    return counts.count(session, query), rows.mappings().all()
 
 
 def rows_after(

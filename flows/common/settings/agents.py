@@ -23,7 +23,7 @@ class AgentsSettings(BaseSettings):
         16_384, ge=1024, description="Largest log record that is accepted."
     )
     log_rows: int = Field(
-        500_000, ge=10_000, description="Newest log records that are kept, whatever their age."
+        1_000_000, ge=10_000, description="Newest log records that are kept, whatever their age."
     )
     log_days: float = Field(14.0, gt=0, description="Age at which log records are deleted.")
     history_days: float = Field(

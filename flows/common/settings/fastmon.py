@@ -54,6 +54,17 @@ class FastmonSettings(BaseSettings):
         60.0, gt=1, description="Time after which a sampling run hands over to its successor."
     )
     run_stfs: int = Field(5000, ge=1, description="STFs after which a sampling run hands over.")
+    file_days: float = Field(
+        14.0,
+        gt=0,
+        description="Age of a run's newest file at which its STF files, TF files and slices are "
+        "deleted; the run and its counts are kept.",
+    )
+    file_rows: int = Field(
+        10_000_000,
+        ge=1000,
+        description="TF files that are kept, whatever their age: those of the newest runs.",
+    )
     summary_seconds: float = Field(
         10.0, gt=0, description="Interval of a sampling run's summary task."
     )

@@ -260,6 +260,9 @@ class StreamSettings(BaseSettings):
     )
     max_clients: int = Field(5_000, ge=1, description="Clients that one API process serves.")
     event_days: float = Field(14.0, gt=0, description="Age at which events are deleted.")
+    event_rows: int = Field(
+        10_000_000, ge=1000, description="Newest events that are kept, whatever their age."
+    )
 
 
 class WorkerSettings(BaseSettings):

@@ -18,6 +18,7 @@ from flows.common.settings.canary import CanarySettings
 from flows.common.settings.env_file import env_file
 from flows.common.settings.fastmon import FastmonSettings
 from flows.common.settings.forms import PREFIX, BadSetting
+from flows.common.settings.history import HistorySettings
 from flows.common.settings.logs import LogTableSettings
 from flows.common.settings.mcp import McpSettings
 from flows.common.settings.notifications import NotificationsSettings
@@ -64,6 +65,7 @@ class Settings(BaseModel):
     agent: AgentSettings
     agents: AgentsSettings
     log_table: LogTableSettings
+    history: HistorySettings
     testbed: TestbedSettings
     pcs: PcsSettings
     panda: PandaSettings

@@ -204,6 +204,7 @@ def test_a_run_whose_stfs_waited_is_listed_while_they_are_sampled(database):
     take_in(database.ops_engine, going(106, 2))
     do(database, text("UPDATE fastmon_inbox SET received_at = now() - interval '2 days'"))
     do(database, text("UPDATE event SET at = now() - interval '2 days'"))
+    do(database, text("UPDATE fastmon_tally SET last_at = now() - interval '2 days'"))
     do(database, _EARLIER_RUNS, first=1000, last=1059)
     assert 106 not in {run.run_number for run in snapshot_of(database.web_engine).runs}
     sample(database.ops_engine)

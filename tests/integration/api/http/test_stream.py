@@ -182,6 +182,20 @@ def test_a_position_that_is_no_event_of_ours_is_said_and_the_newest_followed(
     assert "is not known here" in said["reason"]
 
 
+def test_events_that_were_pruned_are_said_to_who_asks_for_them_and_the_rest_follows(
+    served_api: ServedApi, database: Database
+) -> None:
+    ids = emit(database, *numbered(1, 6))
+    with database.ops_engine.begin() as connection:
+        connection.execute(text("DELETE FROM event WHERE id < :id"), {"id": ids[3]})
+    served_api.restart()  # its memory of the newest events is empty
+    with listening(served_api, query=f"after={ids[0]}") as stream:
+        said = json.loads(re.search(_UNKNOWN, stream.until(_UNKNOWN))[1])  # type: ignore[index]
+        assert stream.numbers(6) == [4, 5, 6]
+    assert said["last_event_id"] == ids[3] - 1
+    assert f"events {ids[1]} to {ids[3] - 1} are no longer kept" in said["reason"]
+
+
 def test_a_table_that_is_set_back_is_said_to_who_follows_and_followed(
     served_api: ServedApi, database: Database
 ) -> None:

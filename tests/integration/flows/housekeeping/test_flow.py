@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from blocks.errors import OutsideUnavailable
-from flows.common import claiming, claims, requests
+from flows.common import claiming, claims, requests, run
 from flows.common.actions import Nothing
 from flows.common.callers import on_ops_side
 from flows.common.claims import Claim, ClaimLost
@@ -16,17 +17,23 @@ from flows.common.database import transaction
 from flows.common.models import Request
 from flows.common.run import PartsFailed
 from flows.common.settings import settings
-from flows.housekeeping import flow
+from flows.housekeeping import flow, tasks
 from flows.housekeeping.actions import PRUNE_HISTORY
 from flows.housekeeping.repository import History
 from tests.databases import Database
 
 pytestmark = pytest.mark.integration
 
+_OLD_LOGS = text("""
+    INSERT INTO swf_applog (app_name, instance_name, timestamp, level, levelname, message,
+        module, funcname, lineno, process, thread)
+    SELECT 'a', 'i', now() - interval '1 year', 20, 'INFO', 'm', 'm', 'f', 1, 1, 1
+    FROM generate_series(1, 3000)
+""")
 PARTS = {
-    "events": "delete_old_events",
     "flow_runs": "delete_old_flow_runs",
-    "arrivals": "delete_old_arrivals",
+    "runs": "mark_old_runs",
+    "rows": "delete_old_rows",
 }
 
 
@@ -48,8 +55,8 @@ def ended(database: Database, number: int) -> Request:
         return requests.get(session, number)
 
 
-def gives(value: Any) -> Callable[[], Any]:
-    def part() -> Any:
+def gives(value: Any) -> Callable[..., Any]:
+    def part(*_: Any) -> Any:
         if isinstance(value, Exception):
             raise value
         return value
@@ -58,11 +65,11 @@ def gives(value: Any) -> Callable[[], Any]:
 
 
 def test_all_histories_are_kept_to_their_age(database, claimed, monkeypatch):
-    for part in ("delete_old_events", "delete_old_arrivals"):
+    for part in ("mark_old_runs", "delete_old_rows"):
         monkeypatch.setattr(flow, part, getattr(flow, part).fn)
     monkeypatch.setattr(flow, "delete_old_flow_runs", gives(3))
-    nothing = {each.value: 0 for each in History}
-    result = {"events": 0, "flow_runs": 3, "arrivals": nothing}
+    nothing = {each.value: 0 for each in History} | {"unfinished": []}
+    result = {"flow_runs": 3, "runs": 0, "rows": nothing}
     assert flow.prune_history.fn() == result
     assert ended(database, claimed).state == "completed"
 
@@ -83,9 +90,25 @@ def test_one_that_fails_is_named_and_the_others_are_done(
     assert (row.state, row.result, row.error) == ("failed", done, f"{bad}: {error}")
 
 
+def test_what_there_was_no_time_for_is_named_and_the_next_pruning_does_it(
+    database, claimed, monkeypatch
+):
+    with transaction(database.ops_engine) as session:
+        session.execute(_OLD_LOGS)
+    with run.opened(PRUNE_HISTORY):
+        monkeypatch.setenv("PRODOPS_HISTORY_PRUNE_SECONDS", "0.000001")
+        settings.cache_clear()
+        hurried = tasks.delete_old_rows.fn()
+        monkeypatch.delenv("PRODOPS_HISTORY_PRUNE_SECONDS")
+        settings.cache_clear()
+        next_one = tasks.delete_old_rows.fn()
+    assert "log_records" in hurried["unfinished"]
+    assert (next_one["log_records"], next_one["unfinished"]) == (3000, [])
+
+
 def test_a_request_that_is_another_s_by_now_is_left_to_it(database, claimed, monkeypatch):
-    monkeypatch.setattr(flow, "delete_old_events", gives(ClaimLost("lost")))
-    monkeypatch.setattr(flow, "delete_old_flow_runs", gives(AssertionError("not to be done")))
+    monkeypatch.setattr(flow, "delete_old_flow_runs", gives(ClaimLost("lost")))
+    monkeypatch.setattr(flow, "delete_old_rows", gives(AssertionError("not to be done")))
     with pytest.raises(ClaimLost):
         flow.prune_history.fn()
     assert ended(database, claimed).finished_at is None

@@ -1,0 +1,190 @@
+"""Databases in one cluster of the bench's own, empty, new and full, each with a web tier."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import psycopg
+from psycopg import sql
+from sqlalchemy import make_url
+
+from deployments.bench.common.stack import say, until
+from deployments.bench.growth.rows import Table
+from deployments.stack.credentials import OPS_ROLE, SUPERUSER, WEB_ROLE, Credentials
+from deployments.stack.parts import command
+from deployments.stack.ports import free_ports
+from deployments.stack.provision import PRODOPS_DATABASE
+from deployments.stack.readiness import answers
+from deployments.stack.stack import Stack
+from flows.common import access, callers
+from flows.common.database import make_engine, transaction
+
+_BLOCK_BYTES: Final = 1 << 20
+_READY_SECONDS: Final = 60.0
+_STOP_SECONDS: Final = 20.0
+# While the rows are copied, nothing has to survive a crash, and indexes are built in memory.
+_WHILE_FILLING: Final = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "2GB",
+    "maintenance_work_mem": "512MB",
+    "max_wal_size": "4GB",
+    "autovacuum": "off",
+}
+
+
+@dataclass(frozen=True)
+class Access:
+    """The superuser's way into a PostgreSQL of this machine."""
+
+    port: int
+    passfile: Path
+
+    @contextmanager
+    def connected(self, database: str) -> Iterator[psycopg.Connection[Any]]:
+        """A connection of the superuser, each statement a transaction."""
+        with psycopg.connect(
+            host="127.0.0.1",
+            port=self.port,
+            user=SUPERUSER,
+            dbname=database,
+            passfile=str(self.passfile),
+            autocommit=True,
+        ) as connection:
+            yield connection
+
+    def copy(self, database: str, table: Table) -> int:
+        """Copy a table's rows into a database; gives their number."""
+        statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
+            sql.Identifier(table.name),
+            sql.SQL(", ").join(sql.Identifier(each.strip()) for each in table.columns.split(",")),
+        )
+        with self.connected(database) as connection:
+            # The rows refer to each other as they should: PostgreSQL need not look up each.
+            connection.execute("SET session_replication_role = replica")
+            cursor = connection.cursor()
+            with cursor.copy(statement) as copy:
+                block, size = [], 0
+                for line in table.lines:
+                    block.append(line)
+                    size += len(line)
+                    if size > _BLOCK_BYTES:
+                        copy.write("".join(block))
+                        block, size = [], 0
+                copy.write("".join(block))
+            return cursor.rowcount
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A PostgreSQL with a database of each name."""
+
+    stack: Stack
+    databases: tuple[str, ...]
+
+    @property
+    def access(self) -> Access:
+        """The superuser's way in."""
+        passfile = Credentials(self.stack.layout.secrets).superuser
+        return Access(self.stack.settings.database.port, passfile)
+
+    @contextmanager
+    def filling(self) -> Iterator[None]:
+        """Let the server be quick at filling, and then what it is otherwise; vacuumed, analysed."""
+        self._configure(_WHILE_FILLING)
+        try:
+            yield
+            for each in self.databases:
+                with self.access.connected(each) as connection:
+                    connection.execute("VACUUM ANALYZE")
+        finally:
+            self._configure({})
+
+    def sizes(self, database: str) -> dict[str, int]:
+        """Bytes of a database's tables, with indexes and TOAST, the largest first."""
+        with self.access.connected(database) as connection:
+            rows = connection.execute(
+                "SELECT relname, pg_total_relation_size(oid) FROM pg_class WHERE relkind = 'r' "
+                "AND relnamespace = 'public'::regnamespace ORDER BY 2 DESC"
+            )
+            return {name: size for name, size in rows if size}
+
+    def _configure(self, wanted: dict[str, str]) -> None:
+        with self.access.connected("postgres") as connection:
+            connection.execute("ALTER SYSTEM RESET ALL")
+            for name, value in wanted.items():
+                setting = sql.SQL("ALTER SYSTEM SET {} = {}")
+                connection.execute(setting.format(sql.Identifier(name), sql.Literal(value)))
+        self.stack.restart("postgres")
+
+
+@contextmanager
+def cluster(*names: str) -> Iterator[tuple[Cluster, str]]:
+    """A database of each name, still empty, and a token that is good at all of them."""
+    say("starting a PostgreSQL in a temporary directory")
+    with Stack.temporary({}, parts=["postgres"]) as stack:
+        token = _token(stack)
+        found = Cluster(stack, names)
+        with found.access.connected("postgres") as connection:
+            for each in names:
+                _clone(connection, each)
+        yield found, token
+
+
+def _clone(connection: psycopg.Connection[Any], name: str) -> None:
+    database, template = sql.Identifier(name), sql.Identifier(PRODOPS_DATABASE)
+    made = sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}")
+    connection.execute(made.format(database, template, sql.Identifier(OPS_ROLE)))
+    connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))
+    granted = sql.SQL("GRANT CONNECT ON DATABASE {} TO {}")
+    connection.execute(granted.format(database, sql.Identifier(WEB_ROLE)))
+
+
+def _token(stack: Stack) -> str:
+    given = stack.environment("ops")
+    engine = make_engine(
+        make_url(given["PRODOPS_DATABASE_URL"]),
+        passfile=Path(given["PRODOPS_DATABASE_PASSFILE"]),
+        pool_size=1,
+    )
+    try:
+        with transaction(engine) as session:
+            return access.create_token(session, "bench", scopes=callers.ALL)
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def web_tier(stack: Stack, database: str, token: str) -> Iterator[httpx.Client]:
+    """A web tier of a database, and a client that it knows."""
+    environment = stack.environment("web")
+    url = make_url(environment["PRODOPS_DATABASE_URL"]).set(database=database)
+    (port,) = free_ports(1)
+    environment["PRODOPS_DATABASE_URL"] = url.render_as_string(hide_password=False)
+    environment["PRODOPS_API_PORT"] = str(port)
+    address = f"http://127.0.0.1:{port}"
+    with (
+        (stack.state_dir / f"{database}.web.log").open("w") as log,
+        subprocess.Popen(
+            command("api"), env=environment, cwd=stack.state_dir, stdout=log, stderr=log
+        ) as process,
+    ):
+        try:
+            until(lambda: answers(f"{address}/api/health/"), _READY_SECONDS, "the web tier answers")
+            headers = {"Authorization": f"Token {token}"}
+            with httpx.Client(base_url=address, headers=headers, timeout=60) as client:
+                yield client
+        finally:
+            process.terminate()
+            deadline = time.monotonic() + _STOP_SECONDS
+            while process.poll() is None and time.monotonic() < deadline:
+                time.sleep(0.1)
+            process.kill()
