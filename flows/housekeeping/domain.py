@@ -109,6 +109,7 @@ TABLES: Final[dict[str, Until | Kept]] = {
     "notification_alarm": _NOTIFICATIONS,
     "notification_request_end": _NOTIFICATIONS,
     "notification_watch": _NOTIFICATIONS,
+    "expiry_notice": _FEW,
     "notification_channel": _FOR_PEOPLE,
     "notification_rule": _FOR_PEOPLE,
     "notification_address": _FOR_PEOPLE,
