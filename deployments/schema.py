@@ -41,7 +41,7 @@ def await_schema(seconds: float = _WAIT_SECONDS) -> None:
     try:
         while True:
             try:
-                return _require(_revision(engine), newest())
+                return _require(revision(engine), newest())
             except DatabaseUnavailable as error:
                 if time.monotonic() > deadline:
                     raise
@@ -57,7 +57,7 @@ def newest() -> str:
     return max(path.name.partition("_")[0] for path in Path(directory).glob("[0-9]*.py"))
 
 
-def _revision(engine: Engine) -> str | None:
+def revision(engine: Engine) -> str | None:
     """The revision of the database; None where it was never migrated."""
     try:
         with transaction(engine) as session:

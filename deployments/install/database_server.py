@@ -1,0 +1,137 @@
+"""The PostgreSQL of an installation: its superuser's way in, and the parts' own."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from deployments.install.options import Options
+from deployments.stack.roles import Connection
+from flows.common.settings import BadSetting
+
+_CONNECT_SECONDS = 5
+_SOCKETS = "/var/run/postgresql"
+_REFUSED = "password authentication failed"
+LOCAL_URL = f"postgresql://postgres@/postgres?host={_SOCKETS}"
+"""The server of this machine, as its OS user `postgres`, who needs no password."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """How the superuser connects.
+
+    Attributes:
+        url: postgresql:// URL without a password.
+        passfile: libpq password file; None where the server asks for no password.
+    """
+
+    url: str
+    passfile: Path | None = None
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port where the parts reach it: by loopback where the superuser's is a socket.
+
+        Raises:
+            BadSetting: The URL cannot be read, or holds a password.
+        """
+        found = self._parsed()
+        host, port = str(found.get("host", "")), int(found.get("port", 5432))
+        return ("127.0.0.1" if not host or host.startswith("/") else host), port
+
+    @contextmanager
+    def superuser(self, database: str = "postgres") -> Iterator[Connection]:
+        """A connection as the superuser, without a transaction.
+
+        Raises:
+            BadSetting: The server does not answer, or does not let us in.
+        """
+        found = {**self._parsed(), "dbname": database, "connect_timeout": _CONNECT_SECONDS}
+        if self.passfile is not None:
+            found["passfile"] = os.fspath(self.passfile)
+        try:
+            with _as_peer(found), psycopg.connect(**found, autocommit=True) as connection:
+                yield connection
+        except psycopg.OperationalError as error:
+            raise BadSetting(f"--database-url {self.url}: {_first_line(error)}") from error
+        except psycopg.errors.InsufficientPrivilege as error:
+            user = found.get("user", "its user")
+            raise BadSetting(
+                f"--database-url {self.url}: {user} may not do this ({_first_line(error)}); "
+                "name a superuser"
+            ) from error
+
+    def _parsed(self) -> dict[str, str | int]:
+        try:
+            found = {name: value for name, value in conninfo_to_dict(self.url).items() if value}
+        except psycopg.ProgrammingError as error:
+            raise BadSetting(f"--database-url: {_first_line(error)}") from error
+        if "password" in found:
+            raise BadSetting(
+                "--database-url holds a password, which others can see; "
+                "put it into the file that --database-passfile names"
+            )
+        return found
+
+
+@contextmanager
+def _as_peer(found: dict[str, str | int]) -> Iterator[None]:
+    """Be the OS user whom PostgreSQL knows by its socket, where root connects by one."""
+    user, host = str(found.get("user", "postgres")), str(found.get("host", "/"))
+    if os.geteuid() != 0 or not host.startswith("/"):
+        yield
+        return
+    try:
+        entry = pwd.getpwnam(user)
+    except KeyError:
+        yield
+        return
+    os.seteuid(entry.pw_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def lets_in(options: Options, role: str, passfile: Path, *, database: str = "postgres") -> bool:
+    """Whether the server takes the role's password of the file.
+
+    Raises:
+        BadSetting: It does not answer where the parts would ask, or has no way in for the role.
+    """
+    return _try(options, role, database, {"passfile": os.fspath(passfile)})
+
+
+def lets_anybody_in(options: Options, role: str) -> bool:
+    """Whether the server takes any password for the role, as with `trust` in its pg_hba.conf."""
+    return _try(options, role, "postgres", {"password": "wrong"})
+
+
+def _try(options: Options, role: str, database: str, more: dict[str, str]) -> bool:
+    try:
+        psycopg.connect(
+            host=options.database_host,
+            port=options.database_port,
+            user=role,
+            dbname=database,
+            connect_timeout=_CONNECT_SECONDS,
+            **more,
+        ).close()
+    except psycopg.OperationalError as error:
+        if _REFUSED in str(error) or "no password supplied" in str(error):
+            return False
+        if "permission denied for database" in str(error):
+            return True
+        raise BadSetting(f"role {role} cannot reach the database: {_first_line(error)}") from error
+    return True
+
+
+def _first_line(error: Exception) -> str:
+    return " ".join(str(error).split("\n")[0].split())
