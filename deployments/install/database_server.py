@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from deployments.install.options import Options
 from deployments.stack.roles import Connection
@@ -18,7 +18,8 @@ from flows.common.settings import BadSetting
 
 _CONNECT_SECONDS = 5
 _SOCKETS = "/var/run/postgresql"
-_REFUSED = "password authentication failed"
+_REFUSED = ("password authentication failed", "no password supplied")
+_LET_IN = ("permission denied for database", "does not exist")  # said after the password was taken
 LOCAL_URL = f"postgresql://postgres@/postgres?host={_SOCKETS}"
 """The server of this machine, as its OS user `postgres`, who needs no password."""
 
@@ -53,11 +54,13 @@ class Server:
         Raises:
             BadSetting: The server does not answer, or does not let us in.
         """
-        found = {**self._parsed(), "dbname": database, "connect_timeout": _CONNECT_SECONDS}
+        found = {**self._parsed(), "dbname": database, "connect_timeout": str(_CONNECT_SECONDS)}
         if self.passfile is not None:
             found["passfile"] = os.fspath(self.passfile)
         try:
-            with _as_peer(found), psycopg.connect(**found, autocommit=True) as connection:
+            with _as_peer(found):
+                opened = psycopg.connect(make_conninfo(**found), autocommit=True)
+            with opened as connection:
                 yield connection
         except psycopg.OperationalError as error:
             raise BadSetting(f"--database-url {self.url}: {_first_line(error)}") from error
@@ -68,9 +71,10 @@ class Server:
                 "name a superuser"
             ) from error
 
-    def _parsed(self) -> dict[str, str | int]:
+    def _parsed(self) -> dict[str, str]:
         try:
-            found = {name: value for name, value in conninfo_to_dict(self.url).items() if value}
+            parsed = conninfo_to_dict(self.url)
+            found = {name: str(value) for name, value in parsed.items() if value}
         except psycopg.ProgrammingError as error:
             raise BadSetting(f"--database-url: {_first_line(error)}") from error
         if "password" in found:
@@ -82,7 +86,7 @@ class Server:
 
 
 @contextmanager
-def _as_peer(found: dict[str, str | int]) -> Iterator[None]:
+def _as_peer(found: dict[str, str]) -> Iterator[None]:
     """Be the OS user whom PostgreSQL knows by its socket, where root connects by one."""
     user, host = str(found.get("user", "postgres")), str(found.get("host", "/"))
     if os.geteuid() != 0 or not host.startswith("/"):
@@ -100,7 +104,7 @@ def _as_peer(found: dict[str, str | int]) -> Iterator[None]:
         os.seteuid(0)
 
 
-def lets_in(options: Options, role: str, passfile: Path, *, database: str = "postgres") -> bool:
+def lets_in(options: Options, role: str, *, database: str, passfile: Path) -> bool:
     """Whether the server takes the role's password of the file.
 
     Raises:
@@ -109,25 +113,22 @@ def lets_in(options: Options, role: str, passfile: Path, *, database: str = "pos
     return _try(options, role, database, {"passfile": os.fspath(passfile)})
 
 
-def lets_anybody_in(options: Options, role: str) -> bool:
+def lets_anybody_in(options: Options, role: str, *, database: str) -> bool:
     """Whether the server takes any password for the role, as with `trust` in its pg_hba.conf."""
-    return _try(options, role, "postgres", {"password": "wrong"})
+    return _try(options, role, database, {"password": "wrong"})
 
 
 def _try(options: Options, role: str, database: str, more: dict[str, str]) -> bool:
+    where = {"host": options.database_host, "port": str(options.database_port)}
+    seconds = str(_CONNECT_SECONDS)
     try:
         psycopg.connect(
-            host=options.database_host,
-            port=options.database_port,
-            user=role,
-            dbname=database,
-            connect_timeout=_CONNECT_SECONDS,
-            **more,
+            make_conninfo(**where, user=role, dbname=database, connect_timeout=seconds, **more)
         ).close()
     except psycopg.OperationalError as error:
-        if _REFUSED in str(error) or "no password supplied" in str(error):
+        if any(words in str(error) for words in _REFUSED):
             return False
-        if "permission denied for database" in str(error):
+        if any(words in str(error) for words in _LET_IN):
             return True
         raise BadSetting(f"role {role} cannot reach the database: {_first_line(error)}") from error
     return True

@@ -11,53 +11,73 @@ import secrets
 import shutil
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployments.install.owners import Owner
+from deployments.install.owners import Owner, current
 from deployments.install.steps import Finding, InTheWay, Step
 
 _TEMPORARY = ".new-"
 PRIVATE_FILE = 0o600
 PRIVATE_DIRECTORY = 0o700
+ENTERED_DIRECTORY = 0o750
 PUBLIC_DIRECTORY = 0o755
 
 
 @dataclass(frozen=True)
 class Directory(Step):
-    """A directory with an owner and a mode."""
+    """A directory with an owner and a mode.
+
+    Attributes:
+        path: Where it is; what is above belongs to root.
+        owner: Whose it is.
+        mode: Its mode, whatever the umask is.
+        holds_state: Whether all that is in it was made by the parts, and goes with it.
+    """
 
     path: Path
     owner: Owner
     mode: int
+    holds_state: bool = False
 
     @property
     def key(self) -> str:
+        """Its path."""
         return f"directory {self.path}"
 
     def describe(self) -> str:
-        return f"{self.key} ({self.owner.name}, {self.mode:04o})"
+        """Its path, owner and mode."""
+        return f"{self.key} ({self.owner}, {self.mode:04o})"
 
-    def look(self, *, is_ours: bool) -> Finding:
+    def look(self) -> Finding:
+        """Look at its kind, owner and mode."""
         status = _status(self.path)
         if status is None:
             return Finding.MAKE
         if not stat.S_ISDIR(status.st_mode):
             raise InTheWay(f"{self.path} is {_kind(status)}, and no directory: move it away")
-        return _judge(self.path, status, self.owner, self.mode, is_ours=is_ours)
+        return _judge(status, self.owner, self.mode)
+
+    def objection(self) -> str:
+        """Another's directory stays as it is."""
+        return _objection(self.path, self.owner, self.mode)
 
     def do(self) -> None:
+        """Make it, closed until it has its owner."""
         with _at(self.path.parent) as parent:
-            try:
+            with suppress(FileExistsError):  # of an interrupted run
                 os.mkdir(self.path.name, PRIVATE_DIRECTORY, dir_fd=parent)
-            except FileExistsError:
-                pass
             _own(self.path.name, self.owner, self.mode, parent, os.O_DIRECTORY)
 
     def undo(self) -> None:
-        if _status(self.path) is not None:
+        """Remove it with the parts' state, or where nothing of others is in it."""
+        if _status(self.path) is None:
+            return
+        if self.holds_state:
             shutil.rmtree(self.path)
+        elif not any(self.path.iterdir()):
+            self.path.rmdir()
 
 
 @dataclass(frozen=True)
@@ -68,15 +88,19 @@ class Parent(Step):
 
     @property
     def key(self) -> str:
+        """Its path."""
         return f"directory {self.path}"
 
-    def look(self, *, is_ours: bool) -> Finding:
+    def look(self) -> Finding:
+        """Look whether it is there."""
         return Finding.DONE if self.path.is_dir() else Finding.MAKE
 
     def do(self) -> None:
+        """Make it for everybody to pass."""
         Directory(self.path, current(), PUBLIC_DIRECTORY).do()
 
     def undo(self) -> None:
+        """Remove it where it is empty."""
         if self.path.is_dir() and not any(self.path.iterdir()):
             self.path.rmdir()
 
@@ -91,18 +115,26 @@ class Secret(Step):
 
     @property
     def key(self) -> str:
+        """Its path."""
         return f"secret {self.path}"
 
     def describe(self) -> str:
-        return f"{self.key} ({self.owner.name}, {PRIVATE_FILE:04o})"
+        """Its path, owner and mode."""
+        return f"{self.key} ({self.owner}, {PRIVATE_FILE:04o})"
 
-    def look(self, *, is_ours: bool) -> Finding:
+    def look(self) -> Finding:
+        """Look at its kind, owner and mode, and not into it."""
         status = regular(self.path)
         if status is None:
             return Finding.MAKE
-        return _judge(self.path, status, self.owner, PRIVATE_FILE, is_ours=is_ours)
+        return _judge(status, self.owner, PRIVATE_FILE)
+
+    def objection(self) -> str:
+        """Another's file stays as it is."""
+        return _objection(self.path, self.owner, PRIVATE_FILE)
 
     def do(self) -> None:
+        """Make it; one that is there keeps what it holds."""
         if regular(self.path) is None:
             write(self.path, self.make(), self.owner, PRIVATE_FILE)
         else:
@@ -110,14 +142,8 @@ class Secret(Step):
                 _own(self.path.name, self.owner, PRIVATE_FILE, parent)
 
     def undo(self) -> None:
+        """Remove it."""
         self.path.unlink(missing_ok=True)
-
-
-def current() -> Owner:
-    """The user of this process."""
-    import pwd  # noqa: PLC0415
-
-    return Owner(pwd.getpwuid(os.geteuid()).pw_name)
 
 
 def random_secret() -> str:
@@ -129,10 +155,8 @@ def write(path: Path, content: str, owner: Owner, mode: int) -> None:
     """Write a file whole: what was there stays until the new one is complete and on the disk."""
     temporary = f"{_TEMPORARY}{path.name}"
     with _at(path.parent) as parent:
-        try:
+        with suppress(FileNotFoundError):
             os.unlink(temporary, dir_fd=parent)  # of an interrupted run
-        except FileNotFoundError:
-            pass
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
         descriptor = os.open(temporary, flags, PRIVATE_FILE, dir_fd=parent)
         try:
@@ -177,24 +201,25 @@ def _kind(status: os.stat_result) -> str:
     return "a file with several names" if status.st_nlink != 1 else "a file"
 
 
-def _judge(
-    path: Path, status: os.stat_result, owner: Owner, mode: int, *, is_ours: bool
-) -> Finding:
+def _judge(status: os.stat_result, owner: Owner, mode: int) -> Finding:
     has = (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode))
-    if owner.ids is not None and has == (*owner.ids, mode):
-        return Finding.DONE
-    if is_ours:
-        return Finding.CHANGE
-    raise InTheWay(
-        f"{path} was there before, with uid {has[0]}, gid {has[1]} and mode {has[2]:04o}: "
-        f"`chown {owner.name}: {path}; chmod {mode:04o} {path}`, or move it away"
+    is_done = owner.ids is not None and has == (*owner.ids, mode)
+    return Finding.DONE if is_done else Finding.CHANGE
+
+
+def _objection(path: Path, owner: Owner, mode: int) -> str:
+    status = path.lstat()
+    return (
+        f"{path} was there before, with uid {status.st_uid}, gid {status.st_gid} and mode "
+        f"{stat.S_IMODE(status.st_mode):04o}: `chown {owner}: {path} && chmod {mode:04o} {path}`, "
+        "or move it away"
     )
 
 
 @contextmanager
 def _at(directory: Path) -> Iterator[int]:
-    """A descriptor of a directory that is no link."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    """A descriptor of a directory; a link above it is root's (`checks`)."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         yield descriptor
     finally:

@@ -9,6 +9,7 @@ from typing import Any
 
 from deployments.install import files
 from deployments.install.options import Options
+from deployments.install.owners import current
 from flows.common.settings import BadSetting
 
 _MODE = 0o644
@@ -51,7 +52,7 @@ class Manifest:
             "made": self.made,
             "offered": self.offered,
         }
-        files.write(self.path, json.dumps(kept, indent=1) + "\n", files.current(), _MODE)
+        files.write(self.path, json.dumps(kept, indent=1) + "\n", current(), _MODE)
 
 
 def read(path: Path) -> Manifest | None:
@@ -67,4 +68,6 @@ def read(path: Path) -> Manifest | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadSetting(f"{path}, the record of this installation, cannot be read: {error}") from error
+        raise BadSetting(
+            f"{path}, the record of this installation, cannot be read: {error}"
+        ) from error

@@ -8,9 +8,10 @@ from typing import Any
 
 from deployments.install.owners import Owner
 from deployments.install.places import Places
+from deployments.systemd.declared import NAMES
 from flows.common.settings import BadSetting
 
-PARTS = ("prefect", "api", "relay", "worker", "bridge", "notifier", "scanner")
+PARTS = tuple(name for name in NAMES if name != "postgres")
 USUAL_PARTS = ("prefect", "api", "relay", "worker", "notifier")
 """Those that need no setting of their own: the bridge needs a bus, the scanner directories."""
 

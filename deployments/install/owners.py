@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import pwd
-import grp
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,23 +16,44 @@ _NO_SHELL = "/usr/sbin/nologin"
 
 @dataclass(frozen=True)
 class Owner:
-    """A user whom files belong to, and who may not be there yet."""
+    """A user whom files belong to, and who may not be there yet.
+
+    Attributes:
+        name: The user.
+        group_of: The user whose own group they belong to; None: the user's.
+    """
 
     name: str
+    group_of: str | None = None
+
+    def __str__(self) -> str:
+        return self.name if self.group_of is None else f"{self.name}:{self.group}"
 
     @property
     def entry(self) -> pwd.struct_passwd | None:
         """What the system knows of the user."""
-        try:
-            return pwd.getpwnam(self.name)
-        except KeyError:
-            return None
+        return _entry(self.name)
+
+    @property
+    def group(self) -> str:
+        """The group's name; that of the user where there is no such user yet."""
+        entry = _entry(self.group_of or self.name)
+        return grp.getgrgid(entry.pw_gid).gr_name if entry else self.group_of or self.name
 
     @property
     def ids(self) -> tuple[int, int] | None:
         """User and group id; None where there is no such user."""
-        entry = self.entry
-        return None if entry is None else (entry.pw_uid, entry.pw_gid)
+        entry, group_entry = self.entry, _entry(self.group_of or self.name)
+        if entry is None or group_entry is None:
+            return None
+        return entry.pw_uid, group_entry.pw_gid
+
+
+def _entry(name: str) -> pwd.struct_passwd | None:
+    try:
+        return pwd.getpwnam(name)
+    except KeyError:
+        return None
 
 
 @dataclass(frozen=True)
@@ -45,14 +66,17 @@ class User(Step):
 
     @property
     def key(self) -> str:
+        """Its name."""
         return f"user {self.owner.name}"
 
     def describe(self) -> str:
+        """Its name, and its id where it is there."""
         entry = self.owner.entry
         about = "system user without a shell" if entry is None else f"uid {entry.pw_uid}"
         return f"{self.key} ({about})"
 
-    def look(self, *, is_ours: bool) -> Finding:
+    def look(self) -> Finding:
+        """Any user will do but root: an operator's own, too."""
         entry = self.owner.entry
         if entry is None:
             return Finding.MAKE
@@ -61,10 +85,12 @@ class User(Step):
         return Finding.DONE
 
     def do(self) -> None:
+        """Make the user and its group."""
         command = ["useradd", "--system", "--user-group", "--no-create-home"]
         _run([*command, "--home-dir", os.fspath(self.home), "--shell", _NO_SHELL, self.owner.name])
 
     def undo(self) -> None:
+        """Remove the user; its group goes with it."""
         if self.owner.entry is not None:
             _run(["userdel", self.owner.name])
 
@@ -86,3 +112,8 @@ def _run(command: list[str]) -> None:
         raise InTheWay(f"there is no {command[0]} here; make the user yourself") from error
     if done.returncode != 0:
         raise InTheWay(" ".join(done.stderr.split()) or f"{command[0]} failed")
+
+
+def current() -> Owner:
+    """The user of this process."""
+    return Owner(pwd.getpwuid(os.geteuid()).pw_name)

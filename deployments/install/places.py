@@ -14,8 +14,18 @@ class Places:
 
     @property
     def etc(self) -> Path:
-        """Settings and secrets; root's, so that no part can replace a file of it."""
+        """The record, and a directory for each side; root's, so that no part can replace them."""
         return self.prefix / "etc/prodops"
+
+    @property
+    def ops_etc(self) -> Path:
+        """Settings and secrets of the operations side: root's, and its group may enter."""
+        return self.etc / "ops"
+
+    @property
+    def web_etc(self) -> Path:
+        """Settings and secrets of the web tier: root's, and its group may enter."""
+        return self.etc / "web"
 
     @property
     def units(self) -> Path:
@@ -50,34 +60,34 @@ class Places:
     @property
     def ops_env(self) -> Path:
         """Settings of the operations side."""
-        return self.etc / "ops.env"
+        return self.ops_etc / "ops.env"
 
     @property
     def web_env(self) -> Path:
         """Settings of the web tier."""
-        return self.etc / "web.env"
+        return self.web_etc / "web.env"
 
     @property
     def ops_passfile(self) -> Path:
         """The operations side's and Prefect's passwords of the database."""
-        return self.etc / "ops.pgpass"
+        return self.ops_etc / "ops.pgpass"
 
     @property
     def web_passfile(self) -> Path:
         """The web tier's password of the database."""
-        return self.etc / "web.pgpass"
+        return self.web_etc / "web.pgpass"
 
     @property
     def prefect_password(self) -> Path:
         """``admin:PASSWORD`` of the Prefect API."""
-        return self.etc / "prefect.password"
+        return self.ops_etc / "prefect.password"
 
     @property
     def pcs_token(self) -> Path:
         """The token that the operations side shows to PCS."""
-        return self.etc / "pcs.token"
+        return self.ops_etc / "pcs.token"
 
     @property
     def cookie_key(self) -> Path:
         """The key that signs visitors' cookies."""
-        return self.etc / "cookie.key"
+        return self.web_etc / "cookie.key"

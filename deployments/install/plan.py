@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deployments.install import contents, files
+from deployments.install import contents
 from deployments.install.database_server import Server
 from deployments.install.files import (
+    ENTERED_DIRECTORY,
     PRIVATE_DIRECTORY,
     PUBLIC_DIRECTORY,
     Directory,
@@ -16,29 +17,30 @@ from deployments.install.files import (
 )
 from deployments.install.manifest import Manifest
 from deployments.install.options import Options
-from deployments.install.owners import User
+from deployments.install.owners import Owner, User, current
 from deployments.install.roles import Database, Role, WebAccess
 from deployments.install.schema import PcsToken, Schema
 from deployments.install.settings_file import SettingsFile
 from deployments.install.steps import Step
-from deployments.install.systemd import Unit
+from deployments.install.systemd import Unit, site
 from deployments.stack.credentials import OPS_ROLE, PREFECT_ROLE, WEB_ROLE
 from deployments.stack.roles import PREFECT_DATABASE, PRODOPS_DATABASE
+from deployments.systemd.units import units
 from flows.common import access
 from flows.common.database import web_limits
 from flows.common.settings import settings
 
 
-def steps_of(manifest: Manifest, server: Server, units: dict[str, str]) -> list[Step]:
+def steps_of(manifest: Manifest, server: Server) -> list[Step]:
     """Every step of the installation.
 
     Args:
         manifest: Its record, with the options.
         server: Its database server.
-        units: Content of each unit file, by its name.
     """
     options = manifest.options
     return [
+        *above_all(options),
         *_users(options),
         *_directories(options),
         *_secrets(options),
@@ -46,8 +48,16 @@ def steps_of(manifest: Manifest, server: Server, units: dict[str, str]) -> list[
         *_database(options, server),
         Schema(options),
         PcsToken(options),
-        *(Unit(options.places.units / name, content) for name, content in units.items()),
+        *(Unit(options.places.units / name, text) for name, text in units(site(options)).items()),
     ]
+
+
+def above_all(options: Options) -> list[Step]:
+    """The record's directory, and those above all others."""
+    places = options.places
+    lowest = [places.etc, places.units / "unit", places.public]
+    parents = sorted({each for path in lowest for each in path.parents} - {Path("/")})
+    return [*map(Parent, parents), Directory(places.etc, current(), PUBLIC_DIRECTORY)]
 
 
 def _users(options: Options) -> list[Step]:
@@ -59,20 +69,18 @@ def _users(options: Options) -> list[Step]:
 
 def _directories(options: Options) -> list[Step]:
     places, ops, web = options.places, options.ops, options.web
-    own = [
-        Directory(places.etc, files.current(), PUBLIC_DIRECTORY),
-        Directory(places.ops_state, ops, PRIVATE_DIRECTORY),
-        Directory(places.web_state, web, PRIVATE_DIRECTORY),
-        Directory(places.public, ops, PUBLIC_DIRECTORY),
+    return [
+        _settings_directory(places.ops_etc, ops),
+        _settings_directory(places.web_etc, web),
+        Directory(places.ops_state, ops, PRIVATE_DIRECTORY, holds_state=True),
+        Directory(places.web_state, web, PRIVATE_DIRECTORY, holds_state=True),
+        Directory(places.public, ops, PUBLIC_DIRECTORY, holds_state=True),
     ]
-    above = _missing_parents([*(each.path for each in own), places.units / "unit"])
-    return [*map(Parent, above), *own]
 
 
-def _missing_parents(paths: list[Path]) -> list[Path]:
-    """Every directory above the paths, from the top; `/` is there."""
-    parents = {parent for path in paths for parent in path.parents if parent != Path("/")}
-    return sorted(parents)
+def _settings_directory(path: Path, user: Owner) -> Directory:
+    """A directory that its user may enter, and only root may change."""
+    return Directory(path, Owner(current().name, user.name), ENTERED_DIRECTORY)
 
 
 def _secrets(options: Options) -> list[Step]:
@@ -106,9 +114,9 @@ def _settings_files(manifest: Manifest) -> list[Step]:
 def _database(options: Options, server: Server) -> list[Step]:
     places = options.places
     return [
-        Role(server, options, OPS_ROLE, places.ops_passfile),
-        Role(server, options, PREFECT_ROLE, places.ops_passfile),
-        Role(server, options, WEB_ROLE, places.web_passfile),
+        Role(server, options, OPS_ROLE, PRODOPS_DATABASE, places.ops_passfile),
+        Role(server, options, PREFECT_ROLE, PREFECT_DATABASE, places.ops_passfile),
+        Role(server, options, WEB_ROLE, PRODOPS_DATABASE, places.web_passfile),
         Database(server, PRODOPS_DATABASE, OPS_ROLE),
         Database(server, PREFECT_DATABASE, PREFECT_ROLE),
         WebAccess(server, PRODOPS_DATABASE, WEB_ROLE, web_limits(settings())),

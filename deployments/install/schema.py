@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from sqlalchemy import Engine, make_url
 from deployments import schema
 from deployments.install.options import Options
 from deployments.install.steps import Finding, InTheWay, Step
+from deployments.install.systemd import program
 from flows.common import access
 from flows.common.callers import Means, Proof, Scope
 from flows.common.database import make_engine, transaction
@@ -34,9 +34,15 @@ class Schema(Step):
 
     @property
     def key(self) -> str:
-        return f"schema at revision {schema.newest()}"
+        """The tables."""
+        return "schema"
 
-    def look(self, *, is_ours: bool) -> Finding:
+    def describe(self) -> str:
+        """With the revision that this version takes."""
+        return f"{self.key} (revision {schema.newest()})"
+
+    def look(self) -> Finding:
+        """Compare the database's revision with this version's."""
         found = revision(self.options)
         if found is None:
             return Finding.MAKE
@@ -48,6 +54,7 @@ class Schema(Step):
         return Finding.DONE if found == schema.newest() else Finding.CHANGE
 
     def do(self) -> None:
+        """Migrate, as the user who will work with it."""
         run_as_ops(self.options, "migrate")
 
 
@@ -59,9 +66,11 @@ class PcsToken(Step):
 
     @property
     def key(self) -> str:
+        """The token."""
         return "token of the operations side, for PCS"
 
-    def look(self, *, is_ours: bool) -> Finding:
+    def look(self) -> Finding:
+        """Look whether the database knows the token of the file."""
         path = self.options.places.pcs_token
         if not path.exists() or revision(self.options) is None:
             return Finding.MAKE
@@ -70,6 +79,7 @@ class PcsToken(Step):
             return Finding.MAKE if access.caller_of(session, proof) is None else Finding.DONE
 
     def do(self) -> None:
+        """Have the database know it, and no earlier one."""
         key = self.options.places.pcs_token.read_text().strip()
         with _engine(self.options) as engine, transaction(engine) as session:
             access.keep_token(session, _OPS_OWNER, key, _TOKEN_NOTE, scopes=[Scope.REQUEST])
@@ -92,9 +102,8 @@ def run_as_ops(options: Options, *command: str) -> None:
     Raises:
         InTheWay: It failed; its last line says why.
     """
-    ids = options.ops.ids
-    is_other = ids is not None and ids[0] != os.geteuid()
-    as_user = {"user": ids[0], "group": ids[1], "extra_groups": []} if ids and is_other else {}
+    uid, gid = options.ops.ids or (None, None)
+    is_other = uid != os.geteuid()
     done = subprocess.run(
         [os.fspath(program()), *command],
         env={"PATH": _PATH, "HOME": os.fspath(options.places.ops_state), **_settings(options)},
@@ -103,16 +112,13 @@ def run_as_ops(options: Options, *command: str) -> None:
         text=True,
         check=False,
         umask=0o077,
-        **as_user,
+        user=uid if is_other else None,
+        group=gid if is_other else None,
+        extra_groups=[] if is_other else None,
     )
     if done.returncode != 0:
         last = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
         raise InTheWay(f"`prodops {' '.join(command)}` failed: {' '.join(last)}")
-
-
-def program() -> Path:
-    """The `prodops` of the environment that runs this."""
-    return Path(sys.prefix) / "bin" / "prodops"
 
 
 @contextmanager

@@ -34,19 +34,28 @@ class SettingsFile(Step):
 
     @property
     def key(self) -> str:
+        """Its path."""
         return f"settings {self.path}"
 
     def describe(self) -> str:
+        """Its path, owner and mode, and whether an edited one is left as it is."""
         edited = f"; edited, proposal in {self.path.name}{PROPOSED}" if self._is_proposed() else ""
-        return f"{self.key} ({self.owner.name}, {files.PRIVATE_FILE:04o}{edited})"
+        return f"{self.key} ({self.owner}, {files.PRIVATE_FILE:04o}{edited})"
 
-    def look(self, *, is_ours: bool) -> Finding:
-        standing = files.Secret(self.path, self.owner, str).look(is_ours=is_ours)
+    def look(self) -> Finding:
+        """Compare it with what would be written now, and with what was written then."""
+        standing = files.Secret(self.path, self.owner, str).look()
         if standing is not Finding.DONE:
             return standing
         return Finding.CHANGE if self._is_outdated() else Finding.DONE
 
+    def objection(self) -> str:
+        """Another's file stays as it is; where only its form is old, a proposal is laid beside."""
+        secret = files.Secret(self.path, self.owner, str)
+        return secret.objection() if secret.look() is not Finding.DONE else ""
+
     def do(self) -> None:
+        """Write it, or lay the new proposal beside what the operator has edited."""
         if files.regular(self.path) is not None and self._is_edited():
             if self._is_outdated():
                 self._write(self.path.with_name(self.path.name + PROPOSED))
@@ -56,6 +65,7 @@ class SettingsFile(Step):
         self.offered[str(self.path)] = _digest(self.content)
 
     def undo(self) -> None:
+        """Remove it and a proposal."""
         for path in (self.path, self.path.with_name(self.path.name + PROPOSED)):
             path.unlink(missing_ok=True)
 

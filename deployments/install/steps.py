@@ -41,15 +41,16 @@ class Step(ABC):
         return self.key
 
     @abstractmethod
-    def look(self, *, is_ours: bool) -> Finding:
+    def look(self) -> Finding:
         """Look whether it is done; nothing is changed.
 
-        Args:
-            is_ours: Whether this installation made it, or had begun to.
-
         Raises:
-            InTheWay: What is there was not made by us and will not do.
+            InTheWay: What is there can never do.
         """
+
+    def objection(self) -> str:
+        """Why what differs is not changed if it was there before; empty: it may be."""
+        return ""
 
     @abstractmethod
     def do(self) -> None:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from deployments.install import files
+from deployments.install.options import Options
+from deployments.install.owners import current
 from deployments.install.steps import Finding, Step
+from deployments.systemd.site import Site, Zone
+from deployments.systemd.units import target_name
+from flows.common.settings import BadSetting
 
 _MODE = 0o644
 _RUNNING = Path("/run/systemd/system")
@@ -28,7 +34,7 @@ class Unit(Step):
         """Its path."""
         return f"unit {self.path}"
 
-    def look(self, *, is_ours: bool) -> Finding:
+    def look(self) -> Finding:
         """Compare it with what this version writes."""
         if files.regular(self.path) is None:
             return Finding.MAKE
@@ -37,11 +43,47 @@ class Unit(Step):
 
     def do(self) -> None:
         """Write it."""
-        files.write(self.path, self.content, files.current(), _MODE)
+        files.write(self.path, self.content, current(), _MODE)
 
     def undo(self) -> None:
         """Remove it."""
         self.path.unlink(missing_ok=True)
+
+
+def site(options: Options) -> Site:
+    """What the units are rendered from."""
+    places = options.places
+    return Site(
+        bin_dir=program().parent,
+        ops=Zone(
+            user=options.ops_user,
+            group=options.ops.group,
+            environment_file=places.ops_env,
+            state_dir=places.ops_state,
+            private_dirs=(places.ops_etc,),
+        ),
+        web=Zone(
+            user=options.web_user,
+            group=options.web.group,
+            environment_file=places.web_env,
+            state_dir=places.web_state,
+            private_dirs=(places.web_etc,),
+        ),
+        parts=options.parts,
+        public_dir=places.public,
+        readable_dirs=code_directories(),
+    )
+
+
+def program() -> Path:
+    """The `prodops` of the environment that runs this, which the units start."""
+    return Path(sys.prefix) / "bin" / "prodops"
+
+
+def code_directories() -> tuple[Path, ...]:
+    """What the parts are run from: the environment, its Python, and our own packages."""
+    ours = Path(__file__).resolve().parents[2]
+    return tuple(dict.fromkeys((Path(sys.prefix), Path(sys.base_prefix), ours)))
 
 
 def is_managed(units: Path) -> bool:
@@ -51,16 +93,22 @@ def is_managed(units: Path) -> bool:
 
 def reload() -> None:
     """Have systemd read its units again."""
-    subprocess.run(["systemctl", "daemon-reload"], check=True)
+    _systemctl("daemon-reload")
 
 
-def active(names: list[str]) -> list[str]:
-    """Those of the units that run."""
-    asked = ["systemctl", "is-active", *names]
-    answers = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.split()
-    return [name for name, answer in zip(names, answers, strict=False) if answer == "active"]
+def is_active(options: Options) -> bool:
+    """Whether the parts were started, and not stopped."""
+    return _systemctl("is-active", "--quiet", target_name(site(options)), is_checked=False) == 0
 
 
-def stop(names: list[str]) -> None:
-    """Stop the units, and start them no more at boot."""
-    subprocess.run(["systemctl", "disable", "--now", "--quiet", *names], check=True)
+def stop(options: Options) -> None:
+    """Stop every part, and start none at boot any more."""
+    _systemctl("disable", "--now", "--quiet", target_name(site(options)))
+
+
+def _systemctl(*arguments: str, is_checked: bool = True) -> int:
+    asked = ["systemctl", *arguments]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    if is_checked and done.returncode != 0:
+        raise BadSetting(f"`{' '.join(asked)}` failed: {' '.join(done.stderr.split())}")
+    return done.returncode

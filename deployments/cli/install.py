@@ -1,0 +1,135 @@
+"""`prodops install`: lay an installation out, bring it up to date, or take it away."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from deployments.install.database_server import Server
+    from deployments.install.options import Options
+    from deployments.install.places import Places
+    from deployments.install.running import Row
+
+
+def install(
+    *,
+    prefix: Annotated[
+        Path, typer.Option(help="Directory that everything is laid out below.")
+    ] = Path("/"),
+    ops_user: Annotated[
+        str | None, typer.Option(help="OS user of the operations side; at first: prodops.")
+    ] = None,
+    web_user: Annotated[
+        str | None, typer.Option(help="OS user of the web tier; at first: prodops-web.")
+    ] = None,
+    database_url: Annotated[
+        str | None,
+        typer.Option(
+            help="postgresql:// URL of a superuser, without a password; unset: the server of this "
+            "machine, as its OS user postgres."
+        ),
+    ] = None,
+    database_passfile: Annotated[
+        Path | None, typer.Option(help="libpq password file for --database-url.")
+    ] = None,
+    root_path: Annotated[
+        str | None, typer.Option(help="URL path prefix of all routes, e.g. /swf-monitor.")
+    ] = None,
+    parts: Annotated[
+        str | None,
+        typer.Option(help="Parts that get a unit; at first: prefect,api,relay,worker,notifier."),
+    ] = None,
+    is_dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the plan, and do nothing.")
+    ] = False,
+    is_removal: Annotated[
+        bool, typer.Option("--remove", help="Stop the parts and remove their units.")
+    ] = False,
+    is_purged: Annotated[
+        bool,
+        typer.Option(
+            "--purge",
+            help="With --remove: also data, settings, databases, roles and users that it made.",
+        ),
+    ] = False,
+    is_sure: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Lay out users, directories, settings, roles, databases and units, or bring them up to date.
+
+    What is there is kept, edited settings above all. A second run changes nothing.
+    """
+    from deployments.install.checks import check_prefix  # noqa: PLC0415
+    from deployments.install.database_server import LOCAL_URL, Server  # noqa: PLC0415
+    from deployments.install.places import Places  # noqa: PLC0415
+    from flows.common.settings import BadSetting  # noqa: PLC0415
+
+    check_prefix(prefix)
+    server = Server(url=database_url or LOCAL_URL, passfile=database_passfile)
+    if is_purged and not is_removal:
+        raise BadSetting("--purge goes with --remove")
+    if is_removal:
+        places = Places(prefix)
+        _remove(places, server, is_purged=is_purged, is_sure=is_sure, is_dry_run=is_dry_run)
+        return
+    given = {
+        "ops_user": ops_user,
+        "web_user": web_user,
+        "root_path": root_path,
+        "parts": None if parts is None else tuple(parts.replace(",", " ").split()),
+    }
+    _install(_options(prefix, given, server), server, is_dry_run=is_dry_run, as_json=as_json)
+
+
+def _options(prefix: Path, given: dict[str, Any], server: Server) -> Options:
+    from deployments.install.given import options_of  # noqa: PLC0415
+
+    return options_of(prefix, given, server)
+
+
+def _install(options: Options, server: Server, *, is_dry_run: bool, as_json: bool) -> None:
+    from deployments.install import running  # noqa: PLC0415
+    from deployments.install.advice import advice  # noqa: PLC0415
+
+    if is_dry_run:
+        _show(running.preview(options, server), as_json=as_json)
+        return
+    rows = _show(running.install(options, server), as_json=as_json)
+    if not as_json:
+        for line in advice(options, rows):
+            typer.echo(line)
+
+
+def _show(rows: Iterable[Row], *, as_json: bool) -> list[Row]:
+    """Print each row as it comes, or all as one JSON object."""
+    shown = []
+    for row in rows:
+        shown.append(row)
+        if not as_json:
+            sys.stdout.write(f"{row.state:<12} {row.step}\n")
+            sys.stdout.flush()
+    if as_json:
+        steps = [{"step": row.step, "state": row.state} for row in shown]
+        sys.stdout.write(json.dumps({"steps": steps}) + "\n")
+    return shown
+
+
+def _remove(
+    places: Places, server: Server, *, is_purged: bool, is_sure: bool, is_dry_run: bool
+) -> None:
+    from deployments.install import removal  # noqa: PLC0415
+
+    for line in removal.removable(places, server, is_purged=is_purged):
+        sys.stdout.write(f"{'will remove':<12} {line}\n")
+    if is_dry_run:
+        return
+    if not is_sure:
+        typer.confirm("Remove all this?", abort=True)
+    _show(removal.remove(places, server, is_purged=is_purged), as_json=False)
