@@ -36,7 +36,7 @@ def check(options: Options) -> None:
     if not program().exists():
         raise BadSetting(f"{program()} is not there: install prodops into an environment first")
     if not options.is_one_user:
-        _check_code()
+        check_code()
 
 
 def check_prefix(prefix: Path) -> None:
@@ -99,8 +99,12 @@ def _check_parent(path: Path, *, is_passed: bool) -> None:
         )
 
 
-def _check_code() -> None:
-    """See that both users can run what the units start."""
+def check_code() -> None:
+    """See that both users can run what the units start.
+
+    Raises:
+        BadSetting: A directory on the way is closed to them.
+    """
     python = Path(sys.executable).resolve()
     for path in (*code_directories(), python, program()):
         for each in (*path.resolve().parents, path.resolve()):

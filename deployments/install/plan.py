@@ -22,7 +22,7 @@ from deployments.install.roles import Database, Role, WebAccess
 from deployments.install.schema import PcsToken, Schema
 from deployments.install.settings_file import SettingsFile
 from deployments.install.steps import Step
-from deployments.install.systemd import Unit, site
+from deployments.install.systemd import UNIT, FormerUnit, Unit, site
 from deployments.stack.credentials import OPS_ROLE, PREFECT_ROLE, WEB_ROLE
 from deployments.stack.roles import PREFECT_DATABASE, PRODOPS_DATABASE
 from deployments.systemd.units import units
@@ -48,8 +48,18 @@ def steps_of(manifest: Manifest, server: Server) -> list[Step]:
         *_database(options, server),
         Schema(options),
         PcsToken(options),
-        *(Unit(options.places.units / name, text) for name, text in units(site(options)).items()),
+        *_units(manifest),
     ]
+
+
+def _units(manifest: Manifest) -> list[Step]:
+    options = manifest.options
+    wanted = [
+        Unit(options.places.units / name, text) for name, text in units(site(options)).items()
+    ]
+    kept = {unit.key for unit in wanted}
+    made = [key for key in manifest.made if key.startswith(UNIT) and key not in kept]
+    return [*wanted, *(FormerUnit(Path(key.removeprefix(UNIT))) for key in made)]
 
 
 def above_all(options: Options) -> list[Step]:

@@ -18,7 +18,12 @@ from deployments.install.plan import above_all, steps_of
 from deployments.install.steps import Finding, InTheWay, Step
 from flows.common.settings import BadSetting
 
-_AFTER = {Finding.MAKE: "made", Finding.CHANGE: "changed", Finding.DONE: "done"}
+_AFTER = {
+    Finding.DONE: "done",
+    Finding.MAKE: "made",
+    Finding.CHANGE: "changed",
+    Finding.REMOVE: "removed",
+}
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,7 @@ def preview(options: Options, server: Server) -> list[Row]:
     with clear_errors():
         check(options)
         manifest = _manifest(options)
+        manifest.options = options
         return [Row(step.describe(), _find(step, manifest)) for step in steps_of(manifest, server)]
 
 
@@ -53,6 +59,7 @@ def install(options: Options, server: Server) -> Iterator[Row]:
         made = _make_room(options)
         with locked(options.places):
             manifest = _manifest(options)
+            manifest.options = options
             manifest.version = version("epic-prodops")
             manifest.made += [key for key in made if key not in manifest.made]
             steps = steps_of(manifest, server)
@@ -71,6 +78,8 @@ def _bring_about(step: Step, manifest: Manifest) -> Row:
         manifest.note(step.key)
     if found is not Finding.DONE:
         step.do()
+    if found is Finding.REMOVE:
+        manifest.forget(step.key)
     return Row(described, _AFTER[found])
 
 

@@ -18,6 +18,7 @@ class Finding(StrEnum):
     DONE = "done"
     MAKE = "will make"
     CHANGE = "will change"
+    REMOVE = "will remove"
 
 
 class Step(ABC):

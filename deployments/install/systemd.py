@@ -16,6 +16,8 @@ from deployments.systemd.site import Site, Zone
 from deployments.systemd.units import target_name
 from flows.common.settings import BadSetting
 
+UNIT = "unit "
+"""What the key of a unit's step begins with."""
 _MODE = 0o644
 _RUNNING = Path("/run/systemd/system")
 _SYSTEM = Path("/etc/systemd/system")
@@ -32,7 +34,7 @@ class Unit(Step):
     @property
     def key(self) -> str:
         """Its path."""
-        return f"unit {self.path}"
+        return f"{UNIT}{self.path}"
 
     def look(self) -> Finding:
         """Compare it with what this version writes."""
@@ -48,6 +50,21 @@ class Unit(Step):
     def undo(self) -> None:
         """Remove it."""
         self.path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class FormerUnit(Unit):
+    """A unit that we made, of a part that gets none any more."""
+
+    content: str = ""
+
+    def look(self) -> Finding:
+        """It goes."""
+        return Finding.REMOVE
+
+    def do(self) -> None:
+        """Remove it."""
+        self.undo()
 
 
 def site(options: Options) -> Site:
