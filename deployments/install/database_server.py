@@ -17,6 +17,7 @@ from deployments.stack.roles import Connection
 from flows.common.settings import BadSetting
 
 _CONNECT_SECONDS = 5
+_PORT = "5432"
 _SOCKETS = "/var/run/postgresql"
 _REFUSED = ("password authentication failed", "no password supplied")
 _LET_IN = ("permission denied for database", "does not exist")  # said after the password was taken
@@ -44,8 +45,10 @@ class Server:
             BadSetting: The URL cannot be read, or holds a password.
         """
         found = self._parsed()
-        host, port = str(found.get("host", "")), int(found.get("port", 5432))
-        return ("127.0.0.1" if not host or host.startswith("/") else host), port
+        host, port = found.get("host", ""), found.get("port", _PORT)
+        if not port.isdigit():
+            raise BadSetting(f"--database-url {self.url}: {port!r} is no port")
+        return ("127.0.0.1" if not host or host.startswith("/") else host), int(port)
 
     @contextmanager
     def superuser(self, database: str = "postgres") -> Iterator[Connection]:

@@ -53,6 +53,10 @@ def _borrowed(place: Path) -> Path:
     subprocess.run([python, "-m", "venv", "--without-pip", place], check=True)
     borrow = f"import site; site.addsitedir({str(packages)!r})\n"
     (place / f"lib/{name}/site-packages/borrowed.pth").write_text(borrow)
+    # What redis, which Prefect imports, needs before Python 3.11.3 alone.
+    (place / f"lib/{name}/site-packages/async_timeout.py").write_text(
+        "from asyncio import timeout\n"
+    )
     script = place / "bin/prodops"
     script.write_text(f"#!{place}/bin/python\nfrom deployments.cli import main\nmain()\n")
     script.chmod(0o755)
@@ -142,13 +146,29 @@ class Installation:
         unit = read_unit(self.places.units / f"prodops-{part}.service")
         entry = pwd.getpwnam(unit["User"][0])
         given = dict(line.split("=", 1) for line in unit["Environment"])
-        log = (self.places.prefix / f"{part}.log").open("wb")
-        self.processes[part] = subprocess.Popen(
-            unit["ExecStart"][0].split(), cwd=unit["WorkingDirectory"][0], stdout=log, stderr=log,
-            env={**user_environment(entry), **given, **env_file(Path(unit["EnvironmentFile"][0]))},
-            user=entry.pw_uid, group=entry.pw_gid, extra_groups=[],
-            umask=int(unit["UMask"][0], 8), start_new_session=True,
-        )  # fmt: skip
+        with (self.places.prefix / f"{part}.log").open("wb") as log:
+            self.processes[part] = subprocess.Popen(
+                unit["ExecStart"][0].split(),
+                cwd=unit["WorkingDirectory"][0],
+                stdout=log,
+                stderr=log,
+                env={
+                    **user_environment(entry),
+                    **given,
+                    **env_file(Path(unit["EnvironmentFile"][0])),
+                },
+                user=entry.pw_uid,
+                group=entry.pw_gid,
+                extra_groups=[],
+                umask=int(unit["UMask"][0], 8),
+                start_new_session=True,
+            )
+
+    def check_alive(self) -> None:
+        """Fail with the end of its log where a part has ended."""
+        for part, process in self.processes.items():
+            log = self.places.prefix / f"{part}.log"
+            assert process.poll() is None, f"{part}: {log.read_text()[-2000:]}"
 
     def stop(self) -> None:
         """Stop every part, the last first."""
