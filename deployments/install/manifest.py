@@ -68,6 +68,4 @@ def read(path: Path) -> Manifest | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadSetting(
-            f"{path}, the record of this installation, cannot be read: {error}"
-        ) from error
+        raise BadSetting(f"{path}: the installation's record cannot be read: {error}") from error

@@ -141,7 +141,7 @@ def test_a_directory_that_may_not_be_written_is_one_line(
 def test_a_record_that_cannot_be_read_is_one_line(options: Options):
     options.places.etc.mkdir(parents=True)
     options.places.manifest.write_text("{")
-    with pytest.raises(BadSetting, match=r"install.json, the .* record.* cannot be read"):
+    with pytest.raises(BadSetting, match="record cannot be read"):
         manifest.read(options.places.manifest)
 
 
