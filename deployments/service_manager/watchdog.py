@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-_LOOKS: Final = 4  # a period
+_LOOKS: Final = 6  # a period: what is asked may take some seconds to show that it is away
 
 
 class Watchdog:
@@ -49,7 +49,7 @@ class Watchdog:
         """Feed also while something outside is away that may hold up every loop.
 
         Args:
-            is_away: Asks; it is only asked where nothing has been fed for half a period.
+            is_away: Asks; it is only asked where nothing was fed for a third of the period.
         """
         if self.period_seconds is not None:
             threading.Thread(
@@ -72,7 +72,8 @@ class Watchdog:
     def _excuse(self, is_away: Callable[[], bool]) -> None:
         assert self.period_seconds is not None  # noqa: S101
         pause = threading.Event()
-        while not pause.wait(self.period_seconds / _LOOKS):
-            is_late = time.monotonic() - self._fed_at > self.period_seconds / 2
+        look_seconds = self.period_seconds / _LOOKS
+        while not pause.wait(look_seconds):
+            is_late = time.monotonic() - self._fed_at > 2 * look_seconds
             if is_late and is_away():
                 self._fed()
