@@ -13,6 +13,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from blocks.errors import ProdOpsError
 from deployments.migrations import versions
+from deployments.service_manager.notification import service_manager
 from flows.common.database import make_engine, transaction
 from flows.common.database_errors import DatabaseUnavailable
 from flows.common.settings import BadSetting
@@ -46,6 +47,7 @@ def await_schema(seconds: float = _WAIT_SECONDS) -> None:
                 if time.monotonic() > deadline:
                     raise
                 _log.info("waiting for the database", reason=str(error))
+                service_manager().waits("waits for the database")
                 time.sleep(0.5)
     finally:
         engine.dispose()

@@ -21,6 +21,7 @@ from blocks.message_broker.inbox import Inbox
 from deployments.bridge.control import Control
 from deployments.bridge.publishing import Publisher
 from deployments.bridge.taking import Taker
+from deployments.service_manager.notification import service_manager
 from flows.common import events
 from flows.common.database_errors import DatabaseUnavailable
 from flows.common.notifications import NotificationListener
@@ -48,6 +49,7 @@ class Session:
         control: Answers control messages.
         stopping: Set when the session is to end, with what it has begun done.
         keep_lock: Sees that this is still the bridge that works.
+        round_done: Called after each round of taking, also of one that an outage ended.
     """
 
     access: BrokerAccess
@@ -57,6 +59,7 @@ class Session:
     control: Control
     stopping: threading.Event
     keep_lock: Callable[[], None]
+    round_done: Callable[[], None] = lambda: None
     _failure: list[Exception] = field(default_factory=list)
 
     def run(self, on_subscribed: Callable[[], None]) -> None:
@@ -86,6 +89,7 @@ class Session:
             if batch:
                 self._store(batch)
                 connection.acknowledge(batch)
+            self.round_done()
             if inbox.lost_because:
                 raise BrokerUnavailable(f"the broker {self.access.place}: {inbox.lost_because}")
             if self._failure:
@@ -111,6 +115,7 @@ class Session:
         ):
             with attempt:
                 if attempt.retry_state.attempt_number > 1:
+                    self.round_done()
                     self.keep_lock()
                 self.taker.take(batch)
 
@@ -140,7 +145,8 @@ class Session:
 
     def _publish(self, connection: BrokerConnection, is_over: threading.Event) -> None:
         assert self.publisher is not None  # noqa: S101
-        with NotificationListener(events.CHANNEL) as listener:
+        following = service_manager().watchdog.following("events")
+        with NotificationListener(events.CHANNEL) as listener, following as round_done:
             while not is_over.is_set():
                 try:
                     if not self.publisher.publish(connection):
@@ -148,3 +154,4 @@ class Session:
                 except DatabaseUnavailable as error:
                     _log.warning("events wait for the database", reason=str(error))
                     is_over.wait(_TICK_SECONDS)
+                round_done()

@@ -21,6 +21,7 @@ from deployments.isolation import is_outage, isolated, outlived
 from deployments.relay import feed_event
 from deployments.relay.feed_event import FedEvent
 from deployments.relay.feed_repository import FeedRepository
+from deployments.service_manager.notification import service_manager
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
@@ -59,10 +60,12 @@ class Feed:
 
     async def run(self) -> None:
         """Put there what is new, by the clock; an outage delays it, and loses nothing."""
-        while True:
-            with outlived("events cannot be put into Prefect's feed"):
-                await self.step()
-            await asyncio.sleep(_LOOK_SECONDS)
+        with service_manager().watchdog.following("feed") as round_done:
+            while True:
+                with outlived("events cannot be put into Prefect's feed"):
+                    await self.step()
+                round_done()
+                await asyncio.sleep(_LOOK_SECONDS)
 
     async def step(self) -> None:
         """Send what is new, then see what of the earlier has arrived."""

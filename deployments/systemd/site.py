@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from blocks.errors import Invalid
+from flows.common.settings import BadSetting
 
 _PLAIN_PATH: Final = re.compile(r"/[\w.,:@+=/-]*", re.ASCII)
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,30}")
 
 
-class BadSite(Invalid):
+class BadSite(BadSetting):
     """No units can be rendered for a site like this."""
 
 
