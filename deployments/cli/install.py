@@ -39,6 +39,13 @@ def install(
     database_passfile: Annotated[
         Path | None, typer.Option(help="libpq password file for --database-url.")
     ] = None,
+    is_by_hand: Annotated[
+        bool,
+        typer.Option(
+            "--by-hand",
+            help="Roles and databases are made by somebody else; --database-url says where.",
+        ),
+    ] = False,
     root_path: Annotated[
         str | None, typer.Option(help="URL path prefix of all routes, e.g. /swf-monitor.")
     ] = None,
@@ -83,6 +90,7 @@ def install(
         "ops_user": ops_user,
         "web_user": web_user,
         "root_path": root_path,
+        "is_by_hand": is_by_hand or None,
         "parts": None if parts is None else tuple(parts.replace(",", " ").split()),
     }
     _install(_options(prefix, given, server), server, is_dry_run=is_dry_run, as_json=as_json)

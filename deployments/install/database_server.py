@@ -7,6 +7,7 @@ import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import Enum, auto
 from pathlib import Path
 
 import psycopg
@@ -23,6 +24,15 @@ _REFUSED = ("password authentication failed", "no password supplied")
 _LET_IN = ("permission denied for database", "does not exist")  # said after the password was taken
 LOCAL_URL = f"postgresql://postgres@/postgres?host={_SOCKETS}"
 """The server of this machine, as its OS user `postgres`, who needs no password."""
+
+
+class _Answer(Enum):
+    """What the server makes of a role and its password."""
+
+    REFUSED = auto()
+    KNOWN = auto()
+    """The password was taken, and the database is not there or does not let the role in."""
+    ENTERED = auto()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,21 +117,31 @@ def _as_peer(found: dict[str, str]) -> Iterator[None]:
         os.seteuid(0)
 
 
-def lets_in(options: Options, role: str, *, database: str, passfile: Path) -> bool:
+def lets_in(
+    options: Options, role: str, *, database: str, passfile: Path, is_entered: bool = False
+) -> bool:
     """Whether the server takes the role's password of the file.
+
+    Args:
+        options: Where the parts reach it.
+        role: Who logs in.
+        database: Where to.
+        passfile: libpq password file.
+        is_entered: Whether the database must be there, too, and let the role in.
 
     Raises:
         BadSetting: It does not answer where the parts would ask, or has no way in for the role.
     """
-    return _try(options, role, database, {"passfile": os.fspath(passfile)})
+    answer = _try(options, role, database, {"passfile": os.fspath(passfile)})
+    return answer is _Answer.ENTERED or (answer is _Answer.KNOWN and not is_entered)
 
 
 def lets_anybody_in(options: Options, role: str, *, database: str) -> bool:
     """Whether the server takes any password for the role, as with `trust` in its pg_hba.conf."""
-    return _try(options, role, database, {"password": "wrong"})
+    return _try(options, role, database, {"password": "wrong"}) is not _Answer.REFUSED
 
 
-def _try(options: Options, role: str, database: str, more: dict[str, str]) -> bool:
+def _try(options: Options, role: str, database: str, more: dict[str, str]) -> _Answer:
     where = {"host": options.database_host, "port": str(options.database_port)}
     seconds = str(_CONNECT_SECONDS)
     try:
@@ -130,11 +150,11 @@ def _try(options: Options, role: str, database: str, more: dict[str, str]) -> bo
         ).close()
     except psycopg.OperationalError as error:
         if any(words in str(error) for words in _REFUSED):
-            return False
+            return _Answer.REFUSED
         if any(words in str(error) for words in _LET_IN):
-            return True
+            return _Answer.KNOWN
         raise BadSetting(f"role {role} cannot reach the database: {_first_line(error)}") from error
-    return True
+    return _Answer.ENTERED
 
 
 def _first_line(error: Exception) -> str:

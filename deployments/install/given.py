@@ -13,7 +13,7 @@ from deployments.install.options import Options, check_parts
 from deployments.install.places import Places
 from flows.common.settings import BadSetting
 
-_CHANGEABLE = {"parts"}
+_CHANGEABLE = {"parts", "is_by_hand"}
 
 
 def options_of(prefix: Path, given: Mapping[str, Any], server: Server) -> Options:

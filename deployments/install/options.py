@@ -27,6 +27,7 @@ class Options:
         database_host: Where the parts reach PostgreSQL.
         database_port: Its port.
         root_path: URL path prefix of all routes.
+        is_by_hand: Whether somebody else makes roles and databases.
         parts: The parts that get a unit.
     """
 
@@ -36,6 +37,7 @@ class Options:
     database_host: str = "127.0.0.1"
     database_port: int = 5432
     root_path: str = ""
+    is_by_hand: bool = False
     parts: tuple[str, ...] = USUAL_PARTS
 
     @property

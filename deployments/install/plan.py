@@ -15,6 +15,7 @@ from deployments.install.files import (
     Secret,
     random_secret,
 )
+from deployments.install.given_roles import GivenRole
 from deployments.install.manifest import Manifest
 from deployments.install.options import Options
 from deployments.install.owners import Owner, User, current
@@ -123,6 +124,12 @@ def _settings_files(manifest: Manifest) -> list[Step]:
 
 def _database(options: Options, server: Server) -> list[Step]:
     places = options.places
+    if options.is_by_hand:
+        return [
+            GivenRole(options, OPS_ROLE, PRODOPS_DATABASE, places.ops_passfile),
+            GivenRole(options, PREFECT_ROLE, PREFECT_DATABASE, places.ops_passfile),
+            GivenRole(options, WEB_ROLE, PRODOPS_DATABASE, places.web_passfile),
+        ]
     return [
         Role(server, options, OPS_ROLE, PRODOPS_DATABASE, places.ops_passfile),
         Role(server, options, PREFECT_ROLE, PREFECT_DATABASE, places.ops_passfile),
