@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from deployments.install.database_server import Server
     from deployments.install.options import Options
-    from deployments.install.places import Places
     from deployments.install.running import Row
 
 
@@ -74,42 +72,36 @@ def install(
     What is there is kept, edited settings above all. A second run changes nothing.
     """
     from deployments.install.checks import check_prefix  # noqa: PLC0415
-    from deployments.install.database_server import LOCAL_URL, Server  # noqa: PLC0415
-    from deployments.install.places import Places  # noqa: PLC0415
+    from deployments.install.given import options_of  # noqa: PLC0415
     from flows.common.settings import BadSetting  # noqa: PLC0415
 
     check_prefix(prefix)
-    server = Server(url=database_url or LOCAL_URL, passfile=database_passfile)
     if is_purged and not is_removal:
         raise BadSetting("--purge goes with --remove")
-    if is_removal:
-        places = Places(prefix)
-        _remove(places, server, is_purged=is_purged, is_sure=is_sure, is_dry_run=is_dry_run)
-        return
     given = {
+        "superuser_url": database_url,
+        "superuser_passfile": database_passfile,
         "ops_user": ops_user,
         "web_user": web_user,
         "root_path": root_path,
         "is_by_hand": is_by_hand or None,
         "parts": None if parts is None else tuple(parts.replace(",", " ").split()),
     }
-    _install(_options(prefix, given, server), server, is_dry_run=is_dry_run, as_json=as_json)
+    options = options_of(prefix, given)
+    if is_removal:
+        _remove(options, is_purged=is_purged, is_sure=is_sure, is_dry_run=is_dry_run)
+    else:
+        _install(options, is_dry_run=is_dry_run, as_json=as_json)
 
 
-def _options(prefix: Path, given: dict[str, Any], server: Server) -> Options:
-    from deployments.install.given import options_of  # noqa: PLC0415
-
-    return options_of(prefix, given, server)
-
-
-def _install(options: Options, server: Server, *, is_dry_run: bool, as_json: bool) -> None:
+def _install(options: Options, *, is_dry_run: bool, as_json: bool) -> None:
     from deployments.install import running  # noqa: PLC0415
     from deployments.install.advice import advice  # noqa: PLC0415
 
     if is_dry_run:
-        _show(running.preview(options, server), as_json=as_json)
+        _show(running.preview(options), as_json=as_json)
         return
-    rows = _show(running.install(options, server), as_json=as_json)
+    rows = _show(running.install(options), as_json=as_json)
     if not as_json:
         for line in advice(options, rows):
             typer.echo(line)
@@ -129,15 +121,13 @@ def _show(rows: Iterable[Row], *, as_json: bool) -> list[Row]:
     return shown
 
 
-def _remove(
-    places: Places, server: Server, *, is_purged: bool, is_sure: bool, is_dry_run: bool
-) -> None:
+def _remove(options: Options, *, is_purged: bool, is_sure: bool, is_dry_run: bool) -> None:
     from deployments.install import removal  # noqa: PLC0415
 
-    for line in removal.removable(places, server, is_purged=is_purged):
+    for line in removal.removable(options, is_purged=is_purged):
         sys.stdout.write(f"{'will remove':<12} {line}\n")
     if is_dry_run:
         return
     if not is_sure:
         typer.confirm("Remove all this?", abort=True)
-    _show(removal.remove(places, server, is_purged=is_purged), as_json=False)
+    _show(removal.remove(options, is_purged=is_purged), as_json=False)

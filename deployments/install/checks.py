@@ -18,7 +18,6 @@ from flows.common.settings import BadSetting
 
 _PATH: Final = re.compile(r"(/[\w.+-]+)+|/", re.ASCII)
 _USER: Final = re.compile(r"[a-z_][a-z0-9_-]{0,30}")
-_READ: Final = stat.S_IROTH | stat.S_IXOTH
 
 
 def check(options: Options) -> None:

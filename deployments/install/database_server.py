@@ -19,11 +19,8 @@ from flows.common.settings import BadSetting
 
 _CONNECT_SECONDS = 5
 _PORT = "5432"
-_SOCKETS = "/var/run/postgresql"
 _REFUSED = ("password authentication failed", "no password supplied")
 _LET_IN = ("permission denied for database", "does not exist")  # said after the password was taken
-LOCAL_URL = f"postgresql://postgres@/postgres?host={_SOCKETS}"
-"""The server of this machine, as its OS user `postgres`, who needs no password."""
 
 
 class _Answer(Enum):
@@ -115,6 +112,11 @@ def _as_peer(found: dict[str, str]) -> Iterator[None]:
         yield
     finally:
         os.seteuid(0)
+
+
+def server_of(options: Options) -> Server:
+    """The server of an installation."""
+    return Server(url=options.superuser_url, passfile=options.superuser_passfile)
 
 
 def lets_in(

@@ -12,6 +12,8 @@ from deployments.systemd.declared import NAMES
 from flows.common.settings import BadSetting
 
 PARTS = tuple(name for name in NAMES if name != "postgres")
+LOCAL_URL = "postgresql://postgres@/postgres?host=/var/run/postgresql"
+"""The server of this machine, as its OS user `postgres`, who needs no password."""
 USUAL_PARTS = ("prefect", "api", "relay", "worker", "notifier")
 """Those that need no setting of their own: the bridge needs a bus, the scanner directories."""
 
@@ -24,6 +26,8 @@ class Options:
         prefix: Directory that everything is below.
         ops_user: OS user of the operations side.
         web_user: OS user of the web tier.
+        superuser_url: PostgreSQL's URL for its superuser.
+        superuser_passfile: The superuser's libpq password file; None: no password is asked for.
         database_host: Where the parts reach PostgreSQL.
         database_port: Its port.
         root_path: URL path prefix of all routes.
@@ -34,6 +38,8 @@ class Options:
     prefix: Path
     ops_user: str = "prodops"
     web_user: str = "prodops-web"
+    superuser_url: str = LOCAL_URL
+    superuser_passfile: Path | None = None
     database_host: str = "127.0.0.1"
     database_port: int = 5432
     root_path: str = ""
@@ -62,12 +68,22 @@ class Options:
 
     def as_json(self) -> dict[str, Any]:
         """What the manifest keeps."""
-        return asdict(self) | {"prefix": str(self.prefix), "parts": list(self.parts)}
+        passfile = self.superuser_passfile
+        return asdict(self) | {
+            "prefix": str(self.prefix),
+            "superuser_passfile": None if passfile is None else str(passfile),
+            "parts": list(self.parts),
+        }
 
     @classmethod
     def from_json(cls, kept: dict[str, Any]) -> Options:
         """What the manifest kept."""
-        return cls(**{**kept, "prefix": Path(kept["prefix"]), "parts": tuple(kept["parts"])})
+        paths = {
+            name: Path(kept[name])
+            for name in ("prefix", "superuser_passfile")
+            if kept[name] is not None
+        }
+        return cls(**{**kept, **paths, "parts": tuple(kept["parts"])})
 
 
 def check_parts(parts: tuple[str, ...]) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from deployments.install import contents
-from deployments.install.database_server import Server
+from deployments.install.database_server import server_of
 from deployments.install.files import (
     ENTERED_DIRECTORY,
     PRIVATE_DIRECTORY,
@@ -32,12 +32,11 @@ from flows.common.database import web_limits
 from flows.common.settings import settings
 
 
-def steps_of(manifest: Manifest, server: Server) -> list[Step]:
+def steps_of(manifest: Manifest) -> list[Step]:
     """Every step of the installation.
 
     Args:
         manifest: Its record, with the options.
-        server: Its database server.
     """
     options = manifest.options
     return [
@@ -46,7 +45,7 @@ def steps_of(manifest: Manifest, server: Server) -> list[Step]:
         *_directories(options),
         *_secrets(options),
         *_settings_files(manifest),
-        *_database(options, server),
+        *_database(options),
         Schema(options),
         PcsToken(options),
         *_units(manifest),
@@ -122,8 +121,8 @@ def _settings_files(manifest: Manifest) -> list[Step]:
     ]
 
 
-def _database(options: Options, server: Server) -> list[Step]:
-    places = options.places
+def _database(options: Options) -> list[Step]:
+    places, server = options.places, server_of(options)
     if options.is_by_hand:
         return [
             GivenRole(options, OPS_ROLE, PRODOPS_DATABASE, places.ops_passfile),

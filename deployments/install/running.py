@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 
+from deployments.install import systemd
 from deployments.install.checks import check
-from deployments.install.database_server import Server
 from deployments.install.manifest import Manifest, read
 from deployments.install.options import Options
 from deployments.install.places import Places
@@ -34,7 +34,7 @@ class Row:
     state: str
 
 
-def preview(options: Options, server: Server) -> list[Row]:
+def preview(options: Options) -> list[Row]:
     """The plan; nothing is made or changed.
 
     Raises:
@@ -44,10 +44,10 @@ def preview(options: Options, server: Server) -> list[Row]:
         check(options)
         manifest = _manifest(options)
         manifest.options = options
-        return [Row(step.describe(), _find(step, manifest)) for step in steps_of(manifest, server)]
+        return [Row(step.describe(), _find(step, manifest)) for step in steps_of(manifest)]
 
 
-def install(options: Options, server: Server) -> Iterator[Row]:
+def install(options: Options) -> Iterator[Row]:
     """Do what is not done yet; each step is told when it is over.
 
     Raises:
@@ -55,20 +55,22 @@ def install(options: Options, server: Server) -> Iterator[Row]:
     """
     with clear_errors():
         check(options)
-        _require_root(options, server)
+        _require_root(options)
         made = _make_room(options)
         with locked(options.places):
             manifest = _manifest(options)
             manifest.options = options
             manifest.version = version("epic-prodops")
             manifest.made += [key for key in made if key not in manifest.made]
-            steps = steps_of(manifest, server)
+            steps = steps_of(manifest)
             for step in steps:  # whatever is in the way is found before anything is changed
                 _find(step, manifest)
             manifest.save()
             for step in steps:
                 yield _bring_about(step, manifest)
             manifest.save()
+            if systemd.is_managed(options.places.units):
+                systemd.reload()
 
 
 def _bring_about(step: Step, manifest: Manifest) -> Row:
@@ -99,13 +101,13 @@ def _manifest(options: Options) -> Manifest:
     return read(options.places.manifest) or Manifest(options.places.manifest, options)
 
 
-def _require_root(options: Options, server: Server) -> None:
+def _require_root(options: Options) -> None:
     if os.geteuid() == 0:
         return
     manifest = _manifest(options)
     missing = [
         step.describe()
-        for step in steps_of(manifest, server)
+        for step in steps_of(manifest)
         if step.takes_root and step.look() is not Finding.DONE
     ]
     if missing:

@@ -35,6 +35,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.xdist_group("instal
 CAN, CANNOT = Side.CAN, Side.CANNOT
 DENIED = r"permission denied|row-level security|must be|has not|may speak|revoked|was revoked"
 EVENT_LOCK = 0x70726F64
+OPEN = {"queued", "claimed", "running"}
 ACTION = "fetch_payload_log"
 """What whoever has the scope `request` may ask for; without parameters it fails at once."""
 
@@ -169,7 +170,10 @@ def test_it_uses_what_comes_by_and_makes_no_more_of_it(taken: TakenOver, name: s
     its_id = taken.seen("SELECT max(id) FROM api_token WHERE owner = :name", name=name)
     taken.refused(REVOKE, "permit no more", key=key, id=its_id)
     assert taken.do(REVOKE, key=larger, id=its_id) == its_id
-    assert taken.do("SELECT api_session_open(:key, 's', 60)", key=larger) is False
+    open_session = "SELECT api_session_open(:key, :secret, 60)"
+    assert not taken.do(open_session, key=larger, secret="s")
+    assert taken.do(open_session, key=key, secret=name)
+    assert taken.ask("session", name, name, "stop_workflow") > 0
 
 
 @tries(
@@ -242,7 +246,7 @@ def test_it_chooses_no_code(taken: TakenOver, name: str, tmp_path: Path):
     evil = {"__prefect_kind": "jinja", "template": f"{{{{ open('{tmp_path}/x', 'w') }}}}"}
     request = taken.ask("proxy", name, name, ACTION, command="id", entrypoint=evil)
     state = "SELECT state FROM request WHERE id = :id"
-    assert wait_until(lambda: taken.seen(state, id=request) not in {"queued", "running"})
+    assert wait_until(lambda: taken.seen(state, id=request) not in OPEN)
     assert taken.seen(state, id=request) == "failed"
     assert list(tmp_path.iterdir()) == []
 
@@ -442,5 +446,5 @@ def test_what_was_accepted_is_done_once_the_lock_is_free(taken: TakenOver, name:
     with transaction(taken.web) as session:
         session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": EVENT_LOCK})
         request = taken.ask("proxy", name, name, "check_pipeline")
-        assert stays(lambda: taken.seen(state, id=request) in {"queued", "running"}, 3)
+        assert stays(lambda: taken.seen(state, id=request) in OPEN, 3)
     assert wait_until(lambda: taken.seen(state, id=request) == "completed")

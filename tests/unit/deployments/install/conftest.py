@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from deployments.install import plan, removal, running
-from deployments.install.database_server import Server
 from deployments.install.options import Options
 from deployments.install.owners import current
 from deployments.install.steps import Step
-
-NOWHERE = Server(url="postgresql://postgres@127.0.0.1:1/postgres")
 
 
 @pytest.fixture
@@ -22,14 +20,14 @@ def options(tmp_path: Path) -> Options:
 
 
 @pytest.fixture
-def without_database(monkeypatch: pytest.MonkeyPatch) -> Server:
+def without_database(monkeypatch: pytest.MonkeyPatch) -> None:
     """No step asks a database, and no look is taken at the machine."""
 
-    def files_only(manifest, server) -> list[Step]:
+    def files_only(manifest) -> list[Step]:
         kinds = ("directory", "secret", "settings", "unit")
-        return [step for step in plan.steps_of(manifest, server) if step.key.startswith(kinds)]
+        return [step for step in plan.steps_of(manifest) if step.key.startswith(kinds)]
 
     for module in (running, removal):
         monkeypatch.setattr(module, "steps_of", files_only)
     monkeypatch.setattr(running, "check", lambda options: None)
-    return NOWHERE
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # a power cut is not tried here
