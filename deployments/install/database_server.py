@@ -80,6 +80,8 @@ class Server:
                 f"--database-url {self.url}: {user} may not do this ({_first_line(error)}); "
                 "name a superuser"
             ) from error
+        except psycopg.Error as error:
+            raise BadSetting(f"the database refuses: {_first_line(error)}") from error
 
     def _parsed(self) -> dict[str, str]:
         try:

@@ -20,8 +20,10 @@ from flows.common import access
 from flows.common.callers import Means, Proof, Scope
 from flows.common.database import make_engine, transaction
 from flows.common.database_errors import DatabaseUnavailable
+from flows.common.settings import BadSetting
 
 _PATH = "/usr/bin:/bin"
+_NEEDED = ("PRODOPS_DATABASE_URL", "PRODOPS_DATABASE_PASSFILE")
 _OPS_OWNER = "prodops"
 _TOKEN_NOTE = "the ops side, for PCS"  # noqa: S105 - what it is for
 
@@ -134,5 +136,12 @@ def _engine(options: Options) -> Iterator[Engine]:
 
 
 def _settings(options: Options) -> dict[str, str]:
-    found = dotenv_values(options.places.ops_env, interpolate=False)
+    path = options.places.ops_env
+    try:
+        found = dotenv_values(path, interpolate=False)
+    except UnicodeDecodeError as error:
+        raise BadSetting(f"{path} is no UTF-8") from error
+    for name in _NEEDED:
+        if not found.get(name):
+            raise BadSetting(f"{path}: {name} is not set")
     return {name: value for name, value in found.items() if value is not None}

@@ -62,7 +62,7 @@ class SettingsFile(Step):
             files.Secret(self.path, self.owner, str).do()
         else:
             self._write(self.path)
-        self.offered[str(self.path)] = _digest(self.content)
+        self.offered[str(self.path)] = _digest(self.content.encode())
 
     def undo(self) -> None:
         """Remove it and a proposal."""
@@ -75,15 +75,18 @@ class SettingsFile(Step):
 
     def _is_outdated(self) -> bool:
         """Whether what would be written now is neither there nor was offered before."""
-        digest = _digest(self.content)
-        return digest != self.offered.get(str(self.path)) and self.path.read_text() != self.content
+        digest = _digest(self.content.encode())
+        return (
+            digest != self.offered.get(str(self.path))
+            and self.path.read_bytes() != self.content.encode()
+        )
 
     def _is_edited(self) -> bool:
-        return _digest(self.path.read_text()) != self.offered.get(str(self.path))
+        return _digest(self.path.read_bytes()) != self.offered.get(str(self.path))
 
     def _is_proposed(self) -> bool:
         return files.regular(self.path) is not None and self._is_edited() and self._is_outdated()
 
 
-def _digest(content: str) -> str:
-    return hashlib.sha256(content.encode()).hexdigest()
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -46,7 +46,7 @@ class BarePostgres:
 
     def connect(self, database: str = "postgres") -> psycopg.Connection[tuple[object, ...]]:
         """A connection as the superuser, without a transaction."""
-        url = self.url.replace("/postgres", f"/{database}")
+        url = self.url.removesuffix("postgres") + database
         return psycopg.connect(url, passfile=str(self.passfile), autocommit=True)
 
     def is_up(self) -> bool:
