@@ -75,11 +75,9 @@ class SettingsFile(Step):
 
     def _is_outdated(self) -> bool:
         """Whether what would be written now is neither there nor was offered before."""
-        digest = _digest(self.content.encode())
-        return (
-            digest != self.offered.get(str(self.path))
-            and self.path.read_bytes() != self.content.encode()
-        )
+        content = self.content.encode()
+        is_offered = _digest(content) == self.offered.get(str(self.path))
+        return not is_offered and self.path.read_bytes() != content
 
     def _is_edited(self) -> bool:
         return _digest(self.path.read_bytes()) != self.offered.get(str(self.path))
