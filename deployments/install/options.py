@@ -81,7 +81,7 @@ class Options:
         paths = {
             name: Path(kept[name])
             for name in ("prefix", "superuser_passfile")
-            if kept[name] is not None
+            if kept.get(name) is not None
         }
         return cls(**{**kept, **paths, "parts": tuple(kept["parts"])})
 
