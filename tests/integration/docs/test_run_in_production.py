@@ -21,6 +21,7 @@ pytestmark = pytest.mark.integration
 
 GUIDE = Path(__file__).parents[3] / "docs/how-to/run-in-production.md"
 BLOCK = re.compile(r"```nginx\n(.*?)```", re.DOTALL)
+UNITS = re.compile(r"```python\n(.*?)```", re.DOTALL)
 AROUND = """
 daemon off; master_process off; pid {home}/pid; error_log {home}/error.log;
 events {{ worker_connections 64; }}
@@ -118,3 +119,11 @@ def test_the_stream_is_not_packed_where_all_else_is(proxy):
 def test_the_stream_is_for_whom_the_proxy_knows_only(proxy):
     with follow(proxy, headers={"X-Remote-User": "eve"}) as stream:
         assert stream.status_code == 401
+
+
+def test_the_documented_units_are_written(tmp_path: Path):
+    [documented] = UNITS.findall(GUIDE.read_text())
+    exec(documented.replace("/etc/systemd/system", str(tmp_path)), {})
+    names = ("api", "notifier", "prefect", "relay", "worker")
+    expected = {"prodops.target", *(f"prodops-{name}.service" for name in names)}
+    assert {path.name for path in tmp_path.iterdir()} == expected
