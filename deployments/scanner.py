@@ -16,7 +16,7 @@ from deployments.schema import await_schema
 from deployments.service_manager.notification import service_manager
 from deployments.service_manager.outages import is_database_away
 from deployments.service_manager.pauses import is_set_in_thread_within
-from flows.common.database import make_engine
+from flows.common.database import PART_LIMITS, make_engine
 from flows.common.settings import BadSetting, FastmonSettings, Settings
 from flows.fastmon import scan
 
@@ -37,7 +37,7 @@ def run(settings: Settings, *, once: bool) -> int:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    engine = make_engine(pool_size=1)
+    engine = make_engine(pool_size=1, limits=PART_LIMITS)
     if once:
         _scan(engine, configured, is_said=True)
         return 0

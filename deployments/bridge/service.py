@@ -32,7 +32,7 @@ from deployments.singletons import Singletons
 from deployments.stack.layout import Layout
 from deployments.stack.parts import EXIT_DELIBERATE
 from deployments.unit import main_pid
-from flows.common.database import make_engine, transaction
+from flows.common.database import PART_LIMITS, make_engine, transaction
 from flows.common.database_errors import DatabaseUnavailable
 from flows.common.events import NewEvent
 from flows.common.outsides import BROKER
@@ -69,7 +69,7 @@ class _Service:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._bus = settings.bus
-        self._engine = make_engine(pool_size=3)
+        self._engine = make_engine(pool_size=3, limits=PART_LIMITS)
         self._stopping = threading.Event()
         self._control = Control(self._bus, ops_agent_name(), main_pid(settings))
         self._report = BridgeReport(self._engine, self._bus)

@@ -19,7 +19,7 @@ from deployments.service_manager.outages import is_database_away
 from deployments.singletons import Singletons
 from deployments.stack.layout import Layout
 from flows.common import events
-from flows.common.database import make_engine, transaction
+from flows.common.database import PART_LIMITS, make_engine, transaction
 from flows.common.database_errors import DatabaseUnavailable
 from flows.common.notifications import NotificationListener
 from flows.common.settings import Settings
@@ -47,7 +47,9 @@ class _Service:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._engine = make_engine(pool_size=6)  # this loop, the report, and each delivery
+        self._engine = make_engine(
+            pool_size=6, limits=PART_LIMITS
+        )  # this loop, the report, and each delivery
         self._stopping = threading.Event()
         self._report = NotifierReport(self._engine)
         self._taker = Taker(self._engine)

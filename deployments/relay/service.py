@@ -32,7 +32,7 @@ from deployments.service_manager.notification import service_manager
 from deployments.service_manager.outages import is_database_away
 from deployments.service_manager.pauses import is_set_within
 from deployments.stack.layout import Layout
-from flows.common.database import make_engine, now
+from flows.common.database import PART_LIMITS, make_engine, now
 from flows.common.models import PartKind
 from flows.common.settings import Settings
 
@@ -64,7 +64,7 @@ class _Service:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        engine = make_engine(pool_size=2)
+        engine = make_engine(pool_size=2, limits=PART_LIMITS)
         self._repository = StateRepository(engine)
         self._feed = FeedRepository(engine)
         self.heartbeat = Heartbeat(settings, engine, PartKind.RELAY, socket.gethostname())

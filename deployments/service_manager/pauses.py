@@ -17,10 +17,11 @@ async def is_set_within(event: asyncio.Event, seconds: float, goes_on: Callable[
     clock = asyncio.get_running_loop().time
     until = clock() + seconds
     while not event.is_set() and (left := until - clock()) > 0:
+        if left < seconds - _SLICE_SECONDS / 2:  # it has waited before
+            goes_on()
         with suppress(TimeoutError):
             async with asyncio.timeout(min(left, _SLICE_SECONDS)):
                 await event.wait()
-        goes_on()
     return event.is_set()
 
 
@@ -30,6 +31,7 @@ def is_set_in_thread_within(
     """The same for a thread."""
     until = time.monotonic() + seconds
     while not event.is_set() and (left := until - time.monotonic()) > 0:
+        if left < seconds - _SLICE_SECONDS / 2:  # it has waited before
+            goes_on()
         event.wait(min(left, _SLICE_SECONDS))
-        goes_on()
     return event.is_set()

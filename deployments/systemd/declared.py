@@ -77,7 +77,12 @@ PARTS: Final = (
         stop_seconds=15 + _STOP_SECONDS,
         open_files=65_536,  # each client of the stream takes one
     ),
-    UnitPart(name="relay", description="relay of Prefect's state changes", after=("prefect",)),
+    UnitPart(
+        name="relay",
+        description="relay of Prefect's state changes",
+        after=("prefect",),
+        watchdog_seconds=300,  # above two calls of Prefect that are not answered
+    ),
     UnitPart(
         name="worker",
         description="warm worker: claims requests, runs flows",

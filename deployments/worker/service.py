@@ -29,7 +29,7 @@ from deployments.worker import expiry
 from deployments.worker.identity import Identity, WorkerRuns
 from deployments.worker.presence import LOOK_SECONDS, Presence
 from flows.common import requests
-from flows.common.database import make_engine
+from flows.common.database import PART_LIMITS, make_engine
 from flows.common.database_errors import translated
 from flows.common.models import PartKind
 from flows.common.notifications import listen_dsn
@@ -95,7 +95,7 @@ class _Service:
         self.configured = settings.worker
         self.identity = identity
         self.name = name_of(settings)
-        self.engine = make_engine(pool_size=5)
+        self.engine = make_engine(pool_size=5, limits=PART_LIMITS)
         self.store = RequestStore(self.engine, settings.worker, self.name)
         self._credentials = expiry.Credentials(settings)
         self.heartbeat = Heartbeat(

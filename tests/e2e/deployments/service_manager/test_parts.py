@@ -59,8 +59,8 @@ def test_a_worker_whose_guardian_hangs_is_not_fed_though_its_loop_goes_on(
         [guardian] = worker.children()
         assert not {"NOTIFY_SOCKET", "WATCHDOG_USEC"} & guardian.environ().keys()
         guardian.suspend()
-        systemd.feeds_within(PERIOD_SECONDS / 3)  # it may have answered just before
-        assert not systemd.feeds_within(PERIOD_SECONDS)
+        # It may have answered just before.
+        assert not all(systemd.feeds_within(PERIOD_SECONDS) for _ in range(2))
         guardian.resume()
         assert systemd.feeds_within(PERIOD_SECONDS)
         worker.terminate()
@@ -115,7 +115,7 @@ def test_a_part_says_that_it_is_ready_what_it_does_that_it_goes_on_and_that_it_e
         assert systemd.feeds_within(PERIOD_SECONDS)
         wait_until(lambda: systemd.values("STATUS")[-1] == status)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(PATIENCE) == 0
+        assert process.wait(PATIENCE) in {0, -signal.SIGTERM}  # uvicorn ends by the signal
     assert systemd.values("STOPPING") == ["1"]
 
 
@@ -173,8 +173,7 @@ def test_an_api_whose_threads_all_hang_is_not_fed_though_its_loop_answers(
         wait_until(lambda: systemd.values("READY"))
         assert systemd.feeds_within(PERIOD_SECONDS)
         with threads_that_hang(database, free_port):
-            systemd.feeds_within(PERIOD_SECONDS / 3)
-            assert not systemd.feeds_within(PERIOD_SECONDS)
+            assert not all(systemd.feeds_within(PERIOD_SECONDS) for _ in range(2))
             assert httpx.get(f"http://127.0.0.1:{free_port}/api/health/").status_code == 200
         assert systemd.feeds_within(PERIOD_SECONDS)
 
