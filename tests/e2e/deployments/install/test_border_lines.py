@@ -10,6 +10,7 @@ import json
 import os
 import pwd
 import signal
+import threading
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -436,15 +437,25 @@ def test_it_signals_its_own_processes_and_no_others(taken: TakenOver):
 @tries(
     CAN,
     "hold the lock that orders events, so that nothing is announced",
-    "ended until its sessions are",
+    "no request ends whose end is announced, until its sessions are ended",
 )
 @tries(CANNOT, "lose", "change what was accepted: it is done once the lock is free")
 def test_what_was_accepted_is_done_once_the_lock_is_free(taken: TakenOver, name: str):
-    state = "SELECT state FROM request WHERE id = :id"
+    def announce() -> None:
+        with transaction(taken.ops) as session:
+            events.commit(session, [events.message_event({"msg_type": "x", "run_id": name})])
+
+    announced = "SELECT count(*) FROM event WHERE run_id = :name"
+    announcing = threading.Thread(target=announce)
     with transaction(taken.ops) as session:
         access.set_user(session, name, [Scope.OPERATE], None)
     with transaction(taken.web) as session:
         session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": EVENT_LOCK})
         request = taken.ask("proxy", name, name, "check_pipeline")
-        assert stays(lambda: taken.seen(state, id=request) in OPEN, 3)
+        announcing.start()
+        assert stays(announcing.is_alive, 2)
+        assert taken.seen(announced, name=name) == 0
+    announcing.join(PATIENCE)
+    assert taken.seen(announced, name=name) == 1
+    state = "SELECT state FROM request WHERE id = :id"
     assert wait_until(lambda: taken.seen(state, id=request) == "completed")
