@@ -115,5 +115,14 @@ def _run(command: list[str]) -> None:
 
 
 def current() -> Owner:
-    """The user of this process."""
-    return Owner(pwd.getpwuid(os.geteuid()).pw_name)
+    """The user of this process.
+
+    Raises:
+        InTheWay: The system has no name for it.
+    """
+    try:
+        return Owner(pwd.getpwuid(os.geteuid()).pw_name)
+    except KeyError:
+        raise InTheWay(
+            f"user id {os.geteuid()} has no entry in the system's user database: add one"
+        ) from None

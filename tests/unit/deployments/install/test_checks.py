@@ -87,3 +87,9 @@ def test_an_unknown_part_is_named(options: Options):
     with pytest.raises(BadSetting, match="there is no part 'postgres'; the parts are prefect, api"):
         check_parts(("api", "postgres"))
     assert check_parts(("worker", "api")) == ("api", "worker")
+
+
+def test_a_user_without_an_entry_is_named(monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 4_000_000)
+    with pytest.raises(BadSetting, match="user id 4000000 has no entry"):
+        checks.current()
