@@ -171,12 +171,11 @@ class Installation:
             assert process.poll() is None, f"{part}: {log.read_text()[-2000:]}"
 
     def stop(self) -> None:
-        """Stop every part, the last first."""
+        """Stop every part, the last first: each needs those that were started before it."""
         for process in reversed(list(self.processes.values())):
             process.terminate()
-        for process in self.processes.values():
             try:
-                process.wait(60)
+                process.wait(30)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait(PATIENCE)
