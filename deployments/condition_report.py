@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 
 from deployments import version
 from deployments.isolation import outlived
+from deployments.service_manager.notification import service_manager
 from flows.common import standing
 from flows.common.database import now, transaction
 from flows.common.models import PartKind
@@ -51,7 +52,9 @@ class ConditionReport(Generic[Condition]):
             return
         log = structlog.get_logger(self.kind.value)
         level = "info" if condition in self.good else "warning"
-        getattr(log, level)(f"the {self.kind}: {condition.replace('_', ' ')}", reason=text)
+        said = condition.replace("_", " ")
+        getattr(log, level)(f"the {self.kind}: {said}", reason=text)
+        service_manager().status(f"{said}: {text}" if text else said)
         if condition is not self.condition:
             self._since = now()
         self.condition, self.text = condition, text
@@ -95,8 +98,10 @@ class ConditionReport(Generic[Condition]):
         return {}
 
     def _repeat(self) -> None:
-        while not self._is_over.is_set():
-            self._is_changed.clear()
-            with outlived(f"how the {self.kind} is cannot be written"):
-                self.write()
-            self._is_changed.wait(standing.BEAT_SECONDS)
+        with service_manager().watchdog.following("report") as round_done:
+            while not self._is_over.is_set():
+                self._is_changed.clear()
+                with outlived(f"how the {self.kind} is cannot be written"):
+                    self.write()
+                round_done()
+                self._is_changed.wait(standing.BEAT_SECONDS)

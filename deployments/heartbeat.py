@@ -36,6 +36,7 @@ class Heartbeat:
     Attributes:
         wait_reasons: Gives what keeps the part from working on requests just now.
         details: Gives what else there is to say of a part of its kind.
+        prefect_answers: Whether Prefect did, when it was last asked.
     """
 
     settings: Settings
@@ -44,6 +45,7 @@ class Heartbeat:
     name: str
     wait_reasons: Callable[[], Sequence[WaitReason]] = tuple
     details: Callable[[], Mapping[str, Any]] = dict
+    prefect_answers: bool = field(default=True, init=False)
     _began: dict[tuple[str, str | None, str], float] = field(default_factory=dict, init=False)
     _due: float = field(default=0.0, init=False)
     _http: httpx.Client = field(default_factory=lambda: httpx.Client(**_CLIENT), init=False)
@@ -63,18 +65,18 @@ class Heartbeat:
     def beat(self) -> None:
         """Say it once, with whether Prefect answers; where it cannot be, the part goes on."""
         with outlived("the heartbeat is not written"):
-            answers, details = self._prefect_answers(), self._details()
+            self.prefect_answers, details = self._ask_prefect(), self._details()
             with transaction(self.engine) as session:
                 standing.beat(
                     session,
                     self.kind,
                     self.name,
-                    prefect_answers=answers,
+                    prefect_answers=self.prefect_answers,
                     wait_reasons=self._reasons(),
                     details=details,
                 )
 
-    def _prefect_answers(self) -> bool:
+    def _ask_prefect(self) -> bool:
         try:
             return self._http.get(f"{prefect_api_url(self.settings)}/health").is_success
         except httpx.HTTPError:

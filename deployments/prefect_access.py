@@ -12,6 +12,7 @@ import httpx
 
 from blocks.errors import OutsideUnavailable
 from deployments.access import join_stack
+from deployments.service_manager.notification import service_manager
 from deployments.stack.environment import prefect_api_url
 from flows.common.settings import BadSetting, Settings, settings
 
@@ -108,5 +109,6 @@ def await_server(
             reason = str(error)
         if time.monotonic() > deadline:
             raise PrefectUnavailable(f"Prefect at {address} is unavailable: {reason}")
+        service_manager().waits("waits for Prefect")
         meanwhile()
         time.sleep(0.2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import signal
 import threading
+from collections.abc import Callable
 
 import structlog
 from sqlalchemy import Engine
@@ -12,7 +13,10 @@ from sqlalchemy import Engine
 from blocks.errors import ProdOpsError
 from deployments.isolation import say_once
 from deployments.schema import await_schema
-from flows.common.database import make_engine
+from deployments.service_manager.notification import service_manager
+from deployments.service_manager.outages import is_database_away
+from deployments.service_manager.pauses import is_set_in_thread_within
+from flows.common.database import PART_LIMITS, make_engine
 from flows.common.settings import BadSetting, FastmonSettings, Settings
 from flows.fastmon import scan
 
@@ -33,27 +37,53 @@ def run(settings: Settings, *, once: bool) -> int:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    engine = make_engine(pool_size=1)
+    engine = make_engine(pool_size=1, limits=PART_LIMITS)
+    if once:
+        _scan(engine, configured, is_said=True)
+        return 0
+    manager = service_manager()
+    manager.ready("scans")
+    manager.watchdog.excuse(is_database_away)
+    with manager.watchdog.following("scans") as round_done:
+        _repeat(engine, configured, stopping, round_done)
+    manager.stopping("ends")
+    return 0
+
+
+def _repeat(
+    engine: Engine,
+    configured: FastmonSettings,
+    stopping: threading.Event,
+    round_done: Callable[[], None],
+) -> None:
+    """Scan until it is to stop; the same failure is logged once."""
     said = ""
     while True:
         try:
-            _scan(engine, configured, is_said=once)
+            _scan(engine, configured, goes_on=round_done)
             said = ""
-        except Exception as error:
-            if once:
-                raise
+            service_manager().status("scans")
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is said and tried again
             if (reason := f"{type(error).__name__}: {error}") != said:
                 is_known = isinstance(error, ProdOpsError)
                 trace = None if is_known else error
                 _log.error("the scan failed; it is tried again", reason=reason, exc_info=trace)
             said = reason
-        if once or stopping.wait(configured.watch_seconds):
-            return 0
+            service_manager().status(f"the scan failed: {reason}")
+        round_done()
+        if is_set_in_thread_within(stopping, configured.watch_seconds, round_done):
+            return
 
 
-def _scan(engine: Engine, configured: FastmonSettings, *, is_said: bool) -> None:
+def _scan(
+    engine: Engine,
+    configured: FastmonSettings,
+    *,
+    is_said: bool = False,
+    goes_on: Callable[[], None] = lambda: None,
+) -> None:
     """Scan once, and log what came of it: of nothing new only where it is to be said."""
-    report = scan.scan(engine, configured)
+    report = scan.scan(engine, configured, goes_on=goes_on)
     for named in report.named:
         _log.warning("a file is not taken", reason=named)
     for named in report.unnoted:

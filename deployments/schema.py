@@ -13,6 +13,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from blocks.errors import ProdOpsError
 from deployments.migrations import versions
+from deployments.service_manager.notification import service_manager
 from flows.common.database import make_engine, transaction
 from flows.common.database_errors import DatabaseUnavailable
 from flows.common.settings import BadSetting
@@ -41,11 +42,12 @@ def await_schema(seconds: float = _WAIT_SECONDS) -> None:
     try:
         while True:
             try:
-                return _require(_revision(engine), newest())
+                return _require(revision(engine), newest())
             except DatabaseUnavailable as error:
                 if time.monotonic() > deadline:
                     raise
                 _log.info("waiting for the database", reason=str(error))
+                service_manager().waits("waits for the database")
                 time.sleep(0.5)
     finally:
         engine.dispose()
@@ -65,12 +67,12 @@ def present() -> str | None:
     """
     engine = make_engine(pool_size=1)
     try:
-        return _revision(engine)
+        return revision(engine)
     finally:
         engine.dispose()
 
 
-def _revision(engine: Engine) -> str | None:
+def revision(engine: Engine) -> str | None:
     """The revision of the database; None where it was never migrated."""
     try:
         with transaction(engine) as session:

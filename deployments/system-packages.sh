@@ -15,6 +15,7 @@ if [ "${1:-test}" != demo ]; then
   command -v nginx >/dev/null || needed+=(nginx-light)
   command -v xrdcp >/dev/null || needed+=(xrootd-client)
   command -v curl >/dev/null || needed+=(curl)
+  command -v systemd-analyze >/dev/null || needed+=(systemd)
 fi
 if [ "${1:-test}" = slow ]; then
   command -v mmdebstrap >/dev/null || needed+=(mmdebstrap)

@@ -11,6 +11,8 @@ import uvicorn
 
 from api.http.app import create_app
 from deployments.schema import await_schema
+from deployments.service_manager.server import AskingServer
+from deployments.stack.environment import api_url
 from deployments.stack.ports import Port, check_free
 from flows.common import version
 from flows.common.settings import Settings
@@ -24,7 +26,7 @@ def run(settings: Settings) -> int:
     await_schema()
     version.present()  # of the code that was loaded, whatever is checked out later
     _allow_many_clients()
-    server = uvicorn.Server(
+    server = AskingServer(
         uvicorn.Config(
             create_app(settings),
             # Whom to trust for X-Remote-User is judged by the true peer.
@@ -35,7 +37,9 @@ def run(settings: Settings) -> int:
             timeout_keep_alive=_KEEP_SECONDS,
             timeout_graceful_shutdown=_GRACE_SECONDS,
             server_header=False,
-        )
+        ),
+        health_url=f"{api_url(settings)}/api/health/",
+        host=next(iter(sorted(settings.api.allowed_hosts or ())), None),
     )
     with listening_socket(settings.api.host, settings.api.port) as listener:
         _leave_out_of_collections()

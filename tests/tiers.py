@@ -15,6 +15,7 @@ _TESTS_NEED = {
     "the external proxy": ("nginx",),
     "the message broker": ("java", "activemq"),
     "the tutorial": ("curl",),
+    "systemd's verdict on the units": ("systemd-analyze",),
 }
 _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
@@ -27,11 +27,13 @@ from deployments.bridge.session import AnotherBridgeWorks, Session
 from deployments.bridge.taking import Command, Taker
 from deployments.isolation import say_once
 from deployments.schema import await_schema
+from deployments.service_manager.notification import service_manager
+from deployments.service_manager.outages import is_database_away
 from deployments.singletons import Singletons
 from deployments.stack.layout import Layout
 from deployments.stack.parts import EXIT_DELIBERATE
 from deployments.unit import main_pid
-from flows.common.database import make_engine, transaction
+from flows.common.database import PART_LIMITS, make_engine, transaction
 from flows.common.database_errors import DatabaseUnavailable
 from flows.common.events import NewEvent
 from flows.common.outsides import BROKER
@@ -69,7 +71,7 @@ class _Service:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._bus = settings.bus
-        self._engine = make_engine(pool_size=3)
+        self._engine = make_engine(pool_size=3, limits=PART_LIMITS)
         self._stopping = threading.Event()
         self._control = Control(self._bus, ops_agent_name(), main_pid(settings))
         self._passing = Passing.of(self._bus)
@@ -79,20 +81,29 @@ class _Service:
     def run(self) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stopping.set())
-        with self._report.repeated(), Singletons() as locks:
+        manager = service_manager()
+        manager.ready("connects")  # a broker that is away is waited for, and fails no start
+        manager.watchdog.excuse(is_database_away)
+        with (
+            self._report.repeated(),
+            Singletons() as locks,
+            manager.watchdog.following("messages") as round_done,
+        ):
             while not self._is_over():
-                pause_seconds = self._once(locks)
+                pause_seconds = self._once(locks, round_done)
+                round_done()
                 Layout(self._settings.stack.state_dir).say_ready("bridge")
                 self._stopping.wait(pause_seconds)
+            manager.stopping("ends")
         return EXIT_DELIBERATE if self._control.is_shut_down.is_set() else 0
 
     def _is_over(self) -> bool:
         return self._stopping.is_set() or self._control.is_shut_down.is_set()
 
-    def _once(self, locks: Singletons) -> float:
+    def _once(self, locks: Singletons, round_done: Callable[[], None]) -> float:
         """Take the lock, connect and work until something breaks; gives the pause after it."""
         try:
-            self._session(locks).run(self._on_subscribed)
+            self._session(locks, round_done).run(self._on_subscribed)
         except AnotherBridgeWorks as error:
             self._report.say(BridgeCondition.STANDS_BY, str(error))
         except DatabaseUnavailable as error:
@@ -108,7 +119,7 @@ class _Service:
         self._report.say(BridgeCondition.CONNECTED, "")
         Layout(self._settings.stack.state_dir).say_ready("bridge")
 
-    def _session(self, locks: Singletons) -> Session:
+    def _session(self, locks: Singletons, round_done: Callable[[], None]) -> Session:
         """The session of the bridge that works.
 
         Raises:
@@ -135,6 +146,7 @@ class _Service:
             control=self._control,
             stopping=self._stopping,
             keep_lock=keep_lock,
+            round_done=round_done,
         )
 
     def _access(self) -> BrokerAccess:

@@ -23,6 +23,7 @@ from deployments.bridge.control import Control
 from deployments.bridge.passing import Passing
 from deployments.bridge.publishing import Publisher
 from deployments.bridge.taking import Taker
+from deployments.service_manager.notification import service_manager
 from flows.common import events
 from flows.common.database_errors import DatabaseUnavailable
 from flows.common.notifications import NotificationListener
@@ -53,6 +54,7 @@ class Session:
         control: Answers control messages.
         stopping: Set when the session is to end, with what it has begun done.
         keep_lock: Sees that this is still the bridge that works.
+        round_done: Called after each round of taking, also of one that an outage ended.
     """
 
     access: BrokerAccess
@@ -63,6 +65,7 @@ class Session:
     control: Control
     stopping: threading.Event
     keep_lock: Callable[[], None]
+    round_done: Callable[[], None] = lambda: None
     _failure: list[Exception] = field(default_factory=list)
 
     def run(self, on_subscribed: Callable[[], None]) -> None:
@@ -95,6 +98,7 @@ class Session:
                 connection.acknowledge(ours)
             if others:
                 self._pass_on(connection, others)
+            self.round_done()
             if inbox.lost_because:
                 raise BrokerUnavailable(f"the broker {self.access.place}: {inbox.lost_because}")
             if self._failure:
@@ -135,6 +139,7 @@ class Session:
         ):
             with attempt:
                 if attempt.retry_state.attempt_number > 1:
+                    self.round_done()
                     self.keep_lock()
                 return work()
         raise AssertionError("tenacity gives a result or raises")
@@ -165,7 +170,8 @@ class Session:
 
     def _publish(self, connection: BrokerConnection, is_over: threading.Event) -> None:
         assert self.publisher is not None  # noqa: S101
-        with NotificationListener(events.CHANNEL) as listener:
+        following = service_manager().watchdog.following("events")
+        with NotificationListener(events.CHANNEL) as listener, following as round_done:
             while not is_over.is_set():
                 try:
                     if not self.publisher.publish(connection):
@@ -173,3 +179,4 @@ class Session:
                 except DatabaseUnavailable as error:
                     _log.warning("events wait for the database", reason=str(error))
                     is_over.wait(_TICK_SECONDS)
+                round_done()

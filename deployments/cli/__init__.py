@@ -16,6 +16,7 @@ from deployments.cli.canary import walk
 from deployments.cli.doctor import diagnose
 from deployments.cli.fastmon.daq import daq_app
 from deployments.cli.fastmon.watch import fastmon_app
+from deployments.cli.install import install
 from deployments.cli.mcp import serve_stdio
 from deployments.cli.notifications import app as notify_app
 from deployments.cli.payload_logs.command import print_log
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 app.registered_commands += stack_app.registered_commands
 app.registered_commands += parts.app.registered_commands
+app.command()(install)
 app.add_typer(requests.app, name="request")
 app.command("run")(requests.run_action)
 app.command("actions")(actions.list_actions)

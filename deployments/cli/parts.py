@@ -100,7 +100,9 @@ def _run(name: str, part: Callable[[Settings], int]) -> NoReturn:
         part: Runs it; gives the process's exit code.
     """
     from deployments.logs import configure_logging  # noqa: PLC0415
+    from deployments.service_manager.notification import service_manager  # noqa: PLC0415
 
     configured = settings()
     configure_logging(configured, name)
+    service_manager()  # nothing that the part starts shall speak for it
     raise typer.Exit(part(configured))

@@ -112,9 +112,11 @@ def postgres() -> None:
 @app.command()
 def prefect() -> None:
     """Run the Prefect server in the foreground, on loopback."""
+    from deployments.service_manager.notification import service_manager  # noqa: PLC0415
     from deployments.stack.prefect_server import run  # noqa: PLC0415
 
-    run(settings())
+    service_manager()  # nothing that it starts shall speak for it
+    raise typer.Exit(run(settings()))
 
 
 def _logs_of(part: str | None) -> dict[str, Path]:

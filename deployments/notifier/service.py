@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from collections.abc import Callable
 from typing import Final
 
 from deployments.isolation import outlived
@@ -14,10 +15,12 @@ from deployments.notifier.expiries import Expiries
 from deployments.notifier.report import NotifierCondition, NotifierReport
 from deployments.notifier.taking import Taker
 from deployments.schema import await_schema
+from deployments.service_manager.notification import service_manager
+from deployments.service_manager.outages import is_database_away
 from deployments.singletons import Singletons
 from deployments.stack.layout import Layout
 from flows.common import events
-from flows.common.database import make_engine, transaction
+from flows.common.database import PART_LIMITS, make_engine, transaction
 from flows.common.database_errors import DatabaseUnavailable
 from flows.common.notifications import NotificationListener
 from flows.common.settings import Settings
@@ -45,7 +48,9 @@ class _Service:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._engine = make_engine(pool_size=6)  # this loop, the report, and each delivery
+        self._engine = make_engine(
+            pool_size=6, limits=PART_LIMITS
+        )  # this loop, the report, and each delivery
         self._stopping = threading.Event()
         self._report = NotifierReport(self._engine)
         self._taker = Taker(self._engine)
@@ -56,17 +61,26 @@ class _Service:
     def run(self) -> int:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stopping.set())
-        with self._report.repeated(), Singletons() as locks:
+        manager = service_manager()
+        manager.ready("starts")
+        manager.watchdog.excuse(is_database_away)
+        with (
+            self._report.repeated(),
+            Singletons() as locks,
+            manager.watchdog.following("rounds") as round_done,
+        ):
             while not self._stopping.is_set():
                 Layout(self._settings.stack.state_dir).say_ready("notifier")
                 try:
-                    self._stand_by_or_work(locks)
+                    self._stand_by_or_work(locks, round_done)
                 except DatabaseUnavailable as error:
                     self._report.say(NotifierCondition.DATABASE_AWAY, str(error))
+                round_done()
                 self._stopping.wait(_STAND_BY_SECONDS)
+            manager.stopping("ends the deliveries that it has begun")
         return 0
 
-    def _stand_by_or_work(self, locks: Singletons) -> None:
+    def _stand_by_or_work(self, locks: Singletons, round_done: Callable[[], None]) -> None:
         """Work, if no other notifier does, until the database is away or another has the lock.
 
         Raises:
@@ -85,13 +99,14 @@ class _Service:
             deliverer = Deliverer(self._settings, self._engine, self._stopping)
             try:
                 while not self._stopping.is_set() and locks.holds(_LOCK):
-                    self._round(deliverer)
+                    self._round(deliverer, round_done)
+                    round_done()
                     listener.wait(_TICK_SECONDS)
                     self._stopping.wait(_BATCH_SECONDS)
             finally:
                 deliverer.close()
 
-    def _round(self, deliverer: Deliverer) -> None:
+    def _round(self, deliverer: Deliverer, goes_on: Callable[[], None]) -> None:
         """Take what happened, and deliver what is due.
 
         Raises:
@@ -102,7 +117,7 @@ class _Service:
         if news.happened:
             with outlived("what happened cannot be told", ended_by=(DatabaseUnavailable,)):
                 while self._taker.take() and not self._stopping.is_set():
-                    pass
+                    goes_on()
         if news.happened or news.waits:
             deliverer.start_due()
         with outlived("alarms cannot be judged", ended_by=(DatabaseUnavailable,)):

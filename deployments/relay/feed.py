@@ -21,6 +21,7 @@ from deployments.isolation import is_outage, isolated, outlived
 from deployments.relay import feed_event
 from deployments.relay.feed_event import FedEvent
 from deployments.relay.feed_repository import FeedRepository
+from deployments.service_manager.notification import service_manager
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
@@ -66,14 +67,16 @@ class Feed:
 
     async def run(self) -> None:
         """Put there what is new, by the clock; an outage delays it, and loses nothing."""
-        while True:
-            with outlived("events cannot be put into Prefect's feed"):
-                if await asyncio.to_thread(self.is_ours):
-                    await self._settle()
-                    await self.step()
-                else:
-                    self._begin_anew()
-            await asyncio.sleep(_LOOK_SECONDS)
+        with service_manager().watchdog.following("feed") as round_done:
+            while True:
+                with outlived("events cannot be put into Prefect's feed"):
+                    if await asyncio.to_thread(self.is_ours):
+                        await self._settle()
+                        await self.step()
+                    else:
+                        self._begin_anew()
+                round_done()
+                await asyncio.sleep(_LOOK_SECONDS)
 
     async def _settle(self) -> None:
         """Wait once until Prefect has in its database what a former relay has sent it."""

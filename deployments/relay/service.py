@@ -13,7 +13,8 @@ import asyncio
 import signal
 import socket
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
@@ -29,15 +30,19 @@ from deployments.relay.feed_repository import FeedRepository
 from deployments.relay.messages import Belonging, RunState
 from deployments.relay.repository import StateRepository
 from deployments.schema import await_schema
+from deployments.service_manager.notification import service_manager
+from deployments.service_manager.outages import is_database_away
+from deployments.service_manager.pauses import is_set_within
 from deployments.singletons import Singletons
 from deployments.stack.layout import Layout
-from flows.common.database import make_engine, now
+from flows.common.database import PART_LIMITS, make_engine, now
 from flows.common.models import PartKind
 from flows.common.settings import Settings
 
 _SETTLE_SECONDS: Final = 6.0  # Prefect writes events in up to 5 s (measured)
 _RECONNECT_SECONDS: Final = 1.0
 _OUTAGE_SECONDS: Final = 3.0  # how soon REST is asked again where it could not be
+_IDLE_SECONDS: Final = 5.0  # how long nothing may come until the watchdog is told
 _COMMIT_SECONDS: Final = 2.0  # Prefect announces a run's first state before it commits the run
 _COMMIT_POLL: Final = 0.05
 _REMEMBERED: Final = 5_000
@@ -63,7 +68,7 @@ class _Service:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        engine = make_engine(pool_size=2)
+        engine = make_engine(pool_size=2, limits=PART_LIMITS)
         self._repository = StateRepository(engine)
         self._feed = FeedRepository(engine)
         self.heartbeat = Heartbeat(settings, engine, PartKind.RELAY, socket.gethostname())
@@ -91,8 +96,10 @@ class _Service:
             if self._settings.relay.is_feeding:
                 feed = Feed(self._feed, client, partial(locks.holds, _FEED))
                 work.append(asyncio.create_task(feed.run()))
+            service_manager().watchdog.excuse(is_database_away)
             stopped = asyncio.create_task(stopping.wait())
             done, _ = await asyncio.wait([stopped, *work], return_when=asyncio.FIRST_COMPLETED)
+            service_manager().stopping("ends")
             for task in (stopped, *work):
                 task.cancel()
             await asyncio.gather(stopped, *work, return_exceptions=True)
@@ -110,6 +117,7 @@ class _Service:
                 await self._subscribe()
             except Exception as error:  # noqa: BLE001 - websocket and HTTP raise many; REST goes on
                 _log.warning("the event subscription broke", reason=f"{error}"[:200])
+                service_manager().waits("waits for Prefect's events")
             await asyncio.sleep(_RECONNECT_SECONDS)
 
     async def _subscribe(self) -> None:
@@ -120,6 +128,7 @@ class _Service:
         async with get_events_subscriber(filter=wanted) as subscriber:
             self._look_now.set()
             Layout(self._settings.stack.state_dir).say_ready("relay")
+            service_manager().ready("relays Prefect's states")
             async for event in subscriber:
                 with isolated("an event of Prefect cannot be read", event_id=event.id):
                     state = _state_of_event(event)
@@ -131,27 +140,28 @@ class _Service:
     async def _look(self, client: Any) -> None:
         """Ask REST at connect, a few seconds later, and by the clock."""
         is_settling = False
-        while True:
-            self._look_now.clear()
-            is_outage = True
-            try:
-                await self._look_once(client)
-                is_outage = False
-            except (OutsideUnavailable, OSError) as error:
-                _log.warning("a look waits for an outage to end", reason=str(error)[:200])
-            except Exception as error:  # noqa: BLE001 - httpx and prefect errors; the clock retries
-                _log.warning("Prefect could not be asked", reason=str(error)[:200])
-            patience = _SETTLE_SECONDS if is_settling else self._settings.relay.rest_seconds
-            if is_outage:
-                patience = min(patience, _OUTAGE_SECONDS)
-            try:
-                async with asyncio.timeout(patience):
-                    await self._look_now.wait()
-                is_settling = True
-            except TimeoutError:
-                is_settling = False
+        with service_manager().watchdog.following("looks") as round_done:
+            while True:
+                self._look_now.clear()
+                patience = _SETTLE_SECONDS if is_settling else self._settings.relay.rest_seconds
+                if not await self._has_looked(client, round_done):
+                    patience = min(patience, _OUTAGE_SECONDS)
+                round_done()
+                is_settling = await is_set_within(self._look_now, patience, round_done)
 
-    async def _look_once(self, client: Any) -> None:
+    async def _has_looked(self, client: Any, goes_on: Callable[[], None]) -> bool:
+        """Ask REST once; gives whether that could be done."""
+        try:
+            await self._look_once(client, goes_on)
+        except (OutsideUnavailable, OSError) as error:
+            _log.warning("a look waits for an outage to end", reason=str(error)[:200])
+            return False
+        except Exception as error:  # noqa: BLE001 - httpx and prefect errors; the clock retries
+            _log.warning("Prefect could not be asked", reason=str(error)[:200])
+            return False
+        return True
+
+    async def _look_once(self, client: Any, goes_on: Callable[[], None] = lambda: None) -> None:
         """Queue the states that are not relayed, of every run that changed since the last look.
 
         All its states: an event that was dropped may be older than one that was relayed.
@@ -168,6 +178,7 @@ class _Service:
                     taken = await client.read_flow_run_states(run.id)
                     states += [_state_of_rest(run.id, state) for state in taken]
                 read_up_to[run.id] = run.state.id
+            goes_on()
         missing = await asyncio.to_thread(
             self._repository.unknown, [state.state_id for state in states]
         )
@@ -208,19 +219,37 @@ class _Service:
 
     async def _write(self, client: Any) -> None:
         """Write what is queued; a database outage delays it, and loses nothing."""
-        while True:
-            batch = [await self._queue.get()]
-            while not self._queue.empty():
-                batch.append(self._queue.get_nowait())
-            unique = {state.state_id: state for state in batch}
+        with service_manager().watchdog.following("writes") as round_done:
             while True:
-                try:
-                    with isolated("states cannot be relayed; REST brings them again"):
-                        await self._relay(client, unique.values())
-                    break
-                except Exception as error:  # noqa: BLE001 - an outage: `isolated` lets no other by
-                    _log.warning("events wait for an outage to end", reason=str(error)[:200])
+                unique = {state.state_id: state for state in await self._queued()}
+                while not await self._has_written(client, unique.values()):
+                    round_done()
                     await asyncio.sleep(_RECONNECT_SECONDS)
+                round_done()
+
+    async def _queued(self) -> list[RunState]:
+        """The states that are queued: one at least, unless none comes for some seconds."""
+        batch = []
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_IDLE_SECONDS):
+                batch.append(await self._queue.get())
+        while not self._queue.empty():
+            batch.append(self._queue.get_nowait())
+        return batch
+
+    async def _has_written(self, client: Any, states: Collection[RunState]) -> bool:
+        """Write them; False where an outage is in the way."""
+        if not states:
+            return True
+        try:
+            with isolated("states cannot be relayed; REST brings them again"):
+                await self._relay(client, states)
+        except Exception as error:  # noqa: BLE001 - an outage: `isolated` lets no other by
+            _log.warning("events wait for an outage to end", reason=str(error)[:200])
+            service_manager().status("waits for an outage to end")
+            return False
+        service_manager().status("relays Prefect's states")
+        return True
 
     async def _relay(self, client: Any, states: Iterable[RunState]) -> None:
         """Write them; where that cannot be, each alone, and what is wrong with one is logged."""

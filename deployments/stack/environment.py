@@ -31,7 +31,7 @@ class Zone(StrEnum):
 
 
 _INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR")
-_FIXED = {
+FIXED = {
     "PYTHONUNBUFFERED": "1",
     "PYTHONSAFEPATH": "1",  # the parts' directory holds data, not modules
     "PGTZ": "UTC",  # whatever an external server's time zone is
@@ -73,7 +73,7 @@ def environment_of(zone: Zone, settings: Settings, given: Mapping[str, str]) -> 
     """
     environment = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     environment.setdefault("HOME", _home(settings))
-    environment |= _FIXED | _passed_on(zone, settings, given)
+    environment |= FIXED | _passed_on(zone, settings, given)
     if zone is not Zone.WEB:  # which calls nobody, and would see the proxy's password
         environment |= proxy_environment(os.environ)
     environment["PRODOPS_STATE_DIR"] = os.fspath(settings.stack.state_dir)

@@ -11,7 +11,11 @@ import time
 from collections.abc import Mapping
 from urllib.parse import urlsplit, urlunsplit
 
+import uvicorn
+
 from blocks.errors import OutsideUnavailable
+from deployments.service_manager.notification import service_manager
+from deployments.service_manager.server import AskingServer
 from deployments.stack.binaries import package_directory
 from deployments.stack.credentials import PREFECT_ROLE, Credentials
 from deployments.stack.layout import Layout
@@ -49,8 +53,8 @@ _FIXED: Mapping[str, str] = {
 }
 
 
-def run(settings: Settings) -> None:
-    """Wait for the database, then serve until a signal.
+def run(settings: Settings) -> int:
+    """Wait for the database, then serve until a signal; gives the process's exit code.
 
     Raises:
         OutsideUnavailable: The database did not answer in time.
@@ -63,18 +67,22 @@ def run(settings: Settings) -> None:
     check_free(ports_of(settings, ["prefect"]))
     os.environ.update(environment(settings, _password(settings)))
     asyncio.run(_wait_for_database(database_url(settings)))
-    import uvicorn  # noqa: PLC0415 - see the module's first lines
-    from prefect.server.api.server import create_app  # noqa: PLC0415
+    from prefect.server.api.server import create_app  # noqa: PLC0415 - see the first lines
 
-    uvicorn.run(
-        OwnHostOnly(create_app(final=True), os.environ["PREFECT_SERVER_UI_API_URL"]),
-        host="127.0.0.1",
-        port=settings.prefect.port,
-        log_level="warning",
-        access_log=False,
-        timeout_keep_alive=60,
-        timeout_graceful_shutdown=5,
+    server = AskingServer(
+        uvicorn.Config(
+            OwnHostOnly(create_app(final=True), os.environ["PREFECT_SERVER_UI_API_URL"]),
+            host="127.0.0.1",
+            port=settings.prefect.port,
+            log_level="warning",
+            access_log=False,
+            timeout_keep_alive=60,
+            timeout_graceful_shutdown=5,
+        ),
+        health_url=f"http://127.0.0.1:{settings.prefect.port}/api/ready",
     )
+    server.run()
+    return 0 if server.started else 1
 
 
 def environment(settings: Settings, auth: str) -> dict[str, str]:
@@ -133,6 +141,7 @@ async def _wait_for_database(url: str) -> None:
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
             if time.monotonic() > deadline:
                 raise OutsideUnavailable(f"Prefect's database does not answer: {error}") from error
+            service_manager().waits("waits for its database")
         else:
             await connection.close()
             return

@@ -8,13 +8,12 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import LiteralString
 
 import psycopg
-from psycopg import sql
 
 from blocks.errors import OutsideUnavailable, ProdOpsError
 from deployments.access import publish_access
+from deployments.stack import roles
 from deployments.stack.credentials import (
     OPS_ROLE,
     PREFECT_ROLE,
@@ -28,12 +27,11 @@ from deployments.stack.credentials import (
 from deployments.stack.errors import PostgresUnusable
 from deployments.stack.layout import Layout
 from deployments.stack.postgres import instance_of
+from deployments.stack.roles import PREFECT_DATABASE, PRODOPS_DATABASE
 from flows.common import access, database
 from flows.common.callers import Scope
 from flows.common.settings import Settings, settings
 
-PRODOPS_DATABASE = "prodops"
-PREFECT_DATABASE = "prefect"
 OPS_USER = "prodops"
 OPS_PURPOSE = "the stack's ops side, for PCS"
 CANARY_USER = "prodops-canary"
@@ -41,8 +39,6 @@ CANARY_PURPOSE = "the stack's canary"
 _ANSWER_SECONDS = 60.0
 _POLL_SECONDS = 0.05
 _REFUSED = "password authentication failed"
-
-_Connection = psycopg.Connection[tuple[object, ...]]
 
 
 def provision(configured: Settings) -> None:
@@ -68,18 +64,17 @@ def provision(configured: Settings) -> None:
         ) from error
     with first as connection:
         for role in (*owners.values(), WEB_ROLE):
-            _make_role(connection, role, password_in(credentials.passfiles[role]))
+            roles.make_role(connection, role, password_in(credentials.passfiles[role]))
         for name, owner in owners.items():
-            _make_database(connection, name, owner)
-        _execute(connection, "GRANT CONNECT ON DATABASE {} TO {}", PRODOPS_DATABASE, WEB_ROLE)
-        _bound(connection, WEB_ROLE, database.web_limits(configured))
+            roles.make_database(connection, name, owner)
+        roles.execute(connection, "GRANT CONNECT ON DATABASE {} TO {}", PRODOPS_DATABASE, WEB_ROLE)
+        roles.bound(connection, WEB_ROLE, database.web_limits(configured))
     for name, owner in owners.items():
         with _connect(port, credentials.superuser, name) as connection:
-            connection.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
-            _execute(connection, "ALTER SCHEMA public OWNER TO {}", owner)
+            roles.prepare_database(connection, owner)
 
 
-def _connect(port: int, passfile: Path, name: str = "postgres") -> _Connection:
+def _connect(port: int, passfile: Path, name: str = "postgres") -> roles.Connection:
     """Connect as the superuser, waiting for a server that is starting or recovering.
 
     Raises:
@@ -105,37 +100,6 @@ def _connect(port: int, passfile: Path, name: str = "postgres") -> _Connection:
                 reason = str(error).strip().splitlines()[0]
                 raise OutsideUnavailable(f"PostgreSQL does not answer: {reason}") from error
         time.sleep(_POLL_SECONDS)
-
-
-def _make_role(connection: _Connection, role: str, password: str) -> None:
-    if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone():
-        _execute(connection, "CREATE ROLE {}", role)
-    # always set: a first start may have ended between the two, or the secrets were made anew
-    verifier = connection.pgconn.encrypt_password(
-        password.encode(), role.encode(), b"scram-sha-256"
-    )
-    setting = sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}")
-    connection.execute(setting.format(sql.Identifier(role), sql.Literal(verifier.decode())))
-
-
-def _bound(connection: _Connection, role: str, limits: database.Limits) -> None:
-    """Let whatever connects as the role have these limits, and no defaults that it set itself."""
-    _execute(connection, "ALTER ROLE {} RESET ALL", role)
-    _execute(connection, "ALTER ROLE {} IN DATABASE {} RESET ALL", role, PRODOPS_DATABASE)
-    for name, milliseconds in limits.as_parameters().items():
-        setting = sql.SQL("ALTER ROLE {} SET {} = {}")
-        connection.execute(setting.format(*map(sql.Identifier, (role, name)), milliseconds))
-
-
-def _make_database(connection: _Connection, name: str, owner: str) -> None:
-    if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
-        _execute(connection, "CREATE DATABASE {} OWNER {}", name, owner)
-    _execute(connection, "REVOKE ALL ON DATABASE {} FROM PUBLIC", name)
-
-
-def _execute(connection: _Connection, statement: LiteralString, *names: str) -> None:
-    """Execute a statement with these names in its places."""
-    connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
 
 def prepare_access(configured: Settings) -> None:

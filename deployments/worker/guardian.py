@@ -26,6 +26,8 @@ from deployments.worker.protocol import (
     EndReason,
     Intent,
     Message,
+    Ping,
+    Pong,
     Start,
     Started,
     Stop,
@@ -94,6 +96,8 @@ class Guardian:
                 self._start(message)
             elif isinstance(message, Stop):
                 self._stop(message)
+            elif isinstance(message, Ping):
+                self._say(Pong())
         return bool(data)
 
     def _say(self, message: Message) -> None:

@@ -19,6 +19,8 @@ from deployments.worker.protocol import (
     EndReason,
     Intent,
     Message,
+    Ping,
+    Pong,
     Start,
     Started,
     Stop,
@@ -49,6 +51,7 @@ class GuardianClient:
         self._ends: dict[str, asyncio.Future[Ended]] = {}
         self._pids: dict[str, int] = {}
         self._stopped: set[str] = set()
+        self._has_answered = asyncio.Event()
         self.lost = asyncio.Event()
         self._listening = asyncio.create_task(self._listen(reader))
 
@@ -97,6 +100,16 @@ class GuardianClient:
             self._stopped.add(run)
             self._send(encode(Stop(run=run, intent=intent, grace_seconds=grace_seconds)))
 
+    async def answer(self) -> None:
+        """Ask the guardian whether it goes on, and wait for its answer, however long.
+
+        Raises:
+            GuardianLost: It is gone.
+        """
+        self._has_answered.clear()
+        self._send(encode(Ping()))
+        await self._has_answered.wait()
+
     async def close(self) -> None:
         """Let the guardian end what is left, and go."""
         self._listening.cancel()
@@ -119,6 +132,8 @@ class GuardianClient:
             self._pids[message.run] = message.pid
         elif isinstance(message, Ended) and message.run in self._ends:
             self._ends[message.run].set_result(message)
+        elif isinstance(message, Pong):
+            self._has_answered.set()
 
     def _on_guardian_exit(self) -> None:
         """The guardian died: its runs died with it, their children may not have."""

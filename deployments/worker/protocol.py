@@ -65,8 +65,18 @@ class Ended:
     exit_code: int
 
 
-_KINDS = {kind.__name__: kind for kind in (Start, Stop, Started, Ended)}
-Message = Start | Stop | Started | Ended
+@dataclass(frozen=True, kw_only=True)
+class Ping:
+    """Answer with a `Pong`, in turn with everything else."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pong:
+    """The guardian does its work."""
+
+
+_KINDS = {kind.__name__: kind for kind in (Start, Stop, Started, Ended, Ping, Pong)}
+Message = Start | Stop | Started | Ended | Ping | Pong
 
 
 def encode(message: Message) -> bytes:

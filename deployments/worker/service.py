@@ -20,6 +20,9 @@ from deployments.heartbeat import Heartbeat
 from deployments.isolation import outlived
 from deployments.prefect_access import await_server, bound_retries, configure_client
 from deployments.schema import await_schema
+from deployments.service_manager.notification import service_manager
+from deployments.service_manager.outages import is_database_away
+from deployments.service_manager.pauses import is_set_within
 from deployments.singletons import Singletons
 from deployments.stack.environment import monitor_url
 from deployments.stack.layout import Layout
@@ -27,7 +30,7 @@ from deployments.worker import expiry
 from deployments.worker.identity import Identity, WorkerRuns
 from deployments.worker.presence import LOOK_SECONDS, Presence
 from flows.common import requests
-from flows.common.database import make_engine
+from flows.common.database import PART_LIMITS, make_engine
 from flows.common.database_errors import translated
 from flows.common.models import PartKind
 from flows.common.notifications import listen_dsn
@@ -45,6 +48,7 @@ _OTHERS_SECONDS: Final = 60.0
 _LISTEN_SECONDS: Final = 1.0  # before the database is listened to anew
 _REGISTRATION_SECONDS: Final = 15.0  # a schedule whose deployment is gone starts nothing till then
 _WITHOUT_QUEUE_SECONDS: Final = 15.0  # a run whose queue was deleted waits till then
+_GUARDIAN_SECONDS: Final = 5.0  # between two questions whether it goes on
 _EDITS_SECONDS: Final = 30.0  # an edit is used at once: this is how late it is shown
 
 _log = structlog.get_logger("worker")
@@ -94,7 +98,7 @@ class _Service:
         self.configured = settings.worker
         self.identity = identity
         self.name = name_of(settings)
-        self.engine = make_engine(pool_size=5)
+        self.engine = make_engine(pool_size=5, limits=PART_LIMITS)
         self.store = RequestStore(self.engine, settings.worker, self.name)
         self._credentials = expiry.Credentials(settings)
         self.heartbeat = Heartbeat(
@@ -107,6 +111,7 @@ class _Service:
         self._registry: Registry | None = None
         self.presence = Presence(settings, self.engine, self.name)
         self.notified = asyncio.Event()
+        self.listening = asyncio.Event()
         self.stopping = asyncio.Event()
 
     async def run(self) -> int:
@@ -147,6 +152,7 @@ class _Service:
             _log.info("the worker is ready", name=self.name, pid=os.getpid())
             self.presence.hands = lambda: len(worker.works)
             chores = self._chores(worker, sweeper)
+            service_manager().watchdog.excuse(is_database_away)
             lost = asyncio.create_task(guard.lost.wait())
             stopped = asyncio.create_task(self.stopping.wait())
             done, _ = await asyncio.wait(
@@ -179,6 +185,7 @@ class _Service:
                 with outlived("whether another worker registers is not known"):
                     if await asyncio.to_thread(locks.holds, _REGISTRATION):
                         break
+                service_manager().waits("waits until another worker has registered")
                 await asyncio.sleep(_TICK_SECONDS)
             yield
 
@@ -191,6 +198,7 @@ class _Service:
 
     def _chores(self, worker: Any, sweeper: Any) -> list[asyncio.Task[None]]:
         from deployments.block_documents.registration import register_blocks  # noqa: PLC0415
+        from deployments.worker.notifying import followed, say_ready  # noqa: PLC0415
 
         configured = self.configured
         pool = self.settings.prefect.pool
@@ -227,17 +235,22 @@ class _Service:
         async def be_present() -> None:
             await asyncio.to_thread(self.presence.look)
 
+        # What has bounded rounds; without any of these a worker works on nothing.
+        vital = [
+            (LOOK_SECONDS, be_present, "presence"),
+            (configured.prefect_poll_seconds, poll, "poll"),
+            (configured.lease_seconds / 3, renew, "leases"),
+            (_GUARDIAN_SECONDS, worker.guard.answer, "guardian"),
+        ]
         every = [
-            (LOOK_SECONDS, be_present),
-            (configured.prefect_poll_seconds, poll),
             (configured.prefect_poll_seconds, worker.stopping.look_for_cancelling),
             (30.0, worker.sync_with_backend),
             (_WITHOUT_QUEUE_SECONDS, worker.take_without_queue),
-            (configured.lease_seconds / 3, renew),
             (configured.lease_seconds / 2, recover),
             (2 * configured.lease_seconds, end_orphans),
         ]
         return [
+            asyncio.create_task(say_ready(worker, self.heartbeat, self.listening)),
             asyncio.create_task(self._keep_name()),
             asyncio.create_task(self._listen()),
             asyncio.create_task(self._serve(worker)),
@@ -246,24 +259,25 @@ class _Service:
             asyncio.create_task(_look_for_edits(worker.registry)),
             asyncio.create_task(self.heartbeat.run()),
             *[asyncio.create_task(_repeat(seconds, chore)) for seconds, chore in every],
+            *[asyncio.create_task(followed(*each)) for each in vital],
         ]
 
     async def _serve(self, worker: Any) -> None:
         """Serve the queue when one is notified, and by the clock."""
-        while True:
-            self.notified.clear()
-            await _carefully(self._serve_once(worker))
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self.configured.poll_seconds):
-                    await self.notified.wait()
+        with service_manager().watchdog.following("claims") as round_done:
+            while True:
+                self.notified.clear()
+                await _carefully(self._serve_once(worker, round_done))
+                round_done()
+                await is_set_within(self.notified, self.configured.poll_seconds, round_done)
 
-    async def _serve_once(self, worker: Any) -> None:
+    async def _serve_once(self, worker: Any, round_done: Callable[[], None]) -> None:
         if worker.works:
             ids = worker.works.request_ids()
             cancelled = await asyncio.to_thread(self.store.cancelled, ids)
             await worker.stopping.cancel_requests(cancelled)
         while await worker.serve_queue():
-            pass
+            round_done()
 
     async def _keep_name(self) -> None:
         """Hold the worker's name through outages; ends with `WorkerRuns` where another has it."""
@@ -281,15 +295,20 @@ class _Service:
                 ) as connection:
                     await connection.execute(f"LISTEN {requests.CHANNEL}")
                     self.notified.set()
+                    self.listening.set()
                     async for _ in connection.notifies():
                         self.notified.set()
             await asyncio.sleep(_LISTEN_SECONDS)
 
     async def _drain(self, worker: Any) -> None:
         """Let running work end, or hand it back; nothing new is taken."""
+        from deployments.worker.notifying import say_draining  # noqa: PLC0415
+
         worker.works.is_draining = True
         deadline = time.monotonic() + self.configured.drain_seconds
+        service_manager().stopping("drains")
         while worker.works:
+            say_draining(worker, has_time=time.monotonic() < deadline)
             await _carefully(worker.stopping.hand_back(everything=time.monotonic() > deadline))
             await asyncio.sleep(_TICK_SECONDS)
 

@@ -70,17 +70,23 @@ class Base(DeclarativeBase):
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """How long a role's statement may take, and its transaction may stand idle, in seconds."""
+    """How long a statement may take, a transaction stand idle, and a lock be waited for.
 
-    statement_seconds: float
-    idle_seconds: float
+    In seconds; None: without a limit.
+    """
+
+    statement_seconds: float | None = None
+    idle_seconds: float | None = None
+    lock_seconds: float | None = None
 
     def as_parameters(self) -> dict[str, int]:
         """PostgreSQL's parameters, in milliseconds; a wait for a lock is part of its statement."""
-        return {
-            "statement_timeout": round(1000 * self.statement_seconds),
-            "idle_in_transaction_session_timeout": round(1000 * self.idle_seconds),
+        seconds = {
+            "statement_timeout": self.statement_seconds,
+            "idle_in_transaction_session_timeout": self.idle_seconds,
+            "lock_timeout": self.lock_seconds,
         }
+        return {name: round(1000 * each) for name, each in seconds.items() if each is not None}
 
     def as_options(self) -> str:
         """Options of a connection, as libpq takes them."""
@@ -93,6 +99,10 @@ def web_limits(configured: Settings) -> Limits:
         statement_seconds=configured.api.statement_seconds,
         idle_seconds=configured.api.idle_transaction_seconds,
     )
+
+
+PART_LIMITS: Final = Limits(lock_seconds=60.0)
+"""Of the parts of the ops side: a lock that somebody holds is waited out like an outage."""
 
 
 def now() -> datetime:

@@ -76,10 +76,17 @@ class ScanReport:
     unnoted: tuple[str, ...] = ()
 
 
-def scan(engine: Engine, configured: FastmonSettings) -> ScanReport:
+def scan(
+    engine: Engine, configured: FastmonSettings, *, goes_on: Callable[[], None] = lambda: None
+) -> ScanReport:
     """Look into the watched directories once, and take in the files that stand still.
 
     What cannot be taken hinders nothing else.
+
+    Args:
+        engine: The database.
+        configured: The settings.
+        goes_on: Called after each file that was read, which may take minutes.
 
     Raises:
         UnreadableDirectory: A directory is not there, or cannot be read; the others were scanned.
@@ -93,7 +100,7 @@ def scan(engine: Engine, configured: FastmonSettings) -> ScanReport:
     unnoted: dict[str, str] = {}
     for piece in _pieces(sightings, _PIECE):
         for batch in _pieces(_settled(engine, piece, settle, unnoted), _BATCH):
-            outcome = _take(engine, batch, configured, unnoted)
+            outcome = _take(engine, batch, configured, unnoted, goes_on)
             taken += len(outcome.taken)
             refused |= outcome.refused
             flaws |= outcome.unreadable
@@ -281,13 +288,14 @@ def _take(
     batch: Sequence[Sighting],
     configured: FastmonSettings,
     unnoted: dict[str, str],
+    goes_on: Callable[[], None],
 ) -> _Outcome:
     """Take in the STFs of a batch of files, then note that they were taken.
 
     A crash between the two takes them in again, which changes nothing: the inbox knows them.
     """
     outcome = _Outcome()
-    incoming = _messages(batch, configured, outcome)
+    incoming = _messages(batch, configured, outcome, goes_on)
 
     def take_in(paths: Sequence[str]) -> None:
         intake.take_in(engine, [incoming[path] for path in paths], source="scan")
@@ -308,7 +316,10 @@ def _take(
 
 
 def _messages(
-    batch: Sequence[Sighting], configured: FastmonSettings, outcome: _Outcome
+    batch: Sequence[Sighting],
+    configured: FastmonSettings,
+    outcome: _Outcome,
+    goes_on: Callable[[], None],
 ) -> dict[str, Incoming]:
     """The message of each file, by path."""
     scanner = on_ops_side(configured.agent_name, Means.SCHEDULE)
@@ -324,6 +335,7 @@ def _messages(
             outcome.unreadable[path] = _reason(error)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is this file's reason
             outcome.unreadable[path] = f"cannot be taken: {type(error).__name__}: {error}"
+        goes_on()
     return incoming
 
 

@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import Connection, create_engine, text
 
 from deployments.stack.credentials import SUPERUSER, Credentials
-from deployments.stack.provision import PREFECT_DATABASE
+from deployments.stack.roles import PREFECT_DATABASE
 from deployments.stack.stack import Stack
 
 _TOKENS: Final = ("id_token", "access_token", "refresh_token")

@@ -307,6 +307,15 @@ def test_a_transaction_that_stands_idle_beyond_its_roles_time_is_given_up(databa
     engine.dispose()
 
 
+def test_a_lock_that_another_holds_is_a_state_that_passes(database: Database):
+    engine = limited(database, lock_seconds=0.05)
+    with transaction(database.ops_engine) as session:
+        session.execute(text("LOCK TABLE event IN ACCESS EXCLUSIVE MODE"))
+        assert state_when(engine, "SELECT count(*) FROM event") is DatabaseState.CONFLICT
+    assert read(engine) == 0
+    engine.dispose()
+
+
 def limited(database: Database, **seconds: float) -> Engine:
     limits = Limits(**seconds)
     return make_engine(database.web_url, passfile=database.web_passfile, limits=limits)

@@ -1,0 +1,1 @@
+"""`prodops install`: users, directories, settings, roles, databases and units of one machine."""
