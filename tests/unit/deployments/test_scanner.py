@@ -36,7 +36,7 @@ class Stopped(BaseException):
 def scans(monkeypatch: pytest.MonkeyPatch, *outcomes: Any) -> None:
     left = iter(outcomes)
 
-    def one(*_: object) -> ScanReport:
+    def one(*_: object, **__: object) -> ScanReport:
         outcome = next(left, Stopped())
         if isinstance(outcome, BaseException):
             raise outcome

@@ -15,7 +15,7 @@ from deployments.worker.service import _Service
 def test_a_chore_that_is_woken_as_it_is_cancelled_ends(turns):
     """As when the guardian dies and a request comes at once: a worker that stays serves nobody."""
 
-    async def serve_once(_worker: object) -> None:
+    async def serve_once(_worker: object, _round_done: object) -> None:
         pass
 
     async def cancel_at_once() -> bool:
