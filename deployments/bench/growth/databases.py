@@ -20,8 +20,8 @@ from deployments.bench.growth.rows import Table
 from deployments.stack.credentials import OPS_ROLE, SUPERUSER, WEB_ROLE, Credentials
 from deployments.stack.parts import command
 from deployments.stack.ports import free_ports
-from deployments.stack.provision import PRODOPS_DATABASE
 from deployments.stack.readiness import answers
+from deployments.stack.roles import PRODOPS_DATABASE
 from deployments.stack.stack import Stack
 from flows.common import access, callers
 from flows.common.database import make_engine, transaction
