@@ -55,7 +55,7 @@ class FakePrefect:
 def prefect(database: Database, monkeypatch: pytest.MonkeyPatch) -> FakePrefect:
     fake = FakePrefect(database)
     monkeypatch.setattr(local_run.catalogue, "flow_of", lambda _: fake)
-    monkeypatch.setattr(local_run, "quick_client", fake.client)
+    monkeypatch.setattr(local_run.run_artifacts, "quick_client", fake.client)
     return fake
 
 

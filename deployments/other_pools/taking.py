@@ -1,0 +1,87 @@
+"""Which request the process of a run works under: the one of its key, or one of its own."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, Final
+
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.exceptions import Abort
+from prefect.states import Cancelled, Completed, Scheduled
+
+from blocks.errors import OutsideUnavailable
+from deployments.worker import endings
+from deployments.worker.request_store import NoRoom, RequestStore, attempt_of
+from flows.common import handovers, holding
+from flows.common.actions import Action
+from flows.common.claims import Claim
+from flows.common.database import now, transaction
+from flows.common.models import RequestState
+
+ROOM_SECONDS: Final = 15.0
+"""After which a run that found no room, or no database, is started again."""
+_OVER: Final = "this attempt at request {} is over; to do it again, run the deployment anew"
+
+
+class Ended(Exception):
+    """There is nothing to do for the run: it ends in `state`."""
+
+    def __init__(self, state: State[Any]) -> None:
+        super().__init__(state.message)
+        self.state = state
+
+
+def take(store: RequestStore, action: Action, run: FlowRun) -> Claim:
+    """The claim of the run's request, which this process holds from now on.
+
+    Raises:
+        Ended: Its attempt is over, it joins an open request, or it may not be requested.
+        NoRoom: It has to wait.
+        Abort: Another process of the run has it.
+        DatabaseUnavailable: The database does not do it now.
+    """
+    attempt = attempt_of(run.idempotency_key)
+    if attempt is None:
+        return _adopt(store, action, run)
+    claim = Claim(attempt.request_id, attempt.attempt, run.id)
+    with transaction(store.engine) as session:
+        lease = store.settings.lease_seconds
+        if handovers.take(session, claim, worker=store.worker, lease_seconds=lease):
+            return claim
+    if store.is_given_up(claim):
+        raise Ended(Cancelled(message=_OVER.format(claim.request_id)))
+    raise Abort(f"request {claim.request_id} is held by another process")
+
+
+def _adopt(store: RequestStore, action: Action, run: FlowRun) -> Claim:
+    """A request of its own for a run that somebody started at Prefect."""
+    with transaction(store.engine) as session:
+        if (held := handovers.of_run(session, run.id)) is not None:
+            raise Abort(f"request {held.id} is held by another process of the run")
+    try:
+        request = store.adopt(action, run.parameters, run.id, None)
+    except (NoRoom, OutsideUnavailable):
+        raise
+    except Exception as error:
+        raise Ended(endings.of_unadopted(error)) from error
+    if request is None:
+        joined = store.open_request(action, run.parameters)
+        text = f"joined request {joined}, which is open for the same thing"
+        raise Ended(Completed(name="Joined", message=text))
+    claim = Claim(request.id, request.attempts, run.id)
+    with transaction(store.engine) as session:
+        holding.note_flow_run(session, claim, state=RequestState.RUNNING)
+    return claim
+
+
+def start_later(client: SyncPrefectClient, run: FlowRun, reason: str) -> None:
+    """Have Prefect start the run again after a while, and end this process without a change.
+
+    Raises:
+        Abort: Always.
+    """
+    at = now() + timedelta(seconds=ROOM_SECONDS)
+    later: State[Any] = Scheduled(scheduled_time=at, name="AwaitingRoom", message=reason)
+    client.set_flow_run_state(run.id, later, force=True)
+    raise Abort(reason)
