@@ -156,8 +156,9 @@ class Dispatcher:
         if is_cancelled or state.is_cancelling():
             ending = Ending(state=RequestState.CANCELLED, error="cancelled", is_unbegun=True)
             return ending, Cancelled(message="cancelled")
-        if state.is_pending() and now() - state.timestamp > timedelta(seconds=self.start_seconds):
-            text = f"the pool {self.pool} did not start it in {self.start_seconds:g} s"
+        age = now() - state.timestamp
+        if not state.is_scheduled() and age > timedelta(seconds=self.start_seconds):
+            text = f"no process of the pool {self.pool} took it in {self.start_seconds:g} s"
             return _unbegun(text), Crashed(message=text)
         return None
 

@@ -14,6 +14,7 @@ from prefect.settings import get_current_settings
 from blocks.documents import BlockName
 from deployments.prefect_access import bound_retries
 from flows.common.outsides import OUTSIDES
+from flows.common.sessions import MARKER
 from flows.common.settings import BadSetting, settings
 from flows.common.sources import prefect_api, setting_of
 
@@ -34,6 +35,7 @@ def prepare() -> None:
     if settings().database.url is None:
         raise BadSetting(_NEEDED)
     _lead_a_session()
+    os.environ.setdefault(MARKER, f"{settings().stack.state_dir}:pool {os.getpid()}")
     bound_retries()
     _pass_on_prefect()
     _name_blocks()

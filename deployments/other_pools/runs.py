@@ -26,7 +26,7 @@ from deployments import catalogue, run_artifacts
 from deployments.isolation import outlived
 from deployments.log_table.rows import Source
 from deployments.logs import logged_into_table
-from deployments.other_pools import environment, taking
+from deployments.other_pools import environment, reaper, taking
 from deployments.other_pools.keeping import Keeper, end_others
 from deployments.schema import await_schema
 from deployments.worker import endings
@@ -97,6 +97,7 @@ def _claimed(action: Action, run: FlowRun) -> tuple[RequestStore, Claim]:
 def _under(store: RequestStore, action: Action, claim: Claim, work: Callable[[], Any]) -> Any:
     """Do the work of a run under its claim, and bring its request to its end."""
     claims.hold(claim)
+    reaper.start()
     about = {
         "request_id": str(claim.request_id),
         "flow_run_id": str(claim.flow_run_id),

@@ -11,13 +11,16 @@ from prefect.exceptions import Abort
 from prefect.states import Cancelled, Completed, Scheduled
 
 from blocks.errors import OutsideUnavailable
+from deployments.isolation import outlived
 from deployments.worker import endings
+from deployments.worker.flow_runs import labels_of_request
 from deployments.worker.request_store import NoRoom, RequestStore, attempt_of
 from flows.common import handovers, holding
 from flows.common.actions import Action
 from flows.common.claims import Claim
 from flows.common.database import now, transaction
-from flows.common.models import RequestState
+from flows.common.models import Request, RequestState
+from flows.common.quick_client import quick_client
 
 ROOM_SECONDS: Final = 15.0
 """After which a run that found no room, or no database, is started again."""
@@ -72,7 +75,16 @@ def _adopt(store: RequestStore, action: Action, run: FlowRun) -> Claim:
     claim = Claim(request.id, request.attempts, run.id)
     with transaction(store.engine) as session:
         holding.note_flow_run(session, claim, state=RequestState.RUNNING)
+    _label(run, request)
     return claim
+
+
+def _label(run: FlowRun, request: Request) -> None:
+    """Name a run that Prefect started for its request, beside the tags that it has."""
+    labels = labels_of_request(request)
+    with outlived("a run keeps the name that Prefect gave it"), quick_client() as client:
+        tags = sorted({*run.tags, *labels.tags})
+        client.update_flow_run(run.id, name=labels.name, tags=tags)
 
 
 def start_later(client: SyncPrefectClient, run: FlowRun, reason: str) -> None:

@@ -114,7 +114,7 @@ def process_worker(
     directory = stack.state_dir / pool
     directory.mkdir()
     known = environment(stack, directory, poll_seconds=poll_seconds)
-    worker = ProcessWorker(pool, directory, known | given)
+    worker = ProcessWorker(pool, directory, {**known, **given})
     thread = threading.Thread(target=worker.serve, name=f"worker of {pool}", daemon=True)
     thread.start()
     try:
