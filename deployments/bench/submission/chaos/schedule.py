@@ -54,7 +54,8 @@ class Victim(StrEnum):
     POOL_WORKER_AND_RUN = "process worker and its run"
 
 
-_OF_OWN_POOL: Final = tuple(Victim)[:-2]
+OF_OWN_POOL: Final = tuple(Victim)[:-2]
+"""Who is killed where the warm worker starts the runs."""
 _IN_OTHER_POOL: Final = {
     Victim.WORKER: Victim.POOL_WORKER,
     Victim.GUARDIAN: Victim.POOL_WORKER_AND_RUN,
@@ -75,7 +76,7 @@ class Door(StrEnum):
 
 
 _AT_ANY_STEP: Final = tuple(
-    each for each in _OF_OWN_POOL if each not in {Victim.NONE, Victim.PRUN, Victim.PRUN_SHELL}
+    each for each in OF_OWN_POOL if each not in {Victim.NONE, Victim.PRUN, Victim.PRUN_SHELL}
 )
 
 
@@ -163,7 +164,7 @@ def draw(seed: int) -> Schedule:
 
 
 def _kills(seed: int, chance: random.Random) -> tuple[Kill, ...]:
-    victim = share("victim", _OF_OWN_POOL, seed)
+    victim = share("victim", OF_OWN_POOL, seed)
     step = share("step", tuple(Step), seed)
     if victim is Victim.NONE:
         return ()
