@@ -78,11 +78,20 @@ class Dispatcher:
                 await self._make_run(request)
         return len(claimed)
 
+    async def renew(self) -> None:
+        """Hold what waits for its process; Prefect, which may be slow, is not asked."""
+        await asyncio.to_thread(self._renew)
+
+    def _renew(self) -> tuple[Sequence[Request], list[int]]:
+        """What waits for its process, held on; and the requests of it that are cancelled."""
+        waiting = self._waiting()
+        cancelled, _ = self.store.renew([_claim_of(each) for each in waiting])
+        return waiting, cancelled
+
     async def look_after(self) -> None:
-        """Renew what waits for its process, and end what none will take; and what runs too long."""
-        waiting = await asyncio.to_thread(self._waiting)
-        claims = [Claim(each.id, each.attempts, each.flow_run_id) for each in waiting]
-        cancelled, _ = await asyncio.to_thread(self.store.renew, claims)
+        """End what no process will take, and what one works on for too long."""
+        waiting, cancelled = await asyncio.to_thread(self._renew)
+        claims = [_claim_of(each) for each in waiting]
         runs = {run.id: run for run in await self._runs_of(waiting)}
         for request, claim in zip(waiting, claims, strict=True):
             with isolated("a request that was handed over is not looked after", request=request.id):
@@ -185,8 +194,8 @@ class Dispatcher:
             if began is None or now() - began < timedelta(seconds=limit + grace):
                 continue
             text = f"timed out after {limit:g} s"
-            claim = Claim(request.id, request.attempts, request.flow_run_id)
-            await asyncio.to_thread(self.store.conclude, claim, Ending(state=None, error=text))
+            ending = Ending(state=None, error=text)
+            await asyncio.to_thread(self.store.conclude, _claim_of(request), ending)
             if request.flow_run_id is not None:
                 final: State[Any] = Failed(name="TimedOut", message=text)
                 await self.flow_runs.force(request.flow_run_id, final)
@@ -194,6 +203,10 @@ class Dispatcher:
     def _running(self) -> list[Request]:
         with transaction(self.store.engine) as session:
             return [each for each in handovers.running(session) if each.action in self.actions]
+
+
+def _claim_of(request: Request) -> Claim:
+    return Claim(request.id, request.attempts, request.flow_run_id)
 
 
 def _unbegun(text: str) -> Ending:

@@ -61,7 +61,10 @@ def flow_of(action: Action) -> prefect.Flow[..., Any]:
             store, claim = _claimed(action, context.flow_run)
         except taking.Ended as end:
             return end.state
-        return _under(store, action, claim, lambda: inner.fn(**parameters))
+        try:
+            return _under(store, action, claim, lambda: inner.fn(**parameters))
+        finally:
+            store.engine.dispose()
 
     return prefect.flow(
         name=action.flow_name,
@@ -152,12 +155,19 @@ def _conclude_of(run: FlowRun, ending: Ending) -> None:
     """End what a pool holds for the run; where that cannot be now, the sweeper does it later."""
     with outlived("the end of a run could not be written"):
         store = _store(f"hook of {run.id}")
-        with transaction(store.engine) as session:
-            held = handovers.of_run(session, run.id)
-        if held is not None:
-            claim = Claim(held.id, held.attempts, run.id)
-            is_unbegun = held.state is RequestState.CLAIMED
-            store.conclude(claim, replace(ending, is_unbegun=is_unbegun))
+        try:
+            _conclude_held(store, run, ending)
+        finally:
+            store.engine.dispose()
+
+
+def _conclude_held(store: RequestStore, run: FlowRun, ending: Ending) -> None:
+    with transaction(store.engine) as session:
+        held = handovers.of_run(session, run.id)
+    if held is not None:
+        claim = Claim(held.id, held.attempts, run.id)
+        is_unbegun = held.state == RequestState.CLAIMED
+        store.conclude(claim, replace(ending, is_unbegun=is_unbegun))
 
 
 def _store(worker: str) -> RequestStore:

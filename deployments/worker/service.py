@@ -253,7 +253,8 @@ class _Service:
         configured = self.configured
         made = dispatchers(self.settings, self.engine, worker.flow_runs, self.elsewhere)
         every = [
-            (min(configured.prefect_poll_seconds, configured.lease_seconds / 3), "look_after"),
+            (configured.lease_seconds / 3, "renew"),
+            (configured.prefect_poll_seconds, "look_after"),
             (2 * configured.lease_seconds, "end_orphans"),
         ]
         return [

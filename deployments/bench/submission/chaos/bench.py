@@ -54,7 +54,9 @@ SETTINGS: Final = {
     "PRODOPS_WORKER_PREFECT_POLL_SECONDS": "1",
     "PRODOPS_WORKER_STOP_GRACE_SECONDS": "3",
 }
-_PATIENT: Final = {"PRODOPS_PREFECT_START_SECONDS": "30"}
+# A cold start takes 5 s on a quiet machine, and a minute on one that many share.
+_PATIENT: Final = {"PRODOPS_PREFECT_START_SECONDS": "90", "PRODOPS_WORKER_LEASE_SECONDS": "10"}
+_PATIENT_WAVE_SECONDS: Final = 900.0
 _LEAST: Final = ("PRODOPS_DATABASE_URL", "PRODOPS_DATABASE_PASSFILE", "PRODOPS_STATE_DIR")
 _REGISTERED: Final = "SELECT count(*) FROM registered_deployment WHERE pool = :pool"
 _WAVE_SECONDS: Final = 300.0
@@ -120,7 +122,7 @@ def _pool_worker(running: BenchStack, pool: str | None) -> Iterator[ProcessWorke
         yield None
         return
     given = running.stack.environment("ops")
-    least = {name: given[name] for name in (*_LEAST, *SETTINGS) if name in given}
+    least = {name: given[name] for name in (*_LEAST, *SETTINGS, *_PATIENT) if name in given}
     with process_worker(running.stack, pool, least, poll_seconds=0.5) as worker:
         say(f"waiting for the process worker in the pool {pool}, and a deployment there")
         what = "the deployment of submissions is in the pool"
@@ -145,6 +147,7 @@ class _Bench:
         self.seconds = 0.0
         self._running = running
         self._panda = panda
+        self._wave_seconds = _WAVE_SECONDS if pool_worker is None else _PATIENT_WAVE_SECONDS
         self._drawn = draw if pool_worker is None else (lambda seed: in_other_pool(draw(seed)))
         self._victims = Victims(running, pool_worker)
         self._by_name: dict[str, Intent] = {}
@@ -192,7 +195,7 @@ class _Bench:
         self._victims.look()
         for intent in wave:
             intent.begin(self._running.http, self._panda)
-        comes_true(lambda: self._is_over(wave), _WAVE_SECONDS)
+        comes_true(lambda: self._is_over(wave), self._wave_seconds)
         for intent in wave:
             intent.end()
         self._panda.clear_faults()
