@@ -196,6 +196,8 @@ def in_words(part: Part, value: Any) -> str:
         return f"{first} …" if rest else first
     if part is Part.FORM:
         return f"form {digest(value)[:8]}"
+    if part is Part.JOB_VARIABLES:  # of a mapping, such as `env`, only that it is there
+        value = {name: "…" if isinstance(each, dict) else each for name, each in value.items()}
     if isinstance(value, dict):
         given = (f"{name}={each}" for name, each in sorted(value.items()) if each is not None)
         return ", ".join(given) or "none"

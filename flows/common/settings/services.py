@@ -133,6 +133,11 @@ class PrefectSettings(BaseSettings):
         return tuple("=".join(part.strip() for part in pair.split("=", 1)) for pair in value)
 
     @property
+    def pool_names(self) -> list[str]:
+        """The pools that deployments are in, each once."""
+        return sorted({self.pool, *(pair.split("=", 1)[1] for pair in self.pools)})
+
+    @property
     def server_url(self) -> str:
         """The API of the Prefect server that is used."""
         return self.api_url or f"http://127.0.0.1:{self.port}/api"
