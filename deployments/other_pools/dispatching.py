@@ -20,6 +20,7 @@ from sqlalchemy import Engine
 
 from deployments.isolation import isolated, say_once
 from deployments.other_pools import choosing
+from deployments.other_pools.taking import UNPREPARED
 from deployments.worker import endings, sweeper
 from deployments.worker.flow_runs import FlowRuns
 from deployments.worker.request_store import Ending, RequestStore
@@ -218,6 +219,6 @@ def _of_final(state: State[Any]) -> Ending:
     why = state.message or f"its run ended as {state.name}"
     if state.is_cancelled():
         return Ending(state=RequestState.CANCELLED, error=why, is_unbegun=True)
-    if state.is_failed():  # it says what is missing: the same again would fail again
+    if state.name == UNPREPARED:  # it says what is missing; any other failure was an outage
         return Ending(state=RequestState.FAILED, error=why, is_unbegun=True)
     return _unbegun(why)

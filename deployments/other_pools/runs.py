@@ -94,7 +94,7 @@ def _claimed(action: Action, run: FlowRun) -> tuple[RequestStore, Claim]:
             taking.start_later(client, run, str(error))
         raise
     except ProdOpsError as error:  # in one line: nothing is wrong with the code
-        raise taking.Ended(endings.of_unadopted(error)) from error
+        raise taking.Ended(taking.unprepared(error)) from error
 
 
 def _under(store: RequestStore, action: Action, claim: Claim, work: Callable[[], Any]) -> Any:

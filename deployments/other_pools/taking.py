@@ -8,7 +8,7 @@ from typing import Any, Final
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.exceptions import Abort
-from prefect.states import Cancelled, Completed, Scheduled
+from prefect.states import Cancelled, Completed, Failed, Scheduled
 
 from blocks.errors import OutsideUnavailable
 from deployments.isolation import outlived
@@ -24,6 +24,8 @@ from flows.common.quick_client import quick_client
 
 ROOM_SECONDS: Final = 15.0
 """After which a run that found no room, or no database, is started again."""
+UNPREPARED: Final = "Unprepared"
+"""The state of a run whose process lacks what every run needs."""
 _OVER: Final = "this attempt at request {} is over; to do it again, run the deployment anew"
 
 
@@ -53,8 +55,27 @@ def take(store: RequestStore, action: Action, run: FlowRun) -> Claim:
         if handovers.take(session, claim, worker=store.worker, lease_seconds=lease):
             return claim
     if store.is_given_up(claim):
-        raise Ended(Cancelled(message=_OVER.format(claim.request_id)))
+        raise Ended(_as_it_ended(store, claim))
     raise Abort(f"request {claim.request_id} is held by another process")
+
+
+def _as_it_ended(store: RequestStore, claim: Claim) -> State[Any]:
+    """The state of a run whose attempt is over: a process that came late changes nothing of it."""
+    text = _OVER.format(claim.request_id)
+    with transaction(store.engine) as session:
+        request = session.get(Request, claim.request_id)
+    if request is None or request.attempts != claim.attempt:
+        return Cancelled(message=text)
+    if request.state == RequestState.COMPLETED:
+        return Completed(message=text)
+    if request.state == RequestState.FAILED:
+        return Failed(message=request.error or text)
+    return Cancelled(message=text)
+
+
+def unprepared(error: Exception) -> State[Any]:
+    """The state of a run that lacks something: the same again would fail again."""
+    return Failed(name=UNPREPARED, message=str(error))
 
 
 def _adopt(store: RequestStore, action: Action, run: FlowRun) -> Claim:

@@ -123,6 +123,7 @@ def _pool_worker(running: BenchStack, pool: str | None) -> Iterator[ProcessWorke
         return
     given = running.stack.environment("ops")
     least = {name: given[name] for name in (*_LEAST, *SETTINGS, *_PATIENT) if name in given}
+    least |= {"PREFECT_CLIENT_RETRY_EXTRA_CODES": "500", "PREFECT_CLIENT_MAX_RETRIES": "150"}
     with process_worker(running.stack, pool, least, poll_seconds=0.5) as worker:
         say(f"waiting for the process worker in the pool {pool}, and a deployment there")
         what = "the deployment of submissions is in the pool"

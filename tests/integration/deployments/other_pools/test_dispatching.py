@@ -16,6 +16,7 @@ from prefect.states import Cancelled, Crashed, Failed, Pending, Running, Schedul
 from sqlalchemy import Engine
 
 from deployments.other_pools.dispatching import Dispatcher
+from deployments.other_pools.taking import UNPREPARED
 from flows.common import cancellations, handovers
 from flows.common.callers import on_ops_side
 from flows.common.database import now, transaction
@@ -121,7 +122,8 @@ def test_a_run_whose_making_was_not_answered_is_noted_later(dispatcher, engine, 
         (None, "queued"),
         (Crashed(message="no node"), "queued"),
         (Cancelled(message="by me"), "cancelled"),
-        (Failed(message="no database"), "failed"),
+        (Failed(name=UNPREPARED, message="no database"), "failed"),
+        (Failed(message="Prefect answered 500"), "queued"),
         (Pending(timestamp=LONG_AGO), "queued"),
         (Running(timestamp=LONG_AGO), "queued"),
         (Pending(), "claimed"),

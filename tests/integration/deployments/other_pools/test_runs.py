@@ -131,5 +131,5 @@ def test_without_a_database_the_run_fails_in_one_line_that_names_the_setting(mon
     runs.settings.cache_clear()
     with pytest.raises(taking.Ended) as ended:
         runs._claimed(CHECK, a_run(id=uuid.uuid4()))
-    assert ended.value.state.is_failed()
+    assert (ended.value.state.is_failed(), ended.value.state.name) == (True, "Unprepared")
     assert "PRODOPS_DATABASE_URL is not in the environment" in str(ended.value.state.message)

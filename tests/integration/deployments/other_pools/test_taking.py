@@ -12,7 +12,7 @@ from prefect.exceptions import Abort
 from sqlalchemy import Engine
 
 from deployments.other_pools import taking
-from deployments.worker.request_store import NoRoom
+from deployments.worker.request_store import Ending, NoRoom
 from flows.common import actions, handovers
 from flows.common.claims import Claim
 from flows.common.database import transaction
@@ -83,6 +83,16 @@ def test_a_run_of_another_attempt_is_over(engine, attempt):
         taking.take(process_of(engine), CHECK, run_of(other))
     assert ended.value.state.is_cancelled()
     assert row(engine, claim.request_id).state == RequestState.CLAIMED
+
+
+def test_a_process_that_comes_after_the_end_leaves_the_run_as_it_ended(engine):
+    claim = handed_over(engine)
+    store = process_of(engine)
+    taking.take(store, CHECK, run_of(claim))
+    store.conclude(claim, Ending(state=RequestState.COMPLETED))
+    with pytest.raises(taking.Ended) as ended:
+        taking.take(process_of(engine, 2), CHECK, run_of(claim))
+    assert ended.value.state.is_completed()
 
 
 def test_what_was_withdrawn_is_taken_by_no_process(engine):
