@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from prefect import Flow
 
 POOL = "prodops"
+_ENTRYPOINTS = "deployments.other_pools.entrypoints"
 
 
 class _Dumper(yaml.SafeDumper):  # type: ignore[misc]
@@ -32,6 +33,14 @@ _Dumper.add_representer(str, _written)
 def flow_of(action: str) -> Flow[..., Any]:
     """The flow of the action of that name."""
     return load(actions.entrypoints()[action])
+
+
+def entrypoint_of(action: str) -> str:
+    """What the action's deployment names: the way by which any worker of Prefect's own starts it.
+
+    The warm worker needs no such way: it starts the flow itself, under a claim that it holds.
+    """
+    return f"{_ENTRYPOINTS}:{action}"
 
 
 def load(entrypoint: str) -> Flow[..., Any]:
@@ -69,7 +78,7 @@ def _entry(action: Action) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "name": action.name,
         "description": described(action),
-        "entrypoint": actions.entrypoints()[action.name],
+        "entrypoint": entrypoint_of(action.name),
         "work_pool": {"name": POOL},
     }
     if action.runs_at_a_time is not None:

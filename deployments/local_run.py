@@ -13,11 +13,10 @@ from prefect.client.schemas.objects import State
 from sqlalchemy import Engine
 
 from blocks.errors import OutsideUnavailable, ProdOpsError
-from deployments import catalogue
+from deployments import catalogue, run_artifacts
 from deployments.isolation import outlived
 from deployments.log_table.rows import Source
 from deployments.logs import logged_into_table
-from deployments.stack.environment import monitor_url
 from deployments.worker import endings
 from deployments.worker.request_store import Ending, NoRoom, RequestStore
 from flows.common import actions, capacity, claiming, claims, holding, outcomes
@@ -26,8 +25,6 @@ from flows.common.callers import Caller
 from flows.common.claims import Claim
 from flows.common.database import transaction
 from flows.common.models import Request, RequestState
-from flows.common.quick_client import quick_client
-from flows.common.run_artifacts import artifacts_of
 from flows.common.run_labels import RunLabels, labels_of
 from flows.common.settings import settings
 
@@ -84,7 +81,8 @@ def run(engine: Engine, name: str, parameters: dict[str, Any], *, caller: Caller
         claims.hold(None)
     store.conclude(claim, _ending_of(state))
     request = store.request(claim.request_id)
-    _leave_artifacts(request, action, state)
+    with outlived("the run gets no artifacts"):
+        run_artifacts.leave(request, state.state_details.flow_run_id)
     if outcomes.of_state(state) is not None:
         raise ForeseenEnd(f"{state.name}: {state.message}")
     if not state.is_completed():
@@ -110,14 +108,6 @@ def _ending_of(state: State[Any]) -> Ending:
 
 def _failed(error: object) -> Ending:
     return Ending(state=RequestState.FAILED, error=f"{type(error).__name__}: {error}")
-
-
-def _leave_artifacts(request: Request, action: Action, state: State[Any]) -> None:
-    """Write what the run leaves at Prefect; where that cannot be, it is a line in the log."""
-    flow_run_id = state.state_details.flow_run_id
-    with outlived("the run gets no artifacts"), quick_client() as client:
-        for each in artifacts_of(request, action, monitor_url(settings()), flow_run_id):
-            client.request("POST", "/artifacts/", json=each.body())
 
 
 def _claim(

@@ -42,11 +42,15 @@ async def _edits() -> list[Edit]:
     from prefect.client.orchestration import get_client  # noqa: PLC0415 - environment first
 
     from deployments.access import ops_engine  # noqa: PLC0415
+    from deployments.other_pools.choosing import elsewhere  # noqa: PLC0415
     from deployments.worker.registered import RegisteredDeployments  # noqa: PLC0415
     from deployments.worker.registration import Registration  # noqa: PLC0415
+    from flows.common import actions  # noqa: PLC0415
     from flows.common.settings import settings  # noqa: PLC0415
 
     async with get_client() as client:
         kept = RegisteredDeployments(ops_engine())
-        registration = Registration(client, settings().prefect.pool, kept)
+        configured = settings().prefect
+        others = elsewhere(configured.pools, actions.all_actions(), configured.pool)
+        registration = Registration(client, configured.pool, kept, others)
         return registration.edits(await registration.deployments())

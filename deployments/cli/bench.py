@@ -122,13 +122,17 @@ def chaos(
     only: Annotated[
         list[int] | None, typer.Option(min=0, help="Run only this seed; repeatable.")
     ] = None,
+    pool: Annotated[
+        str | None,
+        typer.Option(help="Have Prefect's own process worker run the submissions, in this pool."),
+    ] = None,
 ) -> None:
     """Submit under random kills, PanDA faults and double clicks; exit 1: lost or doubled tasks.
 
-    200 schedules take about 20 minutes. `bench all` leaves it out.
+    200 schedules take about 20 minutes; with --pool, 50 take as long. `bench all` leaves it out.
     """
     seeds = only or range(seed, seed + runs)
-    if not _show("chaos", as_json=as_json, seeds=seeds).is_met:
+    if not _show("chaos", as_json=as_json, seeds=seeds, pool=pool).is_met:
         raise typer.Exit(1)
 
 

@@ -195,7 +195,7 @@ class _Service:
 
         live = [StateType.SCHEDULED, StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
         pool = filters.WorkPoolFilter(
-            name=filters.WorkPoolFilterName(any_=[self._settings.prefect.pool])
+            name=filters.WorkPoolFilterName(any_=self._settings.prefect.pool_names)
         )
         unfinished = filters.FlowRunFilter(
             state=filters.FlowRunFilterState(type=filters.FlowRunFilterStateType(any_=live)),

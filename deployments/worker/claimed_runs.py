@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import structlog
@@ -25,7 +26,11 @@ _log = structlog.get_logger("worker")
 
 @dataclass(frozen=True, kw_only=True)
 class ClaimedRuns:
-    """Serves the queue of requests."""
+    """Serves the queue of requests.
+
+    Attributes:
+        elsewhere: The actions that other pools run.
+    """
 
     works: Works
     room: Room
@@ -34,6 +39,7 @@ class ClaimedRuns:
     execution: Execution
     closing: Closing
     tasks: TaskGroup
+    elsewhere: Collection[str] = ()
 
     async def serve(self) -> int:
         """Claim what waits, as far as there is room; gives how many were claimed."""
@@ -49,7 +55,7 @@ class ClaimedRuns:
                 ceiling,
                 ending,
                 background=share,
-                closed=self.room.limits.closed,
+                closed={*self.room.limits.closed, *self.elsewhere},
                 shared=self.room.limits.shared,
             )
             for request in claimed:

@@ -10,7 +10,6 @@ from enum import StrEnum
 from typing import Any, Final
 
 from deployments import catalogue
-from flows.common import actions
 from flows.common.action_descriptions import described
 from flows.common.actions import Action
 
@@ -87,7 +86,7 @@ def declared(action: Action, pool: str) -> Parts:
         Part.COLLISIONS: _ENQUEUE,
         Part.POOL: pool,
         Part.ENTRYPOINT: {
-            "entrypoint": actions.entrypoints()[action.name],
+            "entrypoint": catalogue.entrypoint_of(action.name),
             "path": None,
             "pull_steps": None,
         },
@@ -145,19 +144,24 @@ def digests(parts: Parts) -> dict[str, str]:
     return {part.value: digest(parts[part]) for part in Part}
 
 
-def to_write(wanted: Parts, found: Parts, written: Mapping[str, str]) -> list[Part]:
+def to_write(
+    wanted: Parts, found: Parts, written: Mapping[str, str], *, is_own_pool: bool = True
+) -> list[Part]:
     """The parts to write at Prefect.
 
     Args:
         wanted: As they are declared.
         found: As they stand at Prefect.
         written: The digests of what was declared when they were last written.
+        is_own_pool: Whether it is the warm worker's, which takes no job variables; in another, an
+            operator sets them.
     """
+    editable = EDITABLE if is_own_pool else (*EDITABLE, Part.JOB_VARIABLES)
     return [
         part
         for part in Part
         if wanted[part] != found[part]
-        and (part not in EDITABLE or _is_declared_anew(part, wanted, written))
+        and (part not in editable or _is_declared_anew(part, wanted, written))
     ]
 
 
@@ -193,6 +197,8 @@ def in_words(part: Part, value: Any) -> str:
         return f"{first} …" if rest else first
     if part is Part.FORM:
         return f"form {digest(value)[:8]}"
+    if part is Part.JOB_VARIABLES:  # of a mapping, such as `env`, only that it is there
+        value = {name: "…" if isinstance(each, dict) else each for name, each in value.items()}
     if isinstance(value, dict):
         given = (f"{name}={each}" for name, each in sorted(value.items()) if each is not None)
         return ", ".join(given) or "none"

@@ -55,7 +55,7 @@ class FlowRuns:
 
     async def create(self, request: Request) -> FlowRun:
         """The flow run of the request's present attempt: a new one, or the one that it has."""
-        labels = _labels_of(request)
+        labels = labels_of_request(request)
         for is_second_try in (False, True):
             try:
                 return await self.client.create_flow_run_from_deployment(
@@ -89,7 +89,7 @@ class FlowRuns:
 
     async def label(self, flow_run: FlowRun, request: Request) -> None:
         """Name a run that Prefect started for its request, beside the tags that it has."""
-        labels = _labels_of(request)
+        labels = labels_of_request(request)
         flow_run.name, flow_run.tags = labels.name, sorted({*flow_run.tags, *labels.tags})
         with outlived("a run keeps the name that Prefect gave it"):
             await self.client.update_flow_run(flow_run.id, name=flow_run.name, tags=flow_run.tags)
@@ -150,7 +150,8 @@ class FlowRuns:
             _log.warning("a flow run was deleted while it ran", flow_run=str(flow_run_id))
 
 
-def _labels_of(request: Request) -> RunLabels:
+def labels_of_request(request: Request) -> RunLabels:
+    """What the run of a request's present attempt is called and tagged with."""
     action = actions.get(request.action)
     return labels_of(
         action,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
@@ -64,6 +64,8 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
     room: Room
     stopping: Stopping
     artifacts: RunArtifacts
+    elsewhere: Mapping[str, str]
+    flow_runs: FlowRuns
 
     def equip(
         self,
@@ -72,9 +74,19 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         configured: WorkerSettings,
         *,
         monitor: str,
+        elsewhere: Mapping[str, str] | None = None,
     ) -> None:
-        """Give the worker its store, its guardian and the monitor's address, before it starts."""
+        """Give the worker, before it starts, what it works with.
+
+        Args:
+            store: Its requests.
+            guard: Its guardian.
+            configured: Its settings.
+            monitor: The monitor's address.
+            elsewhere: The pools of the actions that other pools run.
+        """
         self.monitor = monitor
+        self.elsewhere = elsewhere or {}
         self.store = store
         self.guard = guard
         self.configured = configured
@@ -91,8 +103,10 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         works, store, guard = self.works, self.store, self.guard
         grace = self.configured.stop_grace_seconds
         registered = RegisteredDeployments(store.engine)
-        self.registry = Registry(Registration(self.client, self._work_pool_name, registered))
-        self._flow_runs = flow_runs = FlowRuns(self.client, self.registry)
+        self.registry = Registry(
+            Registration(self.client, self._work_pool_name, registered, self.elsewhere)
+        )
+        self.flow_runs = flow_runs = FlowRuns(self.client, self.registry)
         closing = Closing(store, flow_runs)
         self.stopping = Stopping(
             works=works, guard=guard, flow_runs=flow_runs, closing=closing, grace_seconds=grace
@@ -124,6 +138,7 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
             execution=execution,
             closing=closing,
             tasks=self._runs_task_group,
+            elsewhere=self.elsewhere.keys(),
         )
 
     async def serve_queue(self) -> int:
@@ -140,7 +155,7 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         nowhere = uuid.UUID(int=0)
         brought = [
             WorkerFlowRunResponse(work_pool_id=nowhere, work_queue_id=nowhere, flow_run=run)
-            for run in await self._flow_runs.without_queue()
+            for run in await self.flow_runs.without_queue()
         ]
         await self._submit_scheduled_flow_runs(brought)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import structlog
@@ -89,21 +89,32 @@ class Registration:
         client: Prefect.
         pool: Name of the work pool.
         registered: What was declared when each was last written.
+        elsewhere: The other pools, of the actions whose deployments are in one.
     """
 
     client: PrefectClient
     pool: str
     registered: RegisteredDeployments
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
+
+    def pool_of(self, action: str) -> str:
+        """The pool of an action's deployment."""
+        return self.elsewhere.get(action, self.pool)
 
     async def register(self) -> None:
         """Register the pool, and every action's deployment; one that fails keeps no other."""
         await register_pool(self.client, self.pool)
         found = await self.deployments()
-        written = await asyncio.to_thread(self.registered.digests, self.pool)
+        written = {
+            pool: await asyncio.to_thread(self.registered.digests, pool)
+            for pool in sorted({self.pool, *self.elsewhere.values()})
+        }
         for action in actions.all_actions().values():
             with isolated("a deployment could not be registered", deployment=action.name):
                 await self._bring_up_to_date(
-                    action, found.get(action.name), written.get(action.name, {})
+                    action,
+                    found.get(action.name),
+                    written[self.pool_of(action.name)].get(action.name, {}),
                 )
 
     async def register_deployment(self, action: Action) -> uuid.UUID:
@@ -112,7 +123,8 @@ class Registration:
         What an operator has edited of one that is there stays.
         """
         found = await self.deployments(action)
-        written = await asyncio.to_thread(self.registered.digests, self.pool, action.name)
+        pool = self.pool_of(action.name)
+        written = await asyncio.to_thread(self.registered.digests, pool, action.name)
         return await self._bring_up_to_date(
             action, found.get(action.name), written.get(action.name, {})
         )
@@ -131,24 +143,28 @@ class Registration:
         return {each["name"]: each for each in answer.json()}
 
     async def count(self) -> int:
-        """How many deployments the pool has: cheaper than to read them, each with its schema."""
-        in_pool = {"work_pools": {"name": {"any_": [self.pool]}}}
+        """How many deployments the pools have: cheaper than to read them, each with its schema."""
+        pools = sorted({self.pool, *self.elsewhere.values()})
+        in_pool = {"work_pools": {"name": {"any_": pools}}}
         answer = await self.client.request("POST", "/deployments/count", json=in_pool)
         return int(answer.json())
 
     def missing(self, found: Mapping[str, Deployment]) -> list[Action]:
-        """The actions of which the pool has no deployment."""
-        in_pool = {name for name, each in found.items() if each["work_pool_name"] == self.pool}
+        """The actions of which their pool has no deployment."""
+        in_pool = {name for name, each in found.items() if self._is_in_place(name, each)}
         return [each for name, each in actions.all_actions().items() if name not in in_pool]
 
     def edits(self, found: Mapping[str, Deployment]) -> list[Edit]:
-        """What an operator has edited of the deployments in the pool."""
+        """What an operator has edited of the deployments in their pools.
+
+        Not the job variables that other pools take: they may hold secrets.
+        """
         known = actions.all_actions()
         return [
             edit
             for name, each in sorted(found.items())
-            if each["work_pool_name"] == self.pool
-            for edit in deployment_parts.edits(known[name], each, self.pool)
+            if self._is_in_place(name, each)
+            for edit in deployment_parts.edits(known[name], each, self.pool_of(name))
         ]
 
     def unlocked(self, found: Mapping[str, Deployment]) -> list[Action]:
@@ -160,7 +176,7 @@ class Registration:
         return [
             known[name]
             for name, each in found.items()
-            if each["work_pool_name"] == self.pool and each["job_variables"]
+            if each["work_pool_name"] == self.pool == self.pool_of(name) and each["job_variables"]
         ]
 
     async def has_zero_limit(self) -> bool:
@@ -194,7 +210,8 @@ class Registration:
     async def _bring_up_to_date(
         self, action: Action, found: Deployment | None, written: Mapping[str, str]
     ) -> uuid.UUID:
-        wanted = deployment_parts.declared(action, self.pool)
+        pool = self.pool_of(action.name)
+        wanted = deployment_parts.declared(action, pool)
         if found is None:
             deployment_id = await self._create(action, wanted)
         else:
@@ -202,7 +219,7 @@ class Registration:
             await self._write(action, wanted, found, written)
         digests = deployment_parts.digests(wanted)
         if digests != written:
-            await asyncio.to_thread(self.registered.keep, self.pool, action.name, digests)
+            await asyncio.to_thread(self.registered.keep, pool, action.name, digests)
         return deployment_id
 
     async def _create(self, action: Action, wanted: Parts) -> uuid.UUID:
@@ -211,7 +228,7 @@ class Registration:
             name=action.name,
             entrypoint=wanted[Part.ENTRYPOINT]["entrypoint"],
             description=wanted[Part.DESCRIPTION],
-            work_pool_name=self.pool,
+            work_pool_name=wanted[Part.POOL],
             concurrency_limit=wanted[Part.LIMIT],
             parameter_openapi_schema=wanted[Part.FORM]["parameter_openapi_schema"],
             enforce_parameter_schema=True,
@@ -225,7 +242,8 @@ class Registration:
     ) -> None:
         """Write the parts whose declaration has changed, and those that nobody may edit."""
         present = deployment_parts.at_prefect(found)
-        parts = deployment_parts.to_write(wanted, present, written)
+        is_own_pool = wanted[Part.POOL] == self.pool
+        parts = deployment_parts.to_write(wanted, present, written, is_own_pool=is_own_pool)
         body = {name: value for part in parts for name, value in _update(part, wanted).items()}
         if body:
             where = {"id": found["id"]}
@@ -236,6 +254,10 @@ class Registration:
             edit = deployment_parts.edit(action.name, part, wanted=wanted, found=present)
             is_ours = written.get(part) == deployment_parts.digest(present[part])
             _say_written(edit, is_ours=is_ours)
+
+    def _is_in_place(self, name: str, found: Deployment) -> bool:
+        """Whether the deployment is in its pool, which may have been deleted."""
+        return bool(found["work_pool_name"] == self.pool_of(name))
 
     async def _replace_schedules(self, action: Action, found: Deployment) -> None:
         # Not with the deployment: Prefect would merge them by their slugs, or refuse ours.

@@ -162,7 +162,8 @@ class Registry:
         with suppress(ObjectNotFound):
             name = f"{action.flow_name}/{action.name}"
             found = await self._client.read_deployment_by_name(name)
-            if found.work_pool_name == self._pool:  # else its pool was deleted
+            # Else its pool was deleted, or it is to go to another one.
+            if found.work_pool_name == self._registration.pool_of(action.name):
                 return found.id
         self.is_incomplete.set()
         await self._keep_pool()

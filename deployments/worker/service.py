@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 from deployments import signals
 from deployments.heartbeat import Heartbeat
 from deployments.isolation import outlived
+from deployments.other_pools.choosing import elsewhere
 from deployments.prefect_access import await_server, bound_retries, configure_client
 from deployments.schema import await_schema
 from deployments.service_manager.notification import service_manager
@@ -29,7 +30,7 @@ from deployments.stack.layout import Layout
 from deployments.worker import expiry
 from deployments.worker.identity import Identity, WorkerRuns
 from deployments.worker.presence import LOOK_SECONDS, Presence
-from flows.common import requests
+from flows.common import actions, requests
 from flows.common.database import PART_LIMITS, make_engine
 from flows.common.database_errors import translated
 from flows.common.models import PartKind
@@ -37,6 +38,7 @@ from flows.common.notifications import listen_dsn
 from flows.common.settings import Settings
 
 if TYPE_CHECKING:
+    from deployments.other_pools.dispatching import Dispatcher
     from deployments.worker.registry import Registry  # Prefect reads its settings as it is imported
 
 _TICK_SECONDS: Final = 0.1
@@ -110,7 +112,11 @@ class _Service:
         )
         self._registry: Registry | None = None
         self.presence = Presence(settings, self.engine, self.name)
+        self.elsewhere = elsewhere(
+            settings.prefect.pools, actions.all_actions(), settings.prefect.pool
+        )
         self.notified = asyncio.Event()
+        self.notified_for_others = asyncio.Event()
         self.listening = asyncio.Event()
         self.stopping = asyncio.Event()
 
@@ -131,7 +137,8 @@ class _Service:
         await _carefully(asyncio.to_thread(self.presence.look))
         async with get_client() as client, self._registering_alone():
             registered = RegisteredDeployments(self.engine)
-            await Registration(client, self.settings.prefect.pool, registered).register()
+            pool = self.settings.prefect.pool
+            await Registration(client, pool, registered, self.elsewhere).register()
             await register_blocks(client, self.settings)
         guard = await GuardianClient.start(f"{self.settings.stack.state_dir}:{self.name}")
         worker = PoolWorker(
@@ -140,7 +147,13 @@ class _Service:
             limit=self.configured.limit,
             create_pool_if_not_found=False,
         )
-        worker.equip(self.store, guard, self.configured, monitor=monitor_url(self.settings))
+        worker.equip(
+            self.store,
+            guard,
+            self.configured,
+            monitor=monitor_url(self.settings),
+            elsewhere=self.elsewhere,
+        )
         async with worker:
             await worker.sync_with_backend()
             # What a former worker of our name held: its guardian has ended its runs.
@@ -260,6 +273,29 @@ class _Service:
             asyncio.create_task(self.heartbeat.run()),
             *[asyncio.create_task(_repeat(seconds, chore)) for seconds, chore in every],
             *[asyncio.create_task(followed(*each)) for each in vital],
+            *self._handovers(worker),
+        ]
+
+    def _handovers(self, worker: Any) -> list[asyncio.Task[None]]:
+        """What is done for each of the other pools."""
+        if not self.elsewhere:
+            return []
+        from deployments.other_pools.dispatching import dispatchers  # noqa: PLC0415
+
+        configured = self.configured
+        made = dispatchers(self.settings, self.engine, worker.flow_runs, self.elsewhere)
+        every = [
+            (configured.lease_seconds / 3, "renew"),
+            (configured.prefect_poll_seconds, "look_after"),
+            (2 * configured.lease_seconds, "end_orphans"),
+        ]
+        return [
+            asyncio.create_task(self._dispatch(worker, made)),
+            *[
+                asyncio.create_task(_repeat(seconds, getattr(each, chore)))
+                for each in made
+                for seconds, chore in every
+            ],
         ]
 
     async def _serve(self, worker: Any) -> None:
@@ -270,6 +306,18 @@ class _Service:
                 await _carefully(self._serve_once(worker, round_done))
                 round_done()
                 await is_set_within(self.notified, self.configured.poll_seconds, round_done)
+
+    async def _dispatch(self, worker: Any, dispatchers: Sequence[Dispatcher]) -> None:
+        """Hand requests over to other pools when one is notified, and by the clock."""
+        with service_manager().watchdog.following("hand-overs") as round_done:
+            while True:
+                self.notified_for_others.clear()
+                for each in dispatchers if not worker.works.is_draining else ():
+                    await _carefully(each.hand_over())
+                    round_done()
+                round_done()
+                event = self.notified_for_others
+                await is_set_within(event, self.configured.poll_seconds, round_done)
 
     async def _serve_once(self, worker: Any, round_done: Callable[[], None]) -> None:
         if worker.works:
@@ -294,11 +342,15 @@ class _Service:
                     listen_dsn(), autocommit=True
                 ) as connection:
                     await connection.execute(f"LISTEN {requests.CHANNEL}")
-                    self.notified.set()
+                    self._wake()
                     self.listening.set()
                     async for _ in connection.notifies():
-                        self.notified.set()
+                        self._wake()
             await asyncio.sleep(_LISTEN_SECONDS)
+
+    def _wake(self) -> None:
+        self.notified.set()
+        self.notified_for_others.set()
 
     async def _drain(self, worker: Any) -> None:
         """Let running work end, or hand it back; nothing new is taken."""

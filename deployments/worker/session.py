@@ -19,7 +19,7 @@ def signal_session(session: int, sent: signal.Signals) -> int:
     """Send a signal to every process of the session; gives how many there were."""
     found = members(session)
     for pid in found:
-        _send(pid, sent)
+        send(pid, sent)
     return len(found)
 
 
@@ -37,10 +37,11 @@ def kill_leftovers(marker: str) -> list[int]:
     """Kill the processes that a former guardian left; gives their ids."""
     found = leftovers(marker)
     for pid in found:
-        _send(pid, signal.SIGKILL)
+        send(pid, signal.SIGKILL)
     return found
 
 
-def _send(pid: int, sent: signal.Signals) -> None:
+def send(pid: int, sent: signal.Signals) -> None:
+    """Send a signal, unless the process has ended."""
     with suppress(ProcessLookupError):
         os.kill(pid, sent)

@@ -25,6 +25,7 @@ from prefect.states import Cancelled, Crashed
 
 from deployments.isolation import isolated, say_once
 from deployments.worker import endings
+from deployments.worker.deployment_parts import TAGS
 from deployments.worker.registration import state_of
 from deployments.worker.request_store import Ending, RequestStore, attempt_of
 from deployments.worker.works import Work
@@ -34,6 +35,7 @@ from flows.common.database import now
 from flows.common.leases import Overdue
 from flows.common.models import Request, RequestState
 
+_TAGS: Final = frozenset(TAGS)
 _UNFINISHED: Final = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 
 _log = structlog.get_logger("sweeper")
@@ -52,12 +54,24 @@ async def end_orphans(
     pool: str,
     ours: set[uuid.UUID],
     age_seconds: float,
+    is_shared: bool = False,
 ) -> None:
-    """End flow runs of the pool that stand unfinished although no request is held for them."""
+    """End flow runs of the pool that stand unfinished although no request is held for them.
+
+    Args:
+        client: Prefect.
+        store: The requests.
+        pool: Name of the work pool.
+        ours: Runs that are left: this worker has them in hand.
+        age_seconds: How long they have stood so.
+        is_shared: Whether others' deployments may be in the pool: their runs are left.
+    """
     candidates = [
         run
         for run in await _unfinished(client, pool)
-        if run.id not in ours and _is_older(run, age_seconds)
+        if run.id not in ours
+        and _is_older(run, age_seconds)
+        and (not is_shared or not _TAGS.isdisjoint(run.tags))
     ]
     live = await asyncio.to_thread(store.live_flow_runs, [run.id for run in candidates])
     for run in candidates:

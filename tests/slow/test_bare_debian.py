@@ -7,7 +7,7 @@ import platform
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -68,7 +68,7 @@ def bare(place) -> Newcomer:
     return made
 
 
-def bootstrap(root: Path, options: Path) -> None:
+def bootstrap(root: Path, options: Path, packages: Sequence[str] = PACKAGES) -> None:
     """Make the Debian, of this machine's release and from where this machine has its packages."""
     release = platform.freedesktop_os_release()
     if release["ID"] != "debian":
@@ -82,7 +82,7 @@ def bootstrap(root: Path, options: Path) -> None:
     options.write_bytes(subprocess.check_output(["apt-config", "dump", "Acquire"], timeout=60))
     subprocess.run(
         [
-            "mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(PACKAGES)}",
+            "mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(packages)}",
             f"--aptopt={options}", codename, root, *sources,
         ],
         check=True,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,16 +14,15 @@ from typing import Any, Final
 
 import httpx
 
+from deployments.bench.common.process_worker import command, environment
 from deployments.bench.common.stack import BenchBroken, until
 from deployments.stack.stack import Stack
 
 _POOL: Final = "stock"
-_START: Final = ("worker", "start", "--type", "process", "--pool", _POOL, "--name", "stock")
-_POLL_SECONDS: Final = "0.2"
+_POLL_SECONDS: Final = 0.2
 _ENTRYPOINT: Final = "deployments.bench.requests.empty_flow:note_start"
 _START_SECONDS: Final = 90.0
 _END_SECONDS: Final = 20.0
-_INHERITED: Final = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TMPDIR")
 
 
 @dataclass
@@ -53,8 +51,8 @@ class StockWorker:
             httpx.Client(base_url=stack.prefect_url, auth=(user, secret), timeout=30) as server,
             (directory / "log").open("wb") as log,
             subprocess.Popen(
-                [sys.executable, "-m", "prefect", *_START],
-                env=_environment(stack.prefect_url, password, directory),
+                command(_POOL),
+                env=environment(stack, directory, poll_seconds=_POLL_SECONDS),
                 cwd=directory,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -111,15 +109,3 @@ class StockWorker:
             self._process.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
-
-
-def _environment(api_url: str, password: str, directory: Path) -> dict[str, str]:
-    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-    return {
-        **inherited,
-        "PREFECT_API_URL": api_url,
-        "PREFECT_API_AUTH_STRING": password,
-        "PREFECT_HOME": os.fspath(directory / "prefect"),
-        "PREFECT_WORKER_QUERY_SECONDS": _POLL_SECONDS,
-        "DO_NOT_TRACK": "1",
-    }

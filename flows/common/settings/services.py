@@ -114,9 +114,34 @@ class PrefectSettings(BaseSettings):
         None, description="Address of the Prefect UI that pages link to; unset: the stack's own."
     )
     pool: str = Field("prodops", description="Work pool that the deployments go to.")
+    pools: NameList = Field(
+        (),
+        description="Actions that a worker of Prefect's own runs in another work pool, as "
+        "ACTION=POOL (comma-separated); *=POOL: all that are not named. The pool must exist.",
+    )
+    start_seconds: float = Field(
+        600.0,
+        gt=0,
+        description="How long a run may stand as Pending in another work pool before its request "
+        "is put back into the queue: the pull of an image takes its time.",
+    )
     history_days: float = Field(
         30.0, gt=0, description="Age at which ended flow runs are deleted from Prefect's history."
     )
+
+    @field_validator("pools")
+    @classmethod
+    def _pairs(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for pair in value:
+            action, _, pool = (part.strip() for part in pair.partition("="))
+            if not action or not pool:
+                raise ValueError(f"{pair!r} is not of the form ACTION=POOL")
+        return tuple("=".join(part.strip() for part in pair.split("=", 1)) for pair in value)
+
+    @property
+    def pool_names(self) -> list[str]:
+        """The pools that deployments are in, each once."""
+        return sorted({self.pool, *(pair.split("=", 1)[1] for pair in self.pools)})
 
     @property
     def server_url(self) -> str:

@@ -55,7 +55,7 @@ class FakePrefect:
 def prefect(database: Database, monkeypatch: pytest.MonkeyPatch) -> FakePrefect:
     fake = FakePrefect(database)
     monkeypatch.setattr(local_run.catalogue, "flow_of", lambda _: fake)
-    monkeypatch.setattr(local_run, "quick_client", fake.client)
+    monkeypatch.setattr(local_run.run_artifacts, "quick_client", fake.client)
     return fake
 
 
@@ -97,7 +97,7 @@ def test_a_prefect_that_takes_no_artifact_changes_nothing(prefect, monkeypatch):
         raise ConnectionError("away")
         yield
 
-    monkeypatch.setattr(local_run, "quick_client", away)
+    monkeypatch.setattr(local_run.run_artifacts, "quick_client", away)
     prefect.state = ended(Completed())
     assert prefect.run().state == "completed"
 

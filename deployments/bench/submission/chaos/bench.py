@@ -5,19 +5,33 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from deployments.bench.common.figures import Report, at_most
-from deployments.bench.common.stack import BenchBroken, BenchStack, bench_stack, comes_true, say
+from deployments.bench.common.process_worker import ProcessWorker, process_worker
+from deployments.bench.common.stack import (
+    BenchBroken,
+    BenchStack,
+    bench_stack,
+    comes_true,
+    say,
+    until,
+)
 from deployments.bench.submission.chaos.checks import breaches
 from deployments.bench.submission.chaos.evidence import Evidence, Panda, is_of, journal_of, rows_of
 from deployments.bench.submission.chaos.follower import Announcement, Follower
 from deployments.bench.submission.chaos.intent import Intent
 from deployments.bench.submission.chaos.leaks import Secrets
-from deployments.bench.submission.chaos.schedule import PRUN_SECONDS, SERVER_LIMIT_SECONDS, draw
+from deployments.bench.submission.chaos.schedule import (
+    PRUN_SECONDS,
+    SERVER_LIMIT_SECONDS,
+    draw,
+    in_other_pool,
+)
 from deployments.bench.submission.chaos.victims import Victims
 from deployments.stack.environment import sandbox_panda_url
 from flows.common.database_errors import DatabaseUnavailable
@@ -40,6 +54,11 @@ SETTINGS: Final = {
     "PRODOPS_WORKER_PREFECT_POLL_SECONDS": "1",
     "PRODOPS_WORKER_STOP_GRACE_SECONDS": "3",
 }
+# A cold start takes 5 s on a quiet machine, and a minute on one that many share.
+_PATIENT: Final = {"PRODOPS_PREFECT_START_SECONDS": "90", "PRODOPS_WORKER_LEASE_SECONDS": "10"}
+_PATIENT_WAVE_SECONDS: Final = 900.0
+_LEAST: Final = ("PRODOPS_DATABASE_URL", "PRODOPS_DATABASE_PASSFILE", "PRODOPS_STATE_DIR")
+_REGISTERED: Final = "SELECT count(*) FROM registered_deployment WHERE pool = :pool"
 _WAVE_SECONDS: Final = 300.0
 _BACK_SECONDS: Final = 180.0
 _CALM_SECONDS: Final = 20.0
@@ -61,15 +80,23 @@ _OPEN_ATTEMPTS: Final = """
 """
 
 
-def run(seeds: Sequence[int]) -> Report:
-    """Play the schedules of the seeds, four intents at a time; about 5 s each."""
+def run(seeds: Sequence[int], pool: str | None = None) -> Report:
+    """Play the schedules of the seeds, four intents at a time; about 5 s each.
+
+    Args:
+        seeds: Of the schedules.
+        pool: A pool in which Prefect's own process worker starts the submissions; None: the warm
+            worker does. It takes four times as long.
+    """
     report = Report("chaos")
+    others = {"PRODOPS_PREFECT_POOLS": f"submit_task={pool}", **_PATIENT} if pool else {}
     with (
-        bench_stack(SETTINGS) as running,
+        bench_stack(SETTINGS | others) as running,
         Panda(sandbox_panda_url(running.stack.settings)) as panda,
+        _pool_worker(running, pool) as pool_worker,
     ):
         secrets = Secrets(running.stack)
-        bench = _Bench(running, panda, seeds)
+        bench = _Bench(running, panda, seeds, pool_worker)
         with Follower(running.stack, after=running.last_event_id(), handle=bench.take):
             bench.play()
         secrets.note()
@@ -79,6 +106,8 @@ def run(seeds: Sequence[int]) -> Report:
     report.add("violations", len(found), at_most(0))
     report.add("kills", bench.kills)
     report.add("seconds_per_schedule", bench.seconds / max(1, bench.schedules))
+    if pool:
+        report.note(f"the submissions were started by a process worker in the pool {pool}")
     for breach in found:
         report.note(breach)
     for evidence in bench.evidence:
@@ -86,10 +115,32 @@ def run(seeds: Sequence[int]) -> Report:
     return report
 
 
+@contextmanager
+def _pool_worker(running: BenchStack, pool: str | None) -> Iterator[ProcessWorker | None]:
+    """Prefect's own worker in a pool, whose runs get the least that they need; None without one."""
+    if pool is None:
+        yield None
+        return
+    given = running.stack.environment("ops")
+    least = {name: given[name] for name in (*_LEAST, *SETTINGS, *_PATIENT) if name in given}
+    least |= {"PREFECT_CLIENT_RETRY_EXTRA_CODES": "500", "PREFECT_CLIENT_MAX_RETRIES": "150"}
+    with process_worker(running.stack, pool, least, poll_seconds=0.5) as worker:
+        say(f"waiting for the process worker in the pool {pool}, and a deployment there")
+        what = "the deployment of submissions is in the pool"
+        until(lambda: running.count(_REGISTERED, pool=pool) > 0, _BACK_SECONDS, what)
+        yield worker
+
+
 class _Bench:
     """Plays the schedules in waves, and keeps what went against the rules."""
 
-    def __init__(self, running: BenchStack, panda: Panda, seeds: Sequence[int]) -> None:
+    def __init__(
+        self,
+        running: BenchStack,
+        panda: Panda,
+        seeds: Sequence[int],
+        pool_worker: ProcessWorker | None,
+    ) -> None:
         self.found: list[str] = []
         self.evidence: list[Evidence] = []
         self.schedules = 0
@@ -97,7 +148,9 @@ class _Bench:
         self.seconds = 0.0
         self._running = running
         self._panda = panda
-        self._victims = Victims(running)
+        self._wave_seconds = _WAVE_SECONDS if pool_worker is None else _PATIENT_WAVE_SECONDS
+        self._drawn = draw if pool_worker is None else (lambda seed: in_other_pool(draw(seed)))
+        self._victims = Victims(running, pool_worker)
         self._by_name: dict[str, Intent] = {}
         self._intents = self._made(seeds)
 
@@ -126,7 +179,7 @@ class _Bench:
         say(f"making {len(seeds)} production tasks at PCS")
         tasks = self._running.make_tasks([f"chaos{seed:05d}" for seed in seeds])
         intents = [
-            Intent(draw(seed), task, self._composed(task))
+            Intent(self._drawn(seed), task, self._composed(task))
             for seed, task in zip(seeds, tasks, strict=True)
         ]
         for intent in intents:
@@ -143,7 +196,7 @@ class _Bench:
         self._victims.look()
         for intent in wave:
             intent.begin(self._running.http, self._panda)
-        comes_true(lambda: self._is_over(wave), _WAVE_SECONDS)
+        comes_true(lambda: self._is_over(wave), self._wave_seconds)
         for intent in wave:
             intent.end()
         self._panda.clear_faults()

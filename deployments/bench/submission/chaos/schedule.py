@@ -6,7 +6,7 @@ The seeds of a block share out victims, steps and faults evenly: every value com
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -49,6 +49,19 @@ class Victim(StrEnum):
     """PCS too, which it embeds."""
     PREFECT = "prefect"
     POSTGRES = "postgres"
+    POOL_WORKER = "process worker"
+    """Prefect's own, where that starts the runs."""
+    POOL_WORKER_AND_RUN = "process worker and its run"
+
+
+OF_OWN_POOL: Final = tuple(Victim)[:-2]
+"""Who is killed where the warm worker starts the runs."""
+_IN_OTHER_POOL: Final = {
+    Victim.WORKER: Victim.POOL_WORKER,
+    Victim.GUARDIAN: Victim.POOL_WORKER_AND_RUN,
+    Victim.API: Victim.WORKER,
+}
+"""Who is killed instead, where Prefect's own process worker starts the runs."""
 
 
 class Door(StrEnum):
@@ -63,7 +76,7 @@ class Door(StrEnum):
 
 
 _AT_ANY_STEP: Final = tuple(
-    each for each in Victim if each not in {Victim.NONE, Victim.PRUN, Victim.PRUN_SHELL}
+    each for each in OF_OWN_POOL if each not in {Victim.NONE, Victim.PRUN, Victim.PRUN_SHELL}
 )
 
 
@@ -130,6 +143,13 @@ class Schedule:
         return f"seed {self.seed}: " + " | ".join(parts)
 
 
+def in_other_pool(schedule: Schedule) -> Schedule:
+    """The schedule where Prefect's own process worker starts the runs: who started them dies."""
+    kills = [replace(each, victim=_IN_OTHER_POOL.get(each.victim, each.victim))
+             for each in schedule.kills]  # fmt: skip
+    return replace(schedule, kills=tuple(kills))
+
+
 def draw(seed: int) -> Schedule:
     """The schedule of a seed; the same each time."""
     chance = random.Random(f"schedule {seed}")  # noqa: S311 - no secret
@@ -144,7 +164,7 @@ def draw(seed: int) -> Schedule:
 
 
 def _kills(seed: int, chance: random.Random) -> tuple[Kill, ...]:
-    victim = share("victim", tuple(Victim), seed)
+    victim = share("victim", OF_OWN_POOL, seed)
     step = share("step", tuple(Step), seed)
     if victim is Victim.NONE:
         return ()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import psutil
 from sqlalchemy import select
 
+from deployments.bench.common.process_worker import ProcessWorker
 from deployments.bench.common.stack import BenchStack
 from deployments.bench.submission.chaos.schedule import SERVER_LIMIT_SECONDS, Victim
 from deployments.stack.errors import StackDown
@@ -33,8 +34,9 @@ _GUARDIAN: Final = "deployments.worker.guardian"
 class Victims:
     """Finds and kills processes of one stack."""
 
-    def __init__(self, running: BenchStack) -> None:
+    def __init__(self, running: BenchStack, pool_worker: ProcessWorker | None = None) -> None:
         self._running = running
+        self._pool_worker = pool_worker
         self._stack = running.stack
         self._known: dict[Victim, psutil.Process] = {}
         self._lock = threading.Lock()
@@ -59,18 +61,22 @@ class Victims:
         elif victim is Victim.RUN:
             time.sleep(delay)
             process = self._run(request_id)
+        elif victim in {Victim.POOL_WORKER, Victim.POOL_WORKER_AND_RUN}:
+            time.sleep(delay)
+            return self._kill_pool_worker(request_id, with_run=victim is not Victim.POOL_WORKER)
         else:
             time.sleep(delay)
             process = self._known.get(victim)
             if not _is_alive(process):
                 process = _patiently(lambda: self._found_again(victim), _PATIENCE_SECONDS)
-        if process is None:
-            return f"{victim} was not there"
-        try:
-            process.kill()  # psutil sees that the id is still this process's
-        except psutil.NoSuchProcess:
-            return f"{victim} had ended"
-        return f"{victim} killed, pid {process.pid}"
+        return _killed(victim, process)
+
+    def _kill_pool_worker(self, request_id: int, *, with_run: bool) -> str:
+        """Kill Prefect's own worker, and the process that it started for a request."""
+        worker = self._pool_worker.process if self._pool_worker is not None else None
+        run = self._run(request_id) if with_run else None
+        done = _killed(Victim.POOL_WORKER, worker)
+        return f"{done}; {_killed(Victim.RUN, run)}" if with_run else done
 
     def are_back(self) -> bool:
         """Whether every part does its work again."""
@@ -81,23 +87,26 @@ class Victims:
             worker is not None
             and stack.layout.is_ready("worker", worker.pid)
             and self._guardian() is not None
+            and (self._pool_worker is None or self._pool_worker.process is not None)
             and answers(f"{stack.api_url}/api/health/")
             and answers(f"{stack.prefect_url}/health")
         )
 
     def runs(self) -> list[psutil.Process]:
         """The processes of the runs that are under way."""
-        return _children(self._guardian())
+        others = self._pool_worker.runs() if self._pool_worker is not None else []
+        return [*_children(self._guardian()), *others]
 
     def pruns(self) -> list[int]:
         """Pids of prun and its shell that live, whoever's child they are."""
+        return [each.pid for each in self._pruns()]
+
+    def _pruns(self) -> Iterator[psutil.Process]:
         mark = f"{self._stack.state_dir}:"
-        return [
-            each.pid
-            for each in psutil.process_iter(["environ"])
-            if (each.info["environ"] or {}).get(sessions.MARKER, "").startswith(mark)
-            and _is_prun(each)
-        ]
+        for each in psutil.process_iter(["environ"]):
+            given = (each.info["environ"] or {}).get(sessions.MARKER, "")
+            if given.startswith(mark) and _is_prun(each):
+                yield each
 
     # -------------------------------------------------------------- finding
 
@@ -137,11 +146,22 @@ class Victims:
         )
 
     def _prun(self, wanted: str, panda_name: str) -> psutil.Process | None:
-        for process in _children(self._guardian(), recursive=True):
+        for process in self._pruns():
             words = _command(process)
             if wanted in words and panda_name in words:
                 return process
         return None
+
+
+def _killed(victim: Victim, process: psutil.Process | None) -> str:
+    """Kill the process of a victim; gives what came of it, in words."""
+    if process is None:
+        return f"{victim} was not there"
+    try:
+        process.kill()  # psutil sees that the id is still this process's
+    except psutil.NoSuchProcess:
+        return f"{victim} had ended"
+    return f"{victim} killed, pid {process.pid}"
 
 
 def _patiently(find: Callable[[], psutil.Process | None], seconds: float) -> psutil.Process | None:

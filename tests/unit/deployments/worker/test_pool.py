@@ -70,7 +70,7 @@ def test_runs_without_a_queue_are_taken_as_the_poll_would_have_brought_them(
     async def submit(responses) -> None:
         brought.extend(each.flow_run for each in responses)
 
-    worker._flow_runs = SimpleNamespace(without_queue=without_queue)
+    worker.flow_runs = SimpleNamespace(without_queue=without_queue)
     worker._submit_scheduled_flow_runs = submit
     worker.works.is_draining = is_draining
     worker._record_work_pool_snapshot(WorkPool(name="prodops", type="prodops", **limits))

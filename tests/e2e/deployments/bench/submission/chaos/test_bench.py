@@ -34,3 +34,11 @@ def test_no_schedule_loses_or_doubles_a_submission(seeds: tuple[int, ...]):
     assert figures["violations"] == 0, report.as_text()
     assert figures["schedules"] == len(seeds)
     assert figures["kills"] >= len(seeds) / 2
+
+
+@pytest.mark.usefixtures("begun_stack")
+@pytest.mark.slow
+def test_nor_where_prefects_own_process_worker_runs_the_submissions():
+    report = bench.run(FIVE[:4], pool="stock")
+    figures = {figure.name: figure.value for figure in report.figures}
+    assert figures["violations"] == 0, report.as_text()

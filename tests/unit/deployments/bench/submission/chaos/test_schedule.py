@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from deployments.bench.submission.chaos.schedule import (
+    OF_OWN_POOL,
     PRUN_SECONDS,
     SERVER_LIMIT_SECONDS,
     SLOW_SECONDS,
@@ -11,6 +12,7 @@ from deployments.bench.submission.chaos.schedule import (
     Schedule,
     Victim,
     draw,
+    in_other_pool,
 )
 from deployments.sandbox.panda.faults import Fault, FaultKind, When
 from flows.submission.models import Step
@@ -54,7 +56,7 @@ def test_a_schedule_prints_all_that_it_does():
 
 def test_two_hundred_seeds_have_every_victim_at_all_steps_and_nothing_killed():
     schedules = drawn(MANY)
-    assert victims(schedules) == set(Victim) - {Victim.NONE}
+    assert victims(schedules) == set(OF_OWN_POOL) - {Victim.NONE}
     assert steps(schedules) == set(Step)
     assert any(not each.kills for each in schedules)
     pairs = {(kill.victim, kill.step) for each in schedules for kill in each.kills}
@@ -73,17 +75,24 @@ def test_two_hundred_seeds_have_faults_of_look_up_upload_and_parameters_too():
 
 
 def test_the_five_that_are_always_played_have_every_victim():
-    assert victims(drawn(FIVE)) == set(Victim) - {Victim.NONE}
+    assert victims(drawn(FIVE)) == set(OF_OWN_POOL) - {Victim.NONE}
 
 
 def test_the_twenty_of_the_test_have_every_victim_step_and_kind_of_fault():
     schedules = drawn(SEEDS)
     assert len(schedules) == 20
-    assert victims(schedules) == set(Victim) - {Victim.NONE}
+    assert victims(schedules) == set(OF_OWN_POOL) - {Victim.NONE}
     assert steps(schedules) == set(Step)
     assert {fault.kind for each in schedules for fault in each.faults} == set(FaultKind)
     assert {click.door for each in schedules for click in each.clicks} == set(Door)
     assert (FaultKind.SLOW, When.BEFORE) in faults_of_submit(schedules)
+
+
+def test_in_another_pool_its_worker_dies_alone_and_with_its_run():
+    there = [in_other_pool(each) for each in drawn(MANY)]
+    others = {Victim.POOL_WORKER, Victim.POOL_WORKER_AND_RUN, Victim.WORKER, Victim.RUN}
+    assert others < victims(there)
+    assert not {Victim.GUARDIAN, Victim.API} & victims(there)
 
 
 def test_one_to_four_ask_at_once():
