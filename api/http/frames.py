@@ -11,6 +11,8 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, Field
 from sse_starlette.event import ServerSentEvent
 
+from flows.housekeeping.messages import RESTORED
+
 POSITION_UNKNOWN: Final = "position_unknown"
 _ID_DIGITS: Final = 18
 
@@ -34,11 +36,12 @@ class Heartbeat(BaseModel):
 class PositionUnknown(BaseModel):
     """After `connected`, where the last event that the client names is not known.
 
-    At any time, where the event table was set back. What follows is new.
+    At any time, where the event table was set back. What follows is new: after a restore, all that
+    came since.
     """
 
     reason: str = Field(description="Why, for people.", examples=["event 99 is not known here"])
-    last_event_id: int = Field(description="Id of the newest event.", examples=[42])
+    last_event_id: int = Field(description="Id of the event that it goes on after.", examples=[42])
 
 
 @dataclass(frozen=True)
@@ -134,6 +137,25 @@ def position_unknown(asked: str, newest: int) -> bytes:
         "back, or that is no event's id. What follows is new; what was before is in the lists."
     )
     return _control(POSITION_UNKNOWN, PositionUnknown(reason=reason, last_event_id=newest))
+
+
+def lost_in_restore(after: int, following: Frame) -> bytes | None:
+    """The frame for who has got to an event that a restore has lost; None for everybody else.
+
+    Args:
+        after: The event that the client has got to.
+        following: The first one after it.
+    """
+    if following.msg_type != RESTORED:
+        return None
+    kept = json.loads(following.data.partition(b"data: ")[2]).get("last_event_id")
+    if not isinstance(kept, int) or after <= kept:
+        return None
+    reason = (
+        f"event {after} is not known here: the database was restored to its event {kept}, and what "
+        "came between is lost. What came since follows."
+    )
+    return _control(POSITION_UNKNOWN, PositionUnknown(reason=reason, last_event_id=kept))
 
 
 def _control(event: str, data: BaseModel) -> bytes:

@@ -16,7 +16,16 @@ import psycopg
 import structlog
 
 from api.http import event_table
-from api.http.frames import Frame, Wanted, connected, event_id, heartbeat, join, position_unknown
+from api.http.frames import (
+    Frame,
+    Wanted,
+    connected,
+    event_id,
+    heartbeat,
+    join,
+    lost_in_restore,
+    position_unknown,
+)
 from api.http.listeners import READ_BYTES, Client, Recent, Start
 from flows.common import events
 from flows.common.callers import Proof
@@ -156,7 +165,10 @@ class Feed:
             self._groups.pop(client.wanted, None)
 
     async def _missed(self, wanted: Wanted, after: int, until: int) -> AsyncIterator[bytes]:
-        """The events after one id up to another, from memory or else from the table."""
+        """The events after one id up to another, from memory or else from the table.
+
+        Where a restore has lost the first id, that is said before them.
+        """
         while after < until:
             frames: Sequence[Frame] | None = self._recent.between(after, until)
             if frames is None:
@@ -164,6 +176,8 @@ class Feed:
                     with translated():
                         async with await event_table.connect() as connection:
                             frames = await event_table.read(connection, after, until)
+            if frames and (notice := lost_in_restore(after, frames[0])):
+                yield notice
             if chunk := join(wanted, frames):
                 yield chunk
             after = frames[-1].id if frames else until
