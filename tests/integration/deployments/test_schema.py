@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from alembic.config import Config
@@ -115,11 +115,19 @@ def test_a_newer_schema_that_works_with_this_code_is_taken_and_not_migrated(
         assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "9999"
 
 
-def test_a_schema_that_another_version_has_migrated_need_not_say_with_what_it_works(
-    database, refused
-):
+@pytest.fixture
+def migrated_by_an_older_version(database: Database) -> Iterator[None]:
+    """Its schema says nothing of code."""
     with database.ops_engine.begin() as connection:
         connection.execute(text("ALTER TABLE alembic_version DROP COLUMN oldest_code"))
+    yield
+    with database.ops_engine.begin() as connection:
+        again = text("ALTER TABLE alembic_version ADD COLUMN oldest_code varchar(32)")
+        connection.execute(again)
+
+
+@pytest.mark.usefixtures("migrated_by_an_older_version")
+def test_a_schema_need_not_say_with_what_code_it_works(database, refused):
     schema.await_schema()
     with database.ops_engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))

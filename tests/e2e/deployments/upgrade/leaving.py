@@ -1,6 +1,6 @@
 """What a former version leaves: requests in every state, tasks, STFs; then it is killed.
 
-``python -m tests.e2e.deployments.upgrade.leaving [NAME]`` writes the dumps for where history is shallow.
+``python -m tests.e2e.deployments.upgrade.leaving [NAME]`` writes the dumps for a shallow history.
 """
 
 from __future__ import annotations
