@@ -19,9 +19,11 @@ _MAKE = "make"
 class _MakeByDefault(TyperGroup):
     """`prodops backup DIRECTORY` makes one; a command's name goes before a directory's."""
 
+    default = _MAKE
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         if args and args[0] not in {*self.commands, "--help"}:
-            args = [_MAKE, *args]
+            args = [self.default, *args]
         return super().parse_args(ctx, args)
 
 

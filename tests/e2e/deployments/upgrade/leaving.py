@@ -30,6 +30,7 @@ from tests.whole_stack import PRODUCTION
 
 _PATIENT: Final = {
     "PRODOPS_SUBMISSION_TIMEOUT_SECONDS": "120",
+    "PRODOPS_SUBMISSION_SERVER_LIMIT_SECONDS": "90",
     "PRODOPS_SUBMISSION_CHECK_SECONDS": "30",
 }
 """So that what is to be left running, or unknown, is so until the kill."""
@@ -101,10 +102,13 @@ def _make(former: Former, given: Mapping[str, str], token: str) -> None:
         former.run("submit_task", task_name="no.such.task")
         first = former.run("submit_task", task_name=done)
         _await(connection, first, "completed")
-        faults = [(running_one, "slow", {"seconds": 100}), (doubtful, "drop", {})]
-        for name, kind, values in faults:
-            fault = {"endpoint": "task/submit", "kind": kind, "when": "after", "name": name}
-            controls.post("faults", json={**fault, **values}).raise_for_status()
+        faults = [
+            (running_one, {"kind": "slow", "when": "after", "seconds": 100}),
+            (doubtful, {"kind": "drop", "when": "before"}),
+        ]
+        for name, values in faults:
+            fault = {"endpoint": "task/submit", "name": name, **values}
+            controls.post("faults", json=fault).raise_for_status()
         _await(connection, former.run("submit_task", task_name=running_one), "running")
         _await(connection, former.run("submit_task", task_name=doubtful), "unknown")
         former.do("freeze", "worker")
