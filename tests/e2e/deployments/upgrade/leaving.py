@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -35,6 +36,9 @@ _PATIENT: Final = {
 }
 """So that what is to be left running, or unknown, is so until the kill."""
 STFS: Final = 5
+_DUMP: Final = ("--no-password", "--no-comments", "--exclude-table-data=swf_applog")
+# Which older releases of psql do not know.
+_RESTRICTIONS: Final = re.compile(rb"^\\(un)?restrict .*\n", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -186,13 +190,13 @@ def write_dump(version: Version) -> None:
         stack.start()
         server = server_of(settings)
         done = subprocess.run(
-            [programs_for(_major(server), None).directory / "pg_dump", "-w", "--no-comments"],
+            [programs_for(_major(server), None).directory / "pg_dump", *_DUMP],
             env={"PATH": os.environ["PATH"], **server.environment(server.admin, server.prodops)},
             capture_output=True,
             check=True,
         )
         stack.stop()
-    version.dump.write_bytes(gzip.compress(done.stdout, mtime=0))
+    version.dump.write_bytes(gzip.compress(_RESTRICTIONS.sub(b"", done.stdout), mtime=0))
 
 
 if __name__ == "__main__":
