@@ -29,6 +29,7 @@ def test_a_backup_says_of_what_it_is_and_is_its_users_alone(server, database, tm
     assert (stat.S_IMODE(directory.stat().st_mode), modes) == (0o700, {0o600})
 
 
+@pytest.mark.slow
 def test_no_password_and_no_key_is_in_it(server, database, tmp_path):
     token = database.create_token("anna")
     content = b"".join(path.read_bytes() for path in made(server, tmp_path / "b").iterdir())
@@ -66,6 +67,7 @@ def test_programs_older_than_the_server_are_not_used():
         programs_for(99, None)
 
 
+@pytest.mark.slow
 def test_prefects_state_is_the_older_one(server, tmp_path):
     """A run that only Prefect knew could be taken for another's."""
     both = replace(server, owners={**server.owners, "prefect": "prefect"})

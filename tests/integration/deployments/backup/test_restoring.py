@@ -72,6 +72,7 @@ def test_what_was_there_is_there_and_no_id_comes_again(
     assert restored.kept == ()
 
 
+@pytest.mark.slow
 def test_the_roles_have_the_rights_that_they_had(server, elsewhere, database, tmp_path):
     rights = "SELECT datname, datacl::text FROM pg_database WHERE datname = %s"
     granted = """
@@ -91,6 +92,7 @@ def test_the_roles_have_the_rights_that_they_had(server, elsewhere, database, tm
     assert found[0] == found[1] != []
 
 
+@pytest.mark.slow
 def test_a_database_that_holds_something_is_replaced_only_when_told_to_and_kept(
     server, elsewhere, database, tmp_path, engine_of
 ):
@@ -118,7 +120,14 @@ def test_parts_that_are_connected_are_named(server, tmp_path, database):
         restore_of(server, directory).run(is_replacing=True, free_bytes=None)
 
 
-@pytest.mark.parametrize("spoil", ["truncated", "altered", "missing"])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        "truncated",
+        pytest.param("altered", marks=pytest.mark.slow),
+        pytest.param("missing", marks=pytest.mark.slow),
+    ],
+)
 def test_a_dump_that_is_not_as_it_was_written_is_refused(server, elsewhere, tmp_path, spoil):
     dump = made(server, tmp_path / "b") / "prodops.dump"
     content = dump.read_bytes()
@@ -138,7 +147,11 @@ def rewritten(directory, **values) -> None:
     ("values", "said"),
     [
         ({"revision": "9999"}, "is at revision 9999, and this version of prodops is made for"),
-        ({"server_version": "99.1"}, r"of PostgreSQL 99\.1, and the server is"),
+        pytest.param(
+            {"server_version": "99.1"},
+            r"of PostgreSQL 99\.1, and the server is",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_backup_of_something_newer_is_refused(server, elsewhere, tmp_path, values, said):
@@ -148,6 +161,7 @@ def test_a_backup_of_something_newer_is_refused(server, elsewhere, tmp_path, val
         restore_of(elsewhere, directory).run(is_replacing=False, free_bytes=None)
 
 
+@pytest.mark.slow
 def test_a_disk_too_small_and_a_role_that_is_missing_are_said_before(server, elsewhere, tmp_path):
     restore = restore_of(elsewhere, made(server, tmp_path / "b"))
     with pytest.raises(RestoreRefused, match="the disk is too small: 1 MB are free"):
@@ -157,6 +171,7 @@ def test_a_disk_too_small_and_a_role_that_is_missing_are_said_before(server, els
         replace(restore, server=nobody).run(is_replacing=False, free_bytes=None)
 
 
+@pytest.mark.slow
 def test_a_dump_that_cannot_be_restored_leaves_everything_as_it_was(
     server, elsewhere, tmp_path, monkeypatch
 ):
