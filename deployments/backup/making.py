@@ -101,6 +101,9 @@ def _temporary(destination: Path) -> Iterator[Path]:
         yield directory
     except OSError as error:
         raise BackupFailed(f"the backup cannot be written: {error.strerror}") from error
+    except psycopg.Error as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise BackupFailed(f"the databases cannot be read: {reason}") from error
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 

@@ -113,8 +113,14 @@ def require_empty(admin: Connection, server: Server) -> None:
 
 
 def _is_full(admin: Connection, server: Server, name: str) -> bool:
-    if not admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
+    if not is_there(admin, name):
         return False
     with server.connect(server.admin, name) as connection:
         [[tables]] = connection.execute(_TABLES).fetchall()
     return bool(tables)
+
+
+def is_there(admin: Connection, name: str) -> bool:
+    """Whether the server has a database of that name."""
+    found = admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
+    return found.fetchone() is not None

@@ -6,12 +6,12 @@ databases are kept under names that say when.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final, LiteralString
+from typing import LiteralString
 
 import psycopg
 from psycopg import sql
@@ -26,9 +26,6 @@ from deployments.schema import newest
 from deployments.stack.credentials import WEB_ROLE
 from flows.common import database
 from flows.common.database import now
-from flows.common.database_errors import DatabaseUnavailable
-
-_NEWEST_EVENT: Final = "SELECT coalesce(max(id), 0) FROM event"
 
 Say = Callable[[str], None]
 
@@ -78,6 +75,19 @@ class Restore:
             RestoreRefused: Something is in the way; nothing was done.
             RestoreFailed: It did not come to its end; the databases are as they were.
         """
+        try:
+            return self._run(is_replacing=is_replacing, free_bytes=free_bytes)
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise RestoreRefused(
+                f"{self.server.admin} may not make databases for others here "
+                f"({_first_line(error)}); name a role that may with --admin"
+            ) from error
+        except psycopg.Error as error:
+            raise RestoreFailed(
+                f"the server did not go on ({_first_line(error)}); the databases are as they were"
+            ) from error
+
+    def _run(self, *, is_replacing: bool, free_bytes: int | None) -> Restored:
         self.say("verifying the backup")
         found = manifest.verify(self.directory)
         obstacles.require_revision(found)
@@ -89,10 +99,14 @@ class Restore:
             obstacles.require_alone(admin, [*dumps])
             if not is_replacing:
                 obstacles.require_empty(admin, self.server)
-            for name, dump in dumps.items():
-                self._fill(admin, programs, name, dump)
-            event_id = self._renew(found)
-            return Restored(manifest=found, event_id=event_id, kept=_swap(admin, [*dumps]))
+            with ExitStack() as undone:
+                undone.callback(_drop_fresh, admin, [*dumps])
+                for name, dump in dumps.items():
+                    self._fill(admin, programs, name, dump)
+                event_id = self._renew(found, self._last_ids(admin))
+                kept = _swap(admin, [*dumps])
+                undone.pop_all()
+            return Restored(manifest=found, event_id=event_id, kept=kept)
 
     def _dumps(self, found: Manifest) -> dict[str, Path]:
         """The dump of each database of the server.
@@ -131,13 +145,11 @@ class Restore:
             environment=self.server.environment(self.server.admin, fresh),
         )
         if ended.complaint is not None:
-            with suppress(psycopg.Error):
-                _do(admin, "DROP DATABASE IF EXISTS {}", fresh)
             raise RestoreFailed(f"{name} could not be restored: {ended.complaint}")
         with self.server.connect(self.server.admin, fresh) as connection:
             connection.execute("ANALYZE")
 
-    def _renew(self, found: Manifest) -> int:
+    def _renew(self, found: Manifest, former: Mapping[str, int]) -> int:
         """Migrate what was restored, and begin its history anew; gives the event's id."""
         owner, fresh = self.server.owners[self.server.prodops], _fresh(self.server.prodops)
         url, passfile = self.server.url(owner, fresh), self.server.passfiles[owner]
@@ -149,19 +161,24 @@ class Restore:
             with database.transaction(engine) as session:
                 publish_access(session)
             with database.transaction(engine) as session:
-                return history.begin_anew(session, found, newest_event_id=self._newest_of_former())
+                return history.begin_anew(session, found, former)
         finally:
             engine.dispose()
 
-    def _newest_of_former(self) -> int:
-        """The newest event of the database that is replaced; 0 where that has none."""
+    def _last_ids(self, admin: Connection) -> dict[str, int]:
+        """The last ids of the database that is replaced; empty where it is not there."""
         name = self.server.prodops
-        try:
-            with self.server.connect(self.server.admin, name) as connection:
-                [[newest_id]] = connection.execute(_NEWEST_EVENT).fetchall()
-        except (psycopg.errors.UndefinedTable, DatabaseUnavailable):
-            return 0
-        return int(newest_id)
+        if not obstacles.is_there(admin, name):
+            return {}
+        with self.server.connect(self.server.admin, name) as connection:
+            return history.last_ids(connection)
+
+
+def _drop_fresh(admin: Connection, names: Sequence[str]) -> None:
+    """Leave nothing of what was being restored."""
+    with suppress(psycopg.Error):  # the next restore drops it
+        for name in names:
+            _do(admin, "DROP DATABASE IF EXISTS {} WITH (FORCE)", _fresh(name))
 
 
 def _swap(admin: Connection, names: Sequence[str]) -> tuple[str, ...]:
@@ -177,10 +194,14 @@ def _swap(admin: Connection, names: Sequence[str]) -> tuple[str, ...]:
                 _do(admin, "ALTER DATABASE {} RENAME TO {}", _fresh(name), name)
     except psycopg.errors.ObjectInUse as error:
         raise RestoreFailed(
-            f"a part connected meanwhile ({str(error).splitlines()[0]}); the databases are as "
+            f"a part connected meanwhile ({_first_line(error)}); the databases are as "
             "they were: end every part and restore again"
         ) from error
     return tuple(formers.values())
+
+
+def _first_line(error: psycopg.Error) -> str:
+    return str(error).strip().partition("\n")[0]
 
 
 def _fresh(name: str) -> str:

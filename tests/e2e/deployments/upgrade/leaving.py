@@ -30,8 +30,8 @@ from tests.waiting import wait_until
 from tests.whole_stack import PRODUCTION
 
 _PATIENT: Final = {
-    "PRODOPS_SUBMISSION_TIMEOUT_SECONDS": "120",
-    "PRODOPS_SUBMISSION_SERVER_LIMIT_SECONDS": "90",
+    "PRODOPS_SUBMISSION_TIMEOUT_SECONDS": "90",
+    "PRODOPS_SUBMISSION_SERVER_LIMIT_SECONDS": "60",
     "PRODOPS_SUBMISSION_CHECK_SECONDS": "30",
 }
 """So that what is to be left running, or unknown, is so until the kill."""

@@ -113,7 +113,8 @@ def beside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Beside]:
         scopes = ("--scope", "operate")
         token = former.says("token", "create", "tester", *scopes).split()[-1]
         migrated = prodops(former, "migrate", zone="ops")
-        assert migrated.wait(120) == 0, migrated.communicate()[1]
+        complaint = migrated.communicate(timeout=120)[1]
+        assert migrated.returncode == 0, complaint
         yield Beside(version, former, token, free_ports(1)[0])
 
 

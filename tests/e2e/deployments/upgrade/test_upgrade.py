@@ -28,7 +28,8 @@ pytestmark = [
     pytest.mark.filterwarnings("default:.*is not in this history"),
 ]
 
-_HEAL_SECONDS = 150
+_HEAL_SECONDS = 180
+FINAL = {"completed", "failed", "cancelled"}
 
 
 @dataclass
@@ -71,8 +72,10 @@ def test_something_was_left_in_every_state(upgraded: Upgraded):
 def test_what_was_open_ends_and_what_had_ended_stays(upgraded: Upgraded):
     left, site = upgraded.left, upgraded.production.site
     for number in left.open:
+        wait_until(lambda: site.state(number) in FINAL, _HEAL_SECONDS)  # noqa: B023
         wanted = "cancelled" if number in left.cancelled else "completed"
-        wait_until(lambda: site.state(number) == wanted, _HEAL_SECONDS)  # noqa: B023
+        ended = site.request(number)
+        assert ended.state == wanted, f"{number}: {ended.state}, {ended.error}"
     for number in left.states.keys() - left.open:
         assert site.state(number) == left.states[number]
 

@@ -8,7 +8,6 @@ import pytest
 
 from deployments.backup import manifest
 from deployments.backup.errors import BackupUnusable, RestoreFailed, RestoreRefused
-from deployments.backup.history import EVENT_GAP
 from flows.common import actions, events, requests
 from flows.common.actions import Nothing
 from flows.common.callers import on_ops_side
@@ -66,8 +65,7 @@ def test_what_was_there_is_there_and_no_id_comes_again(
         assert session.get_one(Request, asked).requested_by == "anna"
         assert session.get_one(Event, last).payload["n"] == 1
     assert said.payload["last_event_id"] == last
-    assert said.id % EVENT_GAP == 0
-    assert said.id >= last + EVENT_GAP
+    assert said.id > last + 1_000_000
     assert ask(engine) > asked + 1000
     assert restored.kept == ()
 
@@ -102,11 +100,14 @@ def test_a_database_that_holds_something_is_replaced_only_when_told_to_and_kept(
     engine = engine_of(elsewhere.prodops)
     with transaction(engine) as session:  # after the first restore
         [lost] = events.commit(session, [events.message_event({"msg_type": "note"})])
+    asked = ask(engine)
     engine.dispose()
     with pytest.raises(RestoreRefused, match=r"there is something in .*--replace"):
         restore.run(is_replacing=False, free_bytes=None)
     again = restore.run(is_replacing=True, free_bytes=None)
-    assert again.event_id >= lost + EVENT_GAP
+    assert again.event_id > lost
+    assert ask(engine) > asked
+    engine.dispose()
     [kept] = again.kept
     assert names(elsewhere) == {elsewhere.prodops, kept}
     with transaction(engine_of(kept)) as session:
@@ -169,6 +170,14 @@ def test_a_disk_too_small_and_a_role_that_is_missing_are_said_before(server, els
     nobody = replace(elsewhere, owners={elsewhere.prodops: "nobody"})
     with pytest.raises(RestoreRefused, match="no role nobody"):
         replace(restore, server=nobody).run(is_replacing=False, free_bytes=None)
+
+
+def test_a_role_that_may_not_make_databases_is_said_not_to(server, elsewhere, tmp_path):
+    restore = restore_of(elsewhere, made(server, tmp_path / "b"))
+    with pytest.raises(RestoreRefused, match=r"prodops_ops may not make databases.*--admin"):
+        replace(restore, server=replace(elsewhere, admin="prodops_ops")).run(
+            is_replacing=True, free_bytes=None
+        )
 
 
 @pytest.mark.slow
