@@ -1,33 +1,61 @@
-"""Whether the database's schema is the one of this code, asked by each part that runs long."""
+"""Whether this code works on the database's schema, asked by each part that runs long.
+
+It works on its own, and on a newer one that says so: so parts of two versions run side by side.
+"""
 
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import psycopg
 import structlog
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, make_url, text
 from sqlalchemy.exc import ProgrammingError
 
 from blocks.errors import ProdOpsError
 from deployments.migrations import versions
 from deployments.service_manager.notification import service_manager
+from flows.common import database
 from flows.common.database import make_engine, transaction
 from flows.common.database_errors import DatabaseUnavailable
 from flows.common.settings import BadSetting
 
 _WAIT_SECONDS: Final = 60.0
-_REVISION: Final = text("SELECT version_num FROM alembic_version")
+# A schema that an older version has migrated has no column for its oldest code.
+_SCHEMA: Final = text("SELECT to_jsonb(alembic_version) FROM alembic_version")
 
 _log = structlog.get_logger("schema")
 
 
 class SchemaDiffers(ProdOpsError):
-    """The database's schema is not the one of this version."""
+    """The database's schema is one on which this version does not work."""
 
     exit_code = BadSetting.exit_code
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The schema of a database.
+
+    Attributes:
+        revision: None where it was never migrated.
+        oldest_code: The revision of the oldest code that works on it; None: it does not say.
+    """
+
+    revision: str | None = None
+    oldest_code: str | None = None
+
+    def is_newer_than(self, code: str) -> bool:
+        """Whether it is of a newer version than the code of that revision."""
+        return self.revision is not None and self.revision > code
+
+    def takes(self, code: str) -> bool:
+        """Whether the code of that revision works on it."""
+        is_old_enough = self.oldest_code is not None and self.oldest_code <= code
+        return self.revision == code or (self.is_newer_than(code) and is_old_enough)
 
 
 def await_schema(seconds: float = _WAIT_SECONDS) -> None:
@@ -42,7 +70,7 @@ def await_schema(seconds: float = _WAIT_SECONDS) -> None:
     try:
         while True:
             try:
-                return _require(revision(engine), newest())
+                return _require(schema_of(engine), newest())
             except DatabaseUnavailable as error:
                 if time.monotonic() > deadline:
                     raise
@@ -59,37 +87,60 @@ def newest() -> str:
     return max(path.name.partition("_")[0] for path in Path(directory).glob("[0-9]*.py"))
 
 
-def present() -> str | None:
-    """The revision of the settings' database; None where it was never migrated.
+def present() -> Schema:
+    """The schema of the settings' database.
 
     Raises:
         DatabaseUnavailable: The database did not answer.
     """
     engine = make_engine(pool_size=1)
     try:
-        return revision(engine)
+        return schema_of(engine)
     finally:
         engine.dispose()
 
 
-def revision(engine: Engine) -> str | None:
-    """The revision of the database; None where it was never migrated."""
+def migrate(url: str, passfile: Path | None) -> bool:
+    """Bring the schema to this version's.
+
+    Returns:
+        Whether it is that; False where it is a newer one, on which this version works.
+
+    Raises:
+        BadSetting: It is a newer one, on which it does not.
+        DatabaseUnavailable: The database does not answer.
+    """
+    engine = make_engine(make_url(url), passfile=passfile, pool_size=1)
+    try:
+        present = schema_of(engine)
+    finally:
+        engine.dispose()
+    if present.is_newer_than(newest()) and present.takes(newest()):
+        return False
+    database.migrate(url, passfile)
+    return True
+
+
+def schema_of(engine: Engine) -> Schema:
+    """The schema of the database."""
     try:
         with transaction(engine) as session:
-            found: str | None = session.scalar(_REVISION)
-            return found
+            row = session.scalar(_SCHEMA) or {}
     except ProgrammingError as error:
         if isinstance(error.orig, psycopg.errors.UndefinedTable):
-            return None
+            return Schema()
         raise
+    return Schema(row.get("version_num"), row.get("oldest_code"))
 
 
-def _require(present: str | None, needed: str) -> None:
-    if present == needed:
+def _require(present: Schema, needed: str) -> None:
+    if present.takes(needed):
+        if present.revision != needed:
+            _log.info("the schema is of a newer version", revision=present.revision, ours=needed)
         return
-    is_newer = present is not None and present > needed
+    is_newer = present.is_newer_than(needed)
     advice = "run the version that migrated it" if is_newer else "run `prodops migrate`"
     raise SchemaDiffers(
-        f"the database's schema is at revision {present or 'none'}, and this version of prodops "
-        f"is made for {needed}: {advice}"
+        f"the database's schema is at revision {present.revision or 'none'}, and this version of "
+        f"prodops is made for {needed}: {advice}"
     )

@@ -27,8 +27,8 @@ from flows.common.settings import Settings
 _SOURCES = Path(__file__).parents[1] / "deployments"
 _MADE_FROM = (
     "stack/credentials.py", "stack/layout.py", "stack/postgres.py", "stack/provision.py",
-    "stack/roles.py", "sandbox/files.py", "sandbox/grid/certificates.py",
-    "sandbox/grid/rucio_server.py",
+    "stack/roles.py", "migrations/compatibility.py", "migrations/env.py", "sandbox/files.py",
+    "sandbox/grid/certificates.py", "sandbox/grid/rucio_server.py",
 )  # fmt: skip
 _MADE_FROM_ALL = ("migrations/versions", "sandbox/grid/rucio-server")
 _PARTS = ("postgres", "rucio", "prefect")

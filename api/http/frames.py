@@ -11,6 +11,8 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, Field
 from sse_starlette.event import ServerSentEvent
 
+from flows.housekeeping.messages import RESTORED
+
 POSITION_UNKNOWN: Final = "position_unknown"
 _ID_DIGITS: Final = 18
 
@@ -34,16 +36,13 @@ class Heartbeat(BaseModel):
 class PositionUnknown(BaseModel):
     """After `connected`, where the last event that the client names is not known.
 
-    At any time, where the event table was set back: what follows is new. Where some of the events
-    after the one that the client names were pruned, before what is still kept of them.
+    At any time, where the event table was set back: what follows is new, or, after a restore, all
+    that came since. Where some of the events after the one that the client names were pruned,
+    before what is still kept of them.
     """
 
     reason: str = Field(description="Why, for people.", examples=["event 99 is not known here"])
-    last_event_id: int = Field(
-        description="Id of the event that what follows comes after: of the newest, or of the last "
-        "that was pruned.",
-        examples=[42],
-    )
+    last_event_id: int = Field(description="Id of the event that it goes on after.", examples=[42])
 
 
 @dataclass(frozen=True)
@@ -148,6 +147,25 @@ def events_pruned(after: int, oldest: int) -> bytes:
         f"{oldest}; what was before is in the lists, as far as they are kept."
     )
     return _control(POSITION_UNKNOWN, PositionUnknown(reason=reason, last_event_id=oldest - 1))
+
+
+def lost_in_restore(after: int, following: Frame) -> bytes | None:
+    """The frame for who has got to an event that a restore has lost; None for everybody else.
+
+    Args:
+        after: The event that the client has got to.
+        following: The first one after it.
+    """
+    if following.msg_type != RESTORED:
+        return None
+    kept = json.loads(following.data.partition(b"data: ")[2]).get("last_event_id")
+    if not isinstance(kept, int) or after <= kept:
+        return None
+    reason = (
+        f"event {after} is not known here: the database was restored to its event {kept}, and what "
+        "came between is lost. What came since follows."
+    )
+    return _control(POSITION_UNKNOWN, PositionUnknown(reason=reason, last_event_id=kept))
 
 
 def _control(event: str, data: BaseModel) -> bytes:

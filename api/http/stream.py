@@ -24,6 +24,7 @@ from api.http.frames import (
     events_pruned,
     heartbeat,
     join,
+    lost_in_restore,
     position_unknown,
 )
 from api.http.listeners import READ_BYTES, Client, Recent, Start
@@ -167,7 +168,8 @@ class Feed:
     async def _missed(self, wanted: Wanted, after: int, until: int) -> AsyncIterator[bytes]:
         """The events after one id up to another, from memory or else from the table.
 
-        Where the first of them are no longer kept, it begins with a frame that says so.
+        Where the first of them are no longer kept, or a restore has lost the first id, it begins
+        with a frame that says so.
         """
         is_first = True
         while after < until:
@@ -181,6 +183,8 @@ class Feed:
                 if after and oldest > after + 1:  # who names 0 wants what is kept
                     yield events_pruned(after, oldest)
             is_first = False
+            if frames and (notice := lost_in_restore(after, frames[0])):
+                yield notice
             if chunk := join(wanted, frames):
                 yield chunk
             after = frames[-1].id if frames else until

@@ -10,7 +10,17 @@ from typing import NoReturn
 import typer
 
 from blocks.errors import ProdOpsError
-from deployments.cli import actions, agents, automations, blocks, parts, requests, tokens, users
+from deployments.cli import (
+    actions,
+    agents,
+    automations,
+    backup,
+    blocks,
+    parts,
+    requests,
+    tokens,
+    users,
+)
 from deployments.cli.bench import app as bench_app
 from deployments.cli.canary import walk
 from deployments.cli.doctor import diagnose
@@ -36,6 +46,8 @@ app = typer.Typer(
 app.registered_commands += stack_app.registered_commands
 app.registered_commands += parts.app.registered_commands
 app.command()(install)
+app.add_typer(backup.app, name="backup")
+app.command("restore")(backup.restore)
 app.add_typer(requests.app, name="request")
 app.command("run")(requests.run_action)
 app.command("actions")(actions.list_actions)

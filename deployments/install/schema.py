@@ -93,7 +93,7 @@ def revision(options: Options) -> str | None:
         return None
     try:
         with _engine(options) as engine:
-            return schema.revision(engine)
+            return schema.schema_of(engine).revision
     except DatabaseUnavailable:
         return None  # neither role nor database: a server that is away was noticed by their steps
 

@@ -9,6 +9,9 @@ revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
 branch_labels = None
 depends_on = None
+# The oldest code that works on this schema: ${repr(down_revision)} where nothing is taken away
+# or asked for that it does not know, else ${repr(up_revision)}.
+oldest_code = ${repr(up_revision)}
 
 
 def upgrade() -> None:

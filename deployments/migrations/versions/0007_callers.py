@@ -188,6 +188,7 @@ _BORDER = (
 # Who asked is the request's own column; what waits was accepted with the former fields.
 _FORMER_FIELDS = """
 UPDATE request SET parameters = parameters - 'created_by' - 'requested_by'
+    - CASE action WHEN 'submit_task' THEN 'owner' ELSE 'created_by' END
 WHERE state IN ('queued', 'claimed', 'running', 'unknown')
 """
 

@@ -7,6 +7,7 @@ from alembic import op
 
 revision = "0028"
 down_revision = "0027"
+oldest_code = "0027"  # it only adds
 branch_labels = None
 depends_on = None
 

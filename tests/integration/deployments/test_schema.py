@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from alembic.config import Config
@@ -12,6 +12,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from deployments import cli, schema
+from deployments.migrations import compatibility
 from deployments.stack import provision
 from deployments.stack.errors import failed_to_start
 from flows.common.database_errors import DatabaseUnavailable
@@ -58,9 +59,13 @@ def refused(monkeypatch, capsys) -> Callable[[str], str]:
     return start
 
 
-def put_at(database: Database, revision: str) -> None:
+def put_at(database: Database, revision: str, oldest: str | None = None) -> None:
+    values = {"revision": revision, "oldest": oldest or revision}
     with database.ops_engine.begin() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = :v"), {"v": revision})
+        connection.execute(
+            text("UPDATE alembic_version SET version_num = :revision, oldest_code = :oldest"),
+            values,
+        )
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -89,6 +94,51 @@ def test_a_newer_schema_is_not_migrated_whoever_asks(refused, database, monkeypa
     assert said.count("\n") == 1
     failed = failed_to_start("postgres", BadSetting.exit_code, said)
     assert (failed.exit_code, "9999" in str(failed)) == (2, True)
+
+
+def test_a_newer_schema_that_works_with_this_code_is_taken_and_not_migrated(
+    database, monkeypatch, capsys
+):
+    """A part of this version beside those of the next one, and back to this one after it."""
+    put_at(database, "9999", schema.newest())
+    for role in ("web", "ops"):
+        be(database, monkeypatch, role)
+        schema.await_schema()
+    monkeypatch.setattr(sys, "argv", ["prodops", "migrate"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 0
+    assert "of a newer version, on which this one works" in capsys.readouterr().out
+    with database.ops_engine.begin() as connection:
+        assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "9999"
+
+
+@pytest.fixture
+def migrated_by_an_older_version(database: Database) -> Iterator[None]:
+    """Its schema says nothing of code."""
+    with database.ops_engine.begin() as connection:
+        connection.execute(text("ALTER TABLE alembic_version DROP COLUMN oldest_code"))
+    yield
+    with database.ops_engine.begin() as connection:
+        again = text("ALTER TABLE alembic_version ADD COLUMN oldest_code varchar(32)")
+        connection.execute(again)
+
+
+@pytest.mark.usefixtures("migrated_by_an_older_version")
+def test_a_schema_need_not_say_with_what_code_it_works(database, refused):
+    schema.await_schema()
+    with database.ops_engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    assert "run the version that migrated it" in refused("relay")
+
+
+def test_migrating_writes_the_oldest_code_that_works_on_the_schema(database):
+    config = Config()
+    config.set_main_option("script_location", "deployments:migrations")
+    oldest = compatibility.oldest_code(ScriptDirectory.from_config(config))
+    with database.ops_engine.begin() as connection:
+        written = connection.scalar(text("SELECT oldest_code FROM alembic_version"))
+    assert written == oldest <= schema.newest()
 
 
 def test_a_database_that_was_never_migrated_is_said_to_be(refused, database):

@@ -99,6 +99,8 @@ def is_known(line: str) -> bool:
     name = "prodops"
     while words and re.fullmatch(r"[a-z][a-z-]*", words[0]) and f"{name} {words[0]}" in known:
         name = f"{name} {words.pop(0)}"
+    if words and hasattr(known[name], "default"):
+        name = f"{name} {known[name].default}"
     if name == "prodops" or (hasattr(known[name], "commands") and words not in ([], ["COMMAND"])):
         return False
     parameters = known[name].params
@@ -118,6 +120,8 @@ def is_known(line: str) -> bool:
         ("prodops upp", False),
         ("prodops token", True),
         ("prodops token make x", False),
+        ("prodops backup DIRECTORY --json", True),
+        ("prodops backup DIRECTORY --whole", False),
         ("prodops up --for-ever", False),
     ],
 )

@@ -210,6 +210,32 @@ def test_a_table_that_is_set_back_is_said_to_who_follows_and_followed(
         assert stream.numbers(53) == [51, 52, 53]
 
 
+_RESTORED = {"msg_type": "history_restored", "namespace": "prodops"}
+
+
+@pytest.mark.parametrize("is_in_memory", [True, False])
+def test_an_event_that_a_restore_has_lost_is_said_and_what_came_since_follows(
+    served_api: ServedApi, database: Database, *, is_in_memory: bool
+) -> None:
+    """Whatever the filter: who asks for it has got further than the backup."""
+    kept = emit(database, *numbered(1, 3))[-1]
+    with database.ops_engine.begin() as connection:
+        connection.execute(text("ALTER TABLE event ALTER COLUMN id RESTART WITH 1000000"))
+    emit(database, _RESTORED | {"last_event_id": kept, "backup_at": "2026-06-01T09:00:00+00:00"})
+    emit(database, *numbered(4, 5))
+    if not is_in_memory:
+        served_api.restart()
+    headers = {"Last-Event-ID": str(kept + 7)}
+    with listening(served_api, query="msg_types=note", headers=headers) as stream:
+        assert stream.numbers(5) == [4, 5]
+        said = json.loads(re.search(_UNKNOWN, stream.seen)[1])  # type: ignore[index]
+    assert said["last_event_id"] == kept
+    assert "restored to its event" in said["reason"]
+    with listening(served_api, headers={"Last-Event-ID": str(kept)}) as stream:
+        assert stream.numbers(5) == [4, 5]
+        assert b"position_unknown" not in stream.seen
+
+
 def test_a_faster_process_s_event_is_no_unknown_one_and_comes_once(
     served_api: ServedApi, database: Database
 ) -> None:

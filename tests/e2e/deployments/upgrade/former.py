@@ -1,0 +1,144 @@
+"""A former version of prodops: out of history, in an environment of its own, as processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[4]
+HERE = Path(__file__).parent
+_KEPT = ("PATH", "HOME", "LANG", "HTTP_PROXY", "HTTPS_PROXY", "UV_CACHE_DIR", "UV_INDEX_URL")
+
+
+@dataclass(frozen=True)
+class Version:
+    """One that is upgraded from."""
+
+    name: str
+    commit: str
+    revision: str
+
+    @property
+    def dump(self) -> Path:
+        """What it left, for where its commit is not in the history that is there."""
+        return HERE / f"{self.name}.sql.gz"
+
+    @property
+    def is_in_history(self) -> bool:
+        found = subprocess.run(
+            ["git", "cat-file", "-e", f"{self.commit}^{{commit}}"],
+            cwd=ROOT,
+            capture_output=True,
+            check=False,
+        )
+        return found.returncode == 0
+
+
+def versions() -> dict[str, Version]:
+    known = tomllib.loads((HERE / "versions.toml").read_text())
+    return {each["name"]: Version(**each) for each in known["version"]}
+
+
+@dataclass
+class Former:
+    """The running stack of a former version."""
+
+    python: Path
+    process: subprocess.Popen[str]
+    info: dict[str, Any]
+
+    def do(self, *words: str) -> None:
+        """Have the driver do something to the stack."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(" ".join(words) + "\n")
+        self.process.stdin.flush()
+        self._answer()
+
+    def prodops(self, *words: str, zone: str = "ops", **more: str) -> subprocess.Popen[str]:
+        """A command of that version, in one of its zones."""
+        return subprocess.Popen(
+            [self.python, "-m", "deployments.cli", *words],
+            env={**self.info[zone], **more},
+            cwd=self.info["ops"]["PRODOPS_STATE_DIR"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def says(self, *words: str) -> str:
+        """What such a command prints."""
+        said, complaint = (running := self.prodops(*words)).communicate(timeout=120)
+        assert running.returncode == 0, complaint
+        return said
+
+    def run(self, action: str, **parameters: str) -> int:
+        """Request an action; gives the request's id."""
+        given = [word for each in parameters.items() for word in ("-p", "=".join(each))]
+        return int(json.loads(self.says("run", action, *given, "--json"))["request_id"])
+
+    def _answer(self) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line, "the former version's stack ended"
+        return dict(json.loads(line))
+
+
+@contextmanager
+def running(version: Version, directory: Path, given: Mapping[str, str]) -> Iterator[Former]:
+    """The stack of that version; whatever happens, nothing of it is left running."""
+    python = _environment(version, directory)
+    process = subprocess.Popen(
+        [python, HERE / "former_stack.py", json.dumps(dict(given))],
+        env=_surroundings(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    former = Former(python, process, {})
+    try:
+        former.info = former._answer()
+        yield former
+    finally:
+        if process.poll() is None:
+            former.do("kill")
+        process.wait(60)
+        process.stdin.close()  # type: ignore[union-attr]
+        process.stdout.close()  # type: ignore[union-attr]
+
+
+def _environment(version: Version, directory: Path) -> Path:
+    """Its source and an environment from its own lock; gives the environment's Python."""
+    source = directory / version.name
+    source.mkdir()
+    archive = subprocess.run(
+        ["git", "archive", version.commit], cwd=ROOT, capture_output=True, check=True
+    )
+    subprocess.run(["tar", "x", "-C", source], input=archive.stdout, check=True)
+    uv = [Path(sys.prefix) / "bin" / "uv", "sync", "--frozen", "--no-dev", "--quiet"]
+    # As `make setup` does: a proxy's authority may be in the system's store only.
+    for more in ([], ["--system-certs"]):
+        done = subprocess.run(
+            [*uv, "--python", sys.executable, *more],
+            cwd=source,
+            env=_surroundings(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode == 0:
+            break
+    assert done.returncode == 0, done.stderr
+    return source / ".venv" / "bin" / "python"
+
+
+def _surroundings() -> dict[str, str]:
+    """No settings and no packages of ours."""
+    return {name: os.environ[name] for name in _KEPT if name in os.environ}
