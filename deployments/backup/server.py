@@ -16,7 +16,7 @@ from deployments.stack.credentials import OPS_ROLE, PREFECT_ROLE, SUPERUSER, WEB
 from deployments.stack.environment import given_settings
 from deployments.stack.layout import Layout
 from deployments.stack.lock import UpLock
-from deployments.stack.provision import PREFECT_DATABASE, PRODOPS_DATABASE
+from deployments.stack.roles import PREFECT_DATABASE, PRODOPS_DATABASE
 from deployments.stack.stack import Stack
 from flows.common.database import connect_arguments
 from flows.common.database_errors import DatabaseUnavailable

@@ -7,7 +7,7 @@ from alembic import op
 
 revision = "0029"
 down_revision = "0028"
-oldest_code = "0028"  # it only adds
+oldest_code = "0027"  # it only adds
 branch_labels = None
 depends_on = None
 
