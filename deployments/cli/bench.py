@@ -44,9 +44,16 @@ def burst(
 
 
 @app.command()
-def sampling(*, as_json: AsJson = False, seconds: Seconds = None) -> None:
+def sampling(
+    *,
+    as_json: AsJson = False,
+    seconds: Seconds = None,
+    batch: Annotated[
+        bool, typer.Option(help="Instead, compare many messages in a call with one.")
+    ] = False,
+) -> None:
     """Measure STFs per second, and the time from a message to a client of the stream."""
-    _show("sampling", as_json=as_json, seconds=seconds)
+    _show("sampling", as_json=as_json, seconds=seconds, batch=batch)
 
 
 @app.command()
