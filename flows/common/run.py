@@ -283,8 +283,8 @@ def engine_of_a_run() -> Engine:
     return make_engine(pool_size=_CONNECTIONS)
 
 
-def use(engine: Engine) -> None:
-    """Have the runs of this process work with the engine, which they leave open."""
+def use(engine: Engine | None) -> None:
+    """Have the runs of this process use the engine, which they leave open; None: their own."""
     _engine.set(engine)
 
 
