@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Final
 
 import structlog
+from sqlalchemy import Engine
 from structlog.typing import Processor
 
 from deployments.log_table.rows import Source, place_adder
@@ -43,16 +44,21 @@ def configure_logging(settings: Settings | None = None, part: str = "") -> None:
         log_into_table(settings, Source(app_name=part))
 
 
-def log_into_table(settings: Settings, source: Source) -> None:
+def log_into_table(settings: Settings, source: Source, engine: Engine | None = None) -> None:
     """Have every logger of this process write into the log table too, if the settings say so.
 
     What waits at the process's end is written then, for at most a few seconds.
+
+    Args:
+        settings: Those of the process.
+        source: Where the records come from.
+        engine: The engine to write with, which is closed at the end; None: one of its own.
     """
     level = settings.log_table.minimum
     if level is None or settings.database.url is None:
         _configure_structlog()
         return
-    writer = Writer(DatabaseStore(settings.agents.log_rows), source)
+    writer = Writer(DatabaseStore(settings.agents.log_rows, engine), source)
     logging.getLogger().addHandler(TableHandler(writer, level))
     _configure_structlog(TableProcessor(writer, level))
     atexit.register(writer.close, _FLUSH_SECONDS)

@@ -16,14 +16,13 @@ from api.http.access import NOT_PROVIDED, Sender, gatekeeper
 from api.http.background import running
 from api.http.errors import Rejection
 from api.http.frames import Wanted
-from api.http.group_commit import GroupCommit
 from api.http.stream import Feed
+from api.messages import batch
+from api.messages.batch import BatchResult, Intake
 from flows.common.callers import Caller
 from flows.common.database import now
 from flows.fastmon import intake, schemas
 from flows.fastmon.intake import Incoming, Taken, Verdict
-
-Intake = GroupCommit[Incoming, tuple[int, Verdict]]
 
 
 def _store(engine: Engine, batch: Sequence[Incoming]) -> list[tuple[int, Verdict]]:
@@ -113,6 +112,41 @@ async def send_message(request: Request, caller: Sender) -> StoredMessage:
         outcome=verdict.taken,
         reason=verdict.reason,
     )
+
+
+@router.post(
+    "/batch/",
+    summary="Send many messages",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": {
+                        "type": "object",
+                        "required": ["messages"],
+                        "properties": {
+                            "messages": {
+                                "type": "array",
+                                "items": {"type": "object"},
+                                "maxItems": schemas.MOST_OF_A_BATCH,
+                            }
+                        },
+                    },
+                    "example": {"messages": [_EXAMPLE]},
+                }
+            },
+        }
+    },
+)
+async def send_messages(request: Request, caller: Sender) -> BatchResult:
+    """Store and relay many messages, as if each had been sent by itself.
+
+    One that is refused has its errors in its result, and hinders no other. After 200 all others are
+    stored durably. After 503 some of them may be: send all of them again.
+    """
+    sent = await request.body()
+    return BatchResult(results=await batch.take(sent, caller, request.app.state.intake))
 
 
 class Asked(BaseModel):

@@ -33,9 +33,27 @@ def latency(
 
 
 @app.command()
-def sampling(*, as_json: AsJson = False, seconds: Seconds = None) -> None:
+def burst(
+    *,
+    as_json: AsJson = False,
+    runs: Annotated[int | None, typer.Option(min=1, help="Triggers of a burst.")] = None,
+    rounds: Annotated[int | None, typer.Option(min=1, help="Bursts of each version.")] = None,
+) -> None:
+    """Trigger many runs at once, alternating with an earlier version on a stack of its own."""
+    _show("burst", as_json=as_json, runs=runs, rounds=rounds)
+
+
+@app.command()
+def sampling(
+    *,
+    as_json: AsJson = False,
+    seconds: Seconds = None,
+    batch: Annotated[
+        bool, typer.Option(help="Instead, compare many messages in a call with one.")
+    ] = False,
+) -> None:
     """Measure STFs per second, and the time from a message to a client of the stream."""
-    _show("sampling", as_json=as_json, seconds=seconds)
+    _show("sampling", as_json=as_json, seconds=seconds, batch=batch)
 
 
 @app.command()
@@ -246,6 +264,7 @@ def everything(*, as_json: AsJson = False) -> None:
 
 _MODULES: Final = {
     "latency": "requests.latency",
+    "burst": "requests.burst",
     "idle": "stack.idle",
     "stream": "fastmon.stream",
     "sampling": "fastmon.sampling",

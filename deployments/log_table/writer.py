@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any, Final, Protocol
 
 import structlog
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from blocks.errors import ProdOpsError
@@ -21,7 +21,7 @@ from deployments.log_table import rows
 from deployments.log_table.buffer import Buffer, Row
 from deployments.log_table.rows import Source
 from flows.agents import repository
-from flows.common.database import Limits, make_engine, transaction
+from flows.common.database import make_engine, transaction
 from flows.common.database_errors import DatabaseUnavailable, StatementTooSlow
 
 
@@ -42,7 +42,9 @@ class Store(Protocol):
 _BATCH_ROWS: Final = 500
 _GATHER_SECONDS: Final = 1.0  # a short run needs one connection, at its end, and no thread's time
 _LONGEST_PAUSE_SECONDS: Final = 30.0
-_STATEMENT_SECONDS: Final = 5.0
+_BOUND: Final = text(
+    "SET LOCAL statement_timeout = '5s'; SET LOCAL idle_in_transaction_session_timeout = '5s'"
+)
 
 _log = structlog.get_logger("log table")
 
@@ -151,9 +153,15 @@ class TableProcessor:
 
 @dataclass(frozen=True)
 class DatabaseStore:
-    """Writes into the database of the settings, and keeps about the newest `keep` rows there."""
+    """Writes into the database of the settings, and keeps about the newest `keep` rows there.
+
+    Attributes:
+        keep: How many rows are kept.
+        given: The engine to use, which is closed too; None: one of its own.
+    """
 
     keep: int
+    given: Engine | None = None
 
     def write(self, batch: Sequence[Row]) -> None:
         """Write rows in one transaction.
@@ -162,6 +170,7 @@ class DatabaseStore:
             DatabaseUnavailable: None was written, for now.
         """
         with transaction(self._engine) as session:
+            session.execute(_BOUND)
             repository.store_logs(session, batch, keep=self.keep)
 
     def close(self) -> None:
@@ -171,5 +180,4 @@ class DatabaseStore:
     @cached_property
     def _engine(self) -> Engine:
         """Made when the first rows are written: a run's first line does not wait for it."""
-        limits = Limits(statement_seconds=_STATEMENT_SECONDS, idle_seconds=_STATEMENT_SECONDS)
-        return make_engine(pool_size=1, limits=limits)
+        return self.given or make_engine(pool_size=1)

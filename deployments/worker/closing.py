@@ -11,6 +11,7 @@ from deployments.worker.patience import patiently
 from deployments.worker.protocol import Ended
 from deployments.worker.request_store import Ending, RequestStore
 from deployments.worker.works import Work
+from flows.common.models import RequestState
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,8 @@ class Closing:
     async def _ended(self, work: Work, end: Ended) -> Ending:
         """The end of the request; its run has a final state by then."""
         assert work.flow_run is not None  # noqa: S101
+        if end.is_completed:
+            return Ending(state=RequestState.COMPLETED)
         state = await self.flow_runs.state(work.flow_run.id)
         ending, final = endings.of_run(work, end, state)
         if final is not None:

@@ -2,7 +2,8 @@
 
 A process of its own, outside the worker, with one thread: it has imported what flows need, forks a
 child for a run, ends its whole session on time-out, stop or a lost worker, and kills at its start
-what a former guardian left. It opens no client, engine, loop or event: those start threads.
+what a former guardian left. It starts no thread, and holds no connection open: no fork would keep
+them.
 """
 
 from __future__ import annotations
@@ -197,9 +198,9 @@ def main() -> None:
     parent_death.adopt_orphans()
     for pid in session.kill_leftovers(marker):
         print(f"guardian: killed process {pid}, left by a former worker", flush=True)  # noqa: T201
-    from deployments.worker import launch  # noqa: PLC0415 - slow, and not needed to clean up
+    from deployments.worker import preloading  # noqa: PLC0415 - slow, and not needed to clean up
 
-    launch.preload()
+    preloading.preload()
     gc.collect()
     gc.freeze()
     worker = socket.socket(fileno=int(sys.argv[1]))

@@ -1,80 +1,56 @@
-"""The inside of a run's process: what is imported before it, and how its flow starts."""
+"""The inside of a run's process: how its flow starts, and what is left out of Prefect's engine."""
 
 from __future__ import annotations
 
 import atexit
-import importlib
 import logging
 import os
 import signal
 import threading
 from contextlib import nullcontext
 from types import FrameType
-from typing import Final
+from typing import Any
 
 from deployments import prefect_access
-from deployments.worker.protocol import Intent, Start
-
-# Imported ahead, beside what every flow imports.
-# None of these opens a socket or starts a thread (measured).
-_PRELOADED: Final = (
-    "deployments.logs",
-    "prefect.client.orchestration",
-    "prefect.deployments.steps.core",
-    "prefect.engine",
-    "prefect.events.worker",
-    "prefect.flow_engine",
-    "prefect.logging.handlers",
-    "prefect.task_engine",
-    "prefect._internal.observers",
-    "anyio._backends._asyncio",
-    "anyio.streams.memory",
-    "anyio.streams.tls",
-    "anyio.streams.stapled",
-    "anyio.streams.buffered",
-    "encodings.idna",
-    "sqlalchemy.dialects.postgresql.psycopg",
-    "stringprep",
-    "websockets.legacy.client",
-)
-
-
-def preload() -> None:
-    """Import what every run needs, and every flow."""
-    from deployments import catalogue  # noqa: PLC0415 - after the guardian has cleaned up
-    from flows.common import actions  # noqa: PLC0415
-
-    for name in _PRELOADED:
-        importlib.import_module(name)
-    for name in actions.all_actions():
-        catalogue.flow_of(name)
-    importlib.import_module("flows.common.settings").settings()
+from deployments.worker import heartbeats, preloading
+from deployments.worker.protocol import COMPLETED_EXIT, Intent, Start
 
 
 def run(order: Start) -> int:
-    """Run the flow run of `order`; gives the process's exit code.
+    """Run the flow run of `order`, after `preload`; gives the process's exit code.
 
-    The state of the run is the engine's business; the worker reads it from Prefect afterwards.
+    The state of the run is the engine's business. The worker reads it from Prefect afterwards,
+    unless the code says that the run was accepted there as completed.
     """
     from prefect.client.schemas.objects import FlowRun  # noqa: PLC0415 - imported by preload
     from prefect.engine import handle_engine_signals  # noqa: PLC0415
     from prefect.flow_engine import run_flow  # noqa: PLC0415
 
     from deployments import catalogue  # noqa: PLC0415
+    from deployments.worker import run_logs  # noqa: PLC0415
     from flows.common import claims  # noqa: PLC0415
+    from flows.common import run as run_of_process  # noqa: PLC0415
 
     _log_into_table(order)
     _listen_for_intents()
     _refuse_to_suspend()
+    heartbeats.begin_later()
     prefect_access.bound_retries()
     # Prefect has read it; nothing that the flow starts shall inherit it.
     os.environ.pop("PREFECT_API_AUTH_STRING", None)
     flow_run = FlowRun.model_validate(order.flow_run)
     os.environ["PREFECT__FLOW_RUN_ID"] = str(flow_run.id)
     claims.hold(claims.Claim(order.request_id, order.attempt, flow_run.id))
+    run_of_process.use(preloading.engine())
+    client = preloading.client()
     try:
-        with handle_engine_signals(flow_run.id):
-            run_flow(catalogue.load(order.entrypoint), flow_run=flow_run, return_type="state")
+        with (
+            handle_engine_signals(flow_run.id),
+            client.context(flow_run),
+            run_logs.sent_with(client),
+        ):
+            flow = catalogue.load(order.entrypoint)
+            state: Any = run_flow(flow, flow_run=flow_run, return_type="state")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
     except BaseException:
@@ -82,7 +58,7 @@ def run(order: Start) -> int:
         return 1
     finally:
         _flush()
-    return 0
+    return COMPLETED_EXIT if state.is_completed() else 0
 
 
 def _log_into_table(order: Start) -> None:
@@ -96,7 +72,7 @@ def _log_into_table(order: Start) -> None:
         "flow_run_id": str(order.flow_run["id"]),
         "action": order.entrypoint.rpartition(":")[2],
     }
-    log_into_table(settings(), Source(app_name="run", about=about))
+    log_into_table(settings(), Source(app_name="run", about=about), preloading.engine())
 
 
 def _listen_for_intents() -> None:

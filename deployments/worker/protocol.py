@@ -5,7 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
+
+COMPLETED_EXIT: Final = 40
+"""Exit code of a run that Prefect has accepted as completed: nobody has to ask it.
+
+Not 0, with which a process may also end that a library, or the flow itself, made exit.
+"""
 
 
 class Intent(StrEnum):
@@ -63,6 +69,11 @@ class Ended:
     run: str
     reason: EndReason
     exit_code: int
+
+    @property
+    def is_completed(self) -> bool:
+        """Whether Prefect has accepted the run as completed, for certain."""
+        return self.reason is EndReason.EXITED and self.exit_code == COMPLETED_EXIT
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -272,10 +272,20 @@ class Run:
     def close(self) -> None:
         """Close what was opened."""
         self._open.close()
-        self.engine.dispose()
 
 
 _current: ContextVar[Run] = ContextVar("prodops_run")
+_engine: ContextVar[Engine | None] = ContextVar("prodops_engine", default=None)
+
+
+def engine_of_a_run() -> Engine:
+    """An engine as a run needs it; it opens no connection yet."""
+    return make_engine(pool_size=_CONNECTIONS)
+
+
+def use(engine: Engine | None) -> None:
+    """Have the runs of this process use the engine, which they leave open; None: their own."""
+    _engine.set(engine)
 
 
 def current() -> Run:
@@ -299,10 +309,24 @@ def opened(
     claim = claims.held()
     progress = None if action is None else ProgressArtifact(key_of(action, "progress"))
     sources = Sources(settings(), say=say, patience_seconds=PATIENCE_SECONDS)
-    run = Run(settings(), make_engine(pool_size=_CONNECTIONS), claim, sources, action, progress)
-    token = _current.set(run)
+    with _opened_engine() as engine:
+        run = Run(settings(), engine, claim, sources, action, progress)
+        token = _current.set(run)
+        try:
+            yield run
+        finally:
+            _current.reset(token)
+            run.close()
+
+
+@contextmanager
+def _opened_engine() -> Iterator[Engine]:
+    """The engine that this process is to use; else one of the run's own."""
+    if (given := _engine.get()) is not None:
+        yield given
+        return
+    own = engine_of_a_run()
     try:
-        yield run
+        yield own
     finally:
-        _current.reset(token)
-        run.close()
+        own.dispose()

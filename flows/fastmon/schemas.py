@@ -192,6 +192,8 @@ class Lifecycle(Message):
     substate: LenientWord = None
 
 
+MOST_OF_A_BATCH: Final = 500
+"""As many messages may come in one call."""
 _FORMS: Final = dict.fromkeys(STF_READY, StfReady) | dict.fromkeys(LIFECYCLE, Lifecycle)
 
 
@@ -201,6 +203,38 @@ def decode(text: bytes) -> dict[str, Any]:
     Raises:
         Invalid: It is not JSON, not an object, or holds what PostgreSQL cannot keep.
     """
+    body = _object_in(text)
+    require_keepable(body)
+    return body
+
+
+def decode_batch(text: bytes) -> list[Any]:
+    """The messages in `text`, a JSON object with a list of `messages`; none is looked at.
+
+    Raises:
+        Invalid: It is not JSON, or not such an object; or they are too many.
+    """
+    messages = _object_in(text).get("messages")
+    if not isinstance(messages, list):
+        raise Invalid({"messages": ["must be a list of messages"]})
+    if len(messages) > MOST_OF_A_BATCH:
+        raise Invalid({"messages": [f"must be at most {MOST_OF_A_BATCH}"]})
+    return messages
+
+
+def require_keepable(body: Any) -> None:
+    """See that a message is an object that PostgreSQL can keep.
+
+    Raises:
+        Invalid: It is not.
+    """
+    if not isinstance(body, dict):
+        raise Invalid({"body": ["must be a JSON object"]})
+    for path, why in unkeepable(body):
+        raise Invalid({path: [why]})
+
+
+def _object_in(text: bytes) -> dict[str, Any]:
     try:
         body = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
     except RecursionError:
@@ -209,8 +243,6 @@ def decode(text: bytes) -> dict[str, Any]:
         raise Invalid({"body": [f"is not JSON: {error}"]}) from None
     if not isinstance(body, dict):
         raise Invalid({"body": ["must be a JSON object"]})
-    for path, why in unkeepable(body):
-        raise Invalid({path: [why]})
     return body
 
 

@@ -74,17 +74,20 @@ def at_least(limit: float) -> Target:
 
 @dataclass(frozen=True)
 class Figure:
-    """One measured number; its unit is the end of its name (`_s`, `_mib`), else a count."""
+    """One measured number; its unit is the end of its name (`_s`, `_mib`), else a count.
+
+    It is None where it could not be measured, which its remark then explains.
+    """
 
     name: str
-    value: float
+    value: float | None
     target: Target | None = None
     remark: str = ""
 
     @property
     def verdict(self) -> str:
         """Whether the target is met, in words."""
-        if self.target is None:
+        if self.target is None or self.value is None:
             return ""
         return "met" if self.target.is_met(self.value) else "MISSED"
 
@@ -99,7 +102,7 @@ class Report:
     notes: list[str] = field(default_factory=list)
 
     def add(
-        self, name: str, value: float, target: Target | None = None, *, remark: str = ""
+        self, name: str, value: float | None, target: Target | None = None, *, remark: str = ""
     ) -> None:
         """Add a figure."""
         self.figures.append(Figure(name, value, target, remark))
@@ -111,7 +114,7 @@ class Report:
     @property
     def is_met(self) -> bool:
         """Whether every target is met."""
-        return all(each.target is None or each.target.is_met(each.value) for each in self.figures)
+        return all(each.verdict in {"", "met"} for each in self.figures)
 
     def note(self, text: str) -> None:
         """Add a note, which may be a table of several lines."""
@@ -119,7 +122,10 @@ class Report:
 
     def as_json(self) -> str:
         """The report as one line of JSON."""
-        figures = {figure.name: _rounded(figure.value) for figure in self.figures}
+        figures = {
+            figure.name: None if figure.value is None else _rounded(figure.value)
+            for figure in self.figures
+        }
         return json.dumps({"bench": self.bench, "figures": figures, "machine": self.machine})
 
     def as_text(self) -> str:
@@ -127,7 +133,7 @@ class Report:
         rows = [
             (
                 figure.name,
-                f"{_rounded(figure.value):g}",
+                "" if figure.value is None else f"{_rounded(figure.value):g}",
                 str(figure.target or ""),
                 figure.verdict,
                 figure.remark,

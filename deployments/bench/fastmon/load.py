@@ -37,7 +37,9 @@ _LENGTH: Final = re.compile(rb"(?i)\r\ncontent-length: *(\d+)")
 _STAMP: Final = re.compile(rb'"stamp": ([0-9.]+)')
 _STF: Final = re.compile(rb'"stf_filename": "([^"]+)"')
 _REGISTERED: Final = b"tf_file_registered"
-_CREATED: Final = 201
+_STORED: Final = {200, 201}  # of a batch, and of one message
+_ONE: Final = "/api/messages/"
+_BATCH: Final = "/api/messages/batch/"
 
 
 class LoadProcess:
@@ -149,20 +151,24 @@ class Load:
         await _until(lambda: not late(), _LATE_SECONDS)
         return {"clients": late()}
 
-    async def play(self, run: int, stfs: int, rate: float, patience: float) -> dict[str, Any]:
-        """Announce STFs at a rate; wait until every TF of theirs has arrived."""
+    async def play(
+        self, run: int, stfs: int, rate: float, patience: float, batch: int = 1
+    ) -> dict[str, Any]:
+        """Announce STFs at a rate, `batch` in a call; wait until every TF of theirs has arrived."""
         plan = simulation.RunPlan(run, stfs, namespace="bench")
         ready = [
             body for _, body in simulation.simulate_run(plan) if body["msg_type"] == "stf_ready"
         ]
         self._first_tf.clear()
         self._tfs = 0
-        bodies = [json.dumps(body).encode() for body in ready]
-        sent = await send(self._address, bodies, rate=rate, connections=_CONNECTIONS)
+        bodies = [json.dumps(body).encode() for body in _calls(ready, batch)]
+        path = _ONE if batch == 1 else _BATCH
+        address = self._address
+        sent = await send(address, bodies, rate=rate / batch, connections=_CONNECTIONS, path=path)
         await _until(lambda: self._tfs >= stfs * TFS_PER_STF, patience)
         delays = [
-            self._first_tf[body["filename"]] - at
-            for body, at in zip(ready, sent.at, strict=True)
+            self._first_tf[body["filename"]] - sent.at[number // batch]
+            for number, body in enumerate(ready)
             if body["filename"] in self._first_tf
         ]
         return {
@@ -206,6 +212,14 @@ class Load:
             self._first_tf.setdefault(found[1].decode(), arrival)
 
 
+def _calls(messages: Sequence[dict[str, Any]], batch: int) -> list[dict[str, Any]]:
+    """The bodies of the calls that send these messages."""
+    if batch == 1:
+        return list(messages)
+    starts = range(0, len(messages), batch)
+    return [{"messages": messages[start : start + batch]} for start in starts]
+
+
 async def _until(is_so: Callable[[], bool], seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while not is_so() and time.monotonic() < deadline:  # noqa: ASYNC110 - rarely waits
@@ -225,11 +239,13 @@ class Sent:
     behind_seconds: float = 0.0
 
 
-async def send(address: Address, bodies: Sequence[bytes], *, rate: float, connections: int) -> Sent:
+async def send(
+    address: Address, bodies: Sequence[bytes], *, rate: float, connections: int, path: str = _ONE
+) -> Sent:
     """Send `bodies` at `rate` a second over keep-alive connections, as far as answers keep up.
 
     Raises:
-        MessageNotTaken: An answer is not 201, or the connection broke.
+        MessageNotTaken: An answer says that it is not stored, or the connection broke.
     """
     sent = Sent(at=[0.0] * len(bodies))
     waiting = iter(enumerate(bodies))
@@ -244,7 +260,7 @@ async def send(address: Address, bodies: Sequence[bytes], *, rate: float, connec
                     await asyncio.sleep(early)
                 sent.behind_seconds = max(sent.behind_seconds, -early)
                 sent.at[number] = time.time()
-                writer.write(_message(address, body))
+                writer.write(_message(address, path, body))
                 await _read_answer(reader)
                 sent.answer_seconds.append(time.time() - sent.at[number])
         finally:
@@ -254,9 +270,9 @@ async def send(address: Address, bodies: Sequence[bytes], *, rate: float, connec
     return sent
 
 
-def _message(address: Address, body: bytes) -> bytes:
+def _message(address: Address, path: str, body: bytes) -> bytes:
     head = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    return address.head("POST", "/api/messages/", head) + body
+    return address.head("POST", path, head) + body
 
 
 async def _read_answer(reader: asyncio.StreamReader) -> None:
@@ -266,7 +282,7 @@ async def _read_answer(reader: asyncio.StreamReader) -> None:
         await reader.readexactly(int(length[1]) if length else 0)
     except (asyncio.IncompleteReadError, ConnectionError) as error:
         raise MessageNotTaken(f"the connection broke: {error}") from error
-    if (status := int(head.split(b" ", 2)[1])) != _CREATED:
+    if (status := int(head.split(b" ", 2)[1])) not in _STORED:
         raise MessageNotTaken(f"a message was answered {status}")
 
 

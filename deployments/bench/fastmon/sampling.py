@@ -1,7 +1,11 @@
-"""Bench `sampling`: from an `stf_ready` to its TF files, alone, at 10 a second and at 200."""
+"""Bench `sampling`: from an `stf_ready` to its TF files, alone, at 10 a second and at 200.
+
+With `batch`, instead: as many as are sampled, from one message a call and from 200.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from deployments.bench.common import usage
@@ -17,6 +21,10 @@ _OFFERED_RATE: Final = 220.0
 _CLIENTS: Final = 10
 _PATIENCE_SECONDS: Final = 120.0
 _FIRST_RUN: Final = 900_001
+_IN_A_CALL: Final = 200
+_ROUNDS: Final = 3
+_BATCHED_RATE: Final = 600.0  # about what is sampled on average of both
+_AT_ONCE: Final = 1e6
 _TF_ROWS: Final = """
     SELECT count(*) FROM swf_fastmon_files AS tf
     JOIN swf_stf_files AS stf ON stf.file_id = tf.stf_file_id
@@ -29,10 +37,13 @@ _OVERRIDES: Final = {
     # so that a lone message soon finds nothing running
     "PRODOPS_FASTMON_IDLE_SECONDS": "1",
 }
+_BATCH_OVERRIDES: Final = _OVERRIDES | {"PRODOPS_FASTMON_IDLE_SECONDS": "60"}
 
 
-def run(*, seconds: float = _SECONDS) -> Report:
+def run(*, seconds: float = _SECONDS, batch: bool = False) -> Report:
     """Measure; about 3 minutes by default."""
+    if batch:
+        return _run_batches(seconds)
     report = Report("sampling")
     with bench_stack(_OVERRIDES) as running, LoadProcess.started() as load:
         bench = _Bench(running, load)
@@ -50,6 +61,36 @@ def run(*, seconds: float = _SECONDS) -> Report:
         report.add(name, full["compared"][name], at_most(0))
     report.add("missing_tf_rows", full["missing_tf_rows"], at_most(0))
     return report
+
+
+def _run_batches(seconds: float) -> Report:
+    """Measure in turn what is sampled of as many STFs, one in a call and many."""
+    report = Report("sampling")
+    stfs = round(_BATCHED_RATE * seconds / (2 * _ROUNDS))
+    rates: dict[int, list[float]] = {1: [], _IN_A_CALL: []}
+    with bench_stack(_BATCH_OVERRIDES) as running, LoadProcess.started() as load:
+        bench = _Bench(running, load)
+        load.connect(running, 1)
+        bench.flood(_IN_A_CALL, batch=_IN_A_CALL)  # the sampling run has begun
+        for _ in range(_ROUNDS):
+            for batch, found in rates.items():
+                rate, cpu = bench.flood(stfs, batch=batch)
+                found.append(rate)
+                say(f"{batch} in a call: {rate:.0f} STF/s")
+                table = usage.table(cpu, stfs / rate)
+                report.notes[batch != 1 :] = [
+                    f"CPU at {rate:.0f} STF/s, {batch} in a call:\n{table}"
+                ]
+    single, many = rates[1], rates[_IN_A_CALL]
+    times = [two / one for one, two in zip(single, many, strict=True)]
+    report.add("batch_stf_per_s", median(many), at_least(800), remark=_in_turn(many))
+    report.add("single_stf_per_s", median(single), remark=_in_turn(single))
+    report.add("times_single", median(times), at_least(1.8))
+    return report
+
+
+def _in_turn(rates: Sequence[float]) -> str:
+    return ", ".join(f"{rate:.0f}" for rate in rates)
 
 
 class _Bench:
@@ -100,7 +141,14 @@ class _Bench:
             "missing_tf_rows": stfs * TFS_PER_STF - rows,
         }
 
-    def _order(self, stfs: int, *, rate: float) -> dict[str, Any]:
+    def flood(self, stfs: int, *, batch: int) -> tuple[float, dict[str, float]]:
+        """As many STFs at once, so many in a call; gives how many a second, and the CPU used."""
+        cpu = self._cpu()
+        found = self._order(stfs, rate=_AT_ONCE, batch=batch)
+        rate = stfs / (found["last_arrival"] - found["first_sent"])
+        return rate, usage.growth(cpu, self._cpu())
+
+    def _order(self, stfs: int, *, rate: float, batch: int = 1) -> dict[str, Any]:
         self._run += 1
         found = self._load.ask(
             "play",
@@ -109,6 +157,7 @@ class _Bench:
             stfs=stfs,
             rate=rate,
             patience=_PATIENCE_SECONDS,
+            batch=batch,
         )
         if len(found["delays"]) < stfs:
             raise BenchBroken(f"TFs of {stfs - len(found['delays'])} STFs never arrived")

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Final
 
 import psutil
@@ -16,15 +12,14 @@ import psutil
 from deployments.bench.common import usage
 from deployments.bench.common.figures import Report, at_most
 from deployments.bench.common.stack import BenchBroken, say
+from deployments.bench.common.up import await_end, up
 from deployments.stack.control import Control
 from deployments.stack.layout import Layout
-from deployments.stack.parts import command
 from deployments.stack.temporary import remove_state, temporary_environment, temporary_settings
-from flows.common.settings import Settings, known_names
+from flows.common.settings import Settings
 
 _SECONDS: Final = 60.0
 _SETTLE_SECONDS: Final = 20.0
-_END_SECONDS: Final = 60.0
 
 
 def run(*, seconds: float = _SECONDS) -> Report:
@@ -33,7 +28,7 @@ def run(*, seconds: float = _SECONDS) -> Report:
     given = temporary_environment({})
     settings = temporary_settings(given)
     try:
-        with _up(given) as process:
+        with up(given) as process:
             say(f"the stack is up; settling for {_SETTLE_SECONDS:g} s")
             time.sleep(_SETTLE_SECONDS)
             _measure(report, settings, process.pid, seconds)
@@ -59,54 +54,13 @@ def _measure(report: Report, settings: Settings, pid: int, seconds: float) -> No
     report.note(usage.table(used, wall, pss))
 
 
-@contextmanager
-def _up(given: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """`prodops up`, as a process of its own, ready."""
-    known = known_names()
-    clean = {name: value for name, value in os.environ.items() if name not in known}
-    reader, writer = os.pipe()
-    say("starting `prodops up`")
-    directory = Path(given["PRODOPS_STATE_DIR"])
-    with (
-        (directory / "up.out").open("wb") as output,
-        subprocess.Popen(
-            [*command("up"), "--ready-fd", str(writer)],
-            env={**clean, **given},
-            cwd=directory,
-            pass_fds=[writer],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-        ) as process,
-    ):
-        os.close(writer)
-        try:
-            with os.fdopen(reader, "rb") as pipe:
-                is_ready = bool(pipe.read())
-            if not is_ready:
-                said = (directory / "up.out").read_text(errors="replace").strip()
-                raise BenchBroken(f"`prodops up` did not come up: {said.rpartition(chr(10))[2]}")
-            yield process
-        finally:
-            process.terminate()
-            _await_end(process)
-
-
 def _end(process: subprocess.Popen[bytes], family: list[psutil.Process]) -> None:
     say("Ctrl+C to `prodops up`")
     began = time.monotonic()
     process.send_signal(signal.SIGINT)
-    _await_end(process)
+    await_end(process)
     _, alive = psutil.wait_procs(family, timeout=5)
     if alive or process.returncode != 0:
         left = ", ".join(str(each.pid) for each in alive) or "none"
         raise BenchBroken(f"`prodops up` ended with {process.returncode}; processes left: {left}")
     say(f"it ended in {time.monotonic() - began:.1f} s, and left no process")
-
-
-def _await_end(process: subprocess.Popen[bytes]) -> None:
-    try:
-        process.wait(_END_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()  # its parts die with it
-        raise BenchBroken("`prodops up` did not end") from None

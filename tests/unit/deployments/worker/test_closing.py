@@ -11,7 +11,7 @@ from prefect.states import Cancelled, Running
 
 from deployments.worker import patience
 from deployments.worker.closing import Closing
-from deployments.worker.protocol import Ended, EndReason
+from deployments.worker.protocol import COMPLETED_EXIT, Ended, EndReason
 from deployments.worker.request_store import Ending
 from deployments.worker.works import Work
 from flows.common import actions
@@ -81,3 +81,22 @@ def test_a_rejection_waits_out_an_outage():
     fake = Fake(None)
     asyncio.run(fake.closing.reject(work_of(), "of no form"))
     assert (fake.written, fake.away) == (["of no form"], [])
+
+
+def test_a_run_whose_end_prefect_has_accepted_is_not_asked_for():
+    async def asked(_id: object) -> None:
+        raise AssertionError("Prefect was asked")
+
+    fake = Fake(None)
+    fake.closing.flow_runs.state = asked
+    completed = Ended(run="r", reason=EndReason.EXITED, exit_code=COMPLETED_EXIT)
+    asyncio.run(fake.closing.end_run(work_of(), completed))
+    assert fake.written == [""]
+
+
+@pytest.mark.parametrize(
+    ("reason", "code"),
+    [(EndReason.EXITED, 0), (EndReason.STOPPED, COMPLETED_EXIT), (EndReason.LOST, -9)],
+)
+def test_only_a_run_that_ended_by_itself_and_says_so_is_completed(reason, code):
+    assert not Ended(run="r", reason=reason, exit_code=code).is_completed

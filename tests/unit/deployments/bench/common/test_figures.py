@@ -78,3 +78,11 @@ def test_the_text_says_in_words_whether_a_target_is_met():
 
 def test_columns_are_aligned():
     assert columns(("a", "b"), [("long", "1")]) == "a     b\nlong  1"
+
+
+def test_a_figure_that_could_not_be_measured_is_null_and_breaks_nothing():
+    report = Report("x", machine={})
+    report.add("times", None, at_least(2), remark="not measured")
+    assert report.is_met
+    assert json.loads(report.as_json())["figures"] == {"times": None}
+    assert "not measured" in report.as_text()
