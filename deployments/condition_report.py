@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy import Engine
 
 from deployments.isolation import outlived
-from flows.common import standing
+from flows.common import part_measures, standing
 from flows.common.database import now, transaction
 from flows.common.models import PartKind
 
@@ -78,6 +78,7 @@ class ConditionReport(Generic[Condition]):
             "text": self.text,
             "since": self._since.isoformat(),
             **self.more(),
+            **part_measures.said(),
         }
         with transaction(self.engine) as session:
             standing.beat(

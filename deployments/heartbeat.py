@@ -11,9 +11,11 @@ from typing import Any, Final
 import httpx
 from sqlalchemy import Engine
 
+from blocks import outside_calls
+from blocks.outside_calls import CallOutcome, System
 from deployments.isolation import isolated, outlived
 from deployments.stack.environment import prefect_api_url
-from flows.common import standing
+from flows.common import part_measures, standing
 from flows.common.database import transaction
 from flows.common.models import PartKind
 from flows.common.settings import Settings
@@ -35,6 +37,8 @@ class Heartbeat:
     Attributes:
         wait_reasons: Gives what keeps the part from working on requests just now.
         details: Gives what else there is to say of a part of its kind.
+        runs: Gives how many runs it has in hand; None: it is no worker, or not ready yet.
+        slots: How many it may have.
     """
 
     settings: Settings
@@ -43,6 +47,8 @@ class Heartbeat:
     name: str
     wait_reasons: Callable[[], Sequence[WaitReason]] = tuple
     details: Callable[[], Mapping[str, Any]] = dict
+    runs: Callable[[], int | None] = lambda: None
+    slots: int | None = None
     _began: dict[tuple[str, str | None, str], float] = field(default_factory=dict, init=False)
     _due: float = field(default=0.0, init=False)
     _http: httpx.Client = field(default_factory=lambda: httpx.Client(**_CLIENT), init=False)
@@ -63,6 +69,7 @@ class Heartbeat:
         """Say it once, with whether Prefect answers; where it cannot be, the part goes on."""
         with outlived("the heartbeat is not written"):
             answers, details = self._prefect_answers(), self._details()
+            details = {**details, **part_measures.said(runs=self.runs(), slots=self.slots)}
             with transaction(self.engine) as session:
                 standing.beat(
                     session,
@@ -75,9 +82,13 @@ class Heartbeat:
 
     def _prefect_answers(self) -> bool:
         try:
-            return self._http.get(f"{prefect_api_url(self.settings)}/health").is_success
+            with outside_calls.counted(System.PREFECT) as call:
+                answer = self._http.get(f"{prefect_api_url(self.settings)}/health")
+                if not answer.is_success:
+                    call.outcome = CallOutcome.UNAVAILABLE
         except httpx.HTTPError:
             return False
+        return answer.is_success
 
     def _details(self) -> Mapping[str, Any]:
         with isolated("the details of the part cannot be said"):  # it is there all the same

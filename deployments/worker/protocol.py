@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
+
+from blocks.outside_calls import CallRow
 
 
 class Intent(StrEnum):
@@ -58,11 +61,15 @@ class Started:
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
-    """A run's process has ended, and nothing of its session is left."""
+    """A run's process has ended, and nothing of its session is left.
+
+    `calls`: what it asked of outside services.
+    """
 
     run: str
     reason: EndReason
     exit_code: int
+    calls: Sequence[CallRow] = ()
 
 
 _KINDS = {kind.__name__: kind for kind in (Start, Stop, Started, Ended)}
@@ -82,4 +89,5 @@ def decode(line: bytes) -> Message:
         fields["intent"] = Intent(fields["intent"])
     if kind is Ended:
         fields["reason"] = EndReason(fields["reason"])
+        fields["calls"] = [CallRow(*row) for row in fields["calls"]]
     return kind(**fields)

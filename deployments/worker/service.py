@@ -42,6 +42,7 @@ _NAME_SECONDS: Final = 1.0
 _LISTEN_SECONDS: Final = 1.0  # before the database is listened to anew
 _REGISTRATION_SECONDS: Final = 15.0  # a schedule whose deployment is gone starts nothing till then
 _WITHOUT_QUEUE_SECONDS: Final = 15.0  # a run whose queue was deleted waits till then
+_COUNT_SECONDS: Final = 5.0
 _EDITS_SECONDS: Final = 30.0  # an edit is used at once: this is how late it is shown
 
 _log = structlog.get_logger("worker")
@@ -100,6 +101,8 @@ class _Service:
             PartKind.WORKER,
             self.name,
             details=self._details,
+            runs=lambda: None if self.presence.hands is None else self.presence.hands(),
+            slots=settings.worker.limit,
         )
         self._registry: Registry | None = None
         self.presence = Presence(settings, self.engine, self.name)
@@ -209,8 +212,12 @@ class _Service:
         async def be_present() -> None:
             await asyncio.to_thread(self.presence.look)
 
+        async def count_requests() -> None:
+            await asyncio.to_thread(self.store.fold_counts)
+
         every = [
             (LOOK_SECONDS, be_present),
+            (_COUNT_SECONDS, count_requests),
             (configured.prefect_poll_seconds, poll),
             (configured.prefect_poll_seconds, worker.stopping.look_for_cancelling),
             (30.0, worker.sync_with_backend),
