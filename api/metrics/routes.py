@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 
 import structlog
 from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import PlainTextResponse
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
@@ -75,7 +76,12 @@ async def _scraper(request: Request) -> Caller:
     return await gatekeeper(request).scraper(request)
 
 
-@router.get("/metrics/", summary="Metrics for Prometheus", responses=reading())
+@router.get(
+    "/metrics/",
+    summary="Metrics for Prometheus",
+    response_class=PlainTextResponse,
+    responses=reading(),
+)
 async def metrics(request: Request, _caller: Annotated[Caller, Depends(_scraper)]) -> Response:
     """What this web process measures, and what the database knows of all parts.
 
