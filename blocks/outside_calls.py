@@ -15,8 +15,10 @@ from enum import StrEnum
 from itertools import product
 from typing import Any, Final, NamedTuple, Self
 
+from blocks import tracing
 from blocks.errors import EffectUnknown, NotFound, OutsideUnavailable, ProdOpsError
 from blocks.histogram import BOUNDS, Histogram
+from blocks.tracing import SpanKind
 
 
 class System(StrEnum):
@@ -159,7 +161,8 @@ def counted(system: System) -> Iterator[Call]:
     """Count the call that the block makes."""
     call, began = Call(), time.perf_counter()
     try:
-        yield call
+        with tracing.span(system, SpanKind.CLIENT):
+            yield call
     except Exception as error:
         call.outcome = outcome_of(error)
         raise

@@ -5,15 +5,22 @@ from __future__ import annotations
 import gc
 import resource
 import socket
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import uvicorn
+from fastapi import FastAPI
 
 from api.http.app import create_app
+from blocks import tracing
 from deployments.schema import await_schema
 from deployments.stack.ports import Port, check_free
 from flows.common.settings import Settings
 
+if TYPE_CHECKING:
+    from blocks.trace_export import Exporting
+
+# What is asked for again and again, and the stream, whose every event would pass one more layer.
+_UNTRACED: Final = "/messages/stream/,/metrics,/api/health,/static/"
 _GRACE_SECONDS: Final = 5
 _KEEP_SECONDS: Final = 75  # longer than clients and proxies keep a connection: they close it first
 
@@ -22,9 +29,11 @@ def run(settings: Settings) -> int:
     """Serve the API until SIGTERM; gives the process's exit code."""
     await_schema()
     _allow_many_clients()
+    app = create_app(settings)
+    _watch(app)
     server = uvicorn.Server(
         uvicorn.Config(
-            create_app(settings),
+            app,
             # Whom to trust for X-Remote-User is judged by the true peer.
             proxy_headers=False,
             access_log=False,
@@ -39,6 +48,16 @@ def run(settings: Settings) -> int:
         _leave_out_of_collections()
         server.run([listener])
     return 0 if server.started else 1
+
+
+def _watch(app: FastAPI) -> None:
+    """Have requests and their statements traced, where traces are wanted."""
+
+    def watching(exporting: Exporting) -> None:
+        exporting.watch_app(app, excluded=_UNTRACED)
+        exporting.watch_engines(app.state.engine, app.state.reserve.engine)
+
+    tracing.watch(watching)
 
 
 def listening_socket(host: str, port: int) -> socket.socket:

@@ -18,6 +18,7 @@ from deployments.worker.protocol import Intent, Start
 # Imported ahead, beside what every flow imports.
 # None of these opens a socket or starts a thread (measured).
 _PRELOADED: Final = (
+    "blocks.tracing",
     "deployments.logs",
     "prefect.client.orchestration",
     "prefect.deployments.steps.core",
@@ -39,6 +40,13 @@ _PRELOADED: Final = (
 )
 
 
+_FOR_TRACES: Final = (
+    "blocks.trace_export",
+    "opentelemetry.instrumentation.httpx",
+    "opentelemetry.instrumentation.sqlalchemy",
+)
+
+
 def preload() -> None:
     """Import what every run needs, and every flow."""
     from deployments import catalogue  # noqa: PLC0415 - after the guardian has cleaned up
@@ -48,7 +56,9 @@ def preload() -> None:
         importlib.import_module(name)
     for name in actions.all_actions():
         catalogue.flow_of(name)
-    importlib.import_module("flows.common.settings").settings()
+    if importlib.import_module("flows.common.settings").settings().traces.url is not None:
+        for name in _FOR_TRACES:
+            importlib.import_module(name)
 
 
 def run(order: Start) -> int:
@@ -63,7 +73,8 @@ def run(order: Start) -> int:
     from deployments import catalogue  # noqa: PLC0415
     from flows.common import claims  # noqa: PLC0415
 
-    _log_into_table(order)
+    _set_up_logs(order)
+    _trace()
     _listen_for_intents()
     _refuse_to_suspend()
     prefect_access.bound_retries()
@@ -85,10 +96,10 @@ def run(order: Start) -> int:
     return 0
 
 
-def _log_into_table(order: Start) -> None:
+def _set_up_logs(order: Start) -> None:
     """Have what the run logs written to the log table, by a thread that starts after the fork."""
     from deployments.log_table.rows import Source  # noqa: PLC0415 - imported by preload
-    from deployments.logs import log_into_table  # noqa: PLC0415
+    from deployments.logs import log_into_table, write_json  # noqa: PLC0415
     from flows.common.settings import settings  # noqa: PLC0415
 
     about = {
@@ -96,7 +107,20 @@ def _log_into_table(order: Start) -> None:
         "flow_run_id": str(order.flow_run["id"]),
         "action": order.entrypoint.rpartition(":")[2],
     }
-    log_into_table(settings(), Source(app_name="run", about=about))
+    source = Source(app_name="run", about=about)
+    if settings().log.format == "json":
+        write_json(source)
+    log_into_table(settings(), source)
+
+
+def _trace() -> None:
+    """Export the run's spans by a thread that starts after the fork, where traces are wanted."""
+    from blocks import tracing  # noqa: PLC0415 - imported by preload
+    from flows.common.settings import settings  # noqa: PLC0415
+
+    traces = settings().traces
+    tracing.start("prodops-run", url=traces.url, ratio=traces.ratio)
+    tracing.watch(lambda exporting: exporting.watch_httpx())
 
 
 def _listen_for_intents() -> None:
@@ -127,7 +151,10 @@ def _unobserved(*_: object, **__: object) -> nullcontext[None]:
 
 
 def _flush() -> None:
-    """Send the log records that wait, as the interpreter would at its own exit."""
+    """Send the log records and spans that wait, as the interpreter would at its own exit."""
+    from blocks import tracing  # noqa: PLC0415 - imported by preload
+
+    tracing.stop()
     atexit._run_exitfuncs()  # noqa: SLF001 - a forked child must not run its parent's stack down
     threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001
     logging.shutdown()

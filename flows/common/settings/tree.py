@@ -38,6 +38,7 @@ from flows.common.settings.storage import (
     XrootdSettings,
 )
 from flows.common.settings.testbed import AgentSettings, TestbedSettings, WorkflowsSettings
+from flows.common.settings.traces import LogSettings, TracesSettings
 
 
 class Settings(BaseModel):
@@ -58,7 +59,9 @@ class Settings(BaseModel):
     workflows: WorkflowsSettings
     agent: AgentSettings
     agents: AgentsSettings
+    log: LogSettings
     log_table: LogTableSettings
+    traces: TracesSettings
     testbed: TestbedSettings
     pcs: PcsSettings
     panda: PandaSettings
