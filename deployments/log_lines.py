@@ -1,6 +1,6 @@
 """Log lines as JSON: an object a line, with what the log table has of a record.
 
-`timestamp`, `level`, `part`, `instance`, `logger`, `message`, and where they are known `request_id`,
+`timestamp`, `level`, `part`, `instance`, `logger`, `message`; where they are known, `request_id`,
 `flow_run_id`, `action`, `task` and `trace_id`.
 """
 

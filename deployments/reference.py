@@ -30,6 +30,7 @@ from deployments.asyncapi import page as messages_page
 from deployments.block_documents import page as blocks_page
 from deployments.cli import app as command
 from deployments.markdown import flowing, page, table
+from deployments.monitoring import dashboard
 from deployments.stack.temporary import only_settings, temporary_settings
 from flows.common import actions
 from flows.common.callers import Caller
@@ -68,6 +69,7 @@ def pages() -> dict[str, str]:
         "docs/reference/blocks.md": blocks_page.text(),
         "docs/reference/metrics.md": metrics_page.text(),
         "deployments/prefect.yaml": catalogue.prefect_yaml(),
+        "deployments/monitoring/grafana-dashboard.json": dashboard.text(),
     }
 
 

@@ -125,6 +125,10 @@ STATE_SECONDS: Final = _database(
     "prodops_request_state_seconds", Kind.HISTOGRAM,
     "Seconds that requests were in a state which they have left.", "action", "state",
 )  # fmt: skip
+CANARY: Final = _database(
+    "prodops_canary_last_success_timestamp_seconds", Kind.GAUGE,
+    "When a request of run_canary was completed last, in Unix time; no value where none was.",
+)  # fmt: skip
 EVENTS: Final = _database("prodops_events_total", Kind.COUNTER, "Ids that were given to events.")
 STFS: Final = _database(
     "prodops_stfs_received_total", Kind.COUNTER,

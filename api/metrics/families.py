@@ -26,6 +26,7 @@ from flows.common import part_measures
 
 Value = tuple[Sequence[str], float | Histogram]
 """The values of a metric's labels, and its own."""
+_CANARY: Final = ("run_canary", "completed")
 _LONGEST: Final = 200
 _DECIDED: Final = ("sampled", "passed")
 
@@ -84,6 +85,14 @@ def of_database(found: Common) -> Iterator[Family]:
     )
     yield family(
         declared.STATE_SECONDS, [((each.action, each.state), each.times) for each in found.times]
+    )
+    yield family(
+        declared.CANARY,
+        [
+            ((), each.last_at.timestamp())
+            for each in found.entered
+            if (each.action, each.state) == _CANARY
+        ],
     )
     yield family(declared.EVENTS, [((), found.events)])
     yield family(declared.STFS, [((), found.stfs)])
