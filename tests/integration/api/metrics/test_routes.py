@@ -94,13 +94,17 @@ def test_parts_say_what_they_measure(api, engine):
 def test_days_of_credentials_are_told_and_no_path_is(api, engine):
     said = [
         {"kind": "token of PanDA", "not_after": "2020-01-01T00:00:00+00:00", "problem": None},
-        {"kind": "/etc/secret/canary.pem", "not_after": None, "problem": "/etc/secret/canary.pem"},
+        {
+            "kind": "/etc/secret/planted.pem",
+            "not_after": None,
+            "problem": "/etc/secret/planted.pem",
+        },
     ]
     beat(engine, PartKind.WORKER, credentials=said)
     scrape = Scrape(api)
     assert scrape.value("prodops_credential_days_left", credential="token of PanDA") < -365
     assert scrape.value("prodops_credential_usable", credential="token of PanDA") == 0
-    assert "canary" not in scrape.text
+    assert "planted" not in scrape.text
 
 
 def test_events_and_their_lag_are_counted(api, engine):

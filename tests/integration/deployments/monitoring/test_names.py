@@ -82,9 +82,7 @@ def test_every_query_reads_what_metrics_has(scrape):
 
 def recorded():
     """The labels of each recorded query."""
-    return {
-        each["record"]: promql.grouped(each["expr"]) for each in rules() if "record" in each
-    }
+    return {each["record"]: promql.grouped(each["expr"]) for each in rules() if "record" in each}
 
 
 def test_everything_that_is_declared_is_there(scrape):
