@@ -89,5 +89,5 @@ def decode(line: bytes) -> Message:
         fields["intent"] = Intent(fields["intent"])
     if kind is Ended:
         fields["reason"] = EndReason(fields["reason"])
-        fields["calls"] = [CallRow(*row) for row in fields["calls"]]
+        fields["calls"] = tuple(CallRow(*row) for row in fields["calls"])
     return kind(**fields)
