@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import ProgrammingError
 
 from deployments.heartbeat import Heartbeat
-from flows.common import standing
+from flows.common import part_measures, standing
 from flows.common.database import transaction
 from flows.common.database_errors import DatabaseUnavailable
 from flows.common.models import OpsPart, PartKind
@@ -133,9 +133,12 @@ def test_a_worker_that_cannot_say_what_keeps_it_is_heard_all_the_same(
     assert read(database).workers == ((),)
 
 
-def details(database: Database) -> object:
+def details(database: Database) -> dict[str, object]:
+    """What the part said, beside what each one measures."""
     with transaction(database.web_engine) as session:
-        return session.scalar(select(OpsPart.details))
+        said = session.scalar(select(OpsPart.details)) or {}
+    assert part_measures.read(said).calls[0].system == "prefect"
+    return {name: value for name, value in said.items() if name != part_measures.KEY}
 
 
 def test_what_else_a_part_says_is_read_by_the_web_tier(
