@@ -26,6 +26,10 @@ class OutsideUnavailable(ProdOpsError):
     """A service outside prodops (database, Prefect, broker) did not answer."""
 
 
+class EffectUnknown(ProdOpsError):
+    """What was asked of a service may have been done: it did not say so."""
+
+
 class NotFound(ProdOpsError):
     """There is nothing of that name or key."""
 

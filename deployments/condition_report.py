@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 from deployments import version
 from deployments.isolation import outlived
 from deployments.service_manager.notification import service_manager
-from flows.common import standing
+from flows.common import part_measures, standing
 from flows.common.database import now, transaction
 from flows.common.models import PartKind
 
@@ -83,6 +83,7 @@ class ConditionReport(Generic[Condition]):
             "since": self._since.isoformat(),
             version.KEY: version.own().row(),
             **self.more(),
+            **part_measures.said(),
         }
         with transaction(self.engine) as session:
             standing.beat(

@@ -11,10 +11,12 @@ from typing import Any, Final
 import httpx
 from sqlalchemy import Engine
 
+from blocks import outside_calls
+from blocks.outside_calls import CallOutcome, System
 from deployments import version
 from deployments.isolation import isolated, outlived
 from deployments.stack.environment import prefect_api_url
-from flows.common import standing
+from flows.common import part_measures, standing
 from flows.common.database import transaction
 from flows.common.models import PartKind
 from flows.common.settings import Settings
@@ -36,6 +38,8 @@ class Heartbeat:
     Attributes:
         wait_reasons: Gives what keeps the part from working on requests just now.
         details: Gives what else there is to say of a part of its kind.
+        runs: Gives how many runs it has in hand; None: it is no worker, or not ready yet.
+        slots: How many it may have.
         prefect_answers: Whether Prefect did, when it was last asked.
     """
 
@@ -45,6 +49,8 @@ class Heartbeat:
     name: str
     wait_reasons: Callable[[], Sequence[WaitReason]] = tuple
     details: Callable[[], Mapping[str, Any]] = dict
+    runs: Callable[[], int | None] = lambda: None
+    slots: int | None = None
     prefect_answers: bool = field(default=True, init=False)
     _began: dict[tuple[str, str | None, str], float] = field(default_factory=dict, init=False)
     _due: float = field(default=0.0, init=False)
@@ -66,6 +72,7 @@ class Heartbeat:
         """Say it once, with whether Prefect answers; where it cannot be, the part goes on."""
         with outlived("the heartbeat is not written"):
             self.prefect_answers, details = self._ask_prefect(), self._details()
+            details = {**details, **part_measures.said(runs=self.runs(), slots=self.slots)}
             with transaction(self.engine) as session:
                 standing.beat(
                     session,
@@ -78,9 +85,13 @@ class Heartbeat:
 
     def _ask_prefect(self) -> bool:
         try:
-            return self._http.get(f"{prefect_api_url(self.settings)}/health").is_success
+            with outside_calls.counted(System.PREFECT) as call:
+                answer = self._http.get(f"{prefect_api_url(self.settings)}/health")
+                if not answer.is_success:
+                    call.outcome = CallOutcome.UNAVAILABLE
         except httpx.HTTPError:
             return False
+        return answer.is_success
 
     def _details(self) -> Mapping[str, Any]:
         own = {version.KEY: version.own().row()}

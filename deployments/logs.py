@@ -17,11 +17,20 @@ import structlog
 from sqlalchemy import Engine
 from structlog.typing import Processor
 
+from deployments.log_lines import JsonEvents, JsonRecords
 from deployments.log_table.rows import Source, place_adder
 from deployments.log_table.writer import DatabaseStore, TableHandler, TableProcessor, Writer
 from flows.common.settings import Settings
 
 _FLUSH_SECONDS: Final = 3.0
+
+
+class _Lines:
+    """How structlog's events are written in this process."""
+
+    renderer: Processor = structlog.processors.LogfmtRenderer(
+        key_order=["timestamp", "level", "event"]
+    )
 
 
 def configure_logging(settings: Settings | None = None, part: str = "") -> None:
@@ -40,8 +49,23 @@ def configure_logging(settings: Settings | None = None, part: str = "") -> None:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     if settings is None:
         _configure_structlog()
-    else:
-        log_into_table(settings, Source(app_name=part))
+        return
+    source = Source(app_name=part)
+    if settings.log.format == "json":
+        write_json(source)
+    log_into_table(settings, source)
+
+
+def write_json(source: Source) -> None:
+    """Have this process write each log line as a JSON object; its structlog is configured after.
+
+    Prefect's handlers that send records to its API keep their form.
+    """
+    _Lines.renderer = JsonEvents(source)
+    for name in ("", "prefect", "prefect.flow_runs", "prefect.task_runs"):
+        for handler in logging.getLogger(name).handlers:
+            if isinstance(handler, logging.StreamHandler):
+                handler.setFormatter(JsonRecords(source))
 
 
 def log_into_table(settings: Settings, source: Source, engine: Engine | None = None) -> None:
@@ -94,7 +118,7 @@ def _configure_structlog(into_table: TableProcessor | None = None) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             *to_table,
-            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
+            _Lines.renderer,
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stdout),
         cache_logger_on_first_use=True,

@@ -24,12 +24,13 @@ from starlette.requests import HTTPConnection
 
 from api.http.app import create_app
 from api.http.errors import Rejection
-from deployments import catalogue, tools_page
+from deployments import catalogue, metrics_page, tools_page
 from deployments.asyncapi import document
 from deployments.asyncapi import page as messages_page
 from deployments.block_documents import page as blocks_page
 from deployments.cli import app as command
 from deployments.markdown import flowing, page, table
+from deployments.monitoring import dashboard
 from deployments.stack.temporary import only_settings, temporary_settings
 from flows.common import actions
 from flows.common.callers import Caller
@@ -42,6 +43,7 @@ _METHODS: Final = ("get", "post", "put", "patch", "delete", "options")
 _AUTH: Final = {
     "": "anybody",
     "reader": "anybody; where reads are closed: scope `read`",
+    "scraper": "anybody; where reads are closed: scope `read`",
     "caller": "whoever is known",
     "listener": "whoever is known, and visitors where reads are open",
     "writer": "scope `{scope}`",
@@ -67,7 +69,9 @@ def pages() -> dict[str, str]:
         "docs/reference/mcp.md": tools_page.text(),
         "docs/reference/blocks.md": blocks_page.text(),
         "docs/reference/retention.md": _retention_page(),
+        "docs/reference/metrics.md": metrics_page.text(),
         "deployments/prefect.yaml": catalogue.prefect_yaml(),
+        "deployments/monitoring/grafana-dashboard.json": dashboard.text(),
     }
 
 

@@ -19,6 +19,7 @@ if [ "${1:-test}" != demo ]; then
 fi
 if [ "${1:-test}" = slow ]; then
   command -v mmdebstrap >/dev/null || needed+=(mmdebstrap)
+  command -v promtool >/dev/null || needed+=(prometheus)  # for promtool: the server is not started
 fi
 
 if [ ${#needed[@]} -eq 0 ]; then

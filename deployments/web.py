@@ -5,11 +5,13 @@ from __future__ import annotations
 import gc
 import resource
 import socket
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import uvicorn
+from fastapi import FastAPI
 
 from api.http.app import create_app
+from blocks import tracing
 from deployments.schema import await_schema
 from deployments.service_manager.server import AskingServer
 from deployments.stack.environment import api_url
@@ -17,6 +19,11 @@ from deployments.stack.ports import Port, check_free
 from flows.common import version
 from flows.common.settings import Settings
 
+if TYPE_CHECKING:
+    from blocks.trace_export import Exporting
+
+# What is asked for again and again, and the stream, whose every event would pass one more layer.
+_UNTRACED: Final = "/messages/stream/,/metrics,/api/health,/static/"
 _GRACE_SECONDS: Final = 5
 _KEEP_SECONDS: Final = 75  # longer than clients and proxies keep a connection: they close it first
 
@@ -26,9 +33,11 @@ def run(settings: Settings) -> int:
     await_schema()
     version.present()  # of the code that was loaded, whatever is checked out later
     _allow_many_clients()
+    app = create_app(settings)
+    _watch(app)
     server = AskingServer(
         uvicorn.Config(
-            create_app(settings),
+            app,
             # Whom to trust for X-Remote-User is judged by the true peer.
             proxy_headers=False,
             access_log=False,
@@ -45,6 +54,16 @@ def run(settings: Settings) -> int:
         _leave_out_of_collections()
         server.run([listener])
     return 0 if server.started else 1
+
+
+def _watch(app: FastAPI) -> None:
+    """Have requests and their statements traced, where traces are wanted."""
+
+    def watching(exporting: Exporting) -> None:
+        exporting.watch_app(app, excluded=_UNTRACED)
+        exporting.watch_engines(app.state.engine, app.state.reserve.engine)
+
+    tracing.watch(watching)
 
 
 def listening_socket(host: str, port: int) -> socket.socket:

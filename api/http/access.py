@@ -7,6 +7,7 @@ of another site cannot send, and which a proxy that drops all other headers lets
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import math
 import secrets
@@ -27,6 +28,7 @@ from blocks.errors import OutsideUnavailable
 from flows.common import access
 from flows.common.callers import NOBODY, VISITOR, Caller, Means, Proof, Scope
 from flows.common.database import transaction
+from flows.common.database_errors import DatabaseUnavailable
 from flows.common.settings import ApiSettings, BadSetting
 
 SESSION_COOKIE: Final = "prodops_session"
@@ -44,6 +46,7 @@ _SCHEMES: Final = frozenset({"token", "bearer"})
 _CACHE_SECONDS: Final = 5.0
 _MOST_KNOWN: Final = 10_000  # then all are asked for again: a flood of wrong keys
 _LONGEST_NAME: Final = 150
+_SCRAPER_SECONDS: Final = 2.0
 
 
 class Gatekeeper:
@@ -86,6 +89,27 @@ class Gatekeeper:
             raise Rejection(403, {"detail": NOT_PROVIDED})
         caller.require(Scope.READ, "Reading")
         return caller
+
+    async def scraper(self, connection: HTTPConnection) -> Caller:
+        """Who scrapes metrics, as :meth:`reader`; while the database is away, who was known is.
+
+        Raises:
+            Rejection, ScopeMissing: As :meth:`reader`.
+            DatabaseUnavailable: Nobody knows the token, which was not shown before.
+        """
+        if self._settings.has_open_reads:
+            return NOBODY
+        looking = asyncio.ensure_future(self.reader(connection))
+        await asyncio.wait([looking], timeout=_SCRAPER_SECONDS)
+        if looking.done() and not isinstance(looking.exception(), OutsideUnavailable):
+            return looking.result()
+        looking.cancel()
+        key = _key_of(connection)
+        known = self._known.get(_digest(Proof(means=Means.TOKEN, value=key or "")))
+        if known is None or known[1] is None:
+            raise DatabaseUnavailable("the database does not say now whose the token is")
+        known[1].require(Scope.READ, "Reading")
+        return known[1]
 
     async def writer(self, connection: HTTPConnection, scope: Scope, *, nobody: int) -> Caller:
         """Who writes.

@@ -14,6 +14,7 @@ from api.http.access import Gatekeeper, read_cookie_key
 from api.http.background import running
 from api.http.bodies import BodyLimit
 from api.http.hosts import HostCheck
+from api.http.measures import HttpMeasures, Measured
 from api.http.methods import Methods, SlashTolerant
 from api.http.sessions import Reserve
 from api.http.stream import Feed
@@ -51,6 +52,7 @@ def routed(prefix: str) -> FastAPI:
     for module in (*folders.modules("routes"), *folders.modules("pages")):
         if hasattr(module, "router"):
             app.include_router(module.router, prefix=prefix)
+    app.add_middleware(Measured)
     app.add_middleware(BodyLimit)
     app.add_middleware(Methods)
     app.add_middleware(SlashTolerant)
@@ -71,6 +73,7 @@ def equip(app: FastAPI, settings: Settings) -> None:
         app.state.reserve, settings.api, read_cookie_key(settings.api.cookie_key_file)
     )
     app.state.feed = Feed(settings.stream)
+    app.state.http_measures = HttpMeasures()
 
 
 @asynccontextmanager

@@ -16,7 +16,7 @@ from flows.common.notifications import listen_dsn
 READ_LIMIT: Final = 2000
 
 _SELECT: Final = """
-    SELECT id, msg_type, namespace, run_id, processed_by, subject, payload::text
+    SELECT id, msg_type, namespace, run_id, processed_by, subject, payload::text, at
     FROM event WHERE id > %(after)s AND id <= %(until)s ORDER BY id LIMIT %(limit)s
 """
 

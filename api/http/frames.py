@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, Field
@@ -97,6 +98,7 @@ class Frame:
     processed_by: str | None
     subject: str | None
     data: bytes
+    at: datetime
 
 
 def encode(event: str, data: str, event_id: int | None = None) -> bytes:
@@ -117,9 +119,9 @@ def heartbeat() -> bytes:
 
 def frame_of(row: Any) -> Frame:
     """The frame of a row of the event table."""
-    event_id, msg_type, namespace, run_id, processed_by, subject, payload = row
+    event_id, msg_type, namespace, run_id, processed_by, subject, payload, at = row
     data = encode(msg_type, payload, event_id)
-    return Frame(event_id, msg_type, namespace, run_id, processed_by, subject, data)
+    return Frame(event_id, msg_type, namespace, run_id, processed_by, subject, data, at)
 
 
 def join(wanted: Wanted, frames: Iterable[Frame]) -> bytes:

@@ -41,6 +41,7 @@ class Client:
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     pending: list[bytes] = field(default_factory=list)
     pending_bytes: int = 0
+    pending_since: float = 0.0  # of the oldest that is pending
     is_cut_off: bool = False
     heartbeat_at: float = field(default_factory=time.monotonic)
     ready: asyncio.Event = field(default_factory=asyncio.Event)
@@ -54,8 +55,15 @@ class Client:
         if self.pending and self.pending_bytes > self.limit_bytes:
             self.cut_off()
             return
+        if not self.pending:
+            self.pending_since = time.monotonic()
         self.pending.append(chunk)
         self.ready.set()
+
+    @property
+    def lag_seconds(self) -> float:
+        """For how long the oldest has waited that the client was not sent."""
+        return time.monotonic() - self.pending_since if self.pending else 0.0
 
     def cut_off(self) -> None:
         """End the client's stream; what waits is dropped, its last id brings it back."""

@@ -28,8 +28,10 @@ from api.http.frames import (
     position_unknown,
 )
 from api.http.listeners import READ_BYTES, Client, Recent, Start
+from blocks.histogram import Histogram
 from flows.common import events
 from flows.common.callers import Proof
+from flows.common.database import now
 from flows.common.database_errors import DatabaseUnavailable, translated
 from flows.common.settings import StreamSettings
 
@@ -57,6 +59,8 @@ class Feed:
         self._moved = asyncio.Event()
         self._answered_at: float | None = None  # None: the feed has not begun
         self.last_id = 0
+        self.event_lags = Histogram()
+        self.cut_off = 0
 
     @property
     def clients(self) -> list[Client]:
@@ -160,6 +164,7 @@ class Feed:
         return self._is_ready.is_set()
 
     def _forget(self, client: Client) -> None:
+        self.cut_off += client.is_cut_off
         group = self._groups.get(client.wanted, set())
         group.discard(client)
         if not group:
@@ -257,6 +262,7 @@ class Feed:
             self._answered_at = time.monotonic()
             self._recent.extend(frames)
             self.last_id = frames[-1].id
+            self._note_lags(frames)
             self._moved.set()
             for wanted, group in self._groups.items():
                 if chunk := join(wanted, frames):
@@ -265,6 +271,12 @@ class Feed:
             if len(frames) < event_table.READ_LIMIT and _size_of(frames) <= READ_BYTES:
                 break
         return is_any
+
+    def _note_lags(self, frames: Sequence[Frame]) -> None:
+        """Count how old the events are that were just read, by the clocks of who announced them."""
+        moment = now()
+        for frame in frames:
+            self.event_lags.observe(max(0.0, (moment - frame.at).total_seconds()))
 
 
 def _size_of(frames: Iterable[Frame]) -> int:

@@ -18,9 +18,11 @@ from typing import Any, Final, Protocol, Self
 import stomp
 from stomp.exception import StompException
 
+from blocks import outside_calls
 from blocks.message_broker.access import BrokerAccess
 from blocks.message_broker.errors import BrokerRefused, BrokerUnavailable
 from blocks.message_broker.frames import PREFIXES, Delivery, Outgoing, Subscription
+from blocks.outside_calls import System
 
 _SILENCE: Final = 2.5  # a broker that says nothing for so many heartbeats is away
 _NEVER: Final = 1_000_000.0
@@ -80,6 +82,10 @@ class BrokerConnection:
             BrokerUnavailable: It does not answer.
             BadLogin: The login file cannot be used.
         """
+        with outside_calls.counted(System.BROKER):
+            self._open()
+
+    def _open(self) -> None:
         login = self._access.login()
         self._set_tls()
         self._stomp.set_listener("callbacks", self._callbacks)
@@ -151,6 +157,7 @@ class BrokerConnection:
         Raises:
             BrokerUnavailable: The connection broke; the message may have been sent.
         """
+        outside_calls.count_message("sent")
         with self._translated("broke"):
             headers = dict(message.headers)
             self._stomp.send(_explicit(message.destination), message.body, headers=headers)
@@ -161,11 +168,15 @@ class BrokerConnection:
         Raises:
             BrokerUnavailable: The connection broke; some of them may have been sent.
         """
-        if not messages:
-            return
+        if messages:
+            with outside_calls.counted(System.BROKER):
+                self._send_all(messages)
+
+    def _send_all(self, messages: Sequence[Outgoing]) -> None:
         for message in messages[:-1]:
             self.send(message)
         last = messages[-1]
+        outside_calls.count_message("sent")
         # A connection's frames are handled in order, so the last one's receipt stands for all.
         with self._confirmed(f"send to {last.destination}") as receipt, self._translated("broke"):
             headers = dict(last.headers) | {"receipt": receipt}
@@ -257,6 +268,7 @@ class _Callbacks(stomp.ConnectionListener):  # type: ignore[misc]
         self.heard_at = time.monotonic()
 
     def on_message(self, frame: Any) -> None:
+        outside_calls.count_message("received")
         self.heard_at = time.monotonic()
         headers = frame.headers
         destination = self.destinations.get(headers.get("subscription", ""), "")

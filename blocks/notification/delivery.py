@@ -22,6 +22,7 @@ from blocks.notification.errors import (
     RecipientsRefused,
     RelayUnavailable,
 )
+from blocks.outside_calls import System, counted
 from blocks.tls import without_strict_form
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def deliver(
         MailRefused: It will not take the mail; a `RecipientsRefused` likewise.
         DeliveryUnknown: It got the content, and did not say what became of it.
     """
-    with _connected(relay) as (smtp, was_too_late):
+    with counted(System.MAIL), _connected(relay) as (smtp, was_too_late):
         with _before_handing_over(relay, was_too_late):
             refused = _agree(smtp, relay, password)
         handing_over()
@@ -69,6 +70,7 @@ def greet(relay: MailRelay, *, password: str) -> None:
         RelayUnavailable, MailRefused: As :func:`deliver`.
     """
     with (
+        counted(System.MAIL),
         _connected(relay) as (smtp, was_too_late),
         _before_handing_over(relay, was_too_late),
     ):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from blocks.errors import OutsideUnavailable, ProdOpsError
+from blocks.errors import EffectUnknown, OutsideUnavailable, ProdOpsError
 
 
 class RelayUnavailable(OutsideUnavailable):
@@ -21,7 +21,7 @@ class RecipientsRefused(MailRefused):
     """The relay takes nothing for these recipients; it may for others."""
 
 
-class DeliveryUnknown(ProdOpsError):
+class DeliveryUnknown(EffectUnknown):
     """The mail was handed over, and the relay's answer did not come: it may be on its way."""
 
 

@@ -19,6 +19,7 @@ from blocks.notification_channel.errors import (
     RecipientPutOff,
     RecipientRefused,
 )
+from blocks.outside_calls import System, counted
 
 _ERRORS: Final = {
     "recipient_refused": RecipientRefused,
@@ -75,6 +76,11 @@ def deliver(order: Order, *, directory: Path, environment: Mapping[str, str]) ->
     if order.kind == _FILE:
         _append(order, directory)
         return
+    with counted(System.CHANNEL):
+        _deliver(order, environment)
+
+
+def _deliver(order: Order, environment: Mapping[str, str]) -> None:
     said, is_late = _hand_over(order, environment)
     outcome = next((each["outcome"] for each in said if "outcome" in each), None)
     if outcome == "sent":

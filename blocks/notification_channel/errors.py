@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from blocks.errors import OutsideUnavailable, ProdOpsError
+from blocks.errors import EffectUnknown, OutsideUnavailable, ProdOpsError
 
 
 class ChannelUnavailable(OutsideUnavailable):
@@ -21,7 +21,7 @@ class RecipientRefused(ChannelRefused):
     """The other side takes nothing for this recipient; the channel is well."""
 
 
-class ChannelUnknown(ProdOpsError):
+class ChannelUnknown(EffectUnknown):
     """The message was handed over, and nobody knows whether it was taken."""
 
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from blocks.closing import Closing
+from blocks.outside_calls import CallOutcome, System, counted
 from blocks.panda_server.answers import Answer, read_answer
 from blocks.panda_server.errors import PandaRefused, PandaUnavailable
 from blocks.panda_server.jobs import PandaJob
@@ -192,12 +193,17 @@ class PandaServer(Closing):
 
     def _ask(self, method: str, path: str, headers: Mapping[str, str], **parts: Any) -> Answer:
         url = f"{self.origin}/api/v1/{path}"
-        try:
-            response = self._client.request(method, url, headers=headers, **parts)
-        except httpx.RequestError as error:
-            reason = str(error) or type(error).__name__
-            raise PandaUnavailable(f"no answer from {self.origin}: {reason}") from error
-        return read_answer(response)
+        with counted(System.PANDA) as call:
+            try:
+                response = self._client.request(method, url, headers=headers, **parts)
+            except httpx.RequestError as error:
+                reason = str(error) or type(error).__name__
+                raise PandaUnavailable(f"no answer from {self.origin}: {reason}") from error
+            answer = read_answer(response)
+            if not answer.success:
+                is_absent = answer.message == _NOT_FOUND
+                call.outcome = CallOutcome.NOT_FOUND if is_absent else CallOutcome.REFUSED
+        return answer
 
 
 def origin_of(url: str) -> str:

@@ -15,6 +15,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from blocks.outside_calls import System, counted
 from blocks.panda_server.client import origin_of
 from blocks.panda_server.errors import PandaUnavailable, TokenRefused
 from blocks.panda_server.identity import Identity
@@ -130,7 +131,10 @@ class Issuer:
     def _exchange(self, method: str, url: str, **parts: Any) -> httpx.Response:
         context = trust(self._ca, url, and_system=True)
         try:
-            with httpx.Client(verify=context, timeout=self._timeout_seconds) as client:
+            with (
+                counted(System.PANDA_ISSUER),
+                httpx.Client(verify=context, timeout=self._timeout_seconds) as client,
+            ):
                 return client.request(method, url, headers={"Accept": "application/json"}, **parts)
         except (httpx.RequestError, httpx.InvalidURL) as error:
             reason = str(error) or type(error).__name__

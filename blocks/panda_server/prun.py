@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from blocks.outside_calls import CallOutcome, System, counted
 from blocks.panda_server.bounded_output import BoundedOutput
 from blocks.panda_server.errors import PrunMissing, UnsafePath
 from blocks.panda_server.process_group import ProcessGroup
@@ -63,6 +64,31 @@ def run_prun(
         PrunMissing: `program` cannot be started.
         UnsafePath: `cwd` is no directory, or prun would hand its name to a shell.
     """
+    with counted(System.PRUN) as call:
+        outcome = _run(
+            arguments,
+            program=program,
+            cwd=cwd,
+            environment=environment,
+            timeout_seconds=timeout_seconds,
+            started=started,
+        )
+        if outcome.is_timed_out:
+            call.outcome = CallOutcome.TIMEOUT
+        elif outcome.returncode != 0:
+            call.outcome = CallOutcome.REFUSED
+    return outcome
+
+
+def _run(
+    arguments: Sequence[str],
+    *,
+    program: Path,
+    cwd: Path,
+    environment: Mapping[str, str],
+    timeout_seconds: float,
+    started: Callable[[int], None] | None,
+) -> PrunOutcome:
     require_plain(cwd)
     begun = time.monotonic()
     child = _start([os.fspath(program), *arguments], cwd, environment)

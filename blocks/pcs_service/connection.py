@@ -8,6 +8,7 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from blocks.closing import Closing
+from blocks.outside_calls import System, counted
 from blocks.pcs_service.errors import PcsRefused, PcsUnavailable, check_answer
 from blocks.tls import without_strict_form
 
@@ -76,12 +77,13 @@ class PcsConnection(Closing):
         """
         headers = {"X-Remote-User": _sendable(user)} if user else {}
         url = f"{self.url}/{resource}/{route}"
-        try:
-            response = self._client.request(method, url, headers=headers, **parts)
-        except (httpx.RequestError, httpx.InvalidURL) as error:
-            reason = str(error) or type(error).__name__
-            raise PcsUnavailable(f"no answer from {self.url}: {reason}") from error
-        check_answer(response)
+        with counted(System.PCS):
+            try:
+                response = self._client.request(method, url, headers=headers, **parts)
+            except (httpx.RequestError, httpx.InvalidURL) as error:
+                reason = str(error) or type(error).__name__
+                raise PcsUnavailable(f"no answer from {self.url}: {reason}") from error
+            check_answer(response)
         return response
 
     def json(self, method: str, route: str, **parts: Any) -> Any:

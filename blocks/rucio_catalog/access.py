@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from blocks.outside_calls import System
 from blocks.rucio_catalog.errors import RucioUnauthorized
 
 AuthType = Literal["x509_proxy", "userpass", "token"]
@@ -27,6 +28,7 @@ class RucioAccess:
         ca_file: CA certificates, a file or a directory as ``openssl rehash`` leaves it; None:
             certifi's.
         timeout_seconds: how long one request may take, its whole answer included.
+        system: as what its calls are counted.
     """
 
     url: str
@@ -39,6 +41,7 @@ class RucioAccess:
     token_file: Path | None = None
     ca_file: Path | None = None
     timeout_seconds: float = 60.0
+    system: System = System.RUCIO
 
     @property
     def origin(self) -> str:

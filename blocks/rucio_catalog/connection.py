@@ -11,6 +11,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util.ssl_ import create_urllib3_context
 
+from blocks.outside_calls import counted
 from blocks.rucio_catalog.access import RucioAccess
 from blocks.rucio_catalog.answers import BROKEN, RucioAnswer
 from blocks.rucio_catalog.certificates import failure_of
@@ -44,12 +45,18 @@ class RucioConnection:
             RucioUnauthorized, RucioUnavailable, RucioRefused: as the answer's status says.
             ProxyUnusable: a token is needed, and the proxy is no good.
         """
+        with counted(self._access.system):
+            return self._exchange(method, url, headers or {}, **parts)
+
+    def _exchange(
+        self, method: str, url: str, headers: Mapping[str, str], **parts: Any
+    ) -> RucioAnswer:
         token = self._tokens.current(self._grant)
-        answer = self._ask(method, url, {**(headers or {}), TOKEN_HEADER: token}, **parts)
+        answer = self._ask(method, url, {**headers, TOKEN_HEADER: token}, **parts)
         if answer.status_code == _UNAUTHORIZED:
             answer.close()
             token = self._tokens.renew(token, self._grant)
-            answer = self._ask(method, url, {**(headers or {}), TOKEN_HEADER: token}, **parts)
+            answer = self._ask(method, url, {**headers, TOKEN_HEADER: token}, **parts)
         answer.require_success()
         return answer
 
@@ -59,8 +66,9 @@ class RucioConnection:
         Raises:
             RucioUnavailable, RucioRefused: as the answer's status says, or it is none of Rucio's.
         """
-        answer = self._ask("GET", f"{self.origin}/ping", {})
-        answer.require_success()
+        with counted(self._access.system):
+            answer = self._ask("GET", f"{self.origin}/ping", {})
+            answer.require_success()
         for row in answer.rows():
             return str(row.get("version")) if isinstance(row, dict) else str(row)
         raise RucioUnavailable(f"{self.origin}/ping gave nothing")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from blocks.closing import Closing
+from blocks.outside_calls import System, counted
 from blocks.xrootd_storage.access import XrootdAccess, XrootdLimits
 from blocks.xrootd_storage.errors import DoorStalled, DoorUnavailable
 from blocks.xrootd_storage.failures import error_of
@@ -61,6 +62,10 @@ class Copier(Closing):
             DoorStalled: It was silent for too long, or takes too long.
             StorageError: As it says, see :func:`error_of`.
         """
+        with counted(System.XROOTD):
+            yield from self._messages()
+
+    def _messages(self) -> Iterator[Mapping[str, Any]]:
         for line in self._lines():
             try:
                 message = json.loads(line)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from sqlalchemy import Engine
 
+from blocks import tracing
 from blocks.message_broker.connection import BrokerConnection
 from blocks.message_broker.frames import Outgoing
 from deployments.bridge.taking import INSTANCE_HEADER
@@ -65,6 +66,8 @@ class Publisher:
         for name in ("namespace", "run_id"):
             if body.get(name) is not None:
                 headers[name] = str(body[name])
+        with tracing.producing(f"send {self.topic}", body.get("trace_id")) as traced:
+            headers |= traced
         return Outgoing(destination=self.topic, body=json.dumps(body), headers=headers)
 
 

@@ -11,7 +11,9 @@ import structlog
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from blocks import tracing
 from blocks.message_broker.frames import Delivery
+from blocks.tracing import SpanKind
 from deployments.bridge.reading import Read, Unusable, read
 from deployments.isolation import is_outage
 from flows.common import events
@@ -119,7 +121,7 @@ class Taker:
     def _again(self, session: Session, delivery: Delivery, at: datetime) -> Sequence[NewEvent]:
         found = self._read(delivery)
         if (command := self.queues.get(delivery.destination)) is not None:
-            return command(session, found)
+            return _obeyed(command, session, found)
         if found.problem:
             raise Unusable(found.problem)
         return self._relayed(session, [found], at)
@@ -137,7 +139,7 @@ class Taker:
                 if (command := self.queues.get(delivery.destination)) is None:
                     messages.append(found)
                 else:
-                    announced += command(session, found)
+                    announced += _obeyed(command, session, found)
             except Unusable as reason:
                 aside.append(_set_aside(delivery, str(reason), self.configured))
         aside += [
@@ -180,6 +182,14 @@ class Taker:
 
 def _digest(delivery: Delivery) -> bytes:
     return repository.digest_of(delivery.destination, delivery.message_id, delivery.body)
+
+
+def _obeyed(command: Command, session: Session, found: Read) -> Sequence[NewEvent]:
+    """Do what a message of a queue asks for, in its trace where it names one."""
+    asked = found.delivery.headers.get("traceparent")
+    name = f"receive {found.delivery.destination}"
+    with tracing.span(name, SpanKind.CONSUMER, parent=asked):
+        return command(session, found)
 
 
 def _relay(message: Read, at: datetime) -> NewEvent:

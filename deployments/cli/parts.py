@@ -101,10 +101,17 @@ def _run(name: str, part: Callable[[Settings], int]) -> NoReturn:
         name: The part's name in the log table.
         part: Runs it; gives the process's exit code.
     """
+    from blocks import tracing  # noqa: PLC0415
     from deployments.logs import configure_logging  # noqa: PLC0415
     from deployments.service_manager.notification import service_manager  # noqa: PLC0415
 
     configured = settings()
     configure_logging(configured, name)
     service_manager()  # nothing that the part starts shall speak for it
-    raise typer.Exit(part(configured))
+    traces = configured.traces
+    tracing.start(f"prodops-{name}", url=traces.url, ratio=traces.ratio)
+    try:
+        code = part(configured)
+    finally:
+        tracing.stop()
+    raise typer.Exit(code)

@@ -1,7 +1,7 @@
 """Rows of the log table, made of the records of `logging` and of structlog's events.
 
 The columns: fast-monitoring contract section 3.5. What a record is about is in `extra_data`, as
-text under the names `request_id`, `flow_run_id` and `action`, where it is about one.
+text under the names `request_id`, `flow_run_id`, `action` and `trace_id`, where it is about one.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any, Final
 import structlog
 from structlog.processors import CallsiteParameter
 
+from blocks import tracing
 from flows.common.credential_paths import credential_paths
 from flows.common.text import kept
 
@@ -104,8 +105,13 @@ def _row(source: Source, message: str, values: Mapping[str, Any]) -> dict[str, A
         "message": kept(credential_paths.without(message)[:LONGEST]),
         "process": os.getpid(),
         "thread": threading.get_ident(),
-        "extra_data": {**source.about, **_about(values)} or None,
+        "extra_data": {**source.about, **_traced(), **_about(values)} or None,
     }
+
+
+def _traced() -> dict[str, str]:
+    trace = tracing.trace_id()
+    return {} if trace is None else {"trace_id": trace}
 
 
 def _about(values: Mapping[str, Any]) -> dict[str, str]:

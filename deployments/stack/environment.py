@@ -39,8 +39,8 @@ FIXED = {
 }
 _GROUPS = {
     Zone.WEB: {
-        "stack", "api", "stream", "mcp", "fastmon", "agents", "log_table", "notifications", "pcs",
-        "payload_logs", "provenance",
+        "stack", "api", "stream", "mcp", "fastmon", "agents", "log", "log_table", "notifications",
+        "pcs", "payload_logs", "provenance", "traces",
     },
     Zone.SERVER: {"stack", "database", "prefect", "sandbox"},
 }  # fmt: skip

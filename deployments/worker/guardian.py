@@ -9,6 +9,7 @@ them.
 from __future__ import annotations
 
 import gc
+import mmap
 import os
 import selectors
 import signal
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Final
 
+from blocks import outside_calls
 from deployments import parent_death
 from deployments.worker import session
 from deployments.worker.protocol import (
@@ -50,6 +52,7 @@ class _Run:
     pid: int
     grace_seconds: float
     stop_at: float
+    counted: mmap.mmap
     kill_at: float | None = None
     reason: EndReason = EndReason.EXITED
     status: int | None = None
@@ -107,18 +110,20 @@ class Guardian:
 
     def _start(self, order: Start) -> None:
         guardian = os.getpid()
+        counted = mmap.mmap(-1, outside_calls.SIZE_BYTES)  # both write it: the run's, and ours
         pid = os.fork()
         if pid == 0:
-            self._become(order, guardian)
+            self._become(order, guardian, counted)
         self._runs[order.run] = _Run(
             name=order.run,
             pid=pid,
             grace_seconds=order.grace_seconds,
             stop_at=time.monotonic() + order.timeout_seconds,
+            counted=counted,
         )
         self._say(Started(run=order.run, pid=pid))
 
-    def _become(self, order: Start, guardian: int) -> None:
+    def _become(self, order: Start, guardian: int, counted: mmap.mmap) -> None:
         """Be the run's process; never returns."""
         code = 1
         try:
@@ -129,6 +134,7 @@ class Guardian:
                 signal.signal(number, signal.SIG_DFL)
             for end in (self._worker, self._woken, self._wake):
                 end.close()
+            outside_calls.calls.share(memoryview(counted))
             from deployments.worker import launch  # noqa: PLC0415 - imported before the fork
 
             code = launch.run(order)
@@ -180,7 +186,10 @@ class Guardian:
         if session.signal_session(run.pid, signal.SIGKILL):
             return
         del self._runs[run.name]
-        self._say(Ended(run=run.name, reason=run.reason, exit_code=run.status or 0))
+        with run.counted, memoryview(run.counted) as memory:
+            calls = outside_calls.read(memory)
+        code = run.status or 0
+        self._say(Ended(run=run.name, reason=run.reason, exit_code=code, calls=calls))
 
     def _kill_all(self) -> None:
         while sum(session.signal_session(run.pid, signal.SIGKILL) for run in self._runs.values()):

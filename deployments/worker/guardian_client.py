@@ -11,6 +11,7 @@ import sys
 from contextlib import suppress
 from typing import Final
 
+from blocks import outside_calls
 from blocks.errors import ProdOpsError
 from deployments.prefect_access import for_runs
 from deployments.worker import session
@@ -131,6 +132,7 @@ class GuardianClient:
         if isinstance(message, Started):
             self._pids[message.run] = message.pid
         elif isinstance(message, Ended) and message.run in self._ends:
+            outside_calls.calls.add(message.calls)
             self._ends[message.run].set_result(message)
         elif isinstance(message, Pong):
             self._has_answered.set()

@@ -31,7 +31,8 @@ def run(order: Start) -> int:
     from flows.common import claims  # noqa: PLC0415
     from flows.common import run as run_of_process  # noqa: PLC0415
 
-    _log_into_table(order)
+    _set_up_logs(order)
+    _trace()
     _listen_for_intents()
     _refuse_to_suspend()
     heartbeats.begin_later()
@@ -61,10 +62,10 @@ def run(order: Start) -> int:
     return COMPLETED_EXIT if state.is_completed() else 0
 
 
-def _log_into_table(order: Start) -> None:
+def _set_up_logs(order: Start) -> None:
     """Have what the run logs written to the log table, by a thread that starts after the fork."""
     from deployments.log_table.rows import Source  # noqa: PLC0415 - imported by preload
-    from deployments.logs import log_into_table  # noqa: PLC0415
+    from deployments.logs import log_into_table, write_json  # noqa: PLC0415
     from flows.common.settings import settings  # noqa: PLC0415
 
     about = {
@@ -72,7 +73,20 @@ def _log_into_table(order: Start) -> None:
         "flow_run_id": str(order.flow_run["id"]),
         "action": order.entrypoint.rpartition(":")[2],
     }
-    log_into_table(settings(), Source(app_name="run", about=about), preloading.engine())
+    source = Source(app_name="run", about=about)
+    if settings().log.format == "json":
+        write_json(source)
+    log_into_table(settings(), source, preloading.engine())
+
+
+def _trace() -> None:
+    """Export the run's spans by a thread that starts after the fork, where traces are wanted."""
+    from blocks import tracing  # noqa: PLC0415 - imported by preload
+    from flows.common.settings import settings  # noqa: PLC0415
+
+    traces = settings().traces
+    tracing.start("prodops-run", url=traces.url, ratio=traces.ratio)
+    tracing.watch(lambda exporting: exporting.watch_httpx())
 
 
 def _listen_for_intents() -> None:
@@ -103,7 +117,10 @@ def _unobserved(*_: object, **__: object) -> nullcontext[None]:
 
 
 def _flush() -> None:
-    """Send the log records that wait, as the interpreter would at its own exit."""
+    """Send the log records and spans that wait, as the interpreter would at its own exit."""
+    from blocks import tracing  # noqa: PLC0415 - imported by preload
+
+    tracing.stop()
     atexit._run_exitfuncs()  # noqa: SLF001 - a forked child must not run its parent's stack down
     threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001
     logging.shutdown()

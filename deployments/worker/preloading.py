@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # Imported ahead, beside what every flow imports.
 # None of these opens a socket or starts a thread (measured).
 _MODULES: Final = (
+    "blocks.tracing",
     "deployments.logs",
     "deployments.worker.run_logs",
     "prefect.client.orchestration",
@@ -42,6 +43,11 @@ _MODULES: Final = (
     "stringprep",
     "websockets.legacy.client",
 )
+_FOR_TRACES: Final = (
+    "blocks.trace_export",
+    "opentelemetry.instrumentation.httpx",
+    "opentelemetry.instrumentation.sqlalchemy",
+)
 
 
 def preload() -> None:
@@ -53,7 +59,9 @@ def preload() -> None:
         importlib.import_module(name)
     for name in actions.all_actions():
         catalogue.flow_of(name)
-    importlib.import_module("flows.common.settings").settings()
+    if importlib.import_module("flows.common.settings").settings().traces.url is not None:
+        for name in _FOR_TRACES:
+            importlib.import_module(name)
     client()
     _rehearse_prefect()
     _rehearse_database()

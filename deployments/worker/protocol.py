@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -12,6 +13,8 @@ COMPLETED_EXIT: Final = 40
 
 Not 0, with which a process may also end that a library, or the flow itself, made exit.
 """
+
+from blocks.outside_calls import CallRow
 
 
 class Intent(StrEnum):
@@ -64,11 +67,15 @@ class Started:
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
-    """A run's process has ended, and nothing of its session is left."""
+    """A run's process has ended, and nothing of its session is left.
+
+    `calls`: what it asked of outside services.
+    """
 
     run: str
     reason: EndReason
     exit_code: int
+    calls: Sequence[CallRow] = ()
 
     @property
     def is_completed(self) -> bool:
@@ -103,4 +110,5 @@ def decode(line: bytes) -> Message:
         fields["intent"] = Intent(fields["intent"])
     if kind is Ended:
         fields["reason"] = EndReason(fields["reason"])
+        fields["calls"] = tuple(CallRow(*row) for row in fields["calls"])
     return kind(**fields)

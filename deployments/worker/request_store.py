@@ -25,6 +25,7 @@ from flows.common import (
     events,
     holding,
     leases,
+    request_counts,
     requests,
 )
 from flows.common.actions import Action, OnLost
@@ -267,6 +268,11 @@ class RequestStore:
         with transaction(self.engine) as session:
             sweeper = on_ops_side(self.worker, Means.SCHEDULE)
             return requests.accept(session, action, parameters, caller=sweeper, source="sweeper").id
+
+    def fold_counts(self) -> None:
+        """Add up, for `/metrics`, the changes of requests' states since this was last done."""
+        with transaction(self.engine) as session:
+            request_counts.fold(session)
 
     def live_flow_runs(self, ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
         """The flow runs among `ids` whose request is held, by whomever."""

@@ -51,6 +51,7 @@ _LISTEN_SECONDS: Final = 1.0  # before the database is listened to anew
 _REGISTRATION_SECONDS: Final = 15.0  # a schedule whose deployment is gone starts nothing till then
 _WITHOUT_QUEUE_SECONDS: Final = 15.0  # a run whose queue was deleted waits till then
 _GUARDIAN_SECONDS: Final = 5.0  # between two questions whether it goes on
+_COUNT_SECONDS: Final = 5.0
 _EDITS_SECONDS: Final = 30.0  # an edit is used at once: this is how late it is shown
 
 _log = structlog.get_logger("worker")
@@ -109,6 +110,8 @@ class _Service:
             PartKind.WORKER,
             self.name,
             details=self._details,
+            runs=lambda: None if self.presence.hands is None else self.presence.hands(),
+            slots=settings.worker.limit,
         )
         self._registry: Registry | None = None
         self.presence = Presence(settings, self.engine, self.name)
@@ -248,6 +251,9 @@ class _Service:
         async def be_present() -> None:
             await asyncio.to_thread(self.presence.look)
 
+        async def count_requests() -> None:
+            await asyncio.to_thread(self.store.fold_counts)
+
         # What has bounded rounds; without any of these a worker works on nothing.
         vital = [
             (LOOK_SECONDS, be_present, "presence"),
@@ -256,6 +262,7 @@ class _Service:
             (_GUARDIAN_SECONDS, worker.guard.answer, "guardian"),
         ]
         every = [
+            (_COUNT_SECONDS, count_requests),
             (configured.prefect_poll_seconds, worker.stopping.look_for_cancelling),
             (30.0, worker.sync_with_backend),
             (_WITHOUT_QUEUE_SECONDS, worker.take_without_queue),

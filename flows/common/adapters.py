@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from blocks.configuration import PathUnusable
+from blocks.outside_calls import System
 from blocks.panda_server.configuration import PandaConfiguration
 from blocks.pcs_service import PcsService
 from blocks.pcs_service.configuration import PcsConfiguration
@@ -67,12 +69,13 @@ def logs_access(sources: Sources, *, timeout_seconds: float | None = None) -> Ru
     proxy = configured.proxy_file or proxy_file(sources)
     if proxy is None and configured.auth_type == "x509_proxy":
         raise BadSetting("setting PRODOPS_RUCIO_LOGS_PROXY_FILE: no x509 proxy is set")
-    return configured.access(proxy_file=proxy, timeout_seconds=timeout_seconds)
+    access = configured.access(proxy_file=proxy, timeout_seconds=timeout_seconds)
+    return replace(access, system=System.RUCIO_LOGS)
 
 
 def produced_access(sources: Sources) -> RucioAccess:
     """The Rucio of produced data, and who we are there; raises as :func:`panda`."""
-    return rucio_produced(sources).access()
+    return replace(rucio_produced(sources).access(), system=System.RUCIO_PRODUCED)
 
 
 def produced_catalog(settings: Settings, sources: Sources) -> RucioCatalog:

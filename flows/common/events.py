@@ -17,6 +17,7 @@ from typing import Any, Final
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from blocks import tracing
 from flows.common.claims import Claim
 from flows.common.database import json_row, now
 from flows.common.messages import Announcement, Enrichment, msg_type_of
@@ -112,6 +113,7 @@ def announcement(
         fields: What it says, in that form.
     """
     request_id = None if claim is None else claim.request_id
+    traced = {} if (trace := tracing.trace_id()) is None else {"trace_id": trace}
     message = body(
         msg_type=msg_type_of(body),
         namespace=OURS,
@@ -119,6 +121,7 @@ def announcement(
         processed_by=OURS,
         request_id=request_id,
         timestamp=now(),
+        **traced,
         **fields,
     )
     flow_run_id = None if claim is None else claim.flow_run_id

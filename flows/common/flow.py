@@ -15,6 +15,7 @@ from prefect.exceptions import MissingContextError
 from prefect.states import Completed
 from pydantic import BaseModel, Field
 
+from blocks import tracing
 from blocks.errors import OutsideUnavailable, ProdOpsError
 from flows.common import outcomes, run
 from flows.common.actions import Action
@@ -36,7 +37,7 @@ def flow(action: Action) -> Callable[[Callable[[Any], _T]], prefect.Flow[..., _T
         def start(**parameters: Any) -> _T | State[Any]:
             try:
                 form = action.parse(parameters)
-                with run.opened(action, say=_log) as present:
+                with run.opened(action, say=_log) as present, present.traced():
                     value = function(form)
                     if present.progress is not None:
                         present.progress.complete()
@@ -88,7 +89,7 @@ def task(
 
     def decorate(function: Callable[_P, _T]) -> Callable[_P, _T]:
         step = _Task(
-            _foreseeing(function, repeated, repetitions=len(delays), lasting=lasting),
+            _foreseeing(name, function, repeated, repetitions=len(delays), lasting=lasting),
             name=name,
             persist_result=False,
             retries=len(delays),
@@ -111,6 +112,7 @@ class _Task(prefect.Task[..., Any]):
 
 
 def _foreseeing(
+    name: str,
     function: Callable[_P, _T],
     repeated: tuple[type[Exception], ...],
     *,
@@ -120,6 +122,7 @@ def _foreseeing(
     """The function with its foreseen errors as states, each of which holds the error.
 
     Args:
+        name: The task's, of whose attempts each is a span.
         function: What the task does.
         repeated: The errors after which Prefect calls it again.
         repetitions: How often.
@@ -129,7 +132,8 @@ def _foreseeing(
     @wraps(function)
     def attempt(*args: _P.args, **kwargs: _P.kwargs) -> _T | State[Any]:
         try:
-            return function(*args, **kwargs)
+            with tracing.span(name):
+                return function(*args, **kwargs)
         except ProdOpsError as error:
             context = TaskRunContext.get()
             if context is None:  # called without Prefect

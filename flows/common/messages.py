@@ -57,6 +57,11 @@ class Announcement(EventBody):
         examples=[4711],
     )
     timestamp: Timestamp = Field(description="When, in UTC.")
+    trace_id: str = Field(
+        "",
+        description="The trace that it belongs to; absent where it belongs to none.",
+        examples=["4bf92f3577b34da6a3ce929d0e0e4736"],
+    )
 
 
 class Outcome(Announcement):

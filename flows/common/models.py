@@ -108,6 +108,10 @@ class Request(Base):
     lease_until: Mapped[datetime | None] = mapped_column(AwareTime)
     # The one column that the web role may update: locking a row takes that privilege.
     joined_at: Mapped[datetime | None] = mapped_column(AwareTime)
+    # Since when it is in its state, by a trigger; null: since it was made.
+    state_since: Mapped[datetime | None] = mapped_column(AwareTime)
+    # The span that asked for it (W3C Trace Context), where that is traced.
+    traceparent: Mapped[str | None] = mapped_column(String(55))
 
 
 class Cancellation(Base):
@@ -174,7 +178,7 @@ class OpsPart(Base):
 
     `wait_reasons`: what keeps it from working on requests; see `flows.common.wait_reasons`.
     `details`: what else there is to say of a part of its kind. `restarted_at`: when another process
-    than before was first heard of it; null: never.
+    than before was first heard of it; null: never; `restarts`: how often that was.
     """
 
     __tablename__ = "ops_part"
@@ -187,6 +191,7 @@ class OpsPart(Base):
     details: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
     started_at: Mapped[datetime | None] = mapped_column(AwareTime)
     restarted_at: Mapped[datetime | None] = mapped_column(AwareTime)
+    restarts: Mapped[int] = mapped_column(server_default=text("0"))
 
 
 class RelayedState(Base):

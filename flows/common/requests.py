@@ -20,6 +20,7 @@ from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.orm import Session
 
+from blocks import tracing
 from blocks.errors import NotFound
 from flows.common.access import access_refused
 from flows.common.actions import Action
@@ -108,6 +109,7 @@ def _wish(action: Action, parameters: BaseModel, caller: Caller, source: str) ->
         "requested_by": caller.name[:150],
         "source": source,
         "created_at": now(),
+        "traceparent": tracing.traceparent(),
     }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar, cast
@@ -17,7 +17,9 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.orm import Session
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
+from blocks import tracing
 from blocks.errors import ProdOpsError
+from blocks.tracing import SpanKind
 from flows.common import cancellations, claims, events, holding, requests
 from flows.common.actions import Action
 from flows.common.claims import Claim, ClaimLost
@@ -233,6 +235,21 @@ class Run:
         """Who asked for the run's request."""
         return self.read(lambda session: requests.get(session, self.claim.request_id).requested_by)
 
+    def traced(self) -> AbstractContextManager[Any]:
+        """A span of the run, in the trace of what asked for it; without traces, nothing."""
+        if not tracing.is_on() or self.action is None:
+            return nullcontext()
+        request_id = self.claim.request_id
+        asked = self.read(lambda session: requests.get(session, request_id).traceparent)
+        return tracing.span(
+            self.action.name,
+            SpanKind.CONSUMER,
+            parent=asked,
+            request_id=request_id,
+            attempt=self.claim.attempt,
+            flow_run_id=str(self.claim.flow_run_id),
+        )
+
     def is_cancelled(self) -> bool:
         """Whether somebody wants the request to end."""
         return self.read(
@@ -310,6 +327,7 @@ def opened(
     progress = None if action is None else ProgressArtifact(key_of(action, "progress"))
     sources = Sources(settings(), say=say, patience_seconds=PATIENCE_SECONDS)
     with _opened_engine() as engine:
+        tracing.watch(lambda exporting: exporting.watch_engines(engine))
         run = Run(settings(), engine, claim, sources, action, progress)
         token = _current.set(run)
         try:

@@ -40,6 +40,7 @@ _BEAT = text("""
         started_at = excluded.started_at,
         restarted_at = CASE WHEN part.started_at <> excluded.started_at
                             THEN now() ELSE part.restarted_at END,
+        restarts = part.restarts + coalesce(part.started_at <> excluded.started_at, false)::int,
         prefect_away_since =
             CASE WHEN :answers THEN NULL ELSE coalesce(part.prefect_away_since, now()) END
 """)

@@ -41,6 +41,7 @@ from flows.common.settings.storage import (
     XrootdSettings,
 )
 from flows.common.settings.testbed import AgentSettings, TestbedSettings, WorkflowsSettings
+from flows.common.settings.traces import LogSettings, TracesSettings
 
 _FOLLOWS: Final = "default_factory_not_called"
 """Pydantic's error of a default that is made of another value, which is wrong."""
@@ -64,8 +65,10 @@ class Settings(BaseModel):
     workflows: WorkflowsSettings
     agent: AgentSettings
     agents: AgentsSettings
+    log: LogSettings
     log_table: LogTableSettings
     history: HistorySettings
+    traces: TracesSettings
     testbed: TestbedSettings
     pcs: PcsSettings
     panda: PandaSettings

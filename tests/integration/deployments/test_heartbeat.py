@@ -13,7 +13,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from deployments import version
 from deployments.heartbeat import Heartbeat
-from flows.common import standing
+from flows.common import part_measures, standing
 from flows.common.database import transaction
 from flows.common.database_errors import DatabaseUnavailable
 from flows.common.models import OpsPart, PartKind
@@ -135,10 +135,11 @@ def test_a_worker_that_cannot_say_what_keeps_it_is_heard_all_the_same(
 
 
 def details(database: Database) -> dict[str, object]:
+    """What the part said, beside what each one measures."""
     with transaction(database.web_engine) as session:
-        found = session.scalar(select(OpsPart.details))
-    assert found is not None
-    return found
+        said = session.scalar(select(OpsPart.details)) or {}
+    assert part_measures.read(said).calls[0].system == "prefect"
+    return {name: value for name, value in said.items() if name != part_measures.KEY}
 
 
 def test_what_else_a_part_says_is_read_by_the_web_tier(

@@ -139,6 +139,9 @@ def test_a_run_that_hangs_in_a_c_call_is_killed_at_its_time(site: Site, tmp_path
             end = await run.end()
             assert (end.reason, end.exit_code) == (EndReason.TIMED_OUT, -signal.SIGKILL)
             assert not is_alive(pid)
+            # What it called until then is known all the same.
+            [calls] = end.calls
+            assert (calls.system, calls.outcome, calls.times.number) == ("panda", "timeout", 1)
 
     asyncio.run(probe())
 

@@ -107,6 +107,7 @@ def test_a_server_without_a_free_connection_is_told_on_pages_too_and_heals(
 
 _OTHERS = {  # which say it in their own words, or need no database
     "/api/messages/stream/", "/api/messages/stream/status/", "/api/health/operations/",
+    "/metrics/",
 }  # fmt: skip
 
 

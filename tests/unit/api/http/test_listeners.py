@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from api.http.frames import Frame
 from api.http.listeners import READ_BYTES, Recent
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
 
 def frames(first: int, last: int, *, size: int = 10) -> list[Frame]:
     data = b"x" * size
-    return [Frame(n, "note", None, None, None, None, data) for n in range(first, last + 1)]
+    return [Frame(n, "note", None, None, None, None, data, NOW) for n in range(first, last + 1)]
 
 
 def ids(found: list[Frame] | None) -> list[int] | None:

@@ -1,0 +1,1 @@
+"""`/metrics`: what Prometheus scrapes, of this web process and of all that the database knows."""

@@ -1,0 +1,97 @@
+"""What all web processes show alike: read in one transaction, by a few cheap queries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from flows.common import request_counts
+from flows.common.request_counts import Entered, TimeInState
+
+_MOST_PARTS: Final = 200
+_OPEN: Final = text("""
+    SELECT action, state, count(*) AS number, count(*) FILTER (WHERE is_due) AS due,
+           coalesce(extract(epoch FROM now() - min(since) FILTER (WHERE is_due)), 0)::float
+               AS oldest_seconds
+    FROM (SELECT action, state,
+                 greatest(coalesce(state_since, created_at), not_before) AS since,
+                 (state = 'queued' AND coalesce(not_before <= now(), true))
+                 OR (state = 'unknown' AND not_before <= now()) AS is_due
+          FROM request WHERE state IN ('queued', 'claimed', 'running', 'unknown')) AS open
+    GROUP BY action, state ORDER BY action, state
+""")
+_IDS: Final = text("""
+    SELECT (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM event_id_seq) AS events,
+           (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM fastmon_inbox_id_seq)
+               AS stfs
+""")
+_STFS: Final = text("""
+    SELECT state, count(*) AS number
+    FROM (SELECT state FROM fastmon_inbox ORDER BY id DESC LIMIT 1000) AS newest GROUP BY state
+""")
+_PARTS: Final = text("""
+    SELECT kind, name, extract(epoch FROM now() - heard_at)::float AS heard_seconds, restarts,
+           extract(epoch FROM started_at)::float AS started,
+           coalesce(extract(epoch FROM now() - prefect_away_since), 0)::float
+               AS prefect_away_seconds, details
+    FROM ops_part ORDER BY kind, name LIMIT :most
+""")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenRequests:
+    """Open requests of an action in a state; `due`: how many of them could begin now."""
+
+    action: str
+    state: str
+    number: int
+    due: int
+    oldest_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartRow:
+    """What a part of the ops side said last; `started` in Unix time."""
+
+    kind: str
+    name: str
+    heard_seconds: float
+    restarts: int
+    started: float | None
+    prefect_away_seconds: float
+    details: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Common:
+    """What the database knows; `stfs_recent`: how many of the newest are in each state."""
+
+    at: datetime
+    open: Sequence[OpenRequests]
+    entered: Sequence[Entered]
+    times: Sequence[TimeInState]
+    events: int
+    stfs: int
+    stfs_recent: Mapping[str, int]
+    parts: Sequence[PartRow]
+
+
+def read(session: Session) -> Common:
+    """What the database knows now."""
+    events, stfs = session.execute(_IDS).one()
+    parts = session.execute(_PARTS, {"most": _MOST_PARTS}).mappings()
+    return Common(
+        at=session.execute(text("SELECT now()")).scalar_one(),
+        open=[OpenRequests(**row) for row in session.execute(_OPEN).mappings()],
+        entered=request_counts.entered(session),
+        times=request_counts.times(session),
+        events=events,
+        stfs=stfs,
+        stfs_recent={row.state: row.number for row in session.execute(_STFS)},
+        parts=[PartRow(**row) for row in parts],
+    )

@@ -1,0 +1,1 @@
+"""What a site's Prometheus and Grafana take: scrape, alert rules, dashboard."""
