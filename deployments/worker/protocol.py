@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from blocks.outside_calls import CallRow
+
 COMPLETED_EXIT: Final = 40
 """Exit code of a run that Prefect has accepted as completed: nobody has to ask it.
 
 Not 0, with which a process may also end that a library, or the flow itself, made exit.
 """
-
-from blocks.outside_calls import CallRow
 
 
 class Intent(StrEnum):
