@@ -24,6 +24,7 @@ class Singletons:
     def __init__(self) -> None:
         self._connection: psycopg.Connection[Any] | None = None
         self._held: set[str] = set()
+        self._is_over = False
 
     def __enter__(self) -> Self:
         return self
@@ -34,6 +35,7 @@ class Singletons:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._is_over = True
         self.release()
 
     def holds(self, name: str) -> bool:
@@ -55,6 +57,9 @@ class Singletons:
         except DatabaseUnavailable:
             self.release()
             raise
+        finally:
+            if self._is_over:  # a thread was still at it
+                self.release()
         return name in self._held
 
     def release(self) -> None:

@@ -82,11 +82,14 @@ class _Service:
         stopping = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+        bound_retries()
+        with Singletons() as locks:
+            return await self._run(stopping, locks)
+
+    async def _run(self, stopping: asyncio.Event, locks: Singletons) -> int:
         from prefect.client.orchestration import get_client  # noqa: PLC0415 - environment first
 
-        bound_retries()
         async with get_client() as client:
-            locks = Singletons()
             work = [
                 asyncio.create_task(self._follow()),
                 asyncio.create_task(self._write(client)),
@@ -103,7 +106,6 @@ class _Service:
             for task in (stopped, *work):
                 task.cancel()
             await asyncio.gather(stopped, *work, return_exceptions=True)
-            locks.release()
         for task in done - {stopped}:
             task.result()
         return 0

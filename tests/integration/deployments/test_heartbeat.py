@@ -138,7 +138,7 @@ def details(database: Database) -> dict[str, object]:
     """What the part said, beside what each one measures."""
     with transaction(database.web_engine) as session:
         said = session.scalar(select(OpsPart.details)) or {}
-    assert part_measures.read(said).calls[0].system == "prefect"
+    assert "prefect" in {each.system for each in part_measures.read(said).calls}
     return {name: value for name, value in said.items() if name != part_measures.KEY}
 
 

@@ -99,18 +99,25 @@ def test_a_database_that_does_not_answer_is_named(given: Set):
 
 
 @pytest.mark.parametrize(
-    ("revision", "words"), [("0001", "prodops migrate"), ("9999", "run the version")]
+    ("present", "condition", "words"),
+    [
+        (("0001", None), Condition.PROBLEM, "prodops migrate"),
+        (("9999", "9999"), Condition.PROBLEM, "run the version"),
+        (("9999", "0027"), Condition.WARNING, "upgrade this side too"),
+    ],
 )
-def test_a_schema_of_another_revision_is_named(given: Set, database: Database, revision, words):
+def test_a_schema_of_another_revision_is_named(
+    given: Set, database: Database, present, condition, words
+):
+    change = text("UPDATE alembic_version SET version_num = :revision, oldest_code = :oldest")
     with transaction(database.ops_engine) as session:
-        session.execute(text("UPDATE alembic_version SET version_num = :r"), {"r": revision})
+        before = session.execute(text("SELECT version_num, oldest_code FROM alembic_version")).one()
+        session.execute(change, dict(zip(("revision", "oldest"), present, strict=True)))
     try:
-        assert words in bad("schema").advice
+        assert words in bad("schema", condition).advice
     finally:
-        from deployments.schema import newest  # noqa: PLC0415
-
         with transaction(database.ops_engine) as session:
-            session.execute(text("UPDATE alembic_version SET version_num = :r"), {"r": newest()})
+            session.execute(change, {"revision": before[0], "oldest": before[1]})
 
 
 def test_a_prefect_that_is_stopped_is_named_and_what_needs_it_is_not_looked_at(given: Set):
