@@ -65,7 +65,7 @@ class KeptToken(Step):
 
     Attributes:
         options: Where the database and its settings are.
-        key: What the step is called.
+        label: What the token is called.
         path: The file.
         owner: Whose token it is.
         note: What it is for; an earlier token of the owner with that note is revoked.
@@ -73,11 +73,16 @@ class KeptToken(Step):
     """
 
     options: Options
-    key: str
+    label: str
     path: Path
     owner: str
     note: str
     scopes: tuple[Scope, ...]
+
+    @property
+    def key(self) -> str:
+        """The token."""
+        return self.label
 
     def look(self) -> Finding:
         """Look whether the database knows the token of the file."""
@@ -98,7 +103,7 @@ def pcs_token(options: Options) -> KeptToken:
     """The token that may record for a task's owner."""
     return KeptToken(
         options=options,
-        key="token of the operations side, for PCS",
+        label="token of the operations side, for PCS",
         path=options.places.pcs_token,
         owner=OPS_USER,
         note="the ops side, for PCS",
@@ -110,7 +115,7 @@ def canary_token(options: Options) -> KeptToken:
     """The token by which the canary walks through the web tier."""
     return KeptToken(
         options=options,
-        key="token of the canary",
+        label="token of the canary",
         path=options.places.canary_token,
         owner=CANARY_USER,
         note="the installation's canary",
