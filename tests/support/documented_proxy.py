@@ -13,7 +13,7 @@ from tests.nginx_proxy import is_listening, require_nginx
 from tests.waiting import PATIENCE, wait_until
 
 GUIDE = Path(__file__).parents[2] / "docs/how-to/run-in-production.md"
-USER, PASSWORD = "alice", "correct horse"
+USER, PASSWORD = "anna", "correct horse"
 _BLOCK = re.compile(r"```nginx\n(.*?)```", re.DOTALL)
 _AROUND = """
 daemon off; master_process off; pid {home}/pid; error_log {home}/error.log;

@@ -34,10 +34,10 @@ def ask(proxy: str, *, headers: list[tuple[str, str]] | None = None, **more) -> 
 
 def test_it_names_only_whom_it_has_verified(proxy, database):
     assert ask(proxy).status_code == 401
-    assert ask(proxy, auth=("alice", "x")).status_code == 401
+    assert ask(proxy, auth=(USER, "x")).status_code == 401
     spoofed = [("X-Remote-User", "eve"), ("X-Remote-User", "root")]
     assert ask(proxy, headers=spoofed).status_code == 401
-    assert ask(proxy, headers=[("Authorization", "Basic YWxpY2U6eA==")]).status_code == 401
+    assert ask(proxy, headers=[("Authorization", "Basic YW5uYTp4")]).status_code == 401
     assert ask(proxy, auth=(USER, PASSWORD), headers=spoofed).status_code == 202
     with transaction(database.ops_engine) as session:
         assert [row.requested_by for row in session.query(Request)] == [USER]
