@@ -202,7 +202,7 @@ def follows_the_stream(client: httpx.Client, token: str) -> None:
 def completes_a_request(client: httpx.Client) -> None:
     asked = client.post("/api/actions/check_pipeline/", json={}, auth=(USER, PASSWORD))
     assert asked.status_code == httpx.codes.ACCEPTED, asked.text
-    where = f"/api/requests/{asked.json()['id']}/"
+    where = f"/api/requests/{asked.json()['request_id']}/"
 
     def state() -> str:
         found = client.get(where, auth=(USER, PASSWORD)).json()
