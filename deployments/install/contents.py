@@ -17,6 +17,9 @@ PRODOPS_TMP_DIR={places.public}
 PRODOPS_PREFECT_PASSWORD_FILE={places.prefect_password}
 PRODOPS_PCS_URL=http://127.0.0.1:{api_port}{options.root_path}
 PRODOPS_PCS_TOKEN_FILE={places.pcs_token}
+PRODOPS_API_MONITOR_URL=http://127.0.0.1:{api_port}{options.root_path}
+PRODOPS_CANARY_MONITOR_URL=http://127.0.0.1:{api_port}{options.root_path}
+PRODOPS_CANARY_TOKEN_FILE={places.canary_token}
 
 # The address of Prefect's UI that pages link to; also in web.env.
 #PRODOPS_PREFECT_UI_URL=https://prefect.example.org
@@ -41,6 +44,7 @@ PRODOPS_API_COOKIE_KEY_FILE={places.cookie_key}
 PRODOPS_API_OPEN_READS=false
 PRODOPS_API_TRUSTED_PROXIES=127.0.0.1
 PRODOPS_ROOT_PATH={options.root_path}
+PRODOPS_API_MONITOR_URL=http://127.0.0.1:{api_port}{options.root_path}
 
 # The address of Prefect's UI that pages link to; also in ops.env.
 #PRODOPS_PREFECT_UI_URL=https://prefect.example.org

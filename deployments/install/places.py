@@ -88,6 +88,11 @@ class Places:
         return self.ops_etc / "pcs.token"
 
     @property
+    def canary_token(self) -> Path:
+        """The token that the canary shows to the web tier."""
+        return self.ops_etc / "canary.token"
+
+    @property
     def cookie_key(self) -> Path:
         """The key that signs visitors' cookies."""
         return self.web_etc / "cookie.key"

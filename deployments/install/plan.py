@@ -20,7 +20,7 @@ from deployments.install.manifest import Manifest
 from deployments.install.options import Options
 from deployments.install.owners import Owner, User, current
 from deployments.install.roles import Database, Role, WebAccess
-from deployments.install.schema import PcsToken, Schema
+from deployments.install.schema import Schema, canary_token, pcs_token
 from deployments.install.settings_file import SettingsFile
 from deployments.install.steps import Step
 from deployments.install.systemd import UNIT, FormerUnit, Unit, site
@@ -47,7 +47,8 @@ def steps_of(manifest: Manifest) -> list[Step]:
         *_settings_files(manifest),
         *_database(options),
         Schema(options),
-        PcsToken(options),
+        pcs_token(options),
+        canary_token(options),
         *_units(manifest),
     ]
 
@@ -107,6 +108,7 @@ def _secrets(options: Options) -> list[Step]:
         Secret(places.ops_passfile, ops, ops_passwords),
         Secret(places.prefect_password, ops, lambda: f"admin:{random_secret()}"),
         Secret(places.pcs_token, ops, access.new_key),
+        Secret(places.canary_token, ops, access.new_key),
         Secret(places.web_passfile, web, web_password),
         Secret(places.cookie_key, web, random_secret),
     ]

@@ -1,4 +1,4 @@
-"""The schema, and the token that the operations side shows to PCS."""
+"""The schema, and the tokens that the operations side shows to PCS and the web tier."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from deployments import schema
 from deployments.install.options import Options
 from deployments.install.steps import Finding, InTheWay, Step
 from deployments.install.systemd import program
+from deployments.stack.provision import CANARY_USER, OPS_USER
 from flows.common import access
 from flows.common.callers import Means, Proof, Scope
 from flows.common.database import make_engine, transaction
@@ -24,8 +25,6 @@ from flows.common.settings import BadSetting
 
 _PATH = "/usr/bin:/bin"
 _NEEDED = ("PRODOPS_DATABASE_URL", "PRODOPS_DATABASE_PASSFILE")
-_OPS_OWNER = "prodops"
-_TOKEN_NOTE = "the ops side, for PCS"  # noqa: S105 - what it is for
 
 
 @dataclass(frozen=True)
@@ -60,31 +59,68 @@ class Schema(Step):
         run_as_ops(self.options, "migrate")
 
 
-@dataclass(frozen=True)
-class PcsToken(Step):
-    """The database's knowledge of the token in a file, which may record for a task's owner."""
+@dataclass(frozen=True, kw_only=True)
+class KeptToken(Step):
+    """The database's knowledge of a token in a file of the operations side.
+
+    Attributes:
+        options: Where the database and its settings are.
+        label: What the token is called.
+        path: The file.
+        owner: Whose token it is.
+        note: What it is for; an earlier token of the owner with that note is revoked.
+        scopes: What it permits.
+    """
 
     options: Options
+    label: str
+    path: Path
+    owner: str
+    note: str
+    scopes: tuple[Scope, ...]
 
     @property
     def key(self) -> str:
         """The token."""
-        return "token of the operations side, for PCS"
+        return self.label
 
     def look(self) -> Finding:
         """Look whether the database knows the token of the file."""
-        path = self.options.places.pcs_token
-        if not path.exists() or revision(self.options) is None:
+        if not self.path.exists() or revision(self.options) is None:
             return Finding.MAKE
-        proof = Proof(means=Means.TOKEN, value=path.read_text().strip())
+        proof = Proof(means=Means.TOKEN, value=self.path.read_text().strip())
         with _engine(self.options) as engine, transaction(engine) as session:
             return Finding.MAKE if access.caller_of(session, proof) is None else Finding.DONE
 
     def do(self) -> None:
         """Have the database know it, and no earlier one."""
-        key = self.options.places.pcs_token.read_text().strip()
+        token = self.path.read_text().strip()
         with _engine(self.options) as engine, transaction(engine) as session:
-            access.keep_token(session, _OPS_OWNER, key, _TOKEN_NOTE, scopes=[Scope.REQUEST])
+            access.keep_token(session, self.owner, token, self.note, scopes=self.scopes)
+
+
+def pcs_token(options: Options) -> KeptToken:
+    """The token that may record for a task's owner."""
+    return KeptToken(
+        options=options,
+        label="token of the operations side, for PCS",
+        path=options.places.pcs_token,
+        owner=OPS_USER,
+        note="the ops side, for PCS",
+        scopes=(Scope.REQUEST,),
+    )
+
+
+def canary_token(options: Options) -> KeptToken:
+    """The token by which the canary walks through the web tier."""
+    return KeptToken(
+        options=options,
+        label="token of the canary",
+        path=options.places.canary_token,
+        owner=CANARY_USER,
+        note="the installation's canary",
+        scopes=(Scope.MESSAGE, Scope.OPERATE),
+    )
 
 
 def revision(options: Options) -> str | None:

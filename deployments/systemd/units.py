@@ -30,7 +30,6 @@ _HARDENING: Final = (
     "ProtectKernelTunables=yes",
     "RestrictNamespaces=yes",
     "RestrictRealtime=yes",
-    "RestrictSUIDSGID=yes",
     "LockPersonality=yes",
     "MemoryDenyWriteExecute=yes",
     "SystemCallArchitectures=native",
@@ -136,6 +135,8 @@ def _limits(part: UnitPart) -> Iterator[str]:
     families = "AF_UNIX AF_INET AF_INET6"
     yield f"RestrictAddressFamilies={families}{' AF_NETLINK' if part.has_network_list else ''}"
     yield f"LimitNOFILE={part.open_files}"
+    # Directories of payload logs are set-group-ID, so that what is put there keeps their group.
+    yield f"RestrictSUIDSGID={'no' if part.is_publishing else 'yes'}"
     yield from _HARDENING
 
 

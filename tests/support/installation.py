@@ -136,6 +136,7 @@ class Installation:
         ports = (
             f"PRODOPS_API_PORT={self.api_port}\nPRODOPS_PREFECT_PORT={self.prefect_port}\n"
             f"PRODOPS_PCS_URL=http://127.0.0.1:{self.api_port}\n"
+            f"PRODOPS_CANARY_MONITOR_URL=http://127.0.0.1:{self.api_port}\n"
         )
         for path in (self.places.ops_env, self.places.web_env):
             with path.open("a") as file:

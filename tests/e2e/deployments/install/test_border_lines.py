@@ -119,7 +119,13 @@ def test_it_reads_the_database_without_hashes(taken: TakenOver):
 @tries(CANNOT, "read a credential", "a file of the ops side", "Prefect's password")
 def test_it_reads_no_file_of_the_ops_side(taken: TakenOver):
     places = taken.site.places
-    for path in (places.ops_passfile, places.prefect_password, places.pcs_token, places.ops_env):
+    for path in (
+        places.ops_passfile,
+        places.prefect_password,
+        places.pcs_token,
+        places.canary_token,
+        places.ops_env,
+    ):
         with pytest.raises(AssertionError, match="PermissionError"):
             as_user(taken.site.web_user, path.read_text)
     taken.refused("SELECT pg_read_file(:path)", path=str(places.ops_passfile))

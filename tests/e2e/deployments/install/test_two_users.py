@@ -61,14 +61,19 @@ def test_no_secret_is_readable_or_named_in_what_is(running: Installation):
     places = running.places
     secrets = [
         word
-        for path in (places.ops_passfile, places.prefect_password, places.pcs_token)
+        for path in (
+            places.ops_passfile,
+            places.prefect_password,
+            places.pcs_token,
+            places.canary_token,
+        )
         for line in path.read_text().splitlines()
         for word in [line.rpartition(":")[2]]
     ]
     readable, _ = as_user(running.web_user, lambda: openable(everything(running)))
     said = b"".join(Path(path).read_bytes() for path in readable)
     said += b"".join(path.read_bytes() for path in places.prefix.glob("*.log"))
-    assert len(secrets) == 4
+    assert len(secrets) == 5
     assert not [secret for secret in secrets if secret.encode() in said]
 
 
@@ -198,7 +203,8 @@ def test_each_secret_is_its_owners_alone(running: Installation):
     places, ops, web = running.places, running.ops_user, running.web_user
     for path, owner in {
         places.ops_env: ops, places.ops_passfile: ops, places.prefect_password: ops,
-        places.pcs_token: ops, places.web_env: web, places.web_passfile: web,
+        places.pcs_token: ops, places.canary_token: ops, places.web_env: web,
+        places.web_passfile: web,
         places.cookie_key: web,
     }.items():  # fmt: skip
         status = path.lstat()

@@ -94,6 +94,11 @@ def test_only_the_worker_writes_what_is_public():
     assert writers == ["worker"]
 
 
+def test_only_the_worker_may_make_set_group_id_directories_as_payload_logs_need():
+    permitted = [name for name in NAMES if unit(name)["RestrictSUIDSGID"] == ["no"]]
+    assert permitted == ["worker"]
+
+
 def test_a_worker_may_end_what_it_runs_itself_and_has_the_time_of_its_drain():
     worker = unit("worker")
     assert (worker["KillMode"], worker["OOMPolicy"]) == (["mixed"], ["continue"])
