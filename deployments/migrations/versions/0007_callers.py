@@ -191,6 +191,15 @@ UPDATE request SET parameters = parameters - 'created_by' - 'requested_by'
     - CASE action WHEN 'submit_task' THEN 'owner' ELSE 'created_by' END
 WHERE state IN ('queued', 'claimed', 'running', 'unknown')
 """
+# A retry took parameters of any name, of which today's form has some only. One that was sent is
+# looked into, whatever it changed, and must not be refused; its record keeps what was sent.
+_SENT_RETRIES = """
+UPDATE request SET parameters = request.parameters - 'new_parameters'
+FROM panda_operation AS operation
+WHERE operation.request_id = request.id AND operation.sent_at IS NOT NULL
+    AND request.action = 'panda_task_operation'
+    AND request.state IN ('queued', 'claimed', 'running', 'unknown')
+"""
 
 
 def upgrade() -> None:
@@ -208,6 +217,7 @@ def upgrade() -> None:
     for statement in _BORDER:
         op.execute(statement)
     op.execute(_FORMER_FIELDS)
+    op.execute(_SENT_RETRIES)
 
 
 def _create_tables() -> None:

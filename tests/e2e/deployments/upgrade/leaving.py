@@ -85,7 +85,7 @@ def leave(former: Former, given: Mapping[str, str]) -> Left:
     """Make requests in every state, and kill the stack."""
     token = former.says("token", "create", "tester").split()[-1]
     _make(former, given, token)
-    with _superuser(given) as connection:
+    with superuser(given) as connection:
         left = seen(connection, token)
     former.do("kill")
     former.process.wait(60)
@@ -100,7 +100,7 @@ def _make(former: Former, given: Mapping[str, str], token: str) -> None:
         httpx.Client(
             base_url=api, headers={"Authorization": f"Token {token}"}, timeout=20
         ) as client,
-        _superuser(given) as connection,
+        superuser(given) as connection,
     ):
         done, running_one, doubtful = maker.make(["done", "running", "doubtful"])
         former.run("submit_task", task_name="no.such.task")
@@ -136,7 +136,8 @@ def _await(connection: Connection, request_id: int, state: str) -> None:
     wait_until(is_reached, 60)
 
 
-def _superuser(given: Mapping[str, str]) -> Connection:
+def superuser(given: Mapping[str, str]) -> Connection:
+    """A connection to the stack's database that may see everything."""
     server = server_of(temporary_settings(given))
     return server.connect(server.admin, server.prodops)
 
@@ -157,7 +158,7 @@ def restored_from_dump(version: Version, given: Mapping[str, str]) -> Left:
         stack.start()
         server = server_of(settings)
         _psql(server, gzip.decompress(version.dump.read_bytes()))
-        with _superuser(given) as connection:
+        with superuser(given) as connection:
             return seen(connection)
     finally:
         stack.stop()

@@ -1,12 +1,17 @@
-"""The version before and this one on one database: an old worker and a new web, and back."""
+"""The version before and this one on one database: an old worker and a new web, and back.
+
+The one before knows its own schema alone; from this one on, parts start on newer ones that allow it.
+"""
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,13 +20,26 @@ import pytest
 
 from deployments.schema import newest
 from deployments.stack.ports import free_ports
-from tests.e2e.deployments.upgrade.former import Former, Version, versions
-from tests.e2e.deployments.upgrade.leaving import given_of, of_former
+from flows.common.settings import BadSetting
+from tests.e2e.deployments.upgrade.former import ROOT, Former, Version, versions
+from tests.e2e.deployments.upgrade.leaving import given_of, of_former, superuser
 from tests.waiting import PATIENCE, wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 _BEFORE = list(versions())[-1]
+NEXT = f"{int(newest()) + 1:04}"
+_MIGRATION = f"""
+from alembic import op
+
+revision = "{NEXT}"
+down_revision = "{newest()}"
+oldest_code = "{newest()}"
+
+
+def upgrade():
+    op.execute("ALTER TABLE request ADD COLUMN something_new text")
+"""
 
 
 def prodops(former: Former, *words: str, zone: str, **more: str) -> subprocess.Popen[str]:
@@ -85,6 +103,7 @@ class Beside:
     former: Former
     token: str
     port: int
+    given: Mapping[str, str]
 
     @property
     def here(self) -> str:
@@ -96,6 +115,15 @@ class Beside:
     def new_web(self) -> Any:
         process = prodops(self.former, "api", zone="web", PRODOPS_API_PORT=str(self.port))
         return web_of(process, self.here, self.token)
+
+    @contextmanager
+    def new_worker(self) -> Iterator[None]:
+        worker = prodops(self.former, "worker", zone="ops")
+        try:
+            yield
+        finally:
+            worker.terminate()
+            worker.communicate(timeout=60)
 
     def old_api(self) -> httpx.Client:
         headers = {"Authorization": f"Token {self.token}"}
@@ -115,7 +143,7 @@ def beside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Beside]:
         migrated = prodops(former, "migrate", zone="ops")
         complaint = migrated.communicate(timeout=120)[1]
         assert migrated.returncode == 0, complaint
-        yield Beside(version, former, token, free_ports(1)[0])
+        yield Beside(version, former, token, free_ports(1)[0], given)
 
 
 def test_the_old_worker_does_what_the_new_web_accepts(beside: Beside):
@@ -126,28 +154,49 @@ def test_the_old_worker_does_what_the_new_web_accepts(beside: Beside):
             assert old.get(f"/api/requests/{number}/").json()["state"] == "completed"
 
 
-def test_the_new_worker_does_what_the_old_web_accepts(beside: Beside):
-    beside.former.do("stop", "worker")
-    worker = prodops(beside.former, "worker", zone="ops")
-    try:
-        with beside.old_api() as client:
-            assert Web(client).ends(Web(client).ask()) == "completed"
-    finally:
-        worker.terminate()
-        worker.communicate(timeout=60)
-
-
-def test_the_old_web_starts_on_the_schema_where_that_is_its_own_and_else_says_why_not(
+def test_an_old_worker_that_starts_again_says_why_not_and_what_waits_is_done_by_the_new(
     beside: Beside,
 ):
-    """The version before this one knows its own schema alone; from this one on it is asked."""
+    """It looks at the schema at its start only, and knows its own alone."""
+    beside.former.do("stop", "worker")
+    with beside.old_api() as client:
+        web = Web(client)
+        number = web.ask()
+        assert_refused(beside, beside.former.prodops("worker"))
+        assert web.request(number)["state"] == "queued"
+        with beside.new_worker():
+            assert web.ends(number) == "completed"
+
+
+def test_an_old_web_that_starts_again_says_why_not(beside: Beside):
     port = str(free_ports(1)[0])
-    process = beside.former.prodops("api", zone="web", PRODOPS_API_PORT=port)
-    if newest() == beside.version.revision:
-        with web_of(process, beside.address(int(port)), beside.token) as web:
-            assert web.client.get("/api/requests/").status_code == 200
-        return
+    assert_refused(beside, beside.former.prodops("api", zone="web", PRODOPS_API_PORT=port))
+
+
+def assert_refused(beside: Beside, process: subprocess.Popen[str]) -> None:
     said = process.communicate(timeout=60)[1]
-    assert process.returncode == 2
+    assert process.returncode == BadSetting.exit_code, said
     last = said.strip().splitlines()[-1]
     assert f"made for {beside.version.revision}: run the version that migrated it" in last
+
+
+def test_this_version_works_on_the_schema_of_a_next_one_that_only_adds(
+    beside: Beside, tmp_path: Path
+):
+    next_one = tree_of_next_version(tmp_path)
+    migrated = prodops(beside.former, "migrate", zone="ops", PYTHONPATH=str(next_one))
+    complaint = migrated.communicate(timeout=120)[1]
+    assert migrated.returncode == 0, complaint
+    with beside.new_worker(), beside.new_web() as web:
+        assert web.ends(web.ask()) == "completed"
+    with superuser(beside.given) as connection:
+        query = "SELECT version_num, oldest_code FROM alembic_version"
+        assert connection.execute(query).fetchall() == [(NEXT, newest())]
+
+
+def tree_of_next_version(directory: Path) -> Path:
+    """The deployments of this version, with one more migration."""
+    copy = directory / "deployments"
+    shutil.copytree(ROOT / "deployments", copy, ignore=shutil.ignore_patterns("__pycache__"))
+    (copy / "migrations" / "versions" / f"{NEXT}_next.py").write_text(_MIGRATION)
+    return directory
