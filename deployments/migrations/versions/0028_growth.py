@@ -80,6 +80,13 @@ _OF_TFS = """
 """
 _TALLIED = {"fastmon_inbox": _OF_INBOX, "swf_fastmon_files": _OF_TFS}
 
+# Old parts may run: what they write between the count and its triggers would be in neither. The
+# order is that in which a run writes, so that neither waits for the other.
+_NO_WRITES = """
+    LOCK TABLE swf_stf_workflows, swf_stf_files, swf_fastmon_files, fastmon_inbox, request
+    IN SHARE ROW EXCLUSIVE MODE
+"""
+
 
 def _changes(rows_of: str, operation: str) -> str:
     parts = []
@@ -118,6 +125,7 @@ def _tally_as_rows_come(table: str, operation: str) -> None:
 
 
 def upgrade() -> None:
+    op.execute(_NO_WRITES)
     op.create_table(
         "fastmon_tally",
         sa.Column("namespace", sa.String(100), nullable=False),

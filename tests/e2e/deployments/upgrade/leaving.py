@@ -22,6 +22,8 @@ import httpx
 from deployments.backup.programs import programs_for
 from deployments.backup.server import Connection, Server, server_of
 from deployments.sandbox.campaign import CampaignMaker
+from deployments.sandbox.panda.statuses import Status
+from deployments.sandbox.panda.tasks import Task, write_tasks
 from deployments.stack.stack import Stack
 from deployments.stack.temporary import remove_state, temporary_environment, temporary_settings
 from tests.e2e.conftest import stf_message
@@ -36,6 +38,7 @@ _PATIENT: Final = {
 }
 """So that what is to be left running, or unknown, is so until the kill."""
 STFS: Final = 5
+_PANDA_USER: Final = "Prod Ops"
 _DUMP: Final = ("--no-password", "--no-comments", "--exclude-table-data=swf_applog")
 # Which older releases of psql do not know.
 _RESTRICTIONS: Final = re.compile(rb"^\\(un)?restrict .*\n", re.MULTILINE)
@@ -151,7 +154,7 @@ def seen(connection: Connection, token: str = "") -> Left:
 
 
 def restored_from_dump(version: Version, given: Mapping[str, str]) -> Left:
-    """Make a database of what the version once left; the PanDA and Prefect of then are gone."""
+    """Make a database of what the version once left; Prefect of then is gone."""
     settings = temporary_settings(given)
     stack = Stack(settings, given, parts=("postgres",), is_migrated=False)
     try:
@@ -159,9 +162,31 @@ def restored_from_dump(version: Version, given: Mapping[str, str]) -> Left:
         server = server_of(settings)
         _psql(server, gzip.decompress(version.dump.read_bytes()))
         with superuser(given) as connection:
+            _keep_tasks(connection, stack.layout.sandbox("panda"))
             return seen(connection)
     finally:
         stack.stop()
+
+
+def _keep_tasks(connection: Connection, directory: Path) -> None:
+    """Let PanDA have the tasks that are recorded: it gives no jediTaskID twice."""
+    query = "SELECT jedi_task_id, panda_name, created_at FROM submission_attempt"
+    recorded = connection.execute(f"{query} WHERE jedi_task_id IS NOT NULL").fetchall()
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    tasks = (
+        Task(
+            id=number,
+            name=name,
+            user_name=_PANDA_USER,
+            dn=f"{_PANDA_USER}/CN=nickname:prodops",
+            parameters={"taskName": name, "vo": "wlcg", "prodSourceLabel": "test"},
+            created_at=at,
+            modified_at=at,
+            status=Status.DONE,
+        )
+        for number, name, at in recorded
+    )
+    write_tasks(directory / "tasks.json", tasks)
 
 
 def _psql(server: Server, script: bytes) -> None:

@@ -1,6 +1,6 @@
 """The version before and this one on one database: an old worker and a new web, and back.
 
-The one before knows its own schema alone; from this one on, parts start on newer ones that take it.
+The one before knows its own schema alone; from this one on, parts start on newer ones, too.
 """
 
 from __future__ import annotations
