@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from blocks.errors import ProdOpsError
 from blocks.monitor_api.actions import ActionApi
+from blocks.monitor_api.errors import RequestRefused
 from deployments import version
 from deployments.doctor.findings import Check, Finding, ok, problem, warning
 from deployments.doctor.site import Side, Site
@@ -32,6 +33,7 @@ _COMMANDS: Final = {
     PartKind.NOTIFIER: "prodops notifier",
     PartKind.BRIDGE: "prodops bridge",
 }
+_ASKS_FOR_TOKEN: Final = frozenset({401, 403})
 _RESTART: Final = "restart it, so that all parts run the same code"
 
 
@@ -116,11 +118,14 @@ def compared(
 
 
 def _web(site: Site) -> Iterator[Finding]:
-    url, ours = monitor_url(site.settings), version.own()
+    url, ours, token = monitor_url(site.settings), version.own(), _token(site)
     try:
-        with ActionApi(url, _token(site), timeout_seconds=site.timeout_seconds / 2) as api:
+        with ActionApi(url, token, timeout_seconds=site.timeout_seconds / 2) as api:
             said = api.get("/api/system/")
     except ProdOpsError as error:
+        if token is None and isinstance(error, RequestRefused) and error.status in _ASKS_FOR_TOKEN:
+            yield ok(f"{url} answers, and says more to whoever has a token")
+            return
         advice = "start it (`prodops api`, its unit, or `prodops up`), or correct SWF_MONITOR_URL"
         yield problem(f"{url}: {error}", advice)
         return
