@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session, joinedload, selectinload
 
 from api.me import views
 from api.me.views import TokenView
@@ -45,7 +45,11 @@ def tasks(session: Session, name: str) -> tuple[int, Sequence[ProdTask]]:
     rows = session.scalars(
         select(ProdTask)
         .where(own)
-        .options(joinedload(ProdTask.dataset), joinedload(ProdTask.campaign))
+        .options(
+            joinedload(ProdTask.dataset),
+            joinedload(ProdTask.campaign),
+            selectinload(ProdTask.attempts),
+        )
         .order_by(ProdTask.updated_at.desc(), ProdTask.id.desc())
         .limit(SHOWN)
     ).all()

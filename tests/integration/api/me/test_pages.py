@@ -37,6 +37,15 @@ def test_it_shows_one_s_own_and_nobody_else_s(served_api, database, api):
     assert ("No production task is yours" in other, 'id="request-1"' in other) == (True, False)
 
 
+def test_a_task_that_is_at_panda_is_shown_with_its_status(api):
+    pcs = Pcs(api)
+    pcs.make_ready("t1", sample="")
+    pcs.submit("t1")
+    assert pcs.record("t1", jedi_task_id=4711).is_success
+    page = api.get("/me/")
+    assert (page.status_code, ">submitted<" in page.text) == (200, True)
+
+
 def test_all_of_one_s_requests_are_a_link_away(api):
     for job in range(1, 13):
         assert api.post("/api/payload-logs/", json={"pandaid": job}).is_success
