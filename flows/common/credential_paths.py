@@ -21,7 +21,8 @@ class CredentialPaths:
 
     def add(self, paths: Iterable[Path]) -> None:
         """Leave these out of what is said from now on."""
-        known = {*self._longest_first, *map(str, paths)}
+        # A root or "." names no file, and would be found in every text.
+        known = {*self._longest_first, *(str(path) for path in paths if path.name)}
         # The longest first, so that none is replaced in part.
         self._longest_first = tuple(sorted(known, key=len, reverse=True))
 

@@ -41,3 +41,9 @@ def test_a_record_says_that_it_left_a_path_out(known: CredentialPaths):
 def test_the_longest_path_goes_first_whenever_it_came(known: CredentialPaths):
     known.add([Path(f"{PROXY}.key")])
     assert known.without(f"{PROXY}.key {PROXY}") == f"{PLACEHOLDER} {PLACEHOLDER}"
+
+
+@pytest.mark.parametrize("path", ["/", "."])
+def test_what_names_no_file_is_left_in(known: CredentialPaths, path: str):
+    known.add([Path(path)])
+    assert known.without("the file /srv/logs/1.log.") == "the file /srv/logs/1.log."
