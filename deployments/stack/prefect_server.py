@@ -141,7 +141,7 @@ async def _wait_for_database(url: str) -> None:
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
             if time.monotonic() > deadline:
                 raise OutsideUnavailable(f"Prefect's database does not answer: {error}") from error
-            service_manager().waits("waits for its database")
+            service_manager().waits(f"waits for its database: {error}")
         else:
             await connection.close()
             return

@@ -89,6 +89,7 @@ def test_a_worker_whose_database_is_away_or_silent_is_fed(
         ("relay", "ops", "relays Prefect's states"),
         ("notifier", "ops", "stands by: another notifier works on this database; this waits"),
         ("scanner", "ops", "scans"),
+        ("prefect", "ops", "serves"),
         ("api", "web", "serves"),
     ],
 )
@@ -107,9 +108,11 @@ def test_a_part_says_that_it_is_ready_what_it_does_that_it_goes_on_and_that_it_e
     environment = {
         **site.stack.environment(zone),
         **systemd.environment(PERIOD_SECONDS),
-        "PRODOPS_API_PORT": str(free_port),
+        f"PRODOPS_{'PREFECT' if part == 'prefect' else 'API'}_PORT": str(free_port),
         "PRODOPS_FASTMON_WATCH_DIRS": str(watched),
     }
+    if part == "prefect":
+        del environment["PRODOPS_DATABASE_PASSFILE"]  # has no line for Prefect's role
     with part_of([part], environment, tmp_path / "part.log") as process:
         wait_until(lambda: systemd.values("READY"))
         assert systemd.feeds_within(PERIOD_SECONDS)
