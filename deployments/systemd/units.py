@@ -38,7 +38,7 @@ _HARDENING: Final = (
     "SystemCallErrorNumber=EPERM",
     "KeyringMode=private",
     "UMask=0077",
-    "LimitCORE=0",
+    "LimitCORE=1",  # as in deployments/core_dumps.py
 )
 """What no part needs. A core dump would hold secrets; public files get their modes when made."""
 
