@@ -22,7 +22,11 @@ def dumps(code: str, where: Path, *, hard: int = resource.RLIM_INFINITY) -> list
         resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
 
     subprocess.run(
-        [sys.executable, "-c", code], cwd=where, env={"PYTHONPATH": str(ROOT)}, preexec_fn=allow
+        [sys.executable, "-c", code],
+        cwd=where,
+        env={"PYTHONPATH": str(ROOT)},
+        preexec_fn=allow,
+        check=False,
     )
     return list(where.iterdir())
 
