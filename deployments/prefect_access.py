@@ -28,7 +28,7 @@ class PrefectUnavailable(OutsideUnavailable):
 
 
 def configure_client(configured: Settings, *, is_service: bool = False) -> None:
-    """Have Prefect read what it is to know: the environment without, the password with this process.
+    """Have Prefect read its settings: those of the environment, and its password from the file.
 
     Args:
         configured: The settings.
