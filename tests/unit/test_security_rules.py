@@ -16,7 +16,7 @@ def unexplained(line: str) -> bool:
     """Whether a line leaves out a security rule without a reason."""
     found = _EXCEPTION.search(line)
     return bool(
-        found and _SECURITY.search(found["codes"]) and not re.match(r" - \w+", found["rest"])
+        found and _SECURITY.search(found["codes"]) and not re.match(r" - \S", found["rest"])
     )
 
 
