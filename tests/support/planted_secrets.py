@@ -127,9 +127,8 @@ def pages(browser: httpx.Client, starts: Iterable[str]) -> dict[str, str]:
             continue
         answer = browser.get(path, follow_redirects=True)
         found[path] = f"{answer.headers}\n{answer.text}"
-        for link in map(answer.url.join, _HREF.findall(answer.text)):
-            if (link.host, link.port) == (base.host, base.port):
-                waiting.append(str(link.copy_with(fragment=None)))
+        links = map(answer.url.join, _HREF.findall(answer.text))
+        waiting += [str(each) for each in links if each.netloc == base.netloc]
     return found
 
 
