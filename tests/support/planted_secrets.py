@@ -25,8 +25,8 @@ _HREF = re.compile(r'(?:href|src|data-url)="([^"#]+)"')
 _PAUSE_SECONDS = 0.05
 _MOST_PAGES = 150
 _KINDS = (
-    "artifacts", "block_documents", "deployments", "flow_run_states", "flow_runs", "flows", "logs",
-    "task_runs", "work_pools",
+    "artifacts", "block_documents", "deployments", "flow_runs", "flows", "logs", "task_runs",
+    "work_pools",
 )  # fmt: skip
 
 Needles = Mapping[str, str]

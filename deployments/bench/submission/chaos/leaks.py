@@ -70,7 +70,7 @@ def in_files(directory: Path, needles: Mapping[str, str], private: Collection[Pa
 
 def in_tables(stack: Stack, needles: Mapping[str, str]) -> list[str]:
     """Where a needle stands in a row of any table, of prodops or of Prefect."""
-    found = []
+    found: list[str] = []
     passfile = Credentials(stack.layout.secrets).superuser
     for database in ("prodops", PREFECT_DATABASE):
         address = f"{SUPERUSER}@127.0.0.1:{stack.settings.database.port}"
