@@ -20,7 +20,7 @@ from deployments.stack.credentials import Credentials, password_in
 from deployments.stack.stack import Stack
 from tests.e2e.conftest import Site
 
-_TOKENS = ("id_token", "access_token", "refresh_token")
+_TOKENS = ("refresh_token", "access_token", "id_token")  # which may be one and the same
 _HREF = re.compile(r'(?:href|src|data-url)="([^"#]+)"')
 _PAUSE_SECONDS = 0.05
 _MOST_PAGES = 150
