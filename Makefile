@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 # Compiled here once, since where PYTHONDONTWRITEBYTECODE is set every command would do it again.
 SYNC := UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --frozen --inexact --compile-bytecode
 
-.PHONY: setup requirements demo up test test-fast test-all test-slow lint bench docs test-system clean
+.PHONY: setup requirements demo up test test-fast test-all test-slow lint audit bench docs test-system clean
 
 setup: $(READY)
 
@@ -70,6 +70,10 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m deployments.reference --check
+
+# Known advisories for what uv.lock pins; exit code 1 where there is one.
+audit: setup
+	@$(BIN)/python -m deployments.audit
 
 docs: setup
 	@$(BIN)/python -m deployments.reference

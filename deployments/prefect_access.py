@@ -1,4 +1,4 @@
-"""How the ops side reaches Prefect: its environment, set before anything imports prefect."""
+"""How the ops side reaches Prefect: what it reads is set before anything else imports prefect."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, Final
 import httpx
 
 from blocks.errors import OutsideUnavailable
+from deployments import prefect_settings
 from deployments.access import join_stack
 from deployments.service_manager.notification import service_manager
 from deployments.stack.environment import prefect_api_url
@@ -27,7 +28,7 @@ class PrefectUnavailable(OutsideUnavailable):
 
 
 def configure_client(configured: Settings, *, is_service: bool = False) -> None:
-    """Set the environment that Prefect reads when it is first imported.
+    """Have Prefect read its settings: those of the environment, and its password from the file.
 
     Args:
         configured: The settings.
@@ -53,14 +54,10 @@ def configure_client(configured: Settings, *, is_service: bool = False) -> None:
     )
     if path := configured.prefect.password_file:
         try:
-            os.environ["PREFECT_API_AUTH_STRING"] = path.read_text().strip()
+            password = path.read_text().strip()
         except OSError as error:
             raise BadSetting(f"setting PRODOPS_PREFECT_PASSWORD_FILE: {error}") from error
-
-
-def for_runs() -> dict[str, str]:
-    """What differs in the environment of a service's runs."""
-    return {"PREFECT_CLIENT_MAX_RETRIES": str(_RUN_RETRIES)}
+        prefect_settings.read_with(PREFECT_API_AUTH_STRING=password)
 
 
 def bound_retries() -> None:

@@ -264,7 +264,7 @@ def read_cookie_key(path: Path | None) -> str:
 def gatekeeper(connection: HTTPConnection) -> Gatekeeper:
     """The gatekeeper of the app that serves the connection."""
     keeper: Any = connection.app.state.gatekeeper
-    assert isinstance(keeper, Gatekeeper)  # noqa: S101
+    assert isinstance(keeper, Gatekeeper)  # noqa: S101 - the application was made with one
     return keeper
 
 

@@ -156,7 +156,7 @@ class _Writer:
 
     async def _create(self, block: type[Block], name: str, values: dict[str, Any]) -> None:
         assert block._block_schema_id is not None  # noqa: S101, SLF001 - the type is registered
-        assert block._block_type_id is not None  # noqa: S101, SLF001
+        assert block._block_type_id is not None  # noqa: S101, SLF001 - the type is registered
         await self._client.create_block_document(
             BlockDocumentCreate(
                 name=name,

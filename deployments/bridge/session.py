@@ -169,7 +169,7 @@ class Session:
             thread.join()
 
     def _publish(self, connection: BrokerConnection, is_over: threading.Event) -> None:
-        assert self.publisher is not None  # noqa: S101
+        assert self.publisher is not None  # noqa: S101 - only with one is this called
         following = service_manager().watchdog.following("events")
         with NotificationListener(events.CHANNEL) as listener, following as round_done:
             while not is_over.is_set():

@@ -10,6 +10,7 @@ from typing import NoReturn
 import typer
 
 from blocks.errors import ProdOpsError
+from deployments import core_dumps
 from deployments.cli import (
     actions,
     agents,
@@ -79,6 +80,7 @@ def version() -> None:
 
 def main() -> NoReturn:
     """Run the command; an error of ours is one line, with exit 2 for a bad setting, else 1."""
+    core_dumps.forbid()
     os.environ["PGTZ"] = "UTC"  # whatever the database server's time zone is
     try:
         if sys.argv[1:2] != ["doctor"]:  # which says itself what is wrong with a proxy

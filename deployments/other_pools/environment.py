@@ -12,6 +12,7 @@ from typing import Final
 from prefect.settings import get_current_settings
 
 from blocks.documents import BlockName
+from deployments import core_dumps
 from deployments.prefect_access import bound_retries
 from flows.common.outsides import OUTSIDES
 from flows.common.sessions import MARKER
@@ -34,6 +35,7 @@ def prepare() -> None:
     """
     if settings().database.url is None:
         raise BadSetting(_NEEDED)
+    core_dumps.forbid()
     _lead_a_session()
     os.environ.setdefault(MARKER, f"{settings().stack.state_dir}:pool {os.getpid()}")
     bound_retries()

@@ -84,7 +84,7 @@ class AskingServer(uvicorn.Server):
 def _client() -> httpx.AsyncClient:
     """A client without limits of time: what is not answered is not fed for."""
     limits = httpx.Limits(max_keepalive_connections=0)
-    return httpx.AsyncClient(timeout=None, limits=limits, trust_env=False)  # noqa: S113
+    return httpx.AsyncClient(timeout=None, limits=limits, trust_env=False)  # noqa: S113 - see above: without an answer there is no feed
 
 
 def _take_turn() -> None:

@@ -70,7 +70,7 @@ class Watchdog:
             self.feed()
 
     def _excuse(self, is_away: Callable[[], bool]) -> None:
-        assert self.period_seconds is not None  # noqa: S101
+        assert self.period_seconds is not None  # noqa: S101 - without one nothing is excused
         pause = threading.Event()
         look_seconds = self.period_seconds / _LOOKS
         while not pause.wait(look_seconds):

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from deployments import parent_death
+from deployments import core_dumps, parent_death
 
 MARK = "prodops: starting "
 """What the line begins with that marks each start of a part in its log."""
@@ -53,6 +53,7 @@ def main() -> None:
     parent_death.die_with_parent(int(parent), spec.death_signal)
     if spec.is_subreaper:
         parent_death.adopt_orphans()
+    core_dumps.forbid()
     if spec.directory is not None:
         os.chdir(spec.directory)
     now = datetime.now(UTC).isoformat(timespec="seconds")

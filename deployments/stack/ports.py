@@ -38,8 +38,8 @@ def ports_of(settings: Settings, parts: Collection[str]) -> list[Port]:
         Port("api", settings.api.host, settings.api.port, "PRODOPS_API_PORT"),
         Port("panda", "127.0.0.1", sandbox.panda_port, "PRODOPS_SANDBOX_PANDA_PORT"),
         Port("rucio", "127.0.0.1", sandbox.rucio_port, "PRODOPS_SANDBOX_RUCIO_PORT"),
-        Port("door", "0.0.0.0", sandbox.door_port, "PRODOPS_SANDBOX_DOOR_PORT"),  # noqa: S104
-        Port("door-open", "0.0.0.0", sandbox.door_open_port, "PRODOPS_SANDBOX_DOOR_OPEN_PORT"),  # noqa: S104
+        Port("door", "0.0.0.0", sandbox.door_port, "PRODOPS_SANDBOX_DOOR_PORT"),  # noqa: S104 - XRootD listens everywhere
+        Port("door-open", "0.0.0.0", sandbox.door_open_port, "PRODOPS_SANDBOX_DOOR_OPEN_PORT"),  # noqa: S104 - XRootD listens everywhere
         Port("gateway", "127.0.0.1", sandbox.gateway_port, "PRODOPS_SANDBOX_GATEWAY_PORT"),
         Port("broker", "127.0.0.1", sandbox.broker_port, "PRODOPS_SANDBOX_BROKER_PORT"),
         Port("broker", "127.0.0.1", sandbox.broker_tls_port, "PRODOPS_SANDBOX_BROKER_TLS_PORT"),

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 import uvicorn
 
 from blocks.errors import OutsideUnavailable
+from deployments import prefect_settings
 from deployments.service_manager.notification import service_manager
 from deployments.service_manager.server import AskingServer
 from deployments.stack.binaries import package_directory
@@ -25,6 +26,7 @@ from flows.common.settings import BadSetting, Settings
 
 ANSWER_SECONDS = 90.0
 _POLL_SECONDS = 0.2
+_AUTH = "PREFECT_SERVER_API_AUTH_STRING"
 
 _FIXED: Mapping[str, str] = {
     # quiet
@@ -65,7 +67,10 @@ def run(settings: Settings) -> int:
         layout.create()
         credentials.create()
     check_free(ports_of(settings, ["prefect"]))
-    os.environ.update(environment(settings, _password(settings)))
+    known = environment(settings, _password(settings))
+    auth = known.pop(_AUTH)
+    os.environ.update(known)
+    prefect_settings.read_with(**{_AUTH: auth})
     asyncio.run(_wait_for_database(database_url(settings)))
     from prefect.server.api.server import create_app  # noqa: PLC0415 - see the first lines
 
@@ -86,7 +91,7 @@ def run(settings: Settings) -> int:
 
 
 def environment(settings: Settings, auth: str) -> dict[str, str]:
-    """What Prefect reads; set inside the process, so that no other process is shown `auth`."""
+    """What Prefect reads; where a process has it in its own environment, `auth` is shown there."""
     layout = Layout(settings.stack.state_dir)
     passfile = settings.database.passfile or Credentials(layout.secrets).prefect
     address = settings.prefect.ui_url or f"http://127.0.0.1:{settings.prefect.port}"
@@ -96,7 +101,7 @@ def environment(settings: Settings, auth: str) -> dict[str, str]:
         "PREFECT_PROFILES_PATH": os.fspath(layout.prefect_home / "profiles.toml"),
         "PREFECT_SERVER_API_HOST": "127.0.0.1",
         "PREFECT_SERVER_API_PORT": str(settings.prefect.port),
-        "PREFECT_SERVER_API_AUTH_STRING": auth,
+        _AUTH: auth,
         "PREFECT_SERVER_UI_API_URL": f"{address.rstrip('/')}/api",
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": database_url(settings),
         "PGPASSFILE": os.fspath(passfile),

@@ -38,7 +38,7 @@ _HARDENING: Final = (
     "SystemCallErrorNumber=EPERM",
     "KeyringMode=private",
     "UMask=0077",
-    "LimitCORE=0",
+    "LimitCORE=1",  # as in deployments/core_dumps.py
 )
 """What no part needs. A core dump would hold secrets; public files get their modes when made."""
 
@@ -120,7 +120,7 @@ def _directories(site: Site, part: UnitPart) -> Iterator[str]:
         hidden = (site.ops.state_dir, *site.ops.private_dirs, site.ops.environment_file)
         yield f"InaccessiblePaths={_paths(hidden)}"
     yield f"ProtectHome={'read-only' if site.is_within('/home', '/root', '/run/user') else 'yes'}"
-    yield f"PrivateTmp={'no' if site.is_within('/tmp', '/var/tmp') else 'yes'}"  # noqa: S108
+    yield f"PrivateTmp={'no' if site.is_within('/tmp', '/var/tmp') else 'yes'}"  # noqa: S108 - no file is made there
 
 
 def _written(site: Site, part: UnitPart) -> Iterator[Path]:

@@ -43,7 +43,7 @@ class Closing:
 
     async def _ended(self, work: Work, end: Ended) -> Ending:
         """The end of the request; its run has a final state by then."""
-        assert work.flow_run is not None  # noqa: S101
+        assert work.flow_run is not None  # noqa: S101 - it was made before this
         if end.is_completed:
             return Ending(state=RequestState.COMPLETED)
         state = await self.flow_runs.state(work.flow_run.id)

@@ -52,7 +52,7 @@ class Execution:
         self.ended(work)
 
     def _order(self, work: Work) -> Start:
-        assert work.flow_run is not None  # noqa: S101
+        assert work.flow_run is not None  # noqa: S101 - it was made before this
         return Start(
             run=work.run,
             flow_run=work.flow_run.model_dump(mode="json"),

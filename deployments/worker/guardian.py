@@ -38,6 +38,7 @@ from deployments.worker.protocol import (
     encode,
 )
 from flows.common.sessions import MARKER
+from flows.common.settings import settings
 
 _TICK_SECONDS: Final = 0.2
 _IDLE_SECONDS: Final = 30.0
@@ -207,8 +208,10 @@ def main() -> None:
     parent_death.adopt_orphans()
     for pid in session.kill_leftovers(marker):
         print(f"guardian: killed process {pid}, left by a former worker", flush=True)  # noqa: T201
-    from deployments.worker import preloading  # noqa: PLC0415 - slow, and not needed to clean up
+    from deployments.prefect_access import configure_client  # noqa: PLC0415 - slow, as the next
+    from deployments.worker import preloading  # noqa: PLC0415 - not needed to clean up
 
+    configure_client(settings())  # it reads the password itself: its environment is the runs'
     preloading.preload()
     gc.collect()
     gc.freeze()

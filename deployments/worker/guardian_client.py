@@ -13,7 +13,6 @@ from typing import Final
 
 from blocks import outside_calls
 from blocks.errors import ProdOpsError
-from deployments.prefect_access import for_runs
 from deployments.worker import session
 from deployments.worker.protocol import (
     Ended,
@@ -67,7 +66,7 @@ class GuardianClient:
         process = subprocess.Popen(  # noqa: ASYNC220 - returns at once
             [sys.executable, "-m", "deployments.worker.guardian", str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
-            env={**os.environ, **for_runs(), MARKER: name},
+            env={**os.environ, MARKER: name},
             stdin=subprocess.DEVNULL,
             start_new_session=True,
         )

@@ -37,7 +37,7 @@ def run(order: Start) -> int:
     _refuse_to_suspend()
     heartbeats.begin_later()
     prefect_access.bound_retries()
-    # Prefect has read it; nothing that the flow starts shall inherit it.
+    # Where the worker was given it so: Prefect has read it, and nothing else shall inherit it.
     os.environ.pop("PREFECT_API_AUTH_STRING", None)
     flow_run = FlowRun.model_validate(order.flow_run)
     os.environ["PREFECT__FLOW_RUN_ID"] = str(flow_run.id)

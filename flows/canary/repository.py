@@ -27,8 +27,8 @@ _STFS_OF_CANARY: Final = """
 """
 # From the TFs up; an STF that still waits is the sampler's, and goes with the next canary.
 _REMOVE: Final = (
-    text(f"DELETE FROM swf_fastmon_files WHERE stf_file_id IN ({_STFS_OF_CANARY})"),  # noqa: S608
-    text(f"DELETE FROM swf_stf_files WHERE file_id IN ({_STFS_OF_CANARY})"),  # noqa: S608
+    text(f"DELETE FROM swf_fastmon_files WHERE stf_file_id IN ({_STFS_OF_CANARY})"),  # noqa: S608 - of constants
+    text(f"DELETE FROM swf_stf_files WHERE file_id IN ({_STFS_OF_CANARY})"),  # noqa: S608 - of constants
     text("""
         DELETE FROM fastmon_inbox
         WHERE namespace = :namespace AND run_number = :run_number AND state <> 'waiting'

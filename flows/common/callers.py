@@ -27,7 +27,7 @@ class Scope(StrEnum):
 class Means(StrEnum):
     """By what a caller is known."""
 
-    TOKEN = "token"  # noqa: S105
+    TOKEN = "token"  # noqa: S105 - a means, no secret
     SESSION = "session"
     """Signed in with a token, in a browser."""
     PROXY = "proxy"

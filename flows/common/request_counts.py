@@ -89,13 +89,13 @@ _READ_ENTERED: Final = text(f"""
     FROM (SELECT action, state, number, last_at FROM request_entered
           UNION ALL {_ENTERED.format(rows="request_transition")}) AS counted
     GROUP BY action, state ORDER BY action, state
-""")  # noqa: S608
+""")  # noqa: S608 - of constants
 _READ_TIMES: Final = text(f"""
     SELECT action, state, upto_seconds, sum(number)::bigint, sum(seconds)
     FROM (SELECT action, state, upto_seconds, number, seconds FROM request_time
           UNION ALL {_TIMES.format(rows="request_transition")}) AS counted
     GROUP BY action, state, upto_seconds ORDER BY action, state, upto_seconds
-""")  # noqa: S608
+""")  # noqa: S608 - of constants
 _BOUNDS_ROW: Final = {"bounds": [*BOUNDS, float("inf")]}
 
 

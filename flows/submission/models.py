@@ -48,7 +48,7 @@ class Step(StrEnum):
 
     CLAIM = "claim"
     COMMAND = "command"
-    TOKEN = "token"  # noqa: S105
+    TOKEN = "token"  # noqa: S105 - a step, no secret
     SANDBOX = "sandbox"
     SEND = "send"
     CLASSIFY = "classify"

@@ -174,7 +174,7 @@ def _form_of(
 ) -> tuple[bool, type[BaseModel]]:
     """Whether the function takes a form as a whole, and the form of its arguments."""
     hints = get_type_hints(function, include_extras=True)
-    assert hints.get(next(iter(inspect.signature(function).parameters))) is Call  # noqa: S101
+    assert hints.get(next(iter(inspect.signature(function).parameters))) is Call  # noqa: S101 - else a tool is declared wrong
     arguments = list(inspect.signature(function).parameters.values())[1:]
     forms = [hints[each.name] for each in arguments if _is_form(hints[each.name])]
     fields: dict[str, Any] = {}

@@ -98,7 +98,7 @@ def guards(written: Collection[str]) -> dict[str, frozenset[Scope]]:
             declared.setdefault(each.capability, set()).add(each.scope)
     capabilities.import_models()
     for module in folders.modules("models"):
-        assert module  # imported: its tables are known  # noqa: S101
+        assert module  # noqa: S101 - imported: its tables are known
     tables: dict[str, frozenset[Scope]] = {}
     for mapper in Base.registry.mappers:
         home = mapper.class_.__module__.split(".")[1]

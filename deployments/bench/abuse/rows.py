@@ -109,13 +109,13 @@ def _insert(columns: Sequence[Column], chance: random.Random) -> RowInput:
     values = {each.name: _value(each, chance, is_odd=each in odd) for each in taken}
     names = ", ".join(values)
     casts = ", ".join(f"CAST(:{each.name} AS {each.type})" for each in taken)
-    return RowInput("insert", f"INSERT INTO {table} ({names}) VALUES ({casts})", values)  # noqa: S608
+    return RowInput("insert", f"INSERT INTO {table} ({names}) VALUES ({casts})", values)  # noqa: S608 - names that the database gave
 
 
 def _update(columns: Sequence[Column], chance: random.Random) -> RowInput:
     column = chance.choice([each for each in columns if each.is_updated])
     statement = (
-        f"UPDATE {column.table} SET {column.name} = CAST(:value AS {column.type})"  # noqa: S608
+        f"UPDATE {column.table} SET {column.name} = CAST(:value AS {column.type})"  # noqa: S608 - names that the database gave
         f" WHERE ctid IN (SELECT ctid FROM {column.table} ORDER BY 1 DESC LIMIT 1)"
     )
     return RowInput("update", statement, {"value": _value(column, chance, is_odd=True)})

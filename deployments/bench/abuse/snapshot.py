@@ -114,7 +114,7 @@ def _rows(
     about = _ABOUT.get(table, "''")
     content = _CONTENT.get(table, "t")
     statement = text(  # the names are the database's own
-        f"SELECT {key} AS key, md5(({content})::text) AS digest, {owner} AS owner, {about} AS about"  # noqa: S608
+        f"SELECT {key} AS key, md5(({content})::text) AS digest, {owner} AS owner, {about} AS about"  # noqa: S608 - names that the database gave
         f" FROM {table} AS t"
     )
     for row in connection.execute(statement):

@@ -28,7 +28,7 @@ def send_test(
     with ops_session() as session:
         channel = channels.named(session, name)
         found = channels.url_file(session, channel.id)
-    assert found is not None  # noqa: S101
+    assert found is not None  # noqa: S101 - of the channel that was found
     kind, path = found
     configured = settings().notifications
     text = f"prodops: a test of the channel {name}"

@@ -13,6 +13,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from blocks.errors import ProdOpsError
+from deployments import core_dumps
 from deployments.cli.testbed import agents
 from deployments.cli.testbed.run import run
 from flows.common.http_proxies import keep_loopback_direct
@@ -70,6 +71,7 @@ for each in _REPLACED.items():
 
 def main() -> NoReturn:
     """Run the command; an error of ours is one line, with exit 2 for a bad setting, else 1."""
+    core_dumps.forbid()
     os.environ["PGTZ"] = "UTC"  # whatever the database server's time zone is
     try:
         keep_loopback_direct(os.environ)

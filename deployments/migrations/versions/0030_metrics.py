@@ -145,7 +145,7 @@ def _create_tables() -> None:
 
 def downgrade() -> None:
     for sequence in _SEQUENCES:
-        op.execute(f"REVOKE SELECT ON SEQUENCE {sequence} FROM prodops_web")  # noqa: S608
+        op.execute(f"REVOKE SELECT ON SEQUENCE {sequence} FROM prodops_web")  # noqa: S608 - of constants
     op.execute(_ACCEPT.format(column="", value=""))
     for trigger in ("request_since", "request_changed", "request_made"):
         op.execute(f"DROP TRIGGER {trigger} ON request")

@@ -109,7 +109,7 @@ def _find_replicas(log: PayloadLog) -> Located:
     catalog = present.adapter(_catalog)
     log = note(log.pandaid, Step.RESOLVE, f"asking Rucio for the replicas of {did}")
     assert log.scope is not None  # noqa: S101 - the look-up found them
-    assert log.lfn is not None  # noqa: S101
+    assert log.lfn is not None  # noqa: S101 - the look-up found them
     file = catalog.replicas(log.scope, log.lfn)
     configured = adapters.xrootd(present.sources)
     readable = replicas.in_order(

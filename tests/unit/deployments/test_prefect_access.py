@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
+import sys
 
 import httpx
 import pytest
@@ -74,5 +76,34 @@ def test_a_service_gives_up_soon_and_its_runs_live_through_an_outage(monkeypatch
     monkeypatch.setattr(os, "environ", given)
     prefect_access.configure_client(settings(), is_service=True)
     assert int(given["PREFECT_CLIENT_MAX_RETRIES"]) * LONGEST < 15
-    given |= prefect_access.for_runs()
+    prefect_access.configure_client(settings())
     assert int(given["PREFECT_CLIENT_MAX_RETRIES"]) * prefect_access._MOST_SECONDS >= 300
+
+
+KNOWN = """
+import os, subprocess, sys
+from deployments.prefect_access import configure_client
+from flows.common.settings import settings
+configure_client(settings())
+from prefect.settings import get_current_settings
+print(get_current_settings().api.auth_string.get_secret_value())
+sys.stdout.flush()
+subprocess.run(["env"])
+"""
+
+
+def test_prefect_knows_the_password_and_no_child_is_shown_it(tmp_path):
+    password = tmp_path / "password"
+    password.write_text("admin:canary\n")
+    given = {"PRODOPS_PREFECT_PASSWORD_FILE": str(password), "PRODOPS_STATE_DIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", KNOWN],
+        env={**os.environ, **given},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    known, *shown = done.stdout.splitlines()
+    assert known == "admin:canary"
+    assert f"PRODOPS_PREFECT_PASSWORD_FILE={password}" in shown
+    assert not [line for line in shown if "canary" in line]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -43,37 +43,56 @@ class Secrets:
 
     def leaks(self) -> list[str]:
         """Where a secret stands and may not."""
-        return [*self._in_files(), *self._in_tables()]
-
-    def _in_files(self) -> Iterator[str]:
         private = {self._own, self._panda / "pathena" / ".token"}
-        for path in self._stack.state_dir.rglob("*"):
-            if path in private or not path.is_file():
-                continue
-            for content in _contents(path):
-                for needle, name in self._needles.items():
-                    if needle.encode() in content:
-                        yield f"{name} stands in {path.relative_to(self._stack.state_dir)}"
+        return [
+            *in_files(self._stack.state_dir, self._needles, private),
+            *in_tables(self._stack, self._needles),
+        ]
 
-    def _in_tables(self) -> Iterator[str]:
-        passfile = Credentials(self._stack.layout.secrets).superuser
-        port = self._stack.settings.database.port
-        for database in ("prodops", PREFECT_DATABASE):
-            url = f"postgresql+psycopg://{SUPERUSER}@127.0.0.1:{port}/{database}"
-            engine = create_engine(url, connect_args={"passfile": str(passfile)})
-            with engine.connect() as connection:
-                for table in connection.scalars(_TABLES).all():
-                    yield from self._in_table(connection, f"{database}: {table}", table)
-            engine.dispose()
 
-    def _in_table(self, connection: Connection, shown: str, table: str) -> Iterator[str]:
-        for needle, name in self._needles.items():
-            # The table's name is quoted by the server; the needle is a parameter.
-            found = text(
-                f"SELECT count(*) FROM {table} AS t WHERE strpos(t::text, :needle) > 0"  # noqa: S608
-            )
-            if count := connection.scalar(found, {"needle": needle}):
-                yield f"{name} stands in {count} rows of {shown}"
+def in_files(directory: Path, needles: Mapping[str, str], private: Collection[Path]) -> list[str]:
+    """Where a needle stands in a file below a directory.
+
+    Args:
+        directory: The directory.
+        needles: What is looked for, and how each is called.
+        private: Files and directories that are left out: there a secret has its place.
+    """
+    return [
+        f"{name} stands in {path.relative_to(directory)}"
+        for path in directory.rglob("*")
+        if path.is_file() and not any(path.is_relative_to(each) for each in private)
+        for content in _contents(path)
+        for needle, name in needles.items()
+        if needle.encode() in content
+    ]
+
+
+def in_tables(stack: Stack, needles: Mapping[str, str]) -> list[str]:
+    """Where a needle stands in a row of any table, of prodops or of Prefect."""
+    found: list[str] = []
+    passfile = Credentials(stack.layout.secrets).superuser
+    for database in ("prodops", PREFECT_DATABASE):
+        address = f"{SUPERUSER}@127.0.0.1:{stack.settings.database.port}"
+        url = f"postgresql+psycopg://{address}/{database}"
+        engine = create_engine(url, connect_args={"passfile": str(passfile)})
+        with engine.connect() as connection:
+            for table in connection.scalars(_TABLES).all():
+                found += _in_table(connection, f"{database}: {table}", table, needles)
+        engine.dispose()
+    return found
+
+
+def _in_table(
+    connection: Connection, shown: str, table: str, needles: Mapping[str, str]
+) -> Iterator[str]:
+    for needle, name in needles.items():
+        # The table's name is quoted by the server; the needle is a parameter.
+        found = text(
+            f"SELECT count(*) FROM {table} AS t WHERE strpos(t::text, :needle) > 0"  # noqa: S608 - see above
+        )
+        if count := connection.scalar(found, {"needle": needle}):
+            yield f"{name} stands in {count} rows of {shown}"
 
 
 def _contents(path: Path) -> Iterator[bytes]:

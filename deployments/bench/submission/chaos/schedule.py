@@ -207,7 +207,7 @@ def _kind_and_time(seed: int) -> tuple[FaultKind, When]:
     half, place = divmod(seed, len(_KINDS))
     block, is_second = divmod(half, 2)
     kind = shuffled(f"kind {half}", _KINDS)[place]
-    flip = random.Random(f"when {block} {kind}").random() < 0.5  # noqa: PLR2004, S311
+    flip = random.Random(f"when {block} {kind}").random() < 0.5  # noqa: PLR2004, S311 - no secret
     return kind, When.AFTER if flip != bool(is_second) else When.BEFORE
 
 

@@ -140,7 +140,7 @@ def test_no_secret_is_in_a_command_line_and_no_environment_is_shown(running: Ins
 def test_nobody_dumps_core_where_secrets_would_be(running: Installation):
     for part in running.processes:
         unit = (running.places.units / f"prodops-{part}.service").read_text()
-        assert "\nLimitCORE=0\n" in unit
+        assert "\nLimitCORE=1\n" in unit
 
 
 def test_prefect_answers_the_web_user_nothing_without_its_password(running: Installation):
