@@ -15,13 +15,22 @@ from flows.common.messages import EventBody, Timestamp, msg_type_of
 
 @dataclass(frozen=True, kw_only=True)
 class RunState:
-    """A state that a flow run took."""
+    """A state that a flow run took.
+
+    Attributes:
+        previous_id: The state before it, where Prefect's event tells.
+        is_first: Whether Prefect's event says that there was none before it.
+        tagged_request_id: The request that the run's tags name, where Prefect's event has them.
+    """
 
     state_id: uuid.UUID
     flow_run_id: uuid.UUID
     state_type: str
     state_name: str
     timestamp: datetime
+    previous_id: uuid.UUID | None = None
+    is_first: bool = False
+    tagged_request_id: int | None = None
 
 
 @dataclass(frozen=True)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, and_, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from deployments.relay.messages import Belonging, RunState, flow_run_state
 from flows.common import events
 from flows.common.database import among, now, transaction
-from flows.common.models import RelayedState, Request
+from flows.common.models import HELD, RelayedState, Request
 
 
 @dataclass(frozen=True)
@@ -22,14 +22,34 @@ class StateRepository:
 
     engine: Engine
 
-    def belonging(self, flow_run_id: uuid.UUID, request_id: int | None = None) -> Belonging | None:
-        """The request of a flow run, or the one that its idempotency key names."""
-        wanted = Request.flow_run_id == flow_run_id
-        if request_id is not None:
-            wanted = Request.id == request_id
+    def belongings(self, runs: Mapping[uuid.UUID, int | None]) -> dict[uuid.UUID, Belonging]:
+        """The requests of flow runs, as far as their rows tell.
+
+        Args:
+            runs: The flow runs, each with the request that its tags name. A tag can be copied to
+                another run: it is believed of a request that is held, and has no run noted yet.
+        """
+        by_tag = {request: run for run, request in runs.items() if request is not None}
+        is_tagged = and_(
+            among(Request.id, by_tag),
+            Request.flow_run_id.is_(None),
+            Request.state.in_(HELD),
+        )
+        columns = (Request.id, Request.action, Request.subject, Request.flow_run_id)
         with transaction(self.engine) as session:
             found = session.execute(
-                select(Request.id, Request.action, Request.subject).where(wanted)
+                select(*columns).where(or_(among(Request.flow_run_id, runs), is_tagged))
+            ).all()
+        return {
+            row.flow_run_id or by_tag[row.id]: Belonging(row.id, row.action, row.subject)
+            for row in found
+        }
+
+    def belonging(self, request_id: int) -> Belonging | None:
+        """The request of that id, as the one that a run works on."""
+        with transaction(self.engine) as session:
+            found = session.execute(
+                select(Request.id, Request.action, Request.subject).where(Request.id == request_id)
             ).first()
         return Belonging(found.id, found.action, found.subject) if found else None
 

@@ -13,7 +13,7 @@ import asyncio
 import signal
 import socket
 import uuid
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -27,7 +27,10 @@ from deployments.isolation import is_outage, isolated
 from deployments.prefect_access import await_server, bound_retries, configure_client
 from deployments.relay.feed import Feed
 from deployments.relay.feed_repository import FeedRepository
-from deployments.relay.messages import Belonging, RunState
+from deployments.relay.histories import Histories
+from deployments.relay.messages import RunState
+from deployments.relay.owners import Owners
+from deployments.relay.prefect_states import PREFIX, state_of_event, state_of_rest
 from deployments.relay.repository import StateRepository
 from deployments.schema import await_schema
 from deployments.service_manager.notification import service_manager
@@ -43,13 +46,9 @@ _SETTLE_SECONDS: Final = 6.0  # Prefect writes events in up to 5 s (measured)
 _RECONNECT_SECONDS: Final = 1.0
 _OUTAGE_SECONDS: Final = 3.0  # how soon REST is asked again where it could not be
 _IDLE_SECONDS: Final = 5.0  # how long nothing may come until the watchdog is told
-_COMMIT_SECONDS: Final = 2.0  # Prefect announces a run's first state before it commits the run
-_COMMIT_POLL: Final = 0.05
-_REMEMBERED: Final = 5_000
 _LOOK_BACK: Final = timedelta(minutes=2)
 _PAGE: Final = 200  # what Prefect gives at most
 _FEED: Final = "feed of Prefect"  # the lock of the relay that feeds
-_PREFIX: Final = "prefect.flow-run."
 
 _log = structlog.get_logger("relay")
 
@@ -73,7 +72,8 @@ class _Service:
         self._feed = FeedRepository(engine)
         self.heartbeat = Heartbeat(settings, engine, PartKind.RELAY, socket.gethostname())
         self._queue: asyncio.Queue[RunState] = asyncio.Queue()
-        self._owners: dict[uuid.UUID, Belonging | None] = {}
+        self._owners = Owners(self._repository)
+        self._histories = Histories()
         self._looked_at: datetime | None = None
         self._read_up_to: dict[uuid.UUID, uuid.UUID] = {}
         self._look_now = asyncio.Event()
@@ -126,14 +126,14 @@ class _Service:
         from prefect.events.clients import get_events_subscriber  # noqa: PLC0415
         from prefect.events.filters import EventFilter, EventNameFilter  # noqa: PLC0415
 
-        wanted = EventFilter(event=EventNameFilter(prefix=[_PREFIX]))
+        wanted = EventFilter(event=EventNameFilter(prefix=[PREFIX]))
         async with get_events_subscriber(filter=wanted) as subscriber:
             self._look_now.set()
             Layout(self._settings.stack.state_dir).say_ready("relay")
             service_manager().ready("relays Prefect's states")
             async for event in subscriber:
                 with isolated("an event of Prefect cannot be read", event_id=event.id):
-                    state = _state_of_event(event)
+                    state = state_of_event(event)
                     if state is not None:
                         self._queue.put_nowait(state)
 
@@ -176,9 +176,9 @@ class _Service:
         read_up_to: dict[uuid.UUID, uuid.UUID] = {}
         for run in runs:
             with isolated("the states of a run cannot be read", flow_run=run.id):
-                if self._read_up_to.get(run.id) != run.state.id:
+                if not self._is_relayed(run):
                     taken = await client.read_flow_run_states(run.id)
-                    states += [_state_of_rest(run.id, state) for state in taken]
+                    states += [state_of_rest(run.id, state) for state in taken]
                 read_up_to[run.id] = run.state.id
             goes_on()
         missing = await asyncio.to_thread(
@@ -189,6 +189,11 @@ class _Service:
                 self._queue.put_nowait(state)
         self._read_up_to = read_up_to
         self._looked_at = began
+
+    def _is_relayed(self, run: Any) -> bool:
+        """Whether all states of the run are known to be relayed, or queued."""
+        is_read = self._read_up_to.get(run.id) == run.state.id
+        return is_read or self._histories.are_relayed_up_to(run.state.id)
 
     async def _recent_runs(self, client: Any) -> list[Any]:
         """The pool's runs that are not ended, or ended since the last look (and a bit before)."""
@@ -253,9 +258,9 @@ class _Service:
         service_manager().status("relays Prefect's states")
         return True
 
-    async def _relay(self, client: Any, states: Iterable[RunState]) -> None:
+    async def _relay(self, client: Any, states: Collection[RunState]) -> None:
         """Write them; where that cannot be, each alone, and what is wrong with one is logged."""
-        owned = [(state, await self._owner_or_none(client, state)) for state in states]
+        owned = await self._owners.of(client, states)
         try:
             await asyncio.to_thread(self._repository.relay, owned)
         except Exception as error:
@@ -264,78 +269,5 @@ class _Service:
             for each in owned:  # whatever it is, it is of one of them
                 with isolated("a state cannot be relayed", state_id=each[0].state_id):
                     await asyncio.to_thread(self._repository.relay, [each])
-
-    async def _owner_or_none(self, client: Any, state: RunState) -> Belonging | None:
-        with isolated("the request of a run cannot be found", flow_run=state.flow_run_id):
-            return await self._owner(client, state)
-        return None
-
-    async def _owner(self, client: Any, state: RunState) -> Belonging | None:
-        flow_run_id = state.flow_run_id
-        known = self._owners.get(flow_run_id)
-        if known is None:
-            known = await asyncio.to_thread(self._repository.belonging, flow_run_id)
-        if known is None:
-            known = await self._named_owner(client, state)
-        if known is not None:
-            if len(self._owners) > _REMEMBERED:
-                self._owners.clear()
-            self._owners[flow_run_id] = known
-        return known
-
-    async def _named_owner(self, client: Any, state: RunState) -> Belonging | None:
-        """The request that the run's idempotency key names, before its row names the run."""
-        from deployments.worker.request_store import attempt_of  # noqa: PLC0415
-
-        run = await _committed(client, state)
-        attempt = attempt_of(run.idempotency_key) if run else None
-        if attempt is None:
-            return None
-        return await asyncio.to_thread(
-            self._repository.belonging, state.flow_run_id, attempt.request_id
-        )
-
-
-async def _committed(client: Any, state: RunState) -> Any | None:
-    """The flow run of a state once REST knows it; None where it was deleted.
-
-    Only a new state is waited for: runs that were deleted by the hundred hold nobody up.
-    """
-    from prefect.exceptions import ObjectNotFound  # noqa: PLC0415
-
-    clock = asyncio.get_running_loop().time
-    age = (now() - state.timestamp).total_seconds()
-    deadline = clock() + _COMMIT_SECONDS - max(0.0, age)
-    while True:
-        try:
-            return await client.read_flow_run(state.flow_run_id)
-        except ObjectNotFound:
-            if clock() > deadline:
-                return None
-            await asyncio.sleep(_COMMIT_POLL)
-
-
-def _state_of_event(event: Any) -> RunState | None:
-    """The state that an event announces; its id is the state's."""
-    resource = event.resource
-    state_type = resource.get("prefect.state-type")
-    run = str(resource.get("prefect.resource.id", "")).removeprefix(_PREFIX)
-    if not state_type or event.event == f"{_PREFIX}heartbeat":
-        return None
-    return RunState(
-        state_id=event.id,
-        flow_run_id=uuid.UUID(run),
-        state_type=state_type,
-        state_name=resource.get("prefect.state-name", ""),
-        timestamp=event.occurred,
-    )
-
-
-def _state_of_rest(flow_run_id: uuid.UUID, state: Any) -> RunState:
-    return RunState(
-        state_id=state.id,
-        flow_run_id=flow_run_id,
-        state_type=state.type.value,
-        state_name=state.name or "",
-        timestamp=state.timestamp,
-    )
+        else:
+            self._histories.note(states)

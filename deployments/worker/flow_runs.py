@@ -22,6 +22,7 @@ from prefect.client.schemas.filters import (
     FlowRunFilterStateType,
 )
 from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.client.schemas.responses import OrchestrationResult
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import Abort, ObjectNotFound
 from prefect.states import Pending
@@ -42,6 +43,8 @@ _UNFIT: Final = {
     httpx.codes.CONFLICT,  # the deployment's form is not the action's
     httpx.codes.UNPROCESSABLE_ENTITY,  # it has job variables, which the pool's template forbids
 }
+
+_KEPT: Final = OrchestrationResult[Any]  # as in run_client.py
 
 _log = structlog.get_logger("worker")
 

@@ -16,11 +16,12 @@ import pytest
 from prefect.exceptions import ObjectNotFound
 from sqlalchemy import select, update
 
-from deployments.relay import service
+from deployments.relay import owners, service
 from deployments.relay.messages import Belonging, RunState
+from deployments.relay.prefect_states import state_of_rest
 from deployments.relay.repository import StateRepository
 from flows.common.database import transaction
-from flows.common.models import Event, RelayedState, Request
+from flows.common.models import Event, RelayedState, Request, RequestState
 from flows.common.settings import settings
 from tests.databases import Database
 from tests.waiting import wait_until
@@ -111,7 +112,7 @@ def told(database: Database) -> list[str]:
 
 
 def states_of(prefect: FakePrefect, flow_run_id: uuid.UUID) -> list[RunState]:
-    return [service._state_of_rest(flow_run_id, state) for state in prefect.histories[flow_run_id]]
+    return [state_of_rest(flow_run_id, state) for state in prefect.histories[flow_run_id]]
 
 
 def test_every_state_of_a_run_is_told_in_order_and_once(database, prefect, new_relay):
@@ -229,12 +230,80 @@ def test_a_state_names_its_request_by_the_row_or_by_the_runs_key(
         session.flush()
         request_id = row.id
     belonging = Belonging(request_id, "a", "s")
-    assert repository.belonging(by_row) == belonging
-    assert repository.belonging(by_key, request_id) == belonging
+    assert repository.belongings({by_row: None, by_key: None}) == {by_row: belonging}
+    assert repository.belonging(request_id) == belonging
     look(relay, prefect)
     with transaction(database.ops_engine) as session:
         found = session.scalars(select(Event).where(Event.flow_run_id == by_row)).one()
     assert (found.request_id, found.payload["action"]) == (request_id, "a")
+
+
+@pytest.mark.parametrize(
+    ("state", "is_believed"),
+    [
+        (RequestState.CLAIMED, True),
+        (RequestState.RUNNING, True),
+        (RequestState.QUEUED, False),
+        (RequestState.COMPLETED, False),
+    ],
+)
+@pytest.mark.parametrize("has_run", [False, True])
+def test_a_tag_names_the_request_of_a_run_only_where_its_row_can_name_none_yet(
+    database, repository, state, is_believed, has_run
+):
+    tagged = uuid.uuid4()
+    with transaction(database.ops_engine) as session:
+        row = Request(
+            action="a", parameters={}, subject="s", requested_by="me", source="test", state=state,
+            flow_run_id=uuid.uuid4() if has_run else None,
+        )  # fmt: skip
+        session.add(row)
+        session.flush()
+        request_id = row.id
+    found = repository.belongings({tagged: request_id})
+    assert found == ({tagged: Belonging(request_id, "a", "s")} if is_believed > has_run else {})
+
+
+def test_prefect_is_not_asked_for_the_run_whose_tag_names_its_request(
+    database, prefect, relay, monkeypatch
+):
+    run = prefect.run("Scheduled")
+    with transaction(database.ops_engine) as session:
+        row = Request(
+            action="a", parameters={}, subject="s", requested_by="me", source="test",
+            state=RequestState.CLAIMED,
+        )  # fmt: skip
+        session.add(row)
+        session.flush()
+        request_id = row.id
+    monkeypatch.setattr(prefect, "read_flow_run", None)
+    tagged = [replace(each, tagged_request_id=request_id) for each in states_of(prefect, run)]
+    asyncio.run(relay._relay(prefect, tagged))
+    assert request_ids(database) == [request_id]
+
+
+def test_states_are_read_of_no_run_whose_events_came_without_a_gap(database, prefect, relay):
+    run = prefect.run(*NAMES)
+    asyncio.run(relay._relay(prefect, chained(states_of(prefect, run))))
+    look(relay, prefect)
+    assert (prefect.reads, told(database)) == (0, list(NAMES))
+
+
+@pytest.mark.parametrize("dropped", range(len(NAMES)))
+def test_states_are_read_of_a_run_of_which_an_event_was_dropped(database, prefect, relay, dropped):
+    states = chained(states_of(prefect, prefect.run(*NAMES)))
+    del states[dropped]
+    asyncio.run(relay._relay(prefect, states))
+    look(relay, prefect)
+    assert prefect.reads == 1
+    assert sorted(told(database)) == sorted(NAMES)
+
+
+def chained(states: list[RunState]) -> list[RunState]:
+    """The states as Prefect's events tell of them."""
+    first = replace(states[0], is_first=True)
+    rest = itertools.pairwise(states)
+    return [first, *(replace(each, previous_id=before.state_id) for before, each in rest)]
 
 
 def test_a_state_that_prefect_announces_before_it_commits_the_run_names_its_request(
@@ -266,7 +335,7 @@ def test_a_state_of_a_deleted_run_is_told_without_a_request(
     run = prefect.run("Scheduled")
     if is_new:
         prefect.histories[run][0].timestamp = datetime.now(UTC)
-    monkeypatch.setattr(service, "_COMMIT_SECONDS", 2.0)
+    monkeypatch.setattr(owners, "_COMMIT_SECONDS", 2.0)
     looks: list[uuid.UUID] = []
 
     async def read_flow_run(flow_run_id: uuid.UUID) -> None:
