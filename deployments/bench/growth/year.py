@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 import os
-import time
-from collections import defaultdict
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
-from datetime import datetime
-from functools import partial
+from pathlib import Path
 from typing import Final
 
-import httpx
-
 from deployments.bench.common.figures import Report, at_most, columns, percentile
-from deployments.bench.common.stack import BenchBroken, say
-from deployments.bench.growth import rows
 from deployments.bench.growth.amounts import (
     DAY_SECONDS,
     EVENTS_AN_STF,
@@ -24,56 +16,44 @@ from deployments.bench.growth.amounts import (
     TFS_AN_STF,
     Amounts,
 )
-from deployments.bench.growth.databases import Access, Cluster, cluster, web_tier
-from deployments.bench.growth.places import SEARCH, Call, Places
-from flows.common.database import now
+from deployments.bench.growth.databases import Cluster, cluster, web_tier
+from deployments.bench.growth.filling import Filled, fill
+from deployments.bench.growth.measuring import Seconds, Side, measure
+from deployments.bench.growth.places import SEARCH, Places
 
-_COPIES: Final = 3  # at a time
-_ROUNDS: Final = 40
-_WARM_UP: Final = 3
+_ROUNDS: Final = 200
 _FLOOR_SECONDS: Final = 0.010
 _MOST: Final = 1.5
 _MIB: Final = 1 << 20
-
-Seconds = defaultdict[str, list[float]]
-
 
 EMPTY: Final = "empty"
 NEW: Final = "new"
 FULL: Final = "full"
 
 
-def run(*, scale: float = 1.0, rounds: int = _ROUNDS) -> Report:
-    """Measure; about half an hour at full scale."""
+def run(*, scale: float = 1.0, rounds: int = _ROUNDS, keep: Path | None = None) -> Report:
+    """Measure; half an hour at full scale, and a few minutes with what was kept."""
     report = Report("year")
     amounts = {NEW: Amounts.of_a_day(), FULL: Amounts.scaled(scale)}
-    with cluster(EMPTY, NEW, FULL) as (found, token):
-        _fill(found, amounts, report)
+    with cluster(EMPTY, NEW, FULL, keep=keep) as (found, tokens):
+        _size(report, found, fill(found, amounts))
         with ExitStack() as opened:
             sides = {
-                name: (
-                    opened.enter_context(web_tier(found.stack, name, token)),
+                name: Side(
+                    opened.enter_context(web_tier(found.stack, name)),
+                    tokens,
                     Places(amounts.get(name, amounts[FULL])),
                 )
                 for name in found.databases
             }
-            taken = _measure(sides, rounds)
+            taken = measure(sides, rounds)
         _conclude(report, taken, rounds)
     return report
 
 
-def _fill(found: Cluster, amounts: dict[str, Amounts], report: Report) -> None:
-    began, moment = time.monotonic(), now()
-    numbers = {}
-    with found.filling(), ProcessPoolExecutor(_COPIES) as copies:
-        for database, wanted in amounts.items():
-            names = [table.name for table in rows.tables(wanted, moment)]
-            copy = partial(_copy, found.access, database, wanted, moment)
-            for name, (number, seconds) in zip(names, copies.map(copy, names), strict=True):
-                numbers[name] = number
-                say(f"{database}: {number:,} {name} in {seconds:.0f} s")
-    report.add("seed_s", time.monotonic() - began)
-    sizes = found.sizes(FULL)
+def _size(report: Report, found: Cluster, filled: Filled) -> None:
+    report.add("seed_s", filled.seconds)
+    sizes, numbers = found.sizes(FULL), filled.rows[FULL]
     report.add("rows", sum(numbers.values()))
     report.add("disk_mib", sum(sizes.values()) / _MIB)
     lines = [
@@ -100,38 +80,6 @@ def _growth(row_bytes: dict[str, float]) -> str:
     ]
     head = f"A day of {STFS_A_SECOND} STF/s and {REQUESTS_A_DAY} requests brings:"
     return f"{head}\n{columns(('table', 'rows', 'MiB'), lines)}"
-
-
-def _copy(
-    access: Access, database: str, amounts: Amounts, moment: datetime, name: str
-) -> tuple[int, float]:
-    """Copy a table's rows, in a process of its own; gives their number, and the seconds."""
-    began = time.monotonic()
-    (table,) = (each for each in rows.tables(amounts, moment) if each.name == name)
-    return access.copy(database, table), time.monotonic() - began
-
-
-def _measure(sides: dict[str, tuple[httpx.Client, Places]], rounds: int) -> dict[str, Seconds]:
-    """Seconds of each call at each side, which take turns."""
-    taken: dict[str, Seconds] = {name: defaultdict(list) for name in sides}
-    for number in range(_WARM_UP + rounds):
-        calls = {name: places.calls() for name, (_, places) in sides.items()}
-        for place in range(len(calls[FULL])):
-            for name, (client, _) in sides.items():
-                seconds = _timed(client, calls[name][place])
-                if number >= _WARM_UP:
-                    taken[name][calls[FULL][place].name].append(seconds)
-    return taken
-
-
-def _timed(client: httpx.Client, call: Call) -> float:
-    began = time.perf_counter()
-    method = "POST" if call.is_intake else "GET"
-    answer = client.request(method, call.path, json=call.body)
-    seconds = time.perf_counter() - began
-    if answer.status_code not in call.statuses:
-        raise BenchBroken(f"{call.name}: {answer.status_code} {answer.text[:200]}")
-    return seconds
 
 
 def _conclude(report: Report, taken: dict[str, Seconds], rounds: int) -> None:
