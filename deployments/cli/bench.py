@@ -241,7 +241,7 @@ def year(
     scale: Annotated[
         float | None, typer.Option(min=0.0001, max=2, help="Share of the rows of the defaults.")
     ] = None,
-    rounds: Annotated[int | None, typer.Option(min=1, help="Calls of each page and list.")] = None,
+    rounds: Annotated[int | None, typer.Option(min=2, help="Calls of each page and list.")] = None,
     keep: Annotated[
         Path | None,
         typer.Option(

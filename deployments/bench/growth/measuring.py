@@ -14,7 +14,7 @@ from deployments.bench.common.stack import BenchBroken
 from deployments.bench.growth.databases import Tokens
 from deployments.bench.growth.places import Call, Places
 
-_WARM_UP: Final = 5
+WARM_UP: Final = 5
 
 Seconds = dict[str, list[float]]
 
@@ -51,7 +51,7 @@ def measure(sides: Mapping[str, Side], rounds: int) -> dict[str, Seconds]:
     In each round another side is the first.
     """
     taken = {name: defaultdict[str, list[float]](list) for name in sides}
-    for number in range(_WARM_UP + rounds):
+    for number in range(WARM_UP + rounds):
         calls = [list(each.places.calls()) for each in sides.values()]
         names = [call.name for call in calls[-1]]
         for place, name in enumerate(names):
@@ -59,6 +59,6 @@ def measure(sides: Mapping[str, Side], rounds: int) -> dict[str, Seconds]:
             first = (number + place) % len(turns)
             for side, call in turns[first:] + turns[:first]:
                 seconds = sides[side].seconds(call)
-                if number >= _WARM_UP:
+                if number >= WARM_UP:
                     taken[side][name].append(seconds)
     return {name: dict(each) for name, each in taken.items()}
