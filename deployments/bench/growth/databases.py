@@ -13,7 +13,7 @@ from typing import Any, Final
 import httpx
 import psycopg
 from psycopg import sql
-from sqlalchemy import make_url
+from sqlalchemy import URL, Engine, make_url
 
 from deployments import schema
 from deployments.access import publish_access
@@ -177,18 +177,29 @@ def _clone(connection: psycopg.Connection[Any], name: str) -> None:
 
 def _prepare(stack: Stack, name: str, tokens: Tokens) -> None:
     """Give a database this version's schema, and the tokens; one that was kept may be older."""
-    given = stack.environment("ops")
-    url = make_url(given["PRODOPS_DATABASE_URL"]).set(database=name)
-    passfile = Path(given["PRODOPS_DATABASE_PASSFILE"])
+    url, passfile = _ops(stack, name)
     schema.migrate(url.render_as_string(hide_password=False), passfile)
+    with ops_engine(stack, name) as engine, transaction(engine) as session:
+        publish_access(session)
+        access.keep_token(session, "bench", tokens.operator, "bench", scopes=callers.ALL)
+        access.keep_token(session, USER, tokens.user, "bench", scopes=callers.DEFAULT)
+
+
+@contextmanager
+def ops_engine(stack: Stack, name: str) -> Iterator[Engine]:
+    """The ops role's engine of a database."""
+    url, passfile = _ops(stack, name)
     engine = make_engine(url, passfile=passfile, pool_size=1)
     try:
-        with transaction(engine) as session:
-            publish_access(session)
-            access.keep_token(session, "bench", tokens.operator, "bench", scopes=callers.ALL)
-            access.keep_token(session, USER, tokens.user, "bench", scopes=callers.DEFAULT)
+        yield engine
     finally:
         engine.dispose()
+
+
+def _ops(stack: Stack, name: str) -> tuple[URL, Path]:
+    given = stack.environment("ops")
+    url = make_url(given["PRODOPS_DATABASE_URL"]).set(database=name)
+    return url, Path(given["PRODOPS_DATABASE_PASSFILE"])
 
 
 @contextmanager

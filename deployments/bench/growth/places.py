@@ -90,9 +90,10 @@ class Places:
         for path in lists:
             with_limit = f"{path}{_LIMIT}" if path.endswith("&") else f"{path}?{_LIMIT}"
             found.append(Call(f"GET {path.rstrip('&')}", with_limit))
-        return [*found, *self._intake()]
+        return [*found, *self.intake()]
 
-    def _intake(self) -> list[Call]:
+    def intake(self) -> list[Call]:
+        """What brings something in: others each time."""
         number = next(self._numbers)
         run = rows.FIRST_RUN + 900_000
         message = {

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from deployments.bench.common.figures import Report, Target, at_most, columns, percentile
+from deployments.bench.common.figures import Report, Target, at_most, columns, median, percentile
 from deployments.bench.growth.amounts import (
     DAY_SECONDS,
     EVENTS_AN_STF,
@@ -17,12 +17,14 @@ from deployments.bench.growth.amounts import (
     TFS_AN_STF,
     Amounts,
 )
-from deployments.bench.growth.databases import Cluster, cluster, web_tier
+from deployments.bench.growth.databases import Cluster, cluster, ops_engine, web_tier
 from deployments.bench.growth.filling import Filled, fill
 from deployments.bench.growth.measuring import Seconds, Side, measure
 from deployments.bench.growth.places import SEARCH, Places
+from deployments.bench.growth.pruning import Pruned, prune
 
 _ROUNDS: Final = 200
+_TURNS: Final = 20
 _FLOOR_SECONDS: Final = 0.010
 _MOST: Final = 1.5
 _MIB: Final = 1 << 20
@@ -47,8 +49,10 @@ def run(*, scale: float = 1.0, rounds: int = _ROUNDS, keep: Path | None = None) 
                 )
                 for name in found.databases
             }
-            taken = measure(sides, rounds)
-        _conclude(report, taken, rounds)
+            _conclude(report, measure(sides, rounds), rounds)
+            if keep is None:  # else there would be fewer rows each time
+                with ops_engine(found.stack, FULL) as engine:
+                    _add_pruning(report, prune(engine, sides[FULL], amounts[FULL], _TURNS))
     return report
 
 
@@ -115,6 +119,31 @@ def _conclude(report: Report, taken: dict[str, Seconds], rounds: int) -> None:
         for call in sorted(ratios, key=ratios.__getitem__, reverse=True)
     ]
     header = ("call", "empty", "new", "full", "ratio", "raw", "median", "to empty")
+    report.note(columns(header, lines))
+
+
+def _add_pruning(report: Report, pruned: Pruned) -> None:
+    longest = {kind: max(each) for kind, each in pruned.pieces.items()}
+    worst = max(longest, key=longest.__getitem__)
+    report.add("longest_piece_s", longest[worst], remark=worst)
+    busy, calm = (
+        {call: percentile(each, 95) for call, each in taken.items()}
+        for taken in (pruned.busy, pruned.calm)
+    )
+    ratios = _ratios({FULL: busy, NEW: calm}, NEW, _FLOOR_SECONDS)
+    _add_worst(report, "intake_pruning_ratio", ratios)
+    lines = [
+        (
+            kind,
+            f"{pruned.rows[kind]:,}",
+            f"{len(each)}",
+            f"{median(each):.3f}",
+            f"{max(each):.3f}",
+            f"{pruned.rows[kind] / sum(each):,.0f}",
+        )
+        for kind, each in pruned.pieces.items()
+    ]
+    header = ("pruned", "rows", "pieces", "median s", "longest s", "rows a second")
     report.note(columns(header, lines))
 
 
