@@ -67,11 +67,13 @@ class Request(Base):
         Index("request_created_at_idx", "created_at"),
         Index("request_action_idx", "action", "id"),
         Index("request_subject_idx", "subject", "id"),
-        Index("request_requested_by_idx", "requested_by", "id"),
+        Index("request_requested_by_idx", "requested_by", "id", "action"),
         Index(
             "request_failed_idx",
             "state",
             "id",
+            "action",
+            "requested_by",
             postgresql_where=text("state IN ('failed', 'cancelled')"),
         ),
         Index(

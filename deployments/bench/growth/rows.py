@@ -271,8 +271,11 @@ def _requests(amounts: Amounts, now: datetime) -> Iterator[str]:
         is_good = number % FAILED_EVERY
         state = f"completed\t{_FLOW_RUN}" if is_good else f"failed\t{_FLOW_RUN}"
         said = f"{result}\t{_NULL}" if is_good else f"{_NULL}\tPanDA does not answer"
+        about = f'{{"name": "{number}"}}\tsubject-{number}'
+        if action == "sample_stfs":
+            about = f'{{"namespace": "{NAMESPACE}"}}\t{NAMESPACE}'
         yield (
-            f'{action}\t{{"name": "{number}"}}\tsubject-{number}\tuser{number % 20}\trest\t{state}'
+            f"{action}\t{about}\tuser{number % 20}\trest\t{state}"
             f"\tworker@host\t1\t{said}\t{at}\t{at}\t{at}\t{at}\n"
         )
 
