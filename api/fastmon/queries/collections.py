@@ -83,7 +83,7 @@ STF_FILES: Final = Collection(
     table=_STFS,
     rows=select(
         *(column for column in _STFS.c if column.name != "run_id"), _STFS.c.run_id.label("run")
-    ).join(_RUNS, _RUNS.c.run_id == _STFS.c.run_id),
+    ),
     order=(_STFS.c.created_at, _STFS.c.file_id),
     filters={
         "stf_filename": Filter(_STFS.c.stf_filename, "The file's name."),
@@ -109,9 +109,7 @@ TF_FILES: Final = Collection(
     rows=select(
         *(column for column in _TFS.c if column.name not in {"stf_file_id", "sampled_by"}),
         _STFS.c.stf_filename.label("stf_file"),
-    )
-    .join(_STFS, _STFS.c.file_id == _TFS.c.stf_file_id)
-    .join(_RUNS, _RUNS.c.run_id == _STFS.c.run_id),
+    ).join(_STFS, _STFS.c.file_id == _TFS.c.stf_file_id),
     order=(_TFS.c.created_at, _TFS.c.tf_file_id),
     filters={
         "tf_filename": Filter(_TFS.c.tf_filename, "The file's name."),
