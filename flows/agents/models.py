@@ -206,7 +206,10 @@ class WorkflowExecution(Base):
     """A run of a workflow's program."""
 
     __tablename__ = "swf_workflow_executions"
-    __table_args__ = (Index("swf_workflow_executions_start_time_idx", "start_time"),)
+    __table_args__ = (
+        Index("swf_workflow_executions_start_time_idx", "start_time"),
+        Index("swf_workflow_executions_status_idx", "status", "start_time", "execution_id"),
+    )
 
     execution_id: Mapped[str] = mapped_column(String(100), primary_key=True)
     workflow_definition_id: Mapped[int] = mapped_column(

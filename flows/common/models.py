@@ -72,8 +72,14 @@ class Request(Base):
             "request_failed_idx",
             "state",
             "id",
-            "action",
             "requested_by",
+            postgresql_where=text("state IN ('failed', 'cancelled')"),
+        ),
+        Index(
+            "request_failed_action_idx",
+            "state",
+            "action",
+            "id",
             postgresql_where=text("state IN ('failed', 'cancelled')"),
         ),
         Index(

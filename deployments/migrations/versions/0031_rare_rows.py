@@ -23,11 +23,17 @@ _NEW = {
     "notification_outcome_idx": ("notification", ["outcome", "id"], None),
     "notification_name_idx": ("notification", ["name", "id"], None),
     "notification_subject_idx": ("notification", ["subject", "id"], None),
+    "request_failed_action_idx": ("request", ["state", "action", "id"], _FAILED),
+    "swf_workflow_executions_status_idx": (
+        "swf_workflow_executions",
+        ["status", "start_time", "execution_id"],
+        None,
+    ),
     "fastmon_tally_run_idx": ("fastmon_tally", ["run_number", "kind"], "at = '-infinity'"),
 }
 # In the order of the list, with what else is asked for: that is looked at in the index alone.
 _WIDER = {
-    "request_failed_idx": ("request", ["state", "id", "action", "requested_by"], _FAILED),
+    "request_failed_idx": ("request", ["state", "id", "requested_by"], _FAILED),
     "request_requested_by_idx": ("request", ["requested_by", "id", "action"], None),
 }
 _NARROWER = {
