@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Select, func, or_, select, union_all
+from sqlalchemy import Select, false, func, or_, select, union_all
 from sqlalchemy.orm import Session, aliased
 
 from api.http import counts
@@ -65,7 +65,7 @@ def page(session: Session, wanted: Filter, limit: int, offset: int) -> tuple[int
     """How many match, and so many of them from an offset on: open ones first, then by age."""
     query = matching(wanted)
     # Two parts, each along an index: to sort all of the table by what is open would read it whole.
-    parts = (query.where(each).limit(limit + offset).subquery() for each in (_IS_OPEN, ~_IS_OPEN))
+    parts = [each.limit(limit + offset).subquery() for each in (_open(wanted), _ended(wanted))]
     row = aliased(Request, union_all(*(select(each) for each in parts)).subquery())
     in_order = select(row).order_by(row.state.in_(OPEN).desc(), row.id.desc())
     found = session.scalars(in_order.limit(limit).offset(offset))
@@ -118,13 +118,21 @@ def following(session: Session, wanted: Filter, place: Place, limit: int) -> lis
 
     The session sees one state of the database (`events.freeze`), so none is in both reads.
     """
-    older = matching(wanted).where(Request.id < place.request_id)
+    older = Request.id < place.request_id
     if not place.is_open:
-        return list(session.scalars(older.where(~_IS_OPEN).limit(limit)))
+        return list(session.scalars(_ended(wanted).where(older).limit(limit)))
     # Two reads, each along an index: to sort all of the table by what is open would read it whole.
-    found = list(session.scalars(older.where(_IS_OPEN).limit(limit)))
-    ended = matching(wanted).where(~_IS_OPEN).limit(limit - len(found))
-    return found + list(session.scalars(ended))
+    found = list(session.scalars(_open(wanted).where(older).limit(limit)))
+    return found + list(session.scalars(_ended(wanted).limit(limit - len(found))))
+
+
+def _open(wanted: Filter) -> Select[tuple[Request]]:
+    return matching(wanted).where(_IS_OPEN if wanted.state in {None, *OPEN} else false())
+
+
+def _ended(wanted: Filter) -> Select[tuple[Request]]:
+    # PostgreSQL does not see that a state excludes another, and may look for both in all rows.
+    return matching(wanted).where(false() if wanted.state in OPEN else ~_IS_OPEN)
 
 
 def waits(session: Session, rows: Sequence[Request]) -> dict[int, Wait]:

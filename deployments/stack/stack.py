@@ -87,6 +87,7 @@ class Stack:
         parts: Iterable[str] | None = None,
         listener: Listener = _unheard,
         is_migrated: bool = True,
+        is_kept: bool = False,
     ) -> Iterator[Self]:
         """A stack on free ports in a directory of its own; nothing of it is left afterwards.
 
@@ -95,6 +96,7 @@ class Stack:
             parts: Names of the parts to run, e.g. ``("postgres",)``; by default all.
             listener: Told of each thing that happens to a part.
             is_migrated: Whether the schema is brought up to date.
+            is_kept: Whether its state is left after all, for a later one in the same directory.
 
         Raises:
             PartFailed: A part did not come up.
@@ -113,7 +115,8 @@ class Stack:
                 finally:
                     stack.stop()
         finally:
-            remove_state(settings)
+            if not is_kept:
+                remove_state(settings)
 
     @property
     def state_dir(self) -> Path:

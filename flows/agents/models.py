@@ -90,6 +90,15 @@ class AppLog(Base):
         Index("swf_applog_timestamp_idx", "timestamp", "id"),
         Index("swf_applog_app_name_idx", "app_name", "timestamp", "id"),
         Index("swf_applog_problems_idx", "timestamp", "id", postgresql_where=text("level >= 30")),
+        Index(
+            "swf_applog_part_problems_idx",
+            "app_name",
+            "timestamp",
+            "id",
+            postgresql_where=text("level >= 30"),
+        ),
+        Index("swf_applog_level_idx", "level", "id"),
+        Index("swf_applog_levelname_idx", "levelname", "id"),
         *(_index_about(name, key) for name, key in _ABOUT.items()),
         Index(
             "swf_applog_execution_idx",
@@ -197,7 +206,10 @@ class WorkflowExecution(Base):
     """A run of a workflow's program."""
 
     __tablename__ = "swf_workflow_executions"
-    __table_args__ = (Index("swf_workflow_executions_start_time_idx", "start_time"),)
+    __table_args__ = (
+        Index("swf_workflow_executions_start_time_idx", "start_time"),
+        Index("swf_workflow_executions_status_idx", "status", "start_time", "execution_id"),
+    )
 
     execution_id: Mapped[str] = mapped_column(String(100), primary_key=True)
     workflow_definition_id: Mapped[int] = mapped_column(

@@ -123,6 +123,12 @@ class Tally(Base):
             "last_at",
             postgresql_where=text("at = '-infinity'"),
         ),
+        Index(
+            "fastmon_tally_run_idx",
+            "run_number",
+            "kind",
+            postgresql_where=text("at = '-infinity'"),
+        ),
     )
 
     namespace: Mapped[str] = mapped_column(String(100), primary_key=True)

@@ -144,6 +144,10 @@ class Notification(Base):
     __tablename__ = "notification"
     __table_args__ = (
         Index("notification_recipient_idx", "recipient", "id"),
+        Index("notification_state_idx", "state", "id"),
+        Index("notification_outcome_idx", "outcome", "id"),
+        Index("notification_name_idx", "name", "id"),
+        Index("notification_subject_idx", "subject", "id"),
         Index("notification_summary_idx", "summary_id"),
         Index("notification_at_idx", "at"),
         Index("notification_handed_over_at_idx", "handed_over_at"),

@@ -8,12 +8,21 @@ from __future__ import annotations
 import uuid
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, ScalarSelect, and_, delete, exists, func, select
+from sqlalchemy import (
+    ColumnElement,
+    ScalarSelect,
+    and_,
+    delete,
+    exists,
+    func,
+    literal_column,
+    select,
+)
 from sqlalchemy.orm import Session
 
 from api.http.collections.store import Collection, Filter, Key, as_uuid, table_of
 from blocks.errors import Refused
-from flows.fastmon.models import FastmonFile, Run, StfFile
+from flows.fastmon.models import FastmonFile, Run, StfFile, Tally, TallyKind
 
 
 class MadeBySampler(Refused):
@@ -28,6 +37,7 @@ class MadeBySampler(Refused):
 _RUNS: Final = table_of(Run)
 _STFS: Final = table_of(StfFile)
 _TFS: Final = table_of(FastmonFile)
+_TALLIES: Final = table_of(Tally)
 
 
 def _run_id(number: int) -> ScalarSelect[int]:
@@ -41,11 +51,21 @@ def _stf_of_run(_column: Any, number: int) -> ColumnElement[bool]:
 
 
 def _tf_of_run(_column: Any, number: int) -> ColumnElement[bool]:
-    """That a TF is of the run; none is older than the run's first STF, where the reading begins."""
-    stf = _STFS.alias("first_stf")
-    first = select(stf.c.created_at).where(stf.c.run_id == _run_id(number))
-    began = first.order_by(stf.c.created_at).limit(1).scalar_subquery()
-    return and_(_stf_of_run(_column, number), _TFS.c.created_at >= began)
+    """That a TF is of the run, by its STF: looked up for those that came while its TFs did.
+
+    Joined otherwise, all STFs of the run would be read before its first TF is given.
+    """
+    stf = _STFS.alias("own_stf")
+    run_id = select(stf.c.run_id).where(stf.c.file_id == _TFS.c.stf_file_id)
+    in_all = (
+        _TALLIES.c.run_number == number,
+        _TALLIES.c.kind == literal_column(f"'{TallyKind.TFS}'"),
+        _TALLIES.c.at == literal_column("'-infinity'"),
+    )
+    first = select(func.min(_TALLIES.c.first_at)).where(*in_all).scalar_subquery()
+    last = select(func.max(_TALLIES.c.last_at)).where(*in_all).scalar_subquery()
+    is_own = run_id.correlate(_TFS).scalar_subquery() == _run_id(number)
+    return and_(_TFS.c.created_at.between(first, last), is_own)
 
 
 RUNS: Final = Collection(
@@ -63,7 +83,7 @@ STF_FILES: Final = Collection(
     table=_STFS,
     rows=select(
         *(column for column in _STFS.c if column.name != "run_id"), _STFS.c.run_id.label("run")
-    ).join(_RUNS, _RUNS.c.run_id == _STFS.c.run_id),
+    ),
     order=(_STFS.c.created_at, _STFS.c.file_id),
     filters={
         "stf_filename": Filter(_STFS.c.stf_filename, "The file's name."),
@@ -89,9 +109,7 @@ TF_FILES: Final = Collection(
     rows=select(
         *(column for column in _TFS.c if column.name not in {"stf_file_id", "sampled_by"}),
         _STFS.c.stf_filename.label("stf_file"),
-    )
-    .join(_STFS, _STFS.c.file_id == _TFS.c.stf_file_id)
-    .join(_RUNS, _RUNS.c.run_id == _STFS.c.run_id),
+    ).join(_STFS, _STFS.c.file_id == _TFS.c.stf_file_id),
     order=(_TFS.c.created_at, _TFS.c.tf_file_id),
     filters={
         "tf_filename": Filter(_TFS.c.tf_filename, "The file's name."),

@@ -11,7 +11,10 @@ REQUESTS_A_DAY: Final = 1000
 RUN_STFS: Final = 36_000  # an hour of data taking
 EVENTS_AN_STF: Final = 1 + TFS_AN_STF  # its `stf_ready`, and `tf_file_registered` of each TF
 DAY_SECONDS: Final = 86_400
-_DAY_RUN_STFS: Final = 36
+FAILED_EVERY: Final = 40
+ERROR_EVERY: Final = 50
+_PAGE: Final = 101
+"""Rows of the longest list that is opened, and one that says that there are more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,9 +29,18 @@ class Amounts:
 
     @classmethod
     def of_a_day(cls) -> Amounts:
-        """Those of a database that is new: as many runs, and as much as a page or two can show."""
-        tfs = cls().runs * _DAY_RUN_STFS * TFS_AN_STF
-        return cls(events=2 * tfs, tfs=tfs, requests=1000, logs=1000, run_stfs=_DAY_RUN_STFS)
+        """Those of a database that is new: what a page of each list shows, filtered or not.
+
+        It has as many runs, since a page lists them all, and a page of files in each.
+        """
+        tfs = cls().runs * _PAGE * TFS_AN_STF
+        return cls(
+            events=2 * tfs,
+            tfs=tfs,
+            requests=FAILED_EVERY * _PAGE,
+            logs=ERROR_EVERY * _PAGE,
+            run_stfs=_PAGE,
+        )
 
     @classmethod
     def scaled(cls, scale: float) -> Amounts:
@@ -74,4 +86,4 @@ class Amounts:
     @property
     def executions(self) -> int:
         """The executions of workflows."""
-        return self.requests // 100
+        return max(self.requests // 100, _PAGE)

@@ -6,16 +6,19 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import httpx
 import psycopg
 from psycopg import sql
-from sqlalchemy import make_url
+from sqlalchemy import URL, Engine, make_url
 
+from deployments import schema
+from deployments.access import publish_access
 from deployments.bench.common.stack import say, until
+from deployments.bench.growth.places import USER
 from deployments.bench.growth.rows import Table
 from deployments.stack.credentials import OPS_ROLE, SUPERUSER, WEB_ROLE, Credentials
 from deployments.stack.parts import command
@@ -84,11 +87,24 @@ class Access:
 
 
 @dataclass(frozen=True)
+class Tokens:
+    """Two that are good at every database: of somebody who may do all, and of a user."""
+
+    operator: str = field(default_factory=access.new_key)
+    user: str = field(default_factory=access.new_key)
+
+
+@dataclass(frozen=True)
 class Cluster:
     """A PostgreSQL with a database of each name."""
 
     stack: Stack
     databases: tuple[str, ...]
+
+    @property
+    def record(self) -> Path:
+        """File that says what the databases were filled with, once they are."""
+        return self.stack.state_dir / "filled.json"
 
     @property
     def access(self) -> Access:
@@ -127,20 +143,31 @@ class Cluster:
 
 
 @contextmanager
-def cluster(*names: str) -> Iterator[tuple[Cluster, str]]:
-    """A database of each name, still empty, and a token that is good at all of them."""
-    say("starting a PostgreSQL in a temporary directory")
-    with Stack.temporary({}, parts=["postgres"]) as stack:
-        token = _token(stack)
-        found = Cluster(stack, names)
-        with found.access.connected("postgres") as connection:
-            for each in names:
-                _clone(connection, each)
-        yield found, token
+def cluster(*names: str, keep: Path | None = None) -> Iterator[tuple[Cluster, Tokens]]:
+    """A database of each name, and tokens that are good at all of them.
+
+    Args:
+        *names: The databases; they are made, empty, unless earlier ones were kept that are filled.
+        keep: Where all of it stays, and may be from an earlier time; None: nothing is left.
+    """
+    directory = "a temporary directory" if keep is None else str(keep)
+    say(f"starting a PostgreSQL in {directory}")
+    given = {} if keep is None else {"PRODOPS_STATE_DIR": str(keep)}
+    with Stack.temporary(given, parts=["postgres"], is_kept=keep is not None) as stack:
+        found, tokens = Cluster(stack, names), Tokens()
+        if not found.record.exists():
+            with found.access.connected("postgres") as connection:
+                for each in names:
+                    _clone(connection, each)
+        for each in names:
+            _prepare(stack, each, tokens)
+        yield found, tokens
 
 
 def _clone(connection: psycopg.Connection[Any], name: str) -> None:
     database, template = sql.Identifier(name), sql.Identifier(PRODOPS_DATABASE)
+    # One is there whose filling was interrupted.
+    connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(database))
     made = sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}")
     connection.execute(made.format(database, template, sql.Identifier(OPS_ROLE)))
     connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))
@@ -148,23 +175,36 @@ def _clone(connection: psycopg.Connection[Any], name: str) -> None:
     connection.execute(granted.format(database, sql.Identifier(WEB_ROLE)))
 
 
-def _token(stack: Stack) -> str:
-    given = stack.environment("ops")
-    engine = make_engine(
-        make_url(given["PRODOPS_DATABASE_URL"]),
-        passfile=Path(given["PRODOPS_DATABASE_PASSFILE"]),
-        pool_size=1,
-    )
+def _prepare(stack: Stack, name: str, tokens: Tokens) -> None:
+    """Give a database this version's schema, and the tokens; one that was kept may be older."""
+    url, passfile = _ops(stack, name)
+    schema.migrate(url.render_as_string(hide_password=False), passfile)
+    with ops_engine(stack, name) as engine, transaction(engine) as session:
+        publish_access(session)
+        access.keep_token(session, "bench", tokens.operator, "bench", scopes=callers.ALL)
+        access.keep_token(session, USER, tokens.user, "bench", scopes=callers.DEFAULT)
+
+
+@contextmanager
+def ops_engine(stack: Stack, name: str) -> Iterator[Engine]:
+    """The ops role's engine of a database."""
+    url, passfile = _ops(stack, name)
+    engine = make_engine(url, passfile=passfile, pool_size=1)
     try:
-        with transaction(engine) as session:
-            return access.create_token(session, "bench", scopes=callers.ALL)
+        yield engine
     finally:
         engine.dispose()
 
 
+def _ops(stack: Stack, name: str) -> tuple[URL, Path]:
+    given = stack.environment("ops")
+    url = make_url(given["PRODOPS_DATABASE_URL"]).set(database=name)
+    return url, Path(given["PRODOPS_DATABASE_PASSFILE"])
+
+
 @contextmanager
-def web_tier(stack: Stack, database: str, token: str) -> Iterator[httpx.Client]:
-    """A web tier of a database, and a client that it knows."""
+def web_tier(stack: Stack, database: str) -> Iterator[httpx.Client]:
+    """A web tier of a database, and a client of it."""
     environment = stack.environment("web")
     url = make_url(environment["PRODOPS_DATABASE_URL"]).set(database=database)
     (port,) = free_ports(1)
@@ -179,8 +219,7 @@ def web_tier(stack: Stack, database: str, token: str) -> Iterator[httpx.Client]:
     ):
         try:
             until(lambda: answers(f"{address}/api/health/"), _READY_SECONDS, "the web tier answers")
-            headers = {"Authorization": f"Token {token}"}
-            with httpx.Client(base_url=address, headers=headers, timeout=60) as client:
+            with httpx.Client(base_url=address, timeout=60) as client:
                 yield client
         finally:
             process.terminate()

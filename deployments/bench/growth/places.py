@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, field
+from time import time
 from typing import Any, Final
 
 from deployments.bench.growth import rows
@@ -11,16 +12,22 @@ from deployments.bench.growth.amounts import Amounts
 
 SEARCH: Final = "/logs/?text=STF%204711%20"
 """The call that looks for a text in log records."""
+USER: Final = "user1"
+"""One of those who asked for the requests that there are."""
 _LIMIT: Final = "limit=100"
 
 
 @dataclass(frozen=True)
 class Call:
-    """One call: by its name in the table, with the statuses that are right."""
+    """One call: by its name in the table, with the statuses that are right.
+
+    A user makes it where it says so, who may not operate, and else somebody who may do all.
+    """
 
     name: str
     path: str
     body: dict[str, Any] | None = None
+    is_by_user: bool = False
     statuses: frozenset[int] = frozenset({200})
 
     @property
@@ -34,7 +41,8 @@ class Places:
     """The calls of one round; those that bring something in are others each time."""
 
     amounts: Amounts
-    _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+    # By the clock: a database that was kept has what came in earlier.
+    _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(int(time())))
 
     def calls(self) -> list[Call]:
         """Every call, once."""
@@ -47,32 +55,45 @@ class Places:
             "/", "/fastmon/", f"/fastmon/?run={run}", f"/fastmon/?run={old_run}",
             f"/fastmon/?namespace={rows.NAMESPACE}", "/fastmon/snapshot.json",
             "/requests/", "/requests/?action=submit_task", "/requests/?state=failed",
-            "/requests/?subject=subject-1", f"/requests/{request}/",
-            "/logs/", "/logs/?level=ERROR", "/logs/?part=worker", f"/logs/?request={log // 20}",
-            SEARCH, "/system/", "/workflows/",
+            "/requests/?state=cancelled", "/requests/?state=completed",
+            "/requests/?action=submit_task&state=failed", f"/requests/?requested_by={USER}",
+            "/requests/?requested_by=nobody", f"/requests/?before={request // 2}",
+            f"/requests/{request}/",
+            "/logs/", "/logs/?level=ERROR", "/logs/?level=CRITICAL", "/logs/?part=worker",
+            "/logs/?part=worker&level=ERROR", "/logs/?part=nobody", f"/logs/?request={log // 20}",
+            SEARCH, "/system/", "/workflows/", "/workflows/?status=failed",
             "/workflows/stf_datataking-bench-000001/", "/pcs/tasks/", "/pcs/catalog/",
             "/pcs/reports/", "/pcs/dids/", "/notifications/", "/notifications/?outcome=failed",
-            "/panda/jobs/1/log/", "/me/", "/access/",
+            "/notifications/?outcome=completed", "/notifications/?state=failed",
+            f"/notifications/?recipient={USER}", "/notifications/rules/",
+            "/panda/jobs/1/log/", "/me/", "/access/", "/metrics/",
         ]  # fmt: skip
         lists = [
-            "/api/requests/", "/api/requests/?state=failed&", "/api/logs/",
+            "/api/requests/", "/api/requests/?state=failed&", "/api/requests/?subject=subject-1&",
+            f"/api/requests/?requested_by={USER}&", "/api/logs/", "/api/logs/?level=40&",
+            "/api/logs/?levelname=CRITICAL&", "/api/logs/?app_name=worker&",
             "/api/logs/?instance_name=worker-0&", "/api/logs/summary/", "/api/runs/",
             "/api/stf-files/", f"/api/stf-files/?run_number={run}&",
             f"/api/stf-files/?stf_filename={stf}&", "/api/stf-files/?status=registered&",
             "/api/fastmon-files/", f"/api/fastmon-files/?run_number={run}&",
+            f"/api/fastmon-files/?run_number={old_run}&",
             f"/api/fastmon-files/?stf_filename={stf}&", "/api/fastmon-files/?status=failed&",
             "/api/tf-slices/", "/api/run-states/", "/api/workflow-executions/",
             "/api/workflow-runs/", "/api/workflow-messages/", "/api/workflows/",
             "/api/systemagents/", "/api/notifications/", "/api/system/", "/api/system/set-aside/",
             "/api/health/", "/api/health/operations/", "/api/messages/stream/status/",
         ]  # fmt: skip
-        found = [Call(path, path, statuses=frozenset({200, 404})) for path in pages]
+        of_user = ["/notifications/", "/requests/", "/me/"]
+        either = frozenset({200, 404})
+        found = [Call(path, path, statuses=either) for path in pages]
+        found += [Call(f"{path} of {USER}", path, is_by_user=True) for path in of_user]
         for path in lists:
             with_limit = f"{path}{_LIMIT}" if path.endswith("&") else f"{path}?{_LIMIT}"
             found.append(Call(f"GET {path.rstrip('&')}", with_limit))
-        return [*found, *self._intake()]
+        return [*found, *self.intake()]
 
-    def _intake(self) -> list[Call]:
+    def intake(self) -> list[Call]:
+        """What brings something in: others each time."""
         number = next(self._numbers)
         run = rows.FIRST_RUN + 900_000
         message = {
@@ -91,7 +112,7 @@ class Places:
         }  # fmt: skip
         made = frozenset({200, 201, 202})
         return [
-            Call("POST stf_ready", "/api/messages/", message, made),
-            Call("POST trigger", "/api/actions/check_pipeline/", {}, made),
-            Call("POST log", "/api/logs/", log, made),
+            Call("POST stf_ready", "/api/messages/", message, statuses=made),
+            Call("POST trigger", "/api/actions/check_pipeline/", {}, statuses=made),
+            Call("POST log", "/api/logs/", log, statuses=made),
         ]

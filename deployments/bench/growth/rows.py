@@ -10,6 +10,8 @@ from typing import Final
 
 from deployments.bench.growth.amounts import (
     DAY_SECONDS,
+    ERROR_EVERY,
+    FAILED_EVERY,
     REQUESTS_A_DAY,
     STFS_A_SECOND,
     TFS_AN_STF,
@@ -266,11 +268,14 @@ def _requests(amounts: Amounts, now: datetime) -> Iterator[str]:
     result = json.dumps({"stfs": 36_000, "sampled": 36_000, "tfs": 252_000, "reasons": []})
     for number in range(amounts.requests):
         at, action = _request_at(amounts, number, now), action_of(number)
-        is_good = number % 40
+        is_good = number % FAILED_EVERY
         state = f"completed\t{_FLOW_RUN}" if is_good else f"failed\t{_FLOW_RUN}"
         said = f"{result}\t{_NULL}" if is_good else f"{_NULL}\tPanDA does not answer"
+        about = f'{{"name": "{number}"}}\tsubject-{number}'
+        if action == "sample_stfs":
+            about = f'{{"namespace": "{NAMESPACE}"}}\t{NAMESPACE}'
         yield (
-            f'{action}\t{{"name": "{number}"}}\tsubject-{number}\tuser{number % 20}\trest\t{state}'
+            f"{action}\t{about}\tuser{number % 20}\trest\t{state}"
             f"\tworker@host\t1\t{said}\t{at}\t{at}\t{at}\t{at}\n"
         )
 
@@ -337,7 +342,7 @@ def _logs(amounts: Amounts, now: datetime) -> Iterator[str]:
     for number in range(amounts.logs):
         age = 60 + _LOG_SECONDS * (amounts.logs - number) / amounts.logs
         at, part = now - timedelta(seconds=age), _PARTS[number % len(_PARTS)]
-        level = "40\tERROR" if number % 50 == 0 else "20\tINFO"
+        level = "40\tERROR" if number % ERROR_EVERY == 0 else "20\tINFO"
         about = f'{{"namespace": "{NAMESPACE}", "request_id": "{number // 10}"}}'
         yield (
             f"{part}\t{part}-{number % 20}\t{at}\t{level}\tSTF {number} was registered\tagent\trun"
@@ -362,7 +367,8 @@ _EXECUTION: Final = (
 
 def _executions(amounts: Amounts, now: datetime) -> Iterator[str]:
     for number in range(amounts.executions):
-        at = _request_at(amounts, number * 100, now)
+        request = number * amounts.requests // amounts.executions
+        at = _request_at(amounts, request, now)
         yield (
             f"stf_datataking-bench-{number:06d}\t1\t{NAMESPACE}\t{{}}\tcompleted\t{at}\t{at}\t"
             "bench\n"

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import os
-import time
-from collections import defaultdict
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Mapping
 from contextlib import ExitStack
-from datetime import datetime
-from functools import partial
+from pathlib import Path
 from typing import Final
 
-import httpx
-
-from deployments.bench.common.figures import Report, at_most, columns, percentile
-from deployments.bench.common.stack import BenchBroken, say
-from deployments.bench.growth import rows
+from deployments.bench.common.figures import Report, Target, at_most, columns, median, percentile
 from deployments.bench.growth.amounts import (
     DAY_SECONDS,
     EVENTS_AN_STF,
@@ -24,56 +17,48 @@ from deployments.bench.growth.amounts import (
     TFS_AN_STF,
     Amounts,
 )
-from deployments.bench.growth.databases import Access, Cluster, cluster, web_tier
-from deployments.bench.growth.places import SEARCH, Call, Places
-from flows.common.database import now
+from deployments.bench.growth.databases import Cluster, cluster, ops_engine, web_tier
+from deployments.bench.growth.filling import Filled, fill
+from deployments.bench.growth.measuring import Seconds, Side, measure
+from deployments.bench.growth.places import SEARCH, Places
+from deployments.bench.growth.pruning import Pruned, prune
 
-_COPIES: Final = 3  # at a time
-_ROUNDS: Final = 40
-_WARM_UP: Final = 3
+_ROUNDS: Final = 200
+_TURNS: Final = 20
 _FLOOR_SECONDS: Final = 0.010
 _MOST: Final = 1.5
 _MIB: Final = 1 << 20
-
-Seconds = defaultdict[str, list[float]]
-
 
 EMPTY: Final = "empty"
 NEW: Final = "new"
 FULL: Final = "full"
 
 
-def run(*, scale: float = 1.0, rounds: int = _ROUNDS) -> Report:
-    """Measure; about half an hour at full scale."""
+def run(*, scale: float = 1.0, rounds: int = _ROUNDS, keep: Path | None = None) -> Report:
+    """Measure; half an hour at full scale, and a few minutes with what was kept."""
     report = Report("year")
     amounts = {NEW: Amounts.of_a_day(), FULL: Amounts.scaled(scale)}
-    with cluster(EMPTY, NEW, FULL) as (found, token):
-        _fill(found, amounts, report)
+    with cluster(EMPTY, NEW, FULL, keep=keep) as (found, tokens):
+        _size(report, found, fill(found, amounts))
         with ExitStack() as opened:
             sides = {
-                name: (
-                    opened.enter_context(web_tier(found.stack, name, token)),
+                name: Side(
+                    opened.enter_context(web_tier(found.stack, name)),
+                    tokens,
                     Places(amounts.get(name, amounts[FULL])),
                 )
                 for name in found.databases
             }
-            taken = _measure(sides, rounds)
-        _conclude(report, taken, rounds)
+            _conclude(report, measure(sides, rounds), rounds)
+            if keep is None:  # else there would be fewer rows each time
+                with ops_engine(found.stack, FULL) as engine:
+                    _add_pruning(report, prune(engine, sides[FULL], amounts[FULL], _TURNS))
     return report
 
 
-def _fill(found: Cluster, amounts: dict[str, Amounts], report: Report) -> None:
-    began, moment = time.monotonic(), now()
-    numbers = {}
-    with found.filling(), ProcessPoolExecutor(_COPIES) as copies:
-        for database, wanted in amounts.items():
-            names = [table.name for table in rows.tables(wanted, moment)]
-            copy = partial(_copy, found.access, database, wanted, moment)
-            for name, (number, seconds) in zip(names, copies.map(copy, names), strict=True):
-                numbers[name] = number
-                say(f"{database}: {number:,} {name} in {seconds:.0f} s")
-    report.add("seed_s", time.monotonic() - began)
-    sizes = found.sizes(FULL)
+def _size(report: Report, found: Cluster, filled: Filled) -> None:
+    report.add("seed_s", filled.seconds)
+    sizes, numbers = found.sizes(FULL), filled.rows[FULL]
     report.add("rows", sum(numbers.values()))
     report.add("disk_mib", sum(sizes.values()) / _MIB)
     lines = [
@@ -102,76 +87,83 @@ def _growth(row_bytes: dict[str, float]) -> str:
     return f"{head}\n{columns(('table', 'rows', 'MiB'), lines)}"
 
 
-def _copy(
-    access: Access, database: str, amounts: Amounts, moment: datetime, name: str
-) -> tuple[int, float]:
-    """Copy a table's rows, in a process of its own; gives their number, and the seconds."""
-    began = time.monotonic()
-    (table,) = (each for each in rows.tables(amounts, moment) if each.name == name)
-    return access.copy(database, table), time.monotonic() - began
-
-
-def _measure(sides: dict[str, tuple[httpx.Client, Places]], rounds: int) -> dict[str, Seconds]:
-    """Seconds of each call at each side, which take turns."""
-    taken: dict[str, Seconds] = {name: defaultdict(list) for name in sides}
-    for number in range(_WARM_UP + rounds):
-        calls = {name: places.calls() for name, (_, places) in sides.items()}
-        for place in range(len(calls[FULL])):
-            for name, (client, _) in sides.items():
-                seconds = _timed(client, calls[name][place])
-                if number >= _WARM_UP:
-                    taken[name][calls[FULL][place].name].append(seconds)
-    return taken
-
-
-def _timed(client: httpx.Client, call: Call) -> float:
-    began = time.perf_counter()
-    method = "POST" if call.is_intake else "GET"
-    answer = client.request(method, call.path, json=call.body)
-    seconds = time.perf_counter() - began
-    if answer.status_code not in call.statuses:
-        raise BenchBroken(f"{call.name}: {answer.status_code} {answer.text[:200]}")
-    return seconds
-
-
 def _conclude(report: Report, taken: dict[str, Seconds], rounds: int) -> None:
-    p95 = {
-        name: {call: percentile(each, 95) for call, each in times.items()}
-        for name, times in taken.items()
+    p95, medians = _of_calls(taken, 95), _of_calls(taken, 50)
+    ratios, raw = _ratios(p95, NEW, _FLOOR_SECONDS), _ratios(p95, NEW)
+    of_medians, to_empty = _ratios(medians, NEW), _ratios(p95, EMPTY, _FLOOR_SECONDS)
+    _add_worst(report, "worst_ratio", ratios, at_most(_MOST))
+    _add_worst(report, "worst_raw_ratio", raw)
+    _add_worst(report, "worst_median_ratio", of_medians)
+    _add_worst(report, "worst_ratio_to_empty", to_empty)
+    halves = {
+        side: {call: each[first::2] for call, each in taken[NEW].items()}
+        for side, first in ((NEW, 0), (FULL, 1))
     }
-    ratios = _ratios(p95, NEW, _FLOOR_SECONDS)
-    search = ratios.pop(SEARCH)
-    worst = max(ratios, key=ratios.__getitem__)
-    report.add("worst_ratio", ratios[worst], at_most(_MOST), remark=worst)
-    for name, side, floor in (
-        ("worst_raw_ratio", NEW, 0.0),
-        ("worst_ratio_to_empty", EMPTY, _FLOOR_SECONDS),
-    ):
-        others = _ratios(p95, side, floor)
-        del others[SEARCH]
-        slowest = max(others, key=others.__getitem__)
-        report.add(name, others[slowest], remark=slowest)
-    report.add("search_p95_s", p95[FULL][SEARCH], remark=f"{search:.1f} times that of a new one")
+    _add_worst(report, "noise_ratio", _ratios(_of_calls(halves, 95), NEW, _FLOOR_SECONDS))
+    search = f"{raw[SEARCH]:.1f} times that of a new one"
+    report.add("search_p95_s", p95[FULL][SEARCH], remark=search)
     report.add("load", os.getloadavg()[1], remark="of the last 5 minutes")
     report.note(
         f"p95 in ms of {rounds} calls each, the databases in turns. `new` has as many runs, and of "
-        "all else as much as a page or two can show; `empty` has nothing, so that its pages are "
+        "all else what one page of each list shows; `empty` has nothing, so that its pages are "
         f"made faster. A ratio takes {1000 * _FLOOR_SECONDS:g} ms for a p95 that is less; `raw` "
-        "does not. A text is looked for in up to 100,000 log records, of which a new database has "
-        "few: that call is a figure of its own."
+        "and `median`, which is of the medians, do not. A text is looked for in up to 100,000 log "
+        "records, of which a new database has few: that call is a figure of its own."
     )
-    raw, to_empty = _ratios(p95, NEW, 0.0), _ratios(p95, EMPTY, _FLOOR_SECONDS)
     lines = [
         (
             call,
             *(f"{1000 * p95[side][call]:.1f}" for side in (EMPTY, NEW, FULL)),
-            *(f"{each[call]:.2f}" for each in (ratios, raw, to_empty)),
+            *(f"{each[call]:.2f}" for each in (ratios, raw, of_medians, to_empty)),
         )
         for call in sorted(ratios, key=ratios.__getitem__, reverse=True)
     ]
-    report.note(columns(("call", "empty", "new", "full", "ratio", "raw", "to empty"), lines))
+    header = ("call", "empty", "new", "full", "ratio", "raw", "median", "to empty")
+    report.note(columns(header, lines))
 
 
-def _ratios(p95: dict[str, dict[str, float]], side: str, floor: float) -> dict[str, float]:
-    """Of each call: the full database's p95, in that of a side, which is at least the floor."""
-    return {call: full / max(p95[side][call], floor) for call, full in p95[FULL].items()}
+def _add_pruning(report: Report, pruned: Pruned) -> None:
+    longest = {kind: max(each) for kind, each in pruned.pieces.items()}
+    worst = max(longest, key=longest.__getitem__)
+    report.add("longest_piece_s", longest[worst], remark=worst)
+    busy, calm = (
+        {call: percentile(each, 95) for call, each in taken.items()}
+        for taken in (pruned.busy, pruned.calm)
+    )
+    ratios = _ratios({FULL: busy, NEW: calm}, NEW, _FLOOR_SECONDS)
+    _add_worst(report, "intake_pruning_ratio", ratios)
+    lines = [
+        (
+            kind,
+            f"{pruned.rows[kind]:,}",
+            f"{len(each)}",
+            f"{median(each):.3f}",
+            f"{max(each):.3f}",
+            f"{pruned.rows[kind] / sum(each):,.0f}",
+        )
+        for kind, each in pruned.pieces.items()
+    ]
+    header = ("pruned", "rows", "pieces", "median s", "longest s", "rows a second")
+    report.note(columns(header, lines))
+
+
+def _add_worst(
+    report: Report, name: str, ratios: dict[str, float], target: Target | None = None
+) -> None:
+    """Add the highest of the ratios; that of the search is a figure of its own."""
+    worst = max(ratios.keys() - {SEARCH}, key=ratios.__getitem__)
+    report.add(name, ratios[worst], target, remark=worst)
+
+
+def _of_calls(taken: Mapping[str, Seconds], percent: float) -> dict[str, dict[str, float]]:
+    return {
+        side: {call: percentile(each, percent) for call, each in times.items()}
+        for side, times in taken.items()
+    }
+
+
+def _ratios(
+    seconds: Mapping[str, Mapping[str, float]], side: str, floor: float = 0.0
+) -> dict[str, float]:
+    """Of each call: that of the full database, in that of a side, which is at least the floor."""
+    return {call: full / max(seconds[side][call], floor) for call, full in seconds[FULL].items()}

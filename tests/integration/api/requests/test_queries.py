@@ -10,7 +10,7 @@ from sqlalchemy import event
 from api.requests import queries
 from flows.common import standing
 from flows.common.database import now, transaction
-from flows.common.models import PartKind, Request
+from flows.common.models import OPEN, PartKind, Request, RequestState
 from flows.common.wait_reasons import WaitKind, WaitReason
 from tests.databases import Database
 
@@ -100,3 +100,28 @@ def test_the_statements_of_a_page_are_those_of_one_request(database, heard):
 def test_more_older_requests_than_are_counted_are_said_to_be_more(database, heard):
     rows = ask(database, standing.MOST_COUNTED + 2)
     assert waits(database, rows[-1:]) == ["its turn: more than 1\u202f000 older requests wait"]
+
+
+@pytest.mark.parametrize("state", list(RequestState))
+def test_a_list_of_a_state_has_its_requests_alone_the_newest_first(database, state):
+    for _ in range(2):
+        for each in RequestState:
+            ask(database, state=each)
+    wanted = queries.Filter(state=state)
+    with transaction(database.web_engine) as session:
+        count, paged = queries.page(session, wanted, limit=10, offset=0)
+        followed = queries.following(session, wanted, queries.BEGIN, 10)
+        place = queries.Place(followed[0].id, is_open=state in OPEN)
+        older = queries.following(session, wanted, place, 10)
+    assert [row.state for row in paged] == [state, state]
+    assert [row.id for row in paged] == [row.id for row in followed]
+    assert paged[0].id > paged[1].id
+    assert [row.id for row in older] == [paged[1].id]
+    assert count == len(paged)
+
+
+def test_no_request_is_both_open_and_ended(database):
+    ask(database, state="completed")
+    with transaction(database.web_engine) as session:
+        wanted = queries.Filter(state="completed", is_open=True)
+        assert queries.page(session, wanted, limit=10, offset=0) == (0, [])

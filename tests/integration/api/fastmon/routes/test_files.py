@@ -386,6 +386,34 @@ def test_a_filter_leaves_what_it_names(api, two_runs):
         assert len(api.get(f"/api/{query}").json()) == found, query
 
 
+def test_tfs_are_found_by_the_run_that_their_stf_is_moved_to(api, send, add, two_runs):
+    add("runs", run_number=3, start_time=START)
+    stfs = api.get("/api/stf-files/").json()
+    runs = {each["run_number"]: each["run_id"] for each in api.get("/api/runs/").json()}
+    (key,) = (each["file_id"] for each in stfs if each["stf_filename"] == "1.stf")
+    send("PATCH", f"stf-files/{key}/", {"run": runs[3]})
+    assert names_of_run(api, 3) == ["1.tf"]
+    assert names_of_run(api, 1) == []
+    send("PATCH", f"runs/{runs[3]}/", {"run_number": 4})
+    assert names_of_run(api, 4) == ["1.tf"]
+    assert names_of_run(api, 3) == []
+
+
+def test_the_tfs_of_a_run_are_listed_as_they_came_among_those_of_others(api, add, two_runs):
+    add("fastmon-files", stf_file="2.stf", tf_filename="2b.tf")
+    add("fastmon-files", stf_file="1.stf", tf_filename="1b.tf")
+    assert names_of_run(api, 1) == ["1.tf", "1b.tf"]
+    assert names_of_run(api, 2) == ["2.tf", "2b.tf"]
+    page = api.get("/api/fastmon-files/?run_number=2&limit=1").json()
+    assert page["count"] == 2
+    assert [each["tf_filename"] for each in page["results"]] == ["2.tf"]
+
+
+def names_of_run(api, number: int) -> list[str]:
+    found = api.get(f"/api/fastmon-files/?run_number={number}").json()
+    return [each["tf_filename"] for each in found]
+
+
 UNREADABLE = [
     "runs/?run_number=x",
     "runs/?run_number=99999999999",
