@@ -17,7 +17,7 @@ from deployments.bench.soak.clients import Agents, asking_assistant, working_age
 from deployments.bench.soak.cpu import Cpu, Used
 from deployments.bench.soak.following import Ends, Lags, Minutes
 from deployments.bench.soak.found import Loaded, breaches_of, of_callers, of_parts
-from deployments.bench.soak.kinds import Trigger
+from deployments.bench.soak.kinds import RARE, Trigger
 from deployments.bench.soak.memory import Looks, Watcher
 from deployments.bench.soak.report import fill
 from deployments.bench.soak.world import NAMESPACE, SETTINGS, World
@@ -122,7 +122,11 @@ class _Soak:
             events=len(ids),
             agents=agents,
             asker=asker,
-            breaches=[*found, *of_parts(running, parts), *of_callers(agents, asker)],
+            breaches=[
+                *found,
+                *of_parts(running, parts),
+                *of_callers(agents, asker, missing_tfs=agents.missing_tfs()),
+            ],
         )
 
     @property
@@ -133,7 +137,10 @@ class _Soak:
         return [
             Series(self._stfs, 1 / STFS_A_SECOND),
             Series([each.wish for each in self._mixed], 1.0),
-            Series([each.wish for each in self._rare], _RARE_SECONDS),
+            *(
+                Series([each.wish for each in self._rare if each.kind is kind], _RARE_SECONDS)
+                for kind in RARE
+            ),
         ]
 
     def _watch(self, agents: Agents) -> None:

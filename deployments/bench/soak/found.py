@@ -97,9 +97,17 @@ def of_parts(running: BenchStack, before: Mapping[int, str]) -> Iterable[Breach]
         yield Breach(BreachKind.FALSE_END, f"logged: {crash}")
 
 
-def of_callers(agents: Agents, asker: Asker) -> Iterable[Breach]:
-    """What went wrong with those who call all the time."""
+def of_callers(agents: Agents, asker: Asker, *, missing_tfs: int) -> Iterable[Breach]:
+    """What went wrong with those who call all the time.
+
+    Args:
+        agents: The original agents.
+        asker: The assistant.
+        missing_tfs: How many TF files that agents registered have no row.
+    """
     for failure in (*agents.failures, *asker.failures):
         yield Breach(BreachKind.REFUSED, failure)
-    if missing := agents.missing_tfs():
-        yield Breach(BreachKind.LOST, f"{missing} TF files that agents registered are not there")
+    if missing_tfs:
+        yield Breach(
+            BreachKind.LOST, f"{missing_tfs} TF files that agents registered are not there"
+        )

@@ -73,9 +73,9 @@ class Ending:
 _ENDINGS: Final[Mapping[Kind, Ending]] = {
     # Where it was stopped before it began, it is cancelled.
     Kind.STOPPED_WORKFLOW: Ending(frozenset({"completed", "cancelled"})),
-    Kind.FETCH_UNKNOWN: Ending(_FAILED, "."),
-    Kind.SWEEP_UNKNOWN: Ending(_FAILED, "."),
-    Kind.RESOLVE_SETTLED: Ending(_FAILED, "."),
+    Kind.FETCH_UNKNOWN: Ending(_FAILED, "PanDA knows no such job"),
+    Kind.SWEEP_UNKNOWN: Ending(_FAILED, "PCS does not know it, and Rucio has nothing of it"),
+    Kind.RESOLVE_SETTLED: Ending(_FAILED, "nothing was decided"),
 }
 
 

@@ -58,7 +58,10 @@ class World:
         """So many triggers, of all kinds in turn."""
         kinds = list(itertools.islice(itertools.cycle(MIXED), number))
         names = iter(self._make_tasks(kinds.count(Kind.SUBMIT)))
-        made: dict[Kind, _Maker] = {**self._makers(), Kind.SUBMIT: lambda _: load.submission(next(names))}
+        made: dict[Kind, _Maker] = {
+            **self._makers(),
+            Kind.SUBMIT: lambda _: load.submission(next(names)),
+        }
         first, self._turn = self._turn, self._turn + math.ceil(number / len(MIXED))
         return [
             Trigger(kind, made[kind](first + place // len(MIXED)))
@@ -66,9 +69,8 @@ class World:
         ]
 
     def rare(self, number: int) -> list[Trigger]:
-        """So many sweeps of everything and canaries, in turn."""
-        kinds = itertools.islice(itertools.cycle(RARE), number)
-        return [Trigger(kind, load.action(kind.value)) for kind in kinds]
+        """So many of each kind that is rare, one of each after the other."""
+        return [Trigger(kind, load.action(kind.value)) for _ in range(number) for kind in RARE]
 
     def stfs(self, run: int, number: int) -> list[Wish]:
         """So many STFs of a run."""
