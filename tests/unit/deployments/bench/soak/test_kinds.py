@@ -7,6 +7,8 @@ import pytest
 from deployments.bench.soak.kinds import LEFT_OUT, MIXED, RARE, Ending, Kind, ending_of
 from flows.common import actions
 
+WHY = "no campaign '00.00.7': PCS does not know it, and Rucio has nothing of it"
+
 
 def test_every_action_is_asked_for_or_left_out_with_a_reason():
     asked = {kind.value.partition(" ")[0] for kind in Kind}
@@ -17,9 +19,7 @@ def test_every_action_is_asked_for_or_left_out_with_a_reason():
 
 def test_what_cannot_work_must_fail_for_its_own_reason():
     ending = ending_of(Kind.SWEEP_UNKNOWN)
-    assert ending.is_met(
-        "failed", "no campaign '00.00.7': PCS does not know it, and Rucio has nothing of it"
-    )
+    assert ending.is_met("failed", WHY)
     assert not ending.is_met("failed", "the run was lost")
     assert not ending.is_met("failed", None)
     assert not ending.is_met("completed", None)
