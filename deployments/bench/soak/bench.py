@@ -19,6 +19,7 @@ from deployments.bench.soak.following import Ends, Lags, Minutes
 from deployments.bench.soak.found import Loaded, breaches_of, of_callers, of_parts
 from deployments.bench.soak.kinds import RARE, Trigger
 from deployments.bench.soak.memory import Looks, Watcher
+from deployments.bench.soak.others import Others
 from deployments.bench.soak.report import fill
 from deployments.bench.soak.world import NAMESPACE, SETTINGS, World
 from flows.common.models import OPEN
@@ -83,6 +84,7 @@ class _Soak:
         self._lags = Lags(process, self._stfs)
         self._memory = Watcher(running)
         self._looks = Looks()
+        self._others = Others((running.stack.pid("supervisord"),))
 
     def play(self, agents_number: int) -> Loaded:
         """Play the load to its end, and judge what came of it."""
@@ -117,6 +119,7 @@ class _Soak:
             seconds=latency.taken(triggers, self._ends.at),
             lags=self._lags.seconds,
             used=used,
+            others_load=self._others.load,
             growths=self._looks.growths(self._seconds),
             drained_seconds=drained_seconds,
             events=len(ids),
@@ -149,6 +152,7 @@ class _Soak:
         every = min(_MINUTE, self._seconds / _LEAST_LINES)
         began, due = time.monotonic(), every
         while (at := time.monotonic() - began) < self._seconds:
+            self._others.look()
             look = self._memory.look(at)
             self._looks.taken.append(look)
             if at > _FIRST_BEATS_SECONDS:

@@ -35,6 +35,7 @@ class Loaded:
         seconds: From trigger to end, by kind.
         lags: From an STF's message to its first TF at a client, in seconds.
         used: Who used the processors.
+        others_load: Threads of others that were runnable, on average.
         growths: How the memory of each part grew.
         drained_seconds: From the end of the load until no request was open.
         events: How many each client must have got.
@@ -46,6 +47,7 @@ class Loaded:
     seconds: Mapping[Kind, Sequence[float]]
     lags: Sequence[float]
     used: Used
+    others_load: float
     growths: Sequence[Growth]
     drained_seconds: float
     events: int

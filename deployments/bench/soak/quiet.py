@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from deployments.bench.common.meanwhile import meanwhile
 from deployments.bench.common.stack import BenchBroken, BenchStack, say, until
 from deployments.bench.fastmon.load import LoadProcess
 from deployments.bench.outage.load import Load, Series
@@ -14,6 +15,7 @@ from deployments.bench.soak import latency
 from deployments.bench.soak.cpu import Cpu, Used
 from deployments.bench.soak.following import Ends, Lags
 from deployments.bench.soak.kinds import MIXED, UNTIMED, Kind, Trigger
+from deployments.bench.soak.others import Others
 from deployments.bench.soak.world import World
 
 _STFS_RUN: Final = 940_100
@@ -21,7 +23,7 @@ _LAG_SHARE: Final = 3
 _WARM_STFS: Final = 2  # the first ones start the sampling run
 _CALM_SECONDS: Final = 1.0
 _PATIENCE_SECONDS: Final = 120.0
-_POLL_SECONDS: Final = 0.02
+_OTHERS_SECONDS: Final = 1.0
 _STATE: Final = "SELECT count(*) FROM request WHERE id = :id AND finished_at IS NOT NULL"
 
 
@@ -33,11 +35,13 @@ class Quiet:
         seconds: From trigger to end, by kind.
         lags: From an STF's message to its first TF at a client, in seconds.
         used: Who used the processors.
+        others_load: Threads of others that were runnable, on average.
     """
 
     seconds: dict[Kind, list[float]]
     lags: list[float]
     used: Used
+    others_load: float
 
 
 def measure(running: BenchStack, clients: LoadProcess, world: World, seconds: float) -> Quiet:
@@ -45,14 +49,16 @@ def measure(running: BenchStack, clients: LoadProcess, world: World, seconds: fl
     clients.connect(running, 1)
     running.wait_calm(_CALM_SECONDS)
     before = Cpu.now(running)
-    lags = _lags(running, clients, world, seconds / _LAG_SHARE)
-    running.wait_calm(_CALM_SECONDS)
-    ends = Ends(running)
-    triggers = _one_by_one(running, world, seconds)
+    others = Others((running.stack.pid("supervisord"),))
+    with meanwhile(others.look, every_seconds=_OTHERS_SECONDS):
+        lags = _lags(running, clients, world, seconds / _LAG_SHARE)
+        running.wait_calm(_CALM_SECONDS)
+        ends = Ends(running)
+        triggers = _one_by_one(running, world, seconds)
     ends.look()
     used = Used.between(before, Cpu.now(running))
     running.wait_calm()
-    return Quiet(latency.taken(triggers, ends.at), lags, used)
+    return Quiet(latency.taken(triggers, ends.at), lags, used, others.load)
 
 
 def _lags(running: BenchStack, clients: LoadProcess, world: World, seconds: float) -> list[float]:

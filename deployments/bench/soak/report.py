@@ -16,8 +16,8 @@ from deployments.bench.soak.quiet import Quiet
 
 MOST_GROWTH: Final = 1.10
 MOST_SLOWDOWN: Final = 2.0
-LOADED_CORES: Final = 1.5
-"""Where others use as many cores or more, latencies are not judged."""
+MOST_LOAD: Final = 1.5
+"""Where others keep as many threads runnable or more, latencies are not judged."""
 _SHOWN: Final = 30
 
 
@@ -79,15 +79,16 @@ def _add_latencies(report: Report, quiet: Quiet, loaded: Loaded) -> None:
     for name, ratio in times.items():
         report.add(name, ratio)
     worst = max((each for each in times.values() if each is not None), default=None)
-    others = max(quiet.used.others_cores, loaded.used.others_cores)
-    is_judged = others < LOADED_CORES
-    said = "" if is_judged else f"not judged: others used {others:.1f} cores"
+    others = max(quiet.others_load, loaded.others_load)
+    is_judged = others < MOST_LOAD
+    said = "" if is_judged else f"not judged: the load of others was {others:.1f}"
     report.add("latency_ratio", worst, at_most(MOST_SLOWDOWN) if is_judged else None, remark=said)
-    quiet_cores, cores = quiet.used.others_cores, loaded.used.others_cores
-    report.add("others_cores", others, remark=f"quiet run {quiet_cores:.2f}, load {cores:.2f}")
+    spread = f"quiet run {quiet.others_load:.2f}, under load {loaded.others_load:.2f}"
+    report.add("others_load", others, remark=spread)
+    report.add("others_cores", loaded.used.others_cores, remark="under load")
     if not is_judged:
         report.note(
-            f"Latencies are not judged: others used {others:.1f} cores of this machine; they are "
-            f"where that is below {LOADED_CORES:g}."
+            f"Latencies are not judged: others kept {others:.1f} threads of this machine runnable, "
+            f"on average; they are judged where that is below {MOST_LOAD:g}."
         )
     report.note(f"From trigger to end:\n{latency.table(quiet.seconds, loaded.seconds)}")

@@ -18,7 +18,7 @@ MEASURED = {
     "minutes", "triggers", "stfs", "clients", "events", "agents_calls", "mcp_calls", "drained_s",
     "worst_memory_growth", "latency_ratio_p50", "latency_ratio_p95", "message_to_client_p50_s",
     "message_to_client_p95_s", "message_to_client_ratio_p50", "message_to_client_ratio_p95",
-    "latency_ratio", "others_cores", "own_cores",
+    "latency_ratio", "others_load", "others_cores", "own_cores",
 }  # fmt: skip
 
 

@@ -25,8 +25,7 @@ NO_STACK = cast("BenchStack", None)
 PARTS = {"api": 12.0, BENCH: 6.0}
 
 
-def used(others: float) -> Used:
-    return Used(60.0, PARTS, sum(PARTS.values()) + 60.0 * others)
+USED = Used(60.0, PARTS, sum(PARTS.values()) + 90.0)
 
 
 def filled(
@@ -37,13 +36,14 @@ def filled(
     grown: float = 100.0,
     stale: Sequence[str] = (),
 ) -> Report:
-    quiet = Quiet({Kind.SUBMIT: [1.0]}, [0.1], used(0.2))
+    quiet = Quiet({Kind.SUBMIT: [1.0]}, [0.1], USED, 0.2)
     loaded = Loaded(
         triggers=60,
         stfs=600,
         seconds={Kind.SUBMIT: [seconds]},
         lags=[lag],
-        used=used(others),
+        used=USED,
+        others_load=others,
         growths=[Growth("relay", 100.0, grown)],
         drained_seconds=2.0,
         events=5000,
@@ -68,6 +68,7 @@ def test_a_good_run_has_zeros_and_meets_all():
     assert found["worst_memory_growth"] == 1.0
     assert found["latency_ratio"] == pytest.approx(1.0)
     assert found["own_cores"] == pytest.approx(0.2)
+    assert found["others_cores"] == pytest.approx(1.5)
     assert report.is_met
 
 
@@ -104,7 +105,7 @@ def test_latencies_are_not_judged_where_others_use_the_machine_and_it_says_so():
     report = filled(seconds=50.0, others=1.6)
     assert report.is_met
     assert figures(report)["latency_ratio"] == pytest.approx(50.0)
-    assert "not judged: others used 1.6 cores" in report.as_text()
+    assert "not judged: the load of others was 1.6" in report.as_text()
 
 
 def test_a_client_that_misses_an_event_and_a_request_that_is_gone_are_counted():
