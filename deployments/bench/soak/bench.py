@@ -36,9 +36,15 @@ _MINUTE: Final = 60.0
 _LEAST_LINES: Final = 6
 _FIRST_BEATS_SECONDS: Final = 10.0  # by then every agent has a row
 _RUN: Final = 940_200
-_DRAIN_SECONDS: Final = 900.0
+_LEAST_DRAIN_SECONDS: Final = 900.0
+_DRAIN_TIMES: Final = 2
+"""Where the stack does not keep up, what is open when the load ends takes long."""
 _COMPARE_SECONDS: Final = 600.0
 _NEWEST_REQUEST: Final = "SELECT coalesce(max(id), 0) FROM request"
+_LATE_CANARIES: Final = """
+    SELECT count(*) FROM request
+    WHERE id > :after AND action = 'run_canary' AND state = 'failed'
+"""
 _OPEN: Final = "SELECT count(*) FROM request WHERE state = ANY(:states)"
 
 
@@ -121,6 +127,7 @@ class _Soak:
             used=used,
             others_load=self._others.load,
             growths=self._looks.growths(self._seconds),
+            late_canaries=running.count(_LATE_CANARIES, after=place.request_id),
             drained_seconds=drained_seconds,
             events=len(ids),
             agents=agents,
@@ -167,7 +174,8 @@ class _Soak:
         """Wait until no request is open; gives the seconds that it took."""
         say("waiting until no request is open")
         began = time.monotonic()
-        comes_true(lambda: self._running.count(_OPEN, states=list(OPEN)) == 0, _DRAIN_SECONDS)
+        patience = max(_LEAST_DRAIN_SECONDS, _DRAIN_TIMES * self._seconds)
+        comes_true(lambda: self._running.count(_OPEN, states=list(OPEN)) == 0, patience)
         self._ends.look()
         self._lags.look()
         return time.monotonic() - began

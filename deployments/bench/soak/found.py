@@ -37,6 +37,7 @@ class Loaded:
         used: Who used the processors.
         others_load: Threads of others that were runnable, on average.
         growths: How the memory of each part grew.
+        late_canaries: How many canaries failed since something took too long.
         drained_seconds: From the end of the load until no request was open.
         events: How many each client must have got.
         breaches: What must hold and does not.
@@ -49,6 +50,7 @@ class Loaded:
     used: Used
     others_load: float
     growths: Sequence[Growth]
+    late_canaries: int
     drained_seconds: float
     events: int
     agents: Agents

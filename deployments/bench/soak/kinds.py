@@ -56,14 +56,15 @@ LEFT_OUT: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True)
 class Ending:
-    """How a request must end: in one of these states, with an error that the pattern finds."""
+    """How a request must end: in one of these states; failed, for what the pattern finds."""
 
     states: frozenset[str] = _COMPLETED
     error: str = ""
 
     def is_met(self, state: str, error: str | None) -> bool:
         """Whether a request that ended so ended as it must."""
-        return state in self.states and re.search(self.error, error or "") is not None
+        is_its_own = state not in _FAILED or re.search(self.error, error or "") is not None
+        return state in self.states and is_its_own
 
     def __str__(self) -> str:
         wanted = " or ".join(sorted(self.states))
@@ -73,6 +74,8 @@ class Ending:
 _ENDINGS: Final[Mapping[Kind, Ending]] = {
     # Where it was stopped before it began, it is cancelled.
     Kind.STOPPED_WORKFLOW: Ending(frozenset({"completed", "cancelled"})),
+    # It has a time limit: where the stack is slow it says so, which is a matter of latency.
+    Kind.CANARY: Ending(_COMPLETED | _FAILED, "heard of on the stream in time"),
     Kind.FETCH_UNKNOWN: Ending(_FAILED, "PanDA knows no such job"),
     Kind.SWEEP_UNKNOWN: Ending(_FAILED, "PCS does not know it, and Rucio has nothing of it"),
     Kind.RESOLVE_SETTLED: Ending(_FAILED, "nothing was decided"),

@@ -83,6 +83,8 @@ def _add_latencies(report: Report, quiet: Quiet, loaded: Loaded) -> None:
     is_judged = others < MOST_LOAD
     said = "" if is_judged else f"not judged: the load of others was {others:.1f}"
     report.add("latency_ratio", worst, at_most(MOST_SLOWDOWN) if is_judged else None, remark=said)
+    limit = at_most(0) if is_judged else None
+    report.add("late_canaries", loaded.late_canaries, limit, remark=said)
     spread = f"quiet run {quiet.others_load:.2f}, under load {loaded.others_load:.2f}"
     report.add("others_load", others, remark=spread)
     report.add("others_cores", loaded.used.others_cores, remark="under load")

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.e2e
 ZERO = {"lost", "doubled", "errors", "lost_runs", "stale_agents"}
 MEASURED = {
     "minutes", "triggers", "stfs", "clients", "events", "agents_calls", "mcp_calls", "drained_s",
+    "late_canaries",
     "worst_memory_growth", "latency_ratio_p50", "latency_ratio_p95", "message_to_client_p50_s",
     "message_to_client_p95_s", "message_to_client_ratio_p50", "message_to_client_ratio_p95",
     "latency_ratio", "others_load", "others_cores", "own_cores",

@@ -65,6 +65,14 @@ def test_a_workflow_that_was_stopped_may_end_either_way():
     assert kinds([trigger(Kind.STOPPED_WORKFLOW)], asked()) == [BreachKind.FALSE_END]
 
 
+def test_a_canary_may_be_late_and_nothing_worse():
+    late = asked(error="no TF of canary.36.1.stf was heard of on the stream in time")
+    assert kinds([trigger(Kind.CANARY)], late) == []
+    assert kinds([trigger(Kind.CANARY)], asked("completed", error=None)) == []
+    broken = asked(error="rucio failed: it refuses us")
+    assert kinds([trigger(Kind.CANARY)], broken) == [BreachKind.FALSE_END]
+
+
 def test_what_must_complete_is_judged_elsewhere():
     assert kinds([trigger(Kind.SUBMIT)], asked()) == []
 

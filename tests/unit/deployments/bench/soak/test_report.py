@@ -35,6 +35,7 @@ def filled(
     others: float = 0.5,
     grown: float = 100.0,
     stale: Sequence[str] = (),
+    late_canaries: int = 0,
 ) -> Report:
     quiet = Quiet({Kind.SUBMIT: [1.0]}, [0.1], USED, 0.2)
     loaded = Loaded(
@@ -45,6 +46,7 @@ def filled(
         used=USED,
         others_load=others,
         growths=[Growth("relay", 100.0, grown)],
+        late_canaries=late_canaries,
         drained_seconds=2.0,
         events=5000,
         agents=Agents(NO_STACK, [], set(stale)),
@@ -90,7 +92,14 @@ def test_each_breach_is_counted_and_shown(kind: BreachKind, figure: str):
 
 
 @pytest.mark.parametrize(
-    "worse", [{"seconds": 2.1}, {"lag": 0.21}, {"grown": 110.1}, {"stale": ["soak-agent-1"]}]
+    "worse",
+    [
+        {"seconds": 2.1},
+        {"lag": 0.21},
+        {"grown": 110.1},
+        {"stale": ["soak-agent-1"]},
+        {"late_canaries": 1},
+    ],
 )
 def test_what_is_slow_grows_or_is_stale_misses_its_target(worse: dict[str, Any]):
     assert not filled(**worse).is_met
@@ -102,7 +111,7 @@ def test_the_part_that_grew_most_is_named():
 
 
 def test_latencies_are_not_judged_where_others_use_the_machine_and_it_says_so():
-    report = filled(seconds=50.0, others=1.6)
+    report = filled(seconds=50.0, late_canaries=1, others=1.6)
     assert report.is_met
     assert figures(report)["latency_ratio"] == pytest.approx(50.0)
     assert "not judged: the load of others was 1.6" in report.as_text()
