@@ -67,11 +67,12 @@ def _lags(running: BenchStack, clients: LoadProcess, world: World, seconds: floa
     lags = Lags(clients, stfs[_WARM_STFS:])
     with Load(running, [Series(stfs, 1.0)]):
         time.sleep(len(stfs))
-    until(
-        lambda: len(lags.look()) >= 0 and len(lags.seconds) >= len(stfs) - _WARM_STFS,
-        _PATIENCE_SECONDS,
-        "the STFs' TFs come",
-    )
+
+    def have_come() -> bool:
+        lags.look()
+        return len(lags.seconds) == len(lags.stfs)
+
+    until(have_come, _PATIENCE_SECONDS, "the STFs' TFs come")
     return lags.seconds
 
 
