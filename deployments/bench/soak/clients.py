@@ -6,6 +6,7 @@ import itertools
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -133,10 +134,10 @@ class Asker:
 def asking_assistant(running: BenchStack) -> Iterator[Asker]:
     """An assistant that asks; it ends afterwards."""
     asker, ended = Asker(running), threading.Event()
-    thread = threading.Thread(target=asker.ask_on, args=(ended,), daemon=True)
-    thread.start()
-    try:
-        yield asker
-    finally:
-        ended.set()
-        thread.join()
+    with ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(asker.ask_on, ended)
+        try:
+            yield asker
+        finally:
+            ended.set()
+    asking.result()
