@@ -15,7 +15,10 @@ _FAILED: Final = frozenset({"failed"})
 
 
 class Kind(StrEnum):
-    """What is asked for, by an action each; some end as failed, by what was asked."""
+    """What is asked for, by an action each; some end as failed, by what was asked.
+
+    A workflow is stopped some triggers after it was begun, so that it is accepted by then.
+    """
 
     CHECK_PIPELINE = "check_pipeline"
     SUBMIT = "submit_task"
@@ -24,17 +27,17 @@ class Kind(StrEnum):
     SYNC = "sync_task_states"
     READ_DID = "read_did"
     SWEEP_ONE = "campaign_provenance_sweep"
+    STOPPED_WORKFLOW = "run_workflow until it is stopped"
     REPORT = "report_completion"
     UPDATE_EVGEN = "evgen_rucio_update"
     REGISTER_EVGEN = "register_evgen"
     SWEEP_ARRIVALS = "sweep_arrivals"
     UPDATE_SNAPSHOT = "rucio_snapshot_update"
     RUN_WORKFLOW = "run_workflow"
-    STOPPED_WORKFLOW = "run_workflow until it is stopped"
-    STOP_WORKFLOW = "stop_workflow"
     SAMPLE = "sample_stfs"
     PRUNE_HISTORY = "prune_history"
     PRUNE_LOGS = "prune_payload_logs"
+    STOP_WORKFLOW = "stop_workflow"
     FETCH_UNKNOWN = "fetch_payload_log of an unknown job"
     SWEEP_UNKNOWN = "campaign_provenance_sweep of an unknown campaign"
     RESOLVE_SETTLED = "resolve_submission of a settled one"
