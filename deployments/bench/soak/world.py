@@ -34,7 +34,7 @@ _LOG_BYTES: Final = 60_000
 _OPERATED: Final = 8
 _UNKNOWN_JOB: Final = 999_000_001
 _PATIENCE_SECONDS: Final = 120.0
-_STOPPED_SECONDS: Final = 600.0
+_LONGEST_SECONDS: Final = 7200.0
 _IDS: Final = text("SELECT name, panda_task_id FROM pcs_prod_task WHERE name = ANY(:names)")
 
 _Maker = Callable[[int], Wish]
@@ -164,12 +164,13 @@ def _workflow(turn: int) -> Wish:
 
 
 def _endless_workflow(turn: int) -> Wish:
-    """A workflow that would last for long."""
+    """A workflow that lasts until it is stopped, however long that takes."""
     return load.action(
         "run_workflow",
         namespace=_played(turn),
         stf_interval=5,
-        duration_seconds=_STOPPED_SECONDS,
+        physics_period_count=0,
+        duration_seconds=_LONGEST_SECONDS,
     )
 
 
