@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from deployments.bench.common.stack import BenchStack, until
 from deployments.bench.outage import load
+from deployments.bench.outage.checks import TFS_PER_STF
 from deployments.bench.outage.load import Wish
 from deployments.bench.payload_logs.logs import LogMaker
 from deployments.bench.provenance import seeding
@@ -22,7 +23,9 @@ from flows.workflows.domain import simulation
 
 SETTINGS: Final = {
     "PRODOPS_FASTMON_SELECTION_FRACTION": "1",
-    "PRODOPS_FASTMON_TF_FILES_PER_STF": "7",
+    "PRODOPS_FASTMON_TF_FILES_PER_STF": str(TFS_PER_STF),
+    # so that sampling runs of workflows, which have few STFs, do not hold slots for long
+    "PRODOPS_FASTMON_IDLE_SECONDS": "2",
     "PRODOPS_SANDBOX_GRID": "true",
     "PRODOPS_SANDBOX_PANDA": "true",
     "PRODOPS_SANDBOX_PANDA_REFINE_SECONDS": "0.3",
