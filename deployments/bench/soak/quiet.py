@@ -22,7 +22,7 @@ _STFS_RUN: Final = 940_100
 _LAG_SHARE: Final = 3
 _WARM_STFS: Final = 2  # the first ones start the sampling run
 _CALM_SECONDS: Final = 1.0
-_PATIENCE_SECONDS: Final = 120.0
+_PATIENCE_SECONDS: Final = 600.0
 _OTHERS_SECONDS: Final = 1.0
 _STATE: Final = "SELECT count(*) FROM request WHERE id = :id AND finished_at IS NOT NULL"
 
@@ -47,17 +47,17 @@ class Quiet:
 def measure(running: BenchStack, clients: LoadProcess, world: World, seconds: float) -> Quiet:
     """Measure for about so long, each kind at least once."""
     clients.connect(running, 1)
-    running.wait_calm(_CALM_SECONDS)
+    running.wait_calm(_CALM_SECONDS, patience_seconds=_PATIENCE_SECONDS)
     before = Cpu.now(running)
     others = Others((running.stack.pid("supervisord"),))
     with meanwhile(others.look, every_seconds=_OTHERS_SECONDS):
         lags = _lags(running, clients, world, seconds / _LAG_SHARE)
-        running.wait_calm(_CALM_SECONDS)
+        running.wait_calm(_CALM_SECONDS, patience_seconds=_PATIENCE_SECONDS)
         ends = Ends(running)
         triggers = _one_by_one(running, world, seconds)
     ends.look()
     used = Used.between(before, Cpu.now(running))
-    running.wait_calm()
+    running.wait_calm(patience_seconds=_PATIENCE_SECONDS)
     return Quiet(latency.taken(triggers, ends.at), lags, used, others.load)
 
 

@@ -36,7 +36,7 @@ _REQUESTS, _DATASETS, _FILES = 40, 37, 3700
 _LOG_BYTES: Final = 60_000
 _OPERATED: Final = 8
 _UNKNOWN_JOB: Final = 999_000_001
-_PATIENCE_SECONDS: Final = 120.0
+_PATIENCE_SECONDS: Final = 600.0
 _LONGEST_SECONDS: Final = 7200.0
 _IDS: Final = text("SELECT name, panda_task_id FROM pcs_prod_task WHERE name = ANY(:names)")
 
