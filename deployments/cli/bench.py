@@ -210,6 +210,25 @@ def hosts(
 
 
 @app.command()
+def soak(
+    *,
+    as_json: AsJson = False,
+    minutes: Annotated[float | None, typer.Option(min=0.1, help="Length of the load.")] = None,
+    clients: Annotated[int | None, typer.Option(min=1, help="Clients of the live stream.")] = None,
+    number: Annotated[
+        int | None, typer.Option("--agents", min=1, help="Agents that call all the time.")
+    ] = None,
+) -> None:
+    """Ask for everything at once for half an hour; exit 1: a figure is not met.
+
+    `bench all` leaves it out.
+    """
+    options = {"minutes": minutes, "clients": clients, "agents": number}
+    if not _show("soak", as_json=as_json, **options).is_met:
+        raise typer.Exit(1)
+
+
+@app.command()
 def bus(*, as_json: AsJson = False) -> None:
     """Take messages from the bus and publish to it, also while bridge and broker are killed.
 
@@ -263,7 +282,7 @@ def year(
 def everything(*, as_json: AsJson = False) -> None:
     """Run every bench that is short, one by one; with --json, a line for each at the end.
 
-    Chaos, abuse, outage, hosts and year are left out.
+    Chaos, abuse, outage, hosts, soak and year are left out.
     """
     reports = [_show(name, as_json=False) for name in _MODULES if name not in _BY_NAME_ONLY]
     if as_json:
@@ -289,10 +308,11 @@ _MODULES: Final = {
     "abuse": "abuse.bench",
     "outage": "outage.bench",
     "hosts": "hosts.bench",
+    "soak": "soak.bench",
     "year": "growth.year",
 }
 """The module of each bench below `deployments.bench`, in the order of `bench all`."""
-_BY_NAME_ONLY: Final = frozenset({"chaos", "abuse", "outage", "hosts", "year"})
+_BY_NAME_ONLY: Final = frozenset({"chaos", "abuse", "outage", "hosts", "soak", "year"})
 """Those that take too long for `bench all`."""
 
 

@@ -1,4 +1,8 @@
-"""Claiming: a worker takes requests out of the queue, in one order, by their age."""
+"""Claiming: a worker takes requests out of the queue, in one order, by their age.
+
+Before them goes the successor of a run that is under way, which ends as soon as its successor has
+begun: it needs the slot for a moment, and what the run serves would otherwise wait for the queue.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +12,14 @@ from datetime import timedelta
 
 from pydantic import BaseModel
 from sqlalchemy import CTE, ColumnElement, and_, case, exists, func, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from flows.common import actions, capacity, requests
 from flows.common.actions import Action
 from flows.common.callers import Caller
 from flows.common.capacity import SharedCeiling
 from flows.common.database import among
-from flows.common.models import HELD, Request, RequestState
+from flows.common.models import HELD, SUCCESSOR, Request, RequestState
 
 
 def claim(
@@ -29,7 +33,7 @@ def claim(
     closed: Collection[str] = (),
     shared: Sequence[SharedCeiling] = (),
 ) -> list[Request]:
-    """Claim up to `limit` requests for `worker`: those that are due, in one order, by their age.
+    """Claim up to `limit` requests for `worker`: those that are due, in the one order.
 
     No action passes its ceiling, and what nobody here knows is left to workers that do.
 
@@ -141,7 +145,7 @@ def _waiting(room: Mapping[str, int], excluding: Sequence[int], limit: int, back
         .join(fitting, fitting.c.id == Request.id)
         # Asked again: of a row that another has claimed meanwhile, the places tell nothing.
         .where(_is_due(), or_(~fitting.c.is_background, fitting.c.place <= background))
-        .order_by(Request.id)
+        .order_by(_takes_over().desc(), Request.id)
         .limit(limit)
         # A row that intake holds while it joins it is claimed all the same.
         .with_for_update(of=Request, skip_locked=True, key_share=True)
@@ -149,6 +153,13 @@ def _waiting(room: Mapping[str, int], excluding: Sequence[int], limit: int, back
         .cte("waiting")
         .prefix_with("MATERIALIZED")
     )
+
+
+def _takes_over() -> ColumnElement[bool]:
+    """Whether a request is the successor of one that is held; of one that gave up, it waits."""
+    predecessor = aliased(Request)
+    is_served = exists().where(predecessor.successor_id == Request.id, predecessor.state.in_(HELD))
+    return and_(Request.source == SUCCESSOR, is_served)
 
 
 def _is_due() -> ColumnElement[bool]:

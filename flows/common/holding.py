@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from flows.common import requests
 from flows.common.claims import Claim, ClaimLost
 from flows.common.database import now
-from flows.common.models import HELD, OPEN, Request, RequestState
+from flows.common.models import HELD, OPEN, SUCCESSOR, Request, RequestState
 
 
 def note_flow_run(session: Session, claim: Claim, *, state: RequestState) -> None:
@@ -129,7 +129,7 @@ def succeed(session: Session, claim: Claim) -> int:
             dedup_key=predecessor.dedup_key,
             subject=predecessor.subject,
             requested_by=predecessor.requested_by,
-            source="successor",
+            source=SUCCESSOR,
             created_at=now(),
         )
         .returning(Request.id)

@@ -44,6 +44,8 @@ OPEN: Final = (*LIVE, RequestState.UNKNOWN)
 """States in which a request holds its dedup key."""
 HELD: Final = (RequestState.CLAIMED, RequestState.RUNNING)
 """States in which a worker holds a request by a lease."""
+SUCCESSOR: Final = "successor"
+"""The source of a request that takes over from the run of another."""
 
 _LIFECYCLE_SQL = "msg_type IN ('run_imminent', 'start_run', 'pause_run', 'resume_run', 'end_run')"
 _OPEN_SQL = "state IN ('queued', 'claimed', 'running', 'unknown')"

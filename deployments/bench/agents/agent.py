@@ -38,11 +38,15 @@ class Place:
 
 @dataclass
 class Agent:
-    """One agent: it works through STFs until it is told to end, and times each answer."""
+    """One agent: it works through STFs until it is told to end, and times each answer.
+
+    `pause_seconds`: so long it waits after each answer.
+    """
 
     place: Place
     name: str
     is_fresh: bool
+    pause_seconds: float = 0.0
     seconds: list[float] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     stfs: int = 0
@@ -57,6 +61,8 @@ class Agent:
                     if ended.is_set():
                         return
                     self._send(post, call)
+                    if self.pause_seconds:
+                        ended.wait(self.pause_seconds)
                 self.stfs += 1
 
     @property
@@ -125,10 +131,14 @@ class Agent:
             "extra_data": {"username": "bench", "run_id": "100123"},
         }
 
+    def tf_name(self, stf: int, tf: int) -> str:
+        """The name of one of its TF files, by the numbers of its STF and of itself, from 0."""
+        return f"{self.name}.{stf:06d}_tf_{tf + 1:03d}.tf"
+
     def _tf(self, stf: int, tf: int) -> Call:
         return "fastmon-files", {
             "stf_file": self.place.stf_filename,
-            "tf_filename": f"{self.name}.{stf:06d}_tf_{tf + 1:03d}.tf",
+            "tf_filename": self.tf_name(stf, tf),
             "file_size_bytes": 46137344,
             "status": "registered",
             "metadata": {"simulation": True, "agent_name": self.name, "state": "run"},

@@ -18,6 +18,7 @@ _AGENTS: Final = 20
 _PROCESSES: Final = 2
 _SECONDS: Final = 20.0
 _WARM_SECONDS: Final = 2.0
+_RUN: Final = 100123
 _STF: Final = "swf.100123.000001.stf"
 
 
@@ -40,7 +41,7 @@ def run(*, seconds: float = _SECONDS, agents: int = _AGENTS) -> Report:
     report = Report("agents")
     # The agents log faster here than any site's do.
     with bench_stack({"PRODOPS_AGENTS_LOGS_PER_SECOND": "100000"}) as running:
-        place = _register(running)
+        place = register(running, _RUN, _STF)
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(_PROCESSES, mp_context=context) as pool:
             _measure(running, pool, place, agents, _WARM_SECONDS, is_fresh=False)
@@ -60,16 +61,16 @@ def run(*, seconds: float = _SECONDS, agents: int = _AGENTS) -> Report:
     return report
 
 
-def _register(running: BenchStack) -> Place:
+def register(running: BenchStack, run_number: int, stf_filename: str) -> Place:
     """A run and an STF file, below which the agents register their TF files."""
     run = running.http.post(
-        "/api/runs/", json={"run_number": 100123, "start_time": "2026-08-01T12:00:00Z"}
+        "/api/runs/", json={"run_number": run_number, "start_time": "2026-08-01T12:00:00Z"}
     )
     stf = running.http.post(
-        "/api/stf-files/", json={"run": run.json()["run_id"], "stf_filename": _STF}
+        "/api/stf-files/", json={"run": run.json()["run_id"], "stf_filename": stf_filename}
     )
     stf.raise_for_status()
-    return Place(running.stack.api_url, running.token, _STF)
+    return Place(running.stack.api_url, running.token, stf_filename)
 
 
 def _measure(

@@ -23,6 +23,7 @@ from flows.common.database import make_engine, transaction
 from flows.common.models import OPEN
 
 _POLL_SECONDS: Final = 0.1
+_CALM_PATIENCE_SECONDS: Final = 90.0
 _ENDED: Final = frozenset({"completed", "failed", "cancelled", "unknown"})
 _OPEN: Final = "SELECT count(*) FROM request WHERE state = ANY(:states)"
 _RECORDED: Final = """
@@ -96,9 +97,15 @@ class BenchStack:
             raise BenchBroken(f"check_pipeline {seen['state']}: {seen['error']}")
         return float(seen["result"]["trigger_to_start_s"])
 
-    def wait_calm(self, calm_seconds: float = 1.0) -> None:
+    def wait_calm(
+        self, calm_seconds: float = 1.0, *, patience_seconds: float = _CALM_PATIENCE_SECONDS
+    ) -> None:
         """Wait until no request is open, and that much longer."""
-        until(lambda: self.count(_OPEN, states=list(OPEN)) == 0, 90, "no request is open")
+        until(
+            lambda: self.count(_OPEN, states=list(OPEN)) == 0,
+            patience_seconds,
+            "no request is open",
+        )
         time.sleep(calm_seconds)
 
     def event_ids(self, after: int) -> list[int]:

@@ -45,6 +45,19 @@ def pss_of(pid: int) -> float:
     return _mib(pid, "smaps_rollup", "Pss:")
 
 
+def own_mib(root: int, parts: Mapping[int, str], otherwise: str) -> dict[str, float]:
+    """Anonymous memory of `root` and its descendants, in MiB, by part; what is shared is not."""
+    return _by_part(root, parts, otherwise, lambda process: own_of(process.pid))
+
+
+def own_of(pid: int) -> float:
+    """Anonymous memory of one process, in MiB; 0 where it has ended.
+
+    With what it has in common with a fork; without files and shared memory.
+    """
+    return _mib(pid, "smaps_rollup", "Anonymous:")
+
+
 def most_resident_of(pid: int) -> float:
     """The most MiB that one process ever had resident, shared ones included; 0 where it ended."""
     return _mib(pid, "status", "VmHWM:")

@@ -151,6 +151,14 @@ class Load:
         await _until(lambda: not late(), _LATE_SECONDS)
         return {"clients": late()}
 
+    async def arrived(self) -> dict[str, Any]:
+        """When the first TF of an STF came to the first client, by the STF's name; new ones only.
+
+        A later TF of the same STF may be named anew.
+        """
+        found, self._first_tf = self._first_tf, {}
+        return {"first_tf": found}
+
     async def play(
         self, run: int, stfs: int, rate: float, patience: float, batch: int = 1
     ) -> dict[str, Any]:

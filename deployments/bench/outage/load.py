@@ -31,6 +31,7 @@ class Sort(StrEnum):
     SUBMISSION = "submission"
     FETCH = "fetch"
     SWEEP = "sweep"
+    ACTION = "action"
 
 
 @dataclass(eq=False, kw_only=True)
@@ -94,6 +95,12 @@ def sweep() -> Wish:
     """The wish that the producing campaigns are swept; one that is open is joined."""
     path = "/api/actions/rucio_snapshot_update/"
     return Wish(sort=Sort.SWEEP, name="producing campaigns", path=path, body={})
+
+
+def action(name: str, /, **parameters: Any) -> Wish:
+    """The wish that any action is carried out."""
+    path = f"/api/actions/{name}/"
+    return Wish(sort=Sort.ACTION, name=name, path=path, body=parameters)
 
 
 @dataclass(frozen=True)

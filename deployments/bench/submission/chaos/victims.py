@@ -47,7 +47,7 @@ class Victims:
             for victim in (*_PARTS, Victim.GUARDIAN):
                 if not _is_alive(self._known.get(victim)):
                     found = (
-                        self._guardian() if victim is Victim.GUARDIAN else self._part(victim.value)
+                        self.guardian() if victim is Victim.GUARDIAN else self._part(victim.value)
                     )
                     if found is not None:
                         self._known[victim] = found
@@ -86,7 +86,7 @@ class Victims:
         return (
             worker is not None
             and stack.layout.is_ready("worker", worker.pid)
-            and self._guardian() is not None
+            and self.guardian() is not None
             and (self._pool_worker is None or self._pool_worker.process is not None)
             and answers(f"{stack.api_url}/api/health/")
             and answers(f"{stack.prefect_url}/health")
@@ -95,7 +95,7 @@ class Victims:
     def runs(self) -> list[psutil.Process]:
         """The processes of the runs that are under way."""
         others = self._pool_worker.runs() if self._pool_worker is not None else []
-        return [*_children(self._guardian()), *others]
+        return [*_children(self.guardian()), *others]
 
     def pruns(self) -> list[int]:
         """Pids of prun and its shell that live, whoever's child they are."""
@@ -121,7 +121,8 @@ class Victims:
         except (StackDown, psutil.NoSuchProcess):
             return None
 
-    def _guardian(self) -> psutil.Process | None:
+    def guardian(self) -> psutil.Process | None:
+        """The process that starts the runs; None where there is none."""
         workers = _children(self._part("worker"))
         return next((each for each in workers if _GUARDIAN in _command(each)), None)
 

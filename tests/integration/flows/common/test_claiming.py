@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Engine, func, text, update
 
-from flows.common import claiming, leases
+from flows.common import claiming, holding, leases
 from flows.common.callers import on_ops_side
 from flows.common.claims import Claim
 from flows.common.database import transaction
@@ -167,3 +167,28 @@ def test_what_nobody_here_knows_is_left_to_workers_that_do(ops: Engine, know: Kn
     assert expired(ops) == []
     with transaction(ops) as session:
         assert strange not in {each.id for each in leases.held_by(session, "w")}
+
+
+# ------------------------------------------------------------------ hand-over
+
+
+def test_the_successor_of_a_run_under_way_goes_before_what_waits(ops: Engine):
+    holder = claimed(ops)
+    older = asked(ops, ACTION, LIMITED)
+    with transaction(ops) as session:
+        successor = holding.succeed(session, holder)
+    assert claimed_ids(ops, 1) == [successor]
+    assert claimed_ids(ops, 5) == older
+
+
+def test_the_successor_of_a_run_that_gave_up_waits_its_turn(ops: Engine):
+    holder = claimed(ops)
+    [older] = asked(ops, ACTION)
+    with transaction(ops) as session:
+        successor = holding.succeed(session, holder)
+    with transaction(ops) as session:
+        session.execute(
+            update(Request).where(Request.id == holder.request_id).values(state="completed")
+        )
+    assert claimed_ids(ops, 1) == [older]
+    assert claimed_ids(ops, 1) == [successor]

@@ -1,0 +1,1 @@
+"""Bench of a whole stack under a mixed load for long."""
