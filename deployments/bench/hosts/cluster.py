@@ -17,7 +17,7 @@ from deployments.bench.common.stack import BenchBroken, BenchStack, open_bench, 
 from deployments.bench.hosts import front, prefect_servers
 from deployments.bench.hosts.network import Host, hosts, require_programs
 from deployments.bench.hosts.processes import Process, end_all
-from deployments.stack.credentials import SUPERUSER, Credentials
+from deployments.stack.credentials import PREFECT_ROLE, SUPERUSER, Credentials
 from deployments.stack.layout import Layout
 from deployments.stack.parts import command
 from deployments.stack.ports import free_ports, ports_of
@@ -27,7 +27,13 @@ from deployments.stack.stack import Stack
 PARTS: Final = ("api", "worker", "relay")
 """The parts that each host runs."""
 _SERVICES: Final = ("postgres", "panda", "rucio")
-_READY_SECONDS: Final = 180.0
+_KEPT_ALIVE: Final = {
+    "tcp_keepalives_idle": 10,
+    "tcp_keepalives_interval": 5,
+    "tcp_keepalives_count": 3,
+    "tcp_user_timeout": 25_000,  # ms
+}
+_READY_SECONDS: Final = 600.0
 
 
 @dataclass
@@ -179,7 +185,10 @@ def _state_dir(stack: Stack, host: Host) -> Path:
 
 
 def _let_in(stack: Stack, made: Sequence[Host]) -> None:
-    """Let the hosts' addresses connect to PostgreSQL, with a password as everybody."""
+    """Let the hosts' addresses connect to PostgreSQL, with a password as everybody.
+
+    Prefect's sessions are kept alive as prodops's are, so that those of a host that is cut off end.
+    """
     url = make_url(stack.environment("ops")["PRODOPS_DATABASE_URL"])
     with psycopg.connect(
         host="127.0.0.1", port=url.port, user=SUPERUSER, dbname="postgres", autocommit=True,
@@ -189,3 +198,7 @@ def _let_in(stack: Stack, made: Sequence[Host]) -> None:
         with Path(str(row and row[0])).open("a") as file:
             file.writelines(f"host all all {each.network} scram-sha-256\n" for each in made)
         connection.execute("SELECT pg_reload_conf()")
+        for name, value in _KEPT_ALIVE.items():
+            setting = sql.SQL("ALTER ROLE {} SET {} = {}")
+            names = map(sql.Identifier, (PREFECT_ROLE, name))
+            connection.execute(setting.format(*names, value))

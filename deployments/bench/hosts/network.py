@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from blocks.errors import ProdOpsError
 
+_END_SECONDS: Final = 30.0
+_LOOK_SECONDS: Final = 0.05
 _SUBNET: Final = "10.213.{number}"
 _PROGRAMS: Final = {"ip": "iproute2", "nft": "nftables", "unshare": "util-linux"}
 _IN_HOST: Final = """
@@ -101,6 +105,18 @@ class Host:
         """Pull the cable: nothing that was sent arrives, and nobody is told."""
         _do("ip", "link", "set", self.cable, "down")
 
+    def kill(self) -> None:
+        """End every process on it as the loss of its power does: nobody is told."""
+        self.cut()
+        deadline = time.monotonic() + _END_SECONDS
+        while pids := _do("ip", "netns", "pids", self.namespace).split():
+            if time.monotonic() > deadline:
+                raise NoHosts(f"processes on {self.name} do not end: {', '.join(pids)}")
+            for pid in map(int, pids):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(_LOOK_SECONDS)
+
     def join(self) -> None:
         """Plug the cable in again; harmless where it is."""
         _do("ip", "link", "set", self.cable, "up")
@@ -140,19 +156,8 @@ def require_programs() -> None:
 def _make(host: Host, ports: Sequence[int]) -> None:
     inside = ("ip", "-n", host.namespace)
     _do("ip", "netns", "add", host.namespace)
-    _do(
-        "ip",
-        "link",
-        "add",
-        host.cable,
-        "type",
-        "veth",
-        "peer",
-        "name",
-        "eth0",
-        "netns",
-        host.namespace,
-    )
+    peer = ("peer", "name", "eth0", "netns", host.namespace)
+    _do("ip", "link", "add", host.cable, "type", "veth", *peer)
     _do("ip", "addr", "add", f"{host.gateway}/24", "dev", host.cable)
     _do("ip", "link", "set", host.cable, "up")
     _do(*inside, "addr", "add", f"{host.address}/24", "dev", "eth0")
@@ -182,7 +187,8 @@ def _free(number: int) -> int:
     return (os.getpid() * 2 + number) % 250 + 2
 
 
-def _do(*argv: str, given: str | None = None) -> None:
+def _do(*argv: str, given: str | None = None) -> str:
     done = subprocess.run(argv, input=given, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise NoHosts(f"{' '.join(argv)}: {done.stderr.strip()}")
+    return done.stdout

@@ -11,8 +11,10 @@ from deployments.bench.common.shares import share
 
 STFS_A_SECOND: Final = 20.0
 HOSTS: Final = 2
+LEASE_SECONDS: Final = 10.0
+"""Of the workers that are tried: shorter than by default, so that nobody waits long for it."""
 _KILL_SECONDS: Final = (2.0, 10.0)  # as long as a supervisor may take to start it again
-_CUT_SECONDS: Final = (5.0, 50.0)  # also longer than a lease
+_AWAY_SECONDS: Final = (4.0, 36.0)  # also longer than it takes until another has its work
 
 
 class Kind(StrEnum):
@@ -37,7 +39,9 @@ PROCESS: Final = {
     Kind.REDIS: "redis",
 }
 """The process that a kind kills."""
-OF_WORKERS: Final = frozenset({Kind.WORKER, Kind.HOST, Kind.CUT})
+OF_HOSTS: Final = frozenset({Kind.HOST, Kind.CUT})
+"""Kinds that strike all that is on a host."""
+OF_WORKERS: Final = OF_HOSTS | {Kind.WORKER}
 """Kinds after which another worker may take over what the struck one had in hand."""
 
 
@@ -73,7 +77,7 @@ def draw(seed: int) -> Schedule:
     """The schedule of a seed; the same each time."""
     chance = random.Random(f"hosts {seed}")  # noqa: S311 - no secret
     kind = share("hosts", tuple(Kind), seed)
-    span = _CUT_SECONDS if kind is Kind.CUT else _KILL_SECONDS
+    span = _AWAY_SECONDS if kind in OF_HOSTS else _KILL_SECONDS
     return Schedule(
         seed=seed,
         kind=kind,
