@@ -7,17 +7,18 @@ import subprocess
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import Final
 
 from deployments.bench.common.figures import Report, at_least
+from deployments.bench.common.meanwhile import meanwhile
 from deployments.bench.common.stack import comes_true, say, until
 from deployments.bench.fastmon.load import LoadProcess
 from deployments.bench.hosts.cluster import Cluster, cluster, other_host_name
 from deployments.bench.hosts.custody import Custody, taken
 from deployments.bench.hosts.processes import Process
-from deployments.bench.hosts.report import SHOWN, Played, fill
+from deployments.bench.hosts.report import SHOWN, Played, Strike, fill
 from deployments.bench.hosts.schedules import (
+    CUTS,
     LEASE_SECONDS,
     OF_WORKERS,
     PROCESS,
@@ -25,6 +26,7 @@ from deployments.bench.hosts.schedules import (
     Schedule,
     draw,
 )
+from deployments.bench.hosts.silence import Watch
 from deployments.bench.hosts.wishes import namespace_of, run_of, wishes
 from deployments.bench.outage.checks import breaches
 from deployments.bench.outage.evidence import Evidence, Place, rows_of
@@ -32,6 +34,7 @@ from deployments.bench.outage.healing import patiently
 from deployments.bench.outage.load import Load
 from deployments.bench.submission.chaos.evidence import Panda
 from deployments.stack.environment import sandbox_panda_url
+from deployments.worker.identity import WorkerRuns
 from flows.common.models import OPEN
 
 RUNS: Final = 50
@@ -55,7 +58,7 @@ _QUIET_SECONDS: Final = 300.0
 _NEWEST_REQUEST: Final = "SELECT coalesce(max(id), 0) FROM request"
 _OPEN: Final = "SELECT count(*) FROM request WHERE state = ANY(:states)"
 _SHARES: Final = "SELECT worker FROM request WHERE worker IS NOT NULL AND state = 'completed'"
-_REFUSED: Final = 2
+_LOOK_SECONDS: Final = 0.25
 
 
 def run(seeds: Sequence[int]) -> Report:
@@ -104,16 +107,15 @@ class _Bench:
         )
         ends_before = self._custody.place()
         with Load(self._running, series) as asking:
-            began_at, ended_at = self._strike(schedule)
-            back_at = time.time()
+            strike = self._strike(schedule)
             time.sleep(schedule.begins_seconds)  # load goes on after it is back
             asking.end()
             comes_true(patiently(self._is_quiet), _QUIET_SECONDS)
             quiet_at = time.time()
         evidence = Evidence(
             kind=schedule.kind,
-            began_at=began_at,
-            ended_at=ended_at,
+            began_at=strike.began_at,
+            ended_at=strike.ended_at,
             wishes=asking.asked,
             clients=self._compared(place),
             **rows_of(self._running, place, asking.asked, self._panda.tasks()),
@@ -122,9 +124,8 @@ class _Bench:
         played = Played(
             schedule=schedule,
             wishes=len(evidence.wishes),
-            began_at=began_at,
-            back_seconds=back_at - ended_at,
-            quiet_seconds=quiet_at - back_at,
+            strike=strike,
+            quiet_seconds=quiet_at - strike.back_at,
             ends=ends,
             clients=evidence.clients,
             breaches=[*breaches(evidence), *taken(ends, self._may_lose(schedule))],
@@ -132,26 +133,32 @@ class _Bench:
         self.played.append(played)
         _tell(played)
 
-    def _strike(self, schedule: Schedule) -> tuple[float, float]:
-        """Let it be away for a while; gives when that began and ended, once all is well again."""
+    def _strike(self, schedule: Schedule) -> Strike:
+        """Let it be away for a while; gives what happened, once all is well again."""
         time.sleep(schedule.begins_seconds)
-        host = self._both.machine(schedule.host).host
+        machine = self._both.machine(schedule.host)
         killed = _killed(self._both, schedule)
-        began_at = time.time()
-        if schedule.kind is Kind.CUT:
-            host.cut()
-        elif schedule.kind is Kind.HOST:
-            host.kill()
-        else:
-            for process in killed:
-                process.kill()
-        time.sleep(schedule.lasts_seconds)
+        if schedule.kind is Kind.CUT_WRITING:
+            machine.writer.start()
+            until(lambda: machine.is_writing, _ANSWER_SECONDS, "a process writes an event")
+        watch = Watch(self._running)
+        with meanwhile(watch.look, every_seconds=_LOOK_SECONDS):
+            began_at = time.time()
+            if schedule.kind in CUTS:
+                machine.host.cut()
+            elif schedule.kind is Kind.HOST:
+                machine.host.kill()
+            else:
+                for process in killed:
+                    process.kill()
+            time.sleep(schedule.lasts_seconds)
         ended_at = time.time()
-        host.join()
+        machine.end_writing()
+        machine.host.join()
         for process in killed:
             process.start()
         until(self._both.is_well, _ANSWER_SECONDS, f"{schedule.kind}: all is well again")
-        return began_at, ended_at
+        return Strike(began_at, ended_at, time.time(), watch.longest)
 
     def _may_lose(self, schedule: Schedule) -> str | None:
         """The worker whose work others may take over."""
@@ -172,7 +179,7 @@ def _killed(both: Cluster, schedule: Schedule) -> list[Process]:
     machine = both.machine(schedule.host)
     if schedule.kind is Kind.HOST:
         return list(machine.processes.values())
-    if schedule.kind is Kind.CUT:
+    if schedule.kind in CUTS:
         return []
     name = PROCESS[schedule.kind]
     return [both.shared[name] if name in both.shared else machine.processes[name]]
@@ -181,8 +188,9 @@ def _killed(both: Cluster, schedule: Schedule) -> list[Process]:
 def _tell(played: Played) -> None:
     after = ", ".join(f"{seconds:.0f}" for seconds in played.taken_up_after)
     say(
-        f"  {played.wishes} wishes, back after {played.back_seconds:.0f} s, quiet after "
+        f"  {played.wishes} wishes, back after {played.strike.back_seconds:.0f} s, quiet after "
         f"{played.quiet_seconds:.0f} s, lost attempts taken up after {after or 'none'} s, "
+        f"no event for {played.strike.silent_seconds:.1f} s, "
         f"clients {dict(played.clients)}, {len(played.breaches)} breaches"
     )
     for breach in played.breaches[:SHOWN]:
@@ -193,12 +201,14 @@ def _wrong_names(both: Cluster) -> int:
     """How many workers are refused that are given the other host's name."""
     refused = 0
     for machine in both.machines:
-        worker = machine.processes["worker"]
-        impostor = replace(worker, name="impostor")
+        impostor = machine.impostor()
         impostor.start(host_name=other_host_name(machine))
         try:
-            refused += impostor.wait(_ANSWER_SECONDS) == _REFUSED
+            code: int | None = impostor.wait(_ANSWER_SECONDS)
         except subprocess.TimeoutExpired:
             impostor.kill()
-        say(f"a worker on {machine.host.name} by another's name: {impostor.last_words()}")
+            code = None
+        words = impostor.last_words()
+        refused += code == WorkerRuns.exit_code and f"@{other_host_name(machine)} runs" in words
+        say(f"a worker on {machine.host.name} by another's name ended with {code}: {words}")
     return refused

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -38,15 +39,35 @@ _READY_SECONDS: Final = 600.0
 
 @dataclass
 class Machine:
-    """A host, and what runs there, by name; in the order in which it starts."""
+    """A host, and what runs there.
+
+    Attributes:
+        worker: The name of its worker, as requests have it.
+        processes: What always runs, by name, in the order in which it starts.
+        writer: What is started to be cut off while it writes an event.
+    """
 
     host: Host
+    worker: str
     processes: dict[str, Process]
+    writer: Process
 
     @property
-    def worker(self) -> str:
-        """The name of its worker, as requests have it."""
-        return f"prodops@{self.host.name}"
+    def is_writing(self) -> bool:
+        """Whether its writer has written, and not committed."""
+        return _said(self.writer.directory).exists()
+
+    def end_writing(self) -> None:
+        """End its writer; harmless where there is none."""
+        self.writer.kill()
+        _said(self.writer.directory).unlink(missing_ok=True)
+
+    def impostor(self) -> Process:
+        """A worker with a state directory of its own, which knows nothing of the other there."""
+        own = self.processes["worker"]
+        directory = own.directory / "impostor"
+        environment = {**own.environment, "PRODOPS_STATE_DIR": os.fspath(directory)}
+        return replace(own, name="impostor", environment=environment, directory=directory)
 
 
 @dataclass
@@ -106,7 +127,9 @@ def cluster(overrides: Mapping[str, str]) -> Iterator[Cluster]:
             "prefect-services": prefect_servers.services(stack, directory, redis_port),
         }
         machines = [_machine(stack, host, redis_port) for host in made]
-        every = [*shared.values(), *(p for each in machines for p in each.processes.values())]
+        every = [*shared.values()]
+        for each in machines:
+            every += [*each.processes.values(), each.writer]
         opened.callback(end_all, every)
         _start(stack, shared, machines, redis_port)
         running = opened.enter_context(open_bench(stack))
@@ -165,7 +188,14 @@ def _machine(stack: Stack, host: Host, redis_port: int) -> Machine:
     for name in PARTS:
         environment = _environment(stack, host, "web" if name == "api" else "ops")
         processes[name] = Process(name, command(name), environment, directory / "logs", host)
-    return Machine(host, processes)
+    argv = (sys.executable, "-m", "deployments.bench.hosts.writer", os.fspath(_said(directory)))
+    writer = Process("writer", argv, _environment(stack, host, "ops"), directory, host)
+    return Machine(host, f"{stack.settings.worker.name}@{host.name}", processes, writer)
+
+
+def _said(directory: Path) -> Path:
+    """The file by which the writer of a host says how far it is."""
+    return directory / "writing"
 
 
 def _environment(stack: Stack, host: Host, zone: str) -> dict[str, str]:

@@ -23,21 +23,38 @@ _COUNTED: Final = {
 }
 
 
+@dataclass(frozen=True)
+class Strike:
+    """When something was away, in Unix time.
+
+    Attributes:
+        back_at: When all was well again.
+        silent_seconds: The longest time meanwhile in which no event was stored.
+    """
+
+    began_at: float
+    ended_at: float
+    back_at: float
+    silent_seconds: float
+
+    @property
+    def back_seconds(self) -> float:
+        """How long it took from its end until all was well again."""
+        return self.back_at - self.ended_at
+
+
 @dataclass(frozen=True, kw_only=True)
 class Played:
     """A schedule that was played, and what came of it.
 
     Attributes:
-        began_at: When what it strikes was struck, in Unix time.
-        back_seconds: How long it took from its end until all was well again.
-        quiet_seconds: How long then until nothing was open.
+        quiet_seconds: How long it took after all was well until nothing was open.
         clients: What the clients of the stream got, and how often they came back.
     """
 
     schedule: Schedule
     wishes: int
-    began_at: float
-    back_seconds: float
+    strike: Strike
     quiet_seconds: float
     ends: Sequence[AttemptEnd]
     clients: Mapping[str, int]
@@ -46,7 +63,7 @@ class Played:
     @property
     def taken_up_after(self) -> list[float]:
         """How long after the strike each lost attempt was taken up, in seconds."""
-        return [each.at.timestamp() - self.began_at for each in self.ends if each.lost_by]
+        return [each.at.timestamp() - self.strike.began_at for each in self.ends if each.lost_by]
 
     def __str__(self) -> str:
         lines = [str(self.schedule), *(f"  {breach}" for breach in self.breaches[:SHOWN])]
@@ -68,8 +85,11 @@ def fill(report: Report, played: Sequence[Played]) -> None:
     if after := [seconds for each in of_hosts for seconds in each.taken_up_after]:
         report.add("taken_up_after_median_s", median(after))
         report.add("taken_up_after_slowest_s", max(after))
-    report.add("slowest_back_s", max((each.back_seconds for each in played), default=0.0))
+    report.add("slowest_back_s", max((each.strike.back_seconds for each in played), default=0.0))
     report.add("slowest_quiet_s", max((each.quiet_seconds for each in played), default=0.0))
+    report.add(
+        "longest_without_event_s", max((each.strike.silent_seconds for each in played), default=0.0)
+    )
     reasons = sum((given_back(each.ends) for each in played), Counter[str]())
     for reason, number in reasons.most_common():
         report.note(f"{number} attempts ended, and their requests went on: {reason}")

@@ -321,7 +321,7 @@ def test_postgresql_asks_soon_whether_the_machine_of_a_session_is_there(
     engine.dispose()
     with psycopg.connect(listen_dsn()) as bare:
         row = bare.execute("SHOW tcp_keepalives_idle").fetchone()
-    assert (found, row) == (["10", "3", "25s"], ("10",))
+    assert (found, row) == (["10", "3", "25000"], ("10",))
 
 
 def test_a_lock_that_another_holds_is_a_state_that_passes(database: Database):

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from deployments.bench.common.figures import Report
 from deployments.bench.hosts.custody import AttemptEnd
-from deployments.bench.hosts.report import Played, fill
+from deployments.bench.hosts.report import Played, Strike, fill
 from deployments.bench.hosts.schedules import Kind, draw
 from deployments.bench.outage.checks import Breach, BreachKind
 
@@ -23,8 +23,7 @@ def played(kind: Kind, *, after: float | None = None, breaches: tuple[Breach, ..
     return Played(
         schedule=draw(SEEDS[kind]),
         wishes=10,
-        began_at=BEGAN.timestamp(),
-        back_seconds=4.0,
+        strike=Strike(BEGAN.timestamp(), BEGAN.timestamp() + 9, BEGAN.timestamp() + 13, 3.5),
         quiet_seconds=5.0,
         ends=ends,
         clients={"interruptions": 50},
@@ -58,3 +57,9 @@ def test_how_soon_the_work_of_a_lost_host_is_taken_up_is_of_hosts_alone():
     )
     assert found["taken_over"] == 3
     assert (found["taken_up_after_median_s"], found["taken_up_after_slowest_s"]) == (22.0, 23.0)
+
+
+def test_how_long_it_took_is_that_of_the_slowest():
+    found = figures(played(Kind.API), played(Kind.REDIS))
+    assert found["slowest_back_s"] == 4.0
+    assert found["longest_without_event_s"] == 3.5
