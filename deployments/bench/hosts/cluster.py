@@ -17,6 +17,7 @@ from sqlalchemy import make_url
 from deployments.bench.common.stack import BenchBroken, BenchStack, open_bench, say, until
 from deployments.bench.hosts import front, prefect_servers
 from deployments.bench.hosts.network import Host, hosts, require_programs
+from deployments.bench.hosts.prefect_servers import REDIS, require_redis_support
 from deployments.bench.hosts.processes import Process, end_all
 from deployments.stack.credentials import PREFECT_ROLE, SUPERUSER, Credentials
 from deployments.stack.layout import Layout
@@ -109,8 +110,8 @@ def cluster(overrides: Mapping[str, str]) -> Iterator[Cluster]:
     Raises:
         NoHosts: It cannot be made here; the message says why.
     """
-    require_programs()
-    prefect_servers.require_programs()
+    require_programs({REDIS: REDIS, "nginx": "nginx-light"})
+    require_redis_support()
     with ExitStack() as opened:
         say("starting PostgreSQL, PanDA and Rucio in a temporary directory")
         stack = opened.enter_context(Stack.temporary(overrides, parts=_SERVICES))

@@ -11,10 +11,11 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from blocks.errors import ProdOpsError
@@ -22,7 +23,12 @@ from blocks.errors import ProdOpsError
 _END_SECONDS: Final = 30.0
 _LOOK_SECONDS: Final = 0.05
 _SUBNET: Final = "10.213.{number}"
-_PROGRAMS: Final = {"ip": "iproute2", "nft": "nftables", "unshare": "util-linux"}
+_PROGRAMS: Final = {
+    "ip": "iproute2",
+    "nft": "nftables",
+    "setpriv": "util-linux",
+    "unshare": "util-linux",
+}
 _IN_HOST: Final = """
 table ip prodops {{
   chain out {{
@@ -140,17 +146,24 @@ def hosts(count: int, ports: Sequence[int]) -> Iterator[list[Host]]:
             _remove(host)
 
 
-def require_programs() -> None:
-    """See that hosts can be made here.
+def require_programs(more: Mapping[str, str] = MappingProxyType({})) -> None:
+    """See that hosts can be made here, and that these programs are there, too.
+
+    Args:
+        more: Debian's package of each program.
 
     Raises:
-        NoHosts: They cannot.
+        NoHosts: They cannot; the message names all that is missing.
     """
     if os.geteuid() != 0:
         raise NoHosts("network namespaces need root")
-    for program, package in _PROGRAMS.items():
-        if shutil.which(program) is None:
-            raise NoHosts(f"{program} is not installed (Debian: {package})")
+    missing = [
+        f"{program} (Debian: {package})"
+        for program, package in {**_PROGRAMS, **more}.items()
+        if shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin") is None
+    ]
+    if missing:
+        raise NoHosts(f"not installed: {', '.join(missing)}")
 
 
 def _make(host: Host, ports: Sequence[int]) -> None:
