@@ -32,16 +32,22 @@ from deployments.bench.outage.checks import breaches
 from deployments.bench.outage.evidence import Evidence, Place, rows_of
 from deployments.bench.outage.healing import patiently
 from deployments.bench.outage.load import Load
+from deployments.bench.provenance import seeding
 from deployments.bench.submission.chaos.evidence import Panda
+from deployments.sandbox.grid.grid import Grid
+from deployments.sandbox.grid.made_up import made_up
 from deployments.stack.environment import sandbox_panda_url
 from deployments.worker.identity import WorkerRuns
 from flows.common.models import OPEN
 
 RUNS: Final = 50
 CLIENTS: Final = 100
+_TFS_PER_STF: Final = 2
+_DATASETS: Final = 40  # of the campaign that is swept
+_FILES: Final = 400
 SETTINGS: Final = {
     "PRODOPS_FASTMON_SELECTION_FRACTION": "1",
-    "PRODOPS_FASTMON_TF_FILES_PER_STF": "2",
+    "PRODOPS_FASTMON_TF_FILES_PER_STF": str(_TFS_PER_STF),
     "PRODOPS_FASTMON_IDLE_SECONDS": "2",
     "PRODOPS_SANDBOX_GRID": "true",
     "PRODOPS_SANDBOX_PANDA": "true",
@@ -70,6 +76,8 @@ def run(seeds: Sequence[int]) -> Report:
     report = Report("hosts")
     with ExitStack() as opened:
         both = opened.enter_context(cluster(SETTINGS))
+        campaign = made_up(requests=_DATASETS, datasets=_DATASETS, files=_FILES)
+        seeding.prepare(both.running, Grid(both.running.stack.settings), campaign)
         report.add("wrong_names_refused", _wrong_names(both), at_least(len(both.machines)))
         clients = opened.enter_context(LoadProcess.started())
         panda = opened.enter_context(Panda(sandbox_panda_url(both.running.stack.settings)))
@@ -117,6 +125,7 @@ class _Bench:
             began_at=strike.began_at,
             ended_at=strike.ended_at,
             wishes=asking.asked,
+            tfs_per_stf=_TFS_PER_STF,
             clients=self._compared(place),
             **rows_of(self._running, place, asking.asked, self._panda.tasks()),
         )

@@ -18,6 +18,7 @@ from flows.common.database import transaction
 from flows.payload_logs import messages as logs
 from flows.submission import messages as submissions
 
+TFS_PER_STF: Final = 7
 FINALS: Final = (submissions.SUBMITTED, submissions.FAILED, logs.READY, logs.FAILED)
 _REQUESTS: Final = text("""
     SELECT id, action, subject, state, attempts, result -> 'joined' AS joined, error,
@@ -77,6 +78,7 @@ class Evidence:
     Attributes:
         kind: What was wrong.
         began_at, ended_at: When the fault began, and when what it struck answered again.
+        tfs_per_stf: How many TFs are sampled from an STF.
         finals: Of each final event: its request and its type.
         inbox: State of each STF's rows in the inbox.
         tfs, told: Of each TF that was registered, or announced: its STF.
@@ -90,6 +92,7 @@ class Evidence:
     began_at: float
     ended_at: float
     wishes: Sequence[Wish] = ()
+    tfs_per_stf: int = TFS_PER_STF
     requests: Sequence[Asked] = ()
     finals: Sequence[tuple[int, str]] = ()
     inbox: Mapping[str, Sequence[str]] = field(default_factory=dict)

@@ -13,9 +13,8 @@ from deployments.bench.common.figures import Report, at_least, at_most, median
 from deployments.bench.common.meanwhile import peak_of
 from deployments.bench.common.requests import latest, run_seconds
 from deployments.bench.common.stack import BenchBroken, BenchStack, bench_stack, say, until
-from deployments.bench.provenance import comparison, markers
+from deployments.bench.provenance import comparison, markers, seeding
 from deployments.bench.submission.chaos.victims import Victims
-from deployments.sandbox.grid import seed
 from deployments.sandbox.grid.grid import Grid
 from deployments.sandbox.grid.made_up import FILES, Campaign, given, made_up
 from flows.common.database import transaction
@@ -124,17 +123,8 @@ class _Bench:
         self._note_differences(campaign)
 
     def _prepare(self, campaign: Campaign) -> None:
-        """Let PCS know the campaign and its requests, and Rucio its datasets."""
-        http = self._running.http
-        http.post("/pcs/api/campaigns/", json={"name": campaign.name}).raise_for_status()
-        http.post(f"/pcs/api/campaigns/{campaign.name}/set-current/").raise_for_status()
-        body = {"csv_text": campaign.requests_csv}
-        answer = http.post("/pcs/api/prod-tasks/catalog-import/", json=body).raise_for_status()
-        if refused := answer.json()["refused"]:
-            raise BenchBroken(f"PCS refused {len(refused)} requests: {refused[0]['reason']}")
+        seeding.prepare(self._running, self._grid, campaign)
         self._paths = list(dict.fromkeys([*self._paths, *campaign.paths]))
-        seeded = seed.seed(self._grid, campaign.datasets)
-        say(f"{campaign.name}: {seeded.datasets} datasets, {seeded.files} files in Rucio")
 
     def _sweep(self, campaign: str) -> tuple[float, float]:
         """Ask for a sweep over REST; gives the seconds of its run, and those from the request on.
