@@ -66,10 +66,15 @@ class Frames:
 
 @dataclass(eq=False)
 class Client:
-    """One client; `ids` is all that it got, in order, over all its connections."""
+    """One client; `ids` is all that it got, in order, over all its connections.
+
+    Attributes:
+        after: The event after which it begins; None: with what is new.
+    """
 
     address: Address
     on_event: OnEvent
+    after: int | None = None
     ids: array[int] = field(default_factory=lambda: array("q"))
     interruptions: int = 0
     refusals: int = 0
@@ -77,6 +82,11 @@ class Client:
     is_connected: asyncio.Event = field(default_factory=asyncio.Event)
     _following: asyncio.Task[None] | None = None
     _stream: _Stream | None = None
+
+    @property
+    def last_id(self) -> int | None:
+        """The last event that it has."""
+        return self.ids[-1] if self.ids else self.after
 
     def connect(self) -> None:
         """Follow the stream anew, after the last event that was got, if any was."""
@@ -142,8 +152,8 @@ class _Stream(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        ids = self._client.ids
-        position = f"Last-Event-ID: {ids[-1]}\r\n" if ids else ""
+        last = self._client.last_id
+        position = "" if last is None else f"Last-Event-ID: {last}\r\n"
         head = self._client.address.head("GET", "/api/messages/stream/", position)
         self._transport.write(head + b"\r\n")
 

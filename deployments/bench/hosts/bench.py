@@ -106,13 +106,13 @@ class _Bench:
         """Play one schedule."""
         say(str(schedule))
         series = wishes(self._running, schedule)
-        self._clients.connect(self._running, CLIENTS)
         place = Place(
             request_id=self._running.count(_NEWEST_REQUEST),
             event_id=self._running.last_event_id(),
             namespace=namespace_of(schedule),
             run=run_of(schedule),
         )
+        self._clients.connect(self._running, CLIENTS, after=place.event_id)
         ends_before = self._custody.place()
         with Load(self._running, series) as asking:
             strike = self._strike(schedule)

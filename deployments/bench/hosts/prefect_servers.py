@@ -78,7 +78,7 @@ def migrate(stack: Stack, redis_port: int) -> None:
 
 def _environment(stack: Stack, redis_port: int) -> dict[str, str]:
     password = Credentials(stack.layout.secrets).prefect_api.read_text().strip()
-    server = f"redis://127.0.0.1:{redis_port}"
+    server, keepalive = f"redis://127.0.0.1:{redis_port}", "socket_keepalive=false"
     return {
         "PATH": os.environ["PATH"],
         "HOME": os.fspath(stack.state_dir),
@@ -87,8 +87,8 @@ def _environment(stack: Stack, redis_port: int) -> dict[str, str]:
         "PREFECT_MESSAGING_CACHE": "prefect_redis.messaging",
         "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "prefect_redis.ordering",
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect_redis.lease_storage",
-        "PREFECT_REDIS_MESSAGING_URL": f"{server}/0",
-        "PREFECT_SERVER_DOCKET_URL": f"{server}/1",
+        "PREFECT_REDIS_MESSAGING_URL": f"{server}/0?{keepalive}",
+        "PREFECT_SERVER_DOCKET_URL": f"{server}/1?{keepalive}",
         # else what comes by a websocket is held back for seconds (measured)
         "PREFECT_REDIS_MESSAGING_PUBLISHER_BATCH_SIZE": "1",
         "PREFECT_REDIS_MESSAGING_PUBLISHER_PUBLISH_EVERY": "1",
