@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 import subprocess
 import time
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Final
 
 from deployments.bench.common.figures import Report, at_least
 from deployments.bench.common.meanwhile import meanwhile
-from deployments.bench.common.stack import comes_true, say, until
+from deployments.bench.common.stack import BenchBroken, comes_true, say, until
 from deployments.bench.fastmon.load import LoadProcess
 from deployments.bench.hosts.cluster import Cluster, cluster, other_host_name
 from deployments.bench.hosts.custody import Custody, taken
@@ -82,13 +82,23 @@ def run(seeds: Sequence[int]) -> Report:
         clients = opened.enter_context(LoadProcess.started())
         panda = opened.enter_context(Panda(sandbox_panda_url(both.running.stack.settings)))
         bench = _Bench(both, clients, panda)
-        for seed in seeds:
-            bench.play(draw(seed))
-        fill(report, bench.played)
+        with _broken_off(report):
+            for seed in seeds:
+                bench.play(draw(seed))
+        fill(report, bench.played, wanted=len(seeds))
         workers = sorted(both.running.values(_SHARES))
         shares = {name: len(list(rows)) for name, rows in itertools.groupby(workers)}
         report.note(f"requests completed by each worker: {shares}")
     return report
+
+
+@contextmanager
+def _broken_off(report: Report) -> Iterator[None]:
+    """Where a schedule cannot be played to its end, say so, and report of those before."""
+    try:
+        yield
+    except BenchBroken as error:
+        report.note(f"BROKEN OFF: {error}.")
 
 
 class _Bench:
@@ -166,7 +176,7 @@ class _Bench:
         machine.host.join()
         for process in killed:
             process.start()
-        until(self._both.is_well, _ANSWER_SECONDS, f"{schedule.kind}: all is well again")
+        until(self._both.is_well, _ANSWER_SECONDS, f"seed {schedule.seed}: all is well again")
         return Strike(began_at, ended_at, time.time(), watch.longest)
 
     def _may_lose(self, schedule: Schedule) -> str | None:

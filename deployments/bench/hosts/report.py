@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from deployments.bench.common.figures import Report, at_most, median
+from deployments.bench.common.figures import Report, at_least, at_most, median
 from deployments.bench.hosts.custody import AttemptEnd, given_back
 from deployments.bench.hosts.schedules import OF_HOSTS, Schedule
 from deployments.bench.outage.checks import Breach, BreachKind
@@ -72,10 +72,16 @@ class Played:
         return "\n".join([*lines, f"  again: prodops bench hosts --only {self.schedule.seed}"])
 
 
-def fill(report: Report, played: Sequence[Played]) -> None:
-    """Add the figures, and a note for each schedule in which something is not as it must be."""
+def fill(report: Report, played: Sequence[Played], *, wanted: int) -> None:
+    """Add the figures, and a note for each schedule in which something is not as it must be.
+
+    Args:
+        report: Where.
+        played: The schedules that were played.
+        wanted: How many were to be.
+    """
     found = [breach.kind for each in played for breach in each.breaches]
-    report.add("schedules", len(played))
+    report.add("schedules", len(played), at_least(wanted))
     for name, kind in _COUNTED.items():
         report.add(name, found.count(kind), at_most(0))
     report.add("wishes", sum(each.wishes for each in played))

@@ -33,7 +33,7 @@ def played(kind: Kind, *, after: float | None = None, breaches: tuple[Breach, ..
 
 def figures(*all_played: Played) -> dict[str, float | None]:
     report = Report("hosts")
-    fill(report, all_played)
+    fill(report, all_played, wanted=len(all_played))
     return {each.name: each.value for each in report.figures}
 
 
@@ -46,7 +46,7 @@ def test_each_kind_of_breach_is_a_figure_that_must_be_0():
 
 def test_a_schedule_with_a_breach_fails_the_bench_and_says_how_to_play_it_again():
     report = Report("hosts")
-    fill(report, [played(Kind.CUT, breaches=(Breach(BreachKind.TAKEN, "request 7"),))])
+    fill(report, [played(Kind.CUT, breaches=(Breach(BreachKind.TAKEN, "request 7"),))], wanted=1)
     assert not report.is_met
     assert f"prodops bench hosts --only {SEEDS[Kind.CUT]}" in report.notes[-1]
 
@@ -63,3 +63,9 @@ def test_how_long_it_took_is_that_of_the_slowest():
     found = figures(played(Kind.API), played(Kind.REDIS))
     assert found["slowest_back_s"] == 4.0
     assert found["longest_without_event_s"] == 3.5
+
+
+def test_a_bench_that_was_broken_off_fails():
+    report = Report("hosts")
+    fill(report, [played(Kind.API)], wanted=2)
+    assert not report.is_met
