@@ -19,9 +19,10 @@ from typing import Final, cast
 SILENT_SECONDS: Final = 75.0
 """A stream that says nothing for so long is left: heartbeats come every 30 s at least."""
 _RECONNECT_SECONDS: Final = 0.1
-_HEAD_END: Final = b"\r\n\r\n"
+_LINE_END: Final = b"\r\n"
+_HEAD_END: Final = _LINE_END * 2
+_CHUNKED: Final = re.compile(rb"(?i)\r\ntransfer-encoding: *chunked")
 _FRAME_END: Final = b"\n\n"
-# Chunk sizes of HTTP stand between frames; they match nothing here.
 _FRAME: Final = re.compile(rb"id: (\d+)\nevent: ([^\n]*)\ndata: ([^\n]*)\n")
 
 OnEvent = Callable[[int, bytes, bytes, float], None]
@@ -62,6 +63,33 @@ class Frames:
         whole = end + len(_FRAME_END)
         self._rest = data[whole:]
         return ((int(m[1]), m[2], m[3]) for m in _FRAME.finditer(data, 0, whole))
+
+
+class Chunks:
+    """Takes the chunks of an HTTP body apart: a proxy cuts them anywhere, in the midst of frames.
+
+    They may come in any pieces.
+    """
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._left = 0  # bytes of the chunk under way
+
+    def feed(self, data: bytes) -> bytes:
+        """What `data` has of the body."""
+        data, at, found = self._rest + data, 0, []
+        while True:
+            found.append(data[at : at + self._left])
+            at += len(found[-1])
+            self._left -= len(found[-1])
+            end = data.find(_LINE_END, at)
+            if self._left or end < 0:
+                break
+            if size := data[at:end]:  # an empty line ends the chunk before
+                self._left = int(size, 16)
+            at = end + len(_LINE_END)
+        self._rest = data[at:]
+        return b"".join(found)
 
 
 @dataclass(eq=False)
@@ -135,6 +163,7 @@ class _Stream(asyncio.Protocol):
         self.is_refused = True  # until the stream has begun
         self._client = client
         self._head = b""
+        self._chunks: Chunks | None = None
         self._frames = Frames()
         self._transport: asyncio.Transport | None = None
         self.heard_at = time.time()
@@ -164,11 +193,14 @@ class _Stream(asyncio.Protocol):
             head, found, data = self._head.partition(_HEAD_END)
             if not found:
                 return
-            if b" 200 " not in head.split(b"\r\n", 1)[0]:
+            if b" 200 " not in head.split(_LINE_END, 1)[0]:
                 self.is_ended.set()
                 return
+            self._chunks = Chunks() if _CHUNKED.search(head) else None
             self.is_refused = False
             self._client.is_connected.set()
+        if self._chunks is not None:
+            data = self._chunks.feed(data)
         for event_id, name, payload in self._frames.feed(data):
             self._client.received(event_id, name, payload, arrival)
 

@@ -39,6 +39,9 @@ table ip prodops {{
     type nat hook postrouting priority 100
     oifname "eth0" masquerade
   }}
+  chain cut {{
+    type filter hook prerouting priority -300
+  }}
 }}
 """
 _ON_THIS_MACHINE: Final = """
@@ -46,6 +49,9 @@ table ip {table} {{
   chain in {{
     type nat hook prerouting priority -100
     iifname "{cable}" ip daddr {gateway} tcp dport {{ {ports} }} dnat to 127.0.0.1
+  }}
+  chain cut {{
+    type filter hook prerouting priority -300
   }}
 }}
 """
@@ -108,8 +114,19 @@ class Host:
         ]  # fmt: skip
 
     def cut(self) -> None:
-        """Pull the cable: nothing that was sent arrives, and nobody is told."""
-        _do("ip", "link", "set", self.cable, "down")
+        """Cut the cable: nothing that is sent arrives, either way, and nobody is told.
+
+        What arrives is dropped. Without the device its route would be gone, and what is sent to
+        the host would go out to the world.
+        """
+        for where, table, device in self._ends:
+            _do(*where, "nft", "add", "rule", "ip", table, "cut", "iifname", device, "drop")
+
+    @property
+    def _ends(self) -> Iterator[tuple[Sequence[str], str, str]]:
+        """Both ends of the cable: how to get there, and the names of its table and device."""
+        yield (), self.cable, self.cable
+        yield ("ip", "netns", "exec", self.namespace), "prodops", "eth0"
 
     def kill(self) -> None:
         """End every process on it as the loss of its power does: nobody is told."""
@@ -124,8 +141,9 @@ class Host:
             time.sleep(_LOOK_SECONDS)
 
     def join(self) -> None:
-        """Plug the cable in again; harmless where it is."""
-        _do("ip", "link", "set", self.cable, "up")
+        """Mend the cable; harmless where it is whole."""
+        for where, table, _ in self._ends:
+            _do(*where, "nft", "flush", "chain", "ip", table, "cut")
 
 
 @contextmanager
