@@ -13,9 +13,8 @@ from deployments.bench.common.figures import Report, at_least
 from deployments.bench.common.meanwhile import meanwhile
 from deployments.bench.common.stack import BenchBroken, comes_true, say, until
 from deployments.bench.fastmon.load import LoadProcess
-from deployments.bench.hosts.cluster import Cluster, cluster, other_host_name
+from deployments.bench.hosts.cluster import Cluster, Machine, cluster, other_host_name
 from deployments.bench.hosts.custody import Custody, taken
-from deployments.bench.hosts.processes import Process
 from deployments.bench.hosts.report import SHOWN, Played, Strike, fill
 from deployments.bench.hosts.schedules import (
     CUTS,
@@ -156,7 +155,7 @@ class _Bench:
         """Let it be away for a while; gives what happened, once all is well again."""
         time.sleep(schedule.begins_seconds)
         machine = self._both.machine(schedule.host)
-        killed = _killed(self._both, schedule)
+        killed = _killed(machine, schedule.kind)
         if schedule.kind is Kind.CUT_WRITING:
             machine.writer.start()
             until(lambda: machine.is_writing, _ANSWER_SECONDS, "a process writes an event")
@@ -168,14 +167,14 @@ class _Bench:
             elif schedule.kind is Kind.HOST:
                 machine.host.kill()
             else:
-                for process in killed:
-                    process.kill()
+                for name in killed:
+                    self._both.process(machine, name).kill()
             time.sleep(schedule.lasts_seconds)
         ended_at = time.time()
         machine.end_writing()
         machine.host.join()
-        for process in killed:
-            process.start()
+        for name in killed:
+            self._both.process(machine, name).start()
         until(self._both.is_well, _ANSWER_SECONDS, f"seed {schedule.seed}: all is well again")
         return Strike(began_at, ended_at, time.time(), watch.longest)
 
@@ -193,15 +192,11 @@ class _Bench:
         return self._clients.ask("compare", after=place.event_id, ids=ids)
 
 
-def _killed(both: Cluster, schedule: Schedule) -> list[Process]:
-    """The processes that a schedule kills, in the order in which they start."""
-    machine = both.machine(schedule.host)
-    if schedule.kind is Kind.HOST:
-        return list(machine.processes.values())
-    if schedule.kind in CUTS:
-        return []
-    name = PROCESS[schedule.kind]
-    return [both.shared[name] if name in both.shared else machine.processes[name]]
+def _killed(machine: Machine, kind: Kind) -> list[str]:
+    """The names of the processes that a kind kills, in the order in which they start."""
+    if kind is Kind.HOST:
+        return list(machine.processes)
+    return [] if kind in CUTS else [PROCESS[kind]]
 
 
 def _tell(played: Played) -> None:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +29,7 @@ from deployments.stack.stack import Stack
 
 PARTS: Final = ("api", "worker", "relay")
 """The parts that each host runs."""
+_SAY_READY: Final = ("worker", "relay")
 _SERVICES: Final = ("postgres", "panda", "rucio")
 _KEPT_ALIVE: Final = {
     "tcp_keepalives_idle": 10,
@@ -63,6 +65,10 @@ class Machine:
         self.writer.kill()
         _said(self.writer.directory).unlink(missing_ok=True)
 
+    def is_ready(self, name: str) -> bool:
+        """Whether the process of its worker, or its relay, has said that it is ready."""
+        return Layout(self.writer.directory).is_ready(name, self.processes[name].pid)
+
     def impostor(self) -> Process:
         """A worker with a state directory of its own, which knows nothing of the other there."""
         own = self.processes["worker"]
@@ -87,6 +93,10 @@ class Cluster:
         """The machine of a number, from 1."""
         return self.machines[number - 1]
 
+    def process(self, machine: Machine, name: str) -> Process:
+        """A process of a machine, or one that both share."""
+        return self.shared[name] if name in self.shared else machine.processes[name]
+
     def is_well(self) -> bool:
         """Whether every process runs, and every server on every host answers for itself."""
         processes = [*self.shared.values()]
@@ -98,9 +108,8 @@ class Cluster:
         stack, address = self.running.stack, machine.host.address
         web = f"http://{address}:{stack.settings.api.port}{stack.settings.stack.root_path}"
         prefect = f"http://{address}:{stack.settings.prefect.port}/api"
-        layout = Layout(_state_dir(stack, machine.host))
-        ready = (layout.ready("worker").exists(), layout.ready("relay").exists())
-        return answers(f"{web}/api/health/") and answers(f"{prefect}/health") and all(ready)
+        is_ready = all(map(machine.is_ready, _SAY_READY))
+        return is_ready and answers(f"{web}/api/health/") and answers(f"{prefect}/health")
 
 
 @contextmanager
@@ -160,10 +169,10 @@ def _start(
         for name in PARTS:
             machine.processes[name].start()
     for machine in machines:
-        layout = Layout(_state_dir(stack, machine.host))
-        for name in ("worker", "relay"):
+        for name in _SAY_READY:
             process = machine.processes[name]
-            _until_ready(process, layout.ready(name).exists, f"{name} of {machine.host.name}")
+            is_ready = partial(machine.is_ready, name)
+            _until_ready(process, is_ready, f"{name} of {machine.host.name}")
 
 
 def _start_server(stack: Stack, machine: Machine) -> None:

@@ -58,6 +58,11 @@ class Process:
             )
 
     @property
+    def pid(self) -> int | None:
+        """Its pid; None before its first start."""
+        return None if self._process is None else self._process.pid
+
+    @property
     def is_alive(self) -> bool:
         """Whether it runs."""
         return self._process is not None and self._process.poll() is None
