@@ -12,7 +12,7 @@ from typing import Any, Final, Self
 import psycopg
 
 from flows.common.database_errors import DatabaseUnavailable, translated
-from flows.common.notifications import NOTICED_SOON, listen_dsn
+from flows.common.notifications import listen_dsn
 
 _LOCKS: Final = 0x6F6E6C79  # "only": the advisory locks of what there is one of
 _TAKE: Final = "SELECT pg_try_advisory_lock(%s, %s)"
@@ -47,9 +47,7 @@ class Singletons:
         try:
             with translated():
                 if self._connection is None:
-                    self._connection = psycopg.connect(
-                        listen_dsn(), autocommit=True, options=NOTICED_SOON
-                    )
+                    self._connection = psycopg.connect(listen_dsn(), autocommit=True)
                 if name in self._held:
                     self._connection.execute("SELECT 1")  # the session stands, and the lock with it
                 elif self._take(self._connection, name):

@@ -19,6 +19,10 @@ if [ "${1:-test}" != demo ]; then
 fi
 if [ "${1:-test}" = slow ]; then
   command -v mmdebstrap >/dev/null || needed+=(mmdebstrap)
+  # two hosts in network namespaces, and what their Prefect servers share
+  command -v ip >/dev/null || needed+=(iproute2)
+  command -v nft >/dev/null || needed+=(nftables)
+  command -v redis-server >/dev/null || needed+=(redis-server)
   command -v promtool >/dev/null || needed+=(prometheus)  # for promtool: the server is not started
 fi
 

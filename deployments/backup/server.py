@@ -59,13 +59,13 @@ class Server:
             DatabaseUnavailable: The server does not let the role in, or does not answer.
         """
         arguments = connect_arguments(self.passfiles[role])
+        arguments["options"] += f" {_LIMITS}"
         try:
             return psycopg.connect(
                 host=self.host,
                 port=self.port,
                 user=role,
                 dbname=database,
-                options=_LIMITS,
                 autocommit=True,
                 **arguments,
             )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 import zlib
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -16,15 +17,17 @@ import structlog
 from blocks.errors import ProdOpsError
 from flows.common.database_errors import DatabaseUnavailable, translated
 from flows.common.models import HELD
-from flows.common.notifications import NOTICED_SOON, listen_dsn
+from flows.common.notifications import listen_dsn
 
 _LOCKS: Final = 0x776F726B  # "work": the advisory locks of workers' names
 _ENDING_SECONDS: Final = 5.0  # how long a dead worker's session may take to end
+# and how long that of a machine that vanished: PostgreSQL finds out by keepalives, after 25 s
+_VANISHED_SECONDS: Final = 40.0
 _PRECEDENCE_SECONDS: Final = 5.0
 _LOOK_SECONDS: Final = 0.2
 _HOLDER: Final = """
-    SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2
-      AND classid = %s AND objid = %s
+    SELECT pid, query_start FROM pg_locks LEFT JOIN pg_stat_activity USING (pid)
+    WHERE locktype = 'advisory' AND granted AND objsubid = 2 AND classid = %s AND objid = %s
       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
 _MAY_BE_RETAKEN: Final = """
@@ -60,12 +63,7 @@ class Identity:
         with translated():
             self._connection = self._connect()
             self._leave_precedence(self._connection)
-            deadline = time.monotonic() + _ENDING_SECONDS
-            while not self._is_taken(self._connection):
-                if time.monotonic() > deadline:
-                    self._connection.close()
-                    raise self._refusal()
-                time.sleep(_LOOK_SECONDS)
+            self._take(self._connection)
         return self
 
     def __exit__(
@@ -96,9 +94,23 @@ class Identity:
 
     def _connect(self) -> psycopg.Connection[Any]:
         label = f"prodops worker {self._name}"[:63]
-        return psycopg.connect(
-            listen_dsn(), autocommit=True, application_name=label, options=NOTICED_SOON
-        )
+        return psycopg.connect(listen_dsn(), autocommit=True, application_name=label)
+
+    def _take(self, connection: psycopg.Connection[Any]) -> None:
+        """Take the name, once a dead worker's session has ended; a living one asks each second."""
+        began, first = time.monotonic(), self._holder(connection)
+        while not self._is_taken(connection):
+            waited, holder = time.monotonic() - began, self._holder(connection)
+            is_silent = holder is not None and holder == first
+            if waited > (_VANISHED_SECONDS if is_silent else _ENDING_SECONDS):
+                connection.close()
+                raise self._refusal()
+            time.sleep(_LOOK_SECONDS)
+
+    def _holder(self, connection: psycopg.Connection[Any]) -> tuple[int, datetime | None] | None:
+        """The session that has the name, and when it last asked something."""
+        row = connection.execute(_HOLDER, self._key).fetchone()
+        return None if row is None else (row[0], row[1])
 
     def _is_taken(self, connection: psycopg.Connection[Any]) -> bool:
         row = connection.execute("SELECT pg_try_advisory_lock(%s, %s)", self._key).fetchone()
@@ -110,7 +122,7 @@ class Identity:
     def _take_again(self, connection: psycopg.Connection[Any]) -> None:
         if self._is_taken(connection):
             return
-        holder = connection.execute(_HOLDER, self._key).fetchone()
+        holder = self._holder(connection)
         connection.close()  # the next look connects, and tries again
         if holder is not None and holder[0] != self._pid:
             raise self._refusal()

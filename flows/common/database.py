@@ -101,6 +101,12 @@ def web_limits(configured: Settings) -> Limits:
     )
 
 
+_NOTICED_SOON: Final = (
+    "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3 "
+    "-c tcp_user_timeout=25000"
+)
+"""Options of every session: a machine that vanished says no goodbye, and PostgreSQL would keep its
+transaction, and the locks that all others wait for, for two hours."""
 PART_LIMITS: Final = Limits(lock_seconds=60.0)
 """Of the parts of the ops side: a lock that somebody holds is waited out like an outage."""
 
@@ -121,9 +127,10 @@ def database_url() -> URL:
 
 
 def connect_arguments(passfile: Path | None) -> dict[str, Any]:
-    """Arguments of every connection: bounded, kept alive, password from a file."""
+    """Arguments of every connection: bounded, kept alive from both ends, password from a file."""
     arguments: dict[str, Any] = {
         "connect_timeout": 5,
+        "options": _NOTICED_SOON,
         "keepalives_idle": 30,
         "keepalives_interval": 10,
         "keepalives_count": 3,
@@ -149,9 +156,11 @@ def make_engine(
     """
     configured = settings().database
     arguments = connect_arguments(passfile or configured.passfile)
+    if limits is not None:
+        arguments["options"] += f" {limits.as_options()}"
     engine = create_engine(
         url or database_url(),
-        connect_args=arguments | ({} if limits is None else {"options": limits.as_options()}),
+        connect_args=arguments,
         pool_size=pool_size or configured.pool_size,
         max_overflow=pool_size or configured.pool_size,
         pool_pre_ping=True,

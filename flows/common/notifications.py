@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack, suppress
-from typing import Any, Final, Self
+from typing import Any, Self
 
 import psycopg
 
 from flows.common.database import connect_arguments, database_url
 from flows.common.database_errors import DatabaseUnavailable, translated
 from flows.common.settings import settings
-
-NOTICED_SOON: Final = (
-    "-c tcp_keepalives_idle=20 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=4"
-)
-"""Options of a session that holds a lock: a machine that vanished says no goodbye, and would hold
-it for hours."""
 
 
 def listen_dsn() -> str:

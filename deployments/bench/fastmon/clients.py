@@ -19,9 +19,10 @@ from typing import Final, cast
 SILENT_SECONDS: Final = 75.0
 """A stream that says nothing for so long is left: heartbeats come every 30 s at least."""
 _RECONNECT_SECONDS: Final = 0.1
-_HEAD_END: Final = b"\r\n\r\n"
+_LINE_END: Final = b"\r\n"
+_HEAD_END: Final = _LINE_END * 2
+_CHUNKED: Final = re.compile(rb"(?i)\r\ntransfer-encoding: *chunked")
 _FRAME_END: Final = b"\n\n"
-# Chunk sizes of HTTP stand between frames; they match nothing here.
 _FRAME: Final = re.compile(rb"id: (\d+)\nevent: ([^\n]*)\ndata: ([^\n]*)\n")
 
 OnEvent = Callable[[int, bytes, bytes, float], None]
@@ -64,12 +65,44 @@ class Frames:
         return ((int(m[1]), m[2], m[3]) for m in _FRAME.finditer(data, 0, whole))
 
 
+class Chunks:
+    """Takes the chunks of an HTTP body apart: a proxy cuts them anywhere, in the midst of frames.
+
+    They may come in any pieces.
+    """
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._left = 0  # bytes of the chunk under way
+
+    def feed(self, data: bytes) -> bytes:
+        """What `data` has of the body."""
+        data, at, found = self._rest + data, 0, []
+        while True:
+            found.append(data[at : at + self._left])
+            at += len(found[-1])
+            self._left -= len(found[-1])
+            end = data.find(_LINE_END, at)
+            if self._left or end < 0:
+                break
+            if size := data[at:end]:  # an empty line ends the chunk before
+                self._left = int(size, 16)
+            at = end + len(_LINE_END)
+        self._rest = data[at:]
+        return b"".join(found)
+
+
 @dataclass(eq=False)
 class Client:
-    """One client; `ids` is all that it got, in order, over all its connections."""
+    """One client; `ids` is all that it got, in order, over all its connections.
+
+    Attributes:
+        after: The event after which it begins; None: with what is new.
+    """
 
     address: Address
     on_event: OnEvent
+    after: int | None = None
     ids: array[int] = field(default_factory=lambda: array("q"))
     interruptions: int = 0
     refusals: int = 0
@@ -77,6 +110,11 @@ class Client:
     is_connected: asyncio.Event = field(default_factory=asyncio.Event)
     _following: asyncio.Task[None] | None = None
     _stream: _Stream | None = None
+
+    @property
+    def last_id(self) -> int | None:
+        """The last event that it has."""
+        return self.ids[-1] if self.ids else self.after
 
     def connect(self) -> None:
         """Follow the stream anew, after the last event that was got, if any was."""
@@ -125,6 +163,7 @@ class _Stream(asyncio.Protocol):
         self.is_refused = True  # until the stream has begun
         self._client = client
         self._head = b""
+        self._chunks: Chunks | None = None
         self._frames = Frames()
         self._transport: asyncio.Transport | None = None
         self.heard_at = time.time()
@@ -142,8 +181,8 @@ class _Stream(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        ids = self._client.ids
-        position = f"Last-Event-ID: {ids[-1]}\r\n" if ids else ""
+        last = self._client.last_id
+        position = "" if last is None else f"Last-Event-ID: {last}\r\n"
         head = self._client.address.head("GET", "/api/messages/stream/", position)
         self._transport.write(head + b"\r\n")
 
@@ -154,11 +193,14 @@ class _Stream(asyncio.Protocol):
             head, found, data = self._head.partition(_HEAD_END)
             if not found:
                 return
-            if b" 200 " not in head.split(b"\r\n", 1)[0]:
+            if b" 200 " not in head.split(_LINE_END, 1)[0]:
                 self.is_ended.set()
                 return
+            self._chunks = Chunks() if _CHUNKED.search(head) else None
             self.is_refused = False
             self._client.is_connected.set()
+        if self._chunks is not None:
+            data = self._chunks.feed(data)
         for event_id, name, payload in self._frames.feed(data):
             self._client.received(event_id, name, payload, arrival)
 

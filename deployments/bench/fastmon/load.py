@@ -64,11 +64,17 @@ class LoadProcess:
             process.kill()
             process.join()
 
-    def connect(self, running: BenchStack, clients: int) -> float:
-        """Connect so many clients to a stack; gives the seconds until each has its stream."""
+    def connect(self, running: BenchStack, clients: int, *, after: int | None = None) -> float:
+        """Connect so many clients to a stack; gives the seconds until each has its stream.
+
+        Args:
+            running: The stack.
+            clients: How many.
+            after: The event after which they begin; None: with what is new.
+        """
         url = urlsplit(running.stack.api_url)
         address = Address(url.hostname or "", url.port or 0, url.path, running.token)
-        return float(self.ask("connect", address=address, clients=clients)["seconds"])
+        return float(self.ask("connect", address=address, clients=clients, after=after)["seconds"])
 
     def ask(self, do: str, *, seconds: float = 90.0, **order: Any) -> dict[str, Any]:
         """Order something and wait for the answer.
@@ -105,12 +111,14 @@ class Load:
         self._tfs = 0
         self._last_tf_at = 0.0
 
-    async def connect(self, address: Address, clients: int) -> dict[str, Any]:
+    async def connect(
+        self, address: Address, clients: int, after: int | None = None
+    ) -> dict[str, Any]:
         """Connect clients, instead of those that there were, and wait until each has its stream."""
         for client in self._clients:
             client.drop()
         self._address = address
-        self._clients = [Client(address, self._on_event) for _ in range(clients)]
+        self._clients = [Client(address, self._on_event, after) for _ in range(clients)]
         self._clients[0].on_event = self._on_first_clients_event
         return {"seconds": await self._connect_all(_CONNECT_SECONDS, lambda c: c.is_connected)}
 
@@ -134,6 +142,7 @@ class Load:
                 lambda: all(c.ids and c.ids[-1] >= ids[-1] for c in clients), _REACH_SECONDS
             )
         found = {
+            "behind": sum(not c.ids or c.ids[-1] < ids[-1] for c in clients) if ids else 0,
             "interruptions": sum(each.interruptions for each in clients),
             "refusals": sum(each.refusals for each in clients),
         }

@@ -6,33 +6,47 @@ import itertools
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from contextlib import ExitStack, contextmanager
 from typing import Final
 
-from deployments.bench.common.figures import Report, at_least, at_most
+from deployments.bench.common.figures import Report, at_least
 from deployments.bench.common.meanwhile import meanwhile
-from deployments.bench.common.stack import BenchStack, comes_true, say, until
+from deployments.bench.common.stack import BenchBroken, comes_true, say, until
 from deployments.bench.fastmon.load import LoadProcess
-from deployments.bench.hosts import custody
 from deployments.bench.hosts.cluster import Cluster, Machine, cluster, other_host_name
-from deployments.bench.hosts.custody import Custody
-from deployments.bench.hosts.processes import Process
-from deployments.bench.hosts.schedules import OF_WORKERS, PROCESS, Kind, Schedule, draw
+from deployments.bench.hosts.custody import Custody, taken
+from deployments.bench.hosts.report import SHOWN, Played, Strike, fill
+from deployments.bench.hosts.schedules import (
+    CUTS,
+    LEASE_SECONDS,
+    OF_WORKERS,
+    PROCESS,
+    Kind,
+    Schedule,
+    draw,
+)
+from deployments.bench.hosts.silence import Watch
 from deployments.bench.hosts.wishes import namespace_of, run_of, wishes
-from deployments.bench.outage.checks import Breach, BreachKind, breaches
+from deployments.bench.outage.checks import breaches
 from deployments.bench.outage.evidence import Evidence, Place, rows_of
 from deployments.bench.outage.healing import patiently
 from deployments.bench.outage.load import Load
+from deployments.bench.provenance import seeding
 from deployments.bench.submission.chaos.evidence import Panda
+from deployments.sandbox.grid.grid import Grid
+from deployments.sandbox.grid.made_up import made_up
 from deployments.stack.environment import sandbox_panda_url
+from deployments.worker.identity import WorkerRuns
 from flows.common.models import OPEN
 
 RUNS: Final = 50
 CLIENTS: Final = 100
+_TFS_PER_STF: Final = 2
+_DATASETS: Final = 40  # of the campaign that is swept
+_FILES: Final = 400
 SETTINGS: Final = {
     "PRODOPS_FASTMON_SELECTION_FRACTION": "1",
-    "PRODOPS_FASTMON_TF_FILES_PER_STF": "2",
+    "PRODOPS_FASTMON_TF_FILES_PER_STF": str(_TFS_PER_STF),
     "PRODOPS_FASTMON_IDLE_SECONDS": "2",
     "PRODOPS_SANDBOX_GRID": "true",
     "PRODOPS_SANDBOX_PANDA": "true",
@@ -41,15 +55,15 @@ SETTINGS: Final = {
     # How long a submission whose outcome was not seen is left alone is PanDA's lag.
     "PRODOPS_SUBMISSION_CHECK_SECONDS": "1",
     "PRODOPS_SUBMISSION_CONFIRM_SECONDS": "3",
+    "PRODOPS_WORKER_LEASE_SECONDS": f"{LEASE_SECONDS:g}",
 }
-"""Everything else is as by default, leases too."""
-_ANSWER_SECONDS: Final = 120.0
+"""Everything else is as by default."""
+_ANSWER_SECONDS: Final = 300.0
 _QUIET_SECONDS: Final = 300.0
-_SHOWN: Final = 12
 _NEWEST_REQUEST: Final = "SELECT coalesce(max(id), 0) FROM request"
 _OPEN: Final = "SELECT count(*) FROM request WHERE state = ANY(:states)"
 _SHARES: Final = "SELECT worker FROM request WHERE worker IS NOT NULL AND state = 'completed'"
-_REFUSED: Final = 2
+_LOOK_SECONDS: Final = 0.25
 
 
 def run(seeds: Sequence[int]) -> Report:
@@ -61,32 +75,29 @@ def run(seeds: Sequence[int]) -> Report:
     report = Report("hosts")
     with ExitStack() as opened:
         both = opened.enter_context(cluster(SETTINGS))
+        campaign = made_up(requests=_DATASETS, datasets=_DATASETS, files=_FILES)
+        seeding.prepare(both.running, Grid(both.running.stack.settings), campaign)
         report.add("wrong_names_refused", _wrong_names(both), at_least(len(both.machines)))
         clients = opened.enter_context(LoadProcess.started())
         panda = opened.enter_context(Panda(sandbox_panda_url(both.running.stack.settings)))
         bench = _Bench(both, clients, panda)
-        for seed in seeds:
-            bench.play(draw(seed))
-        _fill(report, bench.played, both.running)
+        with _broken_off(report):
+            for seed in seeds:
+                bench.play(draw(seed))
+        fill(report, bench.played, wanted=len(seeds))
+        workers = sorted(both.running.values(_SHARES))
+        shares = {name: len(list(rows)) for name, rows in itertools.groupby(workers)}
+        report.note(f"requests completed by each worker: {shares}")
     return report
 
 
-@dataclass(frozen=True, kw_only=True)
-class Played:
-    """A schedule that was played, and what came of it."""
-
-    schedule: Schedule
-    wishes: int
-    back_seconds: float
-    quiet_seconds: float
-    taken: int
-    breaches: Sequence[Breach]
-
-    def __str__(self) -> str:
-        lines = [str(self.schedule), *(f"  {breach}" for breach in self.breaches[:_SHOWN])]
-        if len(self.breaches) > _SHOWN:
-            lines.append(f"  and {len(self.breaches) - _SHOWN} more")
-        return "\n".join([*lines, f"  again: prodops bench hosts --only {self.schedule.seed}"])
+@contextmanager
+def _broken_off(report: Report) -> Iterator[None]:
+    """Where a schedule cannot be played to its end, say so, and report of those before."""
+    try:
+        yield
+    except BenchBroken as error:
+        report.note(f"BROKEN OFF: {error}.")
 
 
 class _Bench:
@@ -98,79 +109,79 @@ class _Bench:
         self._running = both.running
         self._clients = clients
         self._panda = panda
+        self._custody = Custody(both.running)
 
     def play(self, schedule: Schedule) -> None:
         """Play one schedule."""
         say(str(schedule))
         series = wishes(self._running, schedule)
-        self._clients.connect(self._running, CLIENTS)
         place = Place(
             request_id=self._running.count(_NEWEST_REQUEST),
             event_id=self._running.last_event_id(),
             namespace=namespace_of(schedule),
             run=run_of(schedule),
         )
-        held = Custody(self._running)
-        with (
-            Load(self._running, series) as asking,
-            meanwhile(held.look, every_seconds=custody.EVERY_SECONDS),
-        ):
-            began_at, ended_at = self._strike(schedule)
-            back_at = time.time()
+        self._clients.connect(self._running, CLIENTS, after=place.event_id)
+        ends_before = self._custody.place()
+        with Load(self._running, series) as asking:
+            strike = self._strike(schedule)
             time.sleep(schedule.begins_seconds)  # load goes on after it is back
             asking.end()
             comes_true(patiently(self._is_quiet), _QUIET_SECONDS)
             quiet_at = time.time()
         evidence = Evidence(
             kind=schedule.kind,
-            began_at=began_at,
-            ended_at=ended_at,
+            began_at=strike.began_at,
+            ended_at=strike.ended_at,
             wishes=asking.asked,
+            tfs_per_stf=_TFS_PER_STF,
             clients=self._compared(place),
             **rows_of(self._running, place, asking.asked, self._panda.tasks()),
         )
-        found = [*breaches(evidence), *self._taken(schedule, held)]
-        self.played.append(
-            Played(
-                schedule=schedule,
-                wishes=len(evidence.wishes),
-                back_seconds=back_at - ended_at,
-                quiet_seconds=quiet_at - back_at,
-                taken=len(held.taken),
-                breaches=found,
-            )
+        ends = self._custody.since(ends_before)
+        played = Played(
+            schedule=schedule,
+            wishes=len(evidence.wishes),
+            strike=strike,
+            quiet_seconds=quiet_at - strike.back_at,
+            ends=ends,
+            clients=evidence.clients,
+            breaches=[*breaches(evidence), *taken(ends, self._may_lose(schedule))],
         )
-        asked = len(evidence.wishes)
-        say(f"  {asked} wishes, {len(held.taken)} taken over, {len(found)} breaches")
-        for breach in found[:_SHOWN]:
-            say(f"  {breach}")
+        self.played.append(played)
+        _tell(played)
 
-    def _strike(self, schedule: Schedule) -> tuple[float, float]:
-        """Let it be away for a while; gives when that began and ended, once all is well again."""
+    def _strike(self, schedule: Schedule) -> Strike:
+        """Let it be away for a while; gives what happened, once all is well again."""
         time.sleep(schedule.begins_seconds)
         machine = self._both.machine(schedule.host)
-        began_at = time.time()
-        if schedule.kind is Kind.CUT:
-            machine.host.cut()
-        else:
-            for process in _struck(self._both, machine, schedule.kind):
-                process.kill()
-        time.sleep(schedule.lasts_seconds)
+        killed = _killed(machine, schedule.kind)
+        if schedule.kind is Kind.CUT_WRITING:
+            machine.writer.start()
+            until(lambda: machine.is_writing, _ANSWER_SECONDS, "a process writes an event")
+        watch = Watch(self._running)
+        with meanwhile(watch.look, every_seconds=_LOOK_SECONDS):
+            began_at = time.time()
+            if schedule.kind in CUTS:
+                machine.host.cut()
+            elif schedule.kind is Kind.HOST:
+                machine.host.kill()
+            else:
+                for name in killed:
+                    self._both.process(machine, name).kill()
+            time.sleep(schedule.lasts_seconds)
         ended_at = time.time()
-        if schedule.kind is Kind.CUT:
-            machine.host.join()
-        else:
-            for process in _struck(self._both, machine, schedule.kind):
-                process.start()
-        until(self._both.is_well, _ANSWER_SECONDS, f"{schedule.kind}: all is well again")
-        return began_at, ended_at
+        machine.end_writing()
+        machine.host.join()
+        for name in killed:
+            self._both.process(machine, name).start()
+        until(self._both.is_well, _ANSWER_SECONDS, f"seed {schedule.seed}: all is well again")
+        return Strike(began_at, ended_at, time.time(), watch.longest)
 
-    def _taken(self, schedule: Schedule, held: Custody) -> Iterator[Breach]:
-        """What was taken from a worker that was well."""
-        struck = self._both.machine(schedule.host).worker if schedule.kind in OF_WORKERS else None
-        for each in held.taken:
-            if each.lost_by != struck:
-                yield Breach(BreachKind.TAKEN, str(each))
+    def _may_lose(self, schedule: Schedule) -> str | None:
+        """The worker whose work others may take over."""
+        machine = self._both.machine(schedule.host)
+        return machine.worker if schedule.kind in OF_WORKERS else None
 
     def _is_quiet(self) -> bool:
         return self._running.count(_OPEN, states=list(OPEN)) == 0
@@ -181,51 +192,37 @@ class _Bench:
         return self._clients.ask("compare", after=place.event_id, ids=ids)
 
 
-def _struck(both: Cluster, machine: Machine, kind: Kind) -> list[Process]:
-    """The processes that a kind kills, in the order in which they start."""
+def _killed(machine: Machine, kind: Kind) -> list[str]:
+    """The names of the processes that a kind kills, in the order in which they start."""
     if kind is Kind.HOST:
-        return list(machine.processes.values())
-    name = PROCESS[kind]
-    return [both.shared[name] if name in both.shared else machine.processes[name]]
+        return list(machine.processes)
+    return [] if kind in CUTS else [PROCESS[kind]]
+
+
+def _tell(played: Played) -> None:
+    after = ", ".join(f"{seconds:.0f}" for seconds in played.taken_up_after)
+    say(
+        f"  {played.wishes} wishes, back after {played.strike.back_seconds:.0f} s, quiet after "
+        f"{played.quiet_seconds:.0f} s, lost attempts taken up after {after or 'none'} s, "
+        f"no event for {played.strike.silent_seconds:.1f} s, "
+        f"clients {dict(played.clients)}, {len(played.breaches)} breaches"
+    )
+    for breach in played.breaches[:SHOWN]:
+        say(f"  {breach}")
 
 
 def _wrong_names(both: Cluster) -> int:
     """How many workers are refused that are given the other host's name."""
     refused = 0
     for machine in both.machines:
-        worker = machine.processes["worker"]
-        impostor = replace(worker, name="impostor")
+        impostor = machine.impostor()
         impostor.start(host_name=other_host_name(machine))
         try:
-            refused += impostor.wait(_ANSWER_SECONDS) == _REFUSED
+            code: int | None = impostor.wait(_ANSWER_SECONDS)
         except subprocess.TimeoutExpired:
             impostor.kill()
-        say(f"a worker on {machine.host.name} by another's name: {impostor.last_words()}")
+            code = None
+        words = impostor.last_words()
+        refused += code == WorkerRuns.exit_code and f"@{other_host_name(machine)} runs" in words
+        say(f"a worker on {machine.host.name} by another's name ended with {code}: {words}")
     return refused
-
-
-def _fill(report: Report, played: Sequence[Played], running: BenchStack) -> None:
-    """Add the figures, and a note for each schedule in which something is not as it must be."""
-    found = [breach.kind for each in played for breach in each.breaches]
-    report.add("schedules", len(played))
-    for kind in (BreachKind.LOST, BreachKind.DOUBLED, BreachKind.FALSE_END, BreachKind.TAKEN):
-        report.add(_FIGURES[kind], found.count(kind), at_most(0))
-    report.add("refused", found.count(BreachKind.REFUSED), at_most(0))
-    report.add("taken_over", sum(each.taken for each in played))
-    report.add("wishes", sum(each.wishes for each in played))
-    report.add("slowest_back_s", max((each.back_seconds for each in played), default=0.0))
-    report.add("slowest_quiet_s", max((each.quiet_seconds for each in played), default=0.0))
-    workers = sorted(running.values(_SHARES))
-    shares = {name: len(list(rows)) for name, rows in itertools.groupby(workers)}
-    report.note(f"requests completed by each worker: {shares}")
-    for each in played:
-        if each.breaches:
-            report.note(str(each))
-
-
-_FIGURES: Final = {
-    BreachKind.LOST: "lost",
-    BreachKind.DOUBLED: "doubled",
-    BreachKind.FALSE_END: "false_ends",
-    BreachKind.TAKEN: "taken_from_the_healthy",
-}

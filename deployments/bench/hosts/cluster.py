@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -16,8 +18,9 @@ from sqlalchemy import make_url
 from deployments.bench.common.stack import BenchBroken, BenchStack, open_bench, say, until
 from deployments.bench.hosts import front, prefect_servers
 from deployments.bench.hosts.network import Host, hosts, require_programs
+from deployments.bench.hosts.prefect_servers import REDIS, require_redis_support
 from deployments.bench.hosts.processes import Process, end_all
-from deployments.stack.credentials import SUPERUSER, Credentials
+from deployments.stack.credentials import PREFECT_ROLE, SUPERUSER, Credentials
 from deployments.stack.layout import Layout
 from deployments.stack.parts import command
 from deployments.stack.ports import free_ports, ports_of
@@ -26,21 +29,52 @@ from deployments.stack.stack import Stack
 
 PARTS: Final = ("api", "worker", "relay")
 """The parts that each host runs."""
+_SAY_READY: Final = ("worker", "relay")
 _SERVICES: Final = ("postgres", "panda", "rucio")
-_READY_SECONDS: Final = 180.0
+_KEPT_ALIVE: Final = {
+    "tcp_keepalives_idle": 10,
+    "tcp_keepalives_interval": 5,
+    "tcp_keepalives_count": 3,
+    "tcp_user_timeout": 25_000,  # ms
+}
+_READY_SECONDS: Final = 600.0
 
 
 @dataclass
 class Machine:
-    """A host, and what runs there, by name; in the order in which it starts."""
+    """A host, and what runs there.
+
+    Attributes:
+        worker: The name of its worker, as requests have it.
+        processes: What always runs, by name, in the order in which it starts.
+        writer: What is started to be cut off while it writes an event.
+    """
 
     host: Host
+    worker: str
     processes: dict[str, Process]
+    writer: Process
 
     @property
-    def worker(self) -> str:
-        """The name of its worker, as requests have it."""
-        return f"prodops@{self.host.name}"
+    def is_writing(self) -> bool:
+        """Whether its writer has written, and not committed."""
+        return _said(self.writer.directory).exists()
+
+    def end_writing(self) -> None:
+        """End its writer; harmless where there is none."""
+        self.writer.kill()
+        _said(self.writer.directory).unlink(missing_ok=True)
+
+    def is_ready(self, name: str) -> bool:
+        """Whether the process of its worker, or its relay, has said that it is ready."""
+        return Layout(self.writer.directory).is_ready(name, self.processes[name].pid)
+
+    def impostor(self) -> Process:
+        """A worker with a state directory of its own, which knows nothing of the other there."""
+        own = self.processes["worker"]
+        directory = own.directory / "impostor"
+        environment = {**own.environment, "PRODOPS_STATE_DIR": os.fspath(directory)}
+        return replace(own, name="impostor", environment=environment, directory=directory)
 
 
 @dataclass
@@ -59,6 +93,10 @@ class Cluster:
         """The machine of a number, from 1."""
         return self.machines[number - 1]
 
+    def process(self, machine: Machine, name: str) -> Process:
+        """A process of a machine, or one that both share."""
+        return self.shared[name] if name in self.shared else machine.processes[name]
+
     def is_well(self) -> bool:
         """Whether every process runs, and every server on every host answers for itself."""
         processes = [*self.shared.values()]
@@ -70,9 +108,8 @@ class Cluster:
         stack, address = self.running.stack, machine.host.address
         web = f"http://{address}:{stack.settings.api.port}{stack.settings.stack.root_path}"
         prefect = f"http://{address}:{stack.settings.prefect.port}/api"
-        layout = Layout(_state_dir(stack, machine.host))
-        ready = (layout.ready("worker").exists(), layout.ready("relay").exists())
-        return answers(f"{web}/api/health/") and answers(f"{prefect}/health") and all(ready)
+        is_ready = all(map(machine.is_ready, _SAY_READY))
+        return is_ready and answers(f"{web}/api/health/") and answers(f"{prefect}/health")
 
 
 @contextmanager
@@ -82,8 +119,8 @@ def cluster(overrides: Mapping[str, str]) -> Iterator[Cluster]:
     Raises:
         NoHosts: It cannot be made here; the message says why.
     """
-    require_programs()
-    prefect_servers.require_programs()
+    require_programs({REDIS: REDIS, "nginx": "nginx-light"})
+    require_redis_support()
     with ExitStack() as opened:
         say("starting PostgreSQL, PanDA and Rucio in a temporary directory")
         stack = opened.enter_context(Stack.temporary(overrides, parts=_SERVICES))
@@ -100,7 +137,9 @@ def cluster(overrides: Mapping[str, str]) -> Iterator[Cluster]:
             "prefect-services": prefect_servers.services(stack, directory, redis_port),
         }
         machines = [_machine(stack, host, redis_port) for host in made]
-        every = [*shared.values(), *(p for each in machines for p in each.processes.values())]
+        every = [*shared.values()]
+        for each in machines:
+            every += [*each.processes.values(), each.writer]
         opened.callback(end_all, every)
         _start(stack, shared, machines, redis_port)
         running = opened.enter_context(open_bench(stack))
@@ -130,10 +169,10 @@ def _start(
         for name in PARTS:
             machine.processes[name].start()
     for machine in machines:
-        layout = Layout(_state_dir(stack, machine.host))
-        for name in ("worker", "relay"):
+        for name in _SAY_READY:
             process = machine.processes[name]
-            _until_ready(process, layout.ready(name).exists, f"{name} of {machine.host.name}")
+            is_ready = partial(machine.is_ready, name)
+            _until_ready(process, is_ready, f"{name} of {machine.host.name}")
 
 
 def _start_server(stack: Stack, machine: Machine) -> None:
@@ -159,7 +198,14 @@ def _machine(stack: Stack, host: Host, redis_port: int) -> Machine:
     for name in PARTS:
         environment = _environment(stack, host, "web" if name == "api" else "ops")
         processes[name] = Process(name, command(name), environment, directory / "logs", host)
-    return Machine(host, processes)
+    argv = (sys.executable, "-m", "deployments.bench.hosts.writer", os.fspath(_said(directory)))
+    writer = Process("writer", argv, _environment(stack, host, "ops"), directory, host)
+    return Machine(host, f"{stack.settings.worker.name}@{host.name}", processes, writer)
+
+
+def _said(directory: Path) -> Path:
+    """The file by which the writer of a host says how far it is."""
+    return directory / "writing"
 
 
 def _environment(stack: Stack, host: Host, zone: str) -> dict[str, str]:
@@ -179,7 +225,10 @@ def _state_dir(stack: Stack, host: Host) -> Path:
 
 
 def _let_in(stack: Stack, made: Sequence[Host]) -> None:
-    """Let the hosts' addresses connect to PostgreSQL, with a password as everybody."""
+    """Let the hosts' addresses connect to PostgreSQL, with a password as everybody.
+
+    Prefect's sessions are kept alive as prodops's are, so that those of a host that is cut off end.
+    """
     url = make_url(stack.environment("ops")["PRODOPS_DATABASE_URL"])
     with psycopg.connect(
         host="127.0.0.1", port=url.port, user=SUPERUSER, dbname="postgres", autocommit=True,
@@ -189,3 +238,7 @@ def _let_in(stack: Stack, made: Sequence[Host]) -> None:
         with Path(str(row and row[0])).open("a") as file:
             file.writelines(f"host all all {each.network} scram-sha-256\n" for each in made)
         connection.execute("SELECT pg_reload_conf()")
+        for name, value in _KEPT_ALIVE.items():
+            setting = sql.SQL("ALTER ROLE {} SET {} = {}")
+            names = map(sql.Identifier, (PREFECT_ROLE, name))
+            connection.execute(setting.format(*names, value))

@@ -1,50 +1,114 @@
-"""Who has each request in hand, looked at again and again: nobody takes a healthy worker's."""
+"""Which attempts at requests ended how, and whose they were: nobody takes a healthy worker's.
+
+A trigger of the bench's own database notes every change, so that none is missed.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Final, NamedTuple
 
 from sqlalchemy import text
 
 from deployments.bench.common.stack import BenchStack
+from deployments.bench.outage.checks import Breach, BreachKind
 from flows.common.database import transaction
-from flows.common.models import HELD
+from flows.common.models import HELD, RequestState
 
-EVERY_SECONDS: Final = 0.25
-_HELD: Final = text("SELECT id, attempts, worker FROM request WHERE state = ANY(:states)")
+_OVER: Final = {RequestState.COMPLETED, RequestState.FAILED, RequestState.CANCELLED}
+_LOST: Final = re.compile(r"worker (\S+) was lost while it held the request")
+_TABLE: Final = text("""
+    CREATE TABLE bench_attempt_end (
+      id bigserial PRIMARY KEY, at timestamptz NOT NULL DEFAULT clock_timestamp(),
+      request_id bigint NOT NULL, action text NOT NULL, attempt int NOT NULL, worker text NOT NULL,
+      became text NOT NULL, error text)
+""")
+_NOTE: Final = text("""
+    CREATE FUNCTION bench_note_attempt_end() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$ BEGIN
+      INSERT INTO bench_attempt_end (request_id, action, attempt, worker, became, error)
+      VALUES (OLD.id, OLD.action, OLD.attempts, OLD.worker, NEW.state, NEW.error);
+      RETURN NULL;
+    END $$
+""")
+_TRIGGER: Final = text("""
+    CREATE TRIGGER bench_note_attempt_end AFTER UPDATE ON request FOR EACH ROW
+    WHEN (OLD.state IN ('claimed', 'running') AND (
+      NEW.state NOT IN ('claimed', 'running')
+      OR NEW.worker IS DISTINCT FROM OLD.worker OR NEW.attempts <> OLD.attempts))
+    EXECUTE FUNCTION bench_note_attempt_end()
+""")
+_ENDS: Final = text("""
+    SELECT at, request_id, action, attempt, worker, became, error FROM bench_attempt_end
+    WHERE id > :after ORDER BY id
+""")
+_NEWEST: Final = "SELECT coalesce(max(id), 0) FROM bench_attempt_end"
 
 
-class Taken(NamedTuple):
-    """A request that went from one worker to another in the middle of an attempt."""
+class AttemptEnd(NamedTuple):
+    """How an attempt at a request ended.
 
-    request_id: int
-    attempt: int
-    lost_by: str
-    taken_by: str
-
-    def __str__(self) -> str:
-        return f"request {self.request_id}: {self.lost_by} lost it to {self.taken_by}"
-
-
-@dataclass
-class Custody:
-    """Looks at a stack's requests, and keeps who took what from whom.
-
-    An attempt is one worker's: another that has it has taken it over.
+    Attributes:
+        worker: Who held it.
+        became: The state of the request then.
     """
 
-    running: BenchStack
-    taken: list[Taken] = field(default_factory=list)
-    _holders: dict[tuple[int, int], str] = field(default_factory=dict)
+    at: datetime
+    request_id: int
+    action: str
+    attempt: int
+    worker: str
+    became: str
+    error: str | None
 
-    def look(self) -> None:
-        """Look once."""
-        with transaction(self.running.engine) as session:
-            rows = session.execute(_HELD, {"states": [each.value for each in HELD]}).tuples()
-            held = {(number, attempt): worker for number, attempt, worker in rows}
-        for (number, attempt), worker in held.items():
-            before = self._holders.get((number, attempt), worker)
-            if before != worker:
-                self.taken.append(Taken(number, attempt, before, worker))
-        self._holders |= held
+    @property
+    def lost_by(self) -> str | None:
+        """The worker that it was taken from; None where it ended otherwise."""
+        if self.became in HELD:
+            return self.worker
+        found = _LOST.search(self.error or "")
+        return found[1] if found else None
+
+    def __str__(self) -> str:
+        return (
+            f"{self.at:%H:%M:%S} attempt {self.attempt} at request {self.request_id} "
+            f"({self.action}) of {self.worker}: {self.became}, {self.error}"
+        )
+
+
+class Custody:
+    """Notes the end of every attempt at a request of a stack from now on."""
+
+    def __init__(self, running: BenchStack) -> None:
+        self._running = running
+        with transaction(running.engine) as session:
+            for statement in (_TABLE, _NOTE, _TRIGGER):
+                session.execute(statement)
+
+    def place(self) -> int:
+        """Where the notes end now."""
+        return self._running.count(_NEWEST)
+
+    def since(self, place: int) -> list[AttemptEnd]:
+        """The attempts that have ended after a place, in order."""
+        with transaction(self._running.engine) as session:
+            return [AttemptEnd(*row) for row in session.execute(_ENDS, {"after": place})]
+
+
+def taken(ends: Sequence[AttemptEnd], struck: str | None) -> Iterator[Breach]:
+    """What was taken from a worker that was well: from any but the one that was struck."""
+    for each in ends:
+        if each.lost_by not in {None, struck}:
+            yield Breach(BreachKind.TAKEN, str(each))
+
+
+def given_back(ends: Sequence[AttemptEnd]) -> Counter[str]:
+    """Why attempts ended without an end of their request, besides a lost worker."""
+    return Counter(
+        f"{each.became}: {each.error}"
+        for each in ends
+        if each.became not in _OVER and each.lost_by is None
+    )

@@ -50,7 +50,7 @@ http {{
     location {prefix}/api/messages/stream/ {{
       proxy_pass http://web;
       proxy_buffering off;
-      proxy_read_timeout 75s;
+      proxy_read_timeout {silent_seconds:g}s;
     }}
   }}
   server {{
@@ -84,7 +84,11 @@ def front(stack: Stack, hosts: Sequence[Host], directory: Path) -> Process:
     listening = {f"{name}_port": port for name, port in ports.items()}
     configuration.write_text(
         _CONFIGURATION.format(
-            home=directory, prefix=stack.settings.stack.root_path, **upstreams, **listening
+            home=directory,
+            prefix=stack.settings.stack.root_path,
+            silent_seconds=3 * stack.settings.stream.heartbeat_seconds,
+            **upstreams,
+            **listening,
         )
     )
     argv = (program, "-c", os.fspath(configuration), "-e", os.fspath(directory / "error.log"))
@@ -92,4 +96,4 @@ def front(stack: Stack, hosts: Sequence[Host], directory: Path) -> Process:
 
 
 def _servers(hosts: Sequence[Host], port: int) -> str:
-    return " ".join(f"server {each.address}:{port} max_fails=1 fail_timeout=5s;" for each in hosts)
+    return " ".join(f"server {each.address}:{port} max_fails=3 fail_timeout=5s;" for each in hosts)

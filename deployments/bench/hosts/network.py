@@ -8,17 +8,27 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from blocks.errors import ProdOpsError
 
+_END_SECONDS: Final = 30.0
+_LOOK_SECONDS: Final = 0.05
 _SUBNET: Final = "10.213.{number}"
-_PROGRAMS: Final = {"ip": "iproute2", "nft": "nftables", "unshare": "util-linux"}
+_PROGRAMS: Final = {
+    "ip": "iproute2",
+    "nft": "nftables",
+    "setpriv": "util-linux",
+    "unshare": "util-linux",
+}
 _IN_HOST: Final = """
 table ip prodops {{
   chain out {{
@@ -29,6 +39,9 @@ table ip prodops {{
     type nat hook postrouting priority 100
     oifname "eth0" masquerade
   }}
+  chain cut {{
+    type filter hook prerouting priority -300
+  }}
 }}
 """
 _ON_THIS_MACHINE: Final = """
@@ -36,6 +49,9 @@ table ip {table} {{
   chain in {{
     type nat hook prerouting priority -100
     iifname "{cable}" ip daddr {gateway} tcp dport {{ {ports} }} dnat to 127.0.0.1
+  }}
+  chain cut {{
+    type filter hook prerouting priority -300
   }}
 }}
 """
@@ -98,12 +114,36 @@ class Host:
         ]  # fmt: skip
 
     def cut(self) -> None:
-        """Pull the cable: nothing that was sent arrives, and nobody is told."""
-        _do("ip", "link", "set", self.cable, "down")
+        """Cut the cable: nothing that is sent arrives, either way, and nobody is told.
+
+        What arrives is dropped. Without the device its route would be gone, and what is sent to
+        the host would go out to the world.
+        """
+        for where, table, device in self._ends:
+            _do(*where, "nft", "add", "rule", "ip", table, "cut", "iifname", device, "drop")
+
+    @property
+    def _ends(self) -> Iterator[tuple[Sequence[str], str, str]]:
+        """Both ends of the cable: how to get there, and the names of its table and device."""
+        yield (), self.cable, self.cable
+        yield ("ip", "netns", "exec", self.namespace), "prodops", "eth0"
+
+    def kill(self) -> None:
+        """End every process on it as the loss of its power does: nobody is told."""
+        self.cut()
+        deadline = time.monotonic() + _END_SECONDS
+        while pids := _do("ip", "netns", "pids", self.namespace).split():
+            if time.monotonic() > deadline:
+                raise NoHosts(f"processes on {self.name} do not end: {', '.join(pids)}")
+            for pid in map(int, pids):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(_LOOK_SECONDS)
 
     def join(self) -> None:
-        """Plug the cable in again; harmless where it is."""
-        _do("ip", "link", "set", self.cable, "up")
+        """Mend the cable; harmless where it is whole."""
+        for where, table, _ in self._ends:
+            _do(*where, "nft", "flush", "chain", "ip", table, "cut")
 
 
 @contextmanager
@@ -124,35 +164,31 @@ def hosts(count: int, ports: Sequence[int]) -> Iterator[list[Host]]:
             _remove(host)
 
 
-def require_programs() -> None:
-    """See that hosts can be made here.
+def require_programs(more: Mapping[str, str] = MappingProxyType({})) -> None:
+    """See that hosts can be made here, and that these programs are there, too.
+
+    Args:
+        more: Debian's package of each program.
 
     Raises:
-        NoHosts: They cannot.
+        NoHosts: They cannot; the message names all that is missing.
     """
     if os.geteuid() != 0:
         raise NoHosts("network namespaces need root")
-    for program, package in _PROGRAMS.items():
-        if shutil.which(program) is None:
-            raise NoHosts(f"{program} is not installed (Debian: {package})")
+    missing = [
+        f"{program} (Debian: {package})"
+        for program, package in {**_PROGRAMS, **more}.items()
+        if shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin") is None
+    ]
+    if missing:
+        raise NoHosts(f"not installed: {', '.join(missing)}")
 
 
 def _make(host: Host, ports: Sequence[int]) -> None:
     inside = ("ip", "-n", host.namespace)
     _do("ip", "netns", "add", host.namespace)
-    _do(
-        "ip",
-        "link",
-        "add",
-        host.cable,
-        "type",
-        "veth",
-        "peer",
-        "name",
-        "eth0",
-        "netns",
-        host.namespace,
-    )
+    peer = ("peer", "name", "eth0", "netns", host.namespace)
+    _do("ip", "link", "add", host.cable, "type", "veth", *peer)
     _do("ip", "addr", "add", f"{host.gateway}/24", "dev", host.cable)
     _do("ip", "link", "set", host.cable, "up")
     _do(*inside, "addr", "add", f"{host.address}/24", "dev", "eth0")
@@ -182,7 +218,8 @@ def _free(number: int) -> int:
     return (os.getpid() * 2 + number) % 250 + 2
 
 
-def _do(*argv: str, given: str | None = None) -> None:
+def _do(*argv: str, given: str | None = None) -> str:
     done = subprocess.run(argv, input=given, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise NoHosts(f"{' '.join(argv)}: {done.stderr.strip()}")
+    return done.stdout

@@ -6,7 +6,6 @@ Settings and their traps: `docs/how-to/run-on-many-machines.md`.
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -21,26 +20,25 @@ from deployments.stack.stack import Stack
 
 _MIGRATION_SECONDS: Final = 180.0
 _PREFECT: Final = (sys.executable, "-m", "prefect")
-_REDIS: Final = "redis-server"
+REDIS: Final = "redis-server"
+"""The program, and Debian's package of it."""
 
 
-def require_programs() -> None:
-    """See that there is Redis, and Prefect's use of it.
+def require_redis_support() -> None:
+    """See that Prefect can use Redis.
 
     Raises:
-        NoHosts: One is missing.
+        NoHosts: It cannot.
     """
-    if shutil.which(_REDIS) is None:
-        raise NoHosts(f"{_REDIS} is not installed (Debian: redis-server)")
     if find_spec("prefect_redis") is None:
-        raise NoHosts("prefect-redis is not installed (epic-prodops[redis])")
+        raise NoHosts("not installed: prefect-redis (pip install 'epic-prodops[redis]')")
 
 
 def redis(directory: Path, port: int) -> Process:
     """Redis, which keeps nothing through a kill: Prefect's truth is in PostgreSQL."""
     options = ("--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no")
     # A host's connection comes from its own address, which Redis would want a password of.
-    argv = (_REDIS, *options, "--protected-mode", "no")
+    argv = (REDIS, *options, "--protected-mode", "no")
     return Process("redis", argv, dict(os.environ), directory)
 
 
@@ -80,7 +78,7 @@ def migrate(stack: Stack, redis_port: int) -> None:
 
 def _environment(stack: Stack, redis_port: int) -> dict[str, str]:
     password = Credentials(stack.layout.secrets).prefect_api.read_text().strip()
-    server = f"redis://127.0.0.1:{redis_port}"
+    server, keepalive = f"redis://127.0.0.1:{redis_port}", "socket_keepalive=false"
     return {
         "PATH": os.environ["PATH"],
         "HOME": os.fspath(stack.state_dir),
@@ -89,8 +87,8 @@ def _environment(stack: Stack, redis_port: int) -> dict[str, str]:
         "PREFECT_MESSAGING_CACHE": "prefect_redis.messaging",
         "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "prefect_redis.ordering",
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect_redis.lease_storage",
-        "PREFECT_REDIS_MESSAGING_URL": f"{server}/0",
-        "PREFECT_SERVER_DOCKET_URL": f"{server}/1",
+        "PREFECT_REDIS_MESSAGING_URL": f"{server}/0?{keepalive}",
+        "PREFECT_SERVER_DOCKET_URL": f"{server}/1?{keepalive}",
         # else what comes by a websocket is held back for seconds (measured)
         "PREFECT_REDIS_MESSAGING_PUBLISHER_BATCH_SIZE": "1",
         "PREFECT_REDIS_MESSAGING_PUBLISHER_PUBLISH_EVERY": "1",

@@ -54,7 +54,13 @@ class Process:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                start_new_session=True,  # Ctrl-C is the bench's alone
             )
+
+    @property
+    def pid(self) -> int | None:
+        """Its pid; None before its first start."""
+        return None if self._process is None else self._process.pid
 
     @property
     def is_alive(self) -> bool:

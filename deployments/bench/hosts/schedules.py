@@ -11,8 +11,10 @@ from deployments.bench.common.shares import share
 
 STFS_A_SECOND: Final = 20.0
 HOSTS: Final = 2
+LEASE_SECONDS: Final = 10.0
+"""Of the workers that are tried: shorter than by default, so that nobody waits long for it."""
 _KILL_SECONDS: Final = (2.0, 10.0)  # as long as a supervisor may take to start it again
-_CUT_SECONDS: Final = (5.0, 50.0)  # also longer than a lease
+_AWAY_SECONDS: Final = (4.0, 36.0)  # also longer than it takes until another has its work
 
 
 class Kind(StrEnum):
@@ -26,8 +28,14 @@ class Kind(StrEnum):
     REDIS = "Redis killed"
     HOST = "host killed"
     CUT = "host cut off"
+    CUT_WRITING = "host cut off while it writes an event"
 
 
+_SPANS: Final = {
+    Kind.HOST: _AWAY_SECONDS,
+    Kind.CUT: _AWAY_SECONDS,
+    Kind.CUT_WRITING: (28.0, 36.0),  # PostgreSQL finds out within 25 s
+}
 PROCESS: Final = {
     Kind.WORKER: "worker",
     Kind.API: "api",
@@ -37,7 +45,11 @@ PROCESS: Final = {
     Kind.REDIS: "redis",
 }
 """The process that a kind kills."""
-OF_WORKERS: Final = frozenset({Kind.WORKER, Kind.HOST, Kind.CUT})
+CUTS: Final = frozenset({Kind.CUT, Kind.CUT_WRITING})
+"""Kinds that kill nothing: what is on the host goes on, and comes back."""
+OF_HOSTS: Final = CUTS | {Kind.HOST}
+"""Kinds that strike all that is on a host."""
+OF_WORKERS: Final = OF_HOSTS | {Kind.WORKER}
 """Kinds after which another worker may take over what the struck one had in hand."""
 
 
@@ -73,7 +85,7 @@ def draw(seed: int) -> Schedule:
     """The schedule of a seed; the same each time."""
     chance = random.Random(f"hosts {seed}")  # noqa: S311 - no secret
     kind = share("hosts", tuple(Kind), seed)
-    span = _CUT_SECONDS if kind is Kind.CUT else _KILL_SECONDS
+    span = _SPANS.get(kind, _KILL_SECONDS)
     return Schedule(
         seed=seed,
         kind=kind,

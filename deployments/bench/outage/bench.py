@@ -13,9 +13,9 @@ from deployments.bench.common.stack import BenchStack, bench_stack, comes_true, 
 from deployments.bench.fastmon.load import LoadProcess
 from deployments.bench.outage import pages
 from deployments.bench.outage.bus import BusSender
-from deployments.bench.outage.checks import TFS_PER_STF, breaches
+from deployments.bench.outage.checks import breaches
 from deployments.bench.outage.disk import CannotMount, SmallDisk, small_disk
-from deployments.bench.outage.evidence import Evidence, Place, rows_of
+from deployments.bench.outage.evidence import TFS_PER_STF, Evidence, Place, rows_of
 from deployments.bench.outage.faults import Fault, fault_of
 from deployments.bench.outage.healing import Healed, Healing, patiently
 from deployments.bench.outage.load import Load

@@ -17,7 +17,6 @@ from deployments.bench.outage.schedules import Kind
 from flows.payload_logs import messages as logs
 from flows.submission import messages as submissions
 
-TFS_PER_STF: Final = 7
 QUEUED_SECONDS: Final = 5.0
 """So long a request may wait in the queue, or not be taken, before a page must say so."""
 _SEEN: Final = 2.0  # seconds that a page may have its answer before the bench has seen one
@@ -123,13 +122,13 @@ def _every_stf_is_sampled_once(found: Evidence) -> Iterator[Breach]:
         elif list(states) != ["sampled"]:
             yield Breach(BreachKind.LOST, f"the STF {wish.name} is {states or 'not in the inbox'}")
         for what, number in (("registered", registered), ("announced", told)):
-            yield from _tfs(wish.name, what, number[wish.name])
+            yield from _tfs(wish.name, what, number[wish.name], found.tfs_per_stf)
 
 
-def _tfs(name: str, what: str, number: int) -> Iterator[Breach]:
-    if number < TFS_PER_STF:
+def _tfs(name: str, what: str, number: int, wanted: int) -> Iterator[Breach]:
+    if number < wanted:
         yield Breach(BreachKind.LOST, f"{number} TFs of {name} are {what}")
-    elif number > TFS_PER_STF:
+    elif number > wanted:
         yield Breach(BreachKind.DOUBLED, f"{number} TFs of {name} are {what}")
 
 

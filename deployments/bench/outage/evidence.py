@@ -8,16 +8,16 @@ from enum import StrEnum
 from typing import Any, Final
 
 from sqlalchemy import text
-from sqlalchemy.orm import Session
 
 from deployments.bench.common.stack import BenchStack
 from deployments.bench.outage.load import Sort, Wish
 from deployments.bench.outage.pages import Look
-from deployments.bench.submission.chaos.evidence import PandaTask
+from deployments.bench.submission.chaos.evidence import PandaTask, is_of
 from flows.common.database import transaction
 from flows.payload_logs import messages as logs
 from flows.submission import messages as submissions
 
+TFS_PER_STF: Final = 7
 FINALS: Final = (submissions.SUBMITTED, submissions.FAILED, logs.READY, logs.FAILED)
 _REQUESTS: Final = text("""
     SELECT id, action, subject, state, attempts, result -> 'joined' AS joined, error,
@@ -77,6 +77,7 @@ class Evidence:
     Attributes:
         kind: What was wrong.
         began_at, ended_at: When the fault began, and when what it struck answered again.
+        tfs_per_stf: How many TFs are sampled from an STF.
         finals: Of each final event: its request and its type.
         inbox: State of each STF's rows in the inbox.
         tfs, told: Of each TF that was registered, or announced: its STF.
@@ -90,6 +91,7 @@ class Evidence:
     began_at: float
     ended_at: float
     wishes: Sequence[Wish] = ()
+    tfs_per_stf: int = TFS_PER_STF
     requests: Sequence[Asked] = ()
     finals: Sequence[tuple[int, str]] = ()
     inbox: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -133,22 +135,25 @@ def rows_of(
             "tfs": list(session.scalars(_TFS, {"run": place.run})),
             "told": list(session.scalars(_TOLD, of_stfs)),
             "recorded": dict(session.execute(_TASKS, {"names": names}).tuples().all()),
-            "panda": _live(session, names, panda),
+            "panda": live_tasks(session.execute(_PANDA_NAMES, {"names": names}).tuples(), panda),
             "log_states": {
                 str(row.pandaid): row.state for row in session.execute(_LOGS, {"jobs": jobs})
             },
         }
 
 
-def _live(
-    session: Session, names: Sequence[str], panda: Sequence[PandaTask]
-) -> dict[str, list[int]]:
-    """PanDA's live tasks of each task: under the names that its attempts sent."""
-    sent = session.execute(_PANDA_NAMES, {"names": list(names)}).tuples()
-    by_name = _grouped((each.name, each.id) for each in panda if each.is_live)
+def live_tasks(sent: Iterable[tuple[str, str]], panda: Sequence[PandaTask]) -> dict[str, list[int]]:
+    """PanDA's live tasks of each task: under a name that it was sent by, or a further try of it.
+
+    Args:
+        sent: The task, and the name at PanDA, of each attempt at a submission.
+        panda: All tasks of PanDA.
+    """
+    live = [each for each in panda if each.is_live]
     found: dict[str, set[int]] = {}
     for task, name in sent:
-        found.setdefault(task, set()).update(by_name.get(name, ()))
+        ids = {each.id for each in live if is_of(each.name, name)}
+        found.setdefault(task, set()).update(ids)
     return {task: sorted(ids) for task, ids in found.items()}
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from deployments.bench.common.stack import BenchStack, until
 from deployments.bench.outage import load
-from deployments.bench.outage.checks import TFS_PER_STF
+from deployments.bench.outage.evidence import TFS_PER_STF
 from deployments.bench.outage.load import Wish
 from deployments.bench.payload_logs.logs import LogMaker
 from deployments.bench.provenance import seeding

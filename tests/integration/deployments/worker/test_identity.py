@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from deployments.bench.common.meanwhile import meanwhile
 from deployments.worker import identity, service
 from deployments.worker.identity import Identity, WorkerRuns
 from flows.common.database import transaction
@@ -25,6 +26,7 @@ NAME = "prodops-worker@here"
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch, database: Database) -> None:
     monkeypatch.setattr(identity, "_ENDING_SECONDS", 0.3)
+    monkeypatch.setattr(identity, "_VANISHED_SECONDS", 0.6)
     monkeypatch.setattr(identity, "_LOOK_SECONDS", 0.02)
 
 
@@ -67,6 +69,23 @@ def test_the_name_of_a_worker_that_is_just_ending_is_waited_for(monkeypatch):
     timer.start()
     with Identity(NAME):
         timer.join()
+
+
+def test_the_session_of_a_machine_that_vanished_is_waited_for(monkeypatch):
+    """It asks nothing any more; PostgreSQL ends it once its keepalives find out."""
+    monkeypatch.setattr(identity, "_VANISHED_SECONDS", 20)
+    vanished = Identity(NAME)
+    vanished.__enter__()
+    timer = threading.Timer(1.0, vanished.__exit__, (None, None, None))
+    timer.start()
+    with Identity(NAME):
+        timer.join()
+
+
+def test_a_living_worker_s_name_is_not_waited_for(first: Identity, monkeypatch):
+    monkeypatch.setattr(identity, "_VANISHED_SECONDS", 60)
+    with meanwhile(first.keep, every_seconds=0.05), pytest.raises(WorkerRuns), Identity(NAME):
+        pass
 
 
 def test_a_worker_keeps_its_name_through_a_restart_of_the_database(

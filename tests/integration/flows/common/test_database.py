@@ -307,6 +307,23 @@ def test_a_transaction_that_stands_idle_beyond_its_roles_time_is_given_up(databa
     engine.dispose()
 
 
+@pytest.mark.parametrize("limits", [None, Limits(lock_seconds=60)])
+def test_postgresql_asks_soon_whether_the_machine_of_a_session_is_there(
+    database: Database, limits: Limits | None
+):
+    """Else it keeps the transaction of one that was cut off, and its locks, for two hours."""
+    engine = make_engine(limits=limits)
+    with transaction(engine) as session:
+        found = [
+            session.scalar(text("SELECT current_setting(:name)"), {"name": name})
+            for name in ("tcp_keepalives_idle", "tcp_keepalives_count", "tcp_user_timeout")
+        ]
+    engine.dispose()
+    with psycopg.connect(listen_dsn()) as bare:
+        row = bare.execute("SHOW tcp_keepalives_idle").fetchone()
+    assert (found, row) == (["10", "3", "25000"], ("10",))
+
+
 def test_a_lock_that_another_holds_is_a_state_that_passes(database: Database):
     engine = limited(database, lock_seconds=0.05)
     with transaction(database.ops_engine) as session:

@@ -35,8 +35,11 @@ def test_whoever_is_not_root_is_told(monkeypatch: pytest.MonkeyPatch):
         network.require_programs()
 
 
-def test_a_missing_program_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch):
+def test_all_missing_programs_are_named_with_their_packages(monkeypatch: pytest.MonkeyPatch):
+    there = {"ip", "unshare", "setpriv"}
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr(network.shutil, "which", lambda name: None if name == "nft" else name)
-    with pytest.raises(NoHosts, match=r"nft is not installed .*nftables"):
-        network.require_programs()
+    monkeypatch.setattr(network.shutil, "which", lambda name, path: name if name in there else None)
+    with pytest.raises(NoHosts) as refusal:
+        network.require_programs({"redis-server": "redis-server"})
+    said = "not installed: nft (Debian: nftables), redis-server (Debian: redis-server)"
+    assert str(refusal.value) == said

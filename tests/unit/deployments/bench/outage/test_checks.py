@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from deployments.bench.outage.checks import TFS_PER_STF, BreachKind, breaches
-from deployments.bench.outage.evidence import Asked, Evidence
+from deployments.bench.outage.checks import BreachKind, breaches
+from deployments.bench.outage.evidence import TFS_PER_STF, Asked, Evidence
 from deployments.bench.outage.load import Wish, fetch, stf, submission
 from deployments.bench.outage.pages import Look
 from deployments.bench.outage.schedules import Kind
@@ -138,6 +138,12 @@ def test_is_counted_as_doubled(changed: dict[str, Any]):
 @pytest.mark.parametrize("changed", FALSE_ENDS.values(), ids=FALSE_ENDS)
 def test_is_counted_as_a_false_end(changed: dict[str, Any]):
     assert kinds(good(**changed)) == [BreachKind.FALSE_END]
+
+
+def test_how_many_tfs_an_stf_has_is_the_bench_s():
+    two = more(["one.stf"], 2)
+    assert not kinds(good(tfs_per_stf=2, tfs=two, told=two))
+    assert kinds(good(tfs_per_stf=2, tfs=more(two, 2), told=two)) == [BreachKind.DOUBLED]
 
 
 def test_a_task_that_is_missing_without_a_completed_request_is_lost():
