@@ -151,21 +151,26 @@ _DELETE: Final[dict[History, TextClause]] = {
             SELECT id FROM fastmon_inbox
             WHERE state = 'set_aside' AND received_at < :before ORDER BY id LIMIT :piece)
     """),
+    # Of each run by the index, in its order: joined otherwise, each piece would read all rows.
     History.STFS: text("""
         WITH stf AS (
             SELECT file_id FROM fastmon_pruned_run
-            JOIN swf_runs USING (run_number) JOIN swf_stf_files USING (run_id)
+            JOIN swf_runs USING (run_number) CROSS JOIN LATERAL (
+                SELECT file_id FROM swf_stf_files WHERE swf_stf_files.run_id = swf_runs.run_id
+                ORDER BY created_at LIMIT :piece) AS oldest
             WHERE NOT is_empty LIMIT :piece),
         tf AS (DELETE FROM swf_fastmon_files USING stf WHERE stf_file_id = file_id)
         DELETE FROM swf_stf_files USING stf WHERE swf_stf_files.file_id = stf.file_id
     """),
     History.INBOX: text("""
         DELETE FROM fastmon_inbox WHERE id IN (
-            SELECT inbox.id FROM fastmon_pruned_run
-            JOIN fastmon_first_stf AS first USING (run_number)
-            JOIN fastmon_inbox AS inbox
-              ON inbox.namespace = first.namespace AND inbox.run_number = first.run_number
-            WHERE NOT is_empty AND inbox.state <> 'waiting' LIMIT :piece)
+            SELECT oldest.id FROM fastmon_pruned_run
+            JOIN fastmon_first_stf AS first USING (run_number) CROSS JOIN LATERAL (
+                SELECT id FROM fastmon_inbox AS inbox
+                WHERE inbox.namespace = first.namespace AND inbox.run_number = first.run_number
+                  AND inbox.state <> 'waiting'
+                ORDER BY received_at LIMIT :piece) AS oldest
+            WHERE NOT is_empty LIMIT :piece)
     """),
     History.TALLIES: text("""
         DELETE FROM fastmon_tally WHERE (namespace, run_number, kind, at) IN (
