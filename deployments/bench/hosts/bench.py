@@ -37,7 +37,7 @@ from deployments.sandbox.grid.grid import Grid
 from deployments.sandbox.grid.made_up import made_up
 from deployments.stack.environment import sandbox_panda_url
 from deployments.worker.identity import WorkerRuns
-from flows.common.models import OPEN
+from flows.common.models import HELD, OPEN
 
 RUNS: Final = 50
 CLIENTS: Final = 100
@@ -63,6 +63,8 @@ _QUIET_SECONDS: Final = 300.0
 _NEWEST_REQUEST: Final = "SELECT coalesce(max(id), 0) FROM request"
 _OPEN: Final = "SELECT count(*) FROM request WHERE state = ANY(:states)"
 _SHARES: Final = "SELECT worker FROM request WHERE worker IS NOT NULL AND state = 'completed'"
+_IN_HAND: Final = "SELECT count(*) FROM request WHERE worker = :worker AND state = ANY(:states)"
+_BUSY_SECONDS: Final = 20.0  # for so long it is waited until a worker has something to lose
 _LOOK_SECONDS: Final = 0.25
 
 
@@ -156,6 +158,8 @@ class _Bench:
         time.sleep(schedule.begins_seconds)
         machine = self._both.machine(schedule.host)
         killed = _killed(machine, schedule.kind)
+        if schedule.kind in OF_WORKERS:
+            comes_true(lambda: self._is_busy(machine.worker), _BUSY_SECONDS)
         if schedule.kind is Kind.CUT_WRITING:
             machine.writer.start()
             until(lambda: machine.is_writing, _ANSWER_SECONDS, "a process writes an event")
@@ -182,6 +186,10 @@ class _Bench:
         """The worker whose work others may take over."""
         machine = self._both.machine(schedule.host)
         return machine.worker if schedule.kind in OF_WORKERS else None
+
+    def _is_busy(self, worker: str) -> bool:
+        """Whether the worker has a request in hand."""
+        return self._running.count(_IN_HAND, worker=worker, states=list(HELD)) > 0
 
     def _is_quiet(self) -> bool:
         return self._running.count(_OPEN, states=list(OPEN)) == 0

@@ -27,6 +27,8 @@ _REPEATED: Final = (OutsideUnavailable, IncompleteAnswer)
 _LEAST_SECONDS: Final = 0.5  # between two announcements of how far an action is
 
 task = partial(flow.task, delays=_DELAYS, repeated=_REPEATED)
+# Where a host of several is cut off, its locks and the proxy keep PCS away for about 50 s.
+pcs_task = partial(flow.task, repeated=_REPEATED)
 
 
 class ProvenanceFailed(ProdOpsError):

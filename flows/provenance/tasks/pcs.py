@@ -24,7 +24,7 @@ from flows.provenance.domain.join import Requested, TaskOf
 from flows.provenance.models import ProducedDataset
 from flows.provenance.repository import sweeps
 from flows.provenance.tasks import access
-from flows.provenance.tasks.common import task
+from flows.provenance.tasks.common import pcs_task, task
 
 _LONGEST_PATH: Final = 500
 _LONGEST_REQUESTOR: Final = 100
@@ -41,13 +41,13 @@ class NoCurrentCampaign(NotFound):
         super().__init__("No current Campaign defined in PCS.")
 
 
-@task("ask PCS what is requested")
+@pcs_task("ask PCS what is requested")
 def ask_pcs() -> Survey:
     """What PCS knows of campaigns and requested inputs; what cannot be read is left out."""
     return _survey()
 
 
-@task("read the requested inputs at PCS")
+@pcs_task("read the requested inputs at PCS")
 def read_requested() -> list[Requested]:
     """Each requested path once, as PCS has them."""
     return requested_paths(_survey())
