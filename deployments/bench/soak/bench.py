@@ -174,7 +174,7 @@ class _Soak:
 
     def _stop_workflows(self) -> None:
         """Stop the workflows that were begun, and whose stop would have come after the end."""
-        asked = [each for each in self._mixed if each.wish.asked_at]
+        asked = [each for each in self._mixed if each.wish.request_id is not None]
         begun, stopped = (
             {each.wish.body["namespace"] for each in asked if each.kind is kind}
             for kind in (Kind.STOPPED_WORKFLOW, Kind.STOP_WORKFLOW)
