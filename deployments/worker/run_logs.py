@@ -44,6 +44,7 @@ class _Sender:
         self._client = client
         self._waiting: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._ended = threading.Event()
+        self._given_up = threading.Event()
         self._thread = threading.Thread(target=self._run, name="run-logs", daemon=True)
         self._starting = threading.Lock()
 
@@ -55,10 +56,12 @@ class _Sender:
                 self._thread.start()
 
     def close(self) -> None:
-        """Send what waits."""
+        """Send what waits, as far as that takes no longer than a few seconds."""
         self._ended.set()
         if self._thread.ident is not None:
             self._thread.join(_END_SECONDS)
+        if self._thread.is_alive():  # its client is closed next
+            self._given_up.set()
 
     def _run(self) -> None:
         while not self._ended.wait(_EVERY_SECONDS):
@@ -74,7 +77,11 @@ class _Sender:
             try:
                 self._client.create_logs(batch)
             except (httpx.HTTPError, PrefectException) as error:
-                print(f"{len(batch)} records do not reach Prefect: {error}", file=sys.stderr)  # noqa: T201
+                _say_lost(batch, error)
+            except RuntimeError as error:  # httpx's, of a client that is closed
+                if not self._given_up.is_set():
+                    raise
+                _say_lost(batch, error)
 
     def _batch(self) -> list[dict[str, Any]]:
         batch, size = [], 0
@@ -83,3 +90,7 @@ class _Sender:
             size += record.pop(_SIZE, 0)
             batch.append(record)
         return batch
+
+
+def _say_lost(batch: list[dict[str, Any]], why: Exception) -> None:
+    print(f"{len(batch)} records do not reach Prefect: {why}", file=sys.stderr)  # noqa: T201

@@ -10,6 +10,7 @@ from typing import Final
 from deployments.bench.common.figures import Report
 from deployments.bench.common.stack import BenchStack, bench_stack, comes_true, say
 from deployments.bench.fastmon.load import LoadProcess
+from deployments.bench.outage import load
 from deployments.bench.outage.evidence import Place
 from deployments.bench.outage.load import Load, Series
 from deployments.bench.soak import latency, quiet
@@ -17,7 +18,7 @@ from deployments.bench.soak.clients import Agents, asking_assistant, working_age
 from deployments.bench.soak.cpu import Cpu, Used
 from deployments.bench.soak.following import Ends, Lags, Minutes
 from deployments.bench.soak.found import Loaded, breaches_of, of_callers, of_parts
-from deployments.bench.soak.kinds import RARE, Trigger
+from deployments.bench.soak.kinds import RARE, Kind, Trigger
 from deployments.bench.soak.memory import Looks, Watcher
 from deployments.bench.soak.others import Others
 from deployments.bench.soak.report import fill
@@ -110,6 +111,7 @@ class _Soak:
             self._watch(agents)
             used = Used.between(cpu, Cpu.now(running))
             asking.end()
+        self._stop_workflows()
         drained_seconds = self._drain()
         triggers = [each for each in self._triggers if each.wish.asked_at]
         stfs = [each for each in self._stfs if each.asked_at]
@@ -169,6 +171,17 @@ class _Soak:
                 minutes.note(sum(look.mib.values()))
             time.sleep(min(_LOOK_SECONDS, every / 2, self._seconds - at))
         minutes.note(sum(self._looks.taken[-1].mib.values()))
+
+    def _stop_workflows(self) -> None:
+        """Stop the workflows that were begun, and whose stop would have come after the end."""
+        asked = [each for each in self._mixed if each.wish.request_id is not None]
+        begun, stopped = (
+            {each.wish.body["namespace"] for each in asked if each.kind is kind}
+            for kind in (Kind.STOPPED_WORKFLOW, Kind.STOP_WORKFLOW)
+        )
+        for namespace in begun - stopped:
+            wish = load.action(Kind.STOP_WORKFLOW.value, namespace=namespace)
+            self._running.http.post(wish.path, json=wish.body).raise_for_status()
 
     def _drain(self) -> float:
         """Wait until no request is open; gives the seconds that it took."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import httpx
+import pytest
 from prefect.logging import handlers
 
 from deployments.worker import run_logs
@@ -52,3 +54,22 @@ def test_a_run_that_logs_nothing_starts_no_thread():
     sender = run_logs._Sender(_Client())
     sender.close()
     assert sender._thread.ident is None
+
+
+def test_what_comes_too_late_for_the_runs_client_is_said_and_breaks_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(run_logs, "_END_SECONDS", 0.05)
+    closed = threading.Event()
+
+    class Slow(_Client):
+        def create_logs(self, batch: list[dict[str, Any]]) -> None:
+            assert closed.wait(10)
+            raise RuntimeError("Cannot send a request, as the client has been closed.")
+
+    with run_logs.sent_with(Slow()):
+        sender = handlers._api_log_sink.__self__
+        handlers.emit_api_log(_record(1))
+    closed.set()
+    sender._thread.join(10)
+    assert "1 records do not reach Prefect: Cannot send" in capsys.readouterr().err
