@@ -11,7 +11,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
-from deployments import cli, schema
+from deployments import access, cli, schema
 from deployments.migrations import compatibility
 from deployments.stack import provision
 from deployments.stack.errors import failed_to_start
@@ -26,7 +26,7 @@ MIGRATE = "run `prodops migrate`"
 
 
 @pytest.fixture(autouse=True)
-def surroundings(database: Database, monkeypatch, tmp_path) -> None:
+def surroundings(database: Database, monkeypatch, tmp_path) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PRODOPS_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("PRODOPS_PREFECT_API_URL", "http://127.0.0.1:1/api")
@@ -34,6 +34,10 @@ def surroundings(database: Database, monkeypatch, tmp_path) -> None:
     monkeypatch.setattr("deployments.logs.configure_logging", lambda *_: None)  # it is for good
     monkeypatch.setenv("PGTZ", "UTC")
     be(database, monkeypatch, "ops")
+    yield
+    if access.ops_engine.cache_info().currsize:  # `migrate` keeps it as long as its process
+        access.ops_engine().dispose()
+        access.ops_engine.cache_clear()
 
 
 def be(database: Database, monkeypatch: pytest.MonkeyPatch, role: str) -> None:
