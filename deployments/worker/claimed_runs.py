@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import structlog
@@ -29,6 +29,7 @@ class ClaimedRuns:
     """Serves the queue of requests.
 
     Attributes:
+        freed: Called when a slot is free again: the database tells of the end before that.
         elsewhere: The actions that other pools run.
     """
 
@@ -39,6 +40,7 @@ class ClaimedRuns:
     execution: Execution
     closing: Closing
     tasks: TaskGroup
+    freed: Callable[[], None]
     elsewhere: Collection[str] = ()
 
     async def serve(self) -> int:
@@ -75,6 +77,7 @@ class ClaimedRuns:
             self.room.release(work.slot)
             if not work.is_parked:
                 self.works.remove(work)
+            self.freed()
 
     async def _serve(self, request: Request, work: Work) -> None:
         is_admitted = False

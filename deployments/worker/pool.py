@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
@@ -74,6 +74,7 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         configured: WorkerSettings,
         *,
         monitor: str,
+        freed: Callable[[], None],
         elsewhere: Mapping[str, str] | None = None,
     ) -> None:
         """Give the worker, before it starts, what it works with.
@@ -83,9 +84,11 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
             guard: Its guardian.
             configured: Its settings.
             monitor: The monitor's address.
+            freed: Called when one of its slots is free again.
             elsewhere: The pools of the actions that other pools run.
         """
         self.monitor = monitor
+        self._freed = freed
         self.elsewhere = elsewhere or {}
         self.store = store
         self.guard = guard
@@ -138,6 +141,7 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
             execution=execution,
             closing=closing,
             tasks=self._runs_task_group,
+            freed=self._freed,
             elsewhere=self.elsewhere.keys(),
         )
 
@@ -217,6 +221,7 @@ class PoolWorker(BaseWorker[BaseJobConfiguration, BaseVariables, BaseWorkerResul
         finally:
             self._release_limit_slot(flow_run.id)
             self._submitting_flow_run_ids.discard(flow_run.id)
+            self._freed()
 
     async def _cancel_run(self, flow_run_id: uuid.UUID) -> None:
         """Stop a run whose state is Cancelling."""

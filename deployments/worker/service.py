@@ -155,6 +155,7 @@ class _Service:
             guard,
             self.configured,
             monitor=monitor_url(self.settings),
+            freed=self.notified.set,
             elsewhere=self.elsewhere,
         )
         async with worker:

@@ -36,6 +36,7 @@ class Fake:
         self.done: list[tuple[str, int]] = []
         self.reasons: list[str] = []
         self.created: list[int] = []
+        self.free: list[int] = []
         self.executes: Exception | None = None
 
     def claim(self, free: int, *_limits: object, background: int, **_: object) -> list[Any]:
@@ -82,6 +83,7 @@ class Fake:
                     execution=self,
                     closing=self,
                     tasks=tasks,
+                    freed=lambda: self.free.append(room.free()),
                 ).serve()
             return room.free()
 
@@ -94,6 +96,7 @@ def test_what_waits_is_executed_as_far_as_there_are_slots_which_are_free_again_t
     assert fake.claims == [(SLOTS, 2)]
     assert fake.done == [("executed", number) for number in range(SLOTS)]
     assert len(fake.works) == 0
+    assert fake.free == [1, 2, 3]  # told of each, once it is
 
 
 def test_a_run_that_waits_for_a_slot_of_prefects_is_parked_and_takes_none_here():

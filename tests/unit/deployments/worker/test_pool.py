@@ -19,7 +19,7 @@ from flows.common.settings import WorkerSettings
 @pytest.fixture
 def worker() -> PoolWorker:
     worker = PoolWorker(work_pool_name="prodops", name="w", limit=1)
-    worker.equip(None, None, WorkerSettings(), monitor="http://monitor")
+    worker.equip(None, None, WorkerSettings(), monitor="http://monitor", freed=lambda: None)
     return worker
 
 
