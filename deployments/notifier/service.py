@@ -28,7 +28,7 @@ from flows.notifications.repository import channels, feed, outbox
 
 _LOCK: Final = "notifier"
 _TICK_SECONDS: Final = 0.5
-_BATCH_SECONDS: Final = 0.2  # a burst of events is taken together
+_BATCH_SECONDS: Final = 0.5  # a burst of events is taken together
 _LOOK_SECONDS: Final = 5.0
 _STAND_BY_SECONDS: Final = 1.0
 

@@ -95,10 +95,12 @@ class ClaimedRuns:
 
     async def _admit(self, request: Request, work: Work) -> bool:
         """Create the request's flow run, and have Prefect admit it; parked, it waits for a slot."""
-        flow_run = await self.flow_runs.create(request)
+        flow_run = await self.flow_runs.create(request, begins_here=True)
         work.flow_run = flow_run
         work.claim = Claim(request.id, request.attempts, flow_run.id)
-        state = await self.flow_runs.propose_pending(flow_run)
+        state = flow_run.state
+        if state is None or not state.is_pending():  # else it was made so, now or by a lost answer
+            state = await self.flow_runs.propose_pending(flow_run)
         if state is not None and state.is_pending():
             return True
         if state is not None and not state.is_final():

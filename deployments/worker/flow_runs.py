@@ -56,13 +56,22 @@ class FlowRuns:
     client: PrefectClient
     registry: Registry
 
-    async def create(self, request: Request) -> FlowRun:
-        """The flow run of the request's present attempt: a new one, or the one that it has."""
+    async def create(self, request: Request, *, begins_here: bool = False) -> FlowRun:
+        """The flow run of the request's present attempt: a new one, or the one that it has.
+
+        Args:
+            request: The request.
+            begins_here: Whether this worker starts it at once. It is made pending then, which saves
+                a call, unless Prefect counts the runs of its deployment and has to be asked.
+        """
         labels = labels_of_request(request)
         for is_second_try in (False, True):
             try:
+                deployment = await self.registry.deployment(request.action)
+                is_free = begins_here and not self.registry.counts_runs(request.action)
                 return await self.client.create_flow_run_from_deployment(
-                    await self.registry.deployment(request.action),
+                    deployment,
+                    state=Pending() if is_free else None,
                     parameters=request.parameters,
                     idempotency_key=idempotency_key(request),
                     name=labels.name,

@@ -179,12 +179,19 @@ class Registration:
             if each["work_pool_name"] == self.pool == self.pool_of(name) and each["job_variables"]
         ]
 
-    async def has_zero_limit(self) -> bool:
-        """Whether a deployment, of whatever pool, has a limit of 0: cheaper than to read them."""
-        answer = await self.client.request(
-            "POST", "/v2/concurrency_limits/filter", json={"limit": _PAGE}
-        )
-        return any(each["active"] and each["limit"] == 0 for each in answer.json())
+    async def limits(self) -> dict[str, int | None]:
+        """All concurrency limits by name, a deployment's by `limit_name`; None: it is off.
+
+        Cheaper than to read the deployments.
+        """
+        found: list[dict[str, Any]] = []
+        while len(found) % _PAGE == 0:
+            page = {"limit": _PAGE, "offset": len(found)}
+            answer = await self.client.request("POST", "/v2/concurrency_limits/filter", json=page)
+            if not (more := answer.json()):
+                break
+            found += more
+        return {each["name"]: each["limit"] if each["active"] else None for each in found}
 
     def closed(
         self, found: Mapping[str, Deployment], shut: Collection[WorkQueue]
@@ -272,6 +279,11 @@ class Registration:
             await self.client.request(
                 "POST", "/deployments/{id}/schedules", path_params=where, json=new
             )
+
+
+def limit_name(deployment: uuid.UUID | str) -> str:
+    """What Prefect calls the concurrency limit of a deployment."""
+    return f"deployment:{deployment}"
 
 
 def _is_in(queue: WorkQueue, found: Deployment) -> bool:

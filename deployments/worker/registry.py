@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Final
 
@@ -17,7 +17,7 @@ from prefect.exceptions import ObjectNotFound
 from deployments.isolation import is_outage, isolated
 from deployments.worker import pool_edits
 from deployments.worker.deployment_parts import Edit
-from deployments.worker.registration import Registration, register_pool
+from deployments.worker.registration import Registration, limit_name, register_pool
 from flows.common import actions
 from flows.common.actions import Action
 from flows.common.capacity import SharedCeiling
@@ -45,6 +45,7 @@ class Registry:
         self._locks: defaultdict[str | None, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._places = asyncio.Semaphore(_AT_ONCE)
         self._number: int | None = None  # of deployments, when none was missing
+        self._limits: Mapping[str, int | None] | None = None
         self.is_incomplete = asyncio.Event()
         self.refused: dict[str | None, str] = {}
         self.edits: list[Edit] = []
@@ -83,11 +84,17 @@ class Registry:
         others = [each for each in queues if each.id != pool.default_queue_id]
         shut = [each for each in others if each.is_paused or each.concurrency_limit == 0]
         limited = [each for each in others if each.concurrency_limit]
-        if not shut and not limited and not await self._registration.has_zero_limit():
+        self._limits = await self._registration.limits()
+        if not shut and not limited and 0 not in self._limits.values():
             return {}, []
         found = await self._registration.deployments()
         closed = self._registration.closed(found, shut)
         return closed, self._registration.shared(found, limited)
+
+    def counts_runs(self, action: str) -> bool:
+        """Whether Prefect has to be asked before a run of the action begins: it may count them."""
+        known = self._deployments.get(action)
+        return self._limits is None or known is None or limit_name(known) in self._limits
 
     async def keep(self) -> bool:
         """Register again what was deleted: a deployment, the pool, or all that Prefect had.

@@ -219,6 +219,9 @@ class RequestStore:
             request = session.get(Request, claim.request_id)
             if request is None:
                 return None
+            is_held = request.attempts == claim.attempt and request.state in HELD
+            if not is_held and ending.state is not RequestState.CANCELLED:
+                return None  # the flow ended it itself
             try:
                 state = self._apply(session, request, claim, ending)
             except ClaimLost:

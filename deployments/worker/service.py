@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import signal
 import socket
@@ -121,6 +122,7 @@ class _Service:
         self.notified = asyncio.Event()
         self.notified_for_others = asyncio.Event()
         self.listening = asyncio.Event()
+        self._looked_for_cancelled_at = -math.inf
         self.stopping = asyncio.Event()
 
     async def run(self) -> int:
@@ -328,7 +330,9 @@ class _Service:
                 await is_set_within(event, self.configured.poll_seconds, round_done)
 
     async def _serve_once(self, worker: Any, round_done: Callable[[], None]) -> None:
-        if worker.works:
+        elapsed = time.monotonic() - self._looked_for_cancelled_at
+        if worker.works and elapsed >= self.configured.poll_seconds:
+            self._looked_for_cancelled_at = time.monotonic()
             ids = worker.works.request_ids()
             cancelled = await asyncio.to_thread(self.store.cancelled, ids)
             await worker.stopping.cancel_requests(cancelled)
@@ -352,7 +356,9 @@ class _Service:
                     await connection.execute(f"LISTEN {requests.CHANNEL}")
                     self._wake()
                     self.listening.set()
-                    async for _ in connection.notifies():
+                    async for each in connection.notifies():
+                        if each.payload == requests.CANCELLATION:
+                            self._looked_for_cancelled_at = -math.inf
                         self._wake()
             await asyncio.sleep(_LISTEN_SECONDS)
 

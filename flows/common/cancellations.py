@@ -35,7 +35,7 @@ def ask(session: Session, request_id: int, *, caller: Caller, reason: str) -> Re
     caller.require_own(request.requested_by, f"Cancelling request {request_id}")
     if request.state in OPEN:
         _note(session, request_id, caller, reason)
-        requests.wake(session)
+        requests.wake(session, requests.CANCELLATION)
     return request
 
 

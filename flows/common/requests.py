@@ -30,6 +30,8 @@ from flows.common.database import now
 from flows.common.models import OPEN, Request, RequestState
 
 CHANNEL: Final = "prodops_request"
+CANCELLATION: Final = "cancellation"
+"""What the notification of one says; that of others, that there is something to claim, is empty."""
 PAGE: Final = "page"
 """The source of what was asked for by opening a page."""
 _ACCEPT_TRIES: Final = 10
@@ -132,9 +134,9 @@ def _join(session: Session, action: str, key: str) -> Accepted | None:
     return Accepted(found.id, RequestState(found.state), is_new=False) if found else None
 
 
-def wake(session: Session) -> None:
-    """Tell the workers, at the commit, that something waits."""
-    session.execute(select(func.pg_notify(CHANNEL, "")))
+def wake(session: Session, what: str = "") -> None:
+    """Tell the workers, at the commit, that something waits: room or a request, or `what`."""
+    session.execute(select(func.pg_notify(CHANNEL, what)))
 
 
 def get(session: Session, request_id: int) -> Request:

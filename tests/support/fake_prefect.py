@@ -97,8 +97,11 @@ class FakePrefect:
         self.registered.append(name)
 
     def _limits(self) -> list[Any]:
-        limits = [each["global_concurrency_limit"] for each in self.deployments.values()]
-        return [each for each in limits if each]
+        limited = [each for each in self.deployments.values() if each["global_concurrency_limit"]]
+        return [
+            {"name": f"deployment:{each['id']}"} | each["global_concurrency_limit"]
+            for each in limited
+        ]
 
     def _in_pool(self) -> list[Any]:
         return [each for each in self.deployments.values() if each["work_pool_name"]]
@@ -112,7 +115,8 @@ class FakePrefect:
             case "POST", ["count"]:
                 return httpx.Response(200, json=len(self._in_pool()))
             case "POST", ["concurrency_limits", "filter"]:
-                return httpx.Response(200, json=self._limits())
+                page = self._limits()[json["offset"] :][: json["limit"]]
+                return httpx.Response(200, json=page)
             case "POST", ["filter"]:
                 names = json["deployments"]["name"]["any_"]
                 self.reads += len(names) > 1

@@ -46,6 +46,7 @@ def test_a_paused_pool_starts_nothing_and_resumed_keeps_its_limit_and_the_worker
         runs = [site.run_ended(each) for each in (*flow_runs, *started)]
     finally:
         site.configure_pool(is_paused=False, concurrency_limit=None)
+    wait_until(lambda: POOL_PAUSED not in held_by(site), pause=0.2)
     assert {run["state_type"] for run in runs} == {"COMPLETED"}
     assert 1 < most_at_once(runs) <= most
 
@@ -96,6 +97,29 @@ def test_the_limit_of_a_queue_that_a_deployment_was_put_into_holds_for_its_reque
     finally:
         site.ask("PATCH", path, work_pool_name="prodops", work_queue_name="default")
         site.ask("DELETE", "/work_pools/prodops/queues/night")
+    assert {run["state_type"] for run in runs} == {"COMPLETED"}
+    assert most_at_once(runs) == 1
+
+
+@pytest.mark.slow
+def test_a_limit_that_an_operator_sets_holds_within_seconds(site: Site, namespace: str):
+    """Until then runs are made pending at once, which Prefect does not count."""
+    path = f"/deployments/{site.deployment('sample_stfs')}"
+    names = (f"{namespace}-{n}" for n in itertools.count())
+
+    def is_counted() -> bool:
+        run = str(site.ended(site.trigger("sample_stfs", namespace=next(names))).flow_run_id)
+        return "Scheduled" in [each["name"] for each in site.ask("GET", states.format(run))]
+
+    states = "/flow_run_states/?flow_run_id={}"
+    assert not is_counted()
+    site.ask("PATCH", path, concurrency_limit=1)
+    try:
+        wait_until(is_counted, pause=0.3)
+        asked = [site.trigger("sample_stfs", namespace=next(names)) for _ in range(3)]
+        runs = [site.run_ended(str(site.ended(each).flow_run_id)) for each in asked]
+    finally:
+        site.ask("PATCH", path, concurrency_limit=None)
     assert {run["state_type"] for run in runs} == {"COMPLETED"}
     assert most_at_once(runs) == 1
 

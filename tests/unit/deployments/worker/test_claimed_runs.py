@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 import pytest
 from prefect.client.schemas.objects import State
-from prefect.states import AwaitingConcurrencySlot, Cancelled, Pending
+from prefect.states import AwaitingConcurrencySlot, Cancelled, Pending, Scheduled
 
 from deployments.worker.claimed_runs import ClaimedRuns
 from deployments.worker.request_store import Ending
@@ -29,8 +29,15 @@ def request(number: int, parameters: Any = None, action: str = "check_pipeline")
 class Fake:
     """A worker that serves its queue once; Prefect answers `proposed` to each proposal."""
 
-    def __init__(self, *waiting: SimpleNamespace, proposed: State[Any] | None) -> None:
+    def __init__(
+        self,
+        *waiting: SimpleNamespace,
+        proposed: State[Any] | None,
+        made: State[Any] | None = None,
+    ) -> None:
         self.works, self.waiting, self.proposed = Works(), list(waiting), proposed
+        self.made = made or Scheduled()
+        self.proposals = 0
         self.limits = PoolLimits(POOL)
         self.claims: list[tuple[int, int]] = []
         self.done: list[tuple[str, int]] = []
@@ -46,11 +53,13 @@ class Fake:
     def note(self, claim: Claim, state: RequestState) -> None:
         self.done.append((f"noted {state}", claim.request_id))
 
-    async def create(self, made: SimpleNamespace) -> SimpleNamespace:
+    async def create(self, made: SimpleNamespace, *, begins_here: bool) -> SimpleNamespace:
+        assert begins_here
         self.created.append(made.id)
-        return SimpleNamespace(id=made.id)
+        return SimpleNamespace(id=made.id, state=self.made)
 
     async def propose_pending(self, _run: object) -> State[Any] | None:
+        self.proposals += 1
         return self.proposed
 
     async def state(self, _id: object) -> State[Any]:
@@ -97,6 +106,13 @@ def test_what_waits_is_executed_as_far_as_there_are_slots_which_are_free_again_t
     assert fake.done == [("executed", number) for number in range(SLOTS)]
     assert len(fake.works) == 0
     assert fake.free == [1, 2, 3]  # told of each, once it is
+
+
+@pytest.mark.parametrize(("made", "proposals"), [(Pending(), 0), (Scheduled(), 1)])
+def test_prefect_is_asked_whether_a_run_may_begin_unless_it_was_made_so(made, proposals):
+    fake = Fake(request(1), proposed=Pending(), made=made)
+    assert fake.serve() == SLOTS
+    assert (fake.done, fake.proposals) == ([("executed", 1)], proposals)
 
 
 def test_a_run_that_waits_for_a_slot_of_prefects_is_parked_and_takes_none_here():

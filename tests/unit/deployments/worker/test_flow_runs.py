@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.objects import State, StateType
 from prefect.exceptions import Abort, ObjectNotFound
 from prefect.states import Cancelled
 
@@ -33,9 +33,13 @@ class Registry:
     def __init__(self) -> None:
         self.forgotten = 0
         self.restored: list[str] = []
+        self.is_counted = True
 
     async def deployment(self, _action: str) -> str:
         return "deployment"
+
+    def counts_runs(self, _action: str) -> bool:
+        return self.is_counted
 
     def forget(self) -> None:
         self.forgotten += 1
@@ -45,21 +49,40 @@ class Registry:
 
 
 def creating(*answers: object) -> tuple[FlowRuns, Registry, list[str]]:
-    """Flow runs whose making is answered so, one answer after the other."""
+    """Flow runs whose making is answered so, one answer after the other; None: with its state."""
     left, keys, registry = list(answers), [], Registry()
 
     async def create(
-        _deployment: str, *, idempotency_key: str, name: str, tags: Sequence[str], **_: object
+        _deployment: str,
+        *,
+        idempotency_key: str,
+        name: str,
+        tags: Sequence[str],
+        state: State[Any] | None,
+        **_: object,
     ) -> object:
         assert (name, sorted(tags)) == (NAME, TAGS)
         keys.append(idempotency_key)
         found = left.pop(0)
         if isinstance(found, Exception):
             raise found
-        return found
+        return found or state
 
     client = SimpleNamespace(create_flow_run_from_deployment=create)
     return FlowRuns(client, registry), registry, keys
+
+
+@pytest.mark.parametrize(
+    ("begins_here", "is_counted", "is_pending"),
+    [(True, False, True), (True, True, False), (False, False, False)],
+)
+def test_a_run_is_made_pending_where_it_begins_here_and_nobody_counts(
+    begins_here, is_counted, is_pending
+):
+    runs, registry, _ = creating(None)
+    registry.is_counted = is_counted
+    state = asyncio.run(runs.create(REQUEST, begins_here=begins_here))
+    assert (state is not None and state.is_pending()) == is_pending
 
 
 @pytest.mark.parametrize("missing", [ObjectNotFound(Exception("gone")), answer(404)])

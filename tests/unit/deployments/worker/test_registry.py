@@ -164,6 +164,32 @@ def test_a_limit_of_zero_or_a_shut_queue_closes_an_action_with_the_reason(prefec
     }
 
 
+def test_prefect_counts_the_runs_of_limited_deployments_and_of_those_that_are_not_known(
+    prefect, monkeypatch
+):
+    monkeypatch.setattr(registration, "_PAGE", 1)  # so that there is more than one
+    pool = SimpleNamespace(default_queue_id="default")
+    limit = {"limit": 1, "active": True}
+
+    async def work() -> list[bool]:
+        await Registry(prefect.registration()).keep()
+        for name in ("check_pipeline", "read_did"):
+            prefect.deployments[name]["global_concurrency_limit"] = limit
+        registry = Registry(prefect.registration())
+        known = ["check_pipeline", "read_did", "sample_stfs"]
+        counts = [registry.counts_runs("sample_stfs")]
+        await registry.limits(pool, [])
+        counts.append(registry.counts_runs("sample_stfs"))
+        for name in known:
+            await registry.deployment(name)
+        counts += map(registry.counts_runs, known)
+        prefect.deployments["sample_stfs"]["global_concurrency_limit"] = limit | {"active": False}
+        await registry.limits(pool, [])
+        return [*counts, registry.counts_runs("sample_stfs")]
+
+    assert asyncio.run(work()) == [True, True, True, True, False, True]
+
+
 def test_the_limit_of_a_queue_is_shared_by_the_actions_that_are_in_it(prefect):
     night = SimpleNamespace(id="night", name="night", is_paused=False, concurrency_limit=2)
 
