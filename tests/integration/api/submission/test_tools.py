@@ -16,6 +16,7 @@ from flows.common.models import Request, RequestState
 from tests.pcs_client import Pcs
 from tests.support.mcp import Assistant
 from tests.support.task_pages import OpsSide
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -58,17 +59,17 @@ def test_a_submission_is_a_request_of_the_caller_and_the_same_again_joins_it(
     assert f"get_request(request_id={row.id}, wait_seconds=30)" in first["next"]
 
 
-def test_a_submission_may_be_waited_for_until_its_id_is_there(assistant, ready, database):
+def test_a_submission_may_be_waited_for_until_its_id_is_there(assistant, ready, database, rows):
     ops = OpsSide(database.ops_engine)
     result = {"jedi_task_id": 4711, "panda_task_name": "n"}
 
     def work() -> None:
+        wait_until(rows)
         ops.tell_steps("claim")
         ops.stand(RequestState.COMPLETED, result=result)
         ops.tell_steps("close")
 
-    assistant.ask("pcs_prodtask_submit", name="t1")
-    worker = threading.Timer(0.2, work)
+    worker = threading.Thread(target=work)
     worker.start()
     answer = assistant.ask("pcs_prodtask_submit", name="t1", wait_seconds=20)
     worker.join()
