@@ -101,7 +101,9 @@ class Identity:
         began, first = time.monotonic(), self._holder(connection)
         while not self._is_taken(connection):
             waited, holder = time.monotonic() - began, self._holder(connection)
-            is_silent = holder is not None and holder == first
+            if holder is None:  # its session has ended since
+                continue
+            is_silent = holder == first
             if waited > (_VANISHED_SECONDS if is_silent else _ENDING_SECONDS):
                 connection.close()
                 raise self._refusal()

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -17,6 +18,7 @@ from flows.common.database import transaction
 from flows.common.models import Request
 from flows.common.settings import settings
 from tests.databases import Database
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -80,6 +82,26 @@ def test_the_session_of_a_machine_that_vanished_is_waited_for(monkeypatch):
     timer.start()
     with Identity(NAME):
         timer.join()
+
+
+def test_a_session_that_ends_between_two_looks_leaves_the_name(monkeypatch):
+    monkeypatch.setattr(identity, "_VANISHED_SECONDS", 0)
+    monkeypatch.setattr(identity, "_ENDING_SECONDS", 0)
+    vanished = Identity(NAME)
+    vanished.__enter__()
+    successor, look = Identity(NAME), Identity._holder
+
+    def looks(self: Identity, connection: Any) -> Any:
+        if self._key in seen:  # it was just refused the name
+            vanished.__exit__(None, None, None)
+            wait_until(lambda: look(self, connection) is None)
+        seen.append(self._key)
+        return look(self, connection)
+
+    seen: list[Any] = []
+    monkeypatch.setattr(Identity, "_holder", looks)
+    with successor:
+        assert len(seen) == 2
 
 
 def test_a_living_worker_s_name_is_not_waited_for(first: Identity, monkeypatch):
