@@ -64,11 +64,12 @@ def looking(chromium, prefect_environment) -> Iterator[Looking]:
     context.close()
 
 
-FEW = ("/runs/flow-run/RUN", "/deployments/deployment/ID/run", "/blocks/catalog", "/settings")
+FEW = ("/runs/flow-run/RUN", "/settings")
 ALL = (
-    *FEW, "/dashboard", "/runs", "/flows", "/deployments", "/deployments/deployment/ID",
-    "/work-pools", "/work-pools/create", "/work-pools/work-pool/prodops", "/blocks", "/variables",
-    "/automations", "/automations/create", "/events", "/artifacts", "/concurrency-limits",
+    *FEW, "/deployments/deployment/ID/run", "/blocks/catalog", "/dashboard", "/runs", "/flows",
+    "/deployments", "/deployments/deployment/ID", "/work-pools", "/work-pools/create",
+    "/work-pools/work-pool/prodops", "/blocks", "/variables", "/automations",
+    "/automations/create", "/events", "/artifacts", "/concurrency-limits",
 )  # fmt: skip
 
 

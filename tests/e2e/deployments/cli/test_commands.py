@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from deployments.stack.temporary import remove_state, temporary_environment, temporary_settings
+from tests.cases import same
 from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.e2e
@@ -153,7 +154,7 @@ def test_a_busy_port_is_told_with_its_setting_and_owner(terminal: Terminal) -> N
     assert str(os.getpid()) in told.stderr
 
 
-@pytest.mark.parametrize("command", ["up", "status", "worker", "api"])
+@pytest.mark.parametrize("command", same("up", "status", "worker", "api"))
 def test_a_bad_setting_is_one_line_and_exit_2(terminal: Terminal, command: str) -> None:
     told = terminal.run(command, PRODOPS_FASTMON_SELECTION_FRACTION="two")
     assert (told.returncode, told.stderr.count("\n")) == (2, 1)

@@ -26,9 +26,8 @@ def most_at_once(runs: list[dict[str, Any]]) -> int:
     return max(itertools.accumulate(step for _, step in sorted(steps)))
 
 
-@pytest.mark.parametrize(
-    ("pool_limit", "most"), [(2, 2), pytest.param(None, 4, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("pool_limit", "most"), [(2, 2), (None, 4)])
 def test_a_paused_pool_starts_nothing_and_resumed_keeps_its_limit_and_the_workers(
     site: Site, namespace: str, pool_limit: int | None, most: int
 ):

@@ -13,6 +13,7 @@ from flows.common import access
 from flows.common.callers import ALL, Scope
 from flows.common.database import transaction
 from flows.common.models import Request
+from tests.cases import same
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
@@ -190,7 +191,7 @@ def test_a_stream_ends_with_its_token(forgetful, served_api, database):
         assert list(chunks) == []
 
 
-@pytest.mark.parametrize("how", ["revoked", "signed out"])
+@pytest.mark.parametrize("how", same("revoked", "signed out"))
 def test_a_stream_ends_with_its_session(forgetful, browser, database, how):
     token = database.create_token("otto")
     assert browser.post("/login/", json={"token": token}).is_success

@@ -10,6 +10,7 @@ from sqlalchemy import update
 from flows.common.callers import Scope
 from flows.common.database import now, transaction
 from flows.common.models import Cancellation, Request, RequestState
+from tests.cases import same
 from tests.pcs_client import COMPOSED, Pcs
 from tests.support.mcp import Assistant
 
@@ -74,7 +75,7 @@ def test_what_was_done_is_listed_and_counted_by_outcome(assistant, fetches, data
     assert (later["items"], later["times"]) == ([], "UTC: start_time came without a zone")
 
 
-@pytest.mark.parametrize("name", ["t1", COMPOSED, "4711"])
+@pytest.mark.parametrize("name", same("4711", "t1", COMPOSED))
 def test_what_was_asked_of_a_task_is_found_by_each_of_its_names(assistant, api, name):
     pcs = Pcs(api)
     pcs.make_ready("t1", sample="")

@@ -163,6 +163,7 @@ def test_what_does_not_speak_http_is_not_sent_again_once_it_was_connected_to(
             send(order(sink, "", url=url, seconds=2))
 
 
+@pytest.mark.slow
 def test_a_mail_goes_through_no_other_kind_of_channel(send):
     with relay() as mails:
         url = f"mailto://127.0.0.1:{mails.port}?from=a@example.org&to=b@example.org&mode=insecure"

@@ -11,11 +11,11 @@ import json
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from deployments.sandbox.panda import PandaSandbox
+from tests.cases import same
 from tests.prun_runs import PrunRun, arguments_of, run_prun
 
 pytestmark = pytest.mark.integration
@@ -31,15 +31,6 @@ NEVER_REFINED = 3600.0
 def panda(tmp_path: Path) -> Iterator[PandaSandbox]:
     with PandaSandbox(tmp_path / "panda", refine_seconds=NEVER_REFINED) as started:
         yield started
-
-
-def same(first: Any, *others: Any) -> list[Any]:
-    """Cases with the same end: the first is tried each time, the others in the slower tier."""
-    return [first, *(pytest.param(*_values(each), marks=pytest.mark.slow) for each in others)]
-
-
-def _values(case: Any) -> tuple[Any, ...]:
-    return case if isinstance(case, tuple) else (case,)
 
 
 def submitted(panda: PandaSandbox, status: str | None = None) -> int:

@@ -24,6 +24,7 @@ from blocks.panda_server import CachedToken, RobotToken, TokenRefused
 from blocks.panda_server.errors import PandaUnavailable
 from deployments.reference import ROOT
 from deployments.sandbox.panda import PandaSandbox
+from tests.cases import same
 from tests.waiting import PATIENCE
 
 pytestmark = pytest.mark.integration
@@ -290,8 +291,8 @@ write = os.pwrite
 
 @pytest.mark.parametrize(
     "death",
-    ["os.posix_fallocate = kill", "os.pwrite = half", "os.ftruncate = kill", "os.fsync = kill",
-     "pathlib.Path.replace = kill"],
+    same("os.pwrite = half", "os.posix_fallocate = kill", "os.ftruncate = kill",
+         "os.fsync = kill", "pathlib.Path.replace = kill"),
 )  # fmt: skip
 def test_a_process_killed_while_it_writes_leaves_the_old_token_whole(
     panda: PandaSandbox, death: str

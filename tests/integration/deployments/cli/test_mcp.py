@@ -17,6 +17,7 @@ from mcp import MCPError
 from flows.common import access
 from flows.common.database import transaction
 from flows.common.models import ApiToken
+from tests.cases import same
 
 pytestmark = pytest.mark.integration
 
@@ -107,11 +108,11 @@ async def refusals(client: Client) -> list[str]:
 
 @pytest.mark.parametrize(
     ("given", "code", "words"),
-    [
+    same(
+        ({"SWF_API_TOKEN": "wrong"}, 3, "refuses the token of SWF_API_TOKEN"),
         ({"SWF_API_TOKEN": ""}, 2, "SWF_API_TOKEN is not set"),
         ({"SWF_MONITOR_URL": "monitor"}, 2, "no http:// or https:// address: monitor"),
-        ({"SWF_API_TOKEN": "wrong"}, 3, "refuses the token of SWF_API_TOKEN"),
-    ],
+    ),
 )
 def test_what_is_missing_or_not_good_is_one_line(served_api, given, code, words):
     done = subprocess.run(  # noqa: PLW1510 - the code is what is looked at

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from flows.payload_logs.archive import Unshown
+from tests.cases import same
 from tests.support.payload_logs import fetches as payload_log_fetches
 from tests.support.payload_logs.archives import STDOUT, archive, bomb, packed, with_tricks
 from tests.support.payload_logs.fetches import Fetches
@@ -23,13 +24,13 @@ fetches = payload_log_fetches.fetches
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [
+    same(
         (b"<html>not found</html>", "the archive is no gzip"),
         (gzip.compress(b"no tar at all" * 100), "the archive is no readable tar"),
         (archive({"payload.stdout": os.urandom(4000)})[:3000], "the archive breaks off"),
         (archive({"job.json": b"{}"}), "tarball contained none of the expected log members"),
         (packed(), "tarball contained none of the expected log members"),
-    ],
+    ),
 )
 def test_what_is_no_log_is_a_failure_that_says_so(fetches: Fetches, content: bytes, said: str):
     order = fetches.job(content=content)

@@ -19,6 +19,7 @@ from flows.common.models import RequestState
 from flows.common.settings import settings
 from flows.payload_logs import cache, flow
 from flows.payload_logs.models import PayloadLog
+from tests.cases import same
 from tests.support.payload_logs import fetches as payload_log_fetches
 from tests.support.payload_logs.fetches import PILOT, STDOUT, TASK, Fetches
 
@@ -113,8 +114,8 @@ def truncate(path: Path) -> None:
     path.write_bytes(b"")
 
 
-@pytest.mark.parametrize("lose", [Path.unlink, truncate])
-@pytest.mark.parametrize("name", ["payload.stdout", "pilotlog.txt", ".done"])
+@pytest.mark.parametrize("lose", same(Path.unlink, truncate))
+@pytest.mark.parametrize("name", [*same("payload.stdout", "pilotlog.txt"), ".done"])
 def test_a_log_that_lost_a_file_is_fetched_anew_without_force(
     fetches: Fetches, copies, name: str, lose
 ) -> None:
@@ -198,7 +199,7 @@ def lose_a_run(fetches: Fetches, task: str, **order: object) -> None:
 
 
 @pytest.mark.parametrize("task", payload_log_fetches.TASKS)
-@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("force", same(False, True))
 def test_a_run_that_was_lost_is_run_again_and_comes_out_right(
     fetches: Fetches, copies, task: str, *, force: bool
 ) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cases import same
 from tests.support.payload_logs.fetches import PILOT, STDOUT, Fetches, fetches
 from tests.support.small_disk import SmallDisk, small_disk
 
@@ -22,7 +23,7 @@ def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SmallDisk]:
         yield disk
 
 
-@pytest.mark.parametrize("how", ["full", "read-only"])
+@pytest.mark.parametrize("how", same("full", "read-only"))
 def test_a_fetch_says_what_the_disk_refuses_and_the_next_one_heals(
     fetches: Fetches, disk: SmallDisk, how: str
 ):

@@ -19,6 +19,7 @@ from deployments.stack.environment import Zone, api_url, environment_of
 from deployments.stack.temporary import temporary_environment
 from flows.common.settings import BadSetting, settings
 from flows.common.settings.tree import load
+from tests.cases import same
 
 EVERY = [
     ["up"], ["up", "--detach"], ["down"], ["status"], ["logs"], ["postgres"], ["prefect"], ["api"],
@@ -69,7 +70,7 @@ def ids(words: list[str]) -> str:
     return " ".join(words)
 
 
-@pytest.mark.parametrize("command", EVERY, ids=ids)
+@pytest.mark.parametrize("command", KINDS_THEN_EVERY, ids=ids)
 def test_an_env_file_that_is_no_utf_8(refused, surroundings, command):
     (surroundings / ".env").write_bytes("A=b\nPRODOPS_WORKER_NAME=Žofie\n".encode("latin2"))
     assert "line 2 is no UTF-8" in refused(*command)
@@ -131,14 +132,14 @@ def test_a_state_directory_that_is_a_file(refused, surroundings, command):
     assert "PRODOPS_STATE_DIR" in refused(*command)
 
 
-@pytest.mark.parametrize("command", STARTS, ids=ids)
+@pytest.mark.parametrize("command", same(*STARTS), ids=ids)
 @pytest.mark.parametrize("state_dir", ["/proc/prodops", "/dev/null/prodops", "/sys/prodops"])
 def test_a_state_directory_that_nobody_can_make(refused, monkeypatch, command, state_dir):
     monkeypatch.setenv("PRODOPS_STATE_DIR", state_dir)
     assert f"the state directory {state_dir} cannot be used" in refused(*command)
 
 
-@pytest.mark.parametrize("command", STARTS, ids=ids)
+@pytest.mark.parametrize("command", same(*STARTS), ids=ids)
 @pytest.mark.parametrize("home", ["/proc", "/sys", "/dev/null", "/nobody/made"])
 def test_a_home_in_which_nothing_can_be_made(refused, monkeypatch, command, home):
     monkeypatch.setattr("pathlib.Path.mkdir", read_only("/nobody", Path.mkdir))

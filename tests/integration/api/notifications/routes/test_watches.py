@@ -9,6 +9,7 @@ import pytest
 
 from flows.common.database import transaction
 from flows.common.models import Request, RequestState
+from tests.cases import same
 from tests.pcs_client import COMPOSED
 from tests.produced import NAME, ROOT, SUFFIX, campaign_of_each_kind
 
@@ -97,7 +98,7 @@ def test_a_task_of_another_pcs_is_watched_once_its_submission_was_asked_for(api,
 
 @pytest.mark.parametrize(
     ("changed", "field", "words"),
-    [
+    same(
         ({"channel": "ops"}, "channel", "not open to watchers; open are: open"),
         ({"channel": "opne"}, "channel", "did you mean 'open'?"),
         ({"kind": "run"}, "kind", "'task', 'dataset'"),
@@ -112,7 +113,7 @@ def test_a_task_of_another_pcs_is_watched_once_its_submission_was_asked_for(api,
         ({"subject": "x" * 501}, "subject", "at most 500"),
         ({"subject": "a\x00"}, "subject", "NUL"),
         ({"username": "eve"}, "username", "Extra inputs"),
-    ],
+    ),
 )
 def test_what_cannot_be_watched_is_refused_at_its_field(api, swept, changed, field, words):
     answer = api.post(PATH, json=WATCH | changed)

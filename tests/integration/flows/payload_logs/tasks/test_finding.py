@@ -10,6 +10,7 @@ import pytest
 
 from deployments.sandbox.panda import PandaSandbox
 from flows.payload_logs.tasks import finding
+from tests.cases import same
 from tests.support.payload_logs import fetches as payload_log_fetches
 from tests.support.payload_logs.fetches import SCOPE, STDOUT, TASK, Fetches
 
@@ -111,7 +112,7 @@ def test_panda_s_word_wins_over_a_caller_s_who_names_another_job_s_log(panda, fe
     assert (row.lfn, row.jeditaskid, row.located_by) == (order["lfn"], TASK, "panda")
 
 
-@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("force", same(False, True))
 def test_a_caller_s_word_is_marked_and_gives_way_once_panda_can_be_asked(panda, fetches, force):
     order, other = fetches.job(), fetches.job({"payload.stdout": b"another's\n"})
     known_to(panda, order)

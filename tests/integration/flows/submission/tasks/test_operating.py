@@ -35,6 +35,7 @@ def test_a_stranger_s_task_under_our_number_is_left_alone(submissions):
     assert (event["ok"], event["error"]) == (False, request.error)
 
 
+@pytest.mark.slow
 def test_a_number_that_another_server_gave_is_left_alone(submissions):
     submissions.submitted("elm")
     name, former = submissions.pcs.task("elm")["composed_name"], submissions.panda.url
@@ -118,6 +119,7 @@ def lost(*_args: object) -> str:
     raise Lost
 
 
+@pytest.mark.slow
 def test_an_attempt_of_before_the_identity_was_kept_is_compared_by_its_name_and_user(
     submissions, database
 ):

@@ -10,6 +10,7 @@ from flows.common.database import now, transaction
 from flows.common.models import Request
 from flows.common.settings import settings
 from flows.submission.models import SubmissionAttempt, SubmissionResolution
+from tests.cases import same
 from tests.support import submissions as support
 from tests.support.submissions import STRANGER, Submissions
 
@@ -125,6 +126,7 @@ def test_an_id_of_another_name_is_not_adopted(submissions):
     assert decisions(submissions) == []
 
 
+@pytest.mark.slow
 def test_another_user_s_task_of_the_name_is_adopted_with_what_differs_and_may_be_operated(
     submissions,
 ):
@@ -185,7 +187,7 @@ def resolve_first(submissions: Submissions, name: str, **decision):
     return submissions.work(answer["request_id"])
 
 
-@pytest.mark.parametrize("decision", ["adopt", "failed"])
+@pytest.mark.parametrize("decision", same("adopt", "failed"))
 def test_what_is_unknown_is_ended_by_an_operator(submissions, decision):
     submission = unknown(submissions)
     let_the_server_be_done(submissions)

@@ -44,6 +44,7 @@ def test_what_was_said_once_is_not_announced_by_each_sync(submissions):
     assert list(submissions.remarks("elm")) == ["foreign"]
 
 
+@pytest.mark.slow
 def test_another_task_of_our_own_user_under_the_number_is_not_taken_for_it_either(submissions):
     number = submissions.submitted("elm")
     submissions.lose_panda()

@@ -57,6 +57,7 @@ def test_a_task_that_is_not_ours_takes_no_duplicate_s_place(submissions, name, u
     assert submissions.pcs.task("oak")["status"] == "completed"
 
 
+@pytest.mark.slow
 def test_a_survivor_that_panda_does_not_know_is_said(submissions):
     number = duplicated(submissions, 99)
     submissions.sync()
