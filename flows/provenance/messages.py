@@ -158,6 +158,7 @@ EVENTS = (
     CompletionReported, DidRead,
 )  # fmt: skip
 
+SNAPSHOT: Final = msg_type_of(SnapshotReady)
 SWEPT: Final = msg_type_of(CampaignSwept)
 PROGRESS: Final = msg_type_of(ProvenanceProgress)
 

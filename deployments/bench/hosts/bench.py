@@ -14,7 +14,7 @@ from deployments.bench.common.meanwhile import meanwhile
 from deployments.bench.common.stack import BenchBroken, comes_true, say, until
 from deployments.bench.fastmon.load import LoadProcess
 from deployments.bench.hosts.cluster import Cluster, Machine, cluster, other_host_name
-from deployments.bench.hosts.custody import Custody, taken
+from deployments.bench.hosts.custody import Custody, Excuse, taken
 from deployments.bench.hosts.report import SHOWN, Played, Strike, fill
 from deployments.bench.hosts.schedules import (
     CUTS,
@@ -26,8 +26,9 @@ from deployments.bench.hosts.schedules import (
     draw,
 )
 from deployments.bench.hosts.silence import Watch
+from deployments.bench.hosts.told_states import ToldStates, told_states
 from deployments.bench.hosts.wishes import namespace_of, run_of, wishes
-from deployments.bench.outage.checks import breaches
+from deployments.bench.outage.checks import Breach, breaches
 from deployments.bench.outage.evidence import Evidence, Place, rows_of
 from deployments.bench.outage.healing import patiently
 from deployments.bench.outage.load import Load
@@ -66,6 +67,8 @@ _SHARES: Final = "SELECT worker FROM request WHERE worker IS NOT NULL AND state 
 _IN_HAND: Final = "SELECT count(*) FROM request WHERE worker = :worker AND state = ANY(:states)"
 _BUSY_SECONDS: Final = 20.0  # for so long it is waited until a worker has something to lose
 _LOOK_SECONDS: Final = 0.25
+_COMPARE_SECONDS: Final = 30.0
+_TELL_SECONDS: Final = 60.0  # the relay reads each minute what it was not told of
 
 
 def run(seeds: Sequence[int]) -> Report:
@@ -82,7 +85,8 @@ def run(seeds: Sequence[int]) -> Report:
         report.add("wrong_names_refused", _wrong_names(both), at_least(len(both.machines)))
         clients = opened.enter_context(LoadProcess.started())
         panda = opened.enter_context(Panda(sandbox_panda_url(both.running.stack.settings)))
-        bench = _Bench(both, clients, panda)
+        states = opened.enter_context(told_states(both.running))
+        bench = _Bench(both, clients, panda, states)
         with _broken_off(report):
             for seed in seeds:
                 bench.play(draw(seed))
@@ -105,12 +109,15 @@ def _broken_off(report: Report) -> Iterator[None]:
 class _Bench:
     """Plays the schedules, and keeps what went against the rules."""
 
-    def __init__(self, both: Cluster, clients: LoadProcess, panda: Panda) -> None:
+    def __init__(
+        self, both: Cluster, clients: LoadProcess, panda: Panda, states: ToldStates
+    ) -> None:
         self.played: list[Played] = []
         self._both = both
         self._running = both.running
         self._clients = clients
         self._panda = panda
+        self._states = states
         self._custody = Custody(both.running)
 
     def play(self, schedule: Schedule) -> None:
@@ -124,6 +131,7 @@ class _Bench:
             run=run_of(schedule),
         )
         self._clients.connect(self._running, CLIENTS, after=place.event_id)
+        began_at = time.time()
         ends_before = self._custody.place()
         with Load(self._running, series) as asking:
             strike = self._strike(schedule)
@@ -141,6 +149,7 @@ class _Bench:
             **rows_of(self._running, place, asking.asked, self._panda.tasks()),
         )
         ends = self._custody.since(ends_before)
+        untold = self._untold(place, began_at)
         played = Played(
             schedule=schedule,
             wishes=len(evidence.wishes),
@@ -148,7 +157,7 @@ class _Bench:
             quiet_seconds=quiet_at - strike.back_at,
             ends=ends,
             clients=evidence.clients,
-            breaches=[*breaches(evidence), *taken(ends, self._may_lose(schedule))],
+            breaches=[*breaches(evidence), *taken(ends, self._excuse(schedule, strike)), *untold],
         )
         self.played.append(played)
         _tell(played)
@@ -182,10 +191,23 @@ class _Bench:
         until(self._both.is_well, _ANSWER_SECONDS, f"seed {schedule.seed}: all is well again")
         return Strike(began_at, ended_at, time.time(), watch.longest)
 
-    def _may_lose(self, schedule: Schedule) -> str | None:
-        """The worker whose work others may take over."""
-        machine = self._both.machine(schedule.host)
-        return machine.worker if schedule.kind in OF_WORKERS else None
+    def _excuse(self, schedule: Schedule, strike: Strike) -> Excuse | None:
+        """Whose work others may take over, and until when: two leases, and half of one to look."""
+        if schedule.kind not in OF_WORKERS:
+            return None
+        worker = self._both.machine(schedule.host).worker
+        return Excuse(worker, strike.back_at, strike.back_at + 2.5 * LEASE_SECONDS)
+
+    def _untold(self, place: Place, began_at: float) -> list[Breach]:
+        """The states of runs that are not told, once there was time to."""
+        found: list[Breach] = []
+
+        def is_told() -> bool:
+            found[:] = self._states.differ(since=began_at, after=place.event_id)
+            return not found
+
+        comes_true(is_told, _TELL_SECONDS)
+        return found
 
     def _is_busy(self, worker: str) -> bool:
         """Whether the worker has a request in hand."""
@@ -195,9 +217,16 @@ class _Bench:
         return self._running.count(_OPEN, states=list(OPEN)) == 0
 
     def _compared(self, place: Place) -> dict[str, int]:
-        """What the clients got, beside the table."""
-        ids = self._running.event_ids(place.event_id)
-        return self._clients.ask("compare", after=place.event_id, ids=ids)
+        """What the clients got, beside the table; again where they got what came meanwhile."""
+        found: dict[str, int] = {}
+
+        def is_known() -> bool:
+            ids = self._running.event_ids(place.event_id)
+            found.update(self._clients.ask("compare", after=place.event_id, ids=ids))
+            return not found["unknown"]
+
+        comes_true(is_known, _COMPARE_SECONDS)
+        return found
 
 
 def _killed(machine: Machine, kind: Kind) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -24,13 +25,15 @@ _TABLE: Final = text("""
     CREATE TABLE bench_attempt_end (
       id bigserial PRIMARY KEY, at timestamptz NOT NULL DEFAULT clock_timestamp(),
       request_id bigint NOT NULL, action text NOT NULL, attempt int NOT NULL, worker text NOT NULL,
-      became text NOT NULL, error text)
+      claimed_at timestamptz, became text NOT NULL, error text)
 """)
 _NOTE: Final = text("""
     CREATE FUNCTION bench_note_attempt_end() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$ BEGIN
-      INSERT INTO bench_attempt_end (request_id, action, attempt, worker, became, error)
-      VALUES (OLD.id, OLD.action, OLD.attempts, OLD.worker, NEW.state, NEW.error);
+      INSERT INTO bench_attempt_end
+        (request_id, action, attempt, worker, claimed_at, became, error)
+      VALUES
+        (OLD.id, OLD.action, OLD.attempts, OLD.worker, OLD.claimed_at, NEW.state, NEW.error);
       RETURN NULL;
     END $$
 """)
@@ -42,8 +45,8 @@ _TRIGGER: Final = text("""
     EXECUTE FUNCTION bench_note_attempt_end()
 """)
 _ENDS: Final = text("""
-    SELECT at, request_id, action, attempt, worker, became, error FROM bench_attempt_end
-    WHERE id > :after ORDER BY id
+    SELECT at, request_id, action, attempt, worker, claimed_at, became, error
+    FROM bench_attempt_end WHERE id > :after ORDER BY id
 """)
 _NEWEST: Final = "SELECT coalesce(max(id), 0) FROM bench_attempt_end"
 
@@ -53,6 +56,7 @@ class AttemptEnd(NamedTuple):
 
     Attributes:
         worker: Who held it.
+        claimed_at: Since when.
         became: The state of the request then.
     """
 
@@ -61,6 +65,7 @@ class AttemptEnd(NamedTuple):
     action: str
     attempt: int
     worker: str
+    claimed_at: datetime
     became: str
     error: str | None
 
@@ -98,10 +103,29 @@ class Custody:
             return [AttemptEnd(*row) for row in session.execute(_ENDS, {"after": place})]
 
 
-def taken(ends: Sequence[AttemptEnd], struck: str | None) -> Iterator[Breach]:
-    """What was taken from a worker that was well: from any but the one that was struck."""
+@dataclass(frozen=True)
+class Excuse:
+    """A worker that was struck, from which others may take what it held then.
+
+    Attributes:
+        back_at: When it was well again, in Unix time: what it claimed afterwards is its own.
+        until: When all that it lost must have been taken over.
+    """
+
+    worker: str
+    back_at: float
+    until: float
+
+    def covers(self, end: AttemptEnd) -> bool:
+        """Whether the attempt might be taken from it."""
+        is_older = end.claimed_at.timestamp() <= self.back_at
+        return end.lost_by == self.worker and is_older and end.at.timestamp() <= self.until
+
+
+def taken(ends: Sequence[AttemptEnd], excuse: Excuse | None) -> Iterator[Breach]:
+    """What was taken from a worker that was well."""
     for each in ends:
-        if each.lost_by not in {None, struck}:
+        if each.lost_by is not None and not (excuse and excuse.covers(each)):
             yield Breach(BreachKind.TAKEN, str(each))
 
 

@@ -15,6 +15,7 @@ from deployments.bench.outage.load import Sort, Wish
 from deployments.bench.outage.pages import Look
 from deployments.bench.outage.schedules import Kind
 from flows.payload_logs import messages as logs
+from flows.provenance import messages as provenance
 from flows.submission import messages as submissions
 
 QUEUED_SECONDS: Final = 5.0
@@ -33,7 +34,8 @@ NOTICED_SECONDS: Final[Mapping[StrEnum, float]] = {
 _WAITS: Final = re.compile(r"[^.]*\brequests? waits?\b[^.]* since [^.]*\.")
 _AWAY: Final = re.compile(r"(since|last heard at) [^.]*\d\d:\d\d:\d\d")
 _UNAVAILABLE: Final = 503
-_SUCCESS: Final = {submissions.SUBMITTED, logs.READY}
+_SUCCESS: Final = {submissions.SUBMITTED, logs.READY, provenance.SNAPSHOT}
+_ANNOUNCING: Final = {"submit_task", "fetch_payload_log", "rucio_snapshot_update"}
 _GOOD_LOG: Final = "ready"
 
 
@@ -92,9 +94,12 @@ def _every_request_has_ended_well(found: Evidence) -> Iterator[Breach]:
 
 def _every_end_is_announced_once(found: Evidence) -> Iterator[Breach]:
     number = Counter(request_id for request_id, _ in found.finals)
-    ours = {"submit_task", "fetch_payload_log"}
     for each in found.requests:
-        if each.action not in ours or each.state not in {"completed", "failed"} or each.joined:
+        if (
+            each.action not in _ANNOUNCING
+            or each.state not in {"completed", "failed"}
+            or each.joined
+        ):
             continue
         if number[each.id] == 0:
             yield Breach(BreachKind.LOST, f"the end of request {each.id} was not announced")
@@ -160,6 +165,7 @@ def _every_client_got_everything_once(found: Evidence) -> Iterator[Breach]:
         ("lost", BreachKind.LOST),
         ("doubled", BreachKind.DOUBLED),
         ("disordered", BreachKind.DOUBLED),
+        ("unknown", BreachKind.DOUBLED),
     ):
         if number := found.clients.get(name, 0):
             yield Breach(kind, f"events that clients of the stream got {name}: {number}")

@@ -15,10 +15,13 @@ from deployments.bench.outage.pages import Look
 from deployments.bench.submission.chaos.evidence import PandaTask, is_of
 from flows.common.database import transaction
 from flows.payload_logs import messages as logs
+from flows.provenance import messages as provenance
 from flows.submission import messages as submissions
 
 TFS_PER_STF: Final = 7
-FINALS: Final = (submissions.SUBMITTED, submissions.FAILED, logs.READY, logs.FAILED)
+FINALS: Final = (
+    submissions.SUBMITTED, submissions.FAILED, logs.READY, logs.FAILED, provenance.SNAPSHOT,
+)  # fmt: skip
 _REQUESTS: Final = text("""
     SELECT id, action, subject, state, attempts, result -> 'joined' AS joined, error,
            extract(epoch FROM created_at)::float AS created_at,
@@ -28,7 +31,9 @@ _REQUESTS: Final = text("""
     FROM request WHERE id > :after ORDER BY id
 """)
 _FINALS: Final = text("""
-    SELECT request_id, msg_type FROM event WHERE id > :after AND msg_type = ANY(:types) ORDER BY id
+    SELECT request_id,
+           msg_type || CASE payload ->> 'ok' WHEN 'false' THEN ' (not ok)' ELSE '' END AS msg_type
+    FROM event WHERE id > :after AND msg_type = ANY(:types) ORDER BY id
 """)
 _INBOX: Final = text("SELECT stf_filename, state FROM fastmon_inbox WHERE namespace = :namespace")
 _TFS: Final = text("""
@@ -78,7 +83,7 @@ class Evidence:
         kind: What was wrong.
         began_at, ended_at: When the fault began, and when what it struck answered again.
         tfs_per_stf: How many TFs are sampled from an STF.
-        finals: Of each final event: its request and its type.
+        finals: Of each final event: its request and its type, with what is not ok said so.
         inbox: State of each STF's rows in the inbox.
         tfs, told: Of each TF that was registered, or announced: its STF.
         recorded: Of each task: PanDA's id, as PCS has it.
