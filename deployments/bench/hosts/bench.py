@@ -29,7 +29,7 @@ from deployments.bench.hosts.silence import Watch
 from deployments.bench.hosts.told_states import ToldStates, told_states
 from deployments.bench.hosts.wishes import namespace_of, run_of, wishes
 from deployments.bench.outage.checks import Breach, breaches
-from deployments.bench.outage.evidence import Evidence, Place, rows_of
+from deployments.bench.outage.evidence import Evidence, Place, of_clients, rows_of
 from deployments.bench.outage.healing import patiently
 from deployments.bench.outage.load import Load
 from deployments.bench.provenance import seeding
@@ -67,7 +67,6 @@ _SHARES: Final = "SELECT worker FROM request WHERE worker IS NOT NULL AND state 
 _IN_HAND: Final = "SELECT count(*) FROM request WHERE worker = :worker AND state = ANY(:states)"
 _BUSY_SECONDS: Final = 20.0  # for so long it is waited until a worker has something to lose
 _LOOK_SECONDS: Final = 0.25
-_COMPARE_SECONDS: Final = 30.0
 _TELL_SECONDS: Final = 60.0  # the relay reads each minute what it was not told of
 
 
@@ -145,7 +144,7 @@ class _Bench:
             ended_at=strike.ended_at,
             wishes=asking.asked,
             tfs_per_stf=_TFS_PER_STF,
-            clients=self._compared(place),
+            clients=of_clients(self._running, self._clients, place),
             **rows_of(self._running, place, asking.asked, self._panda.tasks()),
         )
         ends = self._custody.since(ends_before)
@@ -215,18 +214,6 @@ class _Bench:
 
     def _is_quiet(self) -> bool:
         return self._running.count(_OPEN, states=list(OPEN)) == 0
-
-    def _compared(self, place: Place) -> dict[str, int]:
-        """What the clients got, beside the table; again where they got what came meanwhile."""
-        found: dict[str, int] = {}
-
-        def is_known() -> bool:
-            ids = self._running.event_ids(place.event_id)
-            found.update(self._clients.ask("compare", after=place.event_id, ids=ids))
-            return not found["unknown"]
-
-        comes_true(is_known, _COMPARE_SECONDS)
-        return found
 
 
 def _killed(machine: Machine, kind: Kind) -> list[str]:

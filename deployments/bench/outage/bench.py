@@ -15,7 +15,7 @@ from deployments.bench.outage import pages
 from deployments.bench.outage.bus import BusSender
 from deployments.bench.outage.checks import breaches
 from deployments.bench.outage.disk import CannotMount, SmallDisk, small_disk
-from deployments.bench.outage.evidence import TFS_PER_STF, Evidence, Place, rows_of
+from deployments.bench.outage.evidence import TFS_PER_STF, Evidence, Place, of_clients, rows_of
 from deployments.bench.outage.faults import Fault, fault_of
 from deployments.bench.outage.healing import Healed, Healing, patiently
 from deployments.bench.outage.load import Load
@@ -138,7 +138,7 @@ class _Bench:
             began_at=moments[0],
             ended_at=moments[1],
             wishes=asking.asked,
-            clients=self._compared(place),
+            clients=of_clients(self._running, self._clients, place),
             looks=looks,
             **rows_of(self._running, place, asking.asked, self._panda.tasks()),
         )
@@ -161,11 +161,6 @@ class _Bench:
 
     def _is_quiet(self) -> bool:
         return self._running.count(_OPEN, states=list(OPEN)) == 0
-
-    def _compared(self, place: Place) -> dict[str, int]:
-        """What the clients got, beside the table."""
-        ids = self._running.event_ids(place.event_id)
-        return self._clients.ask("compare", after=place.event_id, ids=ids)
 
     def _judge(
         self, schedule: Schedule, healed: Healed, evidence: Evidence, *, seconds: float

@@ -95,11 +95,8 @@ def _every_request_has_ended_well(found: Evidence) -> Iterator[Breach]:
 def _every_end_is_announced_once(found: Evidence) -> Iterator[Breach]:
     number = Counter(request_id for request_id, _ in found.finals)
     for each in found.requests:
-        if (
-            each.action not in _ANNOUNCING
-            or each.state not in {"completed", "failed"}
-            or each.joined
-        ):
+        has_ended = each.state in {"completed", "failed"}
+        if each.action not in _ANNOUNCING or not has_ended or each.joined:
             continue
         if number[each.id] == 0:
             yield Breach(BreachKind.LOST, f"the end of request {each.id} was not announced")

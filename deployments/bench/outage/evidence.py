@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from sqlalchemy import text
 
-from deployments.bench.common.stack import BenchStack
+from deployments.bench.common.stack import BenchStack, comes_true
+from deployments.bench.fastmon.load import LoadProcess
 from deployments.bench.outage.load import Sort, Wish
 from deployments.bench.outage.pages import Look
 from deployments.bench.submission.chaos.evidence import PandaTask, is_of
@@ -19,6 +20,7 @@ from flows.provenance import messages as provenance
 from flows.submission import messages as submissions
 
 TFS_PER_STF: Final = 7
+_COMPARE_SECONDS: Final = 30.0
 FINALS: Final = (
     submissions.SUBMITTED, submissions.FAILED, logs.READY, logs.FAILED, provenance.SNAPSHOT,
 )  # fmt: skip
@@ -89,7 +91,7 @@ class Evidence:
         recorded: Of each task: PanDA's id, as PCS has it.
         panda: PanDA's live tasks of each task.
         log_states: Of each job's log.
-        clients: What the clients of the stream missed, got twice, or out of order.
+        clients: What the clients of the stream missed, got twice, out of order, or from nowhere.
     """
 
     kind: StrEnum
@@ -145,6 +147,19 @@ def rows_of(
                 str(row.pandaid): row.state for row in session.execute(_LOGS, {"jobs": jobs})
             },
         }
+
+
+def of_clients(running: BenchStack, clients: LoadProcess, place: Place) -> dict[str, int]:
+    """What the clients got beside the table; read again where they got what came meanwhile."""
+    found: dict[str, int] = {}
+
+    def is_known() -> bool:
+        ids = running.event_ids(place.event_id)
+        found.update(clients.ask("compare", after=place.event_id, ids=ids))
+        return not found["unknown"]
+
+    comes_true(is_known, _COMPARE_SECONDS)
+    return found
 
 
 def live_tasks(sent: Iterable[tuple[str, str]], panda: Sequence[PandaTask]) -> dict[str, list[int]]:

@@ -19,7 +19,7 @@ def played(kind: Kind, *, after: float | None = None, breaches: tuple[Breach, ..
     if after is not None:
         at = datetime.fromtimestamp(BEGAN.timestamp() + after, UTC)
         error = "worker w@host1 was lost while it held the request"
-        ends.append(AttemptEnd(at, 1, "sample_stfs", 1, "w@host1", "queued", error))
+        ends.append(AttemptEnd(at, 1, "sample_stfs", 1, "w@host1", at, "queued", error))
     return Played(
         schedule=draw(SEEDS[kind]),
         wishes=10,
