@@ -271,8 +271,8 @@ def year(
 ) -> None:
     """Open pages and take in, with the rows that the defaults keep, and with a page of each list.
 
-    It takes an hour and 20 GB of disk; with what was kept, a few minutes. `bench all` leaves it
-    out.
+    It takes half an hour and 20 GB of disk; with what was kept, a few minutes. `bench all` leaves
+    it out.
     """
     where = None if keep is None else keep.resolve()
     _show("year", as_json=as_json, scale=scale, rounds=rounds, keep=where)

@@ -56,6 +56,9 @@ SETTINGS: Final = {
     # How long a submission whose outcome was not seen is left alone is PanDA's lag.
     "PRODOPS_SUBMISSION_CHECK_SECONDS": "1",
     "PRODOPS_SUBMISSION_CONFIRM_SECONDS": "3",
+    # The name of a sending that was lost on another host is left alone for both together.
+    "PRODOPS_SUBMISSION_TIMEOUT_SECONDS": "60",
+    "PRODOPS_SUBMISSION_SERVER_LIMIT_SECONDS": "30",
     "PRODOPS_WORKER_LEASE_SECONDS": f"{LEASE_SECONDS:g}",
 }
 """Everything else is as by default."""

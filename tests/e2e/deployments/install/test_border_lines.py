@@ -11,10 +11,12 @@ import os
 import pwd
 import signal
 import threading
+import time
 import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ from sqlalchemy.exc import ProgrammingError
 from flows.common import access, events
 from flows.common.callers import Scope
 from flows.common.database import make_engine, now, transaction
+from flows.common.database_errors import DatabaseUnavailable
 from tests.e2e.deployments.install.border import Side, tries
 from tests.support.installation import Installation, as_user, env_file
 from tests.waiting import PATIENCE, stays, wait_until
@@ -37,8 +40,16 @@ CAN, CANNOT = Side.CAN, Side.CANNOT
 DENIED = r"permission denied|row-level security|must be|has not|may speak|revoked|was revoked"
 EVENT_LOCK = 0x70726F64
 OPEN = {"queued", "claimed", "running"}
+ENDED = {"completed", "failed", "cancelled"}
 ACTION = "fetch_payload_log"
 """What whoever has the scope `request` may ask for; without parameters it fails at once."""
+
+
+CAMPAIGN = (
+    "pcs_campaign (name, lifecycle, created_by, created_at, updated_at)"
+    " VALUES (%(name)s, 'future', %(name)s, now(), now())"
+)
+_CONNECTIONS = 25  # more than a web tier has
 
 
 @dataclass(frozen=True)
@@ -62,10 +73,11 @@ class TakenOver:
         with pytest.raises(ProgrammingError, match=words):
             self.do(statement, **values)
 
-    def token(self, owner: str, *scopes: Scope) -> str:
+    def token(self, owner: str, *scopes: Scope, ends: datetime | None = None) -> str:
         """A token of the owner, which came by."""
+        permitted = scopes or [Scope.REQUEST]
         with transaction(self.ops) as session:
-            return access.create_token(session, owner, scopes=scopes or [Scope.REQUEST])
+            return access.create_token(session, owner, scopes=permitted, expires_at=ends)
 
     def ask(self, means: str, proof: str, name: str, action: str, **parameters: Any) -> int:
         """Ask for an action past every check of the API."""
@@ -75,6 +87,13 @@ class TakenOver:
         }  # fmt: skip
         statement = "SELECT request_accept(:means, :proof, cast(:wanted AS jsonb))"
         return int(self.do(statement, means=means, proof=proof, wanted=json.dumps(wanted)))
+
+    @property
+    def dsn(self) -> str:
+        """The web role's way into the database, past everything of ours."""
+        url = self.web.url.set(drivername="postgresql")
+        passfile = self.site.places.web_passfile
+        return f"{url.render_as_string(hide_password=False)}?passfile={passfile}"
 
     @staticmethod
     def _do(engine: Engine, statement: str, values: dict[str, Any]) -> Any:
@@ -172,6 +191,9 @@ def test_it_uses_what_comes_by_and_makes_no_more_of_it(taken: TakenOver, name: s
     )  # fmt: skip
     made = taken.do(CREATE, key=key, wanted=wanted_token(["read", "request"]))
     taken.refused(CREATE, "within a year", key=key, wanted=wanted_token(["read"], hours=9000))
+    short = taken.token(name, Scope.REQUEST, ends=now() + timedelta(hours=2))
+    assert taken.do(CREATE, key=short, wanted=wanted_token(["read"], hours=1)) > 0
+    taken.refused(CREATE, "no later", key=short, wanted=wanted_token(["read"], 3))
     assert taken.do(REVOKE, key=key, id=made) == made
     larger = taken.token(name, Scope.OPERATE)
     its_id = taken.seen("SELECT max(id) FROM api_token WHERE owner = :name", name=name)
@@ -353,10 +375,7 @@ def test_it_writes_no_history(taken: TakenOver):
     "hand commands to users' testbeds: a controller looks at a process itself before it signals it",
 )
 def test_it_writes_the_records_that_it_is_the_home_of(taken: TakenOver, name: str):
-    taken.do(
-        "INSERT INTO pcs_campaign (name, lifecycle, created_by, created_at, updated_at)"
-        " VALUES (:name, 'future', :name, now(), now())", name=name,
-    )  # fmt: skip
+    taken.do(f"INSERT INTO {CAMPAIGN.replace('%(name)s', ':name')}", name=name)
     taken.do(
         "INSERT INTO swf_systemagent (instance_name, agent_type, description, status,"
         " operational_state, workflow_enabled, current_stf_count, total_stf_processed, pid,"
@@ -397,12 +416,19 @@ def test_it_writes_nothing_that_the_ops_side_found(taken: TakenOver):
     "take connections: the limits of `prodops_web` are defaults that a role may change for itself,"
     " as it may its password",
 )
-def test_it_lifts_its_limits_and_installing_again_sets_them(taken: TakenOver):
+def test_it_lifts_its_limits_and_installing_again_sets_them(taken: TakenOver, name: str):
     assert taken.do("SHOW statement_timeout") == "30s"
+    with ExitStack() as opened:
+        many = [opened.enter_context(psycopg.connect(taken.dsn)) for _ in range(_CONNECTIONS)]
+        many[0].execute("SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0")
+        many[0].execute(f"INSERT INTO {CAMPAIGN}", {"name": name})
+        many[0].commit()
+        many[0].execute("UPDATE pcs_campaign SET name = name WHERE name = %(name)s", {"name": name})
+        locked = "SELECT 1 FROM pcs_campaign WHERE name = :name FOR UPDATE NOWAIT"
+        with pytest.raises(DatabaseUnavailable, match="lock"):
+            taken.seen(locked, name=name)
     taken.do("ALTER ROLE prodops_web SET statement_timeout = 0")
     taken.do("ALTER ROLE prodops_web PASSWORD 'mine'")
-    with transaction(taken.ops) as session:
-        session.execute(text("SELECT 1 FROM api_policy"))
     done = taken.site.run("--json")
     assert done.returncode == 0, done.stderr
     changed = [row["step"] for row in json.loads(done.stdout)["steps"] if row["state"] != "done"]
@@ -431,7 +457,12 @@ def test_it_changes_no_other_role(taken: TakenOver):
 def test_it_signals_its_own_processes_and_no_others(taken: TakenOver):
     web = pwd.getpwnam(taken.site.web_user).pw_uid
     processes = taken.site.processes
-    as_user(taken.site.web_user, lambda: os.kill(processes["api"].pid, 0))
+    api, health = processes["api"].pid, f"http://127.0.0.1:{taken.site.api_port}/api/health/"
+    as_user(taken.site.web_user, lambda: os.kill(api, signal.SIGSTOP))
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.get(health, timeout=2)
+    as_user(taken.site.web_user, lambda: os.kill(api, signal.SIGCONT))
+    assert httpx.get(health, timeout=PATIENCE).is_success
     for part in ("worker", "relay", "prefect"):
         assert Path(f"/proc/{processes[part].pid}").stat().st_uid != web
         with pytest.raises(AssertionError, match="PermissionError"):
@@ -451,17 +482,25 @@ def test_what_was_accepted_is_done_once_the_lock_is_free(taken: TakenOver, name:
         with transaction(taken.ops) as session:
             events.commit(session, [events.message_event({"msg_type": "x", "run_id": name})])
 
+    def ask() -> int:
+        """Ask for what fails in a moment, which is announced."""
+        return taken.ask("proxy", name, name, "submit_task", task=f"no-task-of-{name}")
+
     announced = "SELECT count(*) FROM event WHERE run_id = :name"
+    state = "SELECT state FROM request WHERE id = :id"
+    began, before = time.monotonic(), ask()
+    assert wait_until(lambda: taken.seen(state, id=before) == "failed")
+    usual = time.monotonic() - began
     announcing = threading.Thread(target=announce)
-    with transaction(taken.ops) as session:
-        access.set_user(session, name, [Scope.OPERATE], None)
-    with transaction(taken.web) as session:
-        session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": EVENT_LOCK})
-        request = taken.ask("proxy", name, name, "check_pipeline")
+    with psycopg.connect(taken.dsn) as holder, taken.site.server.connect() as admin:
+        holder.execute("SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0")
+        holder.execute("SELECT pg_advisory_xact_lock(%s)", [EVENT_LOCK])
+        request = ask()
         announcing.start()
-        assert stays(announcing.is_alive, 2)
+        assert stays(lambda: taken.seen(state, id=request) not in ENDED, usual + 2)
+        assert announcing.is_alive()
         assert taken.seen(announced, name=name) == 0
+        admin.execute("SELECT pg_terminate_backend(%s)", [holder.info.backend_pid])
     announcing.join(PATIENCE)
     assert taken.seen(announced, name=name) == 1
-    state = "SELECT state FROM request WHERE id = :id"
-    assert wait_until(lambda: taken.seen(state, id=request) == "completed")
+    assert wait_until(lambda: taken.seen(state, id=request) == "failed")
