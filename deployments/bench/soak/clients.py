@@ -113,6 +113,11 @@ class Asker:
     answers: list[float] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
+    @property
+    def rounds(self) -> int:
+        """How often it has asked every tool."""
+        return len(self.answers) // len(_TOOLS)
+
     def ask_on(self, ended: threading.Event) -> None:
         """Ask until it is told to end."""
         try:

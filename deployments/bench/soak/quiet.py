@@ -1,4 +1,4 @@
-"""The quiet run: STFs alone, then one trigger at a time, with nothing else to do."""
+"""The quiet run: STFs alone, one trigger at a time, an assistant alone; nothing else to do."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from deployments.bench.common.stack import BenchBroken, BenchStack, say, until
 from deployments.bench.fastmon.load import LoadProcess
 from deployments.bench.outage.load import Load, Series
 from deployments.bench.soak import latency
+from deployments.bench.soak.clients import asking_assistant
 from deployments.bench.soak.cpu import Cpu, Used
 from deployments.bench.soak.following import Ends, Lags
 from deployments.bench.soak.kinds import MIXED, UNTIMED, Kind, Trigger
@@ -24,6 +25,7 @@ _WARM_STFS: Final = 2  # the first ones start the sampling run
 _CALM_SECONDS: Final = 1.0
 _PATIENCE_SECONDS: Final = 600.0
 _OTHERS_SECONDS: Final = 1.0
+_ROUNDS: Final = 2  # of an assistant, through all of its tools
 _STATE: Final = "SELECT count(*) FROM request WHERE id = :id AND finished_at IS NOT NULL"
 
 
@@ -34,12 +36,14 @@ class Quiet:
     Attributes:
         seconds: From trigger to end, by kind.
         lags: From an STF's message to its first TF at a client, in seconds.
+        answers: Of an assistant's tools, in seconds.
         used: Who used the processors.
         others_load: Threads of others that were runnable, on average.
     """
 
     seconds: dict[Kind, list[float]]
     lags: list[float]
+    answers: list[float]
     used: Used
     others_load: float
 
@@ -55,10 +59,16 @@ def measure(running: BenchStack, clients: LoadProcess, world: World, seconds: fl
         running.wait_calm(_CALM_SECONDS, patience_seconds=_PATIENCE_SECONDS)
         ends = Ends(running)
         triggers = _one_by_one(running, world, seconds)
+        running.wait_calm(_CALM_SECONDS, patience_seconds=_PATIENCE_SECONDS)
+        with asking_assistant(running) as asker:
+            until(lambda: asker.rounds >= _ROUNDS, _PATIENCE_SECONDS, "the assistant is answered")
+    if asker.failures:
+        raise BenchBroken(f"the assistant is refused: {asker.failures[0]}")
     ends.look()
     used = Used.between(before, Cpu.now(running))
     running.wait_calm(patience_seconds=_PATIENCE_SECONDS)
-    return Quiet(latency.taken(triggers, ends.at), lags, used, others.load)
+    taken = latency.taken(triggers, ends.at)
+    return Quiet(taken, lags, asker.answers, used, others.load)
 
 
 def _lags(running: BenchStack, clients: LoadProcess, world: World, seconds: float) -> list[float]:

@@ -76,6 +76,8 @@ def _add_latencies(report: Report, quiet: Quiet, loaded: Loaded) -> None:
         before, after = percentile(quiet.lags, percent), percentile(loaded.lags, percent)
         report.add(f"message_to_client_p{percent}_s", after)
         times[f"message_to_client_ratio_p{percent}"] = after / before
+        before = percentile(quiet.answers, percent)
+        times[f"mcp_ratio_p{percent}"] = percentile(loaded.asker.answers, percent) / before
     for name, ratio in times.items():
         report.add(name, ratio)
     worst = max((each for each in times.values() if each is not None), default=None)

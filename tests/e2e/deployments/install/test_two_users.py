@@ -57,6 +57,17 @@ def test_the_web_user_reads_its_own_and_what_is_public_and_writes_only_its_state
     assert writable == {*map(str, own), *state}
 
 
+@pytest.mark.parametrize("place", ["/tmp", "/var/tmp", "/dev/shm"])
+def test_what_the_operations_side_leaves_where_all_write_is_its_own(
+    running: Installation, place: str
+):
+    ops = pwd.getpwnam(running.ops_user).pw_uid
+    prefix = os.fspath(running.places.prefix)
+    readable, writable = as_user(running.web_user, lambda: openable([Path(place)]))
+    found = {path for path in readable | writable if not path.startswith(prefix)}
+    assert [path for path in found if Path(path).lstat().st_uid == ops] == []
+
+
 def test_no_secret_is_readable_or_named_in_what_is(running: Installation):
     places = running.places
     secrets = [

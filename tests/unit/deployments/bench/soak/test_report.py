@@ -32,12 +32,13 @@ def filled(
     *breaches: Breach,
     seconds: float = 1.0,
     lag: float = 0.1,
+    answer: float = 0.05,
     others: float = 0.5,
     grown: float = 100.0,
     stale: Sequence[str] = (),
     late_canaries: int = 0,
 ) -> Report:
-    quiet = Quiet({Kind.SUBMIT: [1.0]}, [0.1], USED, 0.2)
+    quiet = Quiet({Kind.SUBMIT: [1.0]}, [0.1], [0.05], USED, 0.2)
     loaded = Loaded(
         triggers=60,
         stfs=600,
@@ -50,7 +51,7 @@ def filled(
         drained_seconds=2.0,
         events=5000,
         agents=Agents(NO_STACK, [], set(stale)),
-        asker=Asker(NO_STACK),
+        asker=Asker(NO_STACK, answers=[answer]),
         breaches=breaches,
     )
     report = Report("soak", machine={})
@@ -96,6 +97,7 @@ def test_each_breach_is_counted_and_shown(kind: BreachKind, figure: str):
     [
         {"seconds": 2.1},
         {"lag": 0.21},
+        {"answer": 0.11},
         {"grown": 110.1},
         {"stale": ["soak-agent-1"]},
         {"late_canaries": 1},
