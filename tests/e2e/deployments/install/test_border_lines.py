@@ -14,7 +14,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -484,15 +484,16 @@ def test_what_was_accepted_is_done_once_the_lock_is_free(taken: TakenOver, name:
 
     def ask() -> int:
         """Ask for what fails in a moment, which is announced."""
-        return taken.ask("proxy", name, name, "submit_task", task=f"no-task-of-{name}")
+        return taken.ask("proxy", name, name, ACTION, pandaid=4711)
 
     announced = "SELECT count(*) FROM event WHERE run_id = :name"
     state = "SELECT state FROM request WHERE id = :id"
     began, before = time.monotonic(), ask()
     assert wait_until(lambda: taken.seen(state, id=before) == "failed")
     usual = time.monotonic() - began
+    assert taken.seen("SELECT count(*) FROM event WHERE request_id = :id", id=before) > 1
     announcing = threading.Thread(target=announce)
-    with psycopg.connect(taken.dsn) as holder, taken.site.server.connect() as admin:
+    with closing(psycopg.connect(taken.dsn)) as holder, taken.site.server.connect() as admin:
         holder.execute("SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0")
         holder.execute("SELECT pg_advisory_xact_lock(%s)", [EVENT_LOCK])
         request = ask()

@@ -17,7 +17,7 @@ from websockets.sync.client import connect
 from deployments.stack.credentials import PREFECT_ROLE
 from flows.common import directories
 from tests.support.installation import Installation, as_user
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.xdist_group("install")]
 
@@ -136,8 +136,9 @@ def processes_of(name: str) -> list[int]:
 
 def test_no_secret_is_in_a_command_line_and_no_environment_is_shown(running: Installation):
     """Of every process, also of those that the parts have started."""
+    of_parts = len(running.processes) - 1  # the worker has some of its own
+    wait_until(lambda: len(processes_of(running.ops_user)) > of_parts)
     pids = processes_of(running.ops_user)
-    assert len(pids) > len(running.processes) - 1  # the worker has some of its own
     said = b""
     for pid in pids:
         with suppress(FileNotFoundError, ProcessLookupError):
