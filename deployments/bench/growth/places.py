@@ -12,6 +12,8 @@ from deployments.bench.growth.amounts import Amounts
 
 SEARCH: Final = "/logs/?text=STF%204711%20"
 """The call that looks for a text in log records."""
+NO_LOG: Final = "/panda/jobs/1/log/"
+"""The page of a job that nobody knows; the other tables are looked through for it."""
 USER: Final = "user1"
 """One of those who asked for the requests that there are."""
 _LIMIT: Final = "limit=100"
@@ -38,9 +40,15 @@ class Call:
 
 @dataclass
 class Places:
-    """The calls of one round; those that bring something in are others each time."""
+    """The calls of one round; those that bring something in are others each time.
+
+    Attributes:
+        amounts: The rows whose pages are opened.
+        is_empty: Whether the database has none of them.
+    """
 
     amounts: Amounts
+    is_empty: bool = False
     # By the clock: a database that was kept has what came in earlier.
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(int(time())))
 
@@ -63,10 +71,10 @@ class Places:
             "/logs/?part=worker&level=ERROR", "/logs/?part=nobody", f"/logs/?request={log // 20}",
             SEARCH, "/system/", "/workflows/", "/workflows/?status=failed",
             "/workflows/stf_datataking-bench-000001/", "/pcs/tasks/", "/pcs/catalog/",
-            "/pcs/reports/", "/pcs/dids/", "/notifications/", "/notifications/?outcome=failed",
+            "/pcs/reports/", "/notifications/", "/notifications/?outcome=failed",
             "/notifications/?outcome=completed", "/notifications/?state=failed",
             f"/notifications/?recipient={USER}", "/notifications/rules/",
-            "/panda/jobs/1/log/", "/me/", "/access/", "/metrics/",
+            "/me/", "/access/", "/metrics/",
         ]  # fmt: skip
         lists = [
             "/api/requests/", "/api/requests/?state=failed&", "/api/requests/?subject=subject-1&",
@@ -84,8 +92,10 @@ class Places:
             "/api/health/", "/api/health/operations/", "/api/messages/stream/status/",
         ]  # fmt: skip
         of_user = ["/notifications/", "/requests/", "/me/"]
-        either = frozenset({200, 404})
-        found = [Call(path, path, statuses=either) for path in pages]
+        # A page of one record is answered with 404 where there is none.
+        statuses = frozenset({200, 404} if self.is_empty else {200})
+        found = [Call(path, path, statuses=statuses) for path in pages]
+        found.append(Call(NO_LOG, NO_LOG, statuses=frozenset({200, 404})))
         found += [Call(f"{path} of {USER}", path, is_by_user=True) for path in of_user]
         for path in lists:
             with_limit = f"{path}{_LIMIT}" if path.endswith("&") else f"{path}?{_LIMIT}"

@@ -45,7 +45,7 @@ def run(*, scale: float = 1.0, rounds: int = _ROUNDS, keep: Path | None = None) 
                 name: Side(
                     opened.enter_context(web_tier(found.stack, name)),
                     tokens,
-                    Places(amounts.get(name, amounts[FULL])),
+                    Places(amounts.get(name, amounts[FULL]), is_empty=name == EMPTY),
                 )
                 for name in found.databases
             }
