@@ -127,7 +127,8 @@ STATE_SECONDS: Final = _database(
 )  # fmt: skip
 CANARY: Final = _database(
     "prodops_canary_last_success_timestamp_seconds", Kind.GAUGE,
-    "When a request of run_canary was completed last, in Unix time; no value where none was.",
+    "When the last canary was over that walked every leg and passed, in Unix time; no value where "
+    "none of the newest 3,000 did.",
 )  # fmt: skip
 EVENTS: Final = _database("prodops_events_total", Kind.COUNTER, "Ids that were given to events.")
 STFS: Final = _database(
@@ -181,7 +182,7 @@ OUTSIDE_SECONDS: Final = _part(
 CREDENTIAL_DAYS: Final = _part(
     "prodops_credential_days_left", Kind.GAUGE,
     "Days until a credential of the ops side expires, the least that a worker says; not of one "
-    "that is renewed by itself.", "credential",
+    "that is renewed by itself, unless it has expired or was not renewed in time.", "credential",
 )  # fmt: skip
 CREDENTIAL_GOOD: Final = _part(
     "prodops_credential_usable", Kind.GAUGE,

@@ -26,7 +26,6 @@ from flows.common import part_measures
 
 Value = tuple[Sequence[str], float | Histogram]
 """The values of a metric's labels, and its own."""
-_CANARY: Final = ("run_canary", "completed")
 _LONGEST: Final = 200
 _DECIDED: Final = ("sampled", "passed")
 
@@ -86,14 +85,8 @@ def of_database(found: Common) -> Iterator[Family]:
     yield family(
         declared.STATE_SECONDS, [((each.action, each.state), each.times) for each in found.times]
     )
-    yield family(
-        declared.CANARY,
-        [
-            ((), each.last_at.timestamp())
-            for each in found.entered
-            if (each.action, each.state) == _CANARY
-        ],
-    )
+    passed = found.canary_passed
+    yield family(declared.CANARY, [] if passed is None else [((), passed.timestamp())])
     yield family(declared.EVENTS, [((), found.events)])
     yield family(declared.STFS, [((), found.stfs)])
     yield family(

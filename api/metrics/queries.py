@@ -43,6 +43,17 @@ _PARTS: Final = text("""
 """)
 
 
+# Of a month's: where none passes for long, not all of history is read at each scrape.
+# A walk of single legs says nothing of the others, and one that was unknown is no success.
+_CANARY: Final = text("""
+    SELECT finished_at
+    FROM (SELECT id, finished_at, state, parameters, result FROM request
+          WHERE action = 'run_canary' ORDER BY id DESC LIMIT 3000) AS newest
+    WHERE state = 'completed' AND parameters -> 'legs' = '[]' AND result ->> 'state' = 'passed'
+    ORDER BY id DESC LIMIT 1
+""")
+
+
 @dataclass(frozen=True, kw_only=True)
 class OpenRequests:
     """Open requests of an action in a state; `due`: how many of them could begin now."""
@@ -69,7 +80,12 @@ class PartRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Common:
-    """What the database knows; `stfs_recent`: how many of the newest are in each state."""
+    """What the database knows.
+
+    Attributes:
+        stfs_recent: How many of the newest STFs are in each state.
+        canary_passed: When the last walk of all legs was over that passed; None: none did.
+    """
 
     at: datetime
     open: Sequence[OpenRequests]
@@ -79,6 +95,7 @@ class Common:
     stfs: int
     stfs_recent: Mapping[str, int]
     parts: Sequence[PartRow]
+    canary_passed: datetime | None
 
 
 def read(session: Session) -> Common:
@@ -94,4 +111,5 @@ def read(session: Session) -> Common:
         stfs=stfs,
         stfs_recent={row.state: row.number for row in session.execute(_STFS)},
         parts=[PartRow(**row) for row in parts],
+        canary_passed=session.scalar(_CANARY),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 
 import httpx
@@ -157,3 +158,32 @@ def test_openmetrics_is_given_to_who_asks_for_it(api: httpx.Client):
     answer = api.get("/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"})
     assert answer.headers["content-type"].startswith("application/openmetrics-text")
     assert answer.text.endswith("# EOF\n")
+
+
+WALKED = text("""
+    INSERT INTO request (action, parameters, requested_by, source, created_at, finished_at, state,
+                         result)
+    VALUES ('run_canary', cast(:parameters AS jsonb), 'me', 'test', now(),
+            to_timestamp(:at), :state, cast(:result AS jsonb))
+""")
+
+
+def test_a_canary_s_success_is_a_walk_of_all_legs_that_passed(api, engine):
+    def walked(at, *, state="completed", legs=(), came="passed"):
+        parameters, result = json.dumps({"legs": legs}), json.dumps({"state": came})
+        values = {"at": at, "state": state, "parameters": parameters, "result": result}
+        with transaction(engine) as session:
+            session.execute(WALKED, values)
+
+    def seen():
+        name = "prodops_canary_last_success_timestamp_seconds"
+        return [each.value for each in Scrape(api).samples if each.name == name]
+
+    walked(1, came="unknown")
+    walked(2, came="skipped")
+    walked(3, legs=["requests"])
+    walked(4, state="failed", came="failed")
+    assert seen() == []
+    walked(1_000)
+    walked(2_000, came="unknown")
+    assert seen() == [1_000.0]
