@@ -135,6 +135,14 @@ STFS: Final = _database(
     "prodops_stfs_received_total", Kind.COUNTER,
     "Ids that were given to announced STFs; some to one that was announced again.",
 )  # fmt: skip
+STFS_SAMPLED: Final = _database(
+    "prodops_stfs_sampled_total", Kind.COUNTER,
+    "STFs that were sampled; it does not go back when history is deleted.",
+)  # fmt: skip
+TFS: Final = _database(
+    "prodops_tfs_registered_total", Kind.COUNTER,
+    "TF files that were registered; it does not go back when history is deleted.",
+)  # fmt: skip
 STFS_RECENT: Final = _database(
     "prodops_stfs_recent", Kind.GAUGE,
     "What became of the newest 1,000 STFs: waiting, sampled, passed or set_aside.", "state",
@@ -161,6 +169,11 @@ PART_STARTED: Final = _part(
 PREFECT_AWAY: Final = _part(
     "prodops_part_prefect_away_seconds", Kind.GAUGE,
     "For how long Prefect has not answered the part; 0: it answers.", "kind", "part",
+)  # fmt: skip
+PREFECT_OUTAGES: Final = _part(
+    "prodops_part_prefect_outages_total", Kind.COUNTER,
+    "How often Prefect has ceased to answer the part since that started; a restart that is shorter "
+    "than 5 s may not be seen.", "kind", "part",
 )  # fmt: skip
 RUNS: Final = _part("prodops_runs", Kind.GAUGE, "Runs that a worker has in hand.", "part")
 RUN_SLOTS: Final = _part(

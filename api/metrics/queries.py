@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from flows.common import request_counts
+from flows.common import canary, request_counts
 from flows.common.request_counts import Entered, TimeInState
 
 _MOST_PARTS: Final = 200
@@ -29,6 +29,11 @@ _IDS: Final = text("""
     SELECT (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM event_id_seq) AS events,
            (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM fastmon_inbox_id_seq)
                AS stfs
+""")
+# In all, over pruning; what canaries bring about is removed again.
+_SAMPLED: Final = text("""
+    SELECT kind, sum(number)::bigint AS number FROM fastmon_tally
+    WHERE at = '-infinity' AND kind IN ('sampled', 'tfs') AND namespace <> :canary GROUP BY kind
 """)
 _STFS: Final = text("""
     SELECT state, count(*) AS number
@@ -83,6 +88,7 @@ class Common:
     """What the database knows.
 
     Attributes:
+        sampled: How many STFs were sampled and TF files registered, by `TallyKind`.
         stfs_recent: How many of the newest STFs are in each state.
         canary_passed: When the last walk of all legs was over that passed; None: none did.
     """
@@ -93,6 +99,7 @@ class Common:
     times: Sequence[TimeInState]
     events: int
     stfs: int
+    sampled: Mapping[str, int]
     stfs_recent: Mapping[str, int]
     parts: Sequence[PartRow]
     canary_passed: datetime | None
@@ -109,6 +116,9 @@ def read(session: Session) -> Common:
         times=request_counts.times(session),
         events=events,
         stfs=stfs,
+        sampled={
+            row.kind: row.number for row in session.execute(_SAMPLED, {"canary": canary.NAMESPACE})
+        },
         stfs_recent={row.state: row.number for row in session.execute(_STFS)},
         parts=[PartRow(**row) for row in parts],
         canary_passed=session.scalar(_CANARY),

@@ -39,19 +39,21 @@ def states(walked: Request) -> dict[str, str]:
 @contextmanager
 def closed_sampler(site: Site) -> Iterator[None]:
     """While no run of the sampler may begin."""
-    path = f"/deployments/{site.deployment('sample_stfs')}"
+    path, pool = f"/deployments/{site.deployment('sample_stfs')}", "/work_pools/prodops/queues"
     wait_until(site.is_quiet)
-    site.ask("PATCH", path, concurrency_limit=0)
+    site.ask("POST", pool, name="closed", is_paused=True)
+    site.ask("PATCH", path, work_pool_name="prodops", work_queue_name="closed")
 
     def is_known() -> bool:
         edits = site.api.get("/api/system/").json()["edits"]
-        return ("sample_stfs", "0") in {(each["deployment"], each["now"]) for each in edits}
+        return "sample_stfs" in {each["deployment"] for each in edits}
 
     try:
         wait_until(is_known, pause=1)
         yield
     finally:
-        site.ask("PATCH", path, concurrency_limit=None)
+        site.ask("PATCH", path, work_pool_name="prodops", work_queue_name="default")
+        site.ask("DELETE", f"{pool}/closed")
 
 
 @contextmanager

@@ -11,11 +11,12 @@ from sqlalchemy import text
 
 from api.metrics import routes
 from api.metrics.declared import METRICS
-from flows.common import actions, request_counts
+from flows.common import actions, canary, request_counts
 from flows.common.callers import Scope
 from flows.common.database import transaction
 from flows.common.models import PartKind, RequestState
 from flows.common.settings import settings
+from tests.sampled_run import messages_of, sample, take_in
 from tests.support import requests
 from tests.support.metrics import Scrape
 from tests.support.system import announce, beat
@@ -90,6 +91,32 @@ def test_parts_say_what_they_measure(api, engine):
     assert scrape.value("prodops_runs", part="w@here") == 2
     assert scrape.value("prodops_part_last_heard_seconds", kind="worker", part="w@here") < 5
     assert "strange" not in scrape.text
+
+
+def test_how_often_prefect_ceased_to_answer_is_said_of_the_parts_that_ask_it(api, engine):
+    beat(engine, PartKind.RELAY, "r@here", measures={"prefect_outages": 2})
+    beat(engine, PartKind.BRIDGE, "b@here", measures={})
+    found = [s for s in Scrape(api).samples if s.name == "prodops_part_prefect_outages_total"]
+    assert [(each.labels["part"], each.value) for each in found] == [("r@here", 2)]
+
+
+def test_sampled_stfs_and_their_tfs_are_counted_without_canaries_and_over_pruning(api, engine):
+    def counted():
+        scrape = Scrape(api)
+        names = ("prodops_stfs_sampled_total", "prodops_tfs_registered_total")
+        return [scrape.value(each) for each in names]
+
+    assert counted() == [0, 0]
+    take_in(engine, messages_of(100123, 2))
+    sample(engine)
+    take_in(engine, messages_of(canary.RUN_NUMBER, 1, namespace=canary.NAMESPACE))
+    sample(engine, namespace=canary.NAMESPACE)
+    before = counted()
+    assert before == [2, 14]
+    with transaction(engine) as session:
+        session.execute(text("SELECT set_config('prodops.is_pruning', 'on', true)"))
+        session.execute(text("DELETE FROM swf_fastmon_files"))
+    assert counted() == before
 
 
 def test_days_of_credentials_are_told_and_no_path_is(api, engine):

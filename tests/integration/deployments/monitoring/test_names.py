@@ -63,6 +63,7 @@ def scrape(api, database):
     calls = OutsideCalls()
     calls.count(System.PANDA, CallOutcome.TIMEOUT, 1.0)
     measures = {"calls": [list(row) for row in calls.rows()], "runs": 1, "slots": 8}
+    measures["prefect_outages"] = 1
     sent = measures | {"messages": {"received": 1, "sent": 2}}
     beat(engine, PartKind.WORKER, measures=measures, credentials=[CREDENTIAL])
     beat(engine, PartKind.BRIDGE, measures=sent)
