@@ -41,7 +41,7 @@ def _files(site: Site) -> Iterator[Finding]:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     names = {each.name for each in running}
     here = "none runs here as this user: so many if it is started from here"
-    if "api" not in names and (site.side is Side.WEB or site.settings.database.port):
+    if "api" not in names and (site.side is Side.WEB or not running):  # else it is another user's
         yield of_limit("api", hard, clients, f"{here}, the hard limit")
     if "worker" not in names and site.side is Side.OPS:
         yield of_limit("worker", soft, _OPS_FILES, f"{here}, the soft limit")

@@ -65,12 +65,17 @@ def test_the_limit_of_open_files_is_that_of_the_part_s_process(site: Site, start
     start("worker", 222, Path("/another/installation"))
     start("token", 111)
     found = named(machine._files(site))
-    assert set(found) == {f"worker (pid {pid})", "api"}
+    assert set(found) == {f"worker (pid {pid})"}
     of_worker = found[f"worker (pid {pid})"]
     assert of_worker.condition is Condition.WARNING
     assert of_worker.text.startswith("333 open files")
     assert "as its process has it" in of_worker.text
-    assert "none runs here as this user" in found["api"].text
+
+
+def test_where_no_part_runs_what_a_start_from_here_gives_is_told_as_such(site: Site):
+    found = named(machine._files(site))
+    assert set(found) == {"api", "worker"}
+    assert all("none runs here as this user" in each.text for each in found.values())
 
 
 def test_the_proxies_are_those_that_the_parts_were_started_with(site: Site, start: Start):
