@@ -41,6 +41,7 @@ class Heartbeat:
         runs: Gives how many runs it has in hand; None: it is no worker, or not ready yet.
         slots: How many it may have.
         prefect_answers: Whether Prefect did, when it was last asked.
+        prefect_outages: How often it has ceased to.
     """
 
     settings: Settings
@@ -52,6 +53,7 @@ class Heartbeat:
     runs: Callable[[], int | None] = lambda: None
     slots: int | None = None
     prefect_answers: bool = field(default=True, init=False)
+    prefect_outages: int = field(default=0, init=False)
     _began: dict[tuple[str, str | None, str], float] = field(default_factory=dict, init=False)
     _due: float = field(default=0.0, init=False)
     _http: httpx.Client = field(default_factory=lambda: httpx.Client(**_CLIENT), init=False)
@@ -71,8 +73,12 @@ class Heartbeat:
     def beat(self) -> None:
         """Say it once, with whether Prefect answers; where it cannot be, the part goes on."""
         with outlived("the heartbeat is not written"):
-            self.prefect_answers, details = self._ask_prefect(), self._details()
-            details = {**details, **part_measures.said(runs=self.runs(), slots=self.slots)}
+            did_answer, self.prefect_answers = self.prefect_answers, self._ask_prefect()
+            self.prefect_outages += did_answer and not self.prefect_answers
+            measures = part_measures.said(
+                runs=self.runs(), slots=self.slots, prefect_outages=self.prefect_outages
+            )
+            details = {**self._details(), **measures}
             with transaction(self.engine) as session:
                 standing.beat(
                     session,

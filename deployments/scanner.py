@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import math
 import signal
+import socket
 import threading
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import structlog
 from sqlalchemy import Engine
 
 from blocks.errors import ProdOpsError
-from deployments.isolation import say_once
+from deployments import version
+from deployments.isolation import outlived, say_once
 from deployments.schema import await_schema
 from deployments.service_manager.notification import service_manager
 from deployments.service_manager.outages import is_database_away
 from deployments.service_manager.pauses import is_set_in_thread_within
-from flows.common.database import PART_LIMITS, make_engine
+from flows.common import part_measures, standing
+from flows.common.database import PART_LIMITS, make_engine, transaction
+from flows.common.models import PartKind
 from flows.common.settings import BadSetting, FastmonSettings, Settings
 from flows.fastmon import scan
 
@@ -37,17 +43,43 @@ def run(settings: Settings, *, once: bool) -> int:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    engine = make_engine(pool_size=1, limits=PART_LIMITS)
+    engine = make_engine(pool_size=2, limits=PART_LIMITS)  # one is the heartbeat's, during a scan
     if once:
         _scan(engine, configured, is_said=True)
         return 0
     manager = service_manager()
     manager.ready("scans")
     manager.watchdog.excuse(is_database_away)
+    heartbeat = _Heartbeat(engine)
     with manager.watchdog.following("scans") as round_done:
-        _repeat(engine, configured, stopping, round_done)
+
+        def goes_on() -> None:
+            round_done()
+            heartbeat.beat_if_due()
+
+        _repeat(engine, configured, stopping, goes_on)
     manager.stopping("ends")
     return 0
+
+
+@dataclass
+class _Heartbeat:
+    """Says that the scanner is there, as far as it gets on with its scans."""
+
+    engine: Engine
+    _due: float = 0.0
+
+    def beat_if_due(self) -> None:
+        """Say it, unless it was said just now; where it cannot be, the scans go on."""
+        if time.monotonic() < self._due:
+            return
+        self._due = time.monotonic() + standing.BEAT_SECONDS
+        details = {version.KEY: version.own().row(), **part_measures.said()}
+        with outlived("the heartbeat is not written"), transaction(self.engine) as session:
+            standing.beat(
+                session, PartKind.SCANNER, socket.gethostname(),
+                prefect_answers=True, details=details,
+            )  # fmt: skip
 
 
 def _repeat(

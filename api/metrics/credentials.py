@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from api.metrics.queries import PartRow
+from flows.common import expiry
 from flows.common.standing import AWAY_SECONDS
 
 _SECONDS_OF_A_DAY: Final = 86_400
@@ -21,7 +22,10 @@ _KIND: Final = re.compile(r"[A-Za-z0-9 ]{1,60}")
 
 @dataclass(frozen=True)
 class Left:
-    """A credential: how many days are left; None: nobody knows, or it is renewed by itself."""
+    """A credential: how many days are left; None: nobody knows, or it is renewed by itself.
+
+    One that is over is over, whoever was to renew it.
+    """
 
     kind: str
     days: float | None
@@ -48,10 +52,11 @@ def _of(row: PartRow, at: datetime) -> Iterator[Left]:
         if isinstance(each, dict) and _KIND.fullmatch(kind := str(each.get("kind"))):
             not_after = _time(each.get("not_after"))
             is_renewed = bool(each.get("is_renewed"))
-            is_over = not_after is not None and not_after <= at and not is_renewed
+            is_over = not_after is not None and not_after <= at
+            ends = expiry.ends(not_after, at, is_renewed=is_renewed)
             yield Left(
                 kind,
-                None if is_renewed else _days(not_after, at),
+                _days(not_after, at) if ends else None,
                 is_usable=each.get("problem") is None and not is_over,
             )
 

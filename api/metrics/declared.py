@@ -127,12 +127,21 @@ STATE_SECONDS: Final = _database(
 )  # fmt: skip
 CANARY: Final = _database(
     "prodops_canary_last_success_timestamp_seconds", Kind.GAUGE,
-    "When a request of run_canary was completed last, in Unix time; no value where none was.",
+    "When the last canary was over that walked every leg and passed, in Unix time; no value where "
+    "none of the newest 3,000 did.",
 )  # fmt: skip
 EVENTS: Final = _database("prodops_events_total", Kind.COUNTER, "Ids that were given to events.")
 STFS: Final = _database(
     "prodops_stfs_received_total", Kind.COUNTER,
     "Ids that were given to announced STFs; some to one that was announced again.",
+)  # fmt: skip
+STFS_SAMPLED: Final = _database(
+    "prodops_stfs_sampled_total", Kind.COUNTER,
+    "STFs that were sampled; it does not go back when history is deleted.",
+)  # fmt: skip
+TFS: Final = _database(
+    "prodops_tfs_registered_total", Kind.COUNTER,
+    "TF files that were registered; it does not go back when history is deleted.",
 )  # fmt: skip
 STFS_RECENT: Final = _database(
     "prodops_stfs_recent", Kind.GAUGE,
@@ -161,6 +170,11 @@ PREFECT_AWAY: Final = _part(
     "prodops_part_prefect_away_seconds", Kind.GAUGE,
     "For how long Prefect has not answered the part; 0: it answers.", "kind", "part",
 )  # fmt: skip
+PREFECT_OUTAGES: Final = _part(
+    "prodops_part_prefect_outages_total", Kind.COUNTER,
+    "How often Prefect has ceased to answer the part since that started; a restart that is shorter "
+    "than 5 s may not be seen.", "kind", "part",
+)  # fmt: skip
 RUNS: Final = _part("prodops_runs", Kind.GAUGE, "Runs that a worker has in hand.", "part")
 RUN_SLOTS: Final = _part(
     "prodops_run_slots", Kind.GAUGE, "Runs that a worker runs at a time, at most.", "part"
@@ -181,7 +195,7 @@ OUTSIDE_SECONDS: Final = _part(
 CREDENTIAL_DAYS: Final = _part(
     "prodops_credential_days_left", Kind.GAUGE,
     "Days until a credential of the ops side expires, the least that a worker says; not of one "
-    "that is renewed by itself.", "credential",
+    "that is renewed by itself, unless it has expired or was not renewed in time.", "credential",
 )  # fmt: skip
 CREDENTIAL_GOOD: Final = _part(
     "prodops_credential_usable", Kind.GAUGE,

@@ -23,10 +23,10 @@ from api.metrics.declared import Kind, Metric
 from api.metrics.queries import Common, PartRow
 from blocks.histogram import Histogram
 from flows.common import part_measures
+from flows.fastmon.models import TallyKind
 
 Value = tuple[Sequence[str], float | Histogram]
 """The values of a metric's labels, and its own."""
-_CANARY: Final = ("run_canary", "completed")
 _LONGEST: Final = 200
 _DECIDED: Final = ("sampled", "passed")
 
@@ -86,16 +86,12 @@ def of_database(found: Common) -> Iterator[Family]:
     yield family(
         declared.STATE_SECONDS, [((each.action, each.state), each.times) for each in found.times]
     )
-    yield family(
-        declared.CANARY,
-        [
-            ((), each.last_at.timestamp())
-            for each in found.entered
-            if (each.action, each.state) == _CANARY
-        ],
-    )
+    passed = found.canary_passed
+    yield family(declared.CANARY, [] if passed is None else [((), passed.timestamp())])
     yield family(declared.EVENTS, [((), found.events)])
     yield family(declared.STFS, [((), found.stfs)])
+    yield family(declared.STFS_SAMPLED, [((), found.sampled.get(TallyKind.SAMPLED, 0))])
+    yield family(declared.TFS, [((), found.sampled.get(TallyKind.TFS, 0))])
     yield family(
         declared.STFS_RECENT, [((state,), number) for state, number in found.stfs_recent.items()]
     )
@@ -112,7 +108,16 @@ def of_parts(found: Common) -> Iterator[Family]:
         [(_part(each), each.started) for each in rows if each.started is not None],
     )
     yield family(declared.PREFECT_AWAY, [(_part(each), each.prefect_away_seconds) for each in rows])
-    said = [(each.name, part_measures.read(each.details)) for each in rows]
+    measures = [(each, part_measures.read(each.details)) for each in rows]
+    yield family(
+        declared.PREFECT_OUTAGES,
+        [
+            (_part(row), each.prefect_outages)
+            for row, each in measures
+            if each.prefect_outages is not None
+        ],
+    )
+    said = [(row.name, each) for row, each in measures]
     workers = [(name, each) for name, each in said if each.runs is not None]
     yield family(declared.RUNS, [((name,), each.runs or 0) for name, each in workers])
     yield family(declared.RUN_SLOTS, [((name,), each.slots or 0) for name, each in workers])

@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from flows.common import request_counts
+from flows.common import canary, request_counts
 from flows.common.request_counts import Entered, TimeInState
 
 _MOST_PARTS: Final = 200
@@ -30,6 +30,11 @@ _IDS: Final = text("""
            (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM fastmon_inbox_id_seq)
                AS stfs
 """)
+# In all, over pruning; what canaries bring about is removed again.
+_SAMPLED: Final = text("""
+    SELECT kind, sum(number)::bigint AS number FROM fastmon_tally
+    WHERE at = '-infinity' AND kind IN ('sampled', 'tfs') AND namespace <> :canary GROUP BY kind
+""")
 _STFS: Final = text("""
     SELECT state, count(*) AS number
     FROM (SELECT state FROM fastmon_inbox ORDER BY id DESC LIMIT 1000) AS newest GROUP BY state
@@ -40,6 +45,17 @@ _PARTS: Final = text("""
            coalesce(extract(epoch FROM now() - prefect_away_since), 0)::float
                AS prefect_away_seconds, details
     FROM ops_part ORDER BY kind, name LIMIT :most
+""")
+
+
+# Of a month's: where none passes for long, not all of history is read at each scrape.
+# A walk of single legs says nothing of the others, and one that was unknown is no success.
+_CANARY: Final = text("""
+    SELECT finished_at
+    FROM (SELECT id, finished_at, state, parameters, result FROM request
+          WHERE action = 'run_canary' ORDER BY id DESC LIMIT 3000) AS newest
+    WHERE state = 'completed' AND parameters -> 'legs' = '[]' AND result ->> 'state' = 'passed'
+    ORDER BY id DESC LIMIT 1
 """)
 
 
@@ -69,7 +85,13 @@ class PartRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Common:
-    """What the database knows; `stfs_recent`: how many of the newest are in each state."""
+    """What the database knows.
+
+    Attributes:
+        sampled: How many STFs were sampled and TF files registered, by `TallyKind`.
+        stfs_recent: How many of the newest STFs are in each state.
+        canary_passed: When the last walk of all legs was over that passed; None: none did.
+    """
 
     at: datetime
     open: Sequence[OpenRequests]
@@ -77,8 +99,10 @@ class Common:
     times: Sequence[TimeInState]
     events: int
     stfs: int
+    sampled: Mapping[str, int]
     stfs_recent: Mapping[str, int]
     parts: Sequence[PartRow]
+    canary_passed: datetime | None
 
 
 def read(session: Session) -> Common:
@@ -92,6 +116,10 @@ def read(session: Session) -> Common:
         times=request_counts.times(session),
         events=events,
         stfs=stfs,
+        sampled={
+            row.kind: row.number for row in session.execute(_SAMPLED, {"canary": canary.NAMESPACE})
+        },
         stfs_recent={row.state: row.number for row in session.execute(_STFS)},
         parts=[PartRow(**row) for row in parts],
+        canary_passed=session.scalar(_CANARY),
     )

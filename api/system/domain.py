@@ -168,10 +168,10 @@ def in_words(found: Whole, at: datetime) -> tuple[State, str]:
 
 
 def is_usable(credential: CredentialView, at: datetime) -> bool:
-    """Whether the credential is good, or is made so without anybody's doing."""
+    """Whether the credential is good: one that is over is not, whoever was to renew it."""
     if credential.problem is not None:
         return False
-    return credential.is_renewed or credential.not_after is None or credential.not_after > at
+    return credential.not_after is None or credential.not_after > at
 
 
 def _number(number: int, one: str, many: str, rest: str) -> str:

@@ -20,6 +20,9 @@ PRODOPS_PCS_TOKEN_FILE={places.pcs_token}
 PRODOPS_API_MONITOR_URL=http://127.0.0.1:{api_port}{options.root_path}
 PRODOPS_CANARY_MONITOR_URL=http://127.0.0.1:{api_port}{options.root_path}
 PRODOPS_CANARY_TOKEN_FILE={places.canary_token}
+# A job with a small log and a small campaign for the canary: docs/how-to/see-whether-all-is-well.md
+#PRODOPS_CANARY_LOG_JOB=123456
+#PRODOPS_CANARY_CAMPAIGN=26.05.0
 
 # The address of Prefect's UI that pages link to; also in web.env.
 #PRODOPS_PREFECT_UI_URL=https://prefect.example.org

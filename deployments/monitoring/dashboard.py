@@ -185,6 +185,14 @@ ROWS: Final[tuple[tuple[str, tuple[Panel, ...]], ...]] = (
                 queries=(("{{state}}", "max by (state) (prodops_stfs_recent)"),),
             ),
             Panel(
+                title="Sampled per second",
+                queries=(
+                    ("STFs", f"max(rate(prodops_stfs_sampled_total[{_RATE}]))"),
+                    ("TF files", f"max(rate(prodops_tfs_registered_total[{_RATE}]))"),
+                ),
+                unit="ops",
+            ),
+            Panel(
                 title="Which part of them is sampled",
                 queries=(("sampled", "max(prodops_stf_sampled_ratio)"),),
                 unit="percentunit",
@@ -251,6 +259,9 @@ ROWS: Final[tuple[tuple[str, tuple[Panel, ...]], ...]] = (
                 queries=(
                     ("{{kind}} {{part}}",
                      "max by (kind, part) (increase(prodops_part_restarts_total[1h]))"),
+                    ("web {{instance}}", f"changes(process_start_time_seconds{_OWN}[1h])"),
+                    ("Prefect, seen by {{kind}} {{part}}",
+                     "max by (kind, part) (increase(prodops_part_prefect_outages_total[1h]))"),
                 ),
             ),
             Panel(

@@ -50,7 +50,7 @@ class Expiries:
         """
         days = settings().notifications.expiry_days
         with transaction(self.engine) as session:
-            endings = list(endings_of(alarms.credentials(session) or ()))
+            endings = list(endings_of(alarms.credentials(session) or (), at))
             endings += notices.tokens(session, at, within_days=max(days, default=0.0))
             new = notices.note(session, due(endings, at, days), at)
             notices.forget(session, at)

@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from deployments.sandbox.broker.access import broker_environment
+from deployments.sandbox.canary import canary_environment
 from deployments.sandbox.grid.access import grid_environment
 from deployments.stack.credentials import OPS_ROLE, WEB_ROLE, Credentials
 from deployments.stack.layout import Layout
@@ -94,7 +95,7 @@ def environment_of(zone: Zone, settings: Settings, given: Mapping[str, str]) -> 
         password_file = settings.prefect.password_file or own.prefect_api
         environment["PRODOPS_PREFECT_PASSWORD_FILE"] = os.fspath(password_file.absolute())
         environment |= _pcs(settings) | sandbox_environment(settings)
-        environment = _canary(settings) | environment  # a given one counts
+        environment = _canary(settings) | canary_environment(settings) | environment
         if settings.sandbox.broker:
             environment = broker_environment(settings) | environment  # a given one counts
         if settings.sandbox.grid:

@@ -35,13 +35,14 @@ RUN_CANARY = Action(
     summary="Walk through the whole chain and say of each leg whether it works.",
     verb="walk through",
     guidance="It goes every quarter of an hour. By hand (`prodops canary`) after an upgrade, or "
-    "to see whether something is mended. It leaves nothing behind.",
+    "to see whether something is mended. What it sends is removed again; the log that it fetches "
+    "and the campaign that it sweeps are made anew.",
     pages=lambda _form, _result: (("system", "/system/"),),
     table=lambda result: result.get("legs", ()),
     parameters=RunCanary,
     dedup_key=lambda form: ",".join(sorted(form.legs)) or "all",
     subject=lambda form: ", ".join(form.legs) or None,
-    timeout_seconds=900,
+    timeout_seconds=1200,
     schedule="*/15 * * * *",
     is_scheduled=lambda: settings().canary.is_scheduled,
     runs_at_a_time=1,

@@ -17,6 +17,8 @@ class Leg(StrEnum):
     """What is requested over REST is run; a client of the stream hears of its end."""
     LOG = "log"
     """A known job's log is fetched."""
+    SWEEP = "sweep"
+    """A known campaign, a small one, is swept in Rucio."""
     RUCIO = "rucio"
     """A known dataset is read from Rucio; where none is set, Rucio says who we are."""
 

@@ -23,6 +23,22 @@ class LegFailed(ProdOpsError):
     """The chain is broken here."""
 
 
+class EndNotHeard(LegFailed):
+    """A request's end was not heard of on the stream in time.
+
+    Attributes:
+        state: How the request stood then.
+    """
+
+    def __init__(self, action: str, state: ActionState) -> None:
+        """Say which request it is."""
+        self.state = state
+        super().__init__(
+            f"{action}: the end of request {state.id} was not heard of on the stream in time; it "
+            f"is {state.state}"
+        )
+
+
 class LegUnknown(ProdOpsError):
     """A service outside did not answer, so that nothing is known of the chain behind it."""
 
@@ -67,7 +83,8 @@ class Monitor:
         """Ask for an action, hear of its run's end on the stream, and read how it ended.
 
         Raises:
-            LegFailed: It was not heard of in time; or as the monitor refuses it.
+            EndNotHeard: It was not heard of in time.
+            TokenRefused, RequestRefused, MonitorUnavailable: As the monitor answers.
         """
         after = run.current().read(events.last_id)
         with self.asker() as api:
@@ -79,9 +96,7 @@ class Monitor:
                 state = api.request(asked.id)
                 if not state.is_open:
                     return state
-            raise LegFailed(
-                f"{action}: the end of request {asked.id} was not heard of on the stream in time"
-            )
+            raise EndNotHeard(action, api.request(asked.id))
 
     def heard(self, wanted: StreamFilter, *, after: int | None) -> Iterator[StreamEvent]:
         """The events of the stream after that one, until the leg's time is over."""

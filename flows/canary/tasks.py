@@ -1,28 +1,27 @@
-"""The legs of the walk, a task each; none of them leaves anything behind."""
+"""The legs of the walk, a task each; what they send as data taking does is removed again."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Final
 
-from blocks.checks import Check, find
-from blocks.errors import OutsideUnavailable, ProdOpsError
+from blocks.errors import ProdOpsError
+from blocks.monitor_api.actions import ActionState
 from blocks.monitor_api.stream import StreamFilter
-from blocks.rucio_catalog.check import checks as checks_of_rucio
-from flows.canary import repository
+from flows.canary import outside, repository
 from flows.canary.domain import Leg, LegState, Walked
-from flows.canary.legs import LegFailed, LegSkipped, LegUnknown, monitor_of
-from flows.common import adapters, run
+from flows.canary.legs import EndNotHeard, LegFailed, LegSkipped, LegUnknown, monitor_of
+from flows.common import outages, run
 from flows.common.canary import NAMESPACE, RUN_NUMBER
 from flows.common.claims import ClaimLost
 from flows.common.database_errors import DatabaseUnavailable
 from flows.common.flow import task
-from flows.common.outsides import RUCIO_LOGS, RUCIO_PRODUCED
+from flows.common.outsides import PANDA, RUCIO_LOGS, RUCIO_PRODUCED, Outside
 from flows.common.run import Run
 
 _TFS: Final = 10
+_WAITS: Final = "queued"
 _OUR_OWN: Final = (ClaimLost, DatabaseUnavailable)  # which end the run, and say nothing of a leg
 
 
@@ -82,71 +81,88 @@ def _stf_ready(name: str) -> dict[str, object]:
 
 def _requests(present: Run) -> str:
     """Ask for the least that a flow does."""
-    ended = monitor_of(present.settings).ended("check_pipeline", {})
-    if ended.state != "completed":
-        raise LegFailed(f"check_pipeline {ended.state}: {ended.error or 'no reason is known'}")
+    ended = _done(present, "check_pipeline", {})
     seconds = (ended.result or {}).get("trigger_to_start_s")
     return f"request {ended.id} was run, {seconds} s after it was asked for"
 
 
 def _log(present: Run) -> str:
-    """Fetch the log of the job that is set."""
+    """Fetch the log of the job that is set, anew."""
     job = present.settings.canary.log_job
     if job is None:
         raise LegSkipped("no job is set: PRODOPS_CANARY_LOG_JOB")
-    monitor = monitor_of(present.settings)
-    ended = monitor.ended("fetch_payload_log", {"pandaid": job, "force": True})
-    if ended.state != "completed":
-        raise LegFailed(f"the log of job {job} {ended.state}: {ended.error}")
-    return f"the log of job {job} was fetched"
+    form = {"pandaid": job, "force": True}
+    ended = _done(present, "fetch_payload_log", form, (PANDA, RUCIO_LOGS))
+    source = (ended.result or {}).get("source")
+    return f"the log of job {job} was fetched from {source}"
+
+
+def _sweep(present: Run) -> str:
+    """Sweep the campaign that is set."""
+    campaign = present.settings.canary.campaign
+    if campaign is None:
+        raise LegSkipped("no campaign is set: PRODOPS_CANARY_CAMPAIGN")
+    if present.settings.worker.background_limit < 2:  # noqa: PLR2004 - this run, and the sweep
+        raise LegSkipped(
+            "PRODOPS_WORKER_LIMIT leaves one slot to work in the background: no sweep runs while "
+            "this does"
+        )
+    try:
+        ended = _done(
+            present, "campaign_provenance_sweep", {"campaign": campaign}, (RUCIO_PRODUCED,)
+        )
+    except EndNotHeard as late:
+        if late.state.state == _WAITS:
+            raise LegUnknown(f"{late}: the slots of background work are taken") from late
+        raise
+    result = ended.result or {}
+    found = f"{result.get('datasets')} datasets and {result.get('files')} files"
+    return f"{campaign} was swept: {found}"
 
 
 def _rucio(present: Run) -> str:
     """Read the dataset that is set; else ask Rucio who we are."""
     did = present.settings.canary.did
     if did is None:
-        return _asked(present)
+        return outside.ask_rucio(present.sources, seconds=present.settings.canary.leg_seconds)
     scope, _, name = did.partition(":")
-    ended = monitor_of(present.settings).ended("read_did", {"scope": scope, "name": name})
-    if ended.state != "completed":
-        raise LegFailed(f"{did} {ended.state}: {ended.error}")
+    _done(present, "read_did", {"scope": scope, "name": name}, (RUCIO_PRODUCED,))
     return f"{did} was read"
 
 
-def _asked(present: Run) -> str:
-    sources = present.sources
-    if sources.has(RUCIO_PRODUCED):
-        configured, proxy = adapters.rucio_produced(sources), None
-    elif sources.has(RUCIO_LOGS):
-        configured, proxy = adapters.rucio_logs(sources), adapters.proxy_file(sources)
-    else:
-        raise LegSkipped("no Rucio is configured, and no dataset is set: PRODOPS_CANARY_DID")
-    seconds = present.settings.canary.leg_seconds
-    found = [_checked(each, seconds) for each in checks_of_rucio(configured, proxy)]
-    return "; ".join(found[1:])  # the first says that files can be read
+def _done(
+    present: Run, action: str, form: Mapping[str, object], behind: tuple[Outside, ...] = ()
+) -> ActionState:
+    """What a request is whose run completed.
 
+    Args:
+        present: The canary's run.
+        action: What is asked for.
+        form: Its parameters.
+        behind: The outside services that it needs: where one does not answer, nothing is known.
 
-def _checked(check: Check, seconds: float) -> str:
-    """What the check finds; whether it is the outside that does not answer is told apart."""
-    away: list[OutsideUnavailable] = []
-
-    def look() -> str:
+    Raises:
+        LegUnknown: It did not complete, and a service outside does not answer, or did not.
+        LegFailed: It did not complete.
+    """
+    try:
+        ended = monitor_of(present.settings).ended(action, dict(form))
+        if ended.state == "completed":
+            return ended
+        failure = f"{action}: request {ended.id} {ended.state}: {ended.error or 'nobody says why'}"
+        raise (LegUnknown if outages.is_in(ended.result) else LegFailed)(failure)
+    except LegFailed as failure:
         try:
-            return check.look()
-        except OutsideUnavailable as error:
-            away.append(error)
-            raise
-
-    found = find(replace(check, look=look), seconds=seconds)
-    if found.is_good:
-        return found.text
-    is_silent = found.text.startswith("no answer within")
-    raise (LegUnknown if away or is_silent else LegFailed)(f"Rucio, {found.what}: {found.text}")
+            outside.require_answers(present.sources, *behind)
+        except LegUnknown as away:
+            raise LegUnknown(f"{failure}; {away}") from failure
+        raise
 
 
 _WALKS: Final[Mapping[Leg, Callable[[Run], str]]] = {
     Leg.MESSAGES: _messages,
     Leg.REQUESTS: _requests,
     Leg.LOG: _log,
+    Leg.SWEEP: _sweep,
     Leg.RUCIO: _rucio,
 }

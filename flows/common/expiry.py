@@ -25,6 +25,17 @@ def crossed(not_after: datetime, at: datetime, thresholds_days: Iterable[float])
     return min(behind, default=None)
 
 
+def ends(not_after: datetime | None, at: datetime, *, is_renewed: bool) -> bool:
+    """Whether its end counts: not of what is renewed by itself, unless that was not done in time.
+
+    Args:
+        not_after: When it ends; None: never, or nobody knows.
+        at: Now.
+        is_renewed: Whether that is said to be done without anybody's doing.
+    """
+    return not_after is not None and (not is_renewed or not_after <= at)
+
+
 def in_words(not_after: datetime, at: datetime) -> str:
     """When it ends or has ended, and how long that is from now."""
     verb = "expires" if not_after > at else "expired"

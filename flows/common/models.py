@@ -181,6 +181,7 @@ class PartKind(StrEnum):
     RELAY = "relay"
     BRIDGE = "bridge"
     NOTIFIER = "notifier"
+    SCANNER = "scanner"
 
 
 class OpsPart(Base):

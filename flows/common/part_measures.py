@@ -28,15 +28,19 @@ class PartMeasures:
         messages: How many messages of the bus it received and sent, by direction.
         runs: How many runs it has in hand; None: it is no worker.
         slots: How many it may have.
+        prefect_outages: How often Prefect has ceased to answer it; None: it does not ask.
     """
 
     calls: list[CallRow] = field(default_factory=list)
     messages: Mapping[str, int] = field(default_factory=dict)
     runs: int | None = None
     slots: int | None = None
+    prefect_outages: int | None = None
 
 
-def said(*, runs: int | None = None, slots: int | None = None) -> dict[str, Any]:
+def said(
+    *, runs: int | None = None, slots: int | None = None, prefect_outages: int | None = None
+) -> dict[str, Any]:
     """What this process has measured, for its row's details."""
     found: dict[str, Any] = {
         "calls": [list(row) for row in outside_calls.calls.rows()],
@@ -44,6 +48,8 @@ def said(*, runs: int | None = None, slots: int | None = None) -> dict[str, Any]
     }
     if runs is not None:
         found |= {"runs": runs, "slots": slots}
+    if prefect_outages is not None:
+        found["prefect_outages"] = prefect_outages
     return {KEY: found}
 
 
@@ -56,6 +62,7 @@ def read(details: Mapping[str, Any]) -> PartMeasures:
         messages=dict(_messages(written.get("messages"))),
         runs=_number(written.get("runs")),
         slots=_number(written.get("slots")),
+        prefect_outages=_number(written.get("prefect_outages")),
     )
 
 

@@ -9,12 +9,13 @@ from typing import Any, Final
 from sqlalchemy.orm import Session
 
 from blocks.errors import ProdOpsError
-from flows.common import run
+from flows.common import outages, run
 from flows.common.actions import Nothing
 from flows.common.claims import ClaimLost
 from flows.common.database_errors import DatabaseUnavailable
 from flows.common.directories import private_directory, remove_dead
 from flows.common.flow import flow
+from flows.common.models import RequestState
 from flows.common.run import Announce, Ending
 from flows.payload_logs import cache, messages, repository
 from flows.payload_logs.actions import FETCH_PAYLOAD_LOG, PRUNE_PAYLOAD_LOGS, FetchPayloadLog
@@ -150,7 +151,8 @@ def _fail(pandaid: int, failure: ProdOpsError) -> str:
         values = {"state": state, "last_error": last_error, "attempts": attempts}
         repository.write(session, pandaid, **values)
         announce(messages.failed(pandaid, log.jeditaskid, reason, attempts, present.claim))
-        return Ending.failed(reason)
+        outage = outages.result_of(is_outage=failures.is_of_the_outside(failure))
+        return Ending(state=RequestState.FAILED, result=outage, error=reason)
 
     present.finish(end)
     return reason

@@ -20,7 +20,7 @@ _KNOWN: Final = frozenset(PartKind)
 
 
 def read(session: Session) -> list[PartRow]:
-    """Each part: workers first, then the relay, the notifier and the bridge."""
+    """Each part: workers first, then scanner, relay, notifier and bridge."""
     rows = session.execute(_PARTS, {"away": AWAY_SECONDS}).mappings()
     return [
         PartRow(**{**row, "kind": PartKind(row["kind"])}) for row in rows if row["kind"] in _KNOWN

@@ -270,7 +270,7 @@ def of_end(row: dict[str, Any], site: Site) -> Finding:
         return ok("it does not end", about=about)
     not_after = datetime.fromisoformat(row["not_after"])
     text = expiry.in_words(not_after, at)
-    if row["is_renewed"]:
+    if row["is_renewed"] and not_after > at:
         return ok(f"{text}, and is renewed by itself", about=about)
     nearest = expiry.crossed(not_after, at, site.settings.notifications.expiry_days)
     if nearest is None:

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from deployments.doctor.findings import Check, Finding, ok, problem, warning
 from deployments.doctor.site import Side, Site
+from deployments.doctor.subjects import processes
 from deployments.stack.environment import monitor_url
 from flows.common.http_proxies import proxy_environment
 from flows.common.settings import BadSetting
@@ -22,6 +23,7 @@ from flows.common.settings import BadSetting
 _ADVICE: Final = "docs/how-to/run-in-production.md"
 _FILES_BESIDE: Final = 256  # what a part has open beside its clients
 _OPS_FILES: Final = 1024
+_PROXY_NAMES: Final = frozenset({"http_proxy", "https_proxy", "all_proxy", "no_proxy"})
 _OLDEST, _NEWEST = (3, 11), (3, 13)
 
 
@@ -29,47 +31,74 @@ _OLDEST, _NEWEST = (3, 11), (3, 13)
 
 
 def _files(site: Site) -> Iterator[Finding]:
+    """Of each part that runs here the limit of its process; of others, what a start here gives."""
+    running = processes.of_site(site)
+    clients = site.settings.stream.max_clients + _FILES_BESIDE
+    needed = {"api": clients, "worker": _OPS_FILES}
+    for each in running:
+        if each.name in needed:
+            yield of_limit(str(each), each.open_files, needed[each.name], "as its process has it")
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    clients = site.settings.stream.max_clients
-    if site.side is Side.WEB or site.settings.database.port:
-        yield of_limit(
-            "web tier", hard, clients + _FILES_BESIDE, "raises its limit to the hard one"
-        )
-    if site.side is Side.OPS:
-        yield of_limit("worker", soft, _OPS_FILES, "has the soft limit")
+    names = {each.name for each in running}
+    here = "none runs here as this user: so many if it is started from here"
+    if "api" not in names and (site.side is Side.WEB or not running):  # else it is another user's
+        yield of_limit("api", hard, clients, f"{here}, the hard limit")
+    if "worker" not in names and site.side is Side.OPS:
+        yield of_limit("worker", soft, _OPS_FILES, f"{here}, the soft limit")
 
 
 def of_limit(name: str, limit: int, needed: int, how: str) -> Finding:
-    """Whether as many files may be open as a part needs."""
+    """Whether as many files may be open as a part needs; `how`: whose limit it is."""
     if limit == resource.RLIM_INFINITY or limit >= needed:
         shown = "any number" if limit == resource.RLIM_INFINITY else str(limit)
-        return ok(f"{shown} of open files, and it takes {needed} (it {how})", about=name)
+        return ok(f"{shown} of open files, and it takes {needed} ({how})", about=name)
     advice = (
         f"set LimitNOFILE={needed} in its unit (ulimit -n in a shell), or lower "
         "PRODOPS_STREAM_MAX_CLIENTS"
     )
-    return warning(f"{limit} open files, and it may take {needed} (it {how})", advice, about=name)
+    return warning(f"{limit} open files, and it may take {needed} ({how})", advice, about=name)
 
 
 # ------------------------------------------------------------------ HTTP proxies
 
 
 def _proxies(site: Site) -> Iterator[Finding]:
+    """Of each environment that parts here were started with, and of this one where none runs."""
+    running = processes.of_site(site) if site.loaded is not None else []
+    if not running:
+        yield from of_proxies(site, site.environment, "this environment")
+        return
+    alike: dict[tuple[tuple[str, str], ...], list[processes.PartProcess]] = {}
+    for each in running:
+        alike.setdefault(_named_proxies(each.environment), []).append(each)
+    for key, parts in alike.items():
+        yield from of_proxies(site, dict(key), ", ".join(map(str, parts)))
+
+
+def _named_proxies(environment: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    names = [name for name in environment if name.lower() in _PROXY_NAMES]
+    return tuple((name, environment[name]) for name in sorted(names))
+
+
+def of_proxies(site: Site, environment: Mapping[str, str], whose: str) -> Iterator[Finding]:
+    """The HTTP proxies of an environment, and what they take; `whose` it is, in words."""
     try:
-        found = proxy_environment(site.environment)
+        found = proxy_environment(environment)
     except BadSetting as error:
-        yield problem(str(error), "every part refuses to start by it: correct or unset it")
+        advice = "every part refuses to start by it: correct or unset it"
+        yield problem(f"{error} ({whose})", advice)
         return
     if not found:
-        yield ok("none is set: everything is reached directly")
+        yield ok(f"none is set: everything is reached directly ({whose})")
         return
     for scheme in ("http", "https", "all"):
         if value := found.get(f"{scheme}_proxy"):
             host = urlsplit(value if "://" in value else f"http://{value}").netloc
             place = host.rpartition("@")[2]
-            whose = "everything" if scheme == "all" else f"{scheme}:// addresses"
-            yield ok(f"{scheme.upper()}_PROXY takes {whose} outside to {place}", about=scheme)
-    yield from _differing(site.environment)
+            taken = "everything" if scheme == "all" else f"{scheme}:// addresses"
+            text = f"{scheme.upper()}_PROXY takes {taken} outside to {place} ({whose})"
+            yield ok(text, about=scheme)
+    yield from _differing(environment)
     yield from _inside(site, found)
 
 
@@ -149,12 +178,14 @@ def _machine_zone() -> str:
 CHECKS = (
     Check(
         name="open-files",
-        summary="whether as many files may be open as the stream's clients take",
+        summary="whether the parts may have as many files open as they take",
         look=_files,
         needs=("settings",),
     ),
     Check(
-        name="proxies", summary="HTTP proxies of the environment, and what they take", look=_proxies
+        name="proxies",
+        summary="HTTP proxies of the parts' environments, and what they take",
+        look=_proxies,
     ),
     Check(
         name="system", summary="Python, the time zone, the character set, the user", look=_system

@@ -32,6 +32,7 @@ _COMMANDS: Final = {
     PartKind.RELAY: "prodops relay",
     PartKind.NOTIFIER: "prodops notifier",
     PartKind.BRIDGE: "prodops bridge",
+    PartKind.SCANNER: "prodops scanner",
 }
 _ASKS_FOR_TOKEN: Final = frozenset({401, 403})
 _RESTART: Final = "restart it, so that all parts run the same code"
@@ -64,7 +65,8 @@ def read(session: Session) -> list[Part]:
 def wanted(site: Site) -> list[PartKind]:
     """The kinds of parts that are to run, by the settings."""
     kinds = [PartKind.WORKER, PartKind.RELAY, PartKind.NOTIFIER]
-    return [*kinds, PartKind.BRIDGE] if site.settings.bus.is_used else kinds
+    kinds += [PartKind.BRIDGE] if site.settings.bus.is_used else []
+    return [*kinds, PartKind.SCANNER] if site.settings.fastmon.watch_dirs else kinds
 
 
 def _heard(site: Site) -> Iterator[Finding]:
@@ -145,7 +147,7 @@ def _token(site: Site) -> str | None:
 CHECKS = (
     Check(
         name="parts",
-        summary="whether worker, relay, notifier and bridge are heard",
+        summary="whether worker, relay, notifier, bridge and scanner are heard",
         look=_heard,
         needs=("schema",),
     ),

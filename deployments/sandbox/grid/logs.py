@@ -111,12 +111,12 @@ def make_log(
         grid.ensure_rse(rse)
         if is_stored:
             grid.put(rse, lfn, packed)
-    _register(grid, log, states)
+    register(grid, log, states)
     return log
 
 
-def _register(grid: Grid, log: Log, states: Mapping[str, str]) -> None:
-    """Write the rows: Rucio's REST API refuses names without a slash under the EIC policy."""
+def register(grid: Grid, log: Log, states: Mapping[str, str]) -> None:
+    """Write a log's rows: Rucio's REST API refuses names without a slash under the EIC policy."""
     now = datetime.now(UTC).replace(tzinfo=None)
     file = {"scope": log.scope, "name": log.lfn, "size": log.size_bytes, "adler32": log.adler32}
     with grid.connect() as connection:

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 
 from blocks.errors import ProdOpsError
 from deployments.sandbox.files import private_text, write_private
+from deployments.sandbox.grid import canary
 from deployments.sandbox.grid.access import (
     ACCOUNTS,
     PANDA,
@@ -27,6 +28,7 @@ from deployments.sandbox.grid.access import (
 )
 from deployments.sandbox.grid.certificates import USERS, Certificates, subject_of
 from deployments.sandbox.grid.doors import doors_of, protocol_of, rse_type
+from deployments.sandbox.grid.grid import Grid
 from deployments.sandbox.grid.programs import SOURCES
 from deployments.sandbox.grid.server_environment import server_python
 from deployments.stack.credentials import RUCIO_DATABASE, RUCIO_ROLE, Credentials
@@ -161,7 +163,7 @@ class RucioServer:
 
 
 def run(settings: Settings) -> NoReturn:
-    """Complete the database, then become the server (SIGTERM stops it).
+    """Complete database and doors, then become the server (SIGTERM stops it).
 
     Raises:
         RucioNotPrepared: The database could not be completed.
@@ -170,6 +172,7 @@ def run(settings: Settings) -> NoReturn:
     server.make_files()
     python = server_python()
     server.prepare(python)
+    canary.put(Grid(settings))
     os.chdir(SOURCES)
     argv = [os.fspath(python), "-m", "gunicorn", "-c", "gunicorn_conf.py", "wsgi_app:application"]
     os.execve(argv[0], argv, server.environment())  # noqa: S606 - no shell is wanted

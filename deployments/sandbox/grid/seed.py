@@ -80,7 +80,7 @@ def seed(
         moment = datetime.now(UTC).replace(tzinfo=None)
         done, total = 0, sum(dataset.files for dataset in fresh)
         for batch in _batches(fresh):
-            written = [_dataset(each, rses) for each in batch]
+            written = [catalogue_dataset(each, rses) for each in batch]
             catalogue.fill(connection, scope, written, moment)
             done += sum(each.files for each in batch)
             progress(done, total)
@@ -153,7 +153,10 @@ def _batches(datasets: Iterable[ListedDataset]) -> Iterable[list[ListedDataset]]
         yield batch
 
 
-def _dataset(listed: ListedDataset, rses: Mapping[str, tuple[uuid.UUID, bool]]) -> CatalogueDataset:
+def catalogue_dataset(
+    listed: ListedDataset, rses: Mapping[str, tuple[uuid.UUID, bool]]
+) -> CatalogueDataset:
+    """A dataset of a listing as the catalogue is to have it, at RSEs that it knows."""
     placements = tuple(
         Placement(rses[rse][0], rse, uuid.uuid4(), available, rses[rse][1])
         for rse, (available, _) in listed.rses.items()

@@ -7,6 +7,7 @@ import threading
 
 import structlog
 
+from deployments.sandbox import canary
 from deployments.sandbox.panda.sandbox import PandaSandbox
 from deployments.stack.layout import Layout
 from deployments.stack.ports import check_free, ports_of
@@ -31,6 +32,8 @@ def serve(settings: Settings) -> int:
             token_seconds=sandbox.panda_token_seconds,
             refine_seconds=sandbox.panda_refine_seconds,
         )
+    if sandbox.grid:
+        panda.add_job(panda_id=canary.JOB, jedi_task_id=canary.TASK, log=canary.LOG)
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())

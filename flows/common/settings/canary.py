@@ -30,7 +30,15 @@ class CanarySettings(BaseSettings):
     log_job: int | None = Field(
         None,
         ge=1,
-        description="Id of a PanDA job whose log it fetches; unset: that leg is skipped.",
+        description="Id of a PanDA job with a small log, which it fetches anew each time; unset: "
+        "that leg is skipped. The sandbox has one.",
+    )
+    campaign: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]*$",
+        max_length=100,
+        description="Name of a small campaign that it sweeps; unset: that leg is skipped. The "
+        "sandbox has one.",
     )
     did: str | None = Field(
         None,

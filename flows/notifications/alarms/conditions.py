@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from flows.common import expiry
 from flows.notifications.alarms.options import AlarmKind, AlarmOptions
 from flows.notifications.domain.words import Severity
 
@@ -176,7 +177,7 @@ def _credentials(seen: Observed, limits: AlarmOptions) -> Iterator[Finding] | No
 
 def _of_credential(credential: Credential, at: datetime, days: float) -> Finding:
     left = None if credential.not_after is None else credential.not_after - at
-    expires = left is not None and not credential.is_renewed
+    expires = expiry.ends(credential.not_after, at, is_renewed=credential.is_renewed)
     is_near = expires and left is not None and left <= timedelta(days=days)
     is_far = not expires or left is None or left > timedelta(days=days + _MARGIN_DAYS)
     text = f"it expires at {credential.not_after:%Y-%m-%d %H:%M} UTC" if left is not None else ""

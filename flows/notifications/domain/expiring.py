@@ -31,10 +31,14 @@ class Notice:
     threshold_days: float
 
 
-def endings_of(credentials: Iterable[Credential]) -> Iterator[Ending]:
-    """The ends of the ops side's credentials; what is renewed by itself has none."""
+def endings_of(credentials: Iterable[Credential], at: datetime) -> Iterator[Ending]:
+    """The ends of the ops side's credentials; what is renewed by itself has none until it is over.
+
+    What was to be renewed in time and was not is not said to be renewed.
+    """
     for each in credentials:
-        if each.not_after is not None and not each.is_renewed:
+        is_ending = expiry.ends(each.not_after, at, is_renewed=each.is_renewed)
+        if each.not_after is not None and is_ending:
             yield Ending(credential=each.kind, not_after=each.not_after)
 
 

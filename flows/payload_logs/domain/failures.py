@@ -10,6 +10,7 @@ from blocks import xrootd_storage as storage
 from blocks.did_names import BadDidName
 from blocks.errors import ProdOpsError
 from blocks.rucio_catalog import DidNotFound, FileReplicas, NoReplicas, Replica
+from flows.common import outages
 from flows.payload_logs import errors
 from flows.payload_logs.models import Step
 
@@ -61,6 +62,13 @@ def reason_of(rse: str, error: storage.StorageError) -> str:
     if isinstance(error, storage.AuthenticationFailed):
         fact = f"no agreement with the door {urlsplit(error.pfn).netloc}: {fact}"
     return f"{rse}: {fact}" + (f" ({error.reason})" if error.reason != error.fact else "")
+
+
+def is_of_the_outside(failure: ProdOpsError) -> bool:
+    """Whether PanDA, Rucio or every door that was tried did not answer: the log may be well."""
+    if isinstance(failure, errors.ReplicasFailed):
+        return all(outages.is_outage(each) for each in failure.causes)
+    return outages.is_outage(failure)
 
 
 def is_of_the_log(failure: ProdOpsError, step: str) -> bool:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from blocks.errors import NotFound, ProdOpsError
-from flows.common import run
+from flows.common import outages, run
 from flows.common.actions import Action
 from flows.provenance.actions import SWEEP_CAMPAIGN
 from flows.provenance.domain import names
@@ -137,7 +137,8 @@ def record_failure(
     """
     write = noting_failure(campaign, error, attempted_at, requested)
     about = {"campaign": campaign}
-    conclude(SWEEP_CAMPAIGN, about, subject=campaign, error=str(error), write=write)
+    outage = outages.result_of(is_outage=outages.is_outage(error))
+    conclude(SWEEP_CAMPAIGN, about, subject=campaign, error=str(error), result=outage, write=write)
 
 
 def noting_failure(

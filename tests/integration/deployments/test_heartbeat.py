@@ -77,6 +77,18 @@ def test_prefect_that_answers_is_not_away(
     assert read(database).prefect_away_since is None
 
 
+def test_it_is_counted_how_often_prefect_ceases_to_answer(
+    heartbeat: Heartbeat, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter([True, False, False, True, False])
+    monkeypatch.setattr(Heartbeat, "_ask_prefect", lambda _self: next(answers))
+    for _ in range(5):
+        heartbeat.beat()
+    with transaction(database.web_engine) as session:
+        said = part_measures.read(session.scalar(select(OpsPart.details)) or {})
+    assert said.prefect_outages == 2
+
+
 def test_while_it_waits_for_prefect_it_says_so_as_often_as_is_due(
     heartbeat: Heartbeat, monkeypatch: pytest.MonkeyPatch
 ) -> None:

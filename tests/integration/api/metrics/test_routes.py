@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 
 import httpx
@@ -10,11 +11,12 @@ from sqlalchemy import text
 
 from api.metrics import routes
 from api.metrics.declared import METRICS
-from flows.common import actions, request_counts
+from flows.common import actions, canary, request_counts
 from flows.common.callers import Scope
 from flows.common.database import transaction
 from flows.common.models import PartKind, RequestState
 from flows.common.settings import settings
+from tests.sampled_run import messages_of, sample, take_in
 from tests.support import requests
 from tests.support.metrics import Scrape
 from tests.support.system import announce, beat
@@ -91,6 +93,32 @@ def test_parts_say_what_they_measure(api, engine):
     assert "strange" not in scrape.text
 
 
+def test_how_often_prefect_ceased_to_answer_is_said_of_the_parts_that_ask_it(api, engine):
+    beat(engine, PartKind.RELAY, "r@here", measures={"prefect_outages": 2})
+    beat(engine, PartKind.BRIDGE, "b@here", measures={})
+    found = [s for s in Scrape(api).samples if s.name == "prodops_part_prefect_outages_total"]
+    assert [(each.labels["part"], each.value) for each in found] == [("r@here", 2)]
+
+
+def test_sampled_stfs_and_their_tfs_are_counted_without_canaries_and_over_pruning(api, engine):
+    def counted():
+        scrape = Scrape(api)
+        names = ("prodops_stfs_sampled_total", "prodops_tfs_registered_total")
+        return [scrape.value(each) for each in names]
+
+    assert counted() == [0, 0]
+    take_in(engine, messages_of(100123, 2))
+    sample(engine)
+    take_in(engine, messages_of(canary.RUN_NUMBER, 1, namespace=canary.NAMESPACE))
+    sample(engine, namespace=canary.NAMESPACE)
+    before = counted()
+    assert before == [2, 14]
+    with transaction(engine) as session:
+        session.execute(text("SELECT set_config('prodops.is_pruning', 'on', true)"))
+        session.execute(text("DELETE FROM swf_fastmon_files"))
+    assert counted() == before
+
+
 def test_days_of_credentials_are_told_and_no_path_is(api, engine):
     said = [
         {"kind": "token of PanDA", "not_after": "2020-01-01T00:00:00+00:00", "problem": None},
@@ -157,3 +185,32 @@ def test_openmetrics_is_given_to_who_asks_for_it(api: httpx.Client):
     answer = api.get("/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"})
     assert answer.headers["content-type"].startswith("application/openmetrics-text")
     assert answer.text.endswith("# EOF\n")
+
+
+WALKED = text("""
+    INSERT INTO request (action, parameters, requested_by, source, created_at, finished_at, state,
+                         result)
+    VALUES ('run_canary', cast(:parameters AS jsonb), 'me', 'test', now(),
+            to_timestamp(:at), :state, cast(:result AS jsonb))
+""")
+
+
+def test_a_canary_s_success_is_a_walk_of_all_legs_that_passed(api, engine):
+    def walked(at, *, state="completed", legs=(), came="passed"):
+        parameters, result = json.dumps({"legs": legs}), json.dumps({"state": came})
+        values = {"at": at, "state": state, "parameters": parameters, "result": result}
+        with transaction(engine) as session:
+            session.execute(WALKED, values)
+
+    def seen():
+        name = "prodops_canary_last_success_timestamp_seconds"
+        return [each.value for each in Scrape(api).samples if each.name == name]
+
+    walked(1, came="unknown")
+    walked(2, came="skipped")
+    walked(3, legs=["requests"])
+    walked(4, state="failed", came="failed")
+    assert seen() == []
+    walked(1_000)
+    walked(2_000, came="unknown")
+    assert seen() == [1_000.0]

@@ -31,6 +31,12 @@ REQUEST = """
     INSERT INTO request (action, parameters, requested_by, source, created_at)
     VALUES ('check_pipeline', '{}', 'me', 'test', now())
 """
+CANARY = """
+    INSERT INTO request (action, parameters, requested_by, source, created_at, finished_at, state,
+                         result)
+    VALUES ('run_canary', '{"legs": []}', 'me', 'test', now(), now(), 'completed',
+            '{"state": "passed"}')
+"""
 STFS = """
     INSERT INTO fastmon_inbox (namespace, stf_filename, state, received_at)
     VALUES ('', 'a', 'sampled', now()), ('', 'b', 'passed', now())
@@ -52,11 +58,12 @@ def scrape(api, database):
     """Of a system in which there is something of everything."""
     engine = database.ops_engine
     with transaction(engine) as session:
-        for statement in (ENTERED, REQUEST, STFS):
+        for statement in (ENTERED, REQUEST, CANARY, STFS):
             session.execute(text(statement))
     calls = OutsideCalls()
     calls.count(System.PANDA, CallOutcome.TIMEOUT, 1.0)
     measures = {"calls": [list(row) for row in calls.rows()], "runs": 1, "slots": 8}
+    measures["prefect_outages"] = 1
     sent = measures | {"messages": {"received": 1, "sent": 2}}
     beat(engine, PartKind.WORKER, measures=measures, credentials=[CREDENTIAL])
     beat(engine, PartKind.BRIDGE, measures=sent)

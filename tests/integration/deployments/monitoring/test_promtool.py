@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -43,6 +44,18 @@ def test_the_example_scrape_is_of_prometheus_form(promtool):
 
 def test_alerts_fire_when_they_ought_to(promtool):
     assert "SUCCESS" in promtool("test", "rules", CASES)
+
+
+def test_each_alert_is_shown_to_fire():
+    groups = yaml.safe_load((MONITORING / "prometheus-rules.yaml").read_text())["groups"]
+    alerts = {rule["alert"] for group in groups for rule in group["rules"] if "alert" in rule}
+    cases = [
+        case for test in yaml.safe_load(CASES.read_text())["tests"]
+        for case in test["alert_rule_test"]
+    ]  # fmt: skip
+    assert {case["alertname"] for case in cases if case["exp_alerts"]} == alerts
+    quiet = {case["alertname"] for case in cases if not case["exp_alerts"]}
+    assert quiet == alerts
 
 
 def test_metrics_are_named_as_prometheus_wants_them(promtool, api):

@@ -36,14 +36,14 @@ def test_an_end_is_told_once_at_7_3_and_1_days_and_when_it_has_come(site):
     assert told(site) == [("x509 proxy", days, None) for days in (7, 3, 1, 0)]
 
 
-def test_what_is_renewed_by_itself_is_not_told_and_a_new_end_is_told_anew(site):
+def test_what_is_renewed_by_itself_is_told_when_it_is_over_and_a_new_end_is_told_anew(site):
     row = {"kind": "token of PanDA", "problem": None, "not_after": (AT + timedelta(hours=1))}
-    for is_renewed, hours in ((True, 1), (False, 1), (False, 2)):
+    for is_renewed, hours in ((True, 1), (False, 1), (False, 2), (True, -1)):
         until = (AT + timedelta(hours=hours)).isoformat()
         said = row | {"is_renewed": is_renewed, "not_after": until}
         beat(site.engine, PartKind.WORKER, credentials=[said])
         Expiries(site.engine).look(AT)
-    assert told(site) == [("token of PanDA", 1, None)] * 2
+    assert told(site) == [*[("token of PanDA", 1, None)] * 2, ("token of PanDA", 0, None)]
 
 
 def test_the_end_of_a_token_is_told_with_its_owner_and_that_of_a_revoked_one_is_not(site):

@@ -103,6 +103,36 @@ def test_a_part_that_was_long_gone_is_forgotten_but_the_last_of_its_kind(
     assert names == {"new", "here"}
 
 
+def test_restarts_are_counted_by_the_start_of_another_process_and_of_that_part_alone(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def restarts() -> dict[tuple[str, str], tuple[int, bool]]:
+        query = text("SELECT kind, name, restarts, restarted_at FROM ops_part")
+        with database.ops_engine.connect() as connection:
+            rows = connection.execute(query)
+            return {(row[0], row[1]): (row[2], row[3] is not None) for row in rows}
+
+    started = datetime(2026, 8, 1, 12, tzinfo=UTC)
+    for kind, name, process in (
+        (PartKind.WORKER, "a", 0), (PartKind.WORKER, "b", 1), (PartKind.RELAY, "a", 2),
+        (PartKind.WORKER, "a", 0), (PartKind.WORKER, "a", 3), (PartKind.WORKER, "a", 3),
+        (PartKind.WORKER, "a", 4),
+    ):  # fmt: skip
+        monkeypatch.setattr(standing, "_STARTED_AT", started + timedelta(minutes=process))
+        beat(database, kind, name)
+    others = {("worker", "b"): (0, False), ("relay", "a"): (0, False)}
+    assert restarts() == others | {("worker", "a"): (2, True)}
+
+
+def test_the_first_start_that_a_part_says_is_no_restart(database: Database) -> None:
+    beat(database, PartKind.WORKER)
+    with database.ops_engine.begin() as connection:  # as of a version that did not say it
+        connection.execute(text("UPDATE ops_part SET started_at = NULL"))
+    beat(database, PartKind.WORKER)
+    with database.ops_engine.connect() as connection:
+        assert connection.scalar(text("SELECT restarts FROM ops_part")) == 0
+
+
 def test_what_waits_is_counted_up_to_a_bound_with_its_oldest(database: Database) -> None:
     queue(database, 3)
     queue(database, 2, later=True)

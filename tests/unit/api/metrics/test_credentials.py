@@ -27,9 +27,11 @@ def test_the_worst_that_any_worker_says_counts():
     assert left(rows, NOW) == [Left("token of PanDA", 2.0, is_usable=True)]
 
 
-def test_one_that_is_renewed_by_itself_has_no_days():
-    rows = [worker(credential(-1, is_renewed=True))]
+def test_one_that_is_renewed_by_itself_has_no_days_until_it_is_over():
+    rows = [worker(credential(0.01, is_renewed=True))]
     assert left(rows, NOW) == [Left("token of PanDA", None, is_usable=True)]
+    rows = [worker(credential(-1, is_renewed=True))]
+    assert left(rows, NOW) == [Left("token of PanDA", -1.0, is_usable=False)]
 
 
 def test_one_that_is_over_or_has_a_problem_cannot_be_used():

@@ -73,11 +73,12 @@ def test_credentials_that_another_version_said_are_left_out(said):
 @pytest.mark.parametrize(
     ("hours", "problem", "is_renewed", "usable"),
     [
-        (1, None, False, True), (-1, None, False, False), (-1, None, True, True),
+        (1, None, False, True), (-1, None, False, False), (-1, None, True, False),
+        (1, None, True, True),
         (None, None, False, True), (1, "may be read by others", False, False),
     ],
 )  # fmt: skip
-def test_a_credential_is_usable_until_it_expires_unless_it_is_renewed(
+def test_a_credential_is_usable_until_it_expires_whoever_was_to_renew_it(
     hours, problem, is_renewed, usable
 ):
     not_after = None if hours is None else NOW + timedelta(hours=hours)

@@ -76,6 +76,35 @@ def test_the_token_of_panda_is_said_with_whether_it_is_renewed(said, refreshed):
     }
 
 
+@pytest.mark.parametrize("minutes", [9, -30])
+def test_a_token_that_was_to_be_renewed_and_was_not_is_a_problem(said, minutes):
+    until = (NOW + timedelta(minutes=minutes)).replace(microsecond=0)
+    token = jwt.encode({"exp": until.timestamp(), "name": "a"}, "k" * 32)
+    fields = json.dumps({"id_token": token, "refresh_token": "secret"}).encode()
+    panda = {"PANDA_URL_SSL": "https://panda.example.org", "PANDA_CONFIG_ROOT": "{dir}"}
+    [row] = said(".token", fields, **panda, SUBMISSION_TIMEOUT_SECONDS="600")
+    assert (row["is_renewed"], row["not_after"]) == (False, until.isoformat())
+    assert "was to be renewed" in row["problem"]
+
+
+def test_a_token_for_rucio_is_said_with_its_end_where_it_names_one(said):
+    rucio = {
+        "RUCIO_PRODUCED_URL": "https://rucio.example.org",
+        "RUCIO_PRODUCED_AUTH_TYPE": "token",
+        "RUCIO_PRODUCED_TOKEN_FILE": "{path}",
+    }
+    token = jwt.encode({"exp": SOON.timestamp()}, "k" * 32).encode()
+    [row] = said("rucio.token", token, **rucio)
+    assert (row["kind"], row["not_after"], row["problem"]) == (
+        "Rucio token of produced data", SOON.isoformat(), None
+    )  # fmt: skip
+    assert said("rucio.token", b"panda-unknown-1-2-3", **rucio) == []
+    [row] = said("rucio.token", b"", **rucio)
+    assert row["problem"] == "the file is empty"
+    [row] = said("rucio.token", **rucio | {"RUCIO_PRODUCED_TOKEN_FILE": "{dir}/none"})
+    assert row["problem"].startswith("cannot be read")
+
+
 def test_an_absent_token_is_said_without_its_directory(said):
     panda = {"PANDA_URL_SSL": "https://panda.example.org", "PANDA_CONFIG_ROOT": "{dir}/none"}
     [row] = said("none", **panda)

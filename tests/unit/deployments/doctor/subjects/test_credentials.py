@@ -90,7 +90,8 @@ def test_each_side_has_its_own_files(monkeypatch):
         (30, {}, Condition.OK),
         (2, {}, Condition.WARNING),
         (-1, {}, Condition.PROBLEM),
-        (-1, {"is_renewed": True}, Condition.OK),
+        (0.01, {"is_renewed": True}, Condition.OK),
+        (-1, {"is_renewed": True}, Condition.PROBLEM),
         (30, {"problem": "is not ours"}, Condition.PROBLEM),
     ],
 )

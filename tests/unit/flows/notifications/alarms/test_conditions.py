@@ -57,11 +57,12 @@ def test_a_sweep_that_failed_is_an_alarm_until_one_comes_through(error, verdict)
     ("hours", "problem", "is_renewed", "verdict"),
     [
         (48, None, False, BEGINS), (-1, None, False, BEGINS), (55, None, False, STAYS),
-        (61, None, False, OVER), (1, None, True, OVER), (None, None, False, OVER),
+        (61, None, False, OVER), (1, None, True, OVER), (-1, None, True, BEGINS),
+        (None, None, False, OVER),
         (None, "cannot be read", False, BEGINS), (99, "is not ours", True, BEGINS),
     ],
 )  # fmt: skip
-def test_a_credential_is_an_alarm_before_its_end_unless_it_is_renewed(
+def test_a_credential_is_an_alarm_before_its_end_and_one_that_is_renewed_after_it(
     hours, problem, is_renewed, verdict
 ):
     until = None if hours is None else AT + timedelta(hours=hours)
