@@ -22,9 +22,8 @@ from prefect.flow_engine import FlowRunTimeoutError
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from blocks.errors import OutsideUnavailable, ProdOpsError
-from deployments import catalogue, run_artifacts
+from deployments import catalogue, run_artifacts, run_telemetry
 from deployments.isolation import outlived
-from deployments.log_table.rows import Source
 from deployments.logs import logged_into_table
 from deployments.other_pools import environment, reaper, taking
 from deployments.other_pools.keeping import Keeper, end_others
@@ -101,13 +100,13 @@ def _under(store: RequestStore, action: Action, claim: Claim, work: Callable[[],
     """Do the work of a run under its claim, and bring its request to its end."""
     claims.hold(claim)
     reaper.start()
-    about = {
-        "request_id": str(claim.request_id),
-        "flow_run_id": str(claim.flow_run_id),
-        "action": action.name,
-    }
+    source = run_telemetry.source_of(claim, action.name)
     keeper = Keeper(store=store, claim=claim, timeout_seconds=action.timeout_seconds)
-    with logged_into_table(settings(), Source(app_name="run", about=about)), keeper:
+    with (
+        run_telemetry.reported(settings(), source),
+        logged_into_table(settings(), source),
+        keeper,
+    ):
         try:
             value = work()
         except BaseException as error:
