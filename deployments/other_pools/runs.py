@@ -99,7 +99,7 @@ def _claimed(action: Action, run: FlowRun) -> tuple[RequestStore, Claim]:
 def _under(store: RequestStore, action: Action, claim: Claim, work: Callable[[], Any]) -> Any:
     """Do the work of a run under its claim, and bring its request to its end."""
     claims.hold(claim)
-    reaper.start()
+    reaper.start(store.settings.lease_seconds)
     source = run_telemetry.source_of(claim, action.name)
     keeper = Keeper(store=store, claim=claim, timeout_seconds=action.timeout_seconds)
     with (

@@ -28,7 +28,7 @@ CHECK = actions.get("check_pipeline")
 
 @pytest.fixture
 def engine(database: Database, monkeypatch: pytest.MonkeyPatch) -> Engine:
-    monkeypatch.setattr(runs.reaper, "start", lambda: None)
+    monkeypatch.setattr(runs.reaper, "start", lambda _: None)
     monkeypatch.setattr(runs, "end_others", lambda: None)
     monkeypatch.setattr(runs.run_artifacts, "leave", lambda *_: None)
     return database.ops_engine
