@@ -89,16 +89,6 @@ class Elsewhere:
         assert str(request.worker).startswith(handovers.holder(POOL)), request.worker
         return psutil.Process(int(str(request.worker).rpartition(":")[2]))
 
-    def handed_over(self, request_id: int) -> Request:
-        """A request that waits for its process, once it has a run."""
-
-        def has_run() -> bool:
-            request = self.site.request(request_id)
-            return request.state == RequestState.CLAIMED and request.flow_run_id is not None
-
-        wait_until(has_run)
-        return self.site.request(request_id)
-
     def process_for(self, request: Request) -> subprocess.Popen[bytes]:
         """A process of the request's run, as Prefect's worker starts it."""
         command = [sys.executable, "-m", "prefect.engine", str(request.flow_run_id)]
@@ -110,26 +100,44 @@ class Elsewhere:
 
 
 @contextmanager
+def handing_over(more: Mapping[str, str]) -> Iterator[Production]:
+    """A stack of its own that hands every request over to the pool, with more settings."""
+    with running_stack({**STACK, **more}) as stack, production_of(stack) as production:
+        yield production
+
+
+@contextmanager
 def elsewhere_of(more: Mapping[str, str]) -> Iterator[Elsewhere]:
     """A stack of its own with the pool, whose deployments are in it.
 
     Args:
         more: Settings of the stack and of the pool's runs besides.
     """
-    with running_stack({**STACK, **more}) as stack, production_of(stack) as production:
-        site = production.site
+    with handing_over(more) as production:
+        stack = production.site.stack
         given = {name: stack.environment("ops")[name] for name in DOCUMENTED}
         given |= more
         given |= {"PYTHONPATH": os.fspath(_SITE), "PROBE_ROOT": os.fspath(_ROOT)}
         given["PROBE"] = os.fspath(stack.state_dir / "probe")
         with process_worker(stack, POOL, given, poll_seconds=POLL_SECONDS) as worker:
             known = environment(stack, stack.state_dir / POOL, poll_seconds=POLL_SECONDS)
-            found = Elsewhere(production, worker, known | given)
-            wait_until(lambda: _is_in_pool(site), PATIENCE, pause=0.5)
-            yield found
+            wait_until(lambda: is_in_pool(production.site), PATIENCE, pause=0.5)
+            yield Elsewhere(production, worker, known | given)
 
 
-def _is_in_pool(site: Site) -> bool:
+def is_in_pool(site: Site) -> bool:
+    """Whether the deployments are in the pool by now."""
     path = "/deployments/name/check-pipeline/check_pipeline"
     answer = site.prefect.get(path)
     return answer.is_success and answer.json()["work_pool_name"] == POOL
+
+
+def request_with_a_run(site: Site, request_id: int) -> Request:
+    """A request that waits for its process, once it has a run."""
+
+    def has_run() -> bool:
+        request = site.request(request_id)
+        return request.state == RequestState.CLAIMED and request.flow_run_id is not None
+
+    wait_until(has_run)
+    return site.request(request_id)

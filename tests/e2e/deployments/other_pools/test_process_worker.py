@@ -17,7 +17,12 @@ import pytest
 
 from flows.common.models import Request, RequestState
 from tests.e2e.conftest import Site, is_alive
-from tests.e2e.deployments.other_pools.elsewhere import POOL, Elsewhere, elsewhere_of
+from tests.e2e.deployments.other_pools.elsewhere import (
+    POOL,
+    Elsewhere,
+    elsewhere_of,
+    request_with_a_run,
+)
 from tests.trace_receiver import Receiver, trace_receiver
 from tests.waiting import wait_until
 
@@ -127,7 +132,7 @@ def test_of_two_processes_of_one_run_one_works_and_the_other_changes_nothing(
     worker = elsewhere.present_worker()
     worker.suspend()
     try:
-        request = elsewhere.handed_over(site.trigger("check_pipeline"))
+        request = request_with_a_run(site, site.trigger("check_pipeline"))
         both = [elsewhere.process_for(request) for _ in range(2)]
         assert [each.wait(90) for each in both] == [0, 0]
     finally:
