@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import prefect
 from prefect._internal import control_listener
+from prefect._internal.concurrency.cancellation import CancelledError
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import FlowRunContext
@@ -131,7 +132,8 @@ def of_error(error: BaseException, action: Action, *, is_cancelled: bool) -> End
         return Ending(state=RequestState.CANCELLED, error="cancelled")
     if is_ended:
         return Ending(state=None, error="handed back: its process was ended", is_handed_back=True)
-    if isinstance(error, FlowRunTimeoutError):
+    # The engine's limit interrupts the flow by the one, and raises the other outside of it.
+    if isinstance(error, CancelledError | FlowRunTimeoutError):
         return Ending(state=None, error=f"timed out after {action.timeout_seconds:g} s")
     text = f"{type(error).__name__}: {error}"
     return Ending(state=RequestState.FAILED if isinstance(error, Exception) else None, error=text)

@@ -33,7 +33,7 @@ CANCELLED_SECONDS = 25
 LIMIT_SECONDS = 15  # beyond the limit
 STUCK_SECONDS = 55
 NODE_SECONDS = 75
-KILLED_SECONDS = 15
+KILLED_SECONDS = 30
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from prefect._internal import control_listener
+from prefect._internal.concurrency.cancellation import CancelledError
 from prefect.exceptions import TerminationSignal
 from prefect.flow_engine import FlowRunTimeoutError
 from prefect.states import Cancelling, Crashed
@@ -67,8 +68,9 @@ def test_an_error_fails_it(engine):
     assert (found.state, found.error) == ("failed", "ValueError: no such thing")
 
 
-def test_the_time_limit_ends_it_by_the_actions_policy(engine):
-    found = end(engine, FlowRunTimeoutError())
+@pytest.mark.parametrize("error", [FlowRunTimeoutError(), CancelledError()])
+def test_the_time_limit_ends_it_by_the_actions_policy(engine, error):
+    found = end(engine, error)
     assert (found.state, found.error) == ("failed", f"timed out after {CHECK.timeout_seconds:g} s")
 
 
