@@ -96,6 +96,7 @@ def logged_into_table(settings: Settings, source: Source) -> Iterator[None]:
     """
     level = settings.log_table.minimum
     if level is None or settings.database.url is None:
+        _configure_structlog()
         yield
         return
     writer = Writer(DatabaseStore(settings.agents.log_rows), source)

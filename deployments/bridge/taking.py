@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
+from itertools import groupby
+from typing import Any, Final
 
 import structlog
 from sqlalchemy import Engine
@@ -169,9 +171,14 @@ class Taker:
     def _relayed(self, session: Session, messages: Sequence[Read], at: datetime) -> list[NewEvent]:
         """Do what messages of the topic bring about; gives the events that relay them."""
         caller = on_bus("", self.configured.scopes)
-        incoming = [Incoming(each.body, each.message, caller) for each in messages]
-        intake.bring_about(session, incoming, at=at, source=BUS)
-        return [_relay(each, at) for each in messages]
+        relayed: list[NewEvent] = []
+        for asked, group in groupby(messages, _trace_of):  # all at once, where none has a trace
+            together = list(group)
+            incoming = [Incoming(each.body, each.message, caller) for each in together]
+            with nullcontext() if asked is None else _received(together[0], asked):
+                intake.bring_about(session, incoming, at=at, source=BUS)
+                relayed += [_relay(each, at) for each in together]
+        return relayed
 
     def _set_aside_alone(self, delivery: Delivery, error: Exception) -> None:
         reason = _cannot_be_stored(error)
@@ -186,17 +193,28 @@ def _digest(delivery: Delivery) -> bytes:
 
 def _obeyed(command: Command, session: Session, found: Read) -> Sequence[NewEvent]:
     """Do what a message of a queue asks for, in its trace where it names one."""
-    asked = found.delivery.headers.get("traceparent")
-    name = f"receive {found.delivery.destination}"
-    with tracing.span(name, SpanKind.CONSUMER, parent=asked):
+    with _received(found, _trace_of(found)):
         return command(session, found)
+
+
+def _trace_of(message: Read) -> str | None:
+    """The trace that a message names, where traces are on."""
+    asked = message.delivery.headers.get("traceparent")
+    return asked if tracing.is_on() and tracing.is_traceparent(asked) else None
+
+
+def _received(message: Read, asked: str | None) -> AbstractContextManager[Any]:
+    """A span of what a message brings about, in its trace; without one, a trace begins."""
+    name = f"receive {message.delivery.destination}"
+    return tracing.span(name, SpanKind.CONSUMER, parent=asked)
 
 
 def _relay(message: Read, at: datetime) -> NewEvent:
     """The event of a message of the topic; what cannot be a column is none."""
     run_id = message.message.run_id
+    traced = {} if (trace := tracing.trace_id()) is None else {"trace_id": trace}
     return replace(
-        events.message_event(message.body, at=at),
+        events.message_event(traced | message.body, at=at),
         namespace=message.message.namespace,
         run_id=None if run_id is None else str(run_id),
         processed_by=message.message.processed_by,

@@ -11,7 +11,6 @@ from deployments.install.places import Places
 from deployments.systemd.declared import NAMES
 from flows.common.settings import BadSetting
 
-PARTS = tuple(name for name in NAMES if name != "postgres")
 LOCAL_URL = "postgresql://postgres@/postgres?host=/var/run/postgresql"
 """The server of this machine, as its OS user `postgres`, who needs no password."""
 USUAL_PARTS = ("prefect", "api", "relay", "worker", "notifier")
@@ -93,6 +92,6 @@ def check_parts(parts: tuple[str, ...]) -> tuple[str, ...]:
         BadSetting: There is no such part.
     """
     for name in parts:
-        if name not in PARTS:
-            raise BadSetting(f"there is no part {name!r}; the parts are {', '.join(PARTS)}")
-    return tuple(name for name in PARTS if name in parts)
+        if name not in NAMES:
+            raise BadSetting(f"there is no part {name!r}; the parts are {', '.join(NAMES)}")
+    return tuple(name for name in NAMES if name in parts)

@@ -7,13 +7,13 @@ import signal
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
 import psutil
 import structlog
 from prefect._internal import control_listener
 from prefect.client.schemas.objects import State
-from prefect.states import Cancelling, Failed
+from prefect.states import Cancelled, Cancelling, Failed
 
 from deployments.isolation import outlived
 from deployments.worker import session
@@ -24,7 +24,7 @@ from flows.common.quick_client import quick_client
 from flows.common.sessions import members
 
 _LEASES: Final = 3
-_LOOK_SECONDS: Final = 5.0
+_LOOK_SECONDS: Final = 3.0
 
 _log = structlog.get_logger("run")
 
@@ -62,7 +62,8 @@ class Keeper:
     def _look(self) -> None:
         cancelled, lost = self.store.renew([self.claim])
         if lost:
-            self._stop("reschedule")  # whoever took it away has written the run's state
+            if not self._stops("reschedule"):
+                self._end()  # whoever took it away has written the run's state
         elif cancelled:
             self._cancel()
         elif time.monotonic() - self._began > self.timeout_seconds + self._grace:
@@ -76,8 +77,9 @@ class Keeper:
         """Have the worker that started the process end it, as if it was cancelled at Prefect."""
         self.is_cancelled = True
         self._say(Cancelling(message="cancelled"))
-        if not self._ended.wait(self._grace):
-            self._stop("cancel", Ending(state=RequestState.CANCELLED, error="cancelled"))
+        if not (self._ended.wait(_LOOK_SECONDS) or self._stops("cancel")):
+            self._say(Cancelled(message="cancelled"))
+            self._end(Ending(state=RequestState.CANCELLED, error="cancelled"))
 
     def _time_out(self) -> None:
         """End what the engine's own limit could not interrupt."""
@@ -85,14 +87,15 @@ class Keeper:
         self._say(Failed(name="TimedOut", message=text))
         self._end(Ending(state=None, error=text))
 
-    def _stop(self, intent: Any, ending: Ending | None = None) -> None:
-        """Ask the main thread to end; where it does not in time, end the process."""
-        control_listener._set_intent(intent)  # noqa: SLF001 - as the runner does it before a SIGTERM
-        os.kill(os.getpid(), signal.SIGTERM)
-        if not self._ended.wait(self._grace):
-            self._end(ending)
+    def _stops(self, intent: Literal["cancel", "reschedule"]) -> bool:
+        """Ask the main thread to end, where nobody has yet; gives whether it does in time."""
+        if control_listener.get_intent() is None:  # a second signal would disturb its last writes
+            control_listener._set_intent(intent)  # noqa: SLF001 - as the runner before a SIGTERM
+            os.kill(os.getpid(), signal.SIGTERM)
+        return self._ended.wait(self._grace)
 
-    def _end(self, ending: Ending | None) -> None:
+    def _end(self, ending: Ending | None = None) -> None:
+        """End the process, whatever it is doing."""
         if ending is not None:
             self.store.conclude(self.claim, ending)
         _log.warning("the run's process is ended", request=self.claim.request_id)

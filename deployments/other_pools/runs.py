@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import prefect
 from prefect._internal import control_listener
+from prefect._internal.concurrency.cancellation import CancelledError
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import FlowRunContext
@@ -22,9 +23,8 @@ from prefect.flow_engine import FlowRunTimeoutError
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from blocks.errors import OutsideUnavailable, ProdOpsError
-from deployments import catalogue, run_artifacts
+from deployments import catalogue, run_artifacts, run_telemetry
 from deployments.isolation import outlived
-from deployments.log_table.rows import Source
 from deployments.logs import logged_into_table
 from deployments.other_pools import environment, reaper, taking
 from deployments.other_pools.keeping import Keeper, end_others
@@ -100,14 +100,14 @@ def _claimed(action: Action, run: FlowRun) -> tuple[RequestStore, Claim]:
 def _under(store: RequestStore, action: Action, claim: Claim, work: Callable[[], Any]) -> Any:
     """Do the work of a run under its claim, and bring its request to its end."""
     claims.hold(claim)
-    reaper.start()
-    about = {
-        "request_id": str(claim.request_id),
-        "flow_run_id": str(claim.flow_run_id),
-        "action": action.name,
-    }
+    reaper.start(store.settings.lease_seconds)
+    source = run_telemetry.source_of(claim, action.name)
     keeper = Keeper(store=store, claim=claim, timeout_seconds=action.timeout_seconds)
-    with logged_into_table(settings(), Source(app_name="run", about=about)), keeper:
+    with (
+        run_telemetry.reported(settings(), source),
+        logged_into_table(settings(), source),
+        keeper,
+    ):
         try:
             value = work()
         except BaseException as error:
@@ -132,7 +132,8 @@ def of_error(error: BaseException, action: Action, *, is_cancelled: bool) -> End
         return Ending(state=RequestState.CANCELLED, error="cancelled")
     if is_ended:
         return Ending(state=None, error="handed back: its process was ended", is_handed_back=True)
-    if isinstance(error, FlowRunTimeoutError):
+    # The engine's limit interrupts the flow by the one, and raises the other outside of it.
+    if isinstance(error, CancelledError | FlowRunTimeoutError):
         return Ending(state=None, error=f"timed out after {action.timeout_seconds:g} s")
     text = f"{type(error).__name__}: {error}"
     return Ending(state=RequestState.FAILED if isinstance(error, Exception) else None, error=text)

@@ -26,7 +26,7 @@ class UnitPart:
         side: Whose it is.
         after: Parts that are started before it, where they are of the site.
         watchdog_seconds: How long its work may make no progress; above the longest of its rounds,
-            whose calls all have their own time limits. None: it does not speak to systemd.
+            whose calls all have their own time limits.
         start_seconds: How long it may take to start; it asks for more while it waits.
         stop_seconds: How long it may take to end.
         is_publishing: Whether it writes the public directory.
@@ -38,8 +38,8 @@ class UnitPart:
     name: str
     description: str
     side: Side = Side.OPS
-    after: tuple[str, ...] = ("postgres",)
-    watchdog_seconds: int | None = 180
+    after: tuple[str, ...] = ()
+    watchdog_seconds: int = 180
     start_seconds: int = 180
     stop_seconds: int = 30
     is_publishing: bool = False
@@ -56,14 +56,6 @@ _STOP_SECONDS: Final = round(_default("stack", "stop_seconds"))
 _DRAIN_SECONDS: Final = round(_default("worker", "drain_seconds"))
 
 PARTS: Final = (
-    UnitPart(
-        name="postgres",
-        description="embedded PostgreSQL",
-        after=(),
-        watchdog_seconds=None,
-        stop_seconds=90,
-        extra=("KillSignal=SIGINT",),  # a fast shutdown; SIGTERM would wait for its clients
-    ),
     UnitPart(
         name="prefect",
         description="Prefect server",
@@ -97,7 +89,7 @@ PARTS: Final = (
     UnitPart(name="notifier", description="notifier", stop_seconds=60),
     UnitPart(name="scanner", description="scan of the watched directories", watchdog_seconds=900),
 )
-"""Every part that can have a unit, in the order of their start."""
+"""Every part that has a unit, in the order of their start; PostgreSQL is the system's own."""
 
 NAMES: Final = tuple(part.name for part in PARTS)
 """Their names."""

@@ -92,10 +92,9 @@ def _service(site: Site, part: UnitPart) -> Iterator[tuple[str, Sequence[str]]]:
 
 def _process(site: Site, part: UnitPart) -> Iterator[str]:
     zone = _zone(site, part)
-    yield "Type=exec" if part.watchdog_seconds is None else "Type=notify"
-    if part.watchdog_seconds is not None:
-        yield "NotifyAccess=main"
-        yield f"WatchdogSec={part.watchdog_seconds}"
+    yield "Type=notify"
+    yield "NotifyAccess=main"
+    yield f"WatchdogSec={part.watchdog_seconds}"
     yield f"User={zone.user}"
     yield f"Group={zone.group}"
     yield f"WorkingDirectory={zone.state_dir}"

@@ -31,17 +31,16 @@ def run(order: Start) -> int:
     from flows.common import claims  # noqa: PLC0415
     from flows.common import run as run_of_process  # noqa: PLC0415
 
-    _set_up_logs(order)
-    _trace()
+    flow_run = FlowRun.model_validate(order.flow_run)
+    claims.hold(claims.Claim(order.request_id, order.attempt, flow_run.id))
+    _report(order)
     _listen_for_intents()
     _refuse_to_suspend()
     heartbeats.begin_later()
     prefect_access.bound_retries()
     # Where the worker was given it so: Prefect has read it, and nothing else shall inherit it.
     os.environ.pop("PREFECT_API_AUTH_STRING", None)
-    flow_run = FlowRun.model_validate(order.flow_run)
     os.environ["PREFECT__FLOW_RUN_ID"] = str(flow_run.id)
-    claims.hold(claims.Claim(order.request_id, order.attempt, flow_run.id))
     run_of_process.use(preloading.engine())
     client = preloading.client()
     try:
@@ -62,31 +61,16 @@ def run(order: Start) -> int:
     return COMPLETED_EXIT if state.is_completed() else 0
 
 
-def _set_up_logs(order: Start) -> None:
-    """Have what the run logs written to the log table, by a thread that starts after the fork."""
-    from deployments.log_table.rows import Source  # noqa: PLC0415 - imported by preload
-    from deployments.logs import log_into_table, write_json  # noqa: PLC0415
+def _report(order: Start) -> None:
+    """Have what the run logs, and its spans, written by threads that start after the fork."""
+    from deployments import run_telemetry  # noqa: PLC0415 - imported by preload
+    from deployments.logs import log_into_table  # noqa: PLC0415
+    from flows.common import claims  # noqa: PLC0415
     from flows.common.settings import settings  # noqa: PLC0415
 
-    about = {
-        "request_id": str(order.request_id),
-        "flow_run_id": str(order.flow_run["id"]),
-        "action": order.entrypoint.rpartition(":")[2],
-    }
-    source = Source(app_name="run", about=about)
-    if settings().log.format == "json":
-        write_json(source)
+    source = run_telemetry.source_of(claims.held(), order.entrypoint.rpartition(":")[2])
+    run_telemetry.start(settings(), source)
     log_into_table(settings(), source, preloading.engine())
-
-
-def _trace() -> None:
-    """Export the run's spans by a thread that starts after the fork, where traces are wanted."""
-    from blocks import tracing  # noqa: PLC0415 - imported by preload
-    from flows.common.settings import settings  # noqa: PLC0415
-
-    traces = settings().traces
-    tracing.start("prodops-run", url=traces.url, ratio=traces.ratio)
-    tracing.watch(lambda exporting: exporting.watch_httpx())
 
 
 def _listen_for_intents() -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _MODULES: Final = (
     "blocks.tracing",
     "deployments.logs",
+    "deployments.run_telemetry",
     "deployments.worker.launch",
     "deployments.worker.run_logs",
     "prefect.client.orchestration",

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -31,12 +32,21 @@ exit $?
 """
 
 
-@pytest.fixture
-def place() -> Iterator[Path]:
+@contextmanager
+def place_of_roots() -> Iterator[Path]:
+    """A directory for roots, which goes with all that is in it."""
     made = Path(tempfile.mkdtemp(prefix="bare-debian-"))
     made.chmod(0o755)  # apt fetches as a user of its own
-    yield made
-    shutil.rmtree(made)
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made)
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    with place_of_roots() as made:
+        yield made
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
-"""Prints the Job that Prefect's Kubernetes worker would create; run where prefect-kubernetes is.
+"""Prints the Job that Prefect's Kubernetes worker would create, and what the API would not know.
 
-Arguments: the file of a base job template, and its values as JSON. No cluster is asked.
+Run where prefect-kubernetes is. Arguments: the file of a base job template, and its values as
+JSON. No cluster is asked.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from kubernetes_fields import problems  # beside this file
 from prefect.client.schemas.objects import FlowRun, WorkPool
 from prefect_kubernetes import worker as kubernetes
 
@@ -24,7 +26,8 @@ class NoCluster:
         pass
 
     async def create_namespaced_job(self, _namespace: str, manifest: dict[str, Any]) -> None:
-        sys.stdout.write(json.dumps(manifest))
+        found = {"job": manifest, "problems": sorted(problems(manifest, "V1Job"))}
+        sys.stdout.write(json.dumps(found))
 
 
 async def main(template: dict[str, Any], values: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select
 
+from blocks import tracing
 from blocks.message_broker.frames import Delivery
 from deployments.bridge.service import commands_of
 from deployments.bridge.taking import INSTANCE_HEADER, Taker
@@ -19,6 +20,7 @@ from flows.common.settings.bus import BusSettings
 from flows.fastmon.models import InboxStf
 from flows.messages.models import SeenMessage, SetAsideMessage, SetAsideState
 from tests.databases import Database
+from tests.trace_receiver import Receiver, trace_receiver
 from tests.unit.deployments.bridge.deliveries import QUEUE, delivery
 
 pytestmark = pytest.mark.integration
@@ -341,3 +343,45 @@ def _recorded() -> list[tuple[str, dict[str, Any]]]:
         pytest.skip(f"{path} is not here")
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     return [(line["destination"], line["body"]) for line in lines]
+
+
+# ------------------------------------------------------------------ traces
+
+TRACES = [f"00-{digit * 32}-{'b' * 16}-01" for digit in "56"]
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with trace_receiver() as found:
+        tracing.start("prodops-bridge", url=found.url, ratio=1.0)
+        yield found
+        tracing.stop()
+
+
+def test_messages_of_the_topic_go_on_in_the_traces_that_they_name(
+    engine: Engine, taker: Taker, receiver: Receiver
+) -> None:
+    first, second = ({"traceparent": each} for each in TRACES)
+    stf = {**STF, "filename": "1.stf"}
+    taker.take([
+        delivery({"msg_type": "alone"}), delivery(stf, headers=first),
+        delivery({"msg_type": "late", "trace_id": "theirs"}, headers=second),
+        delivery({"msg_type": "odd"}, headers={"traceparent": "x"}),
+    ])  # fmt: skip
+    tracing.stop(5)
+    events = {each.msg_type: each.payload.get("trace_id") for each in rows(engine, Event)}
+    assert events == {"alone": None, "stf_ready": "5" * 32, "late": "theirs", "odd": None}
+    [request] = rows(engine, Request)
+    assert request.traceparent.split("-")[1] == "5" * 32
+    taken = [each for each in receiver.spans if each.name.startswith("receive")]
+    assert [(each.trace_id, each.parent_id) for each in taken] == [
+        ("5" * 32, "b" * 16), ("6" * 32, "b" * 16)
+    ]  # fmt: skip
+
+
+def test_without_traces_a_message_that_names_one_is_a_message_as_any(
+    engine: Engine, taker: Taker
+) -> None:
+    taker.take([delivery({"msg_type": "x"}, headers={"traceparent": TRACES[0]})])
+    [event] = rows(engine, Event)
+    assert "trace_id" not in event.payload

@@ -33,6 +33,7 @@ class Process:
         self.signals: list[int] = []
         self.intents: list[str] = []
         self.states: list[str] = []
+        patch.setattr(keeping, "_LOOK_SECONDS", 0.1)
         patch.setattr(keeping.os, "kill", lambda pid, sent: self.signals.append(sent))
         patch.setattr(keeping.control_listener, "_set_intent", self.intents.append)
         patch.setattr(keeping, "quick_client", self.client)
@@ -95,8 +96,19 @@ def test_a_cancelled_request_cancels_its_run_at_prefect_and_ends_it_if_nobody_el
         )
     with pytest.raises(Ended):
         keeper._look()
-    assert (process.states, process.intents) == (["Cancelling"], ["cancel"])
+    assert (process.states, process.intents) == (["Cancelling", "Cancelled"], ["cancel"])
     assert keeper.is_cancelled
+    assert row(engine, keeper.claim.request_id).state == RequestState.CANCELLED
+
+
+def test_a_run_that_prefects_worker_has_told_to_end_gets_no_second_signal(
+    engine, process, monkeypatch
+):
+    keeper = keeper_of(engine)
+    monkeypatch.setattr(keeping.control_listener, "get_intent", lambda: "cancel")
+    with pytest.raises(Ended):
+        keeper._cancel()
+    assert (process.signals, process.intents) == ([], [])
     assert row(engine, keeper.claim.request_id).state == RequestState.CANCELLED
 
 

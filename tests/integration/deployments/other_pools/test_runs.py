@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from prefect._internal import control_listener
+from prefect._internal.concurrency.cancellation import CancelledError
 from prefect.exceptions import TerminationSignal
 from prefect.flow_engine import FlowRunTimeoutError
 from prefect.states import Cancelling, Crashed
@@ -28,7 +29,7 @@ CHECK = actions.get("check_pipeline")
 
 @pytest.fixture
 def engine(database: Database, monkeypatch: pytest.MonkeyPatch) -> Engine:
-    monkeypatch.setattr(runs.reaper, "start", lambda: None)
+    monkeypatch.setattr(runs.reaper, "start", lambda _: None)
     monkeypatch.setattr(runs, "end_others", lambda: None)
     monkeypatch.setattr(runs.run_artifacts, "leave", lambda *_: None)
     return database.ops_engine
@@ -67,8 +68,9 @@ def test_an_error_fails_it(engine):
     assert (found.state, found.error) == ("failed", "ValueError: no such thing")
 
 
-def test_the_time_limit_ends_it_by_the_actions_policy(engine):
-    found = end(engine, FlowRunTimeoutError())
+@pytest.mark.parametrize("error", [FlowRunTimeoutError(), CancelledError()])
+def test_the_time_limit_ends_it_by_the_actions_policy(engine, error):
+    found = end(engine, error)
     assert (found.state, found.error) == ("failed", f"timed out after {CHECK.timeout_seconds:g} s")
 
 

@@ -48,8 +48,8 @@ def unit(part: str, site: Site = SITE) -> dict[str, list[str]]:
     return read(units(site)[f"{site.name}-{part}.service"])
 
 
-def test_every_part_of_a_stack_that_is_no_sandbox_has_a_unit():
-    assert set(NAMES) == set(STACK) - {"panda", "broker", *GRID}
+def test_every_part_of_a_stack_that_is_no_sandbox_has_a_unit_but_postgresql_has_its_own():
+    assert set(NAMES) == set(STACK) - {"postgres", "panda", "broker", *GRID}
     assert set(units(SITE)) == {*(f"prodops-{name}.service" for name in NAMES), "prodops.target"}
 
 
@@ -73,7 +73,7 @@ def test_a_part_stays_down_where_a_restart_would_not_help_and_comes_back_otherwi
     assert found["ExecStart"] == [f"/opt/prodops/.venv/bin/prodops {part}"]
 
 
-@pytest.mark.parametrize("part", [name for name in NAMES if name != "postgres"])
+@pytest.mark.parametrize("part", NAMES)
 def test_a_part_speaks_for_itself_and_has_a_watchdog(part: str):
     found = unit(part)
     assert (found["Type"], found["NotifyAccess"]) == (["notify"], ["main"])
@@ -135,5 +135,5 @@ def test_what_the_web_tier_needs_may_not_be_where_it_may_not_look(wanted: str):
 
 
 def test_a_part_that_there_is_not_is_named():
-    with pytest.raises(NotFound, match="'panda'; the parts are postgres, prefect"):
+    with pytest.raises(NotFound, match="'panda'; the parts are prefect"):
         units(replace(SITE, parts=("worker", "panda")))
