@@ -80,13 +80,26 @@ def demo() -> None:
 
 
 @app.command()
-def migrate() -> None:
+def migrate(
+    back_to: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REVISION",
+            help="Undo the migrations since that revision, before parts of that version start "
+            "again; where one of them took something away it is refused.",
+        ),
+    ] = None,
+) -> None:
     """Migrate the database's schema to this version, and tell it who may do what."""
     from deployments import schema  # noqa: PLC0415
     from deployments.access import ops_session, publish_access  # noqa: PLC0415
     from flows.common.database import database_url  # noqa: PLC0415
 
     url = database_url().render_as_string(hide_password=False)
+    if back_to is not None:
+        schema.migrate_back(url, settings().database.passfile, back_to)
+        typer.echo(f"the schema is that of revision {back_to} again")
+        return
     is_ours = schema.migrate(url, settings().database.passfile)
     with ops_session() as session:
         publish_access(session)
