@@ -121,6 +121,34 @@ def migrate(url: str, passfile: Path | None) -> bool:
     return True
 
 
+def migrate_back(url: str, passfile: Path | None, revision: str) -> None:
+    """Undo what migrations have added since a revision, for code that knows no newer one.
+
+    What they made of what was there already is made again by the next migration.
+
+    Raises:
+        BadSetting: The schema is not this version's, or something was taken away since then.
+        DatabaseUnavailable: The database does not answer.
+    """
+    engine = make_engine(make_url(url), passfile=passfile, pool_size=1)
+    try:
+        present = schema_of(engine)
+    finally:
+        engine.dispose()
+    if present.revision != newest():
+        raise BadSetting(
+            f"the database's schema is at revision {present.revision or 'none'}, and this version "
+            f"undoes migrations from {newest()} only"
+        )
+    if not present.oldest_code or revision < present.oldest_code:
+        raise BadSetting(
+            f"migrations since {revision} took something away: there is no way back to before "
+            f"{present.oldest_code or newest()} but the backup that was made then "
+            "(`prodops restore`)"
+        )
+    database.migrate(url, passfile, back_to=revision)
+
+
 def schema_of(engine: Engine) -> Schema:
     """The schema of the database."""
     try:

@@ -80,18 +80,43 @@ def demo() -> None:
 
 
 @app.command()
-def migrate() -> None:
+def migrate(
+    back_to: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REVISION",
+            help="Undo the migrations since that revision, before parts of that version start "
+            "again; where one of them took something away it is refused.",
+        ),
+    ] = None,
+) -> None:
     """Migrate the database's schema to this version, and tell it who may do what."""
     from deployments import schema  # noqa: PLC0415
     from deployments.access import ops_session, publish_access  # noqa: PLC0415
     from flows.common.database import database_url  # noqa: PLC0415
 
+    if back_to is not None:
+        _migrate_back(back_to)
+        return
     url = database_url().render_as_string(hide_password=False)
     is_ours = schema.migrate(url, settings().database.passfile)
     with ops_session() as session:
         publish_access(session)
     newer = "the schema is of a newer version, on which this one works"
     typer.echo("the schema is up to date" if is_ours else newer)
+
+
+def _migrate_back(revision: str) -> None:
+    """The stack's own PostgreSQL is started for it where the stack is down."""
+    from deployments import schema  # noqa: PLC0415
+    from deployments.backup import server  # noqa: PLC0415
+
+    with server.answering(settings()):
+        there = server.server_of(settings(), has_prefect=False)
+        owner = there.owners[there.prodops]
+        url = there.url(owner, there.prodops).render_as_string(hide_password=False)
+        schema.migrate_back(url, there.passfiles[owner], revision)
+    typer.echo(f"the schema is that of revision {revision} again")
 
 
 def _run(name: str, part: Callable[[Settings], int]) -> NoReturn:

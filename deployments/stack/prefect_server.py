@@ -27,6 +27,7 @@ from flows.common.settings import BadSetting, Settings
 ANSWER_SECONDS = 90.0
 _POLL_SECONDS = 0.2
 _AUTH = "PREFECT_SERVER_API_AUTH_STRING"
+_EVENTS = "PREFECT_SERVER_EVENTS_RETENTION_PERIOD"
 
 _FIXED: Mapping[str, str] = {
     # quiet
@@ -37,7 +38,6 @@ _FIXED: Mapping[str, str] = {
     "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
     "PREFECT_LOGGING_TO_API_ENABLED": "false",
     # bounded
-    "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P1D",
     # Logs and artifacts of runs that `prune_history` has deleted: Prefect keeps them otherwise.
     "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,orphans",
     # What is beyond the pool is connected anew each time: 2.4 times a run of a burst (measured)
@@ -99,6 +99,7 @@ def environment(settings: Settings, auth: str) -> dict[str, str]:
     address = settings.prefect.ui_url or f"http://127.0.0.1:{settings.prefect.port}"
     return {
         **_FIXED,
+        _EVENTS: f"PT{settings.prefect.event_days * 86400:.0f}S",
         "PREFECT_HOME": os.fspath(layout.prefect_home),
         "PREFECT_PROFILES_PATH": os.fspath(layout.prefect_home / "profiles.toml"),
         "PREFECT_SERVER_API_HOST": "127.0.0.1",

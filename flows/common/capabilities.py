@@ -22,6 +22,7 @@ def modules(name: str) -> Iterator[ModuleType]:
 
 def import_models() -> None:
     """Import every table's model, so that the metadata is whole."""
-    importlib.import_module("flows.common.models")
+    for name in ("models", "request_counts"):
+        importlib.import_module(f"flows.common.{name}")
     for _ in modules("models"):
         pass

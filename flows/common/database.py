@@ -234,11 +234,11 @@ def json_row(columns: Mapping[str, object], **texts: str) -> str:
     return ", ".join([_encode(columns)[:-1], *written]) + "}"
 
 
-def migrate(url: str, passfile: Path | None = None) -> None:
-    """Bring the schema at `url` to the newest revision.
+def migrate(url: str, passfile: Path | None = None, *, back_to: str | None = None) -> None:
+    """Bring the schema at `url` to the newest revision, or back to an older one.
 
     Raises:
-        BadSetting: It is of a newer version than this one.
+        BadSetting: It is of a newer version than this one, or there is no such revision.
     """
     from alembic import command  # noqa: PLC0415 - Alembic is slow to import and rarely needed
     from alembic.config import Config  # noqa: PLC0415
@@ -250,7 +250,10 @@ def migrate(url: str, passfile: Path | None = None) -> None:
     try:
         with engine.begin() as connection:
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            if back_to is None:
+                command.upgrade(config, "head")
+            else:
+                command.downgrade(config, back_to)
     except CommandError as error:
         raise BadSetting(
             f"the database's schema cannot be migrated by this version: {error}"

@@ -166,6 +166,7 @@ class WatchedFile(Base):
     """A file that the directory scan has seen: its size, since when, and whether it was taken."""
 
     __tablename__ = "fastmon_watched_file"
+    __table_args__ = (Index("fastmon_watched_file_taken_at_idx", "taken_at"),)
 
     path: Mapped[str] = mapped_column(Text, primary_key=True)
     size_bytes: Mapped[int] = mapped_column(BigInteger)

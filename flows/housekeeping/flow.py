@@ -22,8 +22,8 @@ def prune_history(_: Nothing) -> dict[str, Any]:
     One part that fails does not keep the others from being done, and is named at the end.
 
     Returns:
-        Numbers: flow_runs that were deleted, runs whose files go from now on, and rows that were
-        deleted of each kind, with the kinds that are `unfinished`.
+        flow_runs: how many were deleted, and whether all; runs: of how many the files go from now
+        on; rows: how many were deleted of each kind, with the kinds that are `unfinished`.
     """
     parts: dict[str, Callable[[], Any]] = {
         "flow_runs": delete_old_flow_runs,

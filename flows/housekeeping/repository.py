@@ -5,65 +5,13 @@ The tables are those of other capabilities, which this one shares the database w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Final
 
 from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
-
-class History(StrEnum):
-    """What grows, by the name that its number has in the flow's result."""
-
-    EVENTS = "events"
-    EVENTS_BEYOND = "events_beyond"
-    """Those that are more than are kept, whatever their age."""
-    RELAYED_STATES = "relayed_states"
-    REQUESTS = "requests"
-    EXECUTIONS = "executions"
-    WORKFLOW_RUNS = "workflow_runs"
-    REMARKS = "remarks"
-    ARRIVALS = "arrivals"
-    PAYLOAD_LOGS = "payload_logs"
-    LIVE_DIDS = "live_dids"
-    STF_WORKFLOWS = "stf_workflows"
-    STATE_EVENTS = "state_events"
-    WORKERS = "workers"
-    COMMANDS = "commands"
-    WATCHED_FILES = "watched_files"
-    SET_ASIDE_STFS = "set_aside_stfs"
-    STFS = "stfs"
-    """STF files of pruned runs, with their TF files and slices."""
-    INBOX = "inbox"
-    """What was announced of pruned runs."""
-    TALLIES = "tallies"
-    """What came when of pruned runs; the totals are kept."""
-    LOG_RECORDS = "log_records"
-    MESSAGES = "messages"
-    SUBSCRIBERS = "subscribers"
-    AGENTS = "agents"
-    SEEN_MESSAGES = "seen_messages"
-    """By what messages of the bus are recognised when they come again."""
-    SETTLED_MESSAGES = "settled_messages"
-    """Messages of the bus that were set aside, and settled."""
-    NOTIFICATIONS = "notifications"
-    """Those that came to their end."""
-    SPENT_WATCHES = "spent_watches"
-    REQUEST_ENDS = "request_ends"
-    """Ends of requests that no notifier has looked at."""
-    ALARMS = "alarms"
-    """Those that are over."""
-
-
-@dataclass(frozen=True)
-class Limit:
-    """What goes: what is older than a time, and what is beyond so many of the newest."""
-
-    before: datetime
-    rows: int = 0
-
+from flows.housekeeping.domain import History, Limit
 
 _DELETE: Final[dict[History, TextClause]] = {
     # The newest event stays, however old: by its id readers know that ids did not begin anew. Age
@@ -226,6 +174,24 @@ _DELETE: Final[dict[History, TextClause]] = {
         DELETE FROM notification_watch WHERE id IN (
             SELECT id FROM notification_watch WHERE fired_at < :before LIMIT :piece)
     """),
+    # What is open, or what an operator must decide, stays.
+    History.ATTEMPTS: text("""
+        DELETE FROM submission_attempt WHERE id IN (
+            SELECT id FROM submission_attempt
+            WHERE updated_at < :before AND state IN ('recorded', 'failed')
+            ORDER BY id LIMIT :piece)
+    """),
+    History.OPERATIONS: text("""
+        DELETE FROM panda_operation WHERE id IN (
+            SELECT id FROM panda_operation
+            WHERE coalesce(completed_at, sent_at, requested_at) < :before
+              AND status <> 'running' LIMIT :piece)
+    """),
+    History.RESOLUTIONS: text("""
+        DELETE FROM submission_resolution WHERE id IN (
+            SELECT id FROM submission_resolution WHERE resolved_at < :before
+            ORDER BY id LIMIT :piece)
+    """),
     History.REQUEST_ENDS: text("""
         DELETE FROM notification_request_end WHERE id IN (
             SELECT id FROM notification_request_end WHERE at < :before ORDER BY id LIMIT :piece)
@@ -233,10 +199,38 @@ _DELETE: Final[dict[History, TextClause]] = {
 }
 
 
+# The time of the newest row that is one too many, by the index that the deletion goes by.
+_BEYOND: Final[dict[History, TextClause]] = {
+    kind: text(f"SELECT {column} FROM {table} ORDER BY {column} DESC OFFSET :rows LIMIT 1")  # noqa: S608 - of constants
+    for kind, (table, column) in {
+        History.MESSAGES: ("swf_workflow_messages", "sent_at"),
+        History.SEEN_MESSAGES: ("bus_seen", "at"),
+        History.STATE_EVENTS: ("swf_system_state_events", "timestamp"),
+        History.STF_WORKFLOWS: ("swf_stf_workflows", "created_at"),
+        History.LOG_RECORDS: ("swf_applog", "timestamp"),
+    }.items()
+} | {
+    History.WATCHED_FILES: text("""
+        SELECT taken_at FROM fastmon_watched_file WHERE taken_at IS NOT NULL
+        ORDER BY taken_at DESC OFFSET :rows LIMIT 1
+    """),
+}
+
 _ROWS_A_PIECE: Final = {History.STFS: 8}
 """Of how many rows one of a piece stands for, where it is more than one."""
 # The totals of the runs' tallies go on counting what is deleted.
 _PRUNING: Final = text("SELECT set_config('prodops.is_pruning', 'on', true)")
+
+
+def counted(session: Session, history: History, limit: Limit) -> Limit:
+    """The limit with its number of rows as the time before which they go, where the kind has one.
+
+    Rows of one time go or stay together: of those at the limit all stay.
+    """
+    if history not in _BEYOND or not limit.rows:
+        return limit
+    at = session.scalar(_BEYOND[history], {"rows": limit.rows})
+    return limit if at is None else Limit(max(limit.before, at), limit.rows)
 
 
 def delete_piece(session: Session, history: History, limit: Limit, *, rows: int) -> int | None:

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any, Final
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
@@ -29,13 +30,14 @@ from flows.common.database import now
 from flows.common.flow import task
 from flows.common.settings import settings
 from flows.housekeeping import repository
-from flows.housekeeping.domain import Pace
-from flows.housekeeping.repository import History, Limit
+from flows.housekeeping.domain import RULES, History, Limit, Pace
 
 _FINAL = [StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED]
 _RUNS_AT_A_TIME = 200
 _MOST_KEPT = 20
 _MOST_NAMED = 5
+_SHARE_OF_RUNS: Final = 0.25
+"""Of the time of a pruning, for Prefect's flow runs; the rest is for the database."""
 _DELAYS = (10.0, 10.0, 10.0)
 SETTLE_SECONDS = 60.0  # longer than a statement or an idle transaction of the web tier may last
 
@@ -50,16 +52,12 @@ class RunsKept(ProdOpsError):
 
 
 _OF_RUNS: Final = frozenset({History.STFS, History.INBOX, History.TALLIES})
-_NOTIFIED: Final = frozenset(
-    {History.NOTIFICATIONS, History.SPENT_WATCHES, History.REQUEST_ENDS, History.ALARMS}
-)
 
 
 @task("mark runs that are no longer kept", delays=_DELAYS)
 def mark_old_runs() -> int:
     """Note of which runs the files go, so that none of them is taken anew; gives their number."""
-    configured = settings().fastmon
-    limit = Limit(now() - timedelta(days=configured.file_days), configured.file_rows)
+    limit = _limits()[History.STFS]
     return run.current().write(lambda session, _: repository.mark_runs(session, limit, at=now()))
 
 
@@ -74,7 +72,7 @@ def delete_old_rows(marked: int = 0) -> dict[str, Any]:
         How many rows of each kind; under `unfinished`, the kinds that the next pruning goes on
         with.
     """
-    deadline = time.monotonic() + settings().history.prune_seconds
+    deadline = time.monotonic() + settings().history.prune_seconds * (1 - _SHARE_OF_RUNS)
     others = [each for each in History if each not in _OF_RUNS]
     deleted, left = _in_turns(others, deadline)
     if marked:
@@ -92,7 +90,7 @@ def _in_turns(kinds: Sequence[History], deadline: float) -> tuple[dict[str, int]
     Each piece is a transaction of its own, so that no lock is held long, and what was deleted stays
     deleted when the run ends.
     """
-    limits, deleted = _limits(), dict.fromkeys(map(str, kinds), 0)
+    limits, deleted = _counted(kinds), dict.fromkeys(map(str, kinds), 0)
     paces = {kind: Pace() for kind in kinds}
     while paces and time.monotonic() < deadline:
         for kind, pace in list(paces.items()):
@@ -116,52 +114,53 @@ def _delete_piece(kind: History, limit: Limit, pace: Pace) -> int | None:
     return number
 
 
-def _limits() -> dict[History, Limit]:
-    """What goes of each kind, by the settings."""
-    all_of_them, at = settings(), now()
-    agents, history, fastmon = all_of_them.agents, all_of_them.history, all_of_them.fastmon
-    days = dict.fromkeys(History, agents.history_days)
-    days |= dict.fromkeys(_NOTIFIED, all_of_them.notifications.history_days)
-    days |= dict.fromkeys(
-        (
-            History.REQUESTS,
-            History.EXECUTIONS,
-            History.WORKFLOW_RUNS,
-            History.REMARKS,
-            History.ARRIVALS,
-        ),
-        history.request_days,
-    )
-    days |= {
-        History.EVENTS: all_of_them.stream.event_days,
-        History.RELAYED_STATES: all_of_them.stream.event_days,
-        History.LOG_RECORDS: agents.log_days,
-        History.SEEN_MESSAGES: all_of_them.bus.seen_days,
-        History.SETTLED_MESSAGES: all_of_them.bus.set_aside_days,
-        History.PAYLOAD_LOGS: history.payload_log_days,
-        History.LIVE_DIDS: history.live_did_days,
-        History.WATCHED_FILES: fastmon.file_days,
-        History.SET_ASIDE_STFS: fastmon.file_days,
+def _counted(kinds: Sequence[History]) -> dict[History, Limit]:
+    """What goes of each kind now, by age and by number."""
+    limits = _limits()
+    return {
+        kind: run.current().read(
+            lambda session, kind=kind: repository.counted(session, kind, limits[kind])  # type: ignore[misc]
+        )
+        for kind in kinds
     }
-    limits = {kind: Limit(at - timedelta(days=number)) for kind, number in days.items()}
-    return limits | {History.EVENTS_BEYOND: Limit(at, all_of_them.stream.event_rows)}
+
+
+def _limits() -> dict[History, Limit]:
+    """What goes of each kind, by the settings that its rule names."""
+    at, value = now(), attrgetter
+    return {
+        kind: Limit(
+            at - timedelta(days=value(rule.days)(settings()) if rule.days else 0.0),
+            value(rule.rows)(settings()) if rule.rows else 0,
+        )
+        for kind, rule in RULES.items()
+    }
 
 
 @task("delete old flow runs", delays=_DELAYS, repeated=(Exception,))
-def delete_old_flow_runs() -> int:
-    """Delete the ended flow runs that are older than they are kept; gives their number.
+def delete_old_flow_runs() -> dict[str, Any]:
+    """Delete the ended flow runs that are older than they are kept, for a bounded time.
+
+    Returns:
+        deleted: how many; is_finished: whether none is left for the next pruning.
 
     Raises:
         RunsKept: Prefect does not delete some of them; the others are gone.
     """
+    deadline = time.monotonic() + settings().history.prune_seconds * _SHARE_OF_RUNS
     before = now() - timedelta(days=settings().prefect.history_days)
-    deleted, kept = 0, dict[uuid.UUID, str]()
+    deleted, kept, is_finished = 0, dict[uuid.UUID, str](), True
     with get_client(sync_client=True) as client:
-        while runs := client.read_flow_runs(
-            flow_run_filter=_ended(before, excluding=list(kept)), limit=_RUNS_AT_A_TIME
+        while is_finished and (
+            runs := client.read_flow_runs(
+                flow_run_filter=_ended(before, excluding=list(kept)), limit=_RUNS_AT_A_TIME
+            )
         ):
             left = _artifacts_of(client, [each.id for each in runs])
             for each in runs:
+                is_finished = time.monotonic() < deadline
+                if not is_finished:
+                    break
                 if (reason := _refusal(client, each.id, left[each.id])) is None:
                     deleted += 1
                 else:
@@ -170,7 +169,7 @@ def delete_old_flow_runs() -> int:
                     raise RunsKept(kept)
     if kept:
         raise RunsKept(kept)
-    return deleted
+    return {"deleted": deleted, "is_finished": is_finished}
 
 
 def _ended(before: datetime, *, excluding: list[uuid.UUID]) -> FlowRunFilter:

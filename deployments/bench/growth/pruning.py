@@ -19,8 +19,7 @@ from deployments.bench.growth.amounts import DAY_SECONDS, REQUESTS_A_DAY, Amount
 from deployments.bench.growth.measuring import Side
 from flows.common.database import now, transaction
 from flows.housekeeping import repository
-from flows.housekeeping.domain import Pace
-from flows.housekeeping.repository import History, Limit
+from flows.housekeeping.domain import History, Limit, Pace
 
 _SHARE: Final = 0.05
 _TURN_SECONDS: Final = 3.0

@@ -112,35 +112,41 @@ def upgrade() -> None:
 
 
 def _create_tables() -> None:
-    action = sa.Column("action", sa.String(length=100), nullable=False)
-    state = sa.Column("state", sa.String(length=20), nullable=False)
     op.create_table(
         "request_transition",
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
-        action.copy(),
+        _action(),
         sa.Column("left_state", sa.String(length=20), nullable=True),
-        state.copy(),
+        _state(),
         sa.Column("seconds", sa.Double(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("request_transition_pkey")),
     )
     op.create_table(
         "request_entered",
-        action.copy(),
-        state.copy(),
+        _action(),
+        _state(),
         sa.Column("number", sa.BigInteger(), nullable=False),
         sa.Column("last_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("action", "state", name=op.f("request_entered_pkey")),
     )
     op.create_table(
         "request_time",
-        action.copy(),
-        state.copy(),
+        _action(),
+        _state(),
         sa.Column("upto_seconds", sa.Double(), nullable=False),
         sa.Column("number", sa.BigInteger(), nullable=False),
         sa.Column("seconds", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("action", "state", "upto_seconds", name=op.f("request_time_pkey")),
     )
+
+
+def _action() -> sa.Column[str]:
+    return sa.Column("action", sa.String(length=100), nullable=False)
+
+
+def _state() -> sa.Column[str]:
+    return sa.Column("state", sa.String(length=20), nullable=False)
 
 
 def downgrade() -> None:

@@ -32,3 +32,9 @@ class AgentsSettings(BaseSettings):
         description="Age at which agents that are silent, their subscribers, and messages that "
         "were only stored are deleted.",
     )
+    history_rows: int = Field(
+        1_000_000,
+        ge=10_000,
+        description="Newest messages that were only stored, workflows of STFs and changes of "
+        "states that are kept, of each, whatever their age.",
+    )

@@ -127,6 +127,11 @@ class BusSettings(BaseSettings):
     seen_days: float = Field(
         7.0, gt=0, description="How long a message is remembered, so that it is not taken twice."
     )
+    seen_rows: int = Field(
+        10_000_000,
+        ge=10_000,
+        description="Newest messages that are remembered, whatever their age.",
+    )
     set_aside_days: float = Field(
         90.0, gt=0, description="Age at which messages that were set aside and settled are deleted."
     )

@@ -19,6 +19,13 @@ class HistorySettings(BaseSettings):
         description="Age at which ended requests, executions of workflows, sweeps of arrivals and "
         "settled remarks on tasks are deleted.",
     )
+    attempt_days: float = Field(
+        3650.0,
+        gt=0,
+        description="Age at which attempts at submissions that came to their end, operations on "
+        "tasks and operators' decisions are deleted. What is submitted again later than that is "
+        "looked for at PanDA only.",
+    )
     payload_log_days: float = Field(
         365.0,
         gt=0,
@@ -32,5 +39,6 @@ class HistorySettings(BaseSettings):
         3000.0,
         gt=0,
         le=3400,
-        description="How long one pruning of the database may take; the next goes on.",
+        description="How long one pruning may take, a quarter of it for Prefect's flow runs; "
+        "the next goes on.",
     )

@@ -128,6 +128,12 @@ class PrefectSettings(BaseSettings):
     history_days: float = Field(
         30.0, gt=0, description="Age at which ended flow runs are deleted from Prefect's history."
     )
+    event_days: float = Field(
+        1.0,
+        gt=0,
+        description="Age at which the stack's Prefect server deletes its own events; another "
+        "server has a setting of its own.",
+    )
 
     @field_validator("pools")
     @classmethod

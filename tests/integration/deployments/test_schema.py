@@ -18,6 +18,7 @@ from deployments.stack.errors import failed_to_start
 from flows.common.database_errors import DatabaseUnavailable
 from flows.common.settings import BadSetting, settings
 from tests.databases import Database
+from tests.sampled_run import messages_of, sample, take_in
 
 pytestmark = pytest.mark.integration
 
@@ -49,11 +50,11 @@ def be(database: Database, monkeypatch: pytest.MonkeyPatch, role: str) -> None:
 
 
 @pytest.fixture
-def refused(monkeypatch, capsys) -> Callable[[str], str]:
-    """Starts a part that must not start; gives its one line."""
+def refused(monkeypatch, capsys) -> Callable[..., str]:
+    """Starts a command that must not start; gives its one line."""
 
-    def start(part: str) -> str:
-        monkeypatch.setattr(sys, "argv", ["prodops", part])
+    def start(*words: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["prodops", *words])
         with pytest.raises(SystemExit) as ended:
             cli.main()
         said = capsys.readouterr().err
@@ -115,6 +116,61 @@ def test_a_newer_schema_that_works_with_this_code_is_taken_and_not_migrated(
     assert "of a newer version, on which this one works" in capsys.readouterr().out
     with database.ops_engine.begin() as connection:
         assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "9999"
+
+
+_STRUCTURE = text("""
+    SELECT table_name, column_name, data_type, is_nullable, column_default
+    FROM information_schema.columns WHERE table_schema = 'public'
+    UNION ALL SELECT tablename, indexname, indexdef, '', '' FROM pg_indexes
+    WHERE schemaname = 'public'
+    UNION ALL SELECT tgrelid::regclass::text, tgname, pg_get_triggerdef(oid), '', '' FROM pg_trigger
+    WHERE NOT tgisinternal
+    UNION ALL SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid), '', ''
+    FROM pg_constraint WHERE connamespace = 'public'::regnamespace
+    ORDER BY 1, 2, 3
+""")
+
+
+def prodops(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["prodops", *words])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    return int(ended.value.code or 0)
+
+
+def test_the_way_back_and_forth_again_keeps_what_was_there(database, monkeypatch, capsys):
+    """Each migration since then adds, and undoes what it added."""
+    with database.ops_engine.begin() as connection:
+        oldest = connection.scalar(text("SELECT oldest_code FROM alembic_version"))
+        before = connection.execute(_STRUCTURE).all()
+    take_in(database.ops_engine, messages_of(101, 3))
+    sample(database.ops_engine)
+    assert prodops(monkeypatch, "migrate", "--back-to", oldest) == 0
+    assert f"the schema is that of revision {oldest} again" in capsys.readouterr().out
+    with database.ops_engine.begin() as connection:
+        assert connection.scalar(text("SELECT version_num FROM alembic_version")) == oldest
+    assert prodops(monkeypatch, "migrate") == 0
+    with database.ops_engine.begin() as connection:
+        assert connection.execute(_STRUCTURE).all() == before
+        counted = "SELECT number FROM fastmon_tally WHERE kind = 'tfs' AND at = '-infinity'"
+        assert connection.scalar(text(counted)) == 21
+
+
+@pytest.mark.parametrize("revision", ["0005", "0026"])
+def test_there_is_no_way_back_to_before_something_was_taken_away(refused, database, revision):
+    said = refused("migrate", "--back-to", revision)
+    assert f"migrations since {revision} took something away" in said
+    assert "`prodops restore`" in said
+    with database.ops_engine.begin() as connection:
+        at = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    assert at == schema.newest()
+
+
+def test_only_the_version_that_made_the_schema_undoes_it(refused, database):
+    put_at(database, "9999", "0027")
+    assert f"undoes migrations from {schema.newest()} only" in refused(
+        "migrate", "--back-to", "0027"
+    )
 
 
 @pytest.fixture

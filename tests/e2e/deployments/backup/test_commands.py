@@ -58,6 +58,8 @@ def test_a_backup_moves_to_another_machine_while_both_stacks_are_down(machines, 
     assert json.loads(restored.stdout)["event_id"] > 0
     for given in machines:
         assert UpLock(Layout(Path(given["PRODOPS_STATE_DIR"]))).holder() is None
+    back = prodops(fresh, "migrate", "--back-to", "0027")
+    assert (back.returncode, back.stdout) == (0, "the schema is that of revision 0027 again\n")
     again = prodops(fresh, "restore", directory)
     assert again.returncode == 2
     assert again.stderr.splitlines()[-1].startswith("prodops: there is something in prodops")

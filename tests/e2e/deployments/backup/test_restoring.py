@@ -16,11 +16,15 @@ from typing import Any, Self
 import httpx
 import pytest
 
+from deployments.stack.parts import GRID
 from deployments.stack.stack import Stack
 from flows.common.models import RequestState
+from flows.payload_logs import cache
 from tests.e2e.conftest import Feeder, Site
 from tests.e2e.production import Production, production_of
+from tests.grid import RunningGrid, require_grid
 from tests.stacks import running_stack
+from tests.support import one_campaign
 from tests.waiting import wait_until
 from tests.whole_stack import PRODUCTION
 
@@ -28,8 +32,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 _FRAME = re.compile(rb"id: (\d+)\nevent: (\S+)\ndata: (.*)\n\n")
 _NOTICE = re.compile(rb"event: position_unknown\ndata: (.*)\n\n")
-_STAY_UP = {"postgres", "panda"}
-_HEAL_SECONDS = 120
+_STAY_UP = {"postgres", "panda", *GRID}
+_HEAL_SECONDS = 300
 
 
 def prodops(stack: Stack, *words: str) -> subprocess.CompletedProcess[str]:
@@ -99,6 +103,11 @@ class Story:
 
     production: Production
     listener: Listener
+    grid: RunningGrid
+    swept_at_backup: int
+    fetched_at_backup: int
+    ends_before: dict[int, str]
+    """How the sweep and the fetch ended before the restore, which forgets it."""
     sent_at_backup: tuple[str, int]
     sent_later: tuple[str, int]
     refused: str
@@ -113,9 +122,14 @@ class Story:
 
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    require_grid()
     directory = str(tmp_path_factory.mktemp("backups") / "b")
-    with running_stack(PRODUCTION) as stack, production_of(stack) as production:
-        site = production.site
+    settings = {**PRODUCTION, "PRODOPS_SANDBOX_GRID": "true"}
+    with running_stack(settings) as stack, production_of(stack) as production:
+        site, grid = production.site, RunningGrid(stack.settings, stack)
+        one_campaign.prepare_pcs(site.api)
+        one_campaign.fill(grid)
+        production.panda.post("jobs", json=one_campaign.JOB).raise_for_status()
         with Listener(site) as listener:
             with Feeder(stack.api_url, site.token, ["load"], rate_hz=5):
                 wait_until(lambda: len(site.inbox("load")) >= 10)
@@ -123,12 +137,21 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
                 production.fault("slow", when="after", name=slow, seconds=3)
                 slow_request = production.submit(slow)
                 production.wait_for_step(slow_request, "send")
-                made = prodops(stack, "backup", directory, "--json")
-                assert made.returncode == 0, made.stderr
+                with grid.stalled("rucio"):
+                    sweep = site.trigger(
+                        "campaign_provenance_sweep", campaign=one_campaign.CAMPAIGN
+                    )
+                    fetch = site.trigger("fetch_payload_log", **one_campaign.LOG)
+                    for number in (sweep, fetch):
+                        site.running(number)
+                    made = prodops(stack, "backup", directory, "--json")
+                    assert made.returncode == 0, made.stderr
+                    assert {site.state(sweep), site.state(fetch)} == {RequestState.RUNNING}
                 later_request = production.submit(later)
                 production.final(later_request)
                 production.final(slow_request)
             first = production.show(later)["panda_task_id"]
+            ends_before = {n: site.ended(n, _HEAL_SECONDS).state for n in (sweep, fetch)}
             wait_until(lambda: listener.last_id >= site.events()[-1].id)
             refused = prodops(stack, "restore", directory, "--replace")
             restored = _restore(site, directory)
@@ -139,6 +162,10 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
             yield Story(
                 production,
                 listener,
+                grid,
+                sweep,
+                fetch,
+                ends_before,
                 sent_at_backup=(slow, slow_request),
                 sent_later=(later, first),
                 refused=refused.stderr,
@@ -179,6 +206,25 @@ def test_a_client_that_got_further_than_the_backup_is_told_and_misses_nothing_si
     since = [e.id for e in story.production.site.events() if e.id >= story.restored["event_id"]]
     wait_until(lambda: story.listener.last_id >= since[-1])
     assert set(since) <= set(story.listener.seen)
+
+
+def test_a_sweep_and_a_fetch_that_ran_at_the_backup_are_run_again_and_come_out_right(story: Story):
+    """Both had ended by the restore, which does not know it; what they had made is made again."""
+    site = story.production.site
+    asked = (story.swept_at_backup, story.fetched_at_backup)
+    assert story.ends_before == dict.fromkeys(asked, RequestState.COMPLETED)
+    for number, final in zip(
+        asked, ("campaign_provenance_ready", "payload_log_ready"), strict=True
+    ):
+        ended = site.ended(number, _HEAL_SECONDS)
+        assert (ended.state, ended.error) == (RequestState.COMPLETED, None)
+        assert ended.attempts >= 2
+        [event] = site.events(request_id=number, msg_type=final)
+        assert event.id > story.restored["event_id"]
+    log = one_campaign.LOG
+    tmp_dir = story.grid.settings.stack.tmp_dir
+    directory = cache.directory_of(tmp_dir, log["jeditaskid"], log["pandaid"])
+    assert (directory / "payload.stdout").read_bytes() == b"done"
 
 
 def test_what_was_being_sent_at_the_backup_is_found_at_panda_and_not_sent_again(story: Story):

@@ -25,6 +25,7 @@ class Version:
     name: str
     commit: str
     revision: str
+    has_workflows: bool
 
     @property
     def dump(self) -> Path:
@@ -49,8 +50,9 @@ def versions() -> dict[str, Version]:
 
 @dataclass
 class Former:
-    """The running stack of a former version."""
+    """The running stack of a former version; its commands may be used when it is down, too."""
 
+    version: Version
     python: Path
     process: subprocess.Popen[str]
     info: dict[str, Any]
@@ -72,6 +74,23 @@ class Former:
             stderr=subprocess.PIPE,
             text=True,
         )
+
+    def prodops_of_now(self, *words: str, zone: str, **more: str) -> subprocess.Popen[str]:
+        """A command of this version, with what the former one's zone is given."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "deployments.cli", *words],
+            env={**self.info[zone], **more},
+            cwd=self.info["ops"]["PRODOPS_STATE_DIR"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def migrate(self, *words: str, **more: str) -> str:
+        """`prodops migrate` of this version; gives what it says where it refuses."""
+        running = self.prodops_of_now("migrate", *words, zone="ops", **more)
+        complaint = running.communicate(timeout=240)[1]
+        return complaint if running.returncode else ""
 
     def says(self, *words: str) -> str:
         """What such a command prints."""
@@ -102,7 +121,7 @@ def running(version: Version, directory: Path, given: Mapping[str, str]) -> Iter
         stdout=subprocess.PIPE,
         text=True,
     )
-    former = Former(python, process, {})
+    former = Former(version, python, process, {})
     try:
         former.info = former._answer()
         yield former

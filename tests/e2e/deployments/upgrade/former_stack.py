@@ -39,8 +39,12 @@ def main() -> None:
             os._exit(0)
         elif word == "freeze":  # what is asked for from now on waits
             os.kill(stack.pid(names[0]), signal.SIGSTOP)
+        elif word == "thaw":
+            os.kill(stack.pid(names[0]), signal.SIGCONT)
         elif word == "stop":
             stack.stop_part(names[0])
+        elif word == "start":
+            stack.start_part(names[0])
         elif word == "end":
             stack.stop()
         say(done=word)

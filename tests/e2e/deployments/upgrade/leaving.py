@@ -13,31 +13,33 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
-
 from deployments.backup.programs import programs_for
 from deployments.backup.server import Connection, Server, server_of
-from deployments.sandbox.campaign import CampaignMaker
+from deployments.sandbox.grid.grid import Grid
+from deployments.sandbox.panda.jobs import NewJob, PutJobs
 from deployments.sandbox.panda.statuses import Status
 from deployments.sandbox.panda.tasks import Task, write_tasks
 from deployments.stack.stack import Stack
 from deployments.stack.temporary import remove_state, temporary_environment, temporary_settings
-from tests.e2e.conftest import stf_message
 from tests.e2e.deployments.upgrade.former import Former, Version, running, versions
-from tests.waiting import wait_until
+from tests.e2e.deployments.upgrade.making import ALL_KINDS, Unanswering, making
+from tests.grid import GRID_PARTS
+from tests.support import one_campaign
 from tests.whole_stack import PRODUCTION
 
 _PATIENT: Final = {
     "PRODOPS_SUBMISSION_TIMEOUT_SECONDS": "90",
     "PRODOPS_SUBMISSION_SERVER_LIMIT_SECONDS": "60",
     "PRODOPS_SUBMISSION_CHECK_SECONDS": "30",
+    "PRODOPS_FASTMON_IDLE_SECONDS": "300",
+    "PRODOPS_FASTMON_RUN_SECONDS": "300",
+    "PRODOPS_WORKER_LIMIT": "12",
 }
 """So that what is to be left running, or unknown, is so until the kill."""
-STFS: Final = 5
 _PANDA_USER: Final = "Prod Ops"
 _DUMP: Final = ("--no-password", "--no-comments", "--exclude-table-data=swf_applog")
 # Which older releases of psql do not know.
@@ -50,15 +52,17 @@ class Left:
 
     Attributes:
         states: Of each request, by its id.
-        cancelled: Requests that somebody wished to end.
+        actions: Likewise.
+        expected: How each that was open is to end, where it was asked for by hand.
         events: Each event's payload, by its id.
         token: Of a caller; empty: nobody knows it any more.
     """
 
     states: dict[int, str]
-    cancelled: set[int]
+    actions: dict[int, str]
     events: dict[int, Any]
     token: str = ""
+    expected: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def open(self) -> set[int]:
@@ -70,7 +74,8 @@ class Left:
 @contextmanager
 def given_of(more: Mapping[str, str] | None = None) -> Iterator[dict[str, str]]:
     """The settings of a stack that a former version begins and this one goes on with."""
-    given = temporary_environment({**PRODUCTION, **(more or {})})
+    grid = {"PRODOPS_SANDBOX_GRID": "true"}
+    given = temporary_environment({**PRODUCTION, **grid, **(more or {})})
     try:
         yield given
     finally:
@@ -80,63 +85,43 @@ def given_of(more: Mapping[str, str] | None = None) -> Iterator[dict[str, str]]:
 @contextmanager
 def of_former(version: Version, directory: Path, given: Mapping[str, str]) -> Iterator[Former]:
     """The running stack of a former version."""
-    with running(version, directory, {**given, **_PATIENT}) as former:
-        yield former
+    with Unanswering.running() as rucio:
+        patient = {**given, **_PATIENT, **rucio.settings(directory)}
+        with running(version, directory, patient) as former:
+            yield former
 
 
-def leave(former: Former, given: Mapping[str, str]) -> Left:
-    """Make requests in every state, and kill the stack."""
-    token = former.says("token", "create", "tester").split()[-1]
-    _make(former, given, token)
-    with superuser(given) as connection:
-        left = seen(connection, token)
-    former.do("kill")
-    former.process.wait(60)
-    return left
+def leave(
+    former: Former,
+    given: Mapping[str, str],
+    *,
+    kinds: Mapping[str, dict[str, str]] = ALL_KINDS,
+    slow_seconds: float = 100,
+) -> Left:
+    """Make requests in every state and of every kind; the worker and Prefect stand still then.
+
+    Args:
+        former: The version that has them.
+        given: Its settings.
+        kinds: Actions of which one request each waits, with their parameters.
+        slow_seconds: How long PanDA takes over the submission that is running.
+    """
+    scopes = ("--scope", "operate") if former.version.has_workflows else ()
+    token = former.says("token", "create", "tester", *scopes).split()[-1]
+    with superuser(given) as connection, making(former, given, token, connection, kinds) as made:
+        made.make(token, slow_seconds=slow_seconds)
+        return replace(seen(connection, token), expected=made.expected)
 
 
-def _make(former: Former, given: Mapping[str, str], token: str) -> None:
-    api, panda = former.info["api"], f"http://127.0.0.1:{given['PRODOPS_SANDBOX_PANDA_PORT']}"
-    with (
-        CampaignMaker(api, token) as maker,
-        httpx.Client(base_url=f"{panda}/_sandbox/", timeout=20) as controls,
-        httpx.Client(
-            base_url=api, headers={"Authorization": f"Token {token}"}, timeout=20
-        ) as client,
-        superuser(given) as connection,
-    ):
-        done, running_one, doubtful = maker.make(["done", "running", "doubtful"])
-        former.run("submit_task", task_name="no.such.task")
-        first = former.run("submit_task", task_name=done)
-        _await(connection, first, "completed")
-        faults = [
-            (running_one, {"kind": "slow", "when": "after", "seconds": 100}),
-            (doubtful, {"kind": "drop", "when": "before"}),
-        ]
-        for name, values in faults:
-            fault = {"endpoint": "task/submit", "name": name, **values}
-            controls.post("faults", json=fault).raise_for_status()
-        _await(connection, former.run("submit_task", task_name=running_one), "running")
-        _await(connection, former.run("submit_task", task_name=doubtful), "unknown")
-        former.do("freeze", "worker")
-        former.run("check_pipeline")
-        former.says("request", "cancel", str(former.run("check_pipeline")))
-        put_off = former.run("check_pipeline")
-        later = "UPDATE request SET not_before = now() + interval '20 s' WHERE id = %s"
-        connection.execute(later, [put_off])
-        for number in range(STFS):
-            body = stf_message("epic", number)
-            client.post("/api/messages/", json=body).raise_for_status()
-
-
-def _await(connection: Connection, request_id: int, state: str) -> None:
-    query = "SELECT state FROM request WHERE id = %s"
-
-    def is_reached() -> bool:
-        [[found]] = connection.execute(query, [request_id]).fetchall()
-        return bool(found == state)
-
-    wait_until(is_reached, 60)
+def fill_grid(given: Mapping[str, str]) -> None:
+    """Let the grid have what the sweeps and fetches that are open look for."""
+    settings = temporary_settings(given)
+    stack = Stack(settings, given, parts=GRID_PARTS, is_migrated=False)
+    try:
+        stack.start()
+        one_campaign.fill(Grid(settings))
+    finally:
+        stack.stop()
 
 
 def superuser(given: Mapping[str, str]) -> Connection:
@@ -147,10 +132,11 @@ def superuser(given: Mapping[str, str]) -> Connection:
 
 def seen(connection: Connection, token: str = "") -> Left:
     """What is there now."""
-    requests = connection.execute("SELECT id, state FROM request").fetchall()
-    wishes = connection.execute("SELECT request_id FROM cancellation").fetchall()
+    requests = connection.execute("SELECT id, state, action FROM request").fetchall()
     events = connection.execute("SELECT id, payload FROM event").fetchall()
-    return Left(dict(requests), {number for [number] in wishes}, dict(events), token)
+    states = {number: state for number, state, _ in requests}
+    actions = {number: action for number, _, action in requests}
+    return Left(states, actions, dict(events), token)
 
 
 def restored_from_dump(version: Version, given: Mapping[str, str]) -> Left:
@@ -169,7 +155,7 @@ def restored_from_dump(version: Version, given: Mapping[str, str]) -> Left:
 
 
 def _keep_tasks(connection: Connection, directory: Path) -> None:
-    """Let PanDA have the tasks that are recorded: it gives no jediTaskID twice."""
+    """Let PanDA have the tasks that are recorded: it gives no jediTaskID twice; and the job."""
     query = "SELECT jedi_task_id, panda_name, created_at FROM submission_attempt"
     recorded = connection.execute(f"{query} WHERE jedi_task_id IS NOT NULL").fetchall()
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -187,6 +173,7 @@ def _keep_tasks(connection: Connection, directory: Path) -> None:
         for number, name, at in recorded
     )
     write_tasks(directory / "tasks.json", tasks)
+    PutJobs(directory / "jobs.json").add(NewJob.model_validate(one_campaign.JOB))
 
 
 def _psql(server: Server, script: bytes) -> None:
@@ -211,6 +198,8 @@ def write_dump(version: Version) -> None:
     with given_of() as given, tempfile.TemporaryDirectory() as directory:
         with of_former(version, Path(directory), given) as former:
             leave(former, given)
+            former.do("kill")
+            former.process.wait(60)
         settings = temporary_settings(given)
         stack = Stack(settings, given, parts=("postgres",), is_migrated=False)
         stack.start()

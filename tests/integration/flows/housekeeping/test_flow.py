@@ -19,7 +19,7 @@ from flows.common.run import PartsFailed
 from flows.common.settings import settings
 from flows.housekeeping import flow, tasks
 from flows.housekeeping.actions import PRUNE_HISTORY
-from flows.housekeeping.repository import History
+from flows.housekeeping.domain import History
 from tests.databases import Database
 
 pytestmark = pytest.mark.integration

@@ -13,7 +13,7 @@ from flows.common import events
 from flows.common.database import now, transaction
 from flows.fastmon.intake import Taken
 from flows.housekeeping import repository
-from flows.housekeeping.repository import History, Limit
+from flows.housekeeping.domain import History, Limit
 from tests.databases import Database
 from tests.sampled_run import messages_of, sample, take_in
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import uuid
 from typing import Any, Self
 
@@ -9,6 +10,7 @@ import httpx
 import pytest
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 
+from flows.common.settings import settings
 from flows.housekeeping import tasks
 
 PAGE = 4
@@ -78,8 +80,19 @@ def prefect(monkeypatch: pytest.MonkeyPatch) -> FakePrefect:
 
 
 def test_all_old_runs_are_deleted_page_by_page(prefect):
-    assert tasks.delete_old_flow_runs.fn() == 10
+    assert tasks.delete_old_flow_runs.fn() == {"deleted": 10, "is_finished": True}
     assert prefect.runs == []
+
+
+def test_it_ends_after_its_time_and_the_next_pruning_goes_on(prefect, monkeypatch):
+    clock = itertools.count(0.0, 100.0)  # a run takes 100 s, and a quarter of 1,000 s is there
+    monkeypatch.setenv("PRODOPS_HISTORY_PRUNE_SECONDS", "1000")
+    settings.cache_clear()
+    monkeypatch.setattr(tasks.time, "monotonic", lambda: next(clock))
+    assert tasks.delete_old_flow_runs.fn() == {"deleted": 2, "is_finished": False}
+    assert len(prefect.runs) == 8
+    monkeypatch.undo()
+    settings.cache_clear()
 
 
 @pytest.mark.parametrize("bad", [[0], [3, 4], [0, 1, 2, 3, 9]])
@@ -94,7 +107,7 @@ def test_runs_that_prefect_does_not_delete_keep_no_other(prefect, bad):
 
 def test_a_run_that_somebody_else_deleted_is_gone(prefect):
     prefect.answers = {uuid.UUID(int=2): ObjectNotFound(Exception("gone"))}
-    assert tasks.delete_old_flow_runs.fn() == 10
+    assert tasks.delete_old_flow_runs.fn() == {"deleted": 10, "is_finished": True}
 
 
 def test_where_prefect_deletes_nothing_at_all_it_is_not_asked_for_every_run(prefect, monkeypatch):
@@ -114,5 +127,5 @@ def test_the_artifacts_of_old_runs_go_with_them(prefect):
     prefect.artifacts = {run: [uuid.uuid4() for _ in range(2 * PAGE)] for run in prefect.runs[:3]}
     kept = uuid.uuid4()
     prefect.artifacts[uuid.uuid4()] = [kept]
-    assert tasks.delete_old_flow_runs.fn() == 10
+    assert tasks.delete_old_flow_runs.fn() == {"deleted": 10, "is_finished": True}
     assert [each for left in prefect.artifacts.values() for each in left] == [kept]
