@@ -102,9 +102,7 @@ def no_door(site: Site) -> Iterator[None]:
 def rule(site: Site, tmp_path: Path) -> Iterator[int]:
     """A rule of the alarm, while the last canary, if there was any, came through."""
     before = site.requests(action="run_canary")[-1:]
-    if any(
-        each.state != "completed" or "passed" != (each.result or {})["state"] for each in before
-    ):
+    if any((each.result or {}).get("state") != "passed" for each in before):
         assert set(states(walk(site)).values()) == {"passed"}
     file = tmp_path / "channel.url"
     file.write_text("file:canary.jsonl")
