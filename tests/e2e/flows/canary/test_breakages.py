@@ -100,8 +100,10 @@ def no_door(site: Site) -> Iterator[None]:
 
 @pytest.fixture
 def rule(site: Site, tmp_path: Path) -> Iterator[int]:
-    """A rule of the alarm, while the last canary came through."""
-    assert set(states(walk(site)).values()) == {"passed"}
+    """A rule of the alarm, while the last canary, if there was any, came through."""
+    before = site.requests(action="run_canary")[-1:]
+    if any((each.result or {}).get("state") != "passed" for each in before):
+        assert set(states(walk(site)).values()) == {"passed"}
     file = tmp_path / "channel.url"
     file.write_text("file:canary.jsonl")
     file.chmod(0o600)
