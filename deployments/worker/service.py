@@ -269,7 +269,7 @@ class _Service:
             (configured.prefect_poll_seconds, worker.stopping.look_for_cancelling),
             (30.0, worker.sync_with_backend),
             (_WITHOUT_QUEUE_SECONDS, worker.take_without_queue),
-            (configured.lease_seconds / 2, recover),
+            (configured.lease_seconds / 3, recover),
             (2 * configured.lease_seconds, end_orphans),
         ]
         return [

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -123,6 +124,15 @@ def elsewhere_of(more: Mapping[str, str]) -> Iterator[Elsewhere]:
             known = environment(stack, stack.state_dir / POOL, poll_seconds=POLL_SECONDS)
             wait_until(lambda: is_in_pool(production.site), PATIENCE, pause=0.5)
             yield Elsewhere(production, worker, known | given)
+
+
+def documented_seconds(what: str) -> float:
+    """The bound that the how-to's table has for what happens: its first number of seconds."""
+    how_to = (_ROOT / "docs/how-to/use-another-pool.md").read_text()
+    [row] = [each for each in how_to.splitlines() if each.startswith(f"| {what}")]
+    bound = re.search(r"(\d+) s", row.split("|")[-2])
+    assert bound is not None, row
+    return float(bound[1])
 
 
 def is_in_pool(site: Site) -> bool:

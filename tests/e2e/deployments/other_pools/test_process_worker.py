@@ -20,6 +20,7 @@ from tests.e2e.conftest import Site, is_alive
 from tests.e2e.deployments.other_pools.elsewhere import (
     POOL,
     Elsewhere,
+    documented_seconds,
     elsewhere_of,
     request_with_a_run,
 )
@@ -28,12 +29,12 @@ from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]  # a stack of its own, and cold starts
 
-OTHER_ATTEMPT_SECONDS = 15
-CANCELLED_SECONDS = 25
-LIMIT_SECONDS = 15  # beyond the limit
-STUCK_SECONDS = 55
-NODE_SECONDS = 75
-KILLED_SECONDS = 30
+CANCELLED_SECONDS = documented_seconds("Its request is cancelled")
+LIMIT_SECONDS = documented_seconds("Its time is up")  # beyond the limit
+STUCK_SECONDS = documented_seconds("It holds Python's interpreter")
+OTHER_ATTEMPT_SECONDS = documented_seconds("Another attempt has its request")
+KILLED_SECONDS = documented_seconds("Its process is killed")
+NODE_SECONDS = documented_seconds("Its process and Prefect's worker are killed")
 
 
 @pytest.fixture(scope="module")
