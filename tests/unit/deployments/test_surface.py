@@ -22,8 +22,13 @@ RECORD = Path(__file__).with_name("surface.json")
 WORDS = {"description", "summary", "title", "examples", "operationId"}
 CHANGED: dict[str, set[str]] = {
     "operations": set(),
-    "settings": set(),
-    "commands": set(),
+    "settings": {
+        "PRODOPS_AGENTS_HISTORY_ROWS",
+        "PRODOPS_BUS_SEEN_ROWS",
+        "PRODOPS_HISTORY_ATTEMPT_DAYS",
+        "PRODOPS_PREFECT_EVENT_DAYS",
+    },
+    "commands": {"prodops migrate"},
 }
 """What differs from the record, each by intention; the changelog says why."""
 METHODS = {"get", "put", "post", "delete", "patch", "options", "head"}
