@@ -136,7 +136,9 @@ def seen(connection: Connection, token: str = "") -> Left:
     events = connection.execute("SELECT id, payload FROM event").fetchall()
     states = {number: state for number, state, _ in requests}
     actions = {number: action for number, _, action in requests}
-    return Left(states, actions, dict(events), token)
+    wishes = connection.execute("SELECT request_id FROM cancellation").fetchall()
+    cancelled = {number: "cancelled" for [number] in wishes}
+    return Left(states, actions, dict(events), token, cancelled)
 
 
 def restored_from_dump(version: Version, given: Mapping[str, str]) -> Left:
@@ -168,7 +170,7 @@ def _keep_tasks(connection: Connection, directory: Path) -> None:
             parameters={"taskName": name, "vo": "wlcg", "prodSourceLabel": "test"},
             created_at=at,
             modified_at=at,
-            status=Status.DONE,
+            status=Status.RUNNING,
         )
         for number, name, at in recorded
     )

@@ -14,7 +14,7 @@ NOT_OF_THE_SERVICE = {
     "bus": {
         "client_id", "namespace", "takes_actions", "ops_queue", "scopes", "allows_shutdown",
         "takes_messages", "topic", "publishes", "is_runner", "workflow_queue", "message_bytes",
-        "seen_days", "set_aside_days", "others_queue", "taken_requests",
+        "seen_days", "seen_rows", "set_aside_days", "others_queue", "taken_requests",
     },  # what is done on the bus
 }  # fmt: skip
 LIMITS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "maxLength")
