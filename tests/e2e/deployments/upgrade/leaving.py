@@ -17,12 +17,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from psycopg import sql
+
 from deployments.backup.programs import programs_for
 from deployments.backup.server import Connection, Server, server_of
 from deployments.sandbox.grid.grid import Grid
 from deployments.sandbox.panda.jobs import NewJob, PutJobs
 from deployments.sandbox.panda.statuses import Status
 from deployments.sandbox.panda.tasks import Task, write_tasks
+from deployments.stack.environment import sandbox_panda_url
 from deployments.stack.stack import Stack
 from deployments.stack.temporary import remove_state, temporary_environment, temporary_settings
 from tests.e2e.deployments.upgrade.former import Former, Version, running, versions
@@ -151,6 +154,7 @@ def restored_from_dump(version: Version, given: Mapping[str, str]) -> Left:
         _psql(server, gzip.decompress(version.dump.read_bytes()))
         with superuser(given) as connection:
             _keep_tasks(connection, stack.layout.sandbox("panda"))
+            _be_at(connection, sandbox_panda_url(settings))
             return seen(connection)
     finally:
         stack.stop()
@@ -167,7 +171,12 @@ def _keep_tasks(connection: Connection, directory: Path) -> None:
             name=name,
             user_name=_PANDA_USER,
             dn=f"{_PANDA_USER}/CN=nickname:prodops",
-            parameters={"taskName": name, "vo": "wlcg", "prodSourceLabel": "test"},
+            parameters={
+                "taskName": name,
+                "userName": _PANDA_USER,
+                "vo": "wlcg",
+                "prodSourceLabel": "test",
+            },
             created_at=at,
             modified_at=at,
             status=Status.RUNNING,
@@ -176,6 +185,14 @@ def _keep_tasks(connection: Connection, directory: Path) -> None:
     )
     write_tasks(directory / "tasks.json", tasks)
     PutJobs(directory / "jobs.json").add(NewJob.model_validate(one_campaign.JOB))
+
+
+def _be_at(connection: Connection, panda_url: str) -> None:
+    """Let the PanDA that has the recorded tasks and jobs be the one of now: its port was free."""
+    query = "SELECT table_name FROM information_schema.columns WHERE column_name = 'panda_server'"
+    for [table] in connection.execute(query).fetchall():
+        moved = sql.SQL("UPDATE {} SET panda_server = %s WHERE panda_server IS NOT NULL")
+        connection.execute(moved.format(sql.Identifier(table)), [panda_url])
 
 
 def _psql(server: Server, script: bytes) -> None:
