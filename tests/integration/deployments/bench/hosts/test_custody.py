@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from deployments.bench.common.stack import BenchStack
 from deployments.bench.hosts.custody import Custody, Excuse, taken
-from flows.common.database import transaction
+from flows.common.database import now, transaction
 from flows.common.models import Request
 from tests.databases import Database
 
@@ -28,7 +28,13 @@ def custody(database: Database) -> Custody:
 
 @pytest.fixture
 def request_id(database: Database, custody: Custody) -> int:
-    held = {"state": "running", "worker": HERE, "attempts": 1, "requested_by": "me"}
+    held = {
+        "state": "running",
+        "worker": HERE,
+        "attempts": 1,
+        "requested_by": "me",
+        "claimed_at": now(),
+    }
     with transaction(database.ops_engine) as session:
         request = Request(action="submit_task", parameters={}, source="test", **held)
         session.add(request)
