@@ -13,9 +13,9 @@ def same(first: Any, *others: Any) -> list[Any]:
 
 
 def slow(*cases: Any) -> list[Any]:
-    """Cases that only the slower tier tries."""
+    """Cases that only the slower tier tries; a tuple is one of several values."""
     return [pytest.param(*_values(each), marks=pytest.mark.slow) for each in cases]
 
 
 def _values(case: Any) -> tuple[Any, ...]:
-    return case if isinstance(case, tuple) else (case,)
+    return case if type(case) is tuple else (case,)

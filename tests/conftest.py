@@ -22,7 +22,8 @@ from api.http.app import equip, routed
 from deployments.stack.credentials import Credentials
 from flows.common.callers import DEFAULT, Scope
 from flows.common.database import Limits, make_engine
-from flows.common.settings import known_names, settings
+from flows.common.settings import Settings, known_names, settings, tree
+from flows.common.settings.forms import ENV_FILE
 from tests.broker import broker, own_broker, queue, topic
 from tests.databases import Database, Pool, Server
 from tests.declared_events import declared_events, event_problems
@@ -60,6 +61,7 @@ hypothesis_settings.register_profile(
 )
 hypothesis_settings.load_profile("prodops")
 
+_CURRENT_TEST = "PYTEST_CURRENT_TEST"
 _routed = functools.cache(routed)  # 185 routes take 0.2 s: made once for all tests
 
 
@@ -74,6 +76,26 @@ def fresh_settings() -> Iterator[None]:
     settings.cache_clear()
     yield
     settings.cache_clear()
+
+
+_load = tree.load
+_loaded: dict[frozenset[tuple[str, str]], Settings] = {}
+
+
+def _load_once() -> Settings:
+    """The settings of this environment: to read them takes as long as many a test.
+
+    A test that calls `load` itself has them read.
+    """
+    if Path(ENV_FILE).exists():
+        return _load()
+    environment = frozenset(item for item in os.environ.items() if item[0] != _CURRENT_TEST)
+    if environment not in _loaded:
+        _loaded[environment] = _load()
+    return _loaded[environment]
+
+
+tree.load = _load_once
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -47,7 +47,7 @@ def asked(database) -> list[str]:
 
 @pytest.mark.parametrize(
     ("scopes", "statuses"),
-    [
+    same(
         # a message, a log, an empty run
         ((Scope.READ,), (403, 403, 403)),
         ((Scope.MESSAGE,), (201, 403, 403)),
@@ -55,7 +55,7 @@ def asked(database) -> list[str]:
         ((Scope.OPERATE,), (403, 202, 202)),
         ((Scope.ADMIN,), (403, 403, 403)),
         (tuple(ALL), (201, 202, 202)),
-    ],
+    ),
 )
 def test_a_token_does_what_its_scopes_permit(served_api, database, scopes, statuses):
     with served_api.client(token=database.create_token("bot", *scopes)) as client:

@@ -19,6 +19,7 @@ from sqlalchemy import text
 from flows.common import events
 from flows.common.database import transaction
 from flows.common.settings import settings
+from tests.cases import same
 from tests.conftest import ServedApi
 from tests.databases import Database
 from tests.waiting import wait_until
@@ -164,7 +165,7 @@ def test_replay_is_filtered_and_reaches_into_the_table_and_into_memory(
 _UNKNOWN = rb"event: position_unknown\ndata: (\{.*\})\n\n"
 
 
-@pytest.mark.parametrize("how", ["header", "query"])
+@pytest.mark.parametrize("how", same("header", "query"))
 @pytest.mark.parametrize("position", ["99999999", "9" * 30, "-5", "1e3", "abc", "1.5", "\u0663"])
 def test_a_position_that_is_no_event_of_ours_is_said_and_the_newest_followed(
     served_api: ServedApi, database: Database, how: str, position: str

@@ -13,6 +13,7 @@ from api.logs import pages, queries
 from flows.agents.models import AppLog
 from flows.common.database import transaction
 from flows.common.models import Request
+from tests.cases import same
 
 pytestmark = pytest.mark.integration
 
@@ -61,7 +62,7 @@ def link(api, query: str, name: str) -> str:
 
 @pytest.mark.parametrize(
     ("query", "found"),
-    [
+    same(
         ("", ["of another", "it failed", "100 % done_", "it begins"]),
         ("?level=WARNING", ["it failed", "100 % done_"]),
         ("?part=web", ["it failed"]),
@@ -72,7 +73,7 @@ def link(api, query: str, name: str) -> str:
         ("?text=e_", ["100 % done_"]),
         ("?since=2026-08-01T12:00:01&until=2026-08-01T12:00:03", ["it failed", "100 % done_"]),
         ("?level=ERROR&part=worker", []),
-    ],
+    ),
 )
 def test_records_are_found_by_each_filter_newest_first(api, few, query, found):
     assert lines(api, query) == found

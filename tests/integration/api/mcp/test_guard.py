@@ -16,6 +16,7 @@ from flows.common import access
 from flows.common.callers import Scope
 from flows.common.database import transaction
 from flows.common.models import ApiToken
+from tests.cases import same
 from tests.support.mcp import Assistant
 from tests.waiting import wait_until
 
@@ -36,7 +37,7 @@ def send(client: httpx.Client, path: str = "/mcp/", body: Any = LIST, **headers:
     return client.post(path, json=body, headers=headers)
 
 
-@pytest.mark.parametrize("path", ADDRESSES)
+@pytest.mark.parametrize("path", same(*ADDRESSES))
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "OPTIONS"])
 def test_anything_but_post_is_405_that_names_post(anybody, method, path):
     answer = anybody.request(method, path)

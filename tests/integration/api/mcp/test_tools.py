@@ -15,6 +15,7 @@ from flows.common.callers import Scope
 from flows.common.database import transaction
 from flows.common.database_errors import DatabaseUnavailable, StatementTooSlow
 from flows.common.models import Event, Request
+from tests.cases import same
 from tests.integration.api.mcp.conftest import EXECUTION, STF
 from tests.pcs_client import Pcs
 from tests.support.mcp import Assistant
@@ -60,13 +61,13 @@ def test_a_word_that_nothing_can_have_is_refused_with_those_there_are(
 
 @pytest.mark.parametrize(
     ("tool", "argument", "word"),
-    [
+    same(
         ("list_agents", "status", "EXITED"),
         ("list_agents", "agent_type", "fastmon"),
         ("list_tf_slices", "status", "queued"),
         ("list_workflow_executions", "status", "terminated"),
         ("list_stf_files", "machine_state", "physics"),
-    ],
+    ),
 )
 def test_a_word_that_peers_choose_is_described_by_those_that_are_known(
     assistant, tool, argument, word
@@ -195,7 +196,7 @@ def test_a_message_is_stored_and_relayed_in_the_callers_name(assistant, testbed,
 
 @pytest.mark.parametrize(
     ("tool", "arguments", "words"),
-    [
+    same(
         ("get_agent", {"name": "x"}, "There is no agent 'x'; list_agents"),
         ("get_run", {"run_number": 1}, "There is no run 1; list_runs"),
         ("get_run", {"run_number": 2**40}, "run_number: Input should be less than"),
@@ -206,7 +207,7 @@ def test_a_message_is_stored_and_relayed_in_the_callers_name(assistant, testbed,
         ("get_workflow_monitor", {"execution_id": "x"}, "there is no execution 'x'"),
         ("list_logs", {"level": "LOUD"}, "level: Input should be 'DEBUG', 'INFO'"),
         ("list_agents", {"start_time": "0001-01-01"}, "start_time: Ensure the year"),
-    ],
+    ),
 )
 def test_what_is_not_there_or_cannot_be_meant_is_said(assistant, tool, arguments, words):
     assert words in assistant.refusal(tool, **arguments)

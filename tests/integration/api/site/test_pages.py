@@ -16,6 +16,7 @@ from flows.common.database import now, transaction
 from flows.common.database_errors import DatabaseUnavailable
 from flows.common.models import Request
 from flows.common.settings import settings
+from tests.cases import same
 from tests.sampled_run import messages_of, take_in
 
 pytestmark = pytest.mark.integration
@@ -148,12 +149,12 @@ def test_what_is_no_form_signs_nobody_in(closed, sent):
 
 @pytest.mark.parametrize(
     "headers",
-    [
+    same(
         {"Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "same-site"},
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
-    ],
+    ),
 )
 @pytest.mark.parametrize("path", ["/login/", "/logout/"])
 def test_a_form_of_another_site_signs_nobody_in_or_out(served_api, headers, path):

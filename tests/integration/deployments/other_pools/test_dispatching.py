@@ -21,6 +21,7 @@ from flows.common import cancellations, handovers
 from flows.common.callers import on_ops_side
 from flows.common.database import now, transaction
 from flows.common.models import Request, RequestState
+from tests.cases import same
 from tests.databases import Database
 from tests.support.handovers import POOL, process_of, requested, row, store_of
 
@@ -119,7 +120,7 @@ def test_a_run_whose_making_was_not_answered_is_noted_later(dispatcher, engine, 
 
 @pytest.mark.parametrize(
     ("state", "became"),
-    [
+    same(
         (None, "queued"),
         (Crashed(message="no node"), "queued"),
         (Cancelled(message="by me"), "cancelled"),
@@ -129,7 +130,7 @@ def test_a_run_whose_making_was_not_answered_is_noted_later(dispatcher, engine, 
         (Running(timestamp=LONG_AGO), "queued"),
         (Pending(timestamp=LATER), "claimed"),
         (Scheduled(timestamp=LONG_AGO), "claimed"),
-    ],
+    ),
 )
 def test_what_no_process_will_take_is_taken_back(dispatcher, engine, prefect, state, became):
     request = hand_over(dispatcher, engine)

@@ -23,6 +23,7 @@ from deployments.worker.registration import Registration
 from deployments.worker.registry import Registry
 from flows.common import actions
 from flows.common.actions import Action
+from tests.cases import same
 from tests.databases import Database
 
 pytestmark = pytest.mark.integration
@@ -202,9 +203,9 @@ def test_a_schedule_that_was_added_or_switched_off_stays_so(place):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("entrypoint", "os:system"), ("enforce_parameter_schema", False),
+    same(("entrypoint", "os:system"), ("enforce_parameter_schema", False),
      ("parameter_openapi_schema", {"type": "object", "properties": {}}),
-     ("pull_steps", [{"prefect.deployments.steps.run_shell_script": {"script": "true"}}])],
+     ("pull_steps", [{"prefect.deployments.steps.run_shell_script": {"script": "true"}}])),
 )  # fmt: skip
 def test_which_code_runs_and_with_what_is_restored(place, name, value):
     before = place.found[name]

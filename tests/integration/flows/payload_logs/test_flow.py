@@ -305,8 +305,8 @@ def test_the_cache_can_be_read_by_everybody_and_the_copy_by_nobody(
 
 @pytest.mark.parametrize(
     "statement",
-    ["UPDATE payload_log SET state = 'ready'", "DELETE FROM payload_log",
-     "INSERT INTO payload_log (pandaid, state, updated_at) VALUES (1, 'ready', now())"],
+    same("UPDATE payload_log SET state = 'ready'", "DELETE FROM payload_log",
+     "INSERT INTO payload_log (pandaid, state, updated_at) VALUES (1, 'ready', now())"),
 )  # fmt: skip
 def test_the_web_tier_reads_the_rows_and_writes_none(fetches: Fetches, statement: str) -> None:
     order = fetches.job()

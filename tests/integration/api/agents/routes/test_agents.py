@@ -13,6 +13,7 @@ from sqlalchemy import text
 
 from api.agents.queries import agents
 from flows.common.database import transaction
+from tests.cases import same
 
 pytestmark = pytest.mark.integration
 
@@ -91,7 +92,7 @@ def test_any_word_is_taken_for_type_status_and_state(api, kind):
 
 @pytest.mark.parametrize(
     ("field", "value", "text"),
-    [
+    same(
         ("agent_type", "x" * 60, "Ensure this field has no more than 30 characters."),
         ("status", "x" * 60, "Ensure this field has no more than 20 characters."),
         ("operational_state", "x" * 60, "Ensure this field has no more than 20 characters."),
@@ -103,7 +104,7 @@ def test_any_word_is_taken_for_type_status_and_state(api, kind):
         ("workflow_enabled", "maybe", "Must be a valid boolean."),
         ("description", "a\0", "Null characters are not allowed."),
         ("metadata", [1], 'Expected a dictionary of items but got type "list".'),
-    ],
+    ),
 )
 def test_what_does_not_fit_is_400_and_named(api, field, value, text):
     answer = api.post("/api/systemagents/heartbeat/", json=HEARTBEAT | {field: value})

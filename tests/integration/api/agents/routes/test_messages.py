@@ -13,6 +13,7 @@ from api.agents.queries.messages import event_of_key, key_of_event
 from flows.common import events
 from flows.common.database import now, transaction
 from flows.common.models import Event
+from tests.cases import same
 
 pytestmark = pytest.mark.integration
 
@@ -81,7 +82,7 @@ def test_messages_of_the_bus_are_in_the_list_in_the_order_of_their_times(api, bo
 
 @pytest.mark.parametrize(
     ("wanted", "types"),
-    [
+    same(
         ({"execution_id": "e-1"}, ["note", "tf_file_registered"]),
         ({"execution_id": "e-2"}, []),
         ({"namespace": "testbed", "run_id": "100013"}, ["tf_file_registered"]),
@@ -89,7 +90,7 @@ def test_messages_of_the_bus_are_in_the_list_in_the_order_of_their_times(api, bo
         ({"sender_agent": "b"}, ["tf_file_registered"]),
         ({"start_time": "2026-01-01T00:00:00Z", "limit": 1, "offset": 1}, ["tf_file_registered"]),
         ({"end_time": "2026-01-01T00:00:00Z"}, []),
-    ],
+    ),
 )
 @pytest.mark.usefixtures("both")
 def test_messages_are_filtered_wherever_they_are_kept(api, wanted, types):

@@ -16,6 +16,7 @@ from flows.common import access
 from flows.common.callers import Scope
 from flows.common.database import transaction
 from flows.fastmon.models import FastmonFile, Run, StfFile
+from tests.cases import same
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.integration
@@ -442,7 +443,7 @@ def test_a_list_with_a_limit_comes_in_pages_that_link_to_each_other(api, two_run
     assert "offset" not in second["previous"]
 
 
-@pytest.mark.parametrize("limit", ["x", "0", "-1", "", "²", "1.5"])
+@pytest.mark.parametrize("limit", same("x", "0", "-1", "", "²", "1.5"))
 def test_a_limit_that_is_no_number_above_0_asks_for_no_page(api, two_runs, limit):
     for path in COLLECTIONS:
         assert (
@@ -451,7 +452,7 @@ def test_a_limit_that_is_no_number_above_0_asks_for_no_page(api, two_runs, limit
         )
 
 
-@pytest.mark.parametrize("offset", ["x", "-1", "0", "", "²"])
+@pytest.mark.parametrize("offset", same("x", "-1", "0", "", "²"))
 def test_an_offset_that_is_no_number_is_0(api, two_runs, offset):
     query = {"limit": "1", "offset": offset}
     found = api.get("/api/runs/", params=query).json()["results"]

@@ -12,6 +12,7 @@ from sqlalchemy.exc import ProgrammingError
 from flows.common.callers import Scope
 from flows.common.database import transaction
 from flows.notifications.repository import channels
+from tests.cases import same
 from tests.support.notifications import SECRET
 
 pytestmark = pytest.mark.integration
@@ -65,7 +66,7 @@ def test_nobody_makes_or_sees_rules(served_api):
 
 @pytest.mark.parametrize(
     ("changed", "field", "words"),
-    [
+    same(
         ({"channel": "opne"}, "channel", "did you mean 'open'?"),
         ({"name": "submit_taks"}, "name", "did you mean 'submit_task'?"),
         ({"what": "event", "name": "prodtask_submited"}, "name", "'prodtask_submitted'?"),
@@ -77,7 +78,7 @@ def test_nobody_makes_or_sees_rules(served_api):
         ({"subject": "\x00"}, "subject", "NUL"),
         ({"options": {"a": {}}}, "options.a.bool", ""),
         ({"author": "eve"}, "author", "Extra inputs"),
-    ],
+    ),
 )
 def test_what_cannot_be_meant_is_refused_at_its_field(api, changed, field, words):
     answer = api.post(PATH, json=OWN | changed)

@@ -69,13 +69,13 @@ def test_one_s_own_address_is_registered_first(api):
 
 @pytest.mark.parametrize(
     ("asked", "subject"),
-    [
+    same(
         ({"subject": COMPOSED}, "t1"),
         ({"subject": "4711"}, "t1"),
         (OF_DATA | {"subject": "epic:/RECO/26.05.0/not/yet"}, "epic:/RECO/26.05.0/not/yet"),
         (OF_DATA | {"kind": "campaign", "subject": NAME}, NAME),
         (OF_DATA | {"kind": "path", "subject": SUFFIX}, f"{ROOT}/{SUFFIX}"),
-    ],
+    ),
 )
 def test_what_is_watched_is_kept_under_the_name_that_events_give_it(api, swept, asked, subject):
     answer = api.post(PATH, json=WATCH | asked)

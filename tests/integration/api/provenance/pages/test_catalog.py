@@ -19,6 +19,7 @@ from flows.provenance.domain.availability import assess
 from flows.provenance.models import (
     SweepState,
 )
+from tests.cases import same
 from tests.pcs_client import Pcs
 from tests.produced import (
     CONFIG,
@@ -276,7 +277,7 @@ REFUSED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("query", REFUSED)
+@pytest.mark.parametrize("query", same(*REFUSED))
 def test_a_filter_that_cannot_be_meant_is_refused_in_words_and_never_left_out(
     campaign, reader, query
 ):
