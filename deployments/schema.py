@@ -82,9 +82,14 @@ def await_schema(seconds: float = _WAIT_SECONDS) -> None:
 
 
 def newest() -> str:
-    """The revision that this code brings a database to; Alembic is slow to import for that."""
+    """The revision that this code brings a database to."""
+    return max(_revisions())
+
+
+def _revisions() -> set[str]:
+    """Every revision; Alembic is slow to import for that."""
     [directory] = versions.__path__
-    return max(path.name.partition("_")[0] for path in Path(directory).glob("[0-9]*.py"))
+    return {path.name.partition("_")[0] for path in Path(directory).glob("[0-9]*.py")}
 
 
 def present() -> Schema:
@@ -110,11 +115,7 @@ def migrate(url: str, passfile: Path | None) -> bool:
         BadSetting: It is a newer one, on which it does not.
         DatabaseUnavailable: The database does not answer.
     """
-    engine = make_engine(make_url(url), passfile=passfile, pool_size=1)
-    try:
-        present = schema_of(engine)
-    finally:
-        engine.dispose()
+    present = _schema_at(url, passfile)
     if present.is_newer_than(newest()) and present.takes(newest()):
         return False
     database.migrate(url, passfile)
@@ -127,14 +128,16 @@ def migrate_back(url: str, passfile: Path | None, revision: str) -> None:
     What they made of what was there already is made again by the next migration.
 
     Raises:
-        BadSetting: The schema is not this version's, or something was taken away since then.
+        BadSetting: There is no such revision, the schema is not this version's, or something was
+            taken away since then.
         DatabaseUnavailable: The database does not answer.
     """
-    engine = make_engine(make_url(url), passfile=passfile, pool_size=1)
-    try:
-        present = schema_of(engine)
-    finally:
-        engine.dispose()
+    if revision not in _revisions():  # Alembic takes words for some that are long gone: `base`
+        raise BadSetting(
+            f"there is no revision {revision!r}: it is the number of a migration, as "
+            f"`prodops migrate --back-to {newest()}` names this version's"
+        )
+    present = _schema_at(url, passfile)
     if present.revision != newest():
         raise BadSetting(
             f"the database's schema is at revision {present.revision or 'none'}, and this version "
@@ -147,6 +150,14 @@ def migrate_back(url: str, passfile: Path | None, revision: str) -> None:
             "(`prodops restore`)"
         )
     database.migrate(url, passfile, back_to=revision)
+
+
+def _schema_at(url: str, passfile: Path | None) -> Schema:
+    engine = make_engine(make_url(url), passfile=passfile, pool_size=1)
+    try:
+        return schema_of(engine)
+    finally:
+        engine.dispose()
 
 
 def schema_of(engine: Engine) -> Schema:

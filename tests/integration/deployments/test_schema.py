@@ -167,6 +167,15 @@ def test_there_is_no_way_back_to_before_something_was_taken_away(refused, databa
     assert at == schema.newest()
 
 
+@pytest.mark.parametrize("revision", ["base", "head", "0030-9", "-1", "28", "9999", ""])
+def test_a_word_that_is_no_revision_undoes_nothing(refused, database, revision):
+    """Alembic would take `base` for the empty database, and `0030-9` for one that is long gone."""
+    assert f"there is no revision {revision!r}" in refused("migrate", f"--back-to={revision}")
+    with database.ops_engine.begin() as connection:
+        at = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    assert at == schema.newest()
+
+
 def test_only_the_version_that_made_the_schema_undoes_it(refused, database):
     put_at(database, "9999", "0027")
     assert f"undoes migrations from {schema.newest()} only" in refused(
