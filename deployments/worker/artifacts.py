@@ -6,6 +6,7 @@ An artifact is for people: where Prefect is away, or does not take it, it is a l
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -15,10 +16,13 @@ from prefect.client.orchestration import PrefectClient
 from deployments.isolation import outlived
 from deployments.worker.request_store import RequestStore
 from deployments.worker.works import Work
+from flows.common.models import Request
 from flows.common.run_artifacts import artifacts_of
 
 _MOST_WAITING: Final = 1000
 _WRITE_SECONDS: Final = 10.0
+_GATHER_SECONDS: Final = 0.5
+_MOST_TOGETHER: Final = 50
 
 _log = structlog.get_logger("worker")
 
@@ -45,13 +49,21 @@ class RunArtifacts:
             _log.warning("a run gets no artifacts: too many wait for theirs", request=request)
 
     async def run(self) -> None:
-        """Write them, one after the other, for ever."""
+        """Write them, one after the other, for ever; those of a burst are read together."""
         while True:
-            work = await self._waiting.get()
-            with outlived("a run gets no artifacts"):
-                async with asyncio.timeout(_WRITE_SECONDS):
-                    await self._write(work)
-            self._waiting.task_done()
+            works = [await self._waiting.get()]
+            await asyncio.sleep(_GATHER_SECONDS)
+            while len(works) < _MOST_TOGETHER and not self._waiting.empty():
+                works.append(self._waiting.get_nowait())
+            found: dict[int, Request] = {}
+            with outlived("runs get no artifacts"):
+                ids = [work.claim.request_id for work in works]
+                found = await asyncio.to_thread(self.store.requests, ids)
+            for work in works:
+                with outlived("a run gets no artifacts"):
+                    async with asyncio.timeout(_WRITE_SECONDS):
+                        await self._write(work, found)
+                self._waiting.task_done()
 
     async def drain(self, seconds: float) -> None:
         """Wait until all are written, but no longer than that."""
@@ -59,8 +71,9 @@ class RunArtifacts:
             async with asyncio.timeout(seconds):
                 await self._waiting.join()
 
-    async def _write(self, work: Work) -> None:
-        request = await asyncio.to_thread(self.store.request, work.claim.request_id)
+    async def _write(self, work: Work, found: Mapping[int, Request]) -> None:
+        if (request := found.get(work.claim.request_id)) is None:
+            return
         run = work.claim.flow_run_id
         for each in artifacts_of(request, work.action, self.address, run):
             await self.client.request("POST", "/artifacts/", json=each.body())

@@ -181,6 +181,12 @@ class RequestStore:
         with transaction(self.engine) as session:
             return requests.get(session, request_id)
 
+    def requests(self, ids: Sequence[int]) -> dict[int, Request]:
+        """The requests as they are now, by id."""
+        with transaction(self.engine) as session:
+            rows = session.scalars(select(Request).where(among(Request.id, ids)))
+            return {row.id: row for row in rows}
+
     def is_given_up(self, claim: Claim) -> bool:
         """Whether no worker holds the request under that claim any more."""
         with transaction(self.engine) as session:

@@ -6,6 +6,7 @@ long as all the rest of it (measured).
 
 from __future__ import annotations
 
+import logging
 import queue
 import sys
 import threading
@@ -25,16 +26,30 @@ _SIZE: Final = "__payload_size__"
 """The key under which Prefect's handler notes the size of a record, in bytes."""
 
 
+_OF_STATES: Final = ("Beginning flow run ", "Finished in state ")
+"""How the engine's lines begin that say what the run's states say: each is a row at Prefect."""
+
+
 @contextmanager
 def sent_with(client: SyncPrefectClient) -> Iterator[None]:
     """Send what is logged meanwhile; at the end what is left, for at most a few seconds."""
     sender = _Sender(client)
+    logger = logging.getLogger("prefect.flow_runs")
+    logger.addFilter(_keep_states_here)
     set_api_log_sink(sender.add)
     try:
         yield
     finally:
         sender.close()
         set_api_log_sink(None)
+        logger.removeFilter(_keep_states_here)
+
+
+def _keep_states_here(record: logging.LogRecord) -> bool:
+    """Have Prefect's handler leave out what tells of the run's states; the log table has it."""
+    if record.module == "flow_engine" and record.getMessage().startswith(_OF_STATES):
+        record.send_to_api = False
+    return True
 
 
 class _Sender:

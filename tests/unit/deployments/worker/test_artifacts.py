@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,6 +28,10 @@ def request_of(request_id: int) -> Request:
     )  # fmt: skip
 
 
+def requests_of(ids: Sequence[int]) -> dict[int, Request]:
+    return {each: request_of(each) for each in ids}
+
+
 def written(*answers: Exception | None) -> list[str]:
     """The runs whose artifact was sent, of one for each answer."""
     sent: list[str] = []
@@ -39,7 +44,7 @@ def written(*answers: Exception | None) -> list[str]:
 
     async def work() -> None:
         client = SimpleNamespace(request=request)
-        noted = RunArtifacts(client, SimpleNamespace(request=request_of), "http://monitor")
+        noted = RunArtifacts(client, SimpleNamespace(requests=requests_of), "http://monitor")
         for number in range(len(answers)):
             claim = Claim(number, 1, uuid.UUID(int=number))
             noted.note(Work(claim, actions.get("check_pipeline")))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+import uuid
 from typing import Any
 
 import httpx
@@ -73,3 +75,16 @@ def test_what_comes_too_late_for_the_runs_client_is_said_and_breaks_nothing(
     closed.set()
     sender._thread.join(10)
     assert "1 records do not reach Prefect: Cannot send" in capsys.readouterr().err
+
+
+def test_what_the_states_of_a_run_say_is_no_row_at_prefect():
+    client, logger = _Client(), logging.getLogger("prefect.flow_runs")
+    with run_logs.sent_with(client):
+        for module in ("flow_engine", "flow"):
+            for message in ("Beginning flow run 'a'", "Finished in state Completed()", "Received"):
+                told = {"msg": message, "module": module, "levelno": 20, "name": logger.name}
+                logger.handle(logging.makeLogRecord(told | {"flow_run_id": str(uuid.UUID(int=1))}))
+    messages = [each["message"] for batch in client.batches for each in batch]
+    assert messages == [
+        "Received", "Beginning flow run 'a'", "Finished in state Completed()", "Received",
+    ]  # fmt: skip
