@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
@@ -10,7 +9,7 @@ from typing import Any, Final, NamedTuple
 import httpx
 
 from blocks.errors import OutsideUnavailable
-from blocks.tls import without_strict_form
+from blocks.tls import trust
 
 _ANSWER_SECONDS: Final = 10.0
 _MOST: Final = 200  # what Prefect gives at a time
@@ -74,9 +73,7 @@ class PrefectApi:
         auth = (user, password) if self.auth else None
         body = {**wanted, "include_secrets": False, "limit": _MOST}
         try:
-            with httpx.Client(
-                auth=auth, timeout=_ANSWER_SECONDS, verify=_trust(self.url)
-            ) as client:
+            with httpx.Client(auth=auth, timeout=_ANSWER_SECONDS, verify=trust(self.url)) as client:
                 answer = client.post(f"{self.url}/block_documents/filter", json=body)
                 answer.raise_for_status()
                 rows = answer.json()
@@ -84,9 +81,3 @@ class PrefectApi:
         except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
             reason = str(error) or type(error).__name__
             raise BlocksUnavailable(f"Prefect does not give the blocks: {reason}") from error
-
-
-def _trust(url: str) -> ssl.SSLContext:
-    if url.startswith("http://"):  # no certificate is read: that takes 20 ms
-        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    return without_strict_form(httpx.create_ssl_context())

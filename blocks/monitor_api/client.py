@@ -21,7 +21,7 @@ from blocks.monitor_api.errors import (
     fields_of,
 )
 from blocks.monitor_api.stream import EventStream, StreamFilter
-from blocks.tls import without_strict_form
+from blocks.tls import trust
 
 MESSAGES = "/api/messages/"
 RUNS = "/api/runs/"
@@ -46,7 +46,7 @@ class Connection(Closing):
         self._client = httpx.Client(
             headers=_authorization(token),
             timeout=timeout_seconds,
-            verify=without_strict_form(httpx.create_ssl_context()),
+            verify=trust(self.url),
             limits=httpx.Limits(max_connections=100, max_keepalive_connections=100),
         )
 

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from blocks.closing import Closing
 from blocks.outside_calls import System, counted
 from blocks.pcs_service.errors import PcsRefused, PcsUnavailable, check_answer
-from blocks.tls import without_strict_form
+from blocks.tls import trust
 
 API_PATH = "/pcs/api"
 _LIST = TypeAdapter(list[Any])
@@ -54,7 +54,7 @@ class PcsConnection(Closing):
             headers={"Accept": "application/json", **authorization},
             timeout=timeout_seconds,
             transport=transport,
-            verify=without_strict_form(httpx.create_ssl_context()),
+            verify=trust(self.url),
         )
 
     def close(self) -> None:

@@ -43,6 +43,7 @@ from flows.common.settings import settings
 _TICK_SECONDS: Final = 0.2
 _IDLE_SECONDS: Final = 30.0
 _READ_BYTES: Final = 1 << 20
+_BACKGROUND_NICE: Final = 10  # about a tenth of the processor time, where others want all of it
 
 
 @dataclass
@@ -136,6 +137,8 @@ class Guardian:
             for end in (self._worker, self._woken, self._wake):
                 end.close()
             outside_calls.calls.share(memoryview(counted))
+            if order.is_background:
+                os.nice(_BACKGROUND_NICE)
             from deployments.worker import launch  # noqa: PLC0415 - imported before the fork
 
             code = launch.run(order)

@@ -27,7 +27,7 @@ def run(order: Start) -> int:
     from prefect.flow_engine import run_flow  # noqa: PLC0415
 
     from deployments import catalogue  # noqa: PLC0415
-    from deployments.worker import run_logs  # noqa: PLC0415
+    from deployments.worker import run_events, run_logs  # noqa: PLC0415
     from flows.common import claims  # noqa: PLC0415
     from flows.common import run as run_of_process  # noqa: PLC0415
 
@@ -50,6 +50,7 @@ def run(order: Start) -> int:
             run_logs.sent_with(client),
         ):
             flow = catalogue.load(order.entrypoint)
+            run_events.know(flow_run, flow=flow.name, deployment=_action(order))
             state: Any = run_flow(flow, flow_run=flow_run, return_type="state")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
@@ -68,9 +69,13 @@ def _report(order: Start) -> None:
     from flows.common import claims  # noqa: PLC0415
     from flows.common.settings import settings  # noqa: PLC0415
 
-    source = run_telemetry.source_of(claims.held(), order.entrypoint.rpartition(":")[2])
+    source = run_telemetry.source_of(claims.held(), _action(order))
     run_telemetry.start(settings(), source)
     log_into_table(settings(), source, preloading.engine())
+
+
+def _action(order: Start) -> str:
+    return order.entrypoint.rpartition(":")[2]
 
 
 def _listen_for_intents() -> None:

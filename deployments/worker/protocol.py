@@ -37,7 +37,10 @@ class EndReason(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Start:
-    """Start a flow run in a fresh warm process."""
+    """Start a flow run in a fresh warm process.
+
+    `is_background`: nobody waits for it, so that what somebody waits for has the processor first.
+    """
 
     run: str
     flow_run: dict[str, Any]
@@ -46,6 +49,7 @@ class Start:
     attempt: int
     timeout_seconds: float
     grace_seconds: float
+    is_background: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext, TaskRunContext
 from prefect.exceptions import MissingContextError
 from prefect.states import Completed
+from prefect.utilities.annotations import opaque
 from pydantic import BaseModel, Field
 
 from blocks import tracing
@@ -102,10 +103,14 @@ def task(
 
 
 class _Task(prefect.Task[..., Any]):
-    """A task whose foreseen errors are states to Prefect, and errors to the flow."""
+    """A task whose foreseen errors are states to Prefect, and errors to the flow.
+
+    What it is given is not searched for results of other tasks: a campaign's files would be, twice.
+    """
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        value: Any = super().__call__(*args, **kwargs)
+        named = {name: opaque(value) for name, value in kwargs.items()}
+        value: Any = super().__call__(*map(opaque, args), **named)
         if isinstance(value, State):
             raise value.result(raise_on_failure=False)
         return value

@@ -20,7 +20,7 @@ from flows.provenance import messages as provenance
 from flows.submission import messages as submissions
 
 TFS_PER_STF: Final = 7
-_COMPARE_SECONDS: Final = 30.0
+_COMPARE_SECONDS: Final = 90.0
 FINALS: Final = (
     submissions.SUBMITTED, submissions.FAILED, logs.READY, logs.FAILED, provenance.SNAPSHOT,
 )  # fmt: skip
@@ -149,16 +149,25 @@ def rows_of(
         }
 
 
-def of_clients(running: BenchStack, clients: LoadProcess, place: Place) -> dict[str, int]:
-    """What the clients got beside the table; read again where they got what came meanwhile."""
+def of_clients(
+    running: BenchStack,
+    clients: LoadProcess,
+    place: Place,
+    *,
+    seconds: float = _COMPARE_SECONDS,
+) -> dict[str, int]:
+    """What the clients got beside the table; read again where they got what came meanwhile.
+
+    Each comparison may take so many seconds.
+    """
     found: dict[str, int] = {}
 
     def is_known() -> bool:
         ids = running.event_ids(place.event_id)
-        found.update(clients.ask("compare", after=place.event_id, ids=ids))
+        found.update(clients.ask("compare", seconds=seconds, after=place.event_id, ids=ids))
         return not found["unknown"]
 
-    comes_true(is_known, _COMPARE_SECONDS)
+    comes_true(is_known, seconds)
     return found
 
 

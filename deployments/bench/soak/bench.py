@@ -11,7 +11,7 @@ from deployments.bench.common.figures import Report
 from deployments.bench.common.stack import BenchStack, bench_stack, comes_true, say
 from deployments.bench.fastmon.load import LoadProcess
 from deployments.bench.outage import load
-from deployments.bench.outage.evidence import Place
+from deployments.bench.outage.evidence import Place, of_clients
 from deployments.bench.outage.load import Load, Series
 from deployments.bench.soak import latency, quiet
 from deployments.bench.soak.clients import Agents, asking_assistant, working_agents
@@ -117,9 +117,7 @@ class _Soak:
         stfs = [each for each in self._stfs if each.asked_at]
         ids = running.event_ids(place.event_id)
         say(f"comparing {len(ids)} events with what each client got")
-        clients = self._process.ask(
-            "compare", seconds=_COMPARE_SECONDS, after=place.event_id, ids=ids
-        )
+        clients = of_clients(running, self._process, place, seconds=_COMPARE_SECONDS)
         found = breaches_of(running, place, triggers=triggers, stfs=stfs, clients=clients)
         return Loaded(
             triggers=len(triggers),

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import httpx
 
-from blocks.tls import without_strict_form
+from blocks.tls import trust
 from deployments.doctor.findings import Check, Finding, ok, problem, warning
 from deployments.doctor.site import Site
 from flows.common.sources import prefect_api
@@ -70,11 +70,10 @@ def _of_pool(name: str, said: dict[str, Any]) -> Finding:
 def _get(site: Site, path: str) -> httpx.Response:
     api = prefect_api(site.settings)
     user, _, password = (api.auth or "").partition(":")
-    verify = without_strict_form(httpx.create_ssl_context()) if "https" in api.url else True
     with httpx.Client(
         auth=(user, password) if api.auth else None,
         timeout=min(_ANSWER_SECONDS, site.timeout_seconds),
-        verify=verify,
+        verify=trust(api.url),
     ) as client:
         return client.get(f"{api.url}{path}")
 

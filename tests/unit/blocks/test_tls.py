@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import ssl
 from pathlib import Path
 
+import certifi
 import pytest
 
 from blocks.panda_server.trust import trust
+from blocks.tls import trust as usual
 from blocks.tls import without_strict_form
 from tests.field_certificates import (
     FieldCertificates,
@@ -69,3 +73,18 @@ def test_no_other_hosts_certificate_passes(field):
 
 def test_pandas_context_is_without_it(tmp_path):
     assert not trust(tmp_path, "https://panda.example.org").verify_flags & ssl.VERIFY_X509_STRICT
+
+
+def test_the_usual_authorities_are_read_once_until_their_file_changes(tmp_path, monkeypatch):
+    file = tmp_path / "authorities.pem"
+    shutil.copy(certifi.where(), file)
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    first = usual("https://pcs.example.org")
+    assert usual("https://other.example.org") is first
+    os.utime(file, ns=(1, 1))
+    assert usual("https://pcs.example.org") is not first
+
+
+def test_no_authority_is_read_for_an_address_without_tls():
+    context = usual("http://127.0.0.1:8080")
+    assert (context.get_ca_certs(), context.verify_mode) == ([], ssl.CERT_REQUIRED)

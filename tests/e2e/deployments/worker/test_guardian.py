@@ -88,7 +88,13 @@ async def probing(
 
 
 def start(
-    guard: GuardianClient, site: Site, where: Path, flow: str, timeout_seconds: float = 60.0
+    guard: GuardianClient,
+    site: Site,
+    where: Path,
+    flow: str,
+    timeout_seconds: float = 60.0,
+    *,
+    is_background: bool = False,
 ) -> Probe:
     """Start a run of a probe flow, as the worker does: created, then Pending, then its process."""
     flow_id = site.ask("POST", "/flows/", name=flow.replace("_", "-"))["id"]
@@ -104,6 +110,7 @@ def start(
         attempt=0,
         timeout_seconds=timeout_seconds,
         grace_seconds=GRACE_SECONDS,
+        is_background=is_background,
     )
     return Probe(guard, site, report, run, asyncio.ensure_future(guard.run(order)))
 
@@ -139,6 +146,21 @@ def test_a_run_that_hangs_in_a_c_call_is_killed_at_its_time(site: Site, tmp_path
             # What it called until then is known all the same.
             [calls] = end.calls
             assert (calls.system, calls.outcome, calls.times.number) == ("panda", "timeout", 1)
+
+    asyncio.run(probe())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("is_background", "nice"), [(True, 10), (False, 0)])
+def test_a_run_for_which_nobody_waits_leaves_the_processor_to_others(
+    site: Site, tmp_path: Path, nice: int, *, is_background: bool
+):
+    async def probe() -> None:
+        async with guarding(site) as guard:
+            run = start(guard, site, tmp_path, "hang_in_c", 3, is_background=is_background)
+            (pid,) = await run.pids()
+            assert psutil.Process(pid).nice() == psutil.Process().nice() + nice
+            await run.end()
 
     asyncio.run(probe())
 
