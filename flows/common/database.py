@@ -164,6 +164,7 @@ def make_engine(
         pool_size=pool_size or configured.pool_size,
         max_overflow=pool_size or configured.pool_size,
         pool_pre_ping=True,
+        pool_use_lifo=True,  # few backends stay warm; each keeps what it has planned
         pool_timeout=_POOL_SECONDS,
         json_deserializer=loaders.read_json,
         use_native_hstore=False,  # one question less at a process's first connection

@@ -7,14 +7,13 @@ import pytest
 from deployments.bench.abuse.callers import Sender
 from deployments.bench.abuse.inputs import HttpInput
 from deployments.bench.abuse.judge import EXEMPT, Judge, Kind
-from deployments.bench.abuse.operations import all_operations
 from deployments.bench.abuse.sending import Answer
 from deployments.bench.abuse.snapshot import Row
 from flows.common.callers import ALL, Scope, with_included
+from tests.support.operations import by_name
 
 SECRET = "s3cret-of-the-database-role"
 OWN = "key-that-the-caller-sent-itself"
-BY_NAME = {str(each): each for each in all_operations()}
 NOBODY = Sender("nobody")
 READER = Sender("read", "abuse-read", frozenset({Scope.READ}))
 REQUESTER = Sender("request", "abuse-request", with_included({Scope.REQUEST}))
@@ -40,7 +39,7 @@ def judge() -> Judge:
 
 
 def request(operation: str = "GET /api/runs/", **more: object) -> HttpInput:
-    found = BY_NAME[operation]
+    found = by_name()[operation]
     return HttpInput(
         **{"kind": "good", "method": found.method, "target": "/", "operation": found} | more
     )
@@ -140,7 +139,7 @@ def test_a_write_with_its_scope_or_a_refused_one_is_not(judge, sender, operation
 def test_every_exemption_is_of_an_operation_and_says_why():
     for (check, operation), reason in EXEMPT.items():
         assert check in {kind.value for kind in Kind}
-        assert operation in BY_NAME
+        assert operation in by_name()
         assert len(reason) > 20
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from deployments.bench.abuse.operations import all_operations, guards, sample
+from deployments.bench.abuse.operations import guards, sample
 from flows.common import actions
 from flows.common.callers import Scope
-
-BY_NAME = {str(each): each for each in all_operations()}
+from tests.support.operations import by_name
 
 
 @pytest.mark.parametrize(
@@ -23,16 +22,16 @@ BY_NAME = {str(each): each for each in all_operations()}
     ],
 )
 def test_an_operation_has_the_scope_that_its_route_declares(operation, scope):
-    assert BY_NAME[operation].scope == scope
+    assert by_name()[operation].scope == scope
 
 
 def test_each_action_is_an_operation_of_its_own_with_its_scope():
     for action in actions.all_actions().values():
-        assert BY_NAME[f"POST /api/actions/{action.name}/"].scope == action.scope
+        assert by_name()[f"POST /api/actions/{action.name}/"].scope == action.scope
 
 
 def test_whoever_writes_declares_a_scope():
-    without = {name for name, each in BY_NAME.items() if not each.is_safe and each.scope is None}
+    without = {name for name, each in by_name().items() if not each.is_safe and each.scope is None}
     # Agents log without a token, as they do at the original monitor.
     open_to_all = {"POST /login/", "POST /logout/", "POST /api/messages/stream/", "POST /api/logs/"}
     assert without == open_to_all
