@@ -25,7 +25,9 @@ def running_stack(
         parts: Names of the parts to run; by default all that the settings ask for.
         is_durable: Whether its PostgreSQL waits for the disk, as production's does.
     """
-    given = {"PRODOPS_STATE_DIR": tempfile.mkdtemp(prefix="prodops-"), **(overrides or {})}
+    given = dict(overrides or {})
+    if "PRODOPS_STATE_DIR" not in given:
+        given["PRODOPS_STATE_DIR"] = tempfile.mkdtemp(prefix="prodops-")
     settings = temporary_settings(temporary_environment(given))
     try:
         fill(settings, is_durable=is_durable)

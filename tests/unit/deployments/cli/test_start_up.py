@@ -41,9 +41,9 @@ STARTS = [["up"], ["up", "--detach"], ["postgres"], ["prefect"], ["panda"], ["sa
 def surroundings(tmp_path, monkeypatch):
     """A directory without a .env, a state directory and ports of this test's own."""
     monkeypatch.chdir(tmp_path)
-    for name, value in temporary_environment({}).items():
+    own = {"PRODOPS_STATE_DIR": str(tmp_path / "state")}
+    for name, value in temporary_environment(own).items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv("PRODOPS_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setattr("deployments.logs.configure_logging", lambda *_: None)  # it is for good
     for name in ("PGTZ", "http_proxy", "HTTP_PROXY", "no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)  # as it is now, again afterwards
