@@ -18,7 +18,7 @@ def trust(url: str) -> ssl.SSLContext:
     Those that SSL_CERT_FILE or SSL_CERT_DIR name, else certifi's. To read them takes 30 ms, so one
     context serves a process until their file changes, and none are read for a plain http address.
     """
-    if not url.startswith("https:"):
+    if not url.lower().startswith("https:"):
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     named = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
     path = Path(named[0] or named[1] or certifi.where())

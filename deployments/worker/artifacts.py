@@ -58,7 +58,8 @@ class RunArtifacts:
             found: dict[int, Request] = {}
             with outlived("runs get no artifacts"):
                 ids = [work.claim.request_id for work in works]
-                found = await asyncio.to_thread(self.store.requests, ids)
+                async with asyncio.timeout(_WRITE_SECONDS):
+                    found = await asyncio.to_thread(self.store.requests, ids)
             for work in works:
                 with outlived("a run gets no artifacts"):
                     async with asyncio.timeout(_WRITE_SECONDS):

@@ -24,7 +24,7 @@ def quick_client() -> Iterator[SyncPrefectClient]:
     """A client that gives up at once, where a run's own tries through an outage of minutes."""
     context = get_settings_context()
     url = context.settings.api.url or ""
-    plain = {} if url.startswith("https:") else {"verify": trust(url)}
+    plain = {} if url.lower().startswith("https:") else {"verify": trust(url)}
     with (
         SettingsContext(profile=context.profile, settings=_settings.quick(context.settings)),
         get_client(sync_client=True, httpx_settings=plain) as client,

@@ -21,6 +21,7 @@ from flows.submission import messages as submissions
 
 TFS_PER_STF: Final = 7
 _COMPARE_SECONDS: Final = 90.0
+_MEANWHILE_SECONDS: Final = 30.0
 FINALS: Final = (
     submissions.SUBMITTED, submissions.FAILED, logs.READY, logs.FAILED, provenance.SNAPSHOT,
 )  # fmt: skip
@@ -167,7 +168,7 @@ def of_clients(
         found.update(clients.ask("compare", seconds=seconds, after=place.event_id, ids=ids))
         return not found["unknown"]
 
-    comes_true(is_known, seconds)
+    comes_true(is_known, _MEANWHILE_SECONDS)
     return found
 
 

@@ -80,7 +80,7 @@ def test_the_usual_authorities_are_read_once_until_their_file_changes(tmp_path, 
     shutil.copy(certifi.where(), file)
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
     first = usual("https://pcs.example.org")
-    assert usual("https://other.example.org") is first
+    assert usual("HTTPS://other.example.org") is first
     os.utime(file, ns=(1, 1))
     assert usual("https://pcs.example.org") is not first
 

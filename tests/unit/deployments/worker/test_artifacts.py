@@ -70,6 +70,35 @@ def test_those_that_are_too_many_are_left_out(monkeypatch):
     assert len(written(None, None, None)) == 2
 
 
+def test_those_of_a_burst_are_read_together_and_a_reading_that_fails_keeps_no_later_one():
+    read: list[list[int]] = []
+    sent: list[str] = []
+
+    def requests(ids: Sequence[int]) -> dict[int, Request]:
+        read.append(list(ids))
+        if len(read) == 1:
+            raise ValueError("a fault")
+        return requests_of(ids)
+
+    async def request(_method: str, _path: str, *, json: dict[str, Any]) -> None:
+        sent.append(json["flow_run_id"])
+
+    async def work() -> None:
+        client = SimpleNamespace(request=request)
+        noted = RunArtifacts(client, SimpleNamespace(requests=requests), "http://monitor")
+        writing = asyncio.create_task(noted.run())
+        for burst in ((1, 2, 3), (4, 5)):
+            for number in burst:
+                claim = Claim(number, 1, uuid.UUID(int=number))
+                noted.note(Work(claim, actions.get("check_pipeline")))
+            await noted.drain(5)
+        writing.cancel()
+
+    asyncio.run(work())
+    assert read == [[1, 2, 3], [4, 5]]
+    assert sent == [str(uuid.UUID(int=each)) for each in (4, 5)]
+
+
 def test_a_worker_that_ends_waits_no_longer_than_it_may():
     async def work() -> None:
         noted = RunArtifacts(SimpleNamespace(), SimpleNamespace(), "http://monitor")
