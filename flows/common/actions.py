@@ -70,7 +70,8 @@ class Action:
         a_minute: How many of its requests are begun in a minute, in all workers; None: any.
         is_look: Whether opening a page asks for it: one that waits for long ends, as nobody looks
             any more.
-        is_background: Whether nobody waits for it: it leaves free what a worker keeps for people.
+        is_background: Whether nobody waits for it: it leaves free what a worker keeps for people,
+            and the processor to them.
         owed: Parameters of requests that ought to be open, though none is: the sweeper opens them.
         ended: Events that announce the end of a request, or of its run, whose flow could not.
         refused: Events that announce that what was asked for by the bus was not accepted, and why.
