@@ -51,7 +51,7 @@ def run(settings: Settings) -> int:
         host=next(iter(sorted(settings.api.allowed_hosts or ())), None),
     )
     with listening_socket(settings.api.host, settings.api.port) as listener:
-        _leave_out_of_collections()
+        gc.collect()  # else one would soon hold up every client of the stream
         server.run([listener])
     return 0 if server.started else 1
 
@@ -81,15 +81,6 @@ def listening_socket(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(host != "::"))
     listener.bind((host, port))
     return listener
-
-
-def _leave_out_of_collections() -> None:
-    """Let the garbage collector pass over what is there for good.
-
-    With it, a collection holds up every client of the stream for a fifth of a second.
-    """
-    gc.collect()
-    gc.freeze()
 
 
 def _allow_many_clients() -> None:

@@ -127,6 +127,7 @@ def _run(name: str, part: Callable[[Settings], int]) -> NoReturn:
         part: Runs it; gives the process's exit code.
     """
     from blocks import tracing  # noqa: PLC0415
+    from deployments.collector import pass_over_survivors  # noqa: PLC0415
     from deployments.logs import configure_logging  # noqa: PLC0415
     from deployments.service_manager.notification import service_manager  # noqa: PLC0415
 
@@ -135,6 +136,7 @@ def _run(name: str, part: Callable[[Settings], int]) -> NoReturn:
     service_manager()  # nothing that the part starts shall speak for it
     traces = configured.traces
     tracing.start(f"prodops-{name}", url=traces.url, ratio=traces.ratio)
+    pass_over_survivors()
     try:
         code = part(configured)
     finally:

@@ -16,6 +16,7 @@ import uvicorn
 
 from blocks.errors import OutsideUnavailable
 from deployments import prefect_settings
+from deployments.collector import pass_over_survivors
 from deployments.service_manager.notification import service_manager
 from deployments.service_manager.server import AskingServer
 from deployments.stack.binaries import package_directory
@@ -23,6 +24,7 @@ from deployments.stack.credentials import PREFECT_ROLE, Credentials
 from deployments.stack.layout import Layout
 from deployments.stack.ports import check_free, ports_of
 from deployments.stack.prefect_ui import OwnHostOnly
+from flows.common.database import RECYCLE_SECONDS
 from flows.common.settings import BadSetting, Settings
 
 ANSWER_SECONDS = 90.0
@@ -44,6 +46,7 @@ _FIXED: Mapping[str, str] = {
     # What is beyond the pool is connected anew each time: 2.4 times a run of a burst (measured)
     "PREFECT_SERVER_DATABASE_SQLALCHEMY_POOL_SIZE": "12",
     "PREFECT_SERVER_DATABASE_SQLALCHEMY_MAX_OVERFLOW": "0",
+    "PREFECT_SERVER_DATABASE_SQLALCHEMY_POOL_RECYCLE": str(RECYCLE_SECONDS),
     "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE": "200",  # or each 5 s
     # Each event of a task alone is a transaction, whose statement is built anew (measured)
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "50",
@@ -94,7 +97,7 @@ def run(settings: Settings) -> int:
         health_url=f"http://127.0.0.1:{settings.prefect.port}/api/ready",
     )
     gc.collect()
-    gc.freeze()  # else each full collection goes through all of Prefect
+    pass_over_survivors()
     server.run()
     return 0 if server.started else 1
 

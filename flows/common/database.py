@@ -56,6 +56,8 @@ _NAMES = {
 }
 _encode: Final = json.JSONEncoder(default=str).encode
 _POOL_SECONDS: Final = 10.0  # how long somebody waits for a connection of the pool
+RECYCLE_SECONDS: Final = 300
+"""Age at which a pooled connection is made anew: its backend's caches grow by all that it plans."""
 _MADE_AT: Final = "prodops_made_at"
 _READ_ONLY_SECONDS: Final = 1.0  # how often a connection of a read-only database is made anew
 _USELESS: Final = {DatabaseState.AWAY, DatabaseState.READ_ONLY, DatabaseState.FULL}
@@ -165,6 +167,7 @@ def make_engine(
         max_overflow=pool_size or configured.pool_size,
         pool_pre_ping=True,
         pool_use_lifo=True,  # few backends stay warm; each keeps what it has planned
+        pool_recycle=RECYCLE_SECONDS,
         pool_timeout=_POOL_SECONDS,
         json_deserializer=loaders.read_json,
         use_native_hstore=False,  # one question less at a process's first connection

@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError, InvalidRequestError, OperationalError
 from deployments.stack.credentials import Credentials
 from deployments.stack.postgres import instance_of
 from deployments.stack.stack import Stack
+from flows.common import database as database_module
 from flows.common.database import Limits, among, make_engine, migrate, rows_among, transaction
 from flows.common.database_errors import (
     DatabaseState,
@@ -59,6 +60,23 @@ def test_a_session_is_of_no_use_after_its_transaction_and_takes_no_connection(da
     with pytest.raises(InvalidRequestError, match="closed"):
         session.scalar(select(FirstStf.run_number))
     assert database.ops_engine.pool.checkedout() == 0
+
+
+@pytest.mark.parametrize(("seconds", "connections"), [(database_module.RECYCLE_SECONDS, 1), (0, 2)])
+def test_a_connection_older_than_that_is_made_anew(
+    database: Database, monkeypatch: pytest.MonkeyPatch, seconds: int, connections: int
+):
+    monkeypatch.setattr(database_module, "RECYCLE_SECONDS", seconds)
+    engine = make_engine(database.ops_engine.url)
+    try:
+        assert len({backend(engine), backend(engine)}) == connections
+    finally:
+        engine.dispose()
+
+
+def backend(engine: Engine) -> int:
+    with transaction(engine) as session:
+        return int(session.scalar(text("SELECT pg_backend_pid()")) or 0)
 
 
 def write(engine: Engine) -> None:
