@@ -61,7 +61,7 @@ class Execution:
             attempt=work.claim.attempt,
             timeout_seconds=work.action.timeout_seconds,
             grace_seconds=self.grace_seconds,
-            is_background=work.action.is_background,
+            nice=work.action.nice,
         )
 
     async def _run_noted(self, work: Work, order: Start) -> Ended:

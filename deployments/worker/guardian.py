@@ -24,6 +24,7 @@ from typing import Final
 from blocks import outside_calls
 from deployments import parent_death
 from deployments.worker import session
+from deployments.worker.priority import give_way
 from deployments.worker.protocol import (
     Ended,
     EndReason,
@@ -43,7 +44,6 @@ from flows.common.settings import settings
 _TICK_SECONDS: Final = 0.2
 _IDLE_SECONDS: Final = 30.0
 _READ_BYTES: Final = 1 << 20
-_BACKGROUND_NICE: Final = 10  # about a tenth of the processor time, where others want all of it
 
 
 @dataclass
@@ -137,8 +137,7 @@ class Guardian:
             for end in (self._worker, self._woken, self._wake):
                 end.close()
             outside_calls.calls.share(memoryview(counted))
-            if order.is_background:
-                os.nice(_BACKGROUND_NICE)
+            give_way(order.nice)
             from deployments.worker import launch  # noqa: PLC0415 - imported before the fork
 
             code = launch.run(order)

@@ -39,7 +39,7 @@ class EndReason(StrEnum):
 class Start:
     """Start a flow run in a fresh warm process.
 
-    `is_background`: nobody waits for it, so that what somebody waits for has the processor first.
+    `nice`: by how much it leaves the processor to others.
     """
 
     run: str
@@ -49,7 +49,7 @@ class Start:
     attempt: int
     timeout_seconds: float
     grace_seconds: float
-    is_background: bool = False
+    nice: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -32,6 +32,10 @@ class OnLost(StrEnum):
     """Say that it failed: the caller decides."""
 
 
+_NICE: Final = 5
+_BACKGROUND_NICE: Final = 10
+
+
 class UnknownAction(NotFound):
     """There is no action of that name."""
 
@@ -72,6 +76,7 @@ class Action:
             any more.
         is_background: Whether nobody waits for it: it leaves free what a worker keeps for people,
             and the processor to them.
+        is_live: Whether its work is watched as it comes: it has the processor as the parts have.
         owed: Parameters of requests that ought to be open, though none is: the sweeper opens them.
         ended: Events that announce the end of a request, or of its run, whose flow could not.
         refused: Events that announce that what was asked for by the bus was not accepted, and why.
@@ -98,9 +103,20 @@ class Action:
     a_minute: Callable[[], int | None] = lambda: None
     is_look: bool = False
     is_background: bool = False
+    is_live: bool = False
     owed: Callable[[Session], Sequence[BaseModel]] = lambda _session: ()
     ended: Callable[[Session, Request], Sequence[NewEvent]] = lambda _session, _request: ()
     refused: Callable[[Any, str], Sequence[NewEvent]] = lambda _parameters, _reason: ()
+
+    @property
+    def nice(self) -> int:
+        """By how much its runs leave the processor to others, as `nice` counts.
+
+        Pages and the stream come before the runs, whose many processes would leave them little.
+        """
+        if self.is_live:
+            return 0
+        return _BACKGROUND_NICE if self.is_background else _NICE
 
     @property
     def flow_name(self) -> str:

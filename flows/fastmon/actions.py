@@ -50,6 +50,7 @@ SAMPLE_STFS = Action(
     timeout_seconds=600,
     on_lost=OnLost.RERUN,
     scope=Scope.MESSAGE,
+    is_live=True,
     owed=_unserved,
     ended=_status_of_end,
 )

@@ -94,7 +94,7 @@ def start(
     flow: str,
     timeout_seconds: float = 60.0,
     *,
-    is_background: bool = False,
+    nice: int = 0,
 ) -> Probe:
     """Start a run of a probe flow, as the worker does: created, then Pending, then its process."""
     flow_id = site.ask("POST", "/flows/", name=flow.replace("_", "-"))["id"]
@@ -110,7 +110,7 @@ def start(
         attempt=0,
         timeout_seconds=timeout_seconds,
         grace_seconds=GRACE_SECONDS,
-        is_background=is_background,
+        nice=nice,
     )
     return Probe(guard, site, report, run, asyncio.ensure_future(guard.run(order)))
 
@@ -150,16 +150,24 @@ def test_a_run_that_hangs_in_a_c_call_is_killed_at_its_time(site: Site, tmp_path
     asyncio.run(probe())
 
 
+def nice_of_session(pid: int) -> int | None:
+    """That of the session of a process; None: this kernel does not group processes by session."""
+    group = Path(f"/proc/{pid}/autogroup")
+    told = group.read_text() if group.exists() else ""
+    return int(told.split()[-1]) if told else None
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("is_background", "nice"), [(True, 10), (False, 0)])
-def test_a_run_for_which_nobody_waits_leaves_the_processor_to_others(
-    site: Site, tmp_path: Path, nice: int, *, is_background: bool
+@pytest.mark.parametrize("nice", [0, 5, 10])
+def test_a_run_leaves_the_processor_to_other_processes_and_to_other_sessions(
+    site: Site, tmp_path: Path, nice: int
 ):
     async def probe() -> None:
         async with guarding(site) as guard:
-            run = start(guard, site, tmp_path, "hang_in_c", 3, is_background=is_background)
+            run = start(guard, site, tmp_path, "hang_in_c", 3, nice=nice)
             (pid,) = await run.pids()
             assert psutil.Process(pid).nice() == psutil.Process().nice() + nice
+            assert nice_of_session(pid) in {None, nice}
             await run.end()
 
     asyncio.run(probe())
