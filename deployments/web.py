@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import resource
 import socket
+import sys
 from typing import TYPE_CHECKING, Final
 
 import uvicorn
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 # What is asked for again and again, and the stream, whose every event would pass one more layer.
 _UNTRACED: Final = "/messages/stream/,/metrics,/api/health,/static/"
 _GRACE_SECONDS: Final = 5
+# The loop that serves the stream waits for threads that answer calls no longer than that.
+_SWITCH_SECONDS: Final = 0.0005
 _KEEP_SECONDS: Final = 75  # longer than clients and proxies keep a connection: they close it first
 
 
@@ -33,6 +36,7 @@ def run(settings: Settings) -> int:
     await_schema()
     version.present()  # of the code that was loaded, whatever is checked out later
     _allow_many_clients()
+    sys.setswitchinterval(_SWITCH_SECONDS)
     app = create_app(settings)
     _watch(app)
     server = AskingServer(

@@ -10,13 +10,13 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request, Response
 from pydantic import BaseModel, Field
 from sqlalchemy import Engine
-from sse_starlette.sse import EventSourceResponse
 
 from api.http.access import NOT_PROVIDED, Sender, gatekeeper
 from api.http.background import running
 from api.http.errors import Rejection
 from api.http.frames import Wanted
 from api.http.stream import Feed
+from api.http.stream_response import StreamResponse
 from api.messages import batch
 from api.messages.batch import BatchResult, Intake
 from flows.common.callers import Caller
@@ -39,7 +39,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 router = APIRouter(prefix="/api/messages", tags=["messages"], lifespan=_lifespan)
 
-_SEND_TIMEOUT: Final = 60.0
+_SEND_SECONDS: Final = 60.0
 _FEED_SECONDS: Final = 10.0
 _STREAM_HEADERS: Final = {
     "Content-Type": "text/event-stream",
@@ -177,7 +177,7 @@ async def stream(
     caller: Annotated[Caller, Depends(_listener)],
     asked: Annotated[Asked, Query()],
     last_event_id: Annotated[str | None, Header()] = None,
-) -> EventSourceResponse:
+) -> StreamResponse:
     """Server-sent events: `connected`, then each event with its id, a heartbeat every 30 s.
 
     With `Last-Event-ID` (or `after`) it begins with the events after that one. Where there is no
@@ -190,12 +190,10 @@ async def stream(
         raise Rejection(503, {"detail": "too many clients follow the stream; try again later"})
     wanted = Wanted.of(asked.model_dump(exclude={"after"}))
     start = await feed.start(last_event_id or asked.after)
-    return EventSourceResponse(
+    return StreamResponse(
         feed.listen(wanted, start, proof=caller.proof),
         headers={**_STREAM_HEADERS, "X-Last-Event-Id": str(max(feed.last_id, start.after or 0))},
-        ping=0,
-        sep="\n",
-        send_timeout=_SEND_TIMEOUT,
+        send_seconds=_SEND_SECONDS,
     )
 
 
