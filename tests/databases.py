@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 
 from deployments.stack.credentials import Credentials
 from flows.common import access, callers
@@ -34,7 +34,7 @@ _SET_SEQUENCES = """
 """
 _ALONE = """
     SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
-    WHERE datname = current_database() AND pid <> pg_backend_pid()
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND pid <> ALL(:kept)
 """
 _LARGE = f"SELECT t FROM ({_TABLES}) AS s(t) WHERE pg_table_size(t::regclass) > 1000000"
 _SCHEMA = " UNION ALL ".join(
@@ -74,15 +74,19 @@ class Database:
     web_passfile: Path
     ops_engine: Engine
     web_engine: Engine
+    backends: set[int]
+    """Those of the two engines' connections."""
 
     @classmethod
     def of(cls, server: Server, name: str) -> Database:
         ops_url, web_url = (server.url(f"prodops_{role}", name) for role in ("ops", "web"))
         ops, web = server.credentials.ops, server.credentials.web
-        return cls(
-            name, ops_url, web_url, ops, web,
-            make_engine(ops_url, passfile=ops), make_engine(web_url, passfile=web),
-        )  # fmt: skip
+        engines = make_engine(ops_url, passfile=ops), make_engine(web_url, passfile=web)
+        backends = set[int]()
+        for engine in engines:
+            event.listen(engine, "connect", lambda made, _: backends.add(made.info.backend_pid))
+            event.listen(engine, "close", lambda left, _: backends.discard(left.info.backend_pid))
+        return cls(name, ops_url, web_url, ops, web, *engines, backends)
 
     def create_token(self, owner: str = "tester", *scopes: Scope) -> str:
         """A token of the owner with these scopes; none: those that a new one has."""
@@ -96,6 +100,13 @@ class Database:
             caller = access.caller_of(session, proof)
         assert caller is not None
         return caller
+
+    def rest(self) -> list[int]:
+        """Give the backends of the connections that wait in the pools; if one is in use, none."""
+        if any(engine.pool.checkedout() for engine in (self.ops_engine, self.web_engine)):
+            self.close()
+            return []
+        return sorted(self.backends)
 
     def close(self) -> None:
         """Close every connection; the engines keep the statements that they have compiled."""
@@ -123,24 +134,26 @@ class Pool:
 
     def give_back(self, used: Database) -> None:
         """Empty it for the next test; one whose schema is not what it was is dropped."""
-        used.close()
-        if self._is_emptied(used.name):
+        if self._is_emptied(used.name, used.rest()):
             self._idle.append(used)
         else:
+            used.close()
             self._admins.pop(used.name).dispose()
             self._do(f"DROP DATABASE {used.name} WITH (FORCE)")
 
     def close(self) -> None:
+        for each in self._idle:
+            each.close()
         for engine in self._admins.values():
             engine.dispose()
 
-    def _is_emptied(self, name: str) -> bool:
+    def _is_emptied(self, name: str, kept: list[int]) -> bool:
         if self._fresh is None:
             self._fresh = self._read_template()
         if name not in self._admins:
             self._admins[name] = self.server.admin(name, isolation="READ COMMITTED")
         with self._admins[name].begin() as connection:
-            return self._fresh.restore(connection)
+            return self._fresh.restore(connection, kept)
 
     def _read_template(self) -> _Fresh:
         engine = self.server.admin(_TEMPLATE)
@@ -174,9 +187,12 @@ class _Fresh:
         sequences = [dict(each) for each in connection.execute(text(_SEQUENCES)).mappings()]
         return cls(_schema_of(connection), rows, sequences)
 
-    def restore(self, connection: Connection) -> bool:
-        """Make the database fresh again; False where its schema is another one."""
-        connection.execute(text(_ALONE))
+    def restore(self, connection: Connection, kept: list[int]) -> bool:
+        """Make the database fresh again; False where its schema is another one.
+
+        Every other connection but those of the backends in `kept` is closed.
+        """
+        connection.execute(text(_ALONE), {"kept": kept})
         if _schema_of(connection) != self.schema:
             return False
         connection.execute(text("SET LOCAL session_replication_role = replica"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import tempfile
 from pathlib import Path
@@ -16,6 +17,7 @@ RUCIO_DATABASE = "rucio"
 
 _PASSWORD_FIELD = 4
 _TOKEN_BYTES = 20
+_RANDOM = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 class Credentials:
@@ -58,6 +60,11 @@ class Credentials:
 def password_in(passfile: Path) -> str:
     """The password of a password file that the stack made."""
     return passfile.read_text().rstrip("\n").split(":")[_PASSWORD_FIELD]
+
+
+def is_random(password: str) -> bool:
+    """Whether the password looks like one that was made here, of 256 bits."""
+    return _RANDOM.fullmatch(password) is not None
 
 
 def _random() -> str:

@@ -19,6 +19,7 @@ from deployments.stack.binaries import Binaries, find_binaries, reachable_by, wh
 from deployments.stack.credentials import Credentials
 from deployments.stack.errors import PartFailed, PostgresUnusable
 from deployments.stack.postgres import Instance, check_version, instance_of, remove
+from deployments.stack.roles import make_role
 from deployments.stack.stack import Stack
 
 pytestmark = pytest.mark.integration
@@ -180,6 +181,31 @@ def test_the_web_role_sets_no_limit_of_another_role(stack: Stack):
         pytest.raises(psycopg.errors.InsufficientPrivilege),
     ):
         web.execute("ALTER ROLE prodops_ops SET statement_timeout = '1ms'")
+
+
+def test_a_password_that_the_stack_made_is_hashed_once_by_who_connects(stack: Stack):
+    assert iterations(stack, "prodops_ops") == 1
+
+
+def test_a_password_that_somebody_thought_of_is_hashed_often(stack: Stack):
+    with connect(stack, "postgres") as superuser:
+        make_role(superuser, "thought_of", "correct horse battery staple")
+    assert iterations(stack, "thought_of") == 4096
+    psycopg.connect(
+        host="127.0.0.1",
+        port=stack.settings.database.port,
+        user="thought_of",
+        password="correct horse battery staple",
+        dbname="postgres",
+    ).close()
+
+
+def iterations(stack: Stack, role: str) -> int:
+    """How often whoever connects as the role hashes its password."""
+    with connect(stack, "postgres") as superuser:
+        stored = "SELECT rolpassword FROM pg_authid WHERE rolname = %s"
+        ((verifier,),) = superuser.execute(stored, [role]).fetchall()
+    return int(verifier.split("$")[1].split(":")[0])
 
 
 def test_a_wrong_password_is_refused(stack: Stack):
