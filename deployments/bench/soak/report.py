@@ -57,7 +57,8 @@ def _add_breaches(report: Report, loaded: Loaded) -> None:
 
 
 def _add_growth(report: Report, growths: Sequence[memory.Growth]) -> None:
-    worst = growths[0] if growths else None
+    ours = [each for each in growths if each.part not in memory.OUTSIDE]
+    worst = ours[0] if ours else None
     report.add(
         "worst_memory_growth",
         worst.ratio if worst else None,

@@ -46,7 +46,7 @@ def filled(
         lags=[lag],
         used=USED,
         others_load=others,
-        growths=[Growth("relay", 100.0, grown)],
+        growths=[Growth("rucio", 100.0, 300.0), Growth("relay", 100.0, grown)],
         late_canaries=late_canaries,
         drained_seconds=2.0,
         events=5000,
