@@ -70,7 +70,13 @@ def test_a_request_cancelled_in_its_first_moments_does_not_run_on(
     wait_until(lambda: site.state(request.id) != RequestState.QUEUED or turn == 0)
     wait_until(lambda: site.state(request.id) == RequestState.RUNNING or wanted != "running")
     site.api.post(f"/api/requests/{request.id}/cancel/")
-    assert site.ended(request.id, 15).state == RequestState.CANCELLED
+    ended = site.ended(request.id, 15)
+    if ended.state == RequestState.COMPLETED:
+        # The next request's run was quicker: this one found the inbox served, and did nothing.
+        assert (ended.result or {})["stfs"] == 0
+        assert sampling_request(site, namespace).id > ended.id
+    else:
+        assert ended.state == RequestState.CANCELLED
 
 
 def test_cancelling_what_has_ended_changes_nothing(site: Site):
