@@ -24,9 +24,10 @@ def give_way(nice: int) -> None:
     """
     if not nice:
         return
-    os.nice(nice)
+    # It may itself have been started with a priority; the session is given the whole of it.
+    whole = os.nice(nice)
     deadline = time.monotonic() + _PATIENCE_SECONDS
-    while not _set_group(nice) and time.monotonic() < deadline:
+    while not _set_group(whole) and time.monotonic() < deadline:
         time.sleep(_PAUSE_SECONDS)
 
 

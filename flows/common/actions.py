@@ -32,8 +32,8 @@ class OnLost(StrEnum):
     """Say that it failed: the caller decides."""
 
 
-_NICE: Final = 5
-_BACKGROUND_NICE: Final = 10
+_NICE: Final = 5  # a third of an equal share, where others want all of it
+_BACKGROUND_NICE: Final = 10  # a tenth
 
 
 class UnknownAction(NotFound):

@@ -10,6 +10,8 @@ import pytest
 
 from deployments.worker import priority
 
+STARTED_WITH = 2
+
 
 class Group:
     """The session's group: refuses so many times, with a code."""
@@ -30,7 +32,12 @@ class Group:
 @pytest.fixture(autouse=True)
 def own_nice(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     given: list[int] = []
-    monkeypatch.setattr(os, "nice", given.append)
+
+    def nice(more: int) -> int:
+        given.append(more)
+        return STARTED_WITH + more
+
+    monkeypatch.setattr(os, "nice", nice)
     return given
 
 
@@ -41,7 +48,7 @@ def test_the_session_gives_way_too_also_where_the_kernel_asks_to_wait(
     group = Group(refusals, errno.EAGAIN)
     monkeypatch.setattr(priority, "_GROUP", group)
     priority.give_way(5)
-    assert (own_nice, group.nice, group.tries) == ([5], "5", refusals + 1)
+    assert (own_nice, group.nice, group.tries) == ([5], "7", refusals + 1)
 
 
 @pytest.mark.parametrize("code", [errno.EPERM, errno.EACCES, errno.EIO])
