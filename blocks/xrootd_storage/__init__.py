@@ -21,7 +21,7 @@ from blocks.xrootd_storage.errors import (
     UnknownHost,
     UnsupportedScheme,
 )
-from blocks.xrootd_storage.storage import checksums, copy, list_files
+from blocks.xrootd_storage.storage import StoredFile, checksums, copy, list_directories
 
 __all__ = [
     "AuthenticationFailed",
@@ -34,6 +34,7 @@ __all__ = [
     "ReplicaRefused",
     "SizeMismatch",
     "StorageError",
+    "StoredFile",
     "TransferBroken",
     "UnknownHost",
     "UnsupportedScheme",
@@ -41,5 +42,5 @@ __all__ = [
     "XrootdLimits",
     "checksums",
     "copy",
-    "list_files",
+    "list_directories",
 ]

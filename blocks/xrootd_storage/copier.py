@@ -1,6 +1,6 @@
 """The child that reads a file from a storage door; needs nothing of prodops but this file.
 
-``copier.py copy URL DESTINATION``, ``copier.py list URL``, ``copier.py checksum URL...``,
+``copier.py copy URL DESTINATION``, ``copier.py list URL...``, ``copier.py checksum URL...``,
 ``copier.py version URL``: lines of JSON on stdout, the last one with ``done`` or ``error``. It ends
 when its stdin does, so that none outlives the process that started it.
 """
@@ -54,7 +54,7 @@ def main(command: str, url: str, *more: str) -> int:
         if command == "copy":
             done = _copy(_door(url).blocks(url), Path(destination))
         elif command == "list":
-            done = _list(_door(url), url)
+            done = _list((url, *more))
         elif command == "version":
             done = {"version": _door(url).version()}
         else:
@@ -196,8 +196,24 @@ def _sum_up(urls: Sequence[str]) -> dict[str, Any]:
     return {"files": len(urls)}
 
 
-def _list(door: Door | Files, url: str) -> dict[str, Any]:
-    """Report every file below a directory, with its path at the door."""
+def _list(urls: Sequence[str]) -> dict[str, Any]:
+    """Report the files below each directory, and that those were all or what the server said."""
+    count = 0
+    for url in urls:
+        refusal = None
+        try:
+            count += _list_one(_door(url), url)
+        except Failed as failure:
+            failure.fields["url"] = url
+            if failure.fields["code"] != _ANSWERED:
+                raise
+            refusal = failure.fields
+        _report({"listed": refusal})
+    return {"files": count}
+
+
+def _list_one(door: Door | Files, url: str) -> int:
+    """Report every file below a directory, with its path at the door; gives how many."""
     top = re.sub("/+", "/", _split(url)[1]).rstrip("/")
     pending, count = deque([top]), 0
     while pending:
@@ -209,7 +225,7 @@ def _list(door: Door | Files, url: str) -> dict[str, Any]:
                 continue
             _report({"file": [path, size]})
             count += 1
-    return {"files": count}
+    return count
 
 
 def _ask(file: Any, offset: int) -> SimpleQueue[tuple[Any, bytes]]:

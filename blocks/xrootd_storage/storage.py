@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from blocks.x509_proxy import good_proxy
 from blocks.xrootd_storage.access import LOCAL_SCHEME, XrootdAccess, XrootdLimits
@@ -21,8 +22,12 @@ from blocks.xrootd_storage.errors import (
     ChecksumMismatch,
     DestinationFailed,
     DoorUnavailable,
+    ReplicaMissing,
+    ReplicaRefused,
     SizeMismatch,
+    StorageError,
 )
+from blocks.xrootd_storage.failures import error_of
 
 
 @dataclass(frozen=True)
@@ -87,18 +92,41 @@ def copy(
     return Copied(done["size"], done["adler32"], time.monotonic() - begun)
 
 
-def list_files(url: str, *, access: XrootdAccess, limits: XrootdLimits) -> Iterator[StoredFile]:
-    """The files below a directory, as they are found.
+def list_directories(
+    urls: Sequence[str], *, access: XrootdAccess, limits: XrootdLimits
+) -> Iterator[list[StoredFile] | StorageError]:
+    """The files below each directory, in the order of the directories, as they are known.
+
+    They are named in one command: some dozens at a time. One that the door does not have or does
+    not show is told by its error, and the others follow. `limits` are for each.
 
     Raises:
-        StorageError, ProxyUnusable: As :func:`copy`. What came before is not all.
+        StorageError, ProxyUnusable: As :func:`copy`; those that have not come are not known.
     """
-    _check(url, access)
-    with Copier("list", url, access=access, limits=limits) as copier:
+    for url in urls:
+        _check(url, access)
+    limits = replace(limits, wall_seconds=limits.wall_seconds * len(urls))
+    with Copier("list", *urls, access=access, limits=limits) as copier:
+        found: list[StoredFile] = []
         for message in copier.messages():
             if "file" in message:
                 path, size_bytes = message["file"]
-                yield StoredFile(path, size_bytes)
+                found.append(StoredFile(path, size_bytes))
+            elif "listed" in message:
+                yield found if message["listed"] is None else _refusal(message["listed"])
+                found = []
+
+
+def _refusal(failure: Mapping[str, Any]) -> StorageError:
+    """What a server says of one directory.
+
+    Raises:
+        StorageError: It says nothing of the directory, but that something is wrong with itself.
+    """
+    error = error_of(failure["url"], failure)
+    if isinstance(error, (ReplicaMissing, ReplicaRefused)):
+        return error
+    raise error
 
 
 def checksums(urls: Sequence[str], *, access: XrootdAccess, limits: XrootdLimits) -> Iterator[str]:

@@ -7,12 +7,12 @@ at any time: what is there is left, and what a lost run left undone is done.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from blocks import xrootd_storage
 from blocks.errors import NotFound
 from blocks.rucio_catalog import DidMetadata
+from blocks.xrootd_storage import ReplicaMissing, StorageError
 from flows.common import adapters, run
 from flows.provenance import messages
 from flows.provenance.actions import REGISTER_EVGEN
@@ -23,7 +23,6 @@ from flows.provenance.domain.registration import (
     PlannedDataset,
     StoredInput,
     Verdict,
-    WantedDataset,
     decide,
     is_good_name,
     wanted_datasets,
@@ -60,10 +59,10 @@ def make_plan(storage: InputStorage, paths: Sequence[str]) -> list[PlannedDatase
     attached = _files_of(list(known))
     plan: list[PlannedDataset] = []
     progress = Progress(REGISTER_EVGEN)
-    for each, stored in zip(wanted, _listed(storage, wanted), strict=True):
+    for each, stored in zip(wanted, storage.files_of([each.name for each in wanted]), strict=True):
         progress.announce(f"looked at {each.name}", len(plan) + 1, len(wanted))
-        if isinstance(stored, str):
-            plan.append(PlannedDataset(each, Verdict.REFUSE, stored))
+        if isinstance(stored, StorageError):
+            plan.append(PlannedDataset(each, Verdict.REFUSE, _refusal(stored)))
             continue
         at_rucio = _at_rucio(known.get(each.name), attached[each.name], stored)
         plan.append(decide(each, stored, at_rucio, account=_account()))
@@ -95,20 +94,9 @@ def _unfinished(names: Sequence[str]) -> set[str]:
     }
 
 
-def _listed(
-    storage: InputStorage, wanted: Sequence[WantedDataset]
-) -> Iterator[list[StoredInput] | str]:
-    """The files of each dataset's directory, or why it has none."""
-
-    def listed(each: WantedDataset) -> list[StoredInput] | str:
-        try:
-            return storage.files_of(each.name)
-        except xrootd_storage.ReplicaMissing:
-            return "the storage has no such directory"
-        except xrootd_storage.ReplicaRefused as error:
-            return str(error)
-
-    return storage.at_once(listed, wanted)
+def _refusal(error: StorageError) -> str:
+    is_missing = isinstance(error, ReplicaMissing)
+    return "the storage has no such directory" if is_missing else str(error)
 
 
 def _at_rucio(

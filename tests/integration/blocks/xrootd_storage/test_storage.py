@@ -26,15 +26,15 @@ from blocks.xrootd_storage import (
     ReplicaRefused,
     SizeMismatch,
     StorageError,
+    StoredFile,
     TransferBroken,
     UnknownHost,
     XrootdAccess,
     XrootdLimits,
     checksums,
     copy,
-    list_files,
+    list_directories,
 )
-from blocks.xrootd_storage.storage import StoredFile
 from tests.cases import same
 from tests.grid import RunningGrid
 from tests.waiting import wait_until
@@ -255,16 +255,29 @@ def test_what_is_there_already_is_not_overwritten(grid, access, lfn, destination
 
 
 @pytest.mark.parametrize("rse", [GSI, OPEN])
-def test_files_below_a_directory_are_listed_with_sizes(grid, access, campaign, rse):
+def test_files_below_directories_are_listed_with_sizes_and_absent_ones_are_told(
+    grid, access, campaign, rse
+):
     top = f"/EVGEN/{campaign}"
-    for name, size in (("a.root", 3), ("deep/er/b.root", 5)):
+    for name, size in (("one/a.root", 3), ("one/deep/er/b.root", 5), ("two/c.root", 1)):
         grid.put(rse, f"{top}/{name}", CONTENT[:size])
-    found = list(list_files(grid.pfn(rse, top), access=access, limits=LIMITS))
-    assert found == [
-        StoredFile(f"/eic{top}/a.root", 3), StoredFile(f"/eic{top}/deep/er/b.root", 5),
+    urls = [grid.pfn(rse, f"{top}/{name}") for name in ("one", "none", "two")]
+    one, none, two = list_directories(urls, access=access, limits=LIMITS)
+    assert one == [
+        StoredFile(f"/eic{top}/one/a.root", 3), StoredFile(f"/eic{top}/one/deep/er/b.root", 5),
     ]  # fmt: skip
-    with pytest.raises(ReplicaMissing):
-        list(list_files(grid.pfn(rse, top + "/none"), access=access, limits=LIMITS))
+    assert isinstance(none, ReplicaMissing)
+    assert none.pfn == urls[1]
+    assert two == [StoredFile(f"/eic{top}/two/c.root", 1)]
+
+
+def test_a_door_that_does_not_answer_ends_a_listing(access, grid, campaign):
+    urls = [grid.pfn(OPEN, f"/EVGEN/{campaign}"), "root://no-such-host.invalid:1094//a"]
+    answers = list_directories(urls, access=access, limits=LIMITS)
+    assert isinstance(next(answers), ReplicaMissing)
+    with pytest.raises(UnknownHost) as failure:
+        next(answers)
+    assert failure.value.pfn == urls[1]
 
 
 def test_a_checksum_is_the_server_s_or_made_from_a_plain_file(grid, access, lfn):
