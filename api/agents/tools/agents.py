@@ -97,7 +97,7 @@ def list_agents(
     if execution_id:
         names = messages.senders(call.session, execution_id)
         wanted.append(among(columns.instance_name, names))
-    order = (columns.last_heartbeat, columns.id)
+    order = (columns.last_heartbeat.desc().nulls_last(), columns.id.desc())
     total, rows = store.newest(
         call.session, AGENTS, *wanted, order=order, limit=limit, offset=offset
     )

@@ -95,7 +95,7 @@ def list_logs(
         wanted.append(LOGGED_EXECUTION.in_([execution_id]))
     wanted += [columns.level >= logging.getLevelNamesMapping()[level]] if level else []
     wanted += [columns.message.icontains(search, autoescape=True)] if search else []
-    order = (columns.timestamp, columns.id)
+    order = (columns.timestamp.desc(), columns.id.desc())
     total, rows = store.newest(call.session, LOGS, *wanted, order=order, limit=limit, offset=offset)
     items = [LogItem.model_validate(dict(row)) for row in rows]
     return page(items, total, offset=offset, urls=[call.shown_at("The log", "/logs/")])

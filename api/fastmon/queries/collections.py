@@ -6,6 +6,7 @@ Source: fastmon contract sections 3.6 to 3.8.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -45,12 +46,20 @@ def _run_id(number: int) -> ScalarSelect[int]:
     return select(run.c.run_id).where(run.c.run_number == number).scalar_subquery()
 
 
-def _stf_of_run(_column: Any, number: int) -> ColumnElement[bool]:
-    """That an STF is of the run: by the key, which an index has in the order of the list."""
-    return _STFS.c.run_id == _run_id(number)
+def stf_of_run(number: int) -> ColumnElement[bool]:
+    """That an STF is of the run: by the key, and looked for from the run's first to its last.
+
+    By the key alone, the files of all other runs might be read before its first one is given.
+    """
+    own = _STFS.alias("own_stf")
+    first, last = (
+        select(edge(own.c.created_at)).where(own.c.run_id == _run_id(number)).scalar_subquery()
+        for edge in (func.min, func.max)
+    )
+    return and_(_STFS.c.run_id == _run_id(number), _STFS.c.created_at.between(first, last))
 
 
-def _tf_of_run(_column: Any, number: int) -> ColumnElement[bool]:
+def tf_of_run(number: int) -> ColumnElement[bool]:
     """That a TF is of the run, by its STF: looked up for those that came while its TFs did.
 
     Joined otherwise, all STFs of the run would be read before its first TF is given.
@@ -66,6 +75,12 @@ def _tf_of_run(_column: Any, number: int) -> ColumnElement[bool]:
     last = select(func.max(_TALLIES.c.last_at)).where(*in_all).scalar_subquery()
     is_own = run_id.correlate(_TFS).scalar_subquery() == _run_id(number)
     return and_(_TFS.c.created_at.between(first, last), is_own)
+
+
+def _of(
+    condition: Callable[[int], ColumnElement[bool]],
+) -> Callable[[Any, int], ColumnElement[bool]]:
+    return lambda _column, number: condition(number)
 
 
 RUNS: Final = Collection(
@@ -87,7 +102,7 @@ STF_FILES: Final = Collection(
     order=(_STFS.c.created_at, _STFS.c.file_id),
     filters={
         "stf_filename": Filter(_STFS.c.stf_filename, "The file's name."),
-        "run_number": Filter(_RUNS.c.run_number, "Number of the run.", _stf_of_run),
+        "run_number": Filter(_RUNS.c.run_number, "Number of the run.", _of(stf_of_run)),
         "status": Filter(_STFS.c.status, "Status of the file."),
         "workflow_id": Filter(_STFS.c.workflow_id, "The workflow it belongs to."),
     },
@@ -115,8 +130,10 @@ TF_FILES: Final = Collection(
         "tf_filename": Filter(_TFS.c.tf_filename, "The file's name."),
         "stf_filename": Filter(_STFS.c.stf_filename, "Name of its STF file."),
         "status": Filter(_TFS.c.status, "Status of the file."),
-        "run_id": Filter(_RUNS.c.run_number, "Number of the run, as messages call it.", _tf_of_run),
-        "run_number": Filter(_RUNS.c.run_number, "Number of the run.", _tf_of_run),
+        "run_id": Filter(
+            _RUNS.c.run_number, "Number of the run, as messages call it.", _of(tf_of_run)
+        ),
+        "run_number": Filter(_RUNS.c.run_number, "Number of the run.", _of(tf_of_run)),
     },
     columns={"stf_file": "stf_file_id"},
     counted=select(_TFS.c.tf_file_id),

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import func
 
 from api.fastmon.queries import files_of_runs
+from api.fastmon.queries.collections import stf_of_run
 from api.fastmon.tools.runs import RunNumber, Status, run_url
 from api.http.fields import UtcTime
 from api.http.tools.answers import MonitorUrl, Page, page
@@ -16,7 +17,7 @@ from api.http.tools.arguments import Limit, Name, Offset, Time, since
 from api.http.tools.calls import Call
 from api.http.tools.declaration import Toolbox
 from blocks.errors import NotFound, Refused
-from flows.fastmon.models import Run, StfFile
+from flows.fastmon.models import StfFile
 
 toolbox = Toolbox()
 
@@ -75,8 +76,8 @@ def list_stf_files(
     how many there are of a run, by status, get_run is enough.
     """
     begin = start_time if run_number is not None else since(start_time, hours=24)
-    of_run = [Run.run_number == run_number] if run_number is not None else []
-    wanted = [StfFile.created_at >= begin] if begin is not None else []
+    wanted = [stf_of_run(run_number)] if run_number is not None else []
+    wanted += [StfFile.created_at >= begin] if begin is not None else []
     wanted += [StfFile.created_at <= end_time] if end_time else []
     wanted += [StfFile.status == status] if status else []
     wanted += [func.lower(StfFile.machine_state) == machine_state.lower()] if machine_state else []
@@ -85,7 +86,7 @@ def list_stf_files(
         files_of_runs.stf_query(),
         StfFile,
         own=wanted,
-        of_others=of_run,
+        of_others=[],
         limit=limit,
         offset=offset,
     )

@@ -11,13 +11,14 @@ from typing import Any
 from pydantic import BaseModel
 
 from api.fastmon.queries import files_of_runs
+from api.fastmon.queries.collections import tf_of_run
 from api.fastmon.tools.runs import RunNumber, Status, run_url
 from api.http.fields import UtcTime
 from api.http.tools.answers import Page, page
 from api.http.tools.arguments import Limit, Name, Offset, Time, since
 from api.http.tools.calls import Call
 from api.http.tools.declaration import Toolbox
-from flows.fastmon.models import FastmonFile, Run, StfFile
+from flows.fastmon.models import FastmonFile, StfFile
 
 toolbox = Toolbox()
 
@@ -59,9 +60,9 @@ def list_tf_files(
     """
     is_named = run_number is not None or stf_filename or tf_filename
     begin = start_time if is_named else since(start_time, hours=24)
-    of_others = [Run.run_number == run_number] if run_number is not None else []
-    of_others += [StfFile.stf_filename == stf_filename] if stf_filename else []
-    wanted = [FastmonFile.tf_filename == tf_filename] if tf_filename else []
+    of_others = [StfFile.stf_filename == stf_filename] if stf_filename else []
+    wanted = [tf_of_run(run_number)] if run_number is not None else []
+    wanted += [FastmonFile.tf_filename == tf_filename] if tf_filename else []
     wanted += [FastmonFile.status == status] if status else []
     wanted += [FastmonFile.created_at >= begin] if begin is not None else []
     wanted += [FastmonFile.created_at <= end_time] if end_time else []

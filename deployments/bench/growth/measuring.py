@@ -6,10 +6,11 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import httpx
 
+from deployments.assistant import Assistant, ToolRefused
 from deployments.bench.common.stack import BenchBroken
 from deployments.bench.growth.databases import Tokens
 from deployments.bench.growth.places import Call, Places
@@ -24,6 +25,7 @@ class Side:
     """A database's web tier, and the calls that are made of it."""
 
     client: httpx.Client
+    assistant: Assistant
     tokens: Tokens
     places: Places
 
@@ -33,6 +35,8 @@ class Side:
         Raises:
             BenchBroken: It is not answered as it should be.
         """
+        if call.tool is not None:
+            return self._seconds_of_tool(call.tool, call.arguments)
         token = self.tokens.user if call.is_by_user else self.tokens.operator
         method = "POST" if call.is_intake else "GET"
         began = time.perf_counter()
@@ -43,6 +47,14 @@ class Side:
         if answer.status_code not in call.statuses:
             raise BenchBroken(f"{call.name}: {answer.status_code} {answer.text[:200]}")
         return seconds
+
+    def _seconds_of_tool(self, tool: str, arguments: Mapping[str, Any]) -> float:
+        began = time.perf_counter()
+        try:
+            self.assistant.ask(tool, **arguments)
+        except ToolRefused as error:
+            raise BenchBroken(str(error)) from error
+        return time.perf_counter() - began
 
 
 def measure(sides: Mapping[str, Side], rounds: int) -> dict[str, Seconds]:

@@ -1,8 +1,9 @@
-"""What is measured: every page, the lists of REST, and what comes in."""
+"""What is measured: every page, the lists of REST and of assistants, and what comes in."""
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from time import time
 from typing import Any, Final
@@ -12,18 +13,41 @@ from deployments.bench.growth.amounts import Amounts
 
 SEARCH: Final = "/logs/?text=STF%204711%20"
 """The call that looks for a text in log records."""
+RUNS: Final = "list_runs()"
+"""The call that counts the STF files of each run, exactly."""
 NO_LOG: Final = "/panda/jobs/1/log/"
 """The page of a job that nobody knows; the other tables are looked through for it."""
 USER: Final = "user1"
 """One of those who asked for the requests that there are."""
 _LIMIT: Final = "limit=100"
+_LONG_AGO: Final = "2020-01-01T00:00:00Z"
+_TOOLS: Final[Sequence[tuple[str, dict[str, Any]]]] = (
+    ("get_system_state", {}),
+    ("list_agents", {}),
+    ("list_logs", {}),
+    ("list_logs", {"level": "ERROR", "start_time": _LONG_AGO}),
+    ("list_messages", {}),
+    ("list_messages", {"namespace": rows.NAMESPACE, "start_time": _LONG_AGO}),
+    ("list_namespaces", {}),
+    ("list_notifications", {}),
+    ("list_requests", {}),
+    ("list_requests", {"state": "failed"}),
+    ("list_runs", {}),
+    ("list_stf_files", {}),
+    ("list_tf_files", {}),
+    ("list_tf_slices", {}),
+    ("list_workflow_executions", {}),
+    ("list_workflow_monitors", {}),
+    ("pcs_prodtask_list", {}),
+)
 
 
 @dataclass(frozen=True)
 class Call:
     """One call: by its name in the table, with the statuses that are right.
 
-    A user makes it where it says so, who may not operate, and else somebody who may do all.
+    A user makes it where it says so, who may not operate, and else somebody who may do all. An
+    assistant makes it where it is of a tool, with these arguments.
     """
 
     name: str
@@ -31,6 +55,8 @@ class Call:
     body: dict[str, Any] | None = None
     is_by_user: bool = False
     statuses: frozenset[int] = frozenset({200})
+    tool: str | None = None
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_intake(self) -> bool:
@@ -100,7 +126,7 @@ class Places:
         for path in lists:
             with_limit = f"{path}{_LIMIT}" if path.endswith("&") else f"{path}?{_LIMIT}"
             found.append(Call(f"GET {path.rstrip('&')}", with_limit))
-        return [*found, *self.intake()]
+        return [*found, *_of_tools(old_run), *self.intake()]
 
     def intake(self) -> list[Call]:
         """What brings something in: others each time."""
@@ -126,3 +152,12 @@ class Places:
             Call("POST trigger", "/api/actions/check_pipeline/", {}, statuses=made),
             Call("POST log", "/api/logs/", log, statuses=made),
         ]
+
+
+def _of_tools(old_run: int) -> list[Call]:
+    of_run = [(tool, {"run_number": old_run}) for tool in ("list_stf_files", "list_tf_files")]
+    found = []
+    for tool, arguments in (*_TOOLS, *of_run):
+        told = ", ".join(f"{name}={value}" for name, value in arguments.items())
+        found.append(Call(f"{tool}({told})", "/mcp/", tool=tool, arguments=arguments))
+    return found
