@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from contextlib import ExitStack
 from typing import Final
@@ -110,7 +111,7 @@ class _Soak:
             asking_assistant(running) as asker,
         ):
             self._watch(agents)
-            used = Used.between(cpu, Cpu.now(running))
+            used, (_, machine_load, _) = Used.between(cpu, Cpu.now(running)), os.getloadavg()
             asking.end()
         self._stop_workflows()
         drained_seconds = self._drain()
@@ -127,6 +128,7 @@ class _Soak:
             lags=self._lags.seconds,
             used=used,
             others_load=self._others.load,
+            machine_load=machine_load,
             growths=self._looks.growths(self._seconds),
             late_canaries=running.count(_LATE_CANARIES, after=place.request_id),
             drained_seconds=drained_seconds,

@@ -36,6 +36,7 @@ class Loaded:
         lags: From an STF's message to its first TF at a client, in seconds.
         used: Who used the processors.
         others_load: Threads of others that were runnable, on average.
+        machine_load: All that ran or waited for a processor or a disk, of the last 5 minutes.
         growths: How the memory of each part grew.
         late_canaries: How many canaries failed since something took too long.
         drained_seconds: From the end of the load until no request was open.
@@ -49,6 +50,7 @@ class Loaded:
     lags: Sequence[float]
     used: Used
     others_load: float
+    machine_load: float
     growths: Sequence[Growth]
     late_canaries: int
     drained_seconds: float
