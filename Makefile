@@ -6,7 +6,8 @@ VENV := .venv
 UV_VERSION := 0.13.9
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# Compiled here once, since where PYTHONDONTWRITEBYTECODE is set every command would do it again.
+# What is imported is compiled once: each command, of hundreds in the tests, would do it again.
+unexport PYTHONDONTWRITEBYTECODE
 SYNC := UV_PROJECT_ENVIRONMENT=$(VENV) $(BIN)/uv sync --frozen --inexact --compile-bytecode
 
 .PHONY: setup requirements demo up test test-fast test-all test-slow lint audit bench docs test-system clean

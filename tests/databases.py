@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 
 from deployments.stack.credentials import Credentials
 from flows.common import access, callers
 from flows.common.callers import Caller, Means, Proof, Scope
-from flows.common.database import make_engine, transaction
+from flows.common.database import Limits, make_engine, transaction
 
+Role = Literal["ops", "web"]
 _TEMPLATE = "prodops"
 _TABLES = """
     SELECT quote_ident(schemaname) || '.' || quote_ident(tablename) FROM pg_tables
@@ -28,19 +30,22 @@ _SEQUENCES = """
            coalesce(last_value, start_value) AS value, last_value IS NOT NULL AS is_called
     FROM pg_sequences
 """
-_SET_SEQUENCES = """
-    SELECT setval(name, value, is_called)
-    FROM jsonb_to_recordset(:sequences) AS s(name text, value bigint, is_called boolean)
-"""
 _ALONE = """
     SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid() AND pid <> ALL(:kept)
 """
-_LARGE = f"SELECT t FROM ({_TABLES}) AS s(t) WHERE pg_table_size(t::regclass) > 1000000"
-_SCHEMA = " UNION ALL ".join(
-    f"SELECT '{name}', count(*), max(oid::bigint) FROM {name}"
-    for name in ("pg_class", "pg_constraint", "pg_proc", "pg_trigger", "pg_policy")
+_LARGE = f"SELECT t FROM ({_TABLES}) AS s(t) WHERE pg_relation_size(t::regclass) > 1000000"
+_SCHEMA = (
+    " UNION ALL ".join(
+        f"SELECT '{name}', count(*), max(oid::bigint) FROM {name}"
+        for name in ("pg_class", "pg_constraint", "pg_trigger", "pg_policy")
+    )
+    + """
+    UNION ALL SELECT 'pg_proc', count(*), max(oid::bigint) FROM pg_proc
+    WHERE pronamespace <> pg_my_temp_schema()
+"""
 )
+_IS_MADE = "SELECT to_regproc('pg_temp.restore') IS NOT NULL"
 
 
 @dataclass(frozen=True)
@@ -74,19 +79,32 @@ class Database:
     web_passfile: Path
     ops_engine: Engine
     web_engine: Engine
-    backends: set[int]
-    """Those of the two engines' connections."""
+    more_engines: dict[tuple[Role, int, Limits | None], Engine] = field(default_factory=dict)
+    backends: set[int] = field(default_factory=set)
+    """Those of all these engines' connections."""
 
     @classmethod
     def of(cls, server: Server, name: str) -> Database:
         ops_url, web_url = (server.url(f"prodops_{role}", name) for role in ("ops", "web"))
         ops, web = server.credentials.ops, server.credentials.web
         engines = make_engine(ops_url, passfile=ops), make_engine(web_url, passfile=web)
-        backends = set[int]()
+        made = cls(name, ops_url, web_url, ops, web, *engines)
         for engine in engines:
-            event.listen(engine, "connect", lambda made, _: backends.add(made.info.backend_pid))
-            event.listen(engine, "close", lambda left, _: backends.discard(left.info.backend_pid))
-        return cls(name, ops_url, web_url, ops, web, *engines, backends)
+            made._watch(engine)
+        return made
+
+    def engine(self, role: Role, *, pool_size: int, limits: Limits | None = None) -> Engine:
+        """One more engine; the same for all tests with this database: not to be disposed of."""
+        key = role, pool_size, limits
+        if key not in self.more_engines:
+            url, passfile = {
+                "ops": (self.ops_url, self.ops_passfile),
+                "web": (self.web_url, self.web_passfile),
+            }[role]
+            engine = make_engine(url, passfile=passfile, pool_size=pool_size, limits=limits)
+            self._watch(engine)
+            self.more_engines[key] = engine
+        return self.more_engines[key]
 
     def create_token(self, owner: str = "tester", *scopes: Scope) -> str:
         """A token of the owner with these scopes; none: those that a new one has."""
@@ -103,15 +121,24 @@ class Database:
 
     def rest(self) -> list[int]:
         """Give the backends of the connections that wait in the pools; if one is in use, none."""
-        if any(engine.pool.checkedout() for engine in (self.ops_engine, self.web_engine)):
+        if any(engine.pool.checkedout() for engine in self._engines):
             self.close()
             return []
         return sorted(self.backends)
 
     def close(self) -> None:
         """Close every connection; the engines keep the statements that they have compiled."""
-        self.ops_engine.dispose()
-        self.web_engine.dispose()
+        for engine in self._engines:
+            Engine.dispose(engine)  # a test may have replaced its own
+
+    @property
+    def _engines(self) -> list[Engine]:
+        return [self.ops_engine, self.web_engine, *self.more_engines.values()]
+
+    def _watch(self, engine: Engine) -> None:
+        backends = self.backends
+        event.listen(engine, "connect", lambda made, _: backends.add(made.info.backend_pid))
+        event.listen(engine, "close", lambda left, _: backends.discard(left.info.backend_pid))
 
 
 @dataclass
@@ -174,8 +201,8 @@ class _Fresh:
     """What a fresh database holds: its rows, its sequences, and the number of all its parts."""
 
     schema: list[tuple[Any, ...]]
-    rows: dict[str, list[Any]]
-    sequences: list[dict[str, Any]]
+    restoring: str
+    """Makes a function of the session's that restores rows and sequences; its plans are kept."""
 
     @classmethod
     def of(cls, connection: Connection) -> _Fresh:
@@ -184,8 +211,8 @@ class _Fresh:
             table: list(connection.scalars(text(f"SELECT to_jsonb(t) FROM {table} t")))
             for table in tables
         }
-        sequences = [dict(each) for each in connection.execute(text(_SEQUENCES)).mappings()]
-        return cls(_schema_of(connection), rows, sequences)
+        sequences = connection.execute(text(_SEQUENCES)).mappings().all()
+        return cls(_schema_of(connection), _restoring(rows, sequences))
 
     def restore(self, connection: Connection, kept: list[int]) -> bool:
         """Make the database fresh again; False where its schema is another one.
@@ -198,16 +225,33 @@ class _Fresh:
         connection.execute(text("SET LOCAL session_replication_role = replica"))
         if large := connection.scalars(text(_LARGE)).all():
             connection.execute(text(f"TRUNCATE {', '.join(large)} CASCADE"))
-        connection.execute(text("; ".join(f"DELETE FROM {table}" for table in self.rows)))
-        for table, rows in self.rows.items():
-            if rows:
-                again = (
-                    f"INSERT INTO {table} OVERRIDING SYSTEM VALUE "
-                    f"SELECT * FROM jsonb_populate_recordset(NULL::{table}, :rows)"
-                )
-                connection.execute(text(again), {"rows": json.dumps(rows)})
-        connection.execute(text(_SET_SEQUENCES), {"sequences": json.dumps(self.sequences)})
+        if not connection.scalar(text(_IS_MADE)):
+            connection.exec_driver_sql(self.restoring)
+        connection.execute(text("SELECT pg_temp.restore()"))
         return True
+
+
+def _restoring(rows: Mapping[str, list[Any]], sequences: Sequence[Mapping[Any, Any]]) -> str:
+    again = [
+        f"INSERT INTO {table} OVERRIDING SYSTEM VALUE "
+        f"SELECT * FROM jsonb_populate_recordset(NULL::{table}, {_quoted(json.dumps(each))})"
+        for table, each in rows.items()
+        if each
+    ]
+    set_back = [
+        f"PERFORM setval({_quoted(each['name'])}, {each['value']}, {each['is_called']})"
+        for each in sequences
+    ]
+    steps = [*(f"DELETE FROM {table}" for table in rows), *again, *set_back]
+    body = "; ".join(steps)
+    return (
+        "CREATE FUNCTION pg_temp.restore() RETURNS void LANGUAGE plpgsql "
+        f"AS $restore$ BEGIN {body}; END $restore$"
+    )
+
+
+def _quoted(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
 
 
 def _schema_of(connection: Connection) -> list[tuple[Any, ...]]:

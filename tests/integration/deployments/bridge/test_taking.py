@@ -13,7 +13,7 @@ from blocks import tracing
 from blocks.message_broker.frames import Delivery
 from deployments.bridge.service import commands_of
 from deployments.bridge.taking import INSTANCE_HEADER, Taker
-from flows.common.database import make_engine, transaction
+from flows.common.database import transaction
 from flows.common.database_errors import DatabaseUnavailable
 from flows.common.models import Event, Request
 from flows.common.settings.bus import BusSettings
@@ -29,10 +29,8 @@ STF = {"msg_type": "stf_ready", "namespace": "n", "run_id": "100", "sender": "da
 
 
 @pytest.fixture
-def engine(database: Database) -> Iterator[Engine]:
-    engine = make_engine(database.ops_url, passfile=database.ops_passfile, pool_size=4)
-    yield engine
-    engine.dispose()
+def engine(database: Database) -> Engine:
+    return database.engine("ops", pool_size=4)
 
 
 @pytest.fixture

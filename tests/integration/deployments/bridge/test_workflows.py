@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,7 +9,6 @@ from sqlalchemy import Engine
 
 from deployments.bridge.service import commands_of, subscriptions_of
 from deployments.bridge.taking import Taker
-from flows.common.database import make_engine
 from flows.common.models import Event, Request
 from flows.common.settings.bus import BusSettings
 from flows.messages.models import SetAsideMessage
@@ -33,10 +31,8 @@ RUN = {
 
 
 @pytest.fixture
-def engine(database: Database) -> Iterator[Engine]:
-    engine = make_engine(database.ops_url, passfile=database.ops_passfile, pool_size=4)
-    yield engine
-    engine.dispose()
+def engine(database: Database) -> Engine:
+    return database.engine("ops", pool_size=4)
 
 
 def send(engine: Engine, body: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -25,7 +25,7 @@ from deployments.worker.request_store import (
 from flows.common import actions, cancellations, holding, requests
 from flows.common.callers import on_ops_side
 from flows.common.claims import Claim
-from flows.common.database import make_engine, now, transaction
+from flows.common.database import now, transaction
 from flows.common.events import NewEvent
 from flows.common.models import HELD, Event, Request, RequestState
 from flows.common.settings import WorkerSettings, settings
@@ -43,10 +43,8 @@ CEILING = 3
 
 
 @pytest.fixture
-def engine(database: Database) -> Iterator[Engine]:
-    engine = make_engine(database.ops_url, passfile=database.ops_passfile, pool_size=THREADS)
-    yield engine
-    engine.dispose()
+def engine(database: Database) -> Engine:
+    return database.engine("ops", pool_size=THREADS)
 
 
 @pytest.fixture
