@@ -56,7 +56,7 @@ _NAMES = {
 }
 _encode: Final = json.JSONEncoder(default=str).encode
 _POOL_SECONDS: Final = 10.0  # how long somebody waits for a connection of the pool
-RECYCLE_SECONDS: Final = 300
+RECYCLE_SECONDS: Final = 120
 """Age at which a pooled connection is made anew: its backend's caches grow by all that it plans."""
 _MADE_AT: Final = "prodops_made_at"
 _READ_ONLY_SECONDS: Final = 1.0  # how often a connection of a read-only database is made anew

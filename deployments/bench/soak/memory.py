@@ -10,14 +10,17 @@ from deployments.bench.common import usage
 from deployments.bench.common.figures import columns, median
 from deployments.bench.common.stack import BenchStack
 from deployments.bench.submission.chaos.victims import Victims
+from deployments.stack.credentials import RUCIO_DATABASE
 from deployments.stack.parts import BROKER, GRID
 
 _WARM_SECONDS: Final = 300.0
 _WINDOW_SECONDS: Final = 300.0  # what is asked for seldom comes once in it: else one had a sweep
 _SHARE: Final = 6
 """Of a short run, the first sixth is dropped, and the next one is compared with the last."""
-OUTSIDE: Final = frozenset({"panda", BROKER, *GRID})
+_RUCIO_BACKENDS: Final = "rucio's backends"
+OUTSIDE: Final = frozenset({"panda", BROKER, *GRID, _RUCIO_BACKENDS})
 """Parts that stand for what is outside; their growth is shown, and not ours."""
+_BACKENDS: Final = "SELECT pid FROM pg_stat_activity WHERE datname = :database"
 _SUPERVISOR: Final = "supervisord"
 _GUARDIAN: Final = "guardian"
 _RUNS: Final = "runs"
@@ -97,6 +100,9 @@ class Watcher:
         if (guardian := self._victims.guardian()) is not None:
             parts[guardian.pid] = _GUARDIAN
         parts |= {each.pid: _RUNS for each in self._victims.runs()}
+        # The sandbox's Rucio has its database on the stack's server.
+        backends = self._running.values(_BACKENDS, database=RUCIO_DATABASE)
+        parts |= dict.fromkeys(backends, _RUCIO_BACKENDS)
         root = self._running.stack.pid(_SUPERVISOR)
         mib = usage.own_mib(root, parts, _SUPERVISOR)
         mib.pop(_RUNS, None)
