@@ -20,6 +20,7 @@ from flows.common.callers import Caller, Means, Proof, Scope
 from flows.common.database import Limits, make_engine, transaction
 
 Role = Literal["ops", "web"]
+_MOST_KEPT = 12
 _TEMPLATE = "prodops"
 _TABLES = """
     SELECT quote_ident(schemaname) || '.' || quote_ident(tablename) FROM pg_tables
@@ -120,8 +121,12 @@ class Database:
         return caller
 
     def rest(self) -> list[int]:
-        """Give the backends of the connections that wait in the pools; if one is in use, none."""
-        if any(engine.pool.checkedout() for engine in self._engines):
+        """Give the backends of the connections that wait in the pools.
+
+        If one is in use, or they are many, all are closed: the server has a hundred in all.
+        """
+        is_used = any(engine.pool.checkedout() for engine in self._engines)
+        if is_used or len(self.backends) > _MOST_KEPT:
             self.close()
             return []
         return sorted(self.backends)

@@ -116,6 +116,7 @@ def test_a_database_that_holds_something_is_replaced_only_when_told_to_and_kept(
 
 def test_parts_that_are_connected_are_named(server, tmp_path, database):
     directory = made(server, tmp_path / "b")
+    database.close()  # what other tests have left in the pools
     said = r"prodops_web from 127\.0\.0\.1 \(1\).*prodops down"
     with database.web_engine.connect(), pytest.raises(RestoreRefused, match=said):
         restore_of(server, directory).run(is_replacing=True, free_bytes=None)
