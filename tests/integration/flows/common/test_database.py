@@ -313,6 +313,7 @@ def test_a_statement_beyond_its_roles_time_is_ended_and_no_outage(database: Data
 
 
 def test_a_transaction_that_stands_idle_beyond_its_roles_time_is_given_up(database: Database):
+    database.close()  # what other tests have left in the pools
     engine = limited(database, statement_seconds=60, idle_seconds=0.1)
     with ExitStack() as idle:
         session = idle.enter_context(transaction(engine))
