@@ -60,8 +60,8 @@ class _Service:
         while (batch := self.sampler.serve_batch()).batches or batch.set_aside:
             self._count(batch)
             self._hand_over_in_time()
-            if self._is_overdue():
-                break
+            if self._is_overdue() or batch.stfs + batch.set_aside < self.configured.batch_size:
+                break  # what has come since has sent a notification
         self._hand_over_in_time()
         self._summarize_in_time()
         if self._is_overdue():

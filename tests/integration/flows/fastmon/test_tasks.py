@@ -414,6 +414,26 @@ def test_many_stfs_are_served_in_batches_each_of_its_size(ops, announce):
     assert counts(ops) == (84, 84, 0)
 
 
+def test_a_run_looks_again_at_once_only_after_a_full_batch(ops, announce, monkeypatch):
+    served: list[int] = []
+    serve_batch = Sampler.serve_batch
+
+    def watched(sampler: Sampler) -> Tally:
+        batch = serve_batch(sampler)
+        served.append(batch.stfs)
+        if len(served) == 3:
+            announce(13)  # its notification has come before the run waits
+        return batch
+
+    monkeypatch.setattr(Sampler, "serve_batch", watched)
+    monkeypatch.setattr("flows.fastmon.flow.record_progress", lambda *_: None)  # asks Prefect
+    for number in range(1, 13):
+        announce(number)
+    sampler = begin(ops, batch_size=5, idle_seconds=0.5)
+    assert _Service(sampler, sampler.configured).run().stfs == 13
+    assert served == [5, 5, 2, 1, 0]
+
+
 def test_a_run_whose_successor_gets_no_slot_ends_and_leaves_it_the_inbox(ops, announce):
     announce(2)
     sampler = begin(ops)
