@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.e2e.deployments.install.taken_over import TakenOver, engine_of
 from tests.support.bare_postgres import BarePostgres, bare_postgres
 from tests.support.installation import Installation, everyones_environment, prepared
 from tests.waiting import wait_until
@@ -52,3 +54,16 @@ def answers(site: Installation, url: str) -> bool:
         return httpx.get(url).is_success
     except httpx.HTTPError:
         return False
+
+
+@pytest.fixture
+def taken(running: Installation) -> Iterator[TakenOver]:
+    engines = [engine_of(path) for path in (running.places.web_env, running.places.ops_env)]
+    yield TakenOver(running, *engines)
+    for engine in engines:
+        engine.dispose()
+
+
+@pytest.fixture
+def name() -> str:
+    return f"user-{uuid.uuid4().hex[:8]}"
