@@ -32,6 +32,7 @@ from flows.common.database import make_engine, transaction
 _BLOCK_BYTES: Final = 1 << 20
 _READY_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 20.0
+_MANY_CALLS: Final = "1000000"  # so that the limit of an assistant's calls is not what is measured
 # While the rows are copied, nothing has to survive a crash, and indexes are built in memory.
 _WHILE_FILLING: Final = {
     "fsync": "off",
@@ -210,6 +211,7 @@ def web_tier(stack: Stack, database: str) -> Iterator[httpx.Client]:
     (port,) = free_ports(1)
     environment["PRODOPS_DATABASE_URL"] = url.render_as_string(hide_password=False)
     environment["PRODOPS_API_PORT"] = str(port)
+    environment["PRODOPS_MCP_CALLS_A_MINUTE"] = _MANY_CALLS
     address = f"http://127.0.0.1:{port}"
     with (
         (stack.state_dir / f"{database}.web.log").open("w") as log,
