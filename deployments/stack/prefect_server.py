@@ -43,8 +43,9 @@ _FIXED: Mapping[str, str] = {
     # bounded
     # Logs and artifacts of runs that `prune_history` has deleted: Prefect keeps them otherwise.
     "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,orphans",
-    # What is beyond the pool is connected anew each time: 2.4 times a run of a burst (measured)
-    "PREFECT_SERVER_DATABASE_SQLALCHEMY_POOL_SIZE": "12",
+    # What is beyond the pool is connected anew each time: 2.4 times a run of a burst (measured).
+    # Of twelve, some became busy for the first time after half an hour: 10 MiB each (measured).
+    "PREFECT_SERVER_DATABASE_SQLALCHEMY_POOL_SIZE": "8",
     "PREFECT_SERVER_DATABASE_SQLALCHEMY_MAX_OVERFLOW": "0",
     # A backend keeps the plan of each: 24 MiB of 100, the default; no slower (measured)
     "PREFECT_SERVER_DATABASE_SQLALCHEMY_CONNECT_ARGS_PREPARED_STATEMENT_CACHE_SIZE": "25",
