@@ -133,6 +133,7 @@ def test_its_domain_test_passes(tree):
     run(tree, "-m", "pytest", "-q", "-p", "no:cacheprovider", test)
 
 
+@pytest.mark.slow
 def test_the_capability_is_discovered_and_runs(tree, database, prefect_environment, tmp_path):
     file = tmp_path / "hello"
     file.write_text("hello")

@@ -62,11 +62,12 @@ def expect_announced(page, number):
 # ------------------------------------------------------------------ one stream
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "without",
     [
         pytest.param("", id="a-shared-worker"),
-        pytest.param(NO_WORKER, id="a-leading-tab", marks=pytest.mark.slow),
+        pytest.param(NO_WORKER, id="a-leading-tab"),
     ],
 )
 def test_seven_tabs_load_at_once_and_share_one_stream(visit, served_api, database, api, without):

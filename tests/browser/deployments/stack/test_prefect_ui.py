@@ -74,7 +74,8 @@ ALL = (
 
 
 # A page takes a second: the browser waits until half a second has been quiet.
-@pytest.mark.parametrize("paths", [FEW, pytest.param(ALL, marks=pytest.mark.slow)], ids=len)
+@pytest.mark.slow
+@pytest.mark.parametrize("paths", [FEW, ALL], ids=len)
 def test_no_page_asks_another_host(looking, paths):
     deployment, run = looking.ids()
     for path in [each.replace("ID", deployment).replace("RUN", run) for each in paths]:

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.e2e
 # ------------------------------------------------------------------ what was deleted at Prefect
 
 
+@pytest.mark.slow
 def test_a_deployment_or_pool_that_was_deleted_is_registered_again_and_what_waits_runs_once(
     site: Site,
 ):

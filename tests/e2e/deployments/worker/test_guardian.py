@@ -260,6 +260,7 @@ def test_the_guardian_is_one_thread_and_holds_no_connection(site: Site):
     assert asyncio.run(look()) == (1, [])
 
 
+@pytest.mark.slow
 def test_neither_guardian_nor_run_nor_its_children_show_prefects_password(
     site: Site, tmp_path: Path
 ):

@@ -37,6 +37,7 @@ def test_every_state_of_a_run_becomes_one_event_that_names_its_request(site: Sit
         assert [event.payload["state_name"] for event in told][-1] == "Completed"
 
 
+@pytest.mark.slow
 def test_a_domain_event_is_in_prefects_feed_with_its_request_as_a_resource(site: Site):
     """Prefect takes up to 5 s to show it."""
     request = site.ended(site.trigger("fetch_payload_log", pandaid=999_999_999))

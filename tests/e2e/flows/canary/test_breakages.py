@@ -135,25 +135,26 @@ def await_alarm(site: Site, rule: int, *, is_over: bool) -> dict[str, Any]:
 Broken = Callable[[Site], AbstractContextManager[None]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("broken", "state", "legs"),
     [
         pytest.param(lost_log, "failed", {"log": "failed"}, id="log"),
         pytest.param(
             closed_sampler, "failed", {"messages": "failed"},
-            id="sampler", marks=pytest.mark.slow,
+            id="sampler",
         ),
         pytest.param(
             no_relay, "failed", {"requests": "failed", "log": "failed", "sweep": "failed"},
-            id="relay", marks=pytest.mark.slow,
+            id="relay",
         ),
         pytest.param(
             no_rucio, "unknown", {"log": "unknown", "sweep": "unknown", "rucio": "unknown"},
-            id="rucio", marks=pytest.mark.slow,
+            id="rucio",
         ),
         pytest.param(
             no_door, "unknown", {"log": "unknown"},
-            id="door", marks=pytest.mark.slow,
+            id="door",
         ),
     ],
 )  # fmt: skip

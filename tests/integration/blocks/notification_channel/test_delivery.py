@@ -140,9 +140,8 @@ def test_a_relay_that_falls_silent_with_the_mail_leaves_it_unknown(send):
             send(wanted)
 
 
-@pytest.mark.parametrize(
-    "url", ["rsyslog://127.0.0.1/", pytest.param("syslog://", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("url", ["rsyslog://127.0.0.1/", "syslog://"])
 def test_what_does_not_speak_http_is_refused_this_machine_too(sink, send, url):
     with pytest.raises(ChannelRefused, match="ALLOW_LOCAL_ADDRESSES"):
         send(order(sink, "", url=url, is_local_allowed=False))
@@ -176,14 +175,14 @@ def test_a_mail_goes_through_no_other_kind_of_channel(send):
     assert mails.mails == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "url"),
     [
         ("mattermost", "http://127.0.0.1:{}/hooks/aaaaaaaaaaaaaaaaaaaaaaaaaa?channel=a,b"),
-        pytest.param("apprise", "json://127.0.0.1:{0}/200,json://127.0.0.1:{0}/503",
-                     marks=pytest.mark.slow),
+        ("apprise", "json://127.0.0.1:{0}/200,json://127.0.0.1:{0}/503"),
     ],
-)  # fmt: skip
+)
 def test_a_url_of_several_recipients_is_refused_as_one_that_fails_would_double_the_rest(
     sink, send, kind, url
 ):
@@ -204,7 +203,8 @@ def test_apprise_asks_once_and_takes_no_failure_for_a_message_that_was_sent(sink
 HOSTILE = "**bold** [click](//evil.example/x) www.evil.example _i_ ~~s~~ # h `code` &lt;b> | a |"
 
 
-@pytest.mark.parametrize("form", ["text", pytest.param("html", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["text", "html"])
 def test_a_server_of_apprise_s_that_renders_markdown_gets_foreign_text_as_code(sink, send, form):
     body = dict.fromkeys(("requester", "owner", "campaign", "step", "reason"), HOSTILE)
     told = Told(

@@ -50,6 +50,7 @@ def test_the_session_of_a_killed_run_is_killed():
     wait_until(lambda: not is_alive(child) and not is_alive(reaper))
 
 
+@pytest.mark.slow
 def test_a_run_that_holds_the_interpreter_for_too_long_is_killed():
     with run_that(HOLDS_THE_INTERPRETER) as (run, child, reaper):
         assert run.wait(PATIENCE) == -signal.SIGKILL

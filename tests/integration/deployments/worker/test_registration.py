@@ -239,7 +239,7 @@ def test_a_deleted_deployment_is_made_anew_as_it_is_declared(place):
     assert (place.crons, place.limit, place.edits()) == (["0 2 * * *"], 1, {})
 
 
-@pytest.mark.parametrize("deleted", [f"/work_pools/{POOL}", f"/work_pools/{POOL}/queues/slow"])
+@pytest.mark.parametrize("deleted", same(f"/work_pools/{POOL}", f"/work_pools/{POOL}/queues/slow"))
 def test_where_its_pool_or_queue_was_deleted_it_is_put_back_with_its_edits(place, deleted):
     edit_everything(place)
     place.ask("DELETE", deleted)

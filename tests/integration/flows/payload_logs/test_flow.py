@@ -115,7 +115,7 @@ def truncate(path: Path) -> None:
 
 
 @pytest.mark.parametrize("lose", same(Path.unlink, truncate))
-@pytest.mark.parametrize("name", [*same("payload.stdout", "pilotlog.txt"), ".done"])
+@pytest.mark.parametrize("name", same("payload.stdout", "pilotlog.txt", ".done"))
 def test_a_log_that_lost_a_file_is_fetched_anew_without_force(
     fetches: Fetches, copies, name: str, lose
 ) -> None:
@@ -198,7 +198,7 @@ def lose_a_run(fetches: Fetches, task: str, **order: object) -> None:
             fetches.run(**order)
 
 
-@pytest.mark.parametrize("task", payload_log_fetches.TASKS)
+@pytest.mark.parametrize("task", same(*payload_log_fetches.TASKS))
 @pytest.mark.parametrize("force", same(False, True))
 def test_a_run_that_was_lost_is_run_again_and_comes_out_right(
     fetches: Fetches, copies, task: str, *, force: bool
@@ -261,7 +261,7 @@ def test_a_fetch_whose_runs_were_all_lost_has_failed_and_does_not_count_against_
     assert fetches.events("payload_log_failed")[0]["attempts"] == 0
 
 
-@pytest.mark.parametrize("is_cached", [False, True])
+@pytest.mark.parametrize("is_cached", same(True, False))
 def test_copies_of_dead_runs_are_removed_by_the_next(fetches: Fetches, *, is_cached: bool) -> None:
     order = fetches.job()
     if is_cached:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from flows.common.settings import BadSetting, known_names, problems, settings
 from flows.common.settings.tree import load
+from tests.cases import same
 
 
 @pytest.fixture(autouse=True)
@@ -139,7 +140,7 @@ def test_a_bad_value_is_one_line_with_the_name_in_use(monkeypatch, name, value):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("PRODOPS_API_PORT", "many"), ("PRODOPS_API_PROT", "1")]
+    ("name", "value"), same(("PRODOPS_API_PORT", "many"), ("PRODOPS_API_PROT", "1"))
 )
 def test_the_command_ends_with_2_and_one_line(name, value):
     ended = subprocess.run(

@@ -17,6 +17,7 @@ from deployments.cli.fastmon import run_player
 from deployments.cli.fastmon.daq import daq_app
 from deployments.cli.fastmon.watch import fastmon_app
 from flows.workflows.domain import simulation
+from tests.cases import same
 from tests.fake_monitor import FakeMonitor, Stream, api_of, fake_monitor, frame, tf_frame
 from tests.waiting import PATIENCE, wait_until
 
@@ -42,7 +43,7 @@ def watcher(monitor: FakeMonitor, *arguments: str) -> subprocess.Popen[str]:
     return started(app, "watch", "--url", monitor.url, *arguments)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", same(signal.SIGINT, signal.SIGTERM))
 def test_a_signal_ends_a_blocked_watch_at_once_with_the_summary(number):
     stream = Stream([CONNECTED, tf_frame(1)], is_held=True)
     with fake_monitor(stream) as monitor, watcher(monitor) as client:
@@ -96,7 +97,7 @@ def test_a_reader_that_has_seen_enough_ends_the_watch_in_peace():
     assert "TF Files Received" in errors
 
 
-@pytest.mark.parametrize("command", ["watch", "start"])
+@pytest.mark.parametrize("command", same("watch", "start"))
 def test_a_refused_token_is_one_line_and_exit_3(command):
     with fake_monitor(Stream(status=401)) as monitor:
         arguments = [command, "--monitor-url", monitor.url, "--api-token", "wrong", "--json"]
@@ -164,7 +165,7 @@ def test_simulate_plays_the_next_run_and_sums_it_up():
     assert "run 100042: end_run" in result.stderr
 
 
-@pytest.mark.parametrize(("status", "code"), [(403, 3), (400, 1)])
+@pytest.mark.parametrize(("status", "code"), same((403, 3), (400, 1)))
 def test_simulate_ends_with_one_line_where_the_monitor_refuses(status, code):
     answers = {"POST": (status, {"detail": "No."})}
     with fake_monitor(answers=answers) as monitor:

@@ -14,6 +14,7 @@ from flows.common.settings import settings
 from flows.provenance import flow
 from flows.provenance.models import DetectedRelease, LiveDid, SweepState
 from flows.provenance.tasks import rucio
+from tests.cases import same
 from tests.fake_pcs import fake_pcs
 from tests.grid import rucio_away
 from tests.support.small_disk import small_disk
@@ -283,7 +284,7 @@ def test_a_pcs_that_refuses_the_outputs_fails_nothing(
     assert sweeps.campaign(campaign).counts["outputs_refused"] == 1
 
 
-@pytest.mark.parametrize("how", ["full", "read-only"])
+@pytest.mark.parametrize("how", same("full", "read-only"))
 def test_a_snapshot_on_a_disk_that_takes_nothing_keeps_the_old_files_and_heals(
     sweeps: Sweeps, campaign: str, how: str
 ):

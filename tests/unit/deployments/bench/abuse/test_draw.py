@@ -49,7 +49,7 @@ def test_another_seed_gives_others(inputs):
     assert other.rows != inputs.rows
 
 
-@pytest.mark.parametrize("number", [50, 150, 4000, 4001])
+@pytest.mark.parametrize("number", [50, 151])
 def test_there_are_as_many_as_were_asked_for(number):
     assert len(drawn(3, number)) == number
 
