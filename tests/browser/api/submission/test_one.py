@@ -188,6 +188,7 @@ def test_an_operator_says_on_the_page_that_it_failed_and_panda_is_asked_first(vi
     expect(page.locator("[data-resolution]")).to_contain_text("it was ended by hand")
 
 
+@pytest.mark.slow
 def test_a_page_without_a_stream_still_learns_the_outcome(visit, production):
     name = production.task()
     visit.follow_alone()

@@ -45,6 +45,7 @@ def test_a_change_in_a_block_is_used_by_the_next_run_without_a_restart(site):
     wait_until(lambda: said in lines(site, request.flow_run_id))
 
 
+@pytest.mark.slow
 def test_the_stack_s_blocks_are_good(site):
     checked = site.cli("block", "check", "--all")
     assert checked.returncode == 0, checked.stdout + checked.stderr

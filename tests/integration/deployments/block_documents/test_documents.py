@@ -112,6 +112,7 @@ def test_what_an_operator_edits_is_used_and_left_alone_until_it_is_synced(docume
     assert documents.sync() == (Change.UNCHANGED, ())
 
 
+@pytest.mark.slow
 def test_defaults_that_the_ui_leaves_out_are_no_edit(documents):
     documents.edit(url_ssl="https://one.test")
     assert documents.keep() == (Change.UNCHANGED, ())
@@ -138,6 +139,7 @@ def test_a_document_under_a_name_of_an_operators_is_not_made(documents):
     assert documents.ask(lambda client: keep_documents(client, settings(), OURS)) == []
 
 
+@pytest.mark.slow
 def test_settings_that_cannot_be_used_leave_the_document_as_it_is(documents):
     documents.set(PANDA_URL_SSL="nowhere")
     assert documents.ask(lambda client: keep_documents(client, settings(), OURS)) == []

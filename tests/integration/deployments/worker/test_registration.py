@@ -182,6 +182,7 @@ def test_what_is_declared_anew_wins_for_that_part_alone_and_is_said(place):
     assert place.found["work_queue_name"] == "slow"
 
 
+@pytest.mark.slow
 def test_an_upgrade_writes_what_nobody_has_edited_and_says_it_without_alarm(place):
     lines = place.start(replace(DECLARED, schedule=None, runs_at_a_time=3, summary="New."))
     assert {(line["part"], line["log_level"]) for line in lines} == {
@@ -214,6 +215,7 @@ def test_which_code_runs_and_with_what_is_restored(place, name, value):
     assert (place.found[name] or None) == (before or None)
 
 
+@pytest.mark.slow
 def test_job_variables_that_the_locked_template_forbids_are_taken_away(place):
     place.edit(job_variables={"command": "true"})
     [line] = place.start()
@@ -221,6 +223,7 @@ def test_job_variables_that_the_locked_template_forbids_are_taken_away(place):
     assert place.found["job_variables"] == {}
 
 
+@pytest.mark.slow
 def test_a_part_that_an_upgrade_adds_keeps_what_was_edited_of_it_before(place):
     place.edit(parameters={"days": 3})
     kept = RegisteredDeployments(place.database.ops_engine)
