@@ -11,15 +11,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-import uv
 from filelock import FileLock
 
 from deployments.bench.common.stack import BenchBroken, say
+from deployments.uv_command import run_uv
 
 _SOURCE: Final = Path(__file__).parents[3]
 _READY: Final = ".ready"
 _SYNC: Final = ("sync", "--frozen", "--no-dev", "--quiet", "--compile-bytecode")
-_SYSTEM_CERTIFICATES: Final = "--system-certs"  # where a proxy signs for the registries
 
 
 class VersionUnavailable(BenchBroken):
@@ -48,9 +47,8 @@ def _make(commit: str, target: Path) -> None:
     shutil.rmtree(target, ignore_errors=True)
     _unpack(commit, target)
     environment = _without_ours(os.environ)
-    done = _uv((*_SYNC, "--python", sys.executable), target, environment)
-    if done.returncode != 0:
-        done = _uv((*_SYNC, _SYSTEM_CERTIFICATES), target, environment)
+    wanted = (*_SYNC, "--python", sys.executable)
+    done = run_uv(*wanted, directory=target, environment=environment)
     if done.returncode != 0:
         last = done.stderr.strip().rpartition("\n")[2]
         raise BenchBroken(f"uv cannot make the environment of {commit}: {last}")
@@ -76,16 +74,3 @@ def _without_ours(environment: Mapping[str, str]) -> dict[str, str]:
     """The environment without what names the environment of this process."""
     ours = ("VIRTUAL_ENV", "UV_PROJECT_ENVIRONMENT", "PYTHONPATH")
     return {name: value for name, value in environment.items() if name not in ours}
-
-
-def _uv(
-    arguments: tuple[str, ...], directory: Path, environment: Mapping[str, str]
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [uv.find_uv_bin(), *arguments],
-        cwd=directory,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )

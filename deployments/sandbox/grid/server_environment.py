@@ -9,19 +9,16 @@ import hashlib
 import os
 import platform
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
-import uv
 from filelock import FileLock
 
 from blocks.errors import OutsideUnavailable
 from blocks.paths import absolute
 from deployments.sandbox.grid.programs import REQUIREMENTS
+from deployments.uv_command import run_uv
 from flows.common.settings import BadSetting
-
-_SYSTEM_CERTIFICATES = "--system-certs"  # where a proxy signs for the registries
 
 
 class ServerNotInstalled(OutsideUnavailable):
@@ -81,15 +78,7 @@ def _make(target: Path) -> None:
 
 
 def _uv(*arguments: str) -> None:
-    done = _run(arguments)
-    if done.returncode != 0 and arguments[:2] == ("pip", "install"):
-        done = _run((*arguments, _SYSTEM_CERTIFICATES))
+    done = run_uv(*arguments)
     if done.returncode != 0:
         last = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
         raise ServerNotInstalled(f"uv {' '.join(arguments[:2])} failed: {' '.join(last)}")
-
-
-def _run(arguments: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [uv.find_uv_bin(), *arguments], capture_output=True, text=True, check=False
-    )

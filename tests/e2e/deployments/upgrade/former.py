@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deployments.uv_command import run_uv
+
 ROOT = Path(__file__).parents[4]
 HERE = Path(__file__).parent
 _KEPT = ("PATH", "HOME", "LANG", "HTTP_PROXY", "HTTPS_PROXY", "UV_CACHE_DIR", "UV_INDEX_URL")
@@ -141,19 +143,8 @@ def _environment(version: Version, directory: Path) -> Path:
         ["git", "archive", version.commit], cwd=ROOT, capture_output=True, check=True
     )
     subprocess.run(["tar", "x", "-C", source], input=archive.stdout, check=True)
-    uv = [Path(sys.prefix) / "bin" / "uv", "sync", "--frozen", "--no-dev", "--quiet"]
-    # As `make setup` does: a proxy's authority may be in the system's store only.
-    for more in ([], ["--system-certs"]):
-        done = subprocess.run(
-            [*uv, "--python", sys.executable, *more],
-            cwd=source,
-            env=_surroundings(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode == 0:
-            break
+    wanted = ("sync", "--frozen", "--no-dev", "--quiet", "--python", sys.executable)
+    done = run_uv(*wanted, directory=source, environment=_surroundings())
     assert done.returncode == 0, done.stderr
     return source / ".venv" / "bin" / "python"
 

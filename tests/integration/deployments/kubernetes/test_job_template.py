@@ -16,6 +16,7 @@ import yaml
 from prefect.settings import Settings
 from prefect.settings.legacy import _get_settings_fields
 
+from deployments.uv_command import run_uv
 from flows.common.settings import known_names
 
 HERE = Path(__file__).parents[4]
@@ -107,16 +108,15 @@ def worker_environment() -> dict[str, str]:
 
 def rendered(tmp_path: Path, environment: dict[str, str], changed: Any = None) -> Any:
     """The Job, and what is wrong with its fields, by prefect-kubernetes: no cluster is asked."""
-    if not Path(uv := str(HERE / ".venv" / "bin" / "uv")).exists():
-        pytest.skip("no uv beside this Python, which gets prefect-kubernetes")
     file = tmp_path / "template.json"
     file.write_text(json.dumps(changed or template()))
     wanted = ("--with", f"prefect=={locked('prefect')}", "--with", "prefect-kubernetes==0.8.0")
-    done = subprocess.run(
-        [uv, "run", "--quiet", "--isolated", "--no-project", *wanted, "python", str(RENDER),
-         str(file), json.dumps({"image": IMAGE})],
-        env={**os.environ, **environment, "PREFECT_HOME": str(tmp_path), "DO_NOT_TRACK": "1"},
-        capture_output=True, text=True, timeout=300, check=False,
+    done = run_uv(
+        "run", "--quiet", "--isolated", "--no-project", *wanted, "python", RENDER, file,
+        json.dumps({"image": IMAGE}), seconds=300,
+        environment={
+            **os.environ, **environment, "PREFECT_HOME": str(tmp_path), "DO_NOT_TRACK": "1"
+        },
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout[done.stdout.index("{") :])
